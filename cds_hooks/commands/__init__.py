@@ -1,0 +1,1 @@
+"""The sub-commands of ``tandem``, one module each."""

@@ -1,0 +1,1 @@
+"""What the record says, and what follows from it. Imports only ``mappings``."""

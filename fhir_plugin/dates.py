@@ -1,0 +1,51 @@
+"""FHIR dates as the days they may mean.
+
+A FHIR ``date`` or ``dateTime`` may stop at the year or the month. Comparing such a date with a day has three
+answers, so it is kept as a span of days. The day is the one written: a time zone says where the clock hung,
+not that the patient was treated a day earlier.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date
+from typing import NamedTuple
+
+
+class DaySpan(NamedTuple):
+    """The first and the last day that a partial date may mean; both the same for a full date."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        if self.first == self.last:
+            return self.first.isoformat()
+        if (self.first.month, self.last.month) == (1, 12):
+            return f"{self.first.year}"
+        return f"{self.first.year}-{self.first.month:02d}"
+
+    def days_before(self, day: date) -> tuple[int, int]:
+        """The least and the most whole days that ``day`` lies after this date (negative: before it)."""
+        return (day - self.last).days, (day - self.first).days
+
+
+_DAY, _MONTH, _YEAR = len("2024-03-01"), len("2024-03"), len("2024")
+
+
+def day_span(text: str | None) -> DaySpan | None:
+    """Read a FHIR date or dateTime; ``None`` for none or for one that names no day of the calendar."""
+    if not text:
+        return None
+    try:
+        if len(text) >= _DAY:
+            day = date.fromisoformat(text[:_DAY])
+            return DaySpan(day, day)
+        if len(text) == _MONTH and text[_YEAR] == "-":
+            year, month = int(text[:_YEAR]), int(text[_YEAR + 1 :])
+            return DaySpan(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
+        if len(text) == _YEAR:
+            return DaySpan(date(int(text), 1, 1), date(int(text), 12, 31))
+    except ValueError:
+        return None
+    return None

@@ -1,0 +1,1 @@
+"""Resources into clinical facts: pure code, no HTTP, no clock."""

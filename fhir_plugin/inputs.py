@@ -1,0 +1,51 @@
+"""The inputs of a record: what is asked of a FHIR server, by name.
+
+One table serves the prefetch templates that the service publishes and the queries that it sends itself, so that
+both channels bring the same resources. Queries keep to the subset that CDS Hooks calls widely supported: a read, or
+a search by patient and token with equality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+LOINC = "http://loinc.org"
+
+
+@dataclass(frozen=True, slots=True)
+class InputDefinition:
+    """What one input is and how it is asked for."""
+
+    name: str
+    """Key in the prefetch and in ``Record.inputs``."""
+    resource_type: str
+    patient_parameter: str = "patient"
+    required: bool = False
+    """Whether nothing can be said without it, so that its absence answers 412."""
+    by_code: bool = False
+    """Whether the search must name codes (many servers refuse Observation by patient alone)."""
+
+    def template(self, patient: str, codes: Iterable[str] = ()) -> str:
+        """The query as a relative URL; ``patient`` is an id or the CDS Hooks token for it."""
+        if self.resource_type == "Patient":
+            return f"Patient/{patient}"
+        query = f"{self.resource_type}?{self.patient_parameter}={patient}"
+        return f"{query}&code={','.join(codes)}" if self.by_code else query
+
+
+_TABLE = (
+    InputDefinition("patient", "Patient", required=True),
+    InputDefinition("conditions", "Condition", required=True),
+    InputDefinition("observations", "Observation", by_code=True),
+    InputDefinition("questionnaireResponses", "QuestionnaireResponse"),
+    InputDefinition("medicationRequests", "MedicationRequest"),
+    InputDefinition("medicationDispenses", "MedicationDispense"),
+    InputDefinition("medicationStatements", "MedicationStatement"),
+    InputDefinition("medicationAdministrations", "MedicationAdministration"),
+    InputDefinition("procedures", "Procedure"),
+    InputDefinition("devices", "Device"),
+    InputDefinition("allergies", "AllergyIntolerance"),
+)
+
+INPUTS: Mapping[str, InputDefinition] = {definition.name: definition for definition in _TABLE}

@@ -1,0 +1,61 @@
+"""Reads knowledge files: YAML and CSV beside this module, or a site's own."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from mappings.model import KnowledgeError
+
+T = TypeVar("T")
+
+KNOWLEDGE = Path(__file__).parent
+"""The folder that ships with the product."""
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _UniqueKeys(_Loader):  # type: ignore[misc, valid-type]
+    """YAML in which a repeated key is an error instead of a silent loss."""
+
+
+def _mapping(loader: Any, node: Any) -> dict[Any, Any]:
+    keys: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in keys:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+        keys.add(key)
+    loader.flatten_mapping(node)
+    return dict(loader.construct_pairs(node, deep=True))
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path, shape: type[T]) -> T:
+    """One YAML file as ``shape``; :class:`KnowledgeError` names the file and the key of the first fault."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a safe loader
+        return TypeAdapter(shape).validate_python(content)
+    except OSError as fault:
+        raise KnowledgeError(f"{path.name}: cannot be read: {fault.strerror}") from fault
+    except yaml.YAMLError as fault:
+        raise KnowledgeError(f"{path.name}: not YAML: {' '.join(str(fault).split())}") from fault
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(top)"
+        raise KnowledgeError(f"{path.name}: {key}: {first['msg']}") from fault
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of one CSV file with a header; :class:`KnowledgeError` where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            return list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise KnowledgeError(f"{path.name}: cannot be read: {fault}") from fault
