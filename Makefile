@@ -1,5 +1,6 @@
 # Four doors: demo, test, check, serve. Each sets up what it needs.
 PYTHON ?= python3
+UV ?= uv
 BIN := .venv/bin
 
 .PHONY: demo test check serve bench lock clean
@@ -23,9 +24,9 @@ bench: .venv/.test
 	bench/run
 
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra demo --extra build pyproject.toml -o requirements/demo.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra demo --extra build --extra test -c requirements/demo.txt pyproject.toml -o requirements/test.txt
 
 clean:
