@@ -1,0 +1,1 @@
+"""Twelve synthetic patients, a local FHIR server that holds them, and the service beside it."""

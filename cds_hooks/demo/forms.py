@@ -1,0 +1,101 @@
+"""Fills in forms: FHIR resources with blanks, so that a story need not repeat what every resource says.
+
+A blank is ``$name``, alone or within a text. ``$name?`` leaves its member out when nothing is given, ``$name!`` the
+whole element around it. ``$name.2`` is the second of a list, ``$table[name]`` the row that ``name`` gives in a table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from cds_hooks.demo.moments import Moment, read_moment
+from mappings.model import Entry, KnowledgeError
+
+_BLANK = re.compile(r"\$(?:(?P<table>\w+)\[)?(?P<name>[a-z_]+)(?:\.(?P<place>\d+))?\]?(?P<absent>[?!]?)")
+
+
+class Forms(Entry):
+    """The forms by name, what is given where a story does not say, and tables to look codes up in."""
+
+    given: dict[str, dict[str, Any]]
+    tables: dict[str, dict[str | int, Any]]
+    forms: dict[str, dict[str, Any]]
+
+
+class _LeftOut(Exception):
+    """The element around this blank is not wanted."""
+
+
+class _Absent:
+    """Stands for a member that is left out."""
+
+
+_ABSENT = _Absent()
+
+
+class Filling:
+    """One form being filled in with what one story says, for the anchor day."""
+
+    def __init__(self, values: Mapping[str, Any], tables: Mapping[str, Mapping[str | int, Any]], anchor: date) -> None:
+        self._values = values
+        self._tables = tables
+        self._anchor = anchor
+
+    def fill(self, node: Any) -> Any:
+        """``node`` with every blank filled in and every relative date made a date of the calendar."""
+        if isinstance(node, dict):
+            return self._members(node)
+        if isinstance(node, list):
+            items = [item for item in (self._item(entry) for entry in node) if item is not _ABSENT]
+            return items or _ABSENT
+        return self._text(node) if isinstance(node, str) else node
+
+    def _item(self, node: Any) -> Any:
+        try:
+            return self.fill(node)
+        except _LeftOut:
+            return _ABSENT
+
+    def _members(self, node: dict[str, Any]) -> Any:
+        members = {
+            key: self._item(value) if isinstance(value, dict) else self.fill(value) for key, value in node.items()
+        }
+        kept = {key: value for key, value in members.items() if value is not _ABSENT}
+        return kept or _ABSENT
+
+    def _text(self, text: str) -> Any:
+        moment = read_moment(text, self._anchor)
+        if moment:
+            return str(moment)
+        whole = _BLANK.fullmatch(text)
+        if whole:
+            return self._blank(whole)
+        return _BLANK.sub(lambda blank: str(self._blank(blank)), text)
+
+    def _blank(self, blank: re.Match[str]) -> Any:
+        value = self._values.get(blank["name"])
+        if value is not None and blank["place"]:
+            value = value[int(blank["place"]) - 1]
+        if value is None:
+            return self._missing(blank)
+        if blank["table"]:
+            value = self._row(blank["table"], value)
+        return str(value) if isinstance(value, Moment) else self.fill(value)
+
+    def _missing(self, blank: re.Match[str]) -> _Absent:
+        if blank["absent"] == "!":
+            raise _LeftOut
+        if blank["absent"] == "?":
+            return _ABSENT
+        raise KnowledgeError(
+            f"{self._values.get('patient')}: {blank['name']} is not given for {self._values.get('id')}"
+        )
+
+    def _row(self, table: str, key: Any) -> Any:
+        try:
+            return self._tables[table][key]
+        except KeyError as fault:
+            raise KnowledgeError(f"{self._values.get('patient')}: no {key!r} in the table {table}") from fault

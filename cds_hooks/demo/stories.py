@@ -1,0 +1,96 @@
+"""The demo patients: each a story that one path through the protocols answers, told as a FHIR R4 record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cds_hooks.demo.forms import Filling, Forms
+from cds_hooks.demo.moments import Moment, read_moment, series
+from mappings.files import read_yaml
+from mappings.model import Entry, KnowledgeError
+
+_HERE = Path(__file__).parent
+_STORIES = _HERE / "patients"
+
+
+class Expectation(Entry):
+    """What the story should make of the combination of ketamine and TMS."""
+
+    pathway: str
+    """The path that answers the story."""
+    because: str
+    """Why, in a clinician's words."""
+
+
+class Story(Entry):
+    """One file under ``patients/``."""
+
+    order: int
+    """Place in the list that is shown."""
+    title: str
+    story: str
+    expect: Expectation
+    resources: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPatient:
+    """One synthetic patient on one anchor day."""
+
+    id: str
+    title: str
+    story: str
+    expect: Expectation
+    bundle: bytes
+    """A FHIR transaction Bundle (JSON) that puts the whole record on a server."""
+
+
+def demo_patients(anchor: date) -> tuple[DemoPatient, ...]:
+    """The demo patients as they are on the day ``anchor``; :class:`KnowledgeError` where a story is wrong."""
+    forms = read_yaml(_HERE / "forms.yaml", Forms)
+    return tuple(_told(identity, story, forms, anchor) for identity, story in _stories())
+
+
+@cache
+def _stories() -> tuple[tuple[str, Story], ...]:
+    stories = [(path.stem, read_yaml(path, Story)) for path in sorted(_STORIES.glob("*.yaml"))]
+    return tuple(sorted(stories, key=lambda told: told[1].order))
+
+
+def _told(identity: str, story: Story, forms: Forms, anchor: date) -> DemoPatient:
+    resources = [made for entry in story.resources for made in _made(identity, entry, forms, anchor)]
+    entries = [
+        {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
+        for resource in resources
+    ]
+    bundle = msgspec.json.encode({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    return DemoPatient(identity, story.title, story.story, story.expect, bundle)
+
+
+def _made(patient: str, entry: dict[str, Any], forms: Forms, anchor: date) -> Iterator[dict[str, Any]]:
+    """The resources that one entry stands for: a form filled in, once or several times, or FHIR as it is written."""
+    if "resourceType" in entry:
+        yield Filling({"patient": patient, "id": entry.get("id")}, forms.tables, anchor).fill(entry)
+        return
+    name, said = next((key, value) for key, value in entry.items() if key not in ("times", "every"))
+    if name not in forms.forms:
+        raise KnowledgeError(f"{patient}: there is no form {name!r}")
+    values = {**forms.given.get(name, {}), **said, "patient": patient}
+    for place, moment in enumerate(_moments(values, entry, anchor), start=1):
+        identity = f"{values['id']}-{place}" if "times" in entry else values.get("id")
+        filling = Filling({**values, "day": moment, "id": identity, "number": place}, forms.tables, anchor)
+        yield filling.fill(forms.forms[name])
+
+
+def _moments(values: dict[str, Any], entry: dict[str, Any], anchor: date) -> Iterator[Moment]:
+    first = read_moment(values.get("day", "T"), anchor)
+    if first is None:
+        raise KnowledgeError(f"{values['patient']}: {values['day']!r} is not a day such as T-30d")
+    return series(first, entry.get("times", 1), entry.get("every", "1d"))
