@@ -58,12 +58,13 @@ NOT_RETRIEVED = Input(InputState.NOT_RETRIEVED)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query to the FHIR server, for explanation: ``path`` names no patient."""
+    """One query to the FHIR server, for explanation; holds no patient data."""
 
     input: str
     outcome: str
     """Such as ``200``, ``timeout``, ``403``."""
     count: int
+    """How many resources of this patient it brought."""
     milliseconds: float
 
 
@@ -79,6 +80,8 @@ class Record:
     unread: tuple[Unread, ...] = ()
     dropped: int = 0
     """How many resources were about somebody else, and so were dropped."""
+    warnings: tuple[str, ...] = ()
+    """What servers said beside the data, in FHIR's own codes: ``observations: warning not-supported``."""
     queries: tuple[Query, ...] = ()
 
     def input(self, name: str) -> Input:

@@ -442,7 +442,6 @@ class RawEntry(Element, frozen=True):
 
     full_url: str | None = None
     resource: Raw = Raw(b"")
-    search: SearchMode | None = None
 
 
 class Bundle(Resource, frozen=True):
@@ -454,13 +453,17 @@ class Bundle(Resource, frozen=True):
     entry: tuple[BundleEntry, ...] = ()
 
 
-class RawBundle(Resource, frozen=True, tag="Bundle"):
-    """The same Bundle, its resources left as bytes: the patient way."""
+class RawBundle(Element, frozen=True):
+    """The same Bundle with its parts left as bytes: the patient way."""
 
-    type: str | None = None
-    total: float | None = None
-    link: tuple[BundleLink, ...] = ()
-    entry: tuple[RawEntry, ...] = ()
+    link: Raw = Raw(b"[]")
+    entry: Raw = Raw(b"[]")
+
+
+class Tag(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """What any JSON object says that it is."""
+
+    resource_type: str | None = None
 
 
 RESOURCE_TYPES: dict[str, type[Resource]] = {

@@ -1,0 +1,303 @@
+"""Reads and searches on FHIR servers: the only module that speaks HTTP.
+
+Requests go through the transport of httpx, below its client: so no cookie of one caller reaches another, no redirect
+is followed, no proxy is taken from the environment, and no URL (it names the patient) is written to a log. What comes
+back is an ``Answer``, never an exception: an outcome in a word or two, and the bytes if there are any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+
+import httpx
+
+from fhir_plugin.errors import BadInput
+from fhir_plugin.subjects import is_fhir_id, reference_parts
+
+_OK = 200
+_TOO_MANY_REQUESTS = 429
+_TEMPORARY = frozenset({408, 425, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
+_REDIRECTS = range(300, 400)
+_NO_POST = frozenset({"400", "404", "405", "415", "501"})
+_FORM = "application/x-www-form-urlencoded"
+_GZIP = zlib.MAX_WBITS | 16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of one record may be asked of a server, and how much taken from it."""
+
+    bytes_per_record: int = 12_000_000
+    """After decompression, over all answers together."""
+    pages: int = 10
+    entries: int = 2_000
+    """Per input, whoever they are about."""
+    page_size: int = 200
+    parallel: int = 12
+    """Requests at the same time for one record."""
+    connections: int = 48
+    url_length: int = 1_800
+    """A search that is longer is sent as ``POST _search``."""
+    connect_seconds: float = 1.0
+    pause_seconds: float = 0.05
+    """Before the one retry, when the server does not say how long to wait."""
+
+
+class Allowance:
+    """The bytes that may still be read for one record."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one request."""
+
+    outcome: str
+    """Such as ``200``, ``403``, ``connection failed``, ``too large``."""
+    body: bytes | None = None
+    temporary: bool = False
+    """Whether the same request may succeed later."""
+    wait: float | None = None
+    """Seconds after which the server asks to be asked again."""
+
+
+class _TooLarge(Exception):
+    """The allowance is used up."""
+
+
+class _Unpackable(Exception):
+    """The content encoding is unknown or the compressed data is damaged."""
+
+
+class Server:
+    """One FHIR server: its base URL and its pool of connections."""
+
+    def __init__(self, base_url: str, context: ssl.SSLContext, limits: Limits) -> None:
+        self._limits = limits
+        self._base = httpx.URL(base_url)
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=context,
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=limits.connections, max_keepalive_connections=limits.connections, keepalive_expiry=30
+            ),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    def url(self, relative: str) -> httpx.URL:
+        """The URL of a read or search written relative to the base, such as ``Condition?patient=1``."""
+        return httpx.URL(f"{self._base}/{relative}")
+
+    def page_url(self, link: str) -> httpx.URL | None:
+        """The URL of a next link if it lies under the base of this server; ``None`` if it must not be followed.
+
+        Accepts an absolute link, one relative to the base, and one that starts at the root of the host.
+        """
+        candidates = [link] if "://" in link else [str(self._base.copy_with(raw_path=b"/")).rstrip("/") + link]
+        if "://" not in link:
+            candidates = candidates if link.startswith("/") else []
+            candidates.append(f"{self._base}/{link.lstrip('/')}" if not link.startswith("?") else f"{self._base}{link}")
+        for candidate in candidates:
+            try:
+                url = httpx.URL(candidate)
+            except httpx.InvalidURL:
+                continue
+            if self._is_ours(url):
+                return url
+        return None
+
+    def id_of(self, resource_type: str, reference: str) -> str | None:
+        """The id in a reference to a resource of that type on this server; ``None`` if it is not there or no id."""
+        root, kind, found = reference_parts(reference)
+        if kind != resource_type or not is_fhir_id(found):
+            return None
+        return found if not root or self.page_url(reference) is not None else None
+
+    def _is_ours(self, url: httpx.URL) -> bool:
+        same_origin = (url.scheme, url.host, _port(url)) == (self._base.scheme, self._base.host, _port(self._base))
+        if not same_origin or url.userinfo or url.fragment:
+            return False
+        path, base = url.path, self._base.path.rstrip("/")
+        if "\\" in path or any(part in {".", ".."} for part in path.split("/")):
+            return False
+        if b"%2f" in url.raw_path.partition(b"?")[0].lower():
+            return False
+        return path.rstrip("/") == base or path.startswith(f"{base}/")
+
+    async def ask(self, url: httpx.URL, token: str | None, allowance: Allowance, deadline: float) -> Answer:
+        """Send one read or search; a temporary failure is tried once more if that fits before ``deadline``.
+
+        ``deadline`` is a time of the running event loop. A search too long for a URL is posted as a form.
+        """
+        if len(str(url)) > self._limits.url_length and url.query:
+            answer = await self._ask_twice(url, token, allowance, deadline, post=True)
+            if answer.outcome not in _NO_POST:
+                return answer
+        return await self._ask_twice(url, token, allowance, deadline, post=False)
+
+    async def _ask_twice(
+        self, url: httpx.URL, token: str | None, allowance: Allowance, deadline: float, *, post: bool
+    ) -> Answer:
+        answer = await self._ask_once(url, token, allowance, post=post)
+        if not answer.temporary:
+            return answer
+        wait = self._limits.pause_seconds if answer.wait is None else answer.wait
+        if asyncio.get_running_loop().time() + wait >= deadline:
+            return answer
+        await asyncio.sleep(wait)
+        return await self._ask_once(url, token, allowance, post=post)
+
+    async def _ask_once(self, url: httpx.URL, token: str | None, allowance: Allowance, *, post: bool) -> Answer:
+        try:
+            response = await self._transport.handle_async_request(self._request(url, token, post=post))
+            try:
+                return await _answer(response, allowance)
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException:
+            return Answer("timeout", temporary=True)
+        except httpx.TransportError:
+            return Answer("connection failed", temporary=True)
+        except _TooLarge:
+            return Answer("too large")
+        except _Unpackable:
+            return Answer("unknown or damaged compression")
+
+    def _request(self, url: httpx.URL, token: str | None, *, post: bool) -> httpx.Request:
+        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "tandem-cds"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        extensions = {"timeout": {"connect": self._limits.connect_seconds}}
+        if not post:
+            return httpx.Request("GET", url, headers=headers, extensions=extensions)
+        headers["Content-Type"] = _FORM
+        searched = url.copy_with(raw_path=url.path.encode() + b"/_search")
+        return httpx.Request("POST", searched, headers=headers, content=url.query, extensions=extensions)
+
+
+class Clients:
+    """The FHIR servers spoken to, each with one pool of connections for the life of the process.
+
+    Belongs to one event loop. Close it with ``aclose`` or ``async with``.
+    """
+
+    def __init__(self, limits: Limits | None = None, context: ssl.SSLContext | None = None) -> None:
+        self.limits = limits or Limits()
+        self._context = context or ssl.create_default_context()
+        self._servers: dict[str, Server] = {}
+
+    def server(self, base_url: str) -> Server:
+        """The server at that base URL, as ``normal_base_url`` writes it."""
+        server = self._servers.get(base_url)
+        if server is None:
+            server = self._servers[base_url] = Server(base_url, self._context, self.limits)
+        return server
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        servers, self._servers = list(self._servers.values()), {}
+        for server in servers:
+            await server.aclose()
+
+    async def __aenter__(self) -> Clients:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def normal_base_url(text: str) -> str:
+    """One way to write a base URL: lower-case host, no trailing slash; BadInput for what cannot be one."""
+    try:
+        url = httpx.URL(text.strip())
+    except httpx.InvalidURL:
+        raise BadInput("the FHIR server is not given as a URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise BadInput("the FHIR server must be given as http(s)://host[:port]/path")
+    if url.userinfo or url.query or url.fragment:
+        raise BadInput("the URL of the FHIR server must hold no user, query or fragment")
+    return str(url).rstrip("/")
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+async def _answer(response: httpx.Response, allowance: Allowance) -> Answer:
+    status = response.status_code
+    if status == _OK:
+        return Answer("200", await _read(response, allowance))
+    if status in _REDIRECTS:
+        return Answer(f"{status} redirect refused")
+    wait = _retry_after(response.headers.get("Retry-After")) if status in _TEMPORARY else None
+    return Answer(str(status), temporary=status in _TEMPORARY, wait=wait)
+
+
+async def _read(response: httpx.Response, allowance: Allowance) -> bytes:
+    """The whole body, each byte counted as it is unpacked and before the next one is."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip", ""):
+        raise _Unpackable
+    packed = response.aiter_raw()
+    body = bytearray()
+    async for piece in _inflated(packed, allowance) if "gzip" in encoding else _counted(packed, allowance):
+        body += piece
+    return bytes(body)
+
+
+async def _counted(chunks: AsyncIterator[bytes], allowance: Allowance) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        allowance.left -= len(chunk)
+        if allowance.left < 0:
+            raise _TooLarge
+        yield chunk
+
+
+async def _inflated(chunks: AsyncIterator[bytes], allowance: Allowance) -> AsyncIterator[bytes]:
+    inflator = zlib.decompressobj(_GZIP)
+    async for chunk in chunks:
+        rest = chunk
+        while rest:
+            if inflator.eof:
+                inflator = zlib.decompressobj(_GZIP)
+            try:
+                piece = inflator.decompress(rest, allowance.left + 1)
+            except zlib.error:
+                raise _Unpackable from None
+            allowance.left -= len(piece)
+            if allowance.left < 0:
+                raise _TooLarge
+            yield piece
+            rest = inflator.unused_data if inflator.eof else inflator.unconsumed_tail
+    if not inflator.eof:
+        raise _Unpackable
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header, in either of its forms; ``None`` without a usable one."""
+    if not text:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,210 @@
+"""The record made whole: what the caller supplied first, then the FHIR server for the gaps.
+
+Everything that is missing is asked for at once and under one deadline. What has not arrived by then is "not
+retrieved", what arrived in part is "partial"; neither is ever "none".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from fhir_plugin.client import Clients, normal_base_url
+from fhir_plugin.decode import (
+    MEDICATION_INPUTS,
+    Decoded,
+    decode_value,
+    merged,
+    once,
+    referenced_medications,
+    unresolved_medications,
+    without_medications,
+)
+from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailable, TemporarilyUnavailable
+from fhir_plugin.inputs import INPUTS
+from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Query, Record, Unread
+from fhir_plugin.resources import Medication
+from fhir_plugin.searches import Asking, Search
+from fhir_plugin.subjects import patient_id_from
+
+_UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
+
+
+@dataclass(frozen=True)
+class FhirSource:
+    """A FHIR server that the caller has allowed, and the access token for this one record.
+
+    Raises BadInput for a base URL that cannot be one.
+    """
+
+    base_url: str
+    token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", normal_base_url(self.base_url))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The record while it is being read."""
+
+    patient: str
+    found: dict[str, Decoded]
+    failures: dict[str, Search] = field(default_factory=dict)
+    medications: dict[str, Medication] = field(default_factory=dict)
+    queries: Sequence[Query] = ()
+
+    def unresolved(self) -> list[str]:
+        """References to Medications that nobody has supplied yet."""
+        supplied = self.supplied()
+        return list(
+            dict.fromkeys(
+                reference
+                for name in MEDICATION_INPUTS
+                if name in self.found
+                for reference in unresolved_medications(self.found[name].input.resources, supplied)
+            )
+        )
+
+    def supplied(self) -> dict[str, Medication]:
+        """Every Medication that came along or was read."""
+        along = {key: each for decoded in self.found.values() for key, each in decoded.medications.items()}
+        return along | self.medications
+
+
+async def gather(
+    patient_id: str,
+    prefetch: Mapping[str, bytes | msgspec.Raw],
+    wanted: Sequence[str],
+    codes: Sequence[str],
+    source: FhirSource | None,
+    clients: Clients,
+    deadline: float = 2.5,
+) -> Record:
+    """The record of one patient: the inputs ``wanted``, from the prefetch and else from ``source``.
+
+    ``prefetch`` maps input names to JSON; an absent key was not provided. ``codes`` are those that inputs searched by
+    code ask for. ``deadline`` is in seconds, for everything together. Raises RecordUnavailable when a required input
+    among those wanted can be had from neither, WrongPatient when another Patient answers, BadInput for an id that is
+    none.
+    """
+    patient = patient_id_from(patient_id)
+    unknown = [name for name in wanted if name not in INPUTS]
+    if unknown:
+        raise BadInput(f"no such input: {', '.join(unknown)}")
+    base_url = source.base_url if source else None
+    found = {name: decode_value(name, prefetch[name], patient, base_url) for name in wanted if name in prefetch}
+    reading = _Reading(patient, found)
+    if source:
+        await _fill(reading, wanted, codes, source, clients, deadline)
+    for name in wanted:
+        if INPUTS[name].required:
+            _insist(name, reading)
+    return _record(reading, wanted)
+
+
+def fetch_record(
+    base_url: str,
+    patient_id: str,
+    token: str | None,
+    wanted: Sequence[str],
+    codes: Sequence[str],
+    deadline: float = 10.0,
+) -> Record:
+    """The record of one patient from a FHIR server alone, for a caller without an event loop; errors as ``gather``."""
+
+    async def fetch() -> Record:
+        async with Clients() as clients:
+            return await gather(patient_id, {}, wanted, codes, FhirSource(base_url, token), clients, deadline)
+
+    return asyncio.run(fetch())
+
+
+async def _fill(
+    reading: _Reading, wanted: Sequence[str], codes: Sequence[str], source: FhirSource, clients: Clients, seconds: float
+) -> None:
+    """Ask the server for what is missing; touches no network when nothing is."""
+    found = reading.found
+    missing = [name for name in wanted if name not in found or found[name].worth_asking]
+    if not missing and not reading.unresolved():
+        return
+    server = clients.server(source.base_url)
+    asking = Asking(server, source.base_url, source.token, reading.patient, clients.limits, seconds)
+    await asking.together([_complete(reading, asking, name, codes) for name in missing])
+    for search in reading.failures.values():
+        if search.wrong_patient:
+            raise search.wrong_patient
+    references = reading.unresolved()
+    if references:
+        reading.medications = await asking.medications(references)
+    reading.queries = asking.queries
+
+
+async def _complete(reading: _Reading, asking: Asking, name: str, codes: Sequence[str]) -> None:
+    """Ask for one input: the rest of what was supplied in part, and else all of it."""
+    before = reading.found.get(name)
+    if before and before.next_url:
+        search = await asking.continued(name, before)
+        if search.finished:
+            reading.found[name] = merged(search.pages, finished=True)
+            return
+    search = await asking.search(name, codes)
+    if not search.finished:
+        reading.failures[name] = search
+    after = _better(before, search)
+    if after:
+        reading.found[name] = after
+
+
+def _better(before: Decoded | None, search: Search) -> Decoded | None:
+    """The more complete of what was supplied and what was found; both together when neither is whole."""
+    if search.finished and (before is None or search.pages[-1].input.state is not InputState.UNREADABLE):
+        return merged(search.pages, finished=True)
+    supplied = [before] if before else []
+    usable = [each for each in (*supplied, *search.pages) if each.input.state not in _UNAVAILABLE]
+    return merged(usable, finished=False) if usable else before
+
+
+def _insist(name: str, reading: _Reading) -> None:
+    """Raise RecordUnavailable, saying which input and what came of it, when a required input cannot be used."""
+    decoded = reading.found.get(name)
+    state = decoded.input.state if decoded else InputState.NOT_RETRIEVED
+    if state not in _UNAVAILABLE:
+        return
+    search = reading.failures.get(name)
+    if decoded and decoded.unread:
+        outcome = decoded.unread[0].why
+    else:
+        outcome = search.outcome if search else "not in the prefetch, and no FHIR server was given"
+    kind: type[RecordUnavailable] = TemporarilyUnavailable if search and search.temporary else PermanentlyUnavailable
+    raise kind(f"{name}: {state} ({outcome})")
+
+
+def _record(reading: _Reading, wanted: Sequence[str]) -> Record:
+    medications = referenced_medications(
+        (each for name in MEDICATION_INPUTS if name in reading.found for each in reading.found[name].input.resources),
+        reading.supplied(),
+    )
+    inputs: dict[str, Input] = {}
+    unread: list[Unread] = []
+    for name in wanted:
+        decoded = reading.found.get(name)
+        if decoded is None:
+            inputs[name] = NOT_RETRIEVED
+            continue
+        unread += decoded.unread
+        whole = Input(decoded.input.state, once(decoded.input.resources))
+        inputs[name], gaps = without_medications(name, whole, medications)
+        unread += gaps
+    return Record(
+        patient_id=reading.patient,
+        inputs=inputs,
+        medications=medications,
+        unread=tuple(unread),
+        dropped=sum(decoded.dropped for decoded in reading.found.values()),
+        warnings=tuple(warning for decoded in reading.found.values() for warning in decoded.warnings),
+        queries=tuple(reading.queries),
+    )
