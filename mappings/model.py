@@ -36,3 +36,64 @@ class Reviewed(Entry):
     """When it was last held against its sources."""
     review_due: date
     """From this day on every card that rests on it says that the review is overdue."""
+
+
+class Number(Entry):
+    """One number of a rule, with where it comes from."""
+
+    value: float
+    source: str
+    """Key in ``sources.yaml``."""
+    verification: Verification
+    note: str = ""
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec or "g")
+
+
+class SourceKind(StrEnum):
+    """What sort of text a source is."""
+
+    LABEL = "label"
+    DEVICE = "device instructions"
+    GUIDELINE = "guideline"
+    TRIAL = "trial"
+    OBSERVATIONAL = "observational study"
+    REVIEW = "review"
+    CASE = "case report"
+    OPINION = "expert opinion"
+    MACHINE = "machine-written summary"
+    PAYER = "payer policy"
+    TERMINOLOGY = "terminology"
+    DESIGN = "this product"
+
+
+class Grade(StrEnum):
+    """How much the statements taken from a source can carry, in the manner of GRADE."""
+
+    HIGH = "high"
+    MODERATE = "moderate"
+    LOW = "low"
+    VERY_LOW = "very low"
+    NONE = "not graded"
+
+
+class Source(Entry):
+    """One entry of the bibliography."""
+
+    citation: str
+    kind: SourceKind
+    grade: Grade
+    supports: str
+    """What it really supports, in our words."""
+    read: str
+    """How much of it was read: ``in full``, ``abstract``, ``summary by others``, ``not read again``."""
+    year: int | None = None
+    doi: str | None = None
+    url: str | None = None
+
+
+class Sources(Reviewed):
+    """The bibliography."""
+
+    sources: dict[str, Source]

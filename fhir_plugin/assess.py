@@ -1,0 +1,208 @@
+"""Facts against criteria: each statement is met, not met, or unknown. Pure.
+
+Met and not met are claims about the record; anything that the record leaves open is unknown, with what was missing.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable
+from datetime import date
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from fhir_plugin.dates import DaySpan
+from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
+from fhir_plugin.facts.read import Facts
+from mappings.criteria import Comparator, Criterion
+from mappings.load import Knowledge
+from mappings.wording import FindingWords
+
+
+class Verdict(StrEnum):
+    """Whether a statement about the patient holds."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    UNKNOWN = "unknown"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one criterion concludes."""
+
+    criterion: str
+    verdict: Verdict
+    because: str
+    """One plain sentence with values, units and dates; no text of the record."""
+    missing: tuple[str, ...] = ()
+    """What stood in the way; empty unless the verdict is unknown."""
+    evidence: tuple[Evidence, ...] = ()
+    looked_in: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+def assess(facts: Facts, knowledge: Knowledge, criteria: Iterable[str] | None = None) -> tuple[Finding, ...]:
+    """Hold the criteria (all, or those named) against the facts, in the order given."""
+    names = knowledge.criteria if criteria is None else criteria
+    return tuple(_finding(knowledge.criteria[name], facts, knowledge) for name in names)
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What one fact makes of a criterion, with the values its sentence names."""
+
+    verdict: Verdict
+    words: str
+    """Which sentence of ``FindingWords``."""
+    values: dict[str, str]
+
+
+def _finding(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Finding:
+    read = [(fact, _answer(criterion, fact, facts.as_of)) for fact in map(facts.named.__getitem__, criterion.facts)]
+    verdict = _any_of([answer.verdict for _, answer in read])
+    telling = [(fact, answer) for fact, answer in read if answer.verdict is verdict]
+    words = knowledge.wording.findings[criterion.compare]
+    return Finding(
+        criterion=criterion.id,
+        verdict=verdict,
+        because=" ".join(_sentence(words, fact, answer, knowledge) for fact, answer in telling),
+        missing=_distinct(gap for fact, _ in telling for gap in fact.missing) if verdict is Verdict.UNKNOWN else (),
+        evidence=_distinct(piece for fact, _ in telling for piece in fact.evidence),
+        looked_in=_distinct(place for fact, _ in read for place in fact.looked_in),
+        sources=criterion.sources,
+    )
+
+
+def _any_of(verdicts: list[Verdict]) -> Verdict:
+    if Verdict.MET in verdicts:
+        return Verdict.MET
+    return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.NOT_MET
+
+
+_T = TypeVar("_T")
+
+
+def _distinct(items: Iterable[_T]) -> tuple[_T, ...]:
+    kept: list[_T] = []
+    for item in items:
+        if item not in kept:
+            kept.append(item)
+    return tuple(kept)
+
+
+def _sentence(words: FindingWords, fact: Fact, answer: _Answer, knowledge: Knowledge) -> str:
+    template: str = getattr(words, answer.words) or words.unknown
+    title = knowledge.facts[fact.name].title
+    missing = "; ".join(fact.missing) or knowledge.wording.gaps["open"]
+    return template.format(title=title, missing=missing, **answer.values)
+
+
+def _answer(criterion: Criterion, fact: Fact, as_of: date) -> _Answer:
+    value = fact.value
+    if value is None:
+        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion))
+    if isinstance(value, Presence):
+        return _presence(criterion, value, fact)
+    if isinstance(value, Count):
+        return _count(criterion, value)
+    return _measurement(criterion, value, fact, as_of)
+
+
+def _values(criterion: Criterion, **known: str) -> dict[str, str]:
+    """Every field a sentence may name, empty where it does not apply."""
+    limit = f"{criterion.limit}" if criterion.limit else "/".join(f"{number}" for number in criterion.limits.values())
+    limit = f"{limit} {criterion.unit}".strip()
+    age = f"{criterion.max_age_days}" if criterion.max_age_days else ""
+    return {"value": "", "limit": limit, "day": "", "count": "", "when": "", "age": "", "max_age": age} | known
+
+
+def _presence(criterion: Criterion, presence: Presence, fact: Fact) -> _Answer:
+    proof = presence.current
+    if criterion.compare is Comparator.EVER:
+        proof += presence.past
+    if proof:
+        return _Answer(Verdict.MET, "met", _values(criterion, **_entries(proof)))
+    if presence.possible:
+        return _Answer(Verdict.UNKNOWN, "unsure", _values(criterion, **_entries(presence.possible)))
+    if fact.missing:
+        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion))
+    return _Answer(Verdict.NOT_MET, "not_met", _values(criterion))
+
+
+def _entries(entries: tuple[Evidence, ...]) -> dict[str, str]:
+    days = [entry.day for entry in entries if entry.day]
+    return {"count": str(len(entries)), "when": f" ({max(days)})" if days else ""}
+
+
+_HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
+    Comparator.AT_LEAST: operator.ge,
+    Comparator.AT_MOST: operator.le,
+    Comparator.ABOVE: operator.gt,
+    Comparator.BELOW: operator.lt,
+}
+
+
+def _count(criterion: Criterion, count: Count) -> _Answer:
+    """True when it holds at both bounds, false when at neither; no upper bound stands for any number."""
+    holds, limit = _HOLDS[criterion.compare], _limit(criterion)
+    high = math.inf if count.high is None else count.high
+    at_low, at_high = holds(count.low, limit), holds(high, limit)
+    values = _values(criterion, value=_range(count))
+    if at_low and at_high:
+        return _Answer(Verdict.MET, "met", values)
+    if at_low or at_high:
+        return _Answer(Verdict.UNKNOWN, "unsure", values)
+    return _Answer(Verdict.NOT_MET, "not_met", values)
+
+
+def _limit(criterion: Criterion) -> float:
+    return criterion.limit.value if criterion.limit else math.nan
+
+
+def _range(count: Count) -> str:
+    if count.high is None:
+        return f"≥ {count.low}"
+    return f"{count.low}" if count.low == count.high else f"{count.low}-{count.high}"
+
+
+def _measurement(criterion: Criterion, value: Measurement, fact: Fact, as_of: date) -> _Answer:
+    values = _values(criterion, value=_written(value), day=f" on {value.day}" if value.day else "")
+    if criterion.max_age_days is not None and not _fresh(value.day, criterion.max_age_days.value, as_of):
+        return _Answer(Verdict.UNKNOWN, "old", values)
+    if criterion.compare is Comparator.RECORDED:
+        return _Answer(Verdict.MET, "met", values)
+    holds = _reached(criterion, value)
+    if holds and (criterion.compare is Comparator.ANY_AT_LEAST or not fact.missing):
+        return _Answer(Verdict.MET, "met", values)
+    if holds is None or fact.missing:
+        return _Answer(Verdict.UNKNOWN, "unsure", values)
+    return _Answer(Verdict.NOT_MET, "not_met", values)
+
+
+def _fresh(day: DaySpan | None, days: float, as_of: date) -> bool:
+    return day is not None and day.days_before(as_of)[1] <= days
+
+
+def _reached(criterion: Criterion, value: Measurement) -> bool | None:
+    """Whether the comparison holds; ``None`` when a component that could decide it is not there.
+
+    A limit of a hold (``any_at_least``) that is reached counts even where a newer reading may exist.
+    """
+    if criterion.compare is not Comparator.ANY_AT_LEAST:
+        (only,) = value.components.values()
+        return _HOLDS[criterion.compare](only, _limit(criterion))
+    known = [
+        value.components[component] >= number.value
+        for component, number in criterion.limits.items()
+        if component in value.components
+    ]
+    if any(known):
+        return True
+    return False if len(known) == len(criterion.limits) else None
+
+
+def _written(value: Measurement) -> str:
+    order = sorted(value.components.items(), key=lambda item: item[0], reverse=True)
+    return f"{'/'.join(f'{number:g}' for _, number in order)} {value.unit}".strip()

@@ -1,0 +1,189 @@
+"""Which topics are on the record: now, once, or perhaps, from conditions, procedures and devices.
+
+An entry counts by its code, its status and its dates. What an entry leaves open is kept open: unconfirmed, or coded
+too loosely, it is *possible*; certain to have been but not whether it still is, it is both *past* and *possible*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from itertools import chain
+
+import msgspec
+
+from fhir_plugin.dates import DaySpan, day_span
+from fhir_plugin.facts.devices import device_entries
+from fhir_plugin.facts.entries import CodedEntry, Force, condition_entries, procedure_entries
+from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.record import Record
+from mappings.load import Knowledge
+from mappings.value_sets import Meaning, Sense, Topic, ValueSets
+
+_ABSENT = Presence()
+_NO_EVIDENCE: tuple[Evidence, ...] = ()
+_EARLIEST = DaySpan(date.min, date.min)
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """Every topic with its presence, and what could not be looked at."""
+
+    presences: Mapping[str, Presence]
+    """By topic; a topic that is not named has no entry."""
+    by_name: Mapping[str, Fact]
+
+    def facts(self) -> Mapping[str, Fact]:
+        """``conditions.<topic>`` for every topic."""
+        return self.by_name
+
+
+def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
+    """Look every topic up in the inputs in which it may stand."""
+    found: dict[str, _Buckets] = {}
+    entries = chain(condition_entries(record, as_of), procedure_entries(record, as_of), device_entries(record))
+    for entry in entries:
+        _sort_in(entry, knowledge, as_of, found)
+    presences = {topic: buckets.presence() for topic, buckets in found.items()}
+    return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
+
+
+class _Buckets:
+    """The entries of one topic while they are being sorted."""
+
+    __slots__ = ("current", "past", "possible")
+
+    def __init__(self) -> None:
+        self.current: list[Evidence] = []
+        self.past: list[Evidence] = []
+        self.possible: list[Evidence] = []
+
+    def add(self, meaning: Meaning, force: Force, evidence: Evidence) -> None:
+        """Put one entry where its code and its force together say."""
+        if force is Force.DOUBTFUL:
+            self.possible.append(evidence)
+        elif meaning is Meaning.PAST or (meaning is Meaning.CURRENT and force is Force.ENDED):
+            self.past.append(evidence)
+        elif meaning is Meaning.CURRENT and force is Force.NOW:
+            self.current.append(evidence)
+        elif meaning is Meaning.CURRENT:
+            self.past.append(evidence)
+            self.possible.append(evidence)
+        elif force is not Force.ENDED:
+            self.possible.append(evidence)
+
+    def presence(self) -> Presence:
+        """The entries, each once, oldest first."""
+        return Presence(current=_distinct(self.current), past=_distinct(self.past), possible=_distinct(self.possible))
+
+
+def _distinct(entries: list[Evidence]) -> tuple[Evidence, ...]:
+    """One piece of evidence for what is written several times, such as one diagnosis at every visit."""
+    if not entries:
+        return _NO_EVIDENCE
+    ordered = sorted(entries, key=lambda entry: (entry.day or _EARLIEST, entry.label, entry.reference))
+    kept: dict[tuple[str, DaySpan | None, str], Evidence] = {}
+    for entry in ordered:
+        kept.setdefault((entry.label, entry.day, entry.note), entry)
+    return tuple(kept.values())
+
+
+def _sort_in(entry: CodedEntry, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]) -> None:
+    value_sets = knowledge.value_sets
+    senses = _senses(entry, value_sets)
+    hinted = senses is None
+    for sense in _hints(entry, value_sets) if senses is None else senses:
+        if sense.meaning is Meaning.IGNORED or entry.place not in sense.read_in:
+            continue
+        force, note = _aged(entry, value_sets.topics[sense.topic], as_of)
+        if not note:
+            note = "uncoded" if hinted else _LOOSE.get(sense.meaning, "")
+        evidence = Evidence(
+            reference=entry.reference,
+            label=entry.concepts[0].label,
+            day=day_span(entry.start),
+            note=knowledge.wording.entries.get(note, ""),
+        )
+        buckets = found.get(sense.topic)
+        if buckets is None:
+            buckets = found[sense.topic] = _Buckets()
+        buckets.add(sense.meaning, force, evidence)
+
+
+_LOOSE = {Meaning.POSSIBLE: "open_code", Meaning.INSUFFICIENT: "insufficient"}
+
+
+def _aged(entry: CodedEntry, topic: Topic, as_of: date) -> tuple[Force, str]:
+    """The force of an entry for a topic that does not last, such as pregnancy."""
+    if topic.recent_days is None or entry.force is not Force.NOW:
+        return entry.force, entry.note
+    start = day_span(entry.start)
+    if start is None:
+        return Force.OPEN, "undated"
+    youngest, oldest = start.days_before(as_of)
+    if youngest > topic.recent_days:
+        return (Force.ENDED if topic.when_old == "ended" else Force.OPEN), "long_ago"
+    return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, entry.note)
+
+
+def _senses(entry: CodedEntry, value_sets: ValueSets) -> Iterable[Sense] | None:
+    """What the codes of an entry say together, one sense a topic; ``None`` when no topic knows any of them."""
+    known: Iterable[Sense] | None = None
+    look_up = value_sets.index.senses
+    for concept in entry.concepts:
+        for coding in concept.coding:
+            senses = look_up(coding.system, coding.code)
+            if senses is not None:
+                known = senses if known is None else _agreed((*known, *senses))
+    return known
+
+
+_STRENGTH = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
+
+
+def _agreed(senses: tuple[Sense, ...]) -> Iterable[Sense]:
+    """One sense a topic: the most definite, and possible where one code says now and another once."""
+    by_topic: dict[str, Sense] = {}
+    for sense in senses:
+        other = by_topic.get(sense.topic)
+        if other is None:
+            by_topic[sense.topic] = sense
+        elif {sense.meaning, other.meaning} == {Meaning.CURRENT, Meaning.PAST}:
+            by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, sense.read_in | other.read_in)
+        else:
+            by_topic[sense.topic] = min(sense, other, key=lambda each: _STRENGTH.index(each.meaning))
+    return by_topic.values()
+
+
+def _hints(entry: CodedEntry, value_sets: ValueSets) -> Iterable[Sense]:
+    """The topics that the words of an entry without a known code bring to mind: possible, and no more."""
+    words = " ".join(
+        part for concept in entry.concepts for part in (concept.text, *(c.display for c in concept.coding)) if part
+    ).lower()
+    return value_sets.hints.senses(words)
+
+
+def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
+    looks: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    facts: dict[str, Fact] = {}
+    for topic, shape in knowledge.value_sets.topics.items():
+        look = looks.get(shape.read_in)
+        if look is None:
+            look = looks[shape.read_in] = _looked(record, shape.read_in, knowledge)
+        presence = presences.get(topic, _ABSENT)
+        name = shape.fact
+        facts[name] = Fact(
+            name=name,
+            value=presence,
+            evidence=presence.current + presence.past + presence.possible,
+            missing=look[0],
+            looked_in=look[1],
+        )
+    return facts
+
+
+def _looked(record: Record, places: tuple[str, ...], knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was missing where a topic is looked for, and where it was looked for."""
+    missing = record.gaps(places)
+    if "conditions" in places and not missing and not record.input("conditions").resources:
+        missing = (knowledge.wording.gaps["no_conditions"],)
+    return missing, tuple(f"{place} ({len(record.input(place).resources)})" for place in places)

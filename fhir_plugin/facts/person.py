@@ -1,0 +1,29 @@
+"""What the Patient resource says that a criterion needs: the age. Sex and gender decide nothing here."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from fhir_plugin.dates import day_span
+from fhir_plugin.facts.fact import Count, Evidence, Fact
+from fhir_plugin.record import Record
+from mappings.load import Knowledge
+
+AGE = "person.age"
+
+
+def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
+    """``person.age``: whole years, with both bounds where the birth date is a year or a month."""
+    looked = (f"patient ({len(record.input('patient').resources)})",)
+    patient = record.patient
+    born = day_span(patient.birth_date) if patient else None
+    if patient is None or born is None or born.first > as_of:
+        missing = record.gaps(("patient",)) or (knowledge.wording.gaps["no_birth_date"],)
+        return Fact(name=AGE, value=None, missing=missing, looked_in=looked)
+    age = Count(low=max(0, _years(born.last, as_of)), high=_years(born.first, as_of), unit="a")
+    evidence = (Evidence(reference=patient.reference, day=born),)
+    return Fact(name=AGE, value=age, evidence=evidence, looked_in=looked)
+
+
+def _years(born: date, as_of: date) -> int:
+    return as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day))

@@ -1,0 +1,34 @@
+"""Every fact of a record, read once in the order in which they need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import msgspec
+
+from fhir_plugin.facts.conditions import Conditions, read_conditions
+from fhir_plugin.facts.fact import Fact
+from fhir_plugin.facts.person import read_age
+from fhir_plugin.facts.vitals import Vitals, read_vitals
+from fhir_plugin.record import Record
+from mappings.load import Knowledge
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the record says on the day of assessment."""
+
+    as_of: date
+    named: Mapping[str, Fact]
+    """What criteria compare, by the names in ``facts.yaml`` and ``conditions.<topic>``."""
+    conditions: Conditions
+    vitals: Vitals
+
+
+def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
+    """Read all facts; pure, so the same record, knowledge and day give the same facts."""
+    conditions = read_conditions(record, knowledge, as_of)
+    vitals = read_vitals(record, knowledge, as_of)
+    age = read_age(record, knowledge, as_of)
+    named = {age.name: age, **vitals.facts(), **conditions.facts()}
+    return Facts(as_of=as_of, named=named, conditions=conditions, vitals=vitals)

@@ -1,0 +1,112 @@
+"""Criteria: one statement about a patient in each file, as a fact and one comparison. No expression language."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from mappings.files import read_yaml
+from mappings.model import Entry, KnowledgeError, Number, Reviewed
+
+
+class Comparator(StrEnum):
+    """The closed set of comparisons; each belongs to one kind of fact."""
+
+    PRESENT = "present"
+    """A presence: there is a current entry."""
+    EVER = "ever"
+    """A presence: there is an entry, current or past."""
+    AT_LEAST = "at_least"
+    """A count, or a measurement of one component."""
+    AT_MOST = "at_most"
+    ABOVE = "above"
+    BELOW = "below"
+    ANY_AT_LEAST = "any_at_least"
+    """A measurement: one component or another reaches its own limit."""
+    RECORDED = "recorded"
+    """A measurement: there is one, not older than ``max_age_days``."""
+
+
+class Kind(StrEnum):
+    """The kinds of fact."""
+
+    PRESENCE = "presence"
+    MEASUREMENT = "measurement"
+    COUNT = "count"
+
+
+KINDS = {
+    Comparator.PRESENT: {Kind.PRESENCE},
+    Comparator.EVER: {Kind.PRESENCE},
+    Comparator.AT_LEAST: {Kind.COUNT, Kind.MEASUREMENT},
+    Comparator.AT_MOST: {Kind.COUNT, Kind.MEASUREMENT},
+    Comparator.ABOVE: {Kind.COUNT, Kind.MEASUREMENT},
+    Comparator.BELOW: {Kind.COUNT, Kind.MEASUREMENT},
+    Comparator.ANY_AT_LEAST: {Kind.MEASUREMENT},
+    Comparator.RECORDED: {Kind.MEASUREMENT},
+}
+"""Which kind of fact each comparison can read."""
+
+
+class Ask(Entry):
+    """What would settle an unknown answer."""
+
+    datum: str
+    """A word that other rooms key on, such as ``blood_pressure``."""
+    words: str
+
+
+class Criterion(Reviewed):
+    """One statement about a patient."""
+
+    id: str
+    """``topic.statement``, also the name of the file."""
+    title: str
+    statement: str
+    facts: tuple[str, ...]
+    """Names of facts. Several: the statement is true if it is true of one of them."""
+    compare: Comparator
+    limit: Number | None = None
+    limits: dict[str, Number] = Field(default_factory=dict)
+    """By component of the measurement."""
+    unit: str = ""
+    max_age_days: Number | None = None
+    """A measurement older than this leaves the answer open."""
+    sources: tuple[str, ...]
+    ask: Ask
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.compare is Comparator.ANY_AT_LEAST and not self.limits:
+            raise ValueError("any_at_least needs limits")
+        if self.compare in _ONE_LIMIT and self.limit is None:
+            raise ValueError(f"{self.compare} needs a limit")
+        if not self.facts:
+            raise ValueError("facts: at least one is needed")
+        return self
+
+    @property
+    def numbers(self) -> dict[str, Number]:
+        """Every number of the criterion by its key in the file."""
+        single = {"limit": self.limit, "max_age_days": self.max_age_days}
+        found = {key: number for key, number in single.items() if number is not None}
+        return found | {f"limits.{component}": number for component, number in self.limits.items()}
+
+
+_ONE_LIMIT = {Comparator.AT_LEAST, Comparator.AT_MOST, Comparator.ABOVE, Comparator.BELOW}
+
+
+def load_criteria(folder: Path) -> dict[str, Criterion]:
+    """Every criterion of a folder by id; the name of a file is its id."""
+    criteria: dict[str, Criterion] = Field(default_factory=dict)
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name.endswith(".cases.yaml"):
+            continue
+        criterion = read_yaml(path, Criterion)
+        if path.name != f"{criterion.id}.yaml":
+            raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {criterion.id!r}")
+        criteria[criterion.id] = criterion
+    return criteria

@@ -1,0 +1,142 @@
+"""Everything we know, read and cross-checked once, at start."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mappings.criteria import KINDS, Criterion, load_criteria
+from mappings.facts import FactDefinition, load_fact_definitions
+from mappings.files import KNOWLEDGE, read_yaml
+from mappings.model import KnowledgeError, Source, Sources
+from mappings.protocols import Protocol, load_protocols
+from mappings.value_sets import ValueSets, load_value_sets
+from mappings.vitals import VitalSigns, load_vital_signs
+from mappings.wording import Wording, load_wording
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """All knowledge, frozen; the same files give the same ``digest``."""
+
+    sources: Mapping[str, Source]
+    value_sets: ValueSets
+    vital_signs: VitalSigns
+    facts: Mapping[str, FactDefinition]
+    criteria: Mapping[str, Criterion]
+    protocols: Mapping[str, Protocol]
+    wording: Wording
+    digest: str
+    """SHA-256 over the names and bytes of all knowledge files."""
+
+    def inputs_for(self, criteria: Iterable[str]) -> frozenset[str]:
+        """The inputs that the facts of these criteria read: what a prefetch has to bring."""
+        names = (name for criterion in criteria for name in self.criteria[criterion].facts)
+        return frozenset(place for name in names for place in self.facts[name].inputs)
+
+
+def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
+    """Read and cross-check a knowledge folder; :class:`KnowledgeError` names the file and the key at fault."""
+    value_sets = load_value_sets(folder / "value_sets")
+    knowledge = Knowledge(
+        sources=read_yaml(folder / "sources.yaml", Sources).sources,
+        value_sets=value_sets,
+        vital_signs=load_vital_signs(folder / "vitals.yaml"),
+        facts=load_fact_definitions(folder / "facts.yaml", value_sets),
+        criteria=load_criteria(folder / "criteria"),
+        protocols=load_protocols(folder / "protocols"),
+        wording=load_wording(folder / "wording.yaml"),
+        digest=_digest(folder),
+    )
+    for where, key in _source_keys(knowledge):
+        if key not in knowledge.sources:
+            raise KnowledgeError(f"{where}: no source {key!r} in sources.yaml")
+    for criterion in knowledge.criteria.values():
+        _check_criterion(criterion, knowledge)
+    for protocol in knowledge.protocols.values():
+        _check_protocol(protocol, knowledge)
+    return knowledge
+
+
+def _digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".csv", ".gz"})
+    total = hashlib.sha256()
+    for path in files:
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
+    """Every source key that is used, with the file and key that uses it."""
+    for value_set in knowledge.value_sets.sets:
+        yield f"{value_set.id}.yaml: source", value_set.source
+    yield "topics.yaml: recent_days_source", knowledge.value_sets.reviewed.recent_days_source
+    yield "vitals.yaml: source", knowledge.vital_signs.source
+    for name, sign in knowledge.vital_signs.vital_signs.items():
+        for component_name, component in sign.components.items():
+            yield f"vitals.yaml: {name}.{component_name}.lowest", component.lowest.source
+            yield f"vitals.yaml: {name}.{component_name}.highest", component.highest.source
+    for criterion in knowledge.criteria.values():
+        for key in criterion.sources:
+            yield f"{criterion.id}.yaml: sources", key
+        for place, number in criterion.numbers.items():
+            yield f"{criterion.id}.yaml: {place}.source", number.source
+    for protocol in knowledge.protocols.values():
+        yield from _protocol_source_keys(protocol)
+
+
+def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
+    for key in protocol.sources:
+        yield f"{protocol.id}.yaml: sources", key
+    for clause in protocol.clauses:
+        for key in clause.sources:
+            yield f"{protocol.id}.yaml: clauses: {clause.criterion}", key
+    for name, conflict in protocol.conflicts.items():
+        for key in conflict.positions:
+            yield f"{protocol.id}.yaml: conflicts.{name}.positions", key
+
+
+def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
+    where = f"{criterion.id}.yaml"
+    for name in criterion.facts:
+        fact = knowledge.facts.get(name)
+        if fact is None:
+            raise KnowledgeError(f"{where}: facts: no fact {name!r} in facts.yaml or among the topics")
+        if fact.kind not in KINDS[criterion.compare]:
+            raise KnowledgeError(f"{where}: compare: {criterion.compare} cannot read {name!r}, a {fact.kind}")
+        for component in criterion.limits:
+            if component not in fact.components:
+                raise KnowledgeError(f"{where}: limits: {name!r} has no component {component!r}")
+
+
+def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
+    where = f"{protocol.id}.yaml"
+    for key, criterion in _named_criteria(protocol):
+        if criterion not in knowledge.criteria:
+            raise KnowledgeError(f"{where}: {key}: no criterion {criterion!r}")
+    for key, treatment in _named_treatments(protocol):
+        if treatment not in protocol.treatments:
+            raise KnowledgeError(f"{where}: {key}: no treatment {treatment!r} in treatments")
+    pairs = [(clause.criterion, treatment) for clause in protocol.clauses for treatment in clause.treatments]
+    twice = next((pair for pair in pairs if pairs.count(pair) > 1), None)
+    if twice:
+        raise KnowledgeError(f"{where}: clauses: {twice[0]} has two roles for {twice[1]}")
+
+
+def _named_criteria(protocol: Protocol) -> Iterable[tuple[str, str]]:
+    yield from (("clauses", clause.criterion) for clause in protocol.clauses)
+    yield from (("speaks_when", criterion) for criterion in protocol.speaks_when)
+    for name, conflict in protocol.conflicts.items():
+        yield from ((f"conflicts.{name}", criterion) for criterion in conflict.criteria)
+
+
+def _named_treatments(protocol: Protocol) -> Iterable[tuple[str, str]]:
+    yield "focus", protocol.focus
+    for clause in protocol.clauses:
+        yield from ((f"clauses: {clause.criterion}", treatment) for treatment in clause.treatments)
+    for name, conflict in protocol.conflicts.items():
+        yield from ((f"conflicts.{name}", treatment) for treatment in conflict.treatments)
