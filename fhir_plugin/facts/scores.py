@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
 import msgspec
 
-from fhir_plugin.dates import DaySpan
+from fhir_plugin.dates import DaySpan, day_span
+from fhir_plugin.errors import WrongQuestionnaire
+from fhir_plugin.facts.fact import Evidence, Fact, Measurement, Presence
+from fhir_plugin.facts.survey_observations import Gathered, gather_scores, moment_of
+from fhir_plugin.record import Record
+from fhir_plugin.resources import Observation, QuestionnaireResponse
+from fhir_plugin.score import Score, score
+from mappings.instruments import Instruments
+from mappings.instruments.model import Instrument, Risk
+
+INPUTS = ("questionnaireResponses", "observations")
+_SCORE_UNIT = "{score}"
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,3 +36,258 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
     suicide_item_positive: bool | None = None
     """``None``: the instrument has no suicide item, or it was not answered."""
+    severity: str | None = None
+    """Name of the band, or the risk level of an instrument without a total."""
+    items: Mapping[str, int | None] = {}
+    recorded_as: tuple[str, ...] = ()
+    """References of the Observations that hold this same assessment."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it says something that can be compared: a total, or a risk level."""
+        return self.total is not None or self.severity is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreHistory:
+    """Every assessment of a patient, oldest first, and the facts that follow."""
+
+    assessments: tuple[Assessment, ...]
+    instruments: Instruments = field(repr=False)
+    missing: tuple[str, ...] = ()
+    looked_in: tuple[str, ...] = ()
+    observations_whole: bool = True
+
+    def series(self, instrument: str) -> tuple[Assessment, ...]:
+        """The assessments of one instrument that can be compared, oldest first."""
+        return tuple(each for each in self.assessments if each.instrument == instrument and each.usable)
+
+    def facts(self) -> dict[str, Fact]:
+        """The named facts that criteria compare."""
+        facts = {f"scores.{name}.latest": self._latest(name) for name in self.instruments.forms}
+        facts["scores.depression.baseline"] = self._baseline()
+        for name in self.instruments.forms:
+            if self.instruments[name].suicide:
+                facts[f"scores.{name}.suicide_item"] = self._suicide_item(name)
+        facts["suicide.signal"] = self._suicide_signal(
+            [fact for name, fact in facts.items() if name.endswith(".suicide_item")]
+        )
+        facts["scores.unrecorded"] = self._unrecorded()
+        return {name: msgspec.structs.replace(fact, name=name) for name, fact in facts.items()}
+
+    def evidence(self, assessment: Assessment, note: str = "") -> Evidence:
+        """An assessment as evidence, in our own words."""
+        said = [f"{assessment.total:g}"] if assessment.total is not None else []
+        said += [f"({assessment.severity})" if said else assessment.severity] if assessment.severity else []
+        label = " ".join((self.instruments[assessment.instrument].short, *said))
+        return Evidence(reference=assessment.reference, label=label, day=assessment.day, note=note)
+
+    def _fact(
+        self, value: Presence | Measurement | None, evidence: Iterable[Evidence] = (), missing: Iterable[str] = ()
+    ) -> Fact:
+        return Fact(
+            name="", value=value, evidence=tuple(evidence), missing=(*missing, *self.missing), looked_in=self.looked_in
+        )
+
+    def _latest(self, name: str) -> Fact:
+        short = self.instruments[name].short
+        of_instrument = [each for each in self.assessments if each.instrument == name]
+        usable = [each for each in of_instrument if each.usable]
+        if not usable:
+            why = f"{short}: no completed assessment could be scored" if of_instrument else f"no {short} on the record"
+            return self._fact(None, missing=(why,))
+        latest = usable[-1]
+        newer = of_instrument[-1] is not latest and not _same_day(of_instrument[-1], latest)
+        missing = (f"a newer {short} could not be scored: {', '.join(of_instrument[-1].flags)}",) if newer else ()
+        return self._fact(_measured(self.instruments[name], latest), (self.evidence(latest),), missing)
+
+    def _baseline(self) -> Fact:
+        depression = [
+            each
+            for each in self.assessments
+            if each.total is not None
+            and self.instruments[each.instrument].measures == "depression"
+            and self.instruments[each.instrument].response
+        ]
+        if not depression:
+            return self._fact(None, missing=("no scored depression scale on the record",))
+        latest = depression[-1]
+        return self._fact(_measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
+
+    def _suicide_item(self, name: str) -> Fact:
+        asked = [each for each in self.assessments if each.instrument == name]
+        if not asked:
+            return self._fact(None, missing=(f"no {self.instruments[name].short} on the record",))
+        *earlier, latest = asked
+        past = tuple(self.evidence(each) for each in earlier if each.suicide_item_positive)
+        if latest.suicide_item_positive:
+            here = self.evidence(latest, "suicide item positive")
+            return self._fact(Presence(current=(here,), past=past), (here, *past))
+        if latest.suicide_item_positive is None:
+            here = self.evidence(latest, "the suicide item is not on the record")
+            return self._fact(Presence(past=past, possible=(here,)), (here, *past))
+        return self._fact(Presence(past=past), (self.evidence(latest, "suicide item negative"), *past))
+
+    def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
+        """All instruments together: one positive answer is enough, and no other scale outvotes it."""
+        found = [fact.value for fact in items if isinstance(fact.value, Presence)]
+        if not found:
+            return self._fact(None, missing=("no assessment that asks about suicide on the record",))
+        value = Presence(
+            current=tuple(each for presence in found for each in presence.current),
+            past=tuple(each for presence in found for each in presence.past),
+            possible=tuple(each for presence in found for each in presence.possible),
+        )
+        return self._fact(value, [each for fact in items for each in fact.evidence])
+
+    def _unrecorded(self) -> Fact:
+        waiting = tuple(
+            self.evidence(each, "scored here, not recorded as an Observation")
+            for each in self.assessments
+            if each.usable and not each.recorded_as and each.reference.startswith("QuestionnaireResponse/")
+        )
+        value = Presence(current=waiting) if self.observations_whole else Presence(possible=waiting)
+        return self._fact(value, waiting)
+
+
+def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreHistory:
+    """Every assessment up to ``as_of``: answers scored, Observations read, the same assessment counted once."""
+    sex = record.patient.gender if record.patient else None
+    responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
+    observations = list(record.all("observations", Observation))
+    found = [each for response in responses if (each := _from_response(response, instruments, sex))]
+    for gathered, scored in gather_scores(observations, instruments, sex):
+        _merge(found, _from_observations(gathered, scored), gathered)
+    past = [each for each in found if each.day is None or each.day.first <= as_of]
+    return ScoreHistory(
+        assessments=tuple(sorted(past, key=_order)),
+        instruments=instruments,
+        missing=record.gaps(INPUTS),
+        looked_in=(f"questionnaireResponses ({len(responses)})", f"observations ({len(observations)})"),
+        observations_whole=record.input("observations").whole,
+    )
+
+
+def observation_codes(instruments: Instruments) -> tuple[str, ...]:
+    """The codes by which Observations with scores are searched: totals, panels and single items."""
+    codes: set[str] = set()
+    for form in instruments.forms.values():
+        codes |= {item.code for item in form.instrument.items if item.code}
+        if form.instrument.loinc:
+            codes |= {form.instrument.loinc.panel, form.instrument.loinc.total}
+        else:
+            codes.add(f"{form.instrument.id}-total")
+    return tuple(sorted(codes))
+
+
+def _from_response(response: QuestionnaireResponse, instruments: Instruments, sex: str | None) -> Assessment | None:
+    if response.status == "entered-in-error":
+        return None
+    try:
+        scored = score(response, instruments, sex=sex)
+    except WrongQuestionnaire:
+        return None
+    return _assessment(scored, response.authored, response.reference)
+
+
+def _from_observations(gathered: Gathered, scored: Score) -> Assessment:
+    moment = next(filter(None, map(moment_of, gathered.sources)), None) or gathered.sources[0].issued
+    references = tuple(source.reference for source in gathered.sources)
+    return _assessment(scored, moment, references[0], references)
+
+
+def _assessment(scored: Score, moment: str | None, reference: str, recorded_as: tuple[str, ...] = ()) -> Assessment:
+    return Assessment(
+        instrument=scored.instrument,
+        total=scored.total,
+        day=day_span(moment),
+        moment=moment,
+        reference=reference,
+        flags=scored.flags,
+        suicide_item_positive=scored.suicide_positive,
+        severity=scored.severity,
+        items=scored.items,
+        recorded_as=recorded_as,
+    )
+
+
+def _merge(found: list[Assessment], recorded: Assessment, gathered: Gathered) -> None:
+    """Add an assessment read from Observations, or join it with the one that it records."""
+    derived = {
+        "/".join((reference.reference or "").rsplit("/", 2)[-2:])
+        for source in gathered.sources
+        for reference in source.derived_from
+    }
+    candidates = [
+        (bool(each.recorded_as), place)
+        for place, each in enumerate(found)
+        if each.instrument == recorded.instrument and _is_same(each, recorded, derived)
+    ]
+    if not candidates:
+        found.append(recorded)
+        return
+    place = min(candidates)[1]
+    found[place] = _joined(found[place], recorded)
+
+
+def _is_same(known: Assessment, recorded: Assessment, derived: set[str]) -> bool:
+    if known.reference in derived:
+        return True
+    if known.day is None or known.day != recorded.day:
+        return False
+    times = _instant(known.moment), _instant(recorded.moment)
+    if None not in times and times[0] == times[1]:
+        return True
+    same_value = (known.total, known.severity) == (recorded.total, recorded.severity)
+    if not known.reference.startswith("QuestionnaireResponse/") or known.recorded_as:
+        # Two Observations with times of their own are two assessments, before and after a session for example.
+        return same_value and None in times
+    return same_value
+
+
+def _joined(known: Assessment, recorded: Assessment) -> Assessment:
+    """One assessment: the items decide where the two disagree, and both are reported."""
+    flags = dict.fromkeys(known.flags)
+    totals = {known.total, recorded.total} - {None}
+    if known.total != recorded.total and recorded.total is not None:
+        flags[f"stored_total_mismatch:{recorded.total:g}"] = None
+    from_response = known.reference.startswith("QuestionnaireResponse/")
+    better = known if from_response or known.usable or not recorded.usable else recorded
+    signals = (known.suicide_item_positive, recorded.suicide_item_positive)
+    return msgspec.structs.replace(
+        better,
+        flags=tuple(flags) if len(totals) > 1 or better is known else better.flags,
+        suicide_item_positive=True if True in signals else False if False in signals else None,
+        recorded_as=tuple(dict.fromkeys((*known.recorded_as, *recorded.recorded_as))),
+    )
+
+
+def _instant(moment: str | None) -> datetime | None:
+    """A moment with a time of day, comparable across time zones; ``None`` for a bare or partial date."""
+    if not moment or "T" not in moment:
+        return None
+    try:
+        read = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _order(assessment: Assessment) -> tuple[date, date, datetime, str]:
+    """Oldest first; an undated one comes before all, so that it is never taken for the latest."""
+    day = assessment.day or DaySpan(date.min, date.min)
+    return day.first, day.last, _instant(assessment.moment) or datetime.min.replace(tzinfo=UTC), assessment.reference
+
+
+def _same_day(one: Assessment, other: Assessment) -> bool:
+    return one.day is not None and one.day == other.day
+
+
+def _measured(instrument: Instrument, assessment: Assessment) -> Measurement:
+    """The total, or the place of the risk level counted from the least (0)."""
+    if assessment.total is not None:
+        return Measurement(components={"total": assessment.total}, unit=_SCORE_UNIT, day=assessment.day)
+    levels = instrument.formula.levels if isinstance(instrument.formula, Risk) else ()
+    rising = [level.name for level in reversed(levels)]
+    level = rising.index(assessment.severity) + 1 if assessment.severity in rising else 0
+    return Measurement(components={"level": float(level)}, unit=_SCORE_UNIT, day=assessment.day)

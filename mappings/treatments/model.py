@@ -1,0 +1,82 @@
+"""The shape of a treatment's file: how it is recognised on the record, and what a course of it is."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from mappings.model import Entry, Reviewed, Verification
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ValueError(f"not a pattern: {fault}") from fault
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
+class Threshold(Entry):
+    """A number with where it comes from and how well that was checked."""
+
+    value: int
+    source: str = Field(min_length=1)
+    verification: Verification
+
+
+class Course(Entry):
+    """What makes single sessions a course."""
+
+    gap_days: Threshold
+    """A longer pause starts a new course."""
+    completed_at: Threshold | None = None
+    """Sessions from which a course counts as completed."""
+    usual: Threshold | None = None
+
+
+class OtherUse(Entry):
+    """When an entry may have served another purpose, such as anaesthesia."""
+
+    dose_above_mg: Threshold
+    single_session: Threshold
+
+
+class Treatment(Reviewed):
+    """One treatment, whole."""
+
+    id: str
+    short: str
+    title: str
+    modality: Literal["tms", "ketamine", "ect"]
+    controlled: bool
+    """Whether it is a controlled drug, so that an order of it is never pre-selected."""
+    given_as: Literal["procedure", "medication"]
+    codes: dict[str, tuple[str, ...]]
+    """Codes by the short name of their system."""
+    prefixes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Starts of codes, by the short name of their system."""
+    codes_source: str
+    patterns: tuple[Pattern, ...]
+    """What a text in lower case holds when it means this treatment."""
+    not_patterns: tuple[Pattern, ...]
+    routes: tuple[str, ...] = ()
+    """Words of the routes that count; empty where any does."""
+    other_use: OtherUse | None = None
+    course: Course
+    disputes: tuple[str, ...] = ()
+
+
+class ResponseRule(Entry):
+    """How the response at the end of a course is judged."""
+
+    scales: tuple[str, ...]
+    response_percent: Threshold
+    partial_percent: Threshold
+    baseline_days_before: Threshold
+    end_days_before: Threshold
+    end_days_after: Threshold

@@ -1,0 +1,235 @@
+"""Assessments read from a record: each once, whatever resources hold it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+import pytest
+
+from fhir_plugin.facts.fact import Measurement, Presence
+from fhir_plugin.facts.scores import ScoreHistory, observation_codes, read_scores
+from fhir_plugin.record import Input, InputState, Record
+from fhir_plugin.resources import Observation, QuestionnaireResponse
+from mappings.instruments import Instruments
+from tests.scores.responses import response
+
+AS_OF = date(2024, 6, 1)
+LOINC = "http://loinc.org"
+
+
+def observation(identifier: str, code: str, **more: Any) -> Observation:
+    body = {
+        "resourceType": "Observation",
+        "id": identifier,
+        "status": "final",
+        "code": {"coding": [{"system": LOINC, "code": code}]},
+        "effectiveDateTime": "2024-03-05",
+        **more,
+    }
+    return msgspec.convert(body, Observation)
+
+
+def answered(instruments: Instruments, answers: list[int | None], **more: Any) -> QuestionnaireResponse:
+    more = {"id": "q1", "authored": "2024-03-05T10:00:00Z", **more}
+    raw = response(instruments, instruments["phq9"], answers, **more)
+    return msgspec.json.decode(raw, type=QuestionnaireResponse)
+
+
+def history(
+    instruments: Instruments,
+    *resources: Observation | QuestionnaireResponse,
+    observations: InputState = InputState.COMPLETE,
+) -> ScoreHistory:
+    record = Record(
+        "p",
+        {
+            "questionnaireResponses": Input(
+                InputState.COMPLETE, tuple(each for each in resources if isinstance(each, QuestionnaireResponse))
+            ),
+            "observations": Input(observations, tuple(each for each in resources if isinstance(each, Observation))),
+        },
+    )
+    return read_scores(record, instruments, AS_OF)
+
+
+TWELVE: list[int | None] = [2, 2, 2, 2, 1, 1, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"valueInteger": 12},
+        {"valueQuantity": {"value": 12, "unit": "{score}"}},
+        {"valueString": "12"},
+        {"component": [{"code": {"coding": [{"system": LOINC, "code": "44261-6"}]}, "valueInteger": 12}]},
+    ],
+)
+def test_a_total_in_every_form(instruments: Instruments, value: dict[str, Any]) -> None:
+    (one,) = history(instruments, observation("o1", "44261-6", **value)).assessments
+    assert (one.instrument, one.total, one.severity) == ("phq9", 12, "moderate")
+    assert one.suicide_item_positive is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"valueQuantity": {"value": 21.4775}},
+        {"valueInteger": 28},
+        {"valueString": "about 12"},
+        {"valueQuantity": {"value": 12, "comparator": "<"}},
+        {"valueInteger": 12, "status": "preliminary"},
+    ],
+)
+def test_a_total_that_is_none(instruments: Instruments, value: dict[str, Any]) -> None:
+    found = history(instruments, observation("o1", "44261-6", **value))
+    assert [each.total for each in found.assessments] == [None]
+    fact = found.facts()["scores.phq9.latest"]
+    assert fact.value is None
+    assert fact.missing == ("PHQ-9: no completed assessment could be scored",)
+
+
+def test_void_and_future_entries_are_not_there(instruments: Instruments) -> None:
+    found = history(
+        instruments,
+        observation("o1", "44261-6", valueInteger=12, status="entered-in-error"),
+        observation("o2", "44261-6", valueInteger=12, effectiveDateTime="2024-06-02"),
+        answered(instruments, TWELVE, status="entered-in-error"),
+    )
+    assert found.assessments == ()
+
+
+def test_response_and_observation_of_one_assessment_count_once(instruments: Instruments) -> None:
+    found = history(
+        instruments,
+        answered(instruments, TWELVE),
+        observation("o1", "44261-6", valueInteger=12),
+    )
+    (one,) = found.assessments
+    assert (one.reference, one.recorded_as) == ("QuestionnaireResponse/q1", ("Observation/o1",))
+    assert found.facts()["scores.unrecorded"].value == Presence()
+
+
+def test_the_items_decide_when_the_observation_says_otherwise(instruments: Instruments) -> None:
+    found = history(
+        instruments,
+        answered(instruments, TWELVE),
+        observation("o1", "44261-6", valueInteger=14, derivedFrom=[{"reference": "QuestionnaireResponse/q1"}]),
+    )
+    (one,) = found.assessments
+    assert one.total == 12
+    assert "stored_total_mismatch:14" in one.flags
+
+
+def test_an_observation_of_incomplete_answers_gives_no_total(instruments: Instruments) -> None:
+    found = history(
+        instruments,
+        answered(instruments, [2, 2, 2, 2, 1, 1, 2, 0, None]),
+        observation("o1", "44261-6", valueInteger=12, derivedFrom=[{"reference": "QuestionnaireResponse/q1"}]),
+    )
+    (one,) = found.assessments
+    assert one.total is None
+
+
+def test_two_assessments_of_one_day_stay_two(instruments: Instruments) -> None:
+    found = history(
+        instruments,
+        observation("o1", "44261-6", valueInteger=12, effectiveDateTime="2024-03-05T09:00:00Z"),
+        observation("o2", "44261-6", valueInteger=12, effectiveDateTime="2024-03-05T12:00:00Z"),
+    )
+    assert len(found.assessments) == 2
+
+
+def test_one_moment_in_two_time_zones_is_one_assessment(instruments: Instruments) -> None:
+    found = history(
+        instruments,
+        observation("o1", "44261-6", valueInteger=12, effectiveDateTime="2024-03-05T09:00:00Z"),
+        observation("o2", "44261-6", valueInteger=12, effectiveDateTime="2024-03-05T04:00:00-05:00"),
+    )
+    assert len(found.assessments) == 1
+
+
+def test_a_panel_with_members_is_one_assessment(instruments: Instruments) -> None:
+    codes = [item.code for item in instruments["phq9"].items]
+    members = [
+        observation(f"i{place}", code or "", valueInteger=value)
+        for place, (code, value) in enumerate(zip(codes, [*TWELVE[:8], 1], strict=True))
+    ]
+    total = observation("t", "44261-6", valueInteger=13)
+    panel = observation(
+        "p", "44249-1", hasMember=[{"reference": f"http://x/fhir/{each.reference}"} for each in (*members, total)]
+    )
+    (one,) = history(instruments, *members, total, panel).assessments
+    assert (one.total, one.suicide_item_positive, one.flags) == (13, True, ("item9_positive",))
+
+
+def test_single_items_of_one_moment_are_one_assessment(instruments: Instruments) -> None:
+    codes = [item.code for item in instruments["phq9"].items]
+    members = [
+        observation(f"i{place}", code or "", valueCodeableConcept={"coding": [{"system": LOINC, "code": "LA6569-3"}]})
+        for place, code in enumerate(codes)
+    ]
+    (one,) = history(instruments, *members).assessments
+    assert one.total == 9
+
+
+def test_the_suicide_item_of_a_bare_total_is_possible(instruments: Instruments) -> None:
+    fact = history(instruments, observation("o1", "44261-6", valueInteger=12)).facts()["suicide.signal"]
+    assert isinstance(fact.value, Presence)
+    assert (fact.value.current, len(fact.value.possible)) == ((), 1)
+    nothing = history(instruments, observation("o1", "44261-6", valueInteger=0)).facts()["suicide.signal"]
+    assert nothing.value == Presence()
+
+
+def test_a_positive_item_is_current_until_a_later_one_is_negative(instruments: Instruments) -> None:
+    first = answered(instruments, [0] * 8 + [1])
+    fact = history(instruments, first).facts()["scores.phq9.suicide_item"]
+    assert isinstance(fact.value, Presence)
+    assert [each.label for each in fact.value.current] == ["PHQ-9 1 (minimal)"]
+    later = answered(instruments, [0] * 9, id="q2", authored="2024-04-05")
+    fact = history(instruments, first, later).facts()["scores.phq9.suicide_item"]
+    assert isinstance(fact.value, Presence)
+    assert (fact.value.current, len(fact.value.past)) == ((), 1)
+
+
+def test_no_assessment_says_nothing_about_suicide(instruments: Instruments) -> None:
+    fact = history(instruments).facts()["suicide.signal"]
+    assert fact.value is None
+    assert fact.missing
+
+
+def test_the_newest_depression_scale_is_the_baseline(instruments: Instruments) -> None:
+    madrs = msgspec.json.decode(
+        response(instruments, instruments["madrs"], [3] * 10, id="m", authored="2024-05-01"), type=QuestionnaireResponse
+    )
+    fact = history(instruments, answered(instruments, TWELVE), madrs).facts()["scores.depression.baseline"]
+    assert isinstance(fact.value, Measurement)
+    assert (fact.value.components, str(fact.value.day)) == ({"total": 30}, "2024-05-01")
+    assert [each.label for each in fact.evidence] == ["MADRS 30 (moderate)"]
+
+
+@pytest.mark.parametrize(("state", "sure"), [(InputState.COMPLETE, True), (InputState.PARTIAL, False)])
+def test_an_unrecorded_score_is_sure_only_when_all_observations_were_seen(
+    instruments: Instruments, state: InputState, sure: bool
+) -> None:
+    fact = history(instruments, answered(instruments, TWELVE), observations=state).facts()["scores.unrecorded"]
+    assert isinstance(fact.value, Presence)
+    assert (bool(fact.value.current), bool(fact.value.possible)) == (sure, not sure)
+
+
+def test_a_risk_level_is_read_and_counted_from_the_least(instruments: Instruments) -> None:
+    high = observation("c", "93374-7", valueCodeableConcept={"coding": [{"system": LOINC, "code": "LA9193-9"}]})
+    facts = history(instruments, high).facts()
+    latest = facts["scores.cssrs_screener.latest"].value
+    assert isinstance(latest, Measurement)
+    assert latest.components == {"level": 3}
+    signal = facts["suicide.signal"].value
+    assert isinstance(signal, Presence)
+    assert [each.label for each in signal.current] == ["C-SSRS screener high"]
+
+
+def test_observation_codes_hold_totals_panels_and_items(instruments: Instruments) -> None:
+    codes = observation_codes(instruments)
+    assert {"44261-6", "44249-1", "44260-8", "70274-6", "93374-7", "madrs-total"} <= set(codes)
+    assert "68517-2" not in codes
