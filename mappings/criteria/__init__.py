@@ -101,7 +101,7 @@ _ONE_LIMIT = {Comparator.AT_LEAST, Comparator.AT_MOST, Comparator.ABOVE, Compara
 
 def load_criteria(folder: Path) -> dict[str, Criterion]:
     """Every criterion of a folder by id; the name of a file is its id."""
-    criteria: dict[str, Criterion] = Field(default_factory=dict)
+    criteria: dict[str, Criterion] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name.endswith(".cases.yaml"):
             continue

@@ -73,7 +73,7 @@ class Protocol(Reviewed):
 
 def load_protocols(folder: Path) -> Mapping[str, Protocol]:
     """Every protocol of a folder by id; the name of a file is its id."""
-    protocols: dict[str, Protocol] = Field(default_factory=dict)
+    protocols: dict[str, Protocol] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name.endswith(".cases.yaml"):
             continue

@@ -142,7 +142,7 @@ class Hints:
 
     def senses(self, words: str) -> tuple[Sense, ...]:
         """The possible topics of lower-case text, each once."""
-        found: dict[str, Sense] = Field(default_factory=dict)
+        found: dict[str, Sense] = {}
         for piece, sense, unless in self.pieces:
             if piece in words and sense.topic not in found and not any(other in words for other in unless):
                 found[sense.topic] = sense
@@ -184,8 +184,8 @@ def _checked(path: Path, value_set: ValueSet, topics: Topics) -> ValueSet:
 
 
 def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
-    tree: dict[str, list[Sense]] = Field(default_factory=dict)
-    exact: dict[str, dict[str, list[Sense]]] = Field(default_factory=dict)
+    tree: dict[str, list[Sense]] = {}
+    exact: dict[str, dict[str, list[Sense]]] = {}
     for value_set in sets:
         where = tree if value_set.system == ICD_10_CM else exact.setdefault(value_set.system, {})
         for code, sense in _senses(value_set):
@@ -226,7 +226,7 @@ def _senses(value_set: ValueSet) -> list[tuple[str, Sense]]:
 
 def _inherited(tree: dict[str, list[Sense]]) -> dict[str, tuple[Sense, ...]]:
     """Each code with its own senses and, for the other topics, those of the longest code above it."""
-    full: dict[str, tuple[Sense, ...]] = Field(default_factory=dict)
+    full: dict[str, tuple[Sense, ...]] = {}
     for code in sorted(tree, key=len):
         own = tuple(tree[code])
         topics = {sense.topic for sense in own}
