@@ -27,6 +27,12 @@ class Expectation(Entry):
     """The path that answers the story."""
     because: str
     """Why, in a clinician's words."""
+    standings: dict[str, str]
+    """Where each treatment of the default protocol stands."""
+    decided_by: tuple[str, ...]
+    """The criteria that must be met for this story to be understood."""
+    speaks: bool
+    """Whether there is a card when the chart is opened."""
 
 
 class Story(Entry):
