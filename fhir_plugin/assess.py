@@ -102,17 +102,18 @@ def _sentence(words: FindingWords, fact: Fact, answer: _Answer, knowledge: Knowl
 def _answer(criterion: Criterion, fact: Fact, as_of: date) -> _Answer:
     value = fact.value
     if value is None:
-        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion))
+        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion, fact))
     if isinstance(value, Presence):
         return _presence(criterion, value, fact)
     if isinstance(value, Count):
-        return _count(criterion, value)
+        return _count(criterion, value, fact)
     return _measurement(criterion, value, fact, as_of)
 
 
-def _values(criterion: Criterion, **known: str) -> dict[str, str]:
+def _values(criterion: Criterion, fact: Fact, **known: str) -> dict[str, str]:
     """Every field a sentence may name, empty where it does not apply."""
-    limit = f"{criterion.limit}" if criterion.limit else "/".join(f"{number}" for number in criterion.limits.values())
+    one = criterion.limit_for(fact.name)
+    limit = f"{one}" if one else "/".join(f"{number}" for number in criterion.limits.values())
     limit = f"{limit} {criterion.unit}".strip()
     age = f"{criterion.max_age_days}" if criterion.max_age_days else ""
     return {"value": "", "limit": limit, "day": "", "count": "", "when": "", "age": "", "max_age": age} | known
@@ -123,12 +124,12 @@ def _presence(criterion: Criterion, presence: Presence, fact: Fact) -> _Answer:
     if criterion.compare is Comparator.EVER:
         proof += presence.past
     if proof:
-        return _Answer(Verdict.MET, "met", _values(criterion, **_entries(proof)))
+        return _Answer(Verdict.MET, "met", _values(criterion, fact, **_entries(proof)))
     if presence.possible:
-        return _Answer(Verdict.UNKNOWN, "unsure", _values(criterion, **_entries(presence.possible)))
+        return _Answer(Verdict.UNKNOWN, "unsure", _values(criterion, fact, **_entries(presence.possible)))
     if fact.missing:
-        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion))
-    return _Answer(Verdict.NOT_MET, "not_met", _values(criterion))
+        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion, fact))
+    return _Answer(Verdict.NOT_MET, "not_met", _values(criterion, fact))
 
 
 def _entries(entries: tuple[Evidence, ...]) -> dict[str, str]:
@@ -144,12 +145,12 @@ _HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
 }
 
 
-def _count(criterion: Criterion, count: Count) -> _Answer:
+def _count(criterion: Criterion, count: Count, fact: Fact) -> _Answer:
     """True when it holds at both bounds, false when at neither; no upper bound stands for any number."""
-    holds, limit = _HOLDS[criterion.compare], _limit(criterion)
+    holds, limit = _HOLDS[criterion.compare], _limit(criterion, fact)
     high = math.inf if count.high is None else count.high
     at_low, at_high = holds(count.low, limit), holds(high, limit)
-    values = _values(criterion, value=_range(count))
+    values = _values(criterion, fact, value=_range(count))
     if at_low and at_high:
         return _Answer(Verdict.MET, "met", values)
     if at_low or at_high:
@@ -157,8 +158,9 @@ def _count(criterion: Criterion, count: Count) -> _Answer:
     return _Answer(Verdict.NOT_MET, "not_met", values)
 
 
-def _limit(criterion: Criterion) -> float:
-    return criterion.limit.value if criterion.limit else math.nan
+def _limit(criterion: Criterion, fact: Fact) -> float:
+    limit = criterion.limit_for(fact.name)
+    return limit.value if limit else math.nan
 
 
 def _range(count: Count) -> str:
@@ -168,12 +170,12 @@ def _range(count: Count) -> str:
 
 
 def _measurement(criterion: Criterion, value: Measurement, fact: Fact, as_of: date) -> _Answer:
-    values = _values(criterion, value=_written(value), day=f" on {value.day}" if value.day else "")
+    values = _values(criterion, fact, value=_written(value), day=f" on {value.day}" if value.day else "")
     if criterion.max_age_days is not None and not _fresh(value.day, criterion.max_age_days.value, as_of):
         return _Answer(Verdict.UNKNOWN, "old", values)
     if criterion.compare is Comparator.RECORDED:
         return _Answer(Verdict.MET, "met", values)
-    holds = _reached(criterion, value)
+    holds = _reached(criterion, value, fact)
     if holds and (criterion.compare is Comparator.ANY_AT_LEAST or not fact.missing):
         return _Answer(Verdict.MET, "met", values)
     if holds is None or fact.missing:
@@ -185,14 +187,14 @@ def _fresh(day: DaySpan | None, days: float, as_of: date) -> bool:
     return day is not None and day.days_before(as_of)[1] <= days
 
 
-def _reached(criterion: Criterion, value: Measurement) -> bool | None:
+def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | None:
     """Whether the comparison holds; ``None`` when a component that could decide it is not there.
 
     A limit of a hold (``any_at_least``) that is reached counts even where a newer reading may exist.
     """
     if criterion.compare is not Comparator.ANY_AT_LEAST:
         (only,) = value.components.values()
-        return _HOLDS[criterion.compare](only, _limit(criterion))
+        return _HOLDS[criterion.compare](only, _limit(criterion, fact))
     known = [
         value.components[component] >= number.value
         for component, number in criterion.limits.items()
@@ -204,5 +206,7 @@ def _reached(criterion: Criterion, value: Measurement) -> bool | None:
 
 
 def _written(value: Measurement) -> str:
+    """The numbers with their unit; a UCUM annotation such as ``{score}`` is no word for a reader."""
     order = sorted(value.components.items(), key=lambda item: item[0], reverse=True)
-    return f"{'/'.join(f'{number:g}' for _, number in order)} {value.unit}".strip()
+    unit = "" if value.unit.startswith("{") else value.unit
+    return f"{'/'.join(f'{number:g}' for _, number in order)} {unit}".strip()

@@ -78,7 +78,7 @@ def recommend(
         speaks=_speaks(protocol, answers, by_criterion),
         missing=tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing)),
         asks=_asks(decisive, knowledge),
-        conflicts=tuple(_shown(protocol, by_criterion, {answer.treatment for answer in looked_at})),
+        conflicts=tuple(_shown(protocol, knowledge, by_criterion, {answer.treatment for answer in looked_at})),
     )
 
 
@@ -123,10 +123,14 @@ def _speaks(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings
     return worth and answers[protocol.focus].standing in protocol.speaks_at
 
 
-def _shown(protocol: Protocol, findings: Mapping[str, Finding], treatments: set[str]) -> Iterable[Conflict]:
+def _shown(
+    protocol: Protocol, knowledge: Knowledge, findings: Mapping[str, Finding], treatments: set[str]
+) -> Iterable[Conflict]:
     """The conflicts that matter here: those of no one criterion, and those beside a finding that is not false."""
-    for conflict in protocol.conflicts.values():
+    for name, conflict in knowledge.conflicts.items():
         if treatments.isdisjoint(conflict.treatments):
             continue
-        if not conflict.criteria or any(findings[name].verdict is not Verdict.NOT_MET for name in conflict.criteria):
-            yield conflict
+        if conflict.criteria and all(findings[each].verdict is Verdict.NOT_MET for each in conflict.criteria):
+            continue
+        resolution = protocol.resolutions.get(name)
+        yield conflict.model_copy(update={"resolution": resolution}) if resolution else conflict

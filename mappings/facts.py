@@ -6,8 +6,13 @@ from pathlib import Path
 
 from mappings.criteria import Kind
 from mappings.files import read_yaml
+from mappings.instruments import Instruments
+from mappings.instruments.model import Instrument, Risk
 from mappings.model import Entry
 from mappings.value_sets import ValueSets
+
+
+_SCORE_INPUTS = ("questionnaireResponses", "observations")
 
 
 class FactDefinition(Entry):
@@ -26,9 +31,26 @@ class _FactFile(Entry):
     facts: dict[str, FactDefinition]
 
 
-def load_fact_definitions(path: Path, value_sets: ValueSets) -> dict[str, FactDefinition]:
-    """The declared facts, and one ``conditions.<topic>`` for every topic."""
+def load_fact_definitions(path: Path, value_sets: ValueSets, instruments: Instruments) -> dict[str, FactDefinition]:
+    """The declared facts, and those that follow from every topic and every instrument."""
     declared = dict(read_yaml(path, _FactFile).facts)
-    for name, topic in value_sets.topics.items():
-        declared[f"conditions.{name}"] = FactDefinition(kind=Kind.PRESENCE, title=topic.title, inputs=topic.read_in)
+    for topic in value_sets.topics.values():
+        declared[topic.fact] = FactDefinition(kind=Kind.PRESENCE, title=topic.title, inputs=topic.read_in)
+    for name, form in instruments.forms.items():
+        declared |= _of_instrument(name, form.instrument)
     return declared
+
+
+def _of_instrument(name: str, instrument: Instrument) -> dict[str, FactDefinition]:
+    latest = FactDefinition(
+        kind=Kind.MEASUREMENT,
+        title=f"Last {instrument.short}",
+        unit="{score}",
+        components=("level",) if isinstance(instrument.formula, Risk) else ("total",),
+        inputs=_SCORE_INPUTS,
+    )
+    facts = {f"scores.{name}.latest": latest}
+    if instrument.suicide:
+        title = f"Suicide item of the {instrument.short}"
+        facts[f"scores.{name}.suicide_item"] = FactDefinition(kind=Kind.PRESENCE, title=title, inputs=_SCORE_INPUTS)
+    return facts

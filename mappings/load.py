@@ -10,8 +10,10 @@ from pathlib import Path
 from mappings.criteria import KINDS, Criterion, load_criteria
 from mappings.facts import FactDefinition, load_fact_definitions
 from mappings.files import KNOWLEDGE, read_yaml
+from mappings.instruments import Instruments, load_instruments
 from mappings.model import KnowledgeError, Source, Sources
-from mappings.protocols import Protocol, load_protocols
+from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
+from mappings.treatments import Treatments, load_treatments
 from mappings.value_sets import ValueSets, load_value_sets
 from mappings.vitals import VitalSigns, load_vital_signs
 from mappings.wording import Wording, load_wording
@@ -24,12 +26,20 @@ class Knowledge:
     sources: Mapping[str, Source]
     value_sets: ValueSets
     vital_signs: VitalSigns
+    instruments: Instruments
+    treatments: Treatments
     facts: Mapping[str, FactDefinition]
     criteria: Mapping[str, Criterion]
     protocols: Mapping[str, Protocol]
+    conflicts: Mapping[str, Conflict]
     wording: Wording
     digest: str
     """SHA-256 over the names and bytes of all knowledge files."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every input that some criterion needs, in the order of their names."""
+        return tuple(sorted(self.inputs_for(self.criteria)))
 
     def inputs_for(self, criteria: Iterable[str]) -> frozenset[str]:
         """The inputs that the facts of these criteria read: what a prefetch has to bring."""
@@ -40,13 +50,17 @@ class Knowledge:
 def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
     """Read and cross-check a knowledge folder; :class:`KnowledgeError` names the file and the key at fault."""
     value_sets = load_value_sets(folder / "value_sets")
+    instruments = load_instruments(folder / "instruments")
     knowledge = Knowledge(
         sources=read_yaml(folder / "sources.yaml", Sources).sources,
         value_sets=value_sets,
         vital_signs=load_vital_signs(folder / "vitals.yaml"),
-        facts=load_fact_definitions(folder / "facts.yaml", value_sets),
+        instruments=instruments,
+        treatments=load_treatments(folder / "treatments"),
+        facts=load_fact_definitions(folder / "facts.yaml", value_sets, instruments),
         criteria=load_criteria(folder / "criteria"),
         protocols=load_protocols(folder / "protocols"),
+        conflicts=read_yaml(folder / "conflicts.yaml", Conflicts).conflicts,
         wording=load_wording(folder / "wording.yaml"),
         digest=_digest(folder),
     )
@@ -57,6 +71,7 @@ def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
         _check_criterion(criterion, knowledge)
     for protocol in knowledge.protocols.values():
         _check_protocol(protocol, knowledge)
+    _check_conflicts(knowledge)
     return knowledge
 
 
@@ -85,6 +100,9 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
             yield f"{criterion.id}.yaml: sources", key
         for place, number in criterion.numbers.items():
             yield f"{criterion.id}.yaml: {place}.source", number.source
+    for name, conflict in knowledge.conflicts.items():
+        for key in conflict.positions:
+            yield f"conflicts.yaml: {name}.positions", key
     for protocol in knowledge.protocols.values():
         yield from _protocol_source_keys(protocol)
 
@@ -95,9 +113,6 @@ def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
     for clause in protocol.clauses:
         for key in clause.sources:
             yield f"{protocol.id}.yaml: clauses: {clause.criterion}", key
-    for name, conflict in protocol.conflicts.items():
-        for key in conflict.positions:
-            yield f"{protocol.id}.yaml: conflicts.{name}.positions", key
 
 
 def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
@@ -109,7 +124,7 @@ def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
         if fact.kind not in KINDS[criterion.compare]:
             raise KnowledgeError(f"{where}: compare: {criterion.compare} cannot read {name!r}, a {fact.kind}")
         for component in criterion.limits:
-            if component not in fact.components:
+            if component not in fact.components and component not in criterion.facts:
                 raise KnowledgeError(f"{where}: limits: {name!r} has no component {component!r}")
 
 
@@ -121,6 +136,9 @@ def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
     for key, treatment in _named_treatments(protocol):
         if treatment not in protocol.treatments:
             raise KnowledgeError(f"{where}: {key}: no treatment {treatment!r} in treatments")
+    for name in protocol.resolutions:
+        if name not in knowledge.conflicts:
+            raise KnowledgeError(f"{where}: resolutions: no conflict {name!r} in conflicts.yaml")
     pairs = [(clause.criterion, treatment) for clause in protocol.clauses for treatment in clause.treatments]
     twice = next((pair for pair in pairs if pairs.count(pair) > 1), None)
     if twice:
@@ -130,13 +148,20 @@ def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
 def _named_criteria(protocol: Protocol) -> Iterable[tuple[str, str]]:
     yield from (("clauses", clause.criterion) for clause in protocol.clauses)
     yield from (("speaks_when", criterion) for criterion in protocol.speaks_when)
-    for name, conflict in protocol.conflicts.items():
-        yield from ((f"conflicts.{name}", criterion) for criterion in conflict.criteria)
 
 
 def _named_treatments(protocol: Protocol) -> Iterable[tuple[str, str]]:
     yield "focus", protocol.focus
     for clause in protocol.clauses:
         yield from ((f"clauses: {clause.criterion}", treatment) for treatment in clause.treatments)
-    for name, conflict in protocol.conflicts.items():
-        yield from ((f"conflicts.{name}", treatment) for treatment in conflict.treatments)
+
+
+def _check_conflicts(knowledge: Knowledge) -> None:
+    treatments = {treatment for protocol in knowledge.protocols.values() for treatment in protocol.treatments}
+    for name, conflict in knowledge.conflicts.items():
+        for criterion in conflict.criteria:
+            if criterion not in knowledge.criteria:
+                raise KnowledgeError(f"conflicts.yaml: {name}.criteria: no criterion {criterion!r}")
+        for treatment in conflict.treatments:
+            if treatment not in treatments:
+                raise KnowledgeError(f"conflicts.yaml: {name}.treatments: no protocol treats of {treatment!r}")

@@ -10,6 +10,8 @@ import msgspec
 from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.person import read_age
+from fhir_plugin.facts.scores import ScoreHistory, read_scores
+from fhir_plugin.facts.treatments import TreatmentHistory, read_treatments
 from fhir_plugin.facts.vitals import Vitals, read_vitals
 from fhir_plugin.record import Record
 from mappings.load import Knowledge
@@ -23,12 +25,24 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What criteria compare, by the names in ``facts.yaml`` and ``conditions.<topic>``."""
     conditions: Conditions
     vitals: Vitals
+    scores: ScoreHistory
+    treatments: TreatmentHistory
 
 
 def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     """Read all facts; pure, so the same record, knowledge and day give the same facts."""
     conditions = read_conditions(record, knowledge, as_of)
     vitals = read_vitals(record, knowledge, as_of)
+    scores = read_scores(record, knowledge.instruments, as_of)
+    treatments = read_treatments(record, knowledge.treatments, as_of, scores.assessments, knowledge.instruments)
     age = read_age(record, knowledge, as_of)
-    named = {age.name: age, **vitals.facts(), **conditions.facts()}
-    return Facts(as_of=as_of, named=named, conditions=conditions, vitals=vitals)
+    trials = Fact(name="trials.failed", value=None, missing=(knowledge.wording.gaps["no_trials"],))
+    named = {
+        trials.name: trials,
+        age.name: age,
+        **vitals.facts(),
+        **conditions.facts(),
+        **scores.facts(),
+        **treatments.facts(),
+    }
+    return Facts(as_of=as_of, named=named, conditions=conditions, vitals=vitals, scores=scores, treatments=treatments)

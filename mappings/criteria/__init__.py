@@ -71,7 +71,7 @@ class Criterion(Reviewed):
     compare: Comparator
     limit: Number | None = None
     limits: dict[str, Number] = Field(default_factory=dict)
-    """By component of the measurement."""
+    """By component of the measurement; for comparisons with one limit by fact, where facts differ in theirs."""
     unit: str = ""
     max_age_days: Number | None = None
     """A measurement older than this leaves the answer open."""
@@ -82,11 +82,15 @@ class Criterion(Reviewed):
     def _whole(self) -> Self:
         if self.compare is Comparator.ANY_AT_LEAST and not self.limits:
             raise ValueError("any_at_least needs limits")
-        if self.compare in _ONE_LIMIT and self.limit is None:
-            raise ValueError(f"{self.compare} needs a limit")
+        if self.compare in _ONE_LIMIT and self.limit is None and set(self.limits) != set(self.facts):
+            raise ValueError(f"{self.compare} needs a limit, or limits for each of its facts")
         if not self.facts:
             raise ValueError("facts: at least one is needed")
         return self
+
+    def limit_for(self, fact: str) -> Number | None:
+        """The one limit that holds for a fact."""
+        return self.limit or self.limits.get(fact)
 
     @property
     def numbers(self) -> dict[str, Number]:

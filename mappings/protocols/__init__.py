@@ -20,6 +20,8 @@ class Role(StrEnum):
     """Must be met."""
     CONTRAINDICATION = "contraindication"
     """Must be known not to be met; met, the treatment is contraindicated."""
+    EXPECTED = "expected"
+    """Should be met; not met or unknown it is shown, and decides nothing."""
     CAUTION = "caution"
     """Is shown when met or unknown, and decides nothing."""
     CONTEXT = "context"
@@ -41,7 +43,7 @@ class Clause(Entry):
 
 
 class Conflict(Entry):
-    """A matter on which the sources disagree, and what this protocol does."""
+    """A matter on which the sources disagree, and what is done about it."""
 
     topic: str
     positions: dict[str, str]
@@ -68,7 +70,14 @@ class Protocol(Reviewed):
     """provided that these criteria are all met."""
     treatments: tuple[str, ...]
     clauses: tuple[Clause, ...]
-    conflicts: dict[str, Conflict] = Field(default_factory=dict)
+    resolutions: dict[str, str] = Field(default_factory=dict)
+    """Conflict -> what this protocol does, where it is not the safer resolution of ``conflicts.yaml``."""
+
+
+class Conflicts(Reviewed):
+    """Every matter on which the two documents, or a document and a label, disagree."""
+
+    conflicts: dict[str, Conflict]
 
 
 def load_protocols(folder: Path) -> Mapping[str, Protocol]:

@@ -1,0 +1,130 @@
+"""Reads the case files beside the knowledge: small patients, written so that a clinician can read and add to them.
+
+``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``, ``"deep brain stimulator"``
+(words without a code); a number is a SNOMED CT code. ``procedures`` and ``devices`` alike. ``blood_pressure``:
+``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``not_read``: inputs that were not retrieved. ``facts``: the
+value of a fact itself: ``2``, ``1-3``, ``at least 1`` for counts; ``current``, ``past``, ``possible``, ``none``, ``unknown``
+for presences. Nothing said, the problem list holds one entry that no topic knows, and everything else is empty.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from msgspec.structs import replace
+
+from fhir_plugin.facts.fact import Count, Evidence, Fact, FactValue, Presence
+from fhir_plugin.facts.read import Facts, read_facts
+from fhir_plugin.record import Record
+from mappings.load import Knowledge
+from tests.knowledge.charts import AS_OF, ICD, SCT, chart, condition, observation, patient, pressure
+
+KEYS = {"patient", "verdict", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
+        "not_read", "facts", "expect", "ordered", "allergies"}  # fmt: skip
+TOTALS = {"phq9": "44261-6", "madrs": "madrs-total"}
+
+
+def read_cases(path: Path) -> list[dict[str, Any]]:
+    """The cases of one file; a key that means nothing is an error."""
+    cases: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for case in cases:
+        unknown = case.keys() - KEYS
+        assert not unknown, f"{path.name}: {case['patient']}: {unknown}"
+    return cases
+
+
+def facts_of(case: dict[str, Any], knowledge: Knowledge) -> Facts:
+    """The facts of a small patient."""
+    facts = read_facts(record_of(case), knowledge, AS_OF)
+    given = {name: _given(name, str(value)) for name, value in case.get("facts", {}).items()}
+    unknown = given.keys() - knowledge.facts.keys()
+    assert not unknown, f"no such fact: {unknown}"
+    return replace(facts, named={**facts.named, **given})
+
+
+def record_of(case: dict[str, Any]) -> Record:
+    """The chart of a small patient."""
+    contents = [patient(str(case.get("born", "1980-02-10")))]
+    contents += [_condition(n, str(text)) for n, text in enumerate(case.get("conditions", ["Z00.00"]))]
+    contents += [_simple("Procedure", n, str(text), "completed") for n, text in enumerate(case.get("procedures", []))]
+    contents += [_simple("Device", n, str(text), "active") for n, text in enumerate(case.get("devices", []))]
+    contents += [_pressure(n, text) for n, text in enumerate(case.get("blood_pressure", []))]
+    contents += [_score(n, text) for n, text in enumerate(case.get("scores", []))]
+    return chart(*contents, without=tuple(case.get("not_read", [])))
+
+
+def _concept(text: str) -> dict[str, Any]:
+    code = text.split()[0]
+    if code.isdigit():
+        return {"coding": [{"system": SCT, "code": code}]}
+    if re.fullmatch(r"[A-Z]\d[0-9A-Z](\.\w+)?", code):
+        return {"coding": [{"system": ICD, "code": code}]}
+    return {"text": text}
+
+
+def _condition(number: int, text: str) -> dict[str, Any]:
+    content = condition("", id=f"c{number}") | {"code": _concept(text)}
+    content["onsetDateTime"] = _after("since", text) or "2020-01-01"
+    content["abatementDateTime"] = _after("ended", text)
+    for status in ("resolved", "remission", "inactive"):
+        if f" {status}" in text and "coding" in content["code"]:
+            content["clinicalStatus"] = {"coding": [{"code": status}]}
+    if "unconfirmed" in text:
+        content["verificationStatus"] = {"coding": [{"code": "unconfirmed"}]}
+    if "in error" in text:
+        content["verificationStatus"] = {"coding": [{"code": "entered-in-error"}]}
+    return content
+
+
+def _after(word: str, text: str) -> str | None:
+    found = re.search(rf"{word} ([\d-]+)", text)
+    return found.group(1) if found else None
+
+
+def _simple(kind: str, number: int, text: str, status: str) -> dict[str, Any]:
+    stated = next((word for word in ("inactive", "not-done", "on-hold") if word in text), status)
+    return {"resourceType": kind, "id": f"{kind}{number}", "status": stated, "type" if kind == "Device" else "code": _concept(text)}  # fmt: skip  # noqa: E501
+
+
+def _ago(text: str) -> str:
+    found = re.search(r"(\d+) days? ago", text)
+    return (AS_OF - timedelta(days=int(found.group(1)) if found else 0)).isoformat()
+
+
+def _pressure(number: int, text: str) -> dict[str, Any]:
+    systolic, diastolic = text.split()[0].split("/")
+    return pressure(float(systolic), float(diastolic), _ago(text), id=f"bp{number}")
+
+
+def _score(number: int, text: str) -> dict[str, Any]:
+    instrument, total = text.split()[:2]
+    code = TOTALS[instrument]
+    content = observation(code, float(total), "{score}", _ago(text), id=f"s{number}")
+    if not code[0].isdigit():
+        content["code"] = {"coding": [{"system": "urn:tandem-cds:instruments", "code": code}]}
+    return content
+
+
+_HERE = Evidence(reference="Basic/1", label="as given")
+
+
+def _given(name: str, text: str) -> Fact:
+    missing = ("as given",) if text in ("unknown",) or text.startswith("at least") else ()
+    return Fact(name=name, value=_value(text), evidence=(), missing=missing)
+
+
+def _value(text: str) -> FactValue | None:
+    if text == "unknown":
+        return None
+    if text == "none":
+        return Presence()
+    if text in ("current", "past", "possible"):
+        return Presence(**{text: (_HERE,)})
+    if text.startswith("at least"):
+        return Count(low=int(text.split()[-1]), high=None)
+    low, _, high = text.partition("-")
+    return Count(low=int(low), high=int(high or low))
