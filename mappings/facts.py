@@ -11,7 +11,6 @@ from mappings.instruments.model import Instrument, Risk
 from mappings.model import Entry
 from mappings.value_sets import ValueSets
 
-
 _SCORE_INPUTS = ("questionnaireResponses", "observations")
 
 

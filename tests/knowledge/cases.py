@@ -1,10 +1,13 @@
 """Reads the case files beside the knowledge: small patients, written so that a clinician can read and add to them.
 
-``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``, ``"deep brain stimulator"``
-(words without a code); a number is a SNOMED CT code. ``procedures`` and ``devices`` alike. ``blood_pressure``:
-``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``not_read``: inputs that were not retrieved. ``facts``: the
-value of a fact itself: ``2``, ``1-3``, ``at least 1`` for counts; ``current``, ``past``, ``possible``, ``none``, ``unknown``
-for presences. Nothing said, the problem list holds one entry that no topic knows, and everything else is empty.
+* ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``; a number is a SNOMED CT
+  code; anything else is words without a code. ``procedures`` and ``devices`` alike.
+* ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
+* ``not_read``: inputs that were not retrieved.
+* ``facts``: the value of a fact itself, ``2``, ``1-3`` or ``at least 1`` for counts, ``current``, ``past``, ``possible``,
+  ``none`` or ``unknown`` for presences.
+
+Nothing said, the problem list holds one entry that no topic knows, and everything else is empty.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ def record_of(case: dict[str, Any]) -> Record:
 
 
 def _concept(text: str) -> dict[str, Any]:
-    code = text.split()[0]
+    code = text.split(maxsplit=1)[0]
     if code.isdigit():
         return {"coding": [{"system": SCT, "code": code}]}
     if re.fullmatch(r"[A-Z]\d[0-9A-Z](\.\w+)?", code):
@@ -96,7 +99,7 @@ def _ago(text: str) -> str:
 
 
 def _pressure(number: int, text: str) -> dict[str, Any]:
-    systolic, diastolic = text.split()[0].split("/")
+    systolic, diastolic = text.split(maxsplit=1)[0].split("/")
     return pressure(float(systolic), float(diastolic), _ago(text), id=f"bp{number}")
 
 
@@ -113,7 +116,7 @@ _HERE = Evidence(reference="Basic/1", label="as given")
 
 
 def _given(name: str, text: str) -> Fact:
-    missing = ("as given",) if text in ("unknown",) or text.startswith("at least") else ()
+    missing = ("as given",) if text == "unknown" or text.startswith("at least") else ()
     return Fact(name=name, value=_value(text), evidence=(), missing=missing)
 
 
@@ -125,6 +128,6 @@ def _value(text: str) -> FactValue | None:
     if text in ("current", "past", "possible"):
         return Presence(**{text: (_HERE,)})
     if text.startswith("at least"):
-        return Count(low=int(text.split()[-1]), high=None)
+        return Count(low=int(text.rsplit(maxsplit=1)[-1]), high=None)
     low, _, high = text.partition("-")
     return Count(low=int(low), high=int(high or low))
