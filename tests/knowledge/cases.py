@@ -1,11 +1,11 @@
 """Reads the case files beside the knowledge: small patients, written so that a clinician can read and add to them.
 
-* ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``; a number is a SNOMED CT
-  code; anything else is words without a code. ``procedures`` and ``devices`` alike.
+* ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``; a number is SNOMED CT,
+  anything else is words without a code. ``procedures`` and ``devices`` alike.
 * ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
 * ``not_read``: inputs that were not retrieved.
-* ``facts``: the value of a fact itself, ``2``, ``1-3`` or ``at least 1`` for counts, ``current``, ``past``, ``possible``,
-  ``none`` or ``unknown`` for presences.
+* ``facts``: the value of a fact itself, ``2``, ``1-3`` or ``at least 1`` for counts, ``current``, ``past``,
+  ``possible``, ``none`` or ``unknown`` for presences.
 
 Nothing said, the problem list holds one entry that no topic knows, and everything else is empty.
 """
