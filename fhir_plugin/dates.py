@@ -8,7 +8,7 @@ not that the patient was treated a day earlier.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 
@@ -49,3 +49,14 @@ def day_span(text: str | None) -> DaySpan | None:
     except ValueError:
         return None
     return None
+
+
+def instant(text: str | None) -> datetime | None:
+    """A dateTime with a time of day, in UTC so that two can be compared; ``None`` for a bare or partial date."""
+    if not text or "T" not in text:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from fhir_plugin.dates import DaySpan, day_span
+from fhir_plugin.dates import DaySpan, day_span, instant
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement, Presence
 from fhir_plugin.facts.survey_observations import Gathered, gather_scores, moment_of
@@ -235,7 +235,7 @@ def _is_same(known: Assessment, recorded: Assessment, derived: set[str]) -> bool
         return True
     if known.day is None or known.day != recorded.day:
         return False
-    times = _instant(known.moment), _instant(recorded.moment)
+    times = instant(known.moment), instant(recorded.moment)
     if None not in times and times[0] == times[1]:
         return True
     same_value = (known.total, known.severity) == (recorded.total, recorded.severity)
@@ -262,21 +262,10 @@ def _joined(known: Assessment, recorded: Assessment) -> Assessment:
     )
 
 
-def _instant(moment: str | None) -> datetime | None:
-    """A moment with a time of day, comparable across time zones; ``None`` for a bare or partial date."""
-    if not moment or "T" not in moment:
-        return None
-    try:
-        read = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-
-
 def _order(assessment: Assessment) -> tuple[date, date, datetime, str]:
     """Oldest first; an undated one comes before all, so that it is never taken for the latest."""
     day = assessment.day or DaySpan(date.min, date.min)
-    return day.first, day.last, _instant(assessment.moment) or datetime.min.replace(tzinfo=UTC), assessment.reference
+    return day.first, day.last, instant(assessment.moment) or datetime.min.replace(tzinfo=UTC), assessment.reference
 
 
 def _same_day(one: Assessment, other: Assessment) -> bool:

@@ -373,3 +373,35 @@ class Instrument(Reviewed):
     def item(self, number: str) -> Item:
         """The item of that number."""
         return next(item for item in self.items if item.number == number)
+
+
+class TrendWords(Entry):
+    """The sentences in which a course of symptoms is told; braces are filled in."""
+
+    baseline_at_start: str
+    baseline_first: str
+    change: str
+    one_value: str
+    response: str
+    no_response: str
+    response_unjudged: str
+    remission: str
+    no_remission: str
+    advisory: str
+    reached: str
+    missed: str
+    single_worse: str
+    or_reliable: str
+    confirmed_worse: str
+    reliable_worse: str
+    relapse: str
+    window: str
+    window_few: str
+    before: str
+    between: str
+    during: str
+    both: str
+    after: str
+    group: str
+    recall: str
+    limits: str

@@ -1,0 +1,125 @@
+"""``tandem score``: the questionnaires of a file, scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from fhir_plugin.decode import Opened, open_value
+from fhir_plugin.errors import BadInput, TandemError, WrongQuestionnaire
+from fhir_plugin.resources import BundleEntry, Patient, Questionnaire, QuestionnaireResponse
+from fhir_plugin.score import Score, score
+from mappings.instruments import Instruments, load_instruments
+
+NOTHING_TO_SCORE = 3
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class ScoredResponse(msgspec.Struct, frozen=True):
+    """A score with the response it is of."""
+
+    reference: str
+    authored: str | None
+    score: Score
+
+
+def score_file(
+    file: Annotated[Path, typer.Argument(help="A QuestionnaireResponse or a Bundle of them, as JSON.")],
+    questionnaire: Annotated[
+        Path | None, typer.Option(help="The Questionnaire that was answered, where its linkIds are not known.")
+    ] = None,
+    sex: Annotated[str | None, typer.Option(help="male or female, where the cut-off depends on it.")] = None,
+    prorate: Annotated[
+        bool, typer.Option(help="Make up for a few missing items, where the instrument allows.")
+    ] = False,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+) -> None:
+    """Score questionnaires: a total only where every item that counts was answered."""
+    try:
+        opened = _open(file)
+        scored = list(score_all(opened, load_instruments(), _questionnaire(questionnaire), sex=sex, prorate=prorate))
+        if not scored:
+            raise BadInput(f"{file}: no QuestionnaireResponse in it")
+    except TandemError as fault:
+        typer.echo(f"tandem score: {fault}", err=True)
+        raise typer.Exit(NOTHING_TO_SCORE) from fault
+    if unread := sum(not isinstance(entry, BundleEntry) for entry in opened.entries):
+        typer.echo(f"tandem score: {file}: {unread} of its resources could not be read", err=True)
+    if form is Format.JSON:
+        typer.echo(_as_json(scored, several=opened.bundle))
+    else:
+        for each in scored:
+            typer.echo(_as_text(each))
+
+
+def score_all(
+    opened: Opened,
+    instruments: Instruments,
+    questionnaire: Questionnaire | None = None,
+    *,
+    sex: str | None = None,
+    prorate: bool = False,
+) -> Iterator[ScoredResponse]:
+    """Every response that is of a known instrument; WrongQuestionnaire where none is."""
+    resources = [entry.resource for entry in opened.entries if isinstance(entry, BundleEntry)]
+    forms = {each.url: each for each in resources if isinstance(each, Questionnaire) and each.url}
+    sexes = {each.reference: each.gender for each in resources if isinstance(each, Patient)}
+    fault: WrongQuestionnaire | None = None
+    recognised = False
+    for each in resources:
+        if not isinstance(each, QuestionnaireResponse):
+            continue
+        asked = questionnaire or forms.get((each.questionnaire or "").partition("|")[0])
+        whose = (each.subject.reference or "") if each.subject else ""
+        try:
+            found = score(each, instruments, asked, sex=sex or sexes.get(whose), prorate=prorate)
+        except WrongQuestionnaire as wrong:
+            fault = wrong
+            continue
+        recognised = True
+        yield ScoredResponse(each.reference, each.authored, found)
+    if fault and not recognised:
+        raise fault
+
+
+def _open(file: Path) -> Opened:
+    try:
+        opened = open_value(file.read_bytes())
+    except OSError as fault:
+        raise BadInput(f"{file}: cannot be read: {fault.strerror}") from fault
+    if not isinstance(opened, Opened) or not any(isinstance(entry, BundleEntry) for entry in opened.entries):
+        raise BadInput(f"{file}: no QuestionnaireResponse or Bundle in JSON that can be read")
+    return opened
+
+
+def _questionnaire(file: Path | None) -> Questionnaire | None:
+    if file is None:
+        return None
+    found = _open(file).entries[0]
+    if not isinstance(found, BundleEntry) or not isinstance(found.resource, Questionnaire):
+        raise BadInput(f"{file}: no Questionnaire")
+    return found.resource
+
+
+def _as_json(scored: Sequence[ScoredResponse], *, several: bool) -> str:
+    objects = [
+        {"reference": each.reference, "authored": each.authored, **msgspec.structs.asdict(each.score)}
+        for each in scored
+    ]
+    return msgspec.json.format(msgspec.json.encode({"scores": objects} if several else objects[0]), indent=2).decode()
+
+
+def _as_text(each: ScoredResponse) -> str:
+    found = each.score
+    total = "no total" if found.total is None else str(found.total)
+    said = [found.instrument, total, found.severity or "", each.authored or "", each.reference, ", ".join(found.flags)]
+    return "  ".join(part for part in said if part)
