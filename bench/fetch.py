@@ -1,0 +1,84 @@
+"""The whole call when nothing was prefetched: every search takes 50 ms at the FHIR server, all run at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import threading
+from urllib.parse import urlsplit
+
+from bench.compare import TANDEM
+from bench.load import measure
+from bench.requests import build
+from bench.servers import CLIENT_CORE, free_port, pin, running
+
+DELAY_SECONDS = 0.05
+RESOURCES, ROUNDS, SECONDS = 150, 7, 2.0
+_INPUT_OF = {
+    "Condition": "conditions",
+    "Observation": "observations",
+    "QuestionnaireResponse": "questionnaireResponses",
+    "MedicationRequest": "medicationRequests",
+    "Procedure": "procedures",
+}
+_EMPTY = b'{"resourceType":"Bundle","type":"searchset","total":0}'
+
+
+class SlowServer(asyncio.Protocol):
+    """Answers each GET from the prefetch of the benchmark request, 50 ms later."""
+
+    searches = 0
+
+    def __init__(self, prefetch: dict[str, bytes]) -> None:
+        self._prefetch = prefetch
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        SlowServer.searches += 1
+        kind = urlsplit(data.split(b" ", 2)[1].decode()).path.split("/")[2]
+        body = self._prefetch["patient"] if kind == "Patient" else self._prefetch.get(_INPUT_OF.get(kind, ""), _EMPTY)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        asyncio.get_running_loop().call_later(DELAY_SECONDS, self._transport.write, head.encode() + body)
+
+
+def serve(prefetch: dict[str, bytes], port: int) -> None:
+    """Run the slow server in a thread of this process."""
+    ready = threading.Event()
+
+    async def forever() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: SlowServer(prefetch), "127.0.0.1", port)
+        ready.set()
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: asyncio.run(forever()), daemon=True).start()
+    ready.wait()
+
+
+def main() -> None:
+    """Measure and print one line."""
+    pin(CLIENT_CORE)
+    request = json.loads(build(RESOURCES))
+    prefetch = {key: json.dumps(value).encode() for key, value in request.pop("prefetch").items()}
+    port = free_port()
+    serve(prefetch, port)
+    body = json.dumps(request | {"fhirServer": f"http://127.0.0.1:{port}/fhir"}).encode()
+    with running(TANDEM) as ours:
+        measure(ours, TANDEM.path, body, connections=1, seconds=0.5)
+        before = SlowServer.searches
+        rounds = [measure(ours, TANDEM.path, body, connections=1, seconds=SECONDS) for _ in range(ROUNDS)]
+        calls = sum(len(each.milliseconds) for each in rounds)
+        searches = (SlowServer.searches - before) / calls
+    p50 = statistics.median(each.percentile(0.5) for each in rounds)
+    p99 = statistics.median(each.percentile(0.99) for each in rounds)
+    delay = DELAY_SECONDS * 1000
+    print(f"nothing prefetched, {searches:.0f} queries of {delay:.0f} ms each at once, {RESOURCES} resources:")
+    print(f"p50 {p50:.1f} ms, p99 {p99:.1f} ms for the whole call ({calls} calls)\n")
+
+
+if __name__ == "__main__":
+    main()

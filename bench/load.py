@@ -1,0 +1,93 @@
+"""A small load generator: keeps a number of connections busy with one request and counts the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+_HEAD_END = b"\r\n\r\n"
+
+
+@dataclass
+class Round:
+    """What one round measured."""
+
+    seconds: float
+    milliseconds: list[float] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        """Answers in a second."""
+        return len(self.milliseconds) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """The latency, in milliseconds, that this share of the answers did not exceed."""
+        ordered = sorted(self.milliseconds)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class _Connection(asyncio.Protocol):
+    """Sends the request again as soon as the whole answer is there; parses no more of it than its length."""
+
+    def __init__(self, request: bytes, times: list[float], ends: float, done: asyncio.Future[None]) -> None:
+        self._request, self._times, self._ends, self._done = request, times, ends, done
+        self._buffer = bytearray()
+        self._sent = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head = self._buffer.find(_HEAD_END)
+        if head < 0:
+            return
+        header = bytes(self._buffer[:head]).lower()
+        length = int(header.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        if len(self._buffer) < head + len(_HEAD_END) + length:
+            return
+        if not header.startswith(b"http/1.1 200"):
+            self._done.set_exception(RuntimeError(header.decode("latin-1")))
+            return
+        now = time.perf_counter()
+        self._times.append((now - self._sent) * 1000)
+        self._buffer.clear()
+        if now < self._ends:
+            self._send()
+        else:
+            self._transport.close()
+            self._done.set_result(None)
+
+    def connection_lost(self, fault: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_exception(fault or RuntimeError("the server closed the connection"))
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        self._transport.write(self._request)
+
+
+async def _round(port: int, request: bytes, connections: int, seconds: float) -> Round:
+    loop = asyncio.get_running_loop()
+    begin = time.perf_counter()
+    times: list[float] = []
+    done: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]
+    for future in done:
+        await loop.create_connection(
+            lambda future=future: _Connection(request, times, begin + seconds, future),  # type: ignore[misc]
+            "127.0.0.1",
+            port,
+        )
+    await asyncio.gather(*done)
+    return Round(time.perf_counter() - begin, times)
+
+
+def measure(port: int, path: str, body: bytes, connections: int, seconds: float) -> Round:
+    """Keep ``connections`` busy for about ``seconds``."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    )
+    return asyncio.run(_round(port, f"{head}\r\n".encode() + body, connections, seconds))

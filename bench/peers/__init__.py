@@ -1,0 +1,1 @@
+"""The applications that are compared, each an ASGI ``app`` served by uvicorn with the same settings."""

@@ -1,0 +1,90 @@
+"""Where the time of one call goes: each step of the line by itself, in one process, on one core."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from bench.requests import AS_OF, SIZES, build
+from bench.servers import SERVER_CORE, pin
+from cds_hooks.cards import Telling, criteria_card
+from cds_hooks.protocol import Cards, HookCall, read_call
+from fhir_plugin.assess import assess
+from fhir_plugin.client import Clients
+from fhir_plugin.decide import Decision
+from fhir_plugin.facts.read import read_facts
+from fhir_plugin.gather import gather
+from fhir_plugin.needs import observation_tokens
+from fhir_plugin.recommend import recommend
+from fhir_plugin.record import Record
+from mappings.load import Knowledge, load_knowledge
+
+REPEATS = 300
+
+
+def median_ms(step: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The median time of one step, in milliseconds."""
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        step()
+        times.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Print one table: step by size."""
+    pin(SERVER_CORE)
+    knowledge = load_knowledge()
+    gc.collect()
+    gc.freeze()
+    columns = {size: _steps(build(count), knowledge, max(20, REPEATS * 10 // count)) for size, count in SIZES.items()}
+    print("| step, ms | " + " | ".join(f"{size} ({count})" for size, count in SIZES.items()) + " |")
+    print("|---|" + "---|" * len(columns))
+    for step in next(iter(columns.values())):
+        print(f"| {step} | " + " | ".join(f"{times[step]:.3f}" for times in columns.values()) + " |")
+    print()
+
+
+def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
+    call = read_call(body, "order-sign")
+    record = _gathered(call, knowledge)
+    facts = read_facts(record, knowledge, AS_OF)
+    findings = assess(facts, knowledge)
+    protocol = knowledge.protocols["safer_reading"]
+    recommendation = recommend(findings, protocol, knowledge, ("ketamine",))
+    telling = Telling(Decision(record, facts, findings, recommendation), knowledge, call.hook, AS_OF, 0, lambda: "id")
+    cards = Cards((criteria_card(telling),))
+    steps: dict[str, Callable[[], object]] = {
+        "request": lambda: read_call(body, "order-sign"),
+        "gather (decode, subjects)": lambda: _gathered(call, knowledge),
+        "facts": lambda: read_facts(record, knowledge, AS_OF),
+        "assess": lambda: assess(facts, knowledge),
+        "recommend": lambda: recommend(findings, protocol, knowledge, ("ketamine",)),
+        "cards": lambda: criteria_card(telling),
+        "write": lambda: msgspec.json.encode(cards),
+    }
+    return {name: median_ms(step, repeats) for name, step in steps.items()}
+
+
+def _gathered(call: HookCall, knowledge: Knowledge) -> Record:
+    """Gather without an event loop: with everything prefetched, the coroutine never waits."""
+    waiting = gather(
+        call.context.patient_id, call.prefetch, knowledge.inputs, observation_tokens(knowledge), None, Clients()
+    )
+    try:
+        waiting.send(None)
+    except StopIteration as done:
+        record: Record = done.value
+        return record
+    raise RuntimeError("gather waited although everything was prefetched")
+
+
+if __name__ == "__main__":
+    asyncio.set_event_loop(None)
+    main()
