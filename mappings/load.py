@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mappings.cards import CardWords, load_card_words
 from mappings.criteria import KINDS, Criterion, load_criteria
 from mappings.facts import FactDefinition, load_fact_definitions
 from mappings.files import KNOWLEDGE, read_yaml
 from mappings.instruments import Instruments, load_instruments
 from mappings.model import KnowledgeError, Source, Sources
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
+from mappings.services import ServicesFile, load_services
 from mappings.treatments import Treatments, load_treatments
 from mappings.value_sets import ValueSets, load_value_sets
 from mappings.vitals import VitalSigns, load_vital_signs
@@ -33,6 +35,8 @@ class Knowledge:
     protocols: Mapping[str, Protocol]
     conflicts: Mapping[str, Conflict]
     wording: Wording
+    cards: CardWords
+    services: ServicesFile
     digest: str
     """SHA-256 over the names and bytes of all knowledge files."""
 
@@ -62,6 +66,8 @@ def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
         protocols=load_protocols(folder / "protocols"),
         conflicts=read_yaml(folder / "conflicts.yaml", Conflicts).conflicts,
         wording=load_wording(folder / "wording.yaml"),
+        cards=load_card_words(folder),
+        services=load_services(folder),
         digest=_digest(folder),
     )
     for where, key in _source_keys(knowledge):
@@ -72,6 +78,7 @@ def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
     for protocol in knowledge.protocols.values():
         _check_protocol(protocol, knowledge)
     _check_conflicts(knowledge)
+    _check_cards(knowledge)
     return knowledge
 
 
@@ -165,3 +172,13 @@ def _check_conflicts(knowledge: Knowledge) -> None:
         for treatment in conflict.treatments:
             if treatment not in treatments:
                 raise KnowledgeError(f"conflicts.yaml: {name}.treatments: no protocol treats of {treatment!r}")
+
+
+def _check_cards(knowledge: Knowledge) -> None:
+    for own in (*knowledge.cards.safety, knowledge.cards.another_antidepressant):
+        if own.criterion not in knowledge.criteria:
+            raise KnowledgeError(f"cards.yaml: criterion: no criterion {own.criterion!r}")
+    for protocol in knowledge.protocols.values():
+        for treatment in protocol.treatments:
+            if treatment not in knowledge.cards.treatments:
+                raise KnowledgeError(f"cards.yaml: treatments: {treatment!r} of {protocol.id} has no name")

@@ -1,0 +1,136 @@
+"""The web application: routes, and the one table that turns errors into status codes."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+
+import msgspec
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_hooks.discovery import discover
+from cds_hooks.errors import BadRequest, BodyTooLarge, NotTrusted, UnknownService
+from cds_hooks.outcomes import outcome
+from cds_hooks.protocol import Cards, read_call
+from cds_hooks.service import HookService
+from cds_hooks.settings import Settings
+from fhir_plugin.client import Clients
+from fhir_plugin.errors import RecordUnavailable, TandemError, WrongQuestionnaire
+from mappings.load import Knowledge
+from mappings.services import ServiceDefinition
+
+STATUS: dict[type[TandemError], tuple[int, str]] = {
+    BadRequest: (400, "invalid"),
+    NotTrusted: (401, "login"),
+    UnknownService: (404, "not-found"),
+    RecordUnavailable: (412, "incomplete"),
+    BodyTooLarge: (413, "too-long"),
+    WrongQuestionnaire: (422, "processing"),
+}
+"""The status and the issue-type of each error; a subclass answers as its nearest base does."""
+
+HTTP_ISSUES = {
+    404: ("not-found", "there is nothing at this address"),
+    405: ("not-supported", "this method is not offered at this address"),
+}
+
+_CARDS = msgspec.json.Encoder()
+
+
+def today() -> date:
+    """The calendar day where the service runs. The clock is read here and nowhere else."""
+    return datetime.now().astimezone().date()
+
+
+def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today) -> FastAPI:
+    """The application; ``today`` is asked once for each call."""
+    clients = Clients()
+    hooks = HookService(knowledge, settings, clients)
+    services = {service.id: service for service in knowledge.services.services}
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # What is loaded now lives as long as the process: out of the collector's sight, every call is faster.
+        gc.collect()
+        gc.freeze()
+        yield
+        await clients.aclose()
+
+    async def call(request: Request) -> Response:
+        service = _service(services, request.path_params["service_id"])
+        body = await read_body(request, settings.max_body_bytes)
+        answer = await hooks.answer(read_call(body, service.hook), service, today())
+        return Response(_CARDS.encode(Cards(answer.cards)), media_type="application/json")
+
+    app = FastAPI(title="Tandem", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    document = msgspec.json.encode(discover(knowledge))
+
+    @app.get("/cds-services")
+    async def discovery() -> Response:
+        """The CDS services that are offered."""
+        return Response(document, media_type="application/json")
+
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        """Whether the process answers, and with which knowledge."""
+        return {"status": "ok", "knowledge": knowledge.digest}
+
+    app.add_route("/cds-services/{service_id}", call, methods=["POST"])
+    _answer_errors(app)
+    # Outside everything else, so that a browser may read the reason of an error too.
+    app.middleware_stack = CORSMiddleware(
+        app.build_middleware_stack(),
+        allow_origins=settings.allowed_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type"),
+    )
+    return app
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; :class:`BodyTooLarge` as soon as the count passes ``limit``, whatever the header claims."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(f"the body is larger than {limit} bytes")
+    chunks: list[bytes] = []
+    count = 0
+    async for chunk in request.stream():
+        count += len(chunk)
+        if count > limit:
+            raise BodyTooLarge(f"the body is larger than {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _service(services: dict[str, ServiceDefinition], service_id: str) -> ServiceDefinition:
+    if service_id not in services:
+        raise UnknownService("there is no CDS service of that id: see GET /cds-services")
+    return services[service_id]
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error as an OperationOutcome; one that is in no table is a fault of this program and stays a 500."""
+
+    async def tandem_error(_: Request, error: Exception) -> Response:
+        status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+        return outcome(status, code, "" if status == 401 else str(error))  # noqa: PLR2004
+
+    async def http_error(_: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
+        code, words = HTTP_ISSUES.get(status, ("processing", "the request cannot be answered"))
+        return outcome(status, code, words, headers)
+
+    async def fault(_: Request, __: Exception) -> Response:
+        return outcome(500, "exception", "the service failed; the fault is in its log")
+
+    for kind in STATUS:
+        app.add_exception_handler(kind, tandem_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(500, fault)

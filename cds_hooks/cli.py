@@ -1,0 +1,51 @@
+"""The ``tandem`` command: its sub-commands, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from cds_hooks.commands import assess, serve
+from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
+from mappings.model import KnowledgeError
+
+BAD_USE, UNREADABLE = 2, 3
+EXIT: dict[type[Exception], int] = {
+    BadInput: BAD_USE,
+    KnowledgeError: BAD_USE,
+    RecordUnavailable: UNREADABLE,
+    WrongQuestionnaire: UNREADABLE,
+}
+"""0 is done; 2 is a bad use of the command; 3 is a record that could not be read."""
+
+app = typer.Typer(
+    name="tandem",
+    help="CDS Hooks service and FHIR plugin for combining ketamine and TMS in depression.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("assess")(assess.assess)
+app.command("serve")(serve.serve)
+
+
+def main() -> NoReturn:
+    """Run the command line; errors are one line on stderr, never a traceback."""
+    try:
+        app()
+    except (TandemError, KnowledgeError) as fault:
+        code = next((EXIT[kind] for kind in type(fault).__mro__ if kind in EXIT), BAD_USE)
+        _stop(str(fault), code)
+    sys.exit(0)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    typer.echo(f"tandem: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

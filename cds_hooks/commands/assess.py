@@ -1,0 +1,91 @@
+"""``tandem assess``: the same line from a terminal, against a FHIR server or a file."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+
+from fhir_plugin.decide import Decision, decide
+from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.errors import BadInput
+from fhir_plugin.gather import fetch_record
+from fhir_plugin.needs import observation_tokens
+from fhir_plugin.record import Record
+from fhir_plugin.report import report
+from mappings.load import Knowledge, load_knowledge
+
+Format = Literal["text", "json"]
+
+
+def assess(
+    fhir: Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")] = None,
+    patient: Annotated[str | None, typer.Option(help="Patient id on that server, or in the Bundle.")] = None,
+    token: Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="A Bundle of one patient's resources; - for stdin.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="The day to assess, YYYY-MM-DD; today if not given.")] = None,
+    protocol: Annotated[str, typer.Option(help="Which protocol to apply.")] = "safer_reading",
+    deadline: Annotated[float, typer.Option(help="Seconds for reading from the server.")] = 10.0,
+    output: Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")] = "text",
+) -> None:
+    """Assess one patient: which criteria are met, not met or unknown, and why."""
+    knowledge = load_knowledge()
+    if protocol not in knowledge.protocols:
+        raise BadInput(f"no protocol {protocol}: choose one of {', '.join(knowledge.protocols)}")
+    day = day_from(as_of)
+    record = read_record(knowledge, fhir, patient, token, bundle, deadline)
+    decision = decide(record, knowledge, protocol, day)
+    typer.echo(_json(decision, knowledge, day) if output == "json" else _text(decision, knowledge, day))
+
+
+def read_record(
+    knowledge: Knowledge, fhir: str | None, patient: str | None, token: str | None, bundle: Path | None, deadline: float
+) -> Record:
+    """The record that the options name.
+
+    :raises BadInput: when they name none, or two.
+    """
+    if (fhir is None) == (bundle is None):
+        raise BadInput("give either --fhir with --patient, or --bundle")
+    if bundle is not None:
+        return record_from_bundle(read_file(bundle), patient)
+    if fhir is None or patient is None:
+        raise BadInput("--fhir needs --patient")
+    return fetch_record(fhir, patient, token, knowledge.inputs, observation_tokens(knowledge), deadline)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, or of stdin for ``-``; :class:`BadInput` where it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as fault:
+        raise BadInput(f"{path}: cannot be read: {fault.strerror}") from fault
+
+
+def day_from(text: str | None) -> date:
+    """The day an option names; today without one. :class:`BadInput` for what is no day."""
+    if text is None:
+        return datetime.now().astimezone().date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise BadInput(f"--as-of: {text!r} is no day: write YYYY-MM-DD") from fault
+
+
+def _json(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
+    return msgspec.json.format(msgspec.json.encode(report(decision, knowledge, as_of)), indent=2).decode()
+
+
+def _text(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
+    content = report(decision, knowledge, as_of)
+    lines = [f"Patient {content.patient} as of {content.as_of}: {content.verdict}", ""]
+    width = max(len(criterion.id) for criterion in content.criteria)
+    for criterion in content.criteria:
+        lines.append(f"{criterion.verdict:8} {criterion.role:17} {criterion.id:{width}}  {criterion.because}")
+        lines += [f"{'':8} {'':17} {'':{width}}  missing: {gap}" for gap in criterion.missing]
+    lines += [""] + [f"not read: {unread}" for unread in content.unread]
+    return "\n".join(lines).rstrip()

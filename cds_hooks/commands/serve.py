@@ -1,0 +1,65 @@
+"""``tandem serve``: the service by itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cds_hooks.settings import Settings, load_settings
+from fhir_plugin.errors import BadInput
+
+
+def serve(
+    config: Annotated[Path | None, typer.Option(help="Settings file, such as tandem.toml.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback unless told otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    fhir_server: Annotated[list[str] | None, typer.Option(help="An https FHIR base URL that may be read.")] = None,
+    allow_open: Annotated[
+        bool | None, typer.Option("--allow-open", help="Listen beyond loopback without knowing who calls.")
+    ] = None,
+) -> None:
+    """Start the CDS Hooks service."""
+    named = config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None)
+    servers = tuple(fhir_server) if fhir_server else None
+    run(load_settings(named, host=host, port=port, fhir_servers=servers, allow_open=allow_open))
+
+
+def run(settings: Settings, announce: bool = True) -> None:
+    """Serve until stopped.
+
+    :raises BadInput: the address is taken, or is reachable from elsewhere although the callers are not known.
+    """
+    if settings.listens_beyond_loopback and not settings.allow_open:
+        raise BadInput(
+            f"refusing to listen on {settings.host}: callers are not authenticated; "
+            "put an authenticating proxy in front, then start with --allow-open"
+        )
+    import uvicorn
+
+    from cds_hooks.app import create_app
+    from mappings.load import load_knowledge
+
+    listener = listen(settings.host, settings.port)
+    if announce:
+        host, port = listener.getsockname()[:2]
+        typer.echo(f"Tandem answers at http://{host}:{port}/cds-services (open: callers are not authenticated)")
+    app = create_app(settings, load_knowledge())
+    config = uvicorn.Config(app, log_level=settings.log_level, access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; :class:`BadInput` where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as fault:
+        listener.close()
+        raise BadInput(f"cannot listen on {host} port {port}: {fault.strerror}; choose another with --port") from fault
+    return listener

@@ -1,0 +1,36 @@
+"""The discovery document: the services, with the prefetch templates that the criteria need."""
+
+from __future__ import annotations
+
+from cds_hooks.protocol import Discovery, Service
+from fhir_plugin.inputs import INPUTS
+from fhir_plugin.needs import observation_tokens
+from mappings.load import Knowledge
+
+PATIENT = "{{context.patientId}}"
+CDS_HOOKS_VERSION = "2.0.1"
+
+
+def discover(knowledge: Knowledge) -> Discovery:
+    """Every service; its templates follow from criteria -> facts -> inputs."""
+    prefetch = templates(knowledge)
+    return Discovery(
+        tuple(
+            Service(
+                hook=service.hook,
+                id=service.id,
+                title=service.title,
+                description=service.description,
+                prefetch=prefetch,
+                usage_requirements=knowledge.services.usage_requirements,
+                version=CDS_HOOKS_VERSION,
+            )
+            for service in knowledge.services.services
+        )
+    )
+
+
+def templates(knowledge: Knowledge) -> dict[str, str]:
+    """The prefetch template of each input that some criterion needs."""
+    codes = observation_tokens(knowledge)
+    return {name: INPUTS[name].template(PATIENT, codes) for name in knowledge.inputs}

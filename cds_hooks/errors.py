@@ -1,0 +1,41 @@
+"""The errors of a call, each with the reason that its caller may read.
+
+::
+
+    fhir_plugin.errors.TandemError
+      CallError
+        BadRequest        400  the body cannot be used: where (a JSON pointer) and why
+        NotTrusted        401  the caller is not known; says nothing more
+        UnknownService    404  no service of that id
+        BodyTooLarge      413  more bytes than the limit
+
+The status codes stand in one table, in ``app.py``.
+"""
+
+from fhir_plugin.errors import TandemError
+
+
+class CallError(TandemError):
+    """A call that cannot be answered, for a reason that lies in the call."""
+
+
+class BadRequest(CallError):
+    """The body cannot be used."""
+
+    def __init__(self, pointer: str, why: str) -> None:
+        """``pointer`` is a JSON pointer (RFC 6901), empty for the whole body; ``why`` never quotes a value."""
+        super().__init__(f"{pointer or '(body)'}: {why}")
+        self.pointer = pointer
+        self.why = why
+
+
+class NotTrusted(CallError):
+    """The caller could not be authenticated."""
+
+
+class UnknownService(CallError):
+    """There is no CDS service of that id."""
+
+
+class BodyTooLarge(CallError):
+    """The request body exceeds the limit."""

@@ -1,0 +1,40 @@
+"""Text of the record inside a card: shown as it is, and never anything but text.
+
+Clients render ``detail`` as GitHub Flavored Markdown, some with raw HTML let through. A code span is the one place
+where Markdown, HTML and bare links all stay text, so everything that comes from the record is put into one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 80
+"""Characters of one quoted piece of the record; more is cut, with an ellipsis."""
+
+_SPACE = re.compile(r"\s+")
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+"""Unicode categories without a visible character: controls, bidirectional marks, zero-width joiners, surrogates."""
+
+
+def quote(text: str) -> str:
+    """Text of the record as a code span that is safe in a table cell; empty for nothing visible."""
+    shown = plain(text).replace("`", "'").replace("\\", "/").replace("|", "/")
+    return f"`{shown}`" if shown else ""
+
+
+def plain(text: str, longest: int = LONGEST) -> str:
+    """One line of visible characters, cut to ``longest``."""
+    flat = _SPACE.sub(" ", text)
+    visible = "".join(character for character in flat if unicodedata.category(character) not in _HIDDEN).strip()
+    return visible if len(visible) <= longest else visible[: longest - 1].rstrip() + "…"
+
+
+def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A GFM table; the cells are Markdown already, their pipes and line breaks are taken out."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(cell: str) -> str:
+    return _SPACE.sub(" ", cell).replace("|", "/").strip()

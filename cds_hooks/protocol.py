@@ -1,0 +1,256 @@
+"""CDS Hooks on the wire: the request as it is read, the response as it is written.
+
+Requests are read leniently, because real clients send drafts that are not valid FHIR: prefetch values and draft
+orders stay bytes until the module that wants them looks. Responses are written strictly: ``omit_defaults`` keeps
+every null and empty attribute out (CDS Hooks, "Use of JSON").
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from cds_hooks.errors import BadRequest
+
+T = TypeVar("T")
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel"):
+    """A message that is read: unknown members are passed over."""
+
+
+class FhirAuthorization(Wire, frozen=True):
+    """The access token for ``fhirServer``; real clients leave out all but the token."""
+
+    access_token: str = msgspec.field(name="access_token", default="")
+    token_type: str = msgspec.field(name="token_type", default="Bearer")
+    scope: str = ""
+    subject: str = ""
+
+
+class Context(Wire, frozen=True):
+    """What every hook offered here gives."""
+
+    user_id: str
+    patient_id: str
+    encounter_id: str | None = None
+
+
+class DraftBundle(Wire, frozen=True):
+    """The Bundle of draft orders, its entries left as bytes: ``Bundle.type`` is often missing."""
+
+    entry: tuple[DraftEntry, ...] = ()
+
+
+class DraftEntry(Wire, frozen=True):
+    """One draft order, valid FHIR or not."""
+
+    full_url: str | None = None
+    resource: Raw = Raw(b"")
+
+
+class PatientView(Context, frozen=True):
+    """Context of ``patient-view`` 1.0."""
+
+
+class OrderSign(Context, frozen=True):
+    """Context of ``order-sign`` 1.1."""
+
+    draft_orders: DraftBundle = msgspec.field(default=DraftBundle())
+
+
+class OrderSelect(Context, frozen=True):
+    """Context of ``order-select`` 1.0."""
+
+    selections: tuple[str, ...] = ()
+    draft_orders: DraftBundle = msgspec.field(default=DraftBundle())
+
+
+class EncounterStart(Context, frozen=True):
+    """Context of ``encounter-start`` 1.0."""
+
+
+AnyContext = PatientView | OrderSelect | OrderSign | EncounterStart
+
+CONTEXTS: dict[str, tuple[type[AnyContext], tuple[str, ...]]] = {
+    "patient-view": (PatientView, ("userId", "patientId")),
+    "order-select": (OrderSelect, ("userId", "patientId", "selections", "draftOrders")),
+    "order-sign": (OrderSign, ("userId", "patientId", "draftOrders")),
+    "encounter-start": (EncounterStart, ("userId", "patientId", "encounterId")),
+}
+"""The hooks that can be answered: the shape of the context and the fields that it must have."""
+
+
+class Envelope(Wire, frozen=True):
+    """The request, as far as it is the same for every hook."""
+
+    hook: str
+    hook_instance: str
+    context: Raw
+    fhir_server: str | None = None
+    fhir_authorization: FhirAuthorization | None = None
+    prefetch: dict[str, Raw] | UnsetType | None = UNSET
+
+
+class HookCall(msgspec.Struct, frozen=True):
+    """One call, read and checked."""
+
+    hook: str
+    hook_instance: str
+    context: AnyContext
+    prefetch: dict[str, Raw]
+    fhir_server: str | None
+    fhir_authorization: FhirAuthorization | None
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_CONTEXTS = {hook: msgspec.json.Decoder(shape) for hook, (shape, _) in CONTEXTS.items()}
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_PATH = re.compile(r"^(?P<why>.*?) - at `\$(?P<path>.*)`$", re.DOTALL)
+
+
+def read_call(body: bytes, hook: str) -> HookCall:
+    """Read one request body for a service of ``hook``.
+
+    :raises BadRequest: with the JSON pointer of what is missing or of the wrong type.
+    """
+    envelope = _decode(_ENVELOPE, body, "")
+    if envelope.hook != hook:
+        raise BadRequest("/hook", f"this service is for the hook {hook}")
+    members = _decode(_MEMBERS, envelope.context, "/context")
+    for name in CONTEXTS[hook][1]:
+        if name not in members:
+            raise BadRequest(f"/context/{name}", f"required by the hook {hook}")
+    context = _decode(_CONTEXTS[hook], envelope.context, "/context")
+    if not context.patient_id:
+        raise BadRequest("/context/patientId", "is empty")
+    return HookCall(
+        hook=hook,
+        hook_instance=envelope.hook_instance,
+        context=context,
+        prefetch=envelope.prefetch or {},
+        fhir_server=envelope.fhir_server or None,
+        fhir_authorization=envelope.fhir_authorization,
+    )
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:
+    """Decode, or say where it failed. The decoder's own words name types and members, never values."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as fault:
+        pointer, why = _locate(str(fault))
+        raise BadRequest(at + pointer, why) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest(at, "is not JSON") from None
+    except RecursionError:
+        raise BadRequest(at, "is nested too deeply") from None
+
+
+def _locate(message: str) -> tuple[str, str]:
+    """Split the decoder's message into a JSON pointer and a reason."""
+    found = _PATH.match(message)
+    pointer, why = (_pointer(found["path"]), found["why"]) if found else ("", message)
+    missing = re.match(r"Object missing required field `(.+)`", why)
+    if missing:
+        return f"{pointer}/{missing[1]}", "is missing"
+    expected = re.match(r"Expected `(.+)`, got `(.+)`", why)
+    if expected:
+        return pointer, f"must be of type {expected[1]}"
+    return pointer, "cannot be used"
+
+
+def _pointer(path: str) -> str:
+    """``.context.draftOrders.entry[3]`` as ``/context/draftOrders/entry/3``; a member of any name as ``*``."""
+    return re.sub(r"\[(?:(\d+)|\.\.\.)\]", lambda index: f"/{index[1] or '*'}", path).replace(".", "/")
+
+
+# What is written
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A message that is written: nothing null, nothing empty."""
+
+
+class Coding(Written, frozen=True):
+    """A code of a system; ``display`` is required where a person chooses."""
+
+    system: str
+    code: str
+    display: str = ""
+
+
+class Source(Written, frozen=True):
+    """Whose guidance the card gives."""
+
+    label: str
+    url: str = ""
+    topic: Coding | None = None
+
+
+class Link(Written, frozen=True):
+    """A link of a card; ``app_context`` only on smart links."""
+
+    label: str
+    url: str
+    type: str
+    app_context: str = ""
+
+
+class Action(Written, frozen=True):
+    """One step of a suggestion; ``resource`` is FHIR as JSON bytes or builtins."""
+
+    type: str
+    description: str
+    resource: Raw | dict[str, Any] | None = None
+    resource_id: str = ""
+
+
+class Suggestion(Written, frozen=True):
+    """Something that the user may take with one click; all its actions together."""
+
+    label: str
+    uuid: str = ""
+    is_recommended: bool = False
+    actions: tuple[Action, ...] = ()
+
+
+class Card(Written, frozen=True):
+    """One card."""
+
+    summary: str
+    indicator: str
+    source: Source
+    uuid: str = ""
+    detail: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
+    selection_behavior: str = ""
+    override_reasons: tuple[Coding, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+class Cards(msgspec.Struct, frozen=True):
+    """The answer to a call: ``cards`` stands even when it is empty."""
+
+    cards: tuple[Card, ...] = ()
+
+
+class Service(Written, frozen=True):
+    """One entry of the discovery document."""
+
+    hook: str
+    id: str
+    title: str
+    description: str
+    prefetch: dict[str, str] = {}
+    usage_requirements: str = ""
+    version: str = ""
+
+
+class Discovery(msgspec.Struct, frozen=True):
+    """The discovery document."""
+
+    services: tuple[Service, ...] = ()

@@ -1,0 +1,122 @@
+"""One call as a straight line: request -> gather -> facts -> assess -> recommend -> cards."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from cds_hooks.cards import Telling, antidepressant_card, criteria_card, safety_cards
+from cds_hooks.errors import BadRequest
+from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
+from cds_hooks.settings import Settings
+from cds_hooks.trust import may_read
+from fhir_plugin.client import Clients
+from fhir_plugin.decide import Decision, decide
+from fhir_plugin.drafts import Draft, Drafts, read_drafts, selected
+from fhir_plugin.errors import BadInput
+from fhir_plugin.gather import FhirSource, gather
+from fhir_plugin.needs import observation_tokens
+from mappings.load import Knowledge
+from mappings.services import ServiceDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The cards of one call, and what they, or the silence, rest on."""
+
+    cards: tuple[Card, ...]
+    decision: Decision | None = None
+    """``None`` where no draft concerned anything that this service knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    """What the drafts of a call are about."""
+
+    treatments: tuple[str, ...] = ()
+    antidepressant: bool = False
+    foreign: int = 0
+
+    @property
+    def concerns_us(self) -> bool:
+        return bool(self.treatments) or self.antidepressant
+
+
+class HookService:
+    """Answers calls; holds what lives as long as the process and nothing of any patient."""
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        settings: Settings,
+        clients: Clients,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        """``new_id`` gives every card its own identifier."""
+        self._knowledge = knowledge
+        self._settings = settings
+        self._clients = clients
+        self._new_id = new_id
+        self._wanted = knowledge.inputs
+        self._codes = observation_tokens(knowledge)
+
+    async def answer(self, call: HookCall, service: ServiceDefinition, as_of: date) -> Answer:
+        """The answer to one call.
+
+        :raises RecordUnavailable: a required input can be had from neither the prefetch nor the FHIR server.
+        :raises BadRequest: the context names no possible patient.
+        """
+        ordered = self._ordered(call)
+        if service.speaks == "order" and not ordered.concerns_us:
+            return Answer(())
+        try:
+            record = await gather(
+                call.context.patient_id,
+                call.prefetch,
+                self._wanted,
+                self._codes,
+                self._source(call),
+                self._clients,
+                self._settings.deadline_seconds,
+            )
+        except BadInput as fault:
+            raise BadRequest("/context/patientId", str(fault)) from None
+        decision = decide(record, self._knowledge, self._settings.protocol, as_of, ordered.treatments)
+        telling = Telling(decision, self._knowledge, call.hook, as_of, ordered.foreign, self._new_id)
+        return Answer(_cards(telling, service, ordered), decision)
+
+    def _ordered(self, call: HookCall) -> _Ordered:
+        if not isinstance(call.context, OrderSelect | OrderSign):
+            return _Ordered()
+        entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entry)
+        read = read_drafts(entries, call.context.patient_id)
+        if isinstance(call.context, OrderSelect):
+            read = Drafts(drafts=selected(read.drafts, call.context.selections), foreign=read.foreign)
+        treatments = dict.fromkeys(found for draft in read.drafts if (found := self._treatment(draft)))
+        return _Ordered(
+            treatments=tuple(treatments),
+            foreign=read.foreign,
+        )
+
+    def _treatment(self, draft: Draft) -> str | None:
+        return self._knowledge.treatments.treatment_of(((each.system, each.code) for each in draft.codings), draft.text)
+
+    def _source(self, call: HookCall) -> FhirSource | None:
+        """The FHIR server of the call, where the site lets it be read."""
+        if call.fhir_server is None or not may_read(call.fhir_server, self._settings):
+            return None
+        token = call.fhir_authorization.access_token if call.fhir_authorization else None
+        return FhirSource(call.fhir_server, token or None)
+
+
+def _cards(telling: Telling, service: ServiceDefinition, ordered: _Ordered) -> tuple[Card, ...]:
+    """Safety first; then the criteria where an order asks for them, or where the record gives reason to speak."""
+    recommendation = telling.decision.recommendation
+    cards = safety_cards(telling)
+    if ordered.treatments or (service.speaks == "patient" and recommendation.speaks):
+        return (*cards, criteria_card(telling))
+    if ordered.antidepressant:
+        return (*cards, *antidepressant_card(telling))
+    return cards

@@ -1,0 +1,85 @@
+"""What a site sets: one frozen model, from ``tandem.toml``, the environment (``TANDEM_...``) and the command line."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import AnyHttpUrl, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fhir_plugin.errors import BadInput
+
+LOOPBACK_NAMES = frozenset({"localhost"})
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Unknown keys are refused, because a misspelt one would be a setting not set."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    allow_open: bool = False
+    """Whether the service may listen beyond loopback although it does not know who calls."""
+    fhir_servers: tuple[str, ...] = ()
+    """FHIR base URLs that may be read besides those on loopback; compared exactly, trailing slash aside."""
+    allow_loopback_fhir: bool = True
+    """Whether a ``fhirServer`` on this machine may be read, also over http."""
+    allowed_origins: tuple[str, ...] = ("*",)
+    """Browser origins that may call; credentials are never allowed."""
+    protocol: str = "safer_reading"
+    """The protocol that is applied, by its name under ``mappings/protocols``."""
+    deadline_seconds: PositiveFloat = 2.5
+    """The time that one call may spend on reading from the FHIR server."""
+    max_body_bytes: PositiveInt = 5_000_000
+    log_level: str = "info"
+    review_page: AnyHttpUrl | None = None
+    """Where a reader finds the site's own page about this service; linked from every card."""
+
+    @field_validator("fhir_servers", mode="after")
+    @classmethod
+    def _https(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
+        for server in servers:
+            parts = urlsplit(server)
+            if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
+                raise ValueError("each must be an https address without user, query or fragment")
+        return tuple(server.rstrip("/") for server in servers)
+
+    @property
+    def listens_beyond_loopback(self) -> bool:
+        """Whether another machine could reach the service."""
+        return not is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine; a name other than ``localhost`` never does."""
+    if host.lower() in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from a TOML file (if given), the environment and explicit overrides, the last first.
+
+    :raises BadInput: naming the file and the key.
+    """
+    where = path.name if path else "settings"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+        given = {key: value for key, value in overrides.items() if value is not None}
+        return Settings(**{**content, **given})
+    except OSError as fault:
+        raise BadInput(f"{where}: cannot be read: {fault.strerror}") from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise BadInput(f"{where}: not TOML: {fault}") from fault
+    except ValidationError as fault:
+        first = fault.errors(include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(top)"
+        raise BadInput(f"{where}: {key}: {first['msg']}") from fault

@@ -1,0 +1,35 @@
+"""The pure part of the line: record -> facts -> assess -> recommend. Same input, same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+from fhir_plugin.assess import Finding, assess
+from fhir_plugin.facts.read import Facts, read_facts
+from fhir_plugin.recommend import Recommendation, recommend
+from fhir_plugin.record import Record
+from mappings.load import Knowledge
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that follows from one record, each step kept so that it can be shown and explained."""
+
+    record: Record
+    facts: Facts
+    findings: tuple[Finding, ...]
+    recommendation: Recommendation
+
+    def finding(self, criterion: str) -> Finding | None:
+        """The finding of one criterion, if it was assessed."""
+        return next((finding for finding in self.findings if finding.criterion == criterion), None)
+
+
+def decide(record: Record, knowledge: Knowledge, protocol: str, as_of: date, ordered: Collection[str] = ()) -> Decision:
+    """Hold one record against one protocol on one day; ``ordered`` names the treatments that are being ordered."""
+    facts = read_facts(record, knowledge, as_of)
+    findings = assess(facts, knowledge)
+    recommendation = recommend(findings, knowledge.protocols[protocol], knowledge, ordered)
+    return Decision(record, facts, findings, recommendation)

@@ -1,0 +1,113 @@
+"""The words of the cards, as data; checked for their fields when they are loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Formatter
+from typing import Literal, Self, get_args
+
+from pydantic import model_validator
+
+from mappings.files import KNOWLEDGE, read_yaml
+from mappings.model import Entry, Reviewed
+from mappings.protocols import Role
+
+StandingKey = Literal["contraindicated", "not_met", "unknown", "met"]
+VerdictKey = Literal["met", "not_met", "unknown"]
+Indicator = Literal["info", "warning", "critical"]
+
+_FIELDS: dict[str, frozenset[str]] = {
+    "summary": frozenset({"treatment", "criteria", "met", "required"}),
+    "lead": frozenset({"treatment"}),
+    "also": frozenset({"treatment", "standing"}),
+    "not_found": frozenset({"criteria"}),
+    "looked_in": frozenset({"places"}),
+    "asks": frozenset({"asks"}),
+    "conflict": frozenset({"topic", "positions", "resolution"}),
+    "position": frozenset({"source", "position"}),
+    "gaps": frozenset({"gaps"}),
+    "dropped": frozenset({"count"}),
+    "foreign_drafts": frozenset({"count"}),
+    "review_overdue": frozenset({"day"}),
+    "basis": frozenset({"protocol", "grade", "day", "digest"}),
+    "source": frozenset({"protocol"}),
+    "link": frozenset({"citation"}),
+}
+"""Which fields each sentence may name."""
+
+
+class TableWords(Entry):
+    """The table of criteria."""
+
+    header: tuple[str, str, str, str]
+    verdicts: dict[Role, dict[VerdictKey, str]]
+    more: str
+    no_record: str
+
+    @model_validator(mode="after")
+    def _every_role(self) -> Self:
+        lacking = [role.value for role in Role if len(self.verdicts.get(role, ())) < len(get_args(VerdictKey))]
+        if lacking:
+            raise ValueError(f"verdicts: not every verdict has a word for {', '.join(lacking)}")
+        return self
+
+
+class OwnCard(Entry):
+    """A card of its own for one criterion that is met."""
+
+    criterion: str
+    indicator: Indicator
+    summary: str
+    lead: str
+
+
+class Reason(Entry):
+    """A reason to override, as the clinician reads it."""
+
+    code: str
+    display: str
+
+
+class CardWords(Reviewed):
+    """``cards.yaml``."""
+
+    system: str
+    """The system of this product's own codes."""
+    treatments: dict[str, str]
+    standing: dict[StandingKey, str]
+    summary: dict[StandingKey, str]
+    lead: dict[StandingKey, str]
+    also: str
+    table: TableWords
+    not_found: str
+    looked_in: str
+    asks: str
+    conflict: str
+    position: str
+    gaps: str
+    dropped: str
+    foreign_drafts: str
+    review_overdue: str
+    basis: str
+    disclaimer: str
+    source: str
+    link: str
+    indicators: dict[str, dict[StandingKey, Indicator]]
+    safety: tuple[OwnCard, ...]
+    another_antidepressant: OwnCard
+    override_reasons: tuple[Reason, ...]
+
+    @model_validator(mode="after")
+    def _fields(self) -> Self:
+        for key, allowed in _FIELDS.items():
+            sentences = getattr(self, key)
+            for sentence in sentences.values() if isinstance(sentences, dict) else (sentences,):
+                named = {field for _, field, _, _ in Formatter().parse(sentence) if field is not None}
+                if named - allowed:
+                    raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
+        return self
+
+
+def load_card_words(folder: Path = KNOWLEDGE) -> CardWords:
+    """The words of the cards."""
+    return read_yaml(folder / "cards.yaml", CardWords)

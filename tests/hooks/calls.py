@@ -1,0 +1,151 @@
+"""Calls as an EHR makes them, from demo patients; and what every answer must satisfy."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from datetime import date
+from functools import cache
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from cds_hooks.app import create_app
+from cds_hooks.demo.stories import demo_patients
+from cds_hooks.settings import Settings
+from fhir_plugin.inputs import INPUTS
+from mappings.load import Knowledge, load_knowledge
+
+DAY = date(2026, 1, 15)
+ORDER_SELECT = "/cds-services/combination-therapy-order-select"
+ORDER_SIGN = "/cds-services/combination-therapy-order-sign"
+PATIENT_VIEW = "/cds-services/combination-therapy-patient-view"
+HOOKS = {ORDER_SELECT: "order-select", ORDER_SIGN: "order-sign", PATIENT_VIEW: "patient-view"}
+
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+KETAMINE = {"coding": [{"system": RXNORM, "code": "6130", "display": "ketamine"}]}
+ESKETAMINE = {"coding": [{"system": RXNORM, "code": "2119365", "display": "esketamine"}]}
+TMS = {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "90867"}]}
+SERTRALINE = {"coding": [{"system": RXNORM, "code": "312941", "display": "sertraline 50 MG Oral Tablet"}]}
+
+
+@cache
+def knowledge() -> Knowledge:
+    """The knowledge that ships, loaded once."""
+    return load_knowledge()
+
+
+@cache
+def client() -> TestClient:
+    """The service, in process."""
+    return TestClient(create_app(Settings(), knowledge(), today=lambda: DAY), raise_server_exceptions=True)
+
+
+@cache
+def _resources(patient: str) -> bytes:
+    (bundle,) = (each.bundle for each in demo_patients(DAY) if each.id == patient)
+    return bundle
+
+
+def resources(patient: str) -> list[dict[str, Any]]:
+    """The resources of one demo patient."""
+    return [entry["resource"] for entry in json.loads(_resources(patient))["entry"]]
+
+
+def prefetch(patient: str) -> dict[str, Any]:
+    """The record of a demo patient as an EHR would prefetch it: everything, by key."""
+    found = resources(patient)
+    bundles = {
+        name: {
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "entry": [{"resource": each} for each in found if each["resourceType"] == definition.resource_type],
+        }
+        for name, definition in INPUTS.items()
+    }
+    for name in ("medicationRequests", "medicationDispenses", "medicationStatements"):
+        bundles[name]["entry"] += [
+            {"resource": each, "search": {"mode": "include"}} for each in found if each["resourceType"] == "Medication"
+        ]
+    return bundles | {"patient": next(each for each in found if each["resourceType"] == "Patient")}
+
+
+def patient_id(patient: str) -> str:
+    """The id of a demo patient's Patient resource."""
+    return str(next(each["id"] for each in resources(patient) if each["resourceType"] == "Patient"))
+
+
+def order(what: dict[str, Any], patient: str, **members: Any) -> dict[str, Any]:
+    """A draft order of a drug or, for a CPT code, of a procedure."""
+    draft = {"id": "draft-1", "status": "draft", "intent": "order"}
+    draft |= {"subject": {"reference": f"Patient/{patient_id(patient)}"}}
+    if what is TMS:
+        return {"resourceType": "ServiceRequest", **draft, "code": what} | members
+    return {"resourceType": "MedicationRequest", **draft, "medicationCodeableConcept": what} | members
+
+
+def body(url: str, patient: str, *drafts: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A whole request, everything prefetched."""
+    context: dict[str, Any] = {"userId": "Practitioner/1", "patientId": patient_id(patient)}
+    if url != PATIENT_VIEW:
+        context["draftOrders"] = {"resourceType": "Bundle", "entry": [{"resource": draft} for draft in drafts]}
+    if url == ORDER_SELECT:
+        context["selections"] = [f"{draft['resourceType']}/{draft['id']}" for draft in drafts]
+    request = {
+        "hook": HOOKS[url],
+        "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+        "context": context,
+        "prefetch": prefetch(patient),
+    }
+    return request | changes
+
+
+def cards(url: str, patient: str, *drafts: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
+    """The cards that a call gives, after every check that an answer must pass."""
+    answer = client().post(url, json=body(url, patient, *drafts, **changes))
+    assert answer.status_code == 200, answer.text
+    return check(answer.json())
+
+
+def check(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """What CDS Hooks asks of every answer."""
+    assert set(answer) <= {"cards", "systemActions"}
+    assert_nothing_empty({key: value for key, value in answer.items() if key != "cards"})
+    seen: set[str] = set()
+    for card in answer["cards"]:
+        assert_nothing_empty(card)
+        _check_card(card)
+        assert card["uuid"] not in seen
+        seen.add(card["uuid"])
+    found: list[dict[str, Any]] = answer["cards"]
+    return found
+
+
+def _check_card(card: dict[str, Any]) -> None:
+    assert len(card["summary"]) < 140
+    assert not re.search(r"[\n*`<>]", card["summary"])
+    assert card["indicator"] in {"info", "warning", "critical"}
+    assert card["source"]["label"]
+    assert {"system", "code"} <= set(card["source"]["topic"])
+    assert uuid.UUID(card["uuid"])
+    assert not re.search(r"<[a-zA-Z/!]", re.sub(r"`[^`]*`", "", card["detail"]))
+    if "suggestions" in card:
+        assert card["selectionBehavior"] in {"at-most-one", "any"}
+    for reason in card.get("overrideReasons", ()):
+        assert {"code", "system", "display"} <= set(reason)
+    for link in card.get("links", ()):
+        assert link["type"] in {"absolute", "smart"}
+        assert link["url"].startswith("https://")
+        assert link["label"]
+
+
+def assert_nothing_empty(value: Any) -> None:
+    """No attribute is null or empty, at any depth."""
+    if isinstance(value, dict):
+        for member in value.values():
+            assert member not in (None, "", [], {})
+            assert_nothing_empty(member)
+    elif isinstance(value, list):
+        for member in value:
+            assert_nothing_empty(member)

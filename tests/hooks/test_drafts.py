@@ -1,0 +1,140 @@
+"""Draft orders as real clients send them: never valid enough, always answered."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhir_plugin.drafts import Draft, read_drafts, selected
+
+KETAMINE = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6130"}], "text": "Ketamine"}
+
+
+def entries(*resources: Any) -> list[tuple[str | None, msgspec.Raw]]:
+    return [(None, msgspec.Raw(json.dumps(resource).encode())) for resource in resources]
+
+
+def draft(**members: Any) -> dict[str, Any]:
+    return {"resourceType": "MedicationRequest", "id": "r1", "subject": {"reference": "Patient/p1"}} | members
+
+
+def only(*resources: Any) -> Draft:
+    (found,) = read_drafts(entries(*resources), "p1").drafts
+    return found
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        [draft(medicationCodeableConcept=KETAMINE)],
+        [
+            draft(
+                medicationReference={"reference": "#m"},
+                contained=[{"resourceType": "Medication", "id": "m", "code": KETAMINE}],
+            )
+        ],
+        [
+            draft(medicationReference={"reference": "Medication/m"}),
+            {"resourceType": "Medication", "id": "m", "code": KETAMINE},
+        ],
+    ],
+    ids=["concept", "contained", "in the Bundle"],
+)
+def test_the_drug_is_found_wherever_the_draft_names_it(resources: list[dict[str, Any]]) -> None:
+    found = only(*resources)
+    assert [coding.code for coding in found.codings] == ["6130"]
+    assert found.text == "Ketamine"
+
+
+def test_a_reference_that_leads_nowhere_gives_its_display() -> None:
+    assert (
+        only(draft(medicationReference={"reference": "Medication/elsewhere", "display": "Spravato"})).text == "Spravato"
+    )
+
+
+def test_the_draft_of_the_public_sandbox_is_read() -> None:
+    found = only(draft(status="draft", category={"coding": []}, medicationCodeableConcept=KETAMINE))
+    assert found.reference == "MedicationRequest/r1"
+    assert found.status == "draft"
+
+
+def test_a_draft_without_a_drug_is_a_draft_of_nothing() -> None:
+    found = only(draft(status="draft"))
+    assert found.codings == ()
+    assert found.text == ""
+
+
+@pytest.mark.parametrize("kind", ["ServiceRequest", "ProcedureRequest", "MedicationOrder", "DeviceRequest", "Unheard"])
+def test_a_request_of_any_type_and_version_is_read(kind: str) -> None:
+    found = only({"resourceType": kind, "id": "x", "code": {"text": "TMS"}, "patient": {"reference": "Patient/p1"}})
+    assert found.resource_type == kind
+    assert found.text == "TMS"
+
+
+@pytest.mark.parametrize(
+    "reference", ["Patient/p2", "https://ehr.example/fhir/Patient/p2", "Patient/p2/_history/p1", "p2"]
+)
+@pytest.mark.parametrize("member", ["subject", "patient"])
+def test_a_draft_for_somebody_else_is_dropped_and_counted(reference: str, member: str) -> None:
+    resource = draft(medicationCodeableConcept=KETAMINE)
+    del resource["subject"]
+    read = read_drafts(entries(resource | {member: {"reference": reference}}), "p1")
+    assert read.drafts == ()
+    assert read.foreign == 1
+
+
+@pytest.mark.parametrize("reference", ["Patient/p1", "https://ehr.example/fhir/Patient/p1", "Patient/p1/_history/3"])
+def test_a_draft_for_the_patient_is_known_in_every_spelling(reference: str) -> None:
+    assert only(draft(subject={"reference": reference}))
+
+
+def test_only_what_is_selected_is_looked_at() -> None:
+    drafts = read_drafts(entries(draft(id="a"), draft(id="b"), draft(id="c")), "p1").drafts
+    assert [each.reference for each in selected(drafts, ["MedicationRequest/b", "c", "urn:uuid:none"])] == [
+        "MedicationRequest/b",
+        "MedicationRequest/c",
+    ]
+
+
+def test_the_bytes_of_the_client_are_kept() -> None:
+    resource = draft(extension=[{"url": "x", "valueDecimal": 1.10}], odd={"a": None})
+    assert json.loads(bytes(only(resource).raw)) == resource
+
+
+MEMBER = st.sampled_from(
+    [
+        "id",
+        "status",
+        "subject",
+        "code",
+        "medicationCodeableConcept",
+        "medicationReference",
+        "contained",
+        "dosageInstruction",
+    ]
+)
+ODD = (
+    st.none()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.lists(st.integers(), max_size=2)
+    | st.dictionaries(
+        st.sampled_from(["coding", "text", "reference", "id"]),
+        st.integers() | st.lists(st.none(), max_size=2),
+        max_size=2,
+    )
+)
+
+
+@given(st.dictionaries(MEMBER, ODD))
+def test_a_member_of_any_shape_costs_no_more_than_itself(members: dict[str, Any]) -> None:
+    read = read_drafts(entries(draft(**members)), "p1")
+    assert len(read.drafts) + read.foreign == 1
+
+
+@given(st.lists(ODD, max_size=3))
+def test_an_entry_of_any_shape_is_passed_over(resources: list[Any]) -> None:
+    assert read_drafts(entries(*resources), "p1").drafts == ()
