@@ -8,6 +8,7 @@ back is an ``Answer``, never an exception: an outcome in a word or two, and the 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator
@@ -27,6 +28,11 @@ _TEMPORARY = frozenset({408, 425, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
 _REDIRECTS = range(300, 400)
 _NO_POST = frozenset({"400", "404", "405", "415", "501"})
 _FORM = "application/x-www-form-urlencoded"
+_BASE_URL = re.compile(
+    r"https?://([a-z0-9.\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._~!$&'()*+,;=:\-]*)*", re.IGNORECASE
+)
+_MOST_AT_ONCE = 262_144
+"""Bytes unpacked in one go: a bomb is noticed before it goes off."""
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -34,8 +40,10 @@ _GZIP = zlib.MAX_WBITS | 16
 class Limits:
     """How much of one record may be asked of a server, and how much taken from it."""
 
-    bytes_per_record: int = 12_000_000
-    """After decompression, over all answers together."""
+    bytes_per_record: int = 16_000_000
+    """After decompression, over all answers together that could be read."""
+    bytes_per_answer: int = 6_000_000
+    """The same of one answer, so that one that is too large leaves room for the others."""
     pages: int = 10
     entries: int = 2_000
     """Per input, whoever they are about."""
@@ -45,6 +53,9 @@ class Limits:
     connections: int = 48
     url_length: int = 1_800
     """A search that is longer is sent as ``POST _search``."""
+    silent_calls: int = 3
+    """After so many records in a row for which the server answered nothing, it is left alone for a while."""
+    rest_seconds: float = 5.0
     connect_seconds: float = 1.0
     pause_seconds: float = 0.05
     """Before the one retry, when the server does not say how long to wait."""
@@ -53,10 +64,35 @@ class Limits:
 class Allowance:
     """The bytes that may still be read for one record."""
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "per_answer")
 
-    def __init__(self, size: int) -> None:
-        self.left = size
+    def __init__(self, limits: Limits) -> None:
+        self.left = limits.bytes_per_record
+        self.per_answer = limits.bytes_per_answer
+
+
+class _Share:
+    """What one answer takes of the allowance; given back if the answer comes to nothing."""
+
+    __slots__ = ("_allowance", "taken")
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self.taken = 0
+
+    @property
+    def left(self) -> int:
+        return min(self._allowance.left, self._allowance.per_answer - self.taken)
+
+    def take(self, size: int) -> None:
+        if size > self.left:
+            raise _TooLarge
+        self.taken += size
+        self._allowance.left -= size
+
+    def give_back(self) -> None:
+        self._allowance.left += self.taken
+        self.taken = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +122,8 @@ class Server:
     def __init__(self, base_url: str, context: ssl.SSLContext, limits: Limits) -> None:
         self._limits = limits
         self._base = httpx.URL(base_url)
+        self._silent_calls = 0
+        self._rests_until = 0.0
         self._transport = httpx.AsyncHTTPTransport(
             verify=context,
             trust_env=False,
@@ -93,6 +131,17 @@ class Server:
                 max_connections=limits.connections, max_keepalive_connections=limits.connections, keepalive_expiry=30
             ),
         )
+
+    def note(self, *, answered: bool) -> None:
+        """Note whether the server answered anything for one record."""
+        self._silent_calls = 0 if answered else self._silent_calls + 1
+        if self._silent_calls >= self._limits.silent_calls:
+            self._rests_until = asyncio.get_running_loop().time() + self._limits.rest_seconds
+
+    @property
+    def rests(self) -> bool:
+        """Whether the server was silent so often that it is not asked for now."""
+        return asyncio.get_running_loop().time() < self._rests_until
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -143,6 +192,8 @@ class Server:
 
         ``deadline`` is a time of the running event loop. A search too long for a URL is posted as a form.
         """
+        if self.rests:
+            return Answer("not asked, the server has been silent", temporary=True)
         if len(str(url)) > self._limits.url_length and url.query:
             answer = await self._ask_twice(url, token, allowance, deadline, post=True)
             if answer.outcome not in _NO_POST:
@@ -223,16 +274,17 @@ class Clients:
 
 
 def normal_base_url(text: str) -> str:
-    """One way to write a base URL: lower-case host, no trailing slash; BadInput for what cannot be one."""
+    """One way to write a base URL: lower-case host, no default port, no trailing slash.
+
+    Raises BadInput for what cannot be one, and for what two readers might read as two different addresses.
+    """
+    plain = text.strip()
+    if not _BASE_URL.fullmatch(plain) or {".", ".."} & set(plain.split("/")):
+        raise BadInput("the FHIR server must be given as http(s)://host[:port]/path, without user, query or fragment")
     try:
-        url = httpx.URL(text.strip())
+        return str(httpx.URL(plain)).rstrip("/")
     except httpx.InvalidURL:
-        raise BadInput("the FHIR server is not given as a URL") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise BadInput("the FHIR server must be given as http(s)://host[:port]/path")
-    if url.userinfo or url.query or url.fragment:
-        raise BadInput("the URL of the FHIR server must hold no user, query or fragment")
-    return str(url).rstrip("/")
+        raise BadInput("the FHIR server is given with a host or port that cannot be") from None
 
 
 def _port(url: httpx.URL) -> int | None:
@@ -254,22 +306,22 @@ async def _read(response: httpx.Response, allowance: Allowance) -> bytes:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise _Unpackable
-    packed = response.aiter_raw()
+    share = _Share(allowance)
     body = bytearray()
-    async for piece in _inflated(packed, allowance) if "gzip" in encoding else _counted(packed, allowance):
-        body += piece
+    complete = False
+    try:
+        async for piece in _inflated(response.aiter_raw(), share) if "gzip" in encoding else response.aiter_raw():
+            share.take(len(piece))
+            body += piece
+        complete = True
+    finally:
+        if not complete:
+            share.give_back()
     return bytes(body)
 
 
-async def _counted(chunks: AsyncIterator[bytes], allowance: Allowance) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        allowance.left -= len(chunk)
-        if allowance.left < 0:
-            raise _TooLarge
-        yield chunk
-
-
-async def _inflated(chunks: AsyncIterator[bytes], allowance: Allowance) -> AsyncIterator[bytes]:
+async def _inflated(chunks: AsyncIterator[bytes], share: _Share) -> AsyncIterator[bytes]:
+    """The chunks unpacked, a bounded piece at a time; several gzip members are one body."""
     inflator = zlib.decompressobj(_GZIP)
     async for chunk in chunks:
         rest = chunk
@@ -277,12 +329,9 @@ async def _inflated(chunks: AsyncIterator[bytes], allowance: Allowance) -> Async
             if inflator.eof:
                 inflator = zlib.decompressobj(_GZIP)
             try:
-                piece = inflator.decompress(rest, allowance.left + 1)
+                piece = inflator.decompress(rest, min(_MOST_AT_ONCE, share.left + 1))
             except zlib.error:
                 raise _Unpackable from None
-            allowance.left -= len(piece)
-            if allowance.left < 0:
-                raise _TooLarge
             yield piece
             rest = inflator.unused_data if inflator.eof else inflator.unconsumed_tail
     if not inflator.eof:

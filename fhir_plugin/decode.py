@@ -48,6 +48,8 @@ _SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
 _INCOMPLETE_CODES = frozenset({"incomplete", "suppressed", "throttled", "timeout", "too-costly"})
 _OTHER_CODES = frozenset({"not-supported", "informational", "processing", "business-rule", "forbidden", "security"})
 
+_ABOUT = {"devices": "patient", "allergies": "patient"}
+"""The member that says whom a resource is about, where it is not ``subject``."""
 _NO_SUBJECT = "it does not say, in a way that can be resolved, whom it is about"
 
 
@@ -124,13 +126,15 @@ def _decoded(name: str, where: str, opened: Opened, sorting: _Sorting) -> Decode
     lone = not opened.bundle and name != "patient"
     if lone:
         sorting.unread.append(Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected"))
+    if sorting.others and not sorting.offered:
+        sorting.unread.append(Unread(where, f"{sorting.others} resources, but no {INPUTS[name].resource_type}"))
     if not opened.links_read:
         sorting.unread.append(Unread(f"{where}.link", "the links of the Bundle cannot be read"))
     flawed = bool(sorting.unread) or sorting.incomplete
     whole = not (flawed or opened.next_url)
     resources = tuple(sorting.kept[name])
     if name == "patient" and not resources:
-        state = InputState.UNREADABLE if sorting.unread else InputState.COMPLETE
+        state = InputState.UNREADABLE if flawed else InputState.COMPLETE
     else:
         state = InputState.COMPLETE if whole else InputState.PARTIAL
     return Decoded(
@@ -305,7 +309,7 @@ class _Sorting:
         self._subjects = subjects
         self._names = names
         self._where = where
-        self._views = {RESOURCE_TYPES[kind]: name for kind, name in names.items()}
+        self._views: dict[type, str] = {RESOURCE_TYPES[kind]: name for kind, name in names.items()}
         self.kept: dict[str, list[AnyResource]] = {name: [] for name in names.values()}
         self.unread: list[Unread] = []
         self.spoiled: set[str] = set()
@@ -313,24 +317,44 @@ class _Sorting:
         self.incomplete = False
         self.medications: dict[str, Medication] = {}
         self.warnings: list[str] = []
+        self.others = 0
+        """How many resources were of types not asked for, Medications and OperationOutcomes aside."""
         self._patients_of_others = 0
 
+    @property
+    def offered(self) -> bool:
+        """Whether anything of a type asked for was there, whoever it is about and whether or not it can be read."""
+        return bool(self.dropped or self.unread or any(self.kept.values()))
+
     def take(self, entries: Sequence[BundleEntry | Spoiled]) -> None:
-        """Sort all entries of one Bundle."""
-        read = [entry for entry in entries if isinstance(entry, BundleEntry)]
-        self._subjects.learn((entry.full_url, entry.resource) for entry in read)
-        views, kept, whose = self._views, self.kept, self._subjects.whose
+        """Sort all entries of one Bundle: those that name the patient outright first, then those to be looked into."""
+        views, kept, exact = self._views, self.kept, f"Patient/{self._subjects.patient_id}"
+        rest: list[tuple[int, BundleEntry | Spoiled]] = []
         for index, entry in enumerate(entries):
-            if isinstance(entry, Spoiled):
-                self._take_spoiled(index, entry)
-                continue
-            name = views.get(type(entry.resource))  # type: ignore[arg-type]  # None is in no table
-            if name is None:
-                self._take_beside(index, entry)
-            elif (about := whose(entry.resource, entry.full_url)) is Whose.THIS_PATIENT:  # type: ignore[arg-type]
-                kept[name].append(entry.resource)  # type: ignore[arg-type]  # of a type in the table, so not None
+            resource = entry.resource if isinstance(entry, BundleEntry) else None
+            name = views.get(type(resource))
+            about = getattr(resource, _ABOUT.get(name, "subject"), None) if name else None
+            if name and about is not None and about.reference == exact:
+                kept[name].append(resource)  # type: ignore[arg-type]  # its type is in the table, so it is not None
             else:
-                self._take_of_others(index, name, about)
+                rest.append((index, entry))
+        self._subjects.learn((each.full_url, each.resource) for _, each in rest if isinstance(each, BundleEntry))
+        for index, entry in rest:
+            self._look_into(index, entry)
+
+    def _look_into(self, index: int, entry: BundleEntry | Spoiled) -> None:
+        if isinstance(entry, Spoiled):
+            self._take_spoiled(index, entry)
+            return
+        name = self._views.get(type(entry.resource))
+        if name is None or entry.resource is None:
+            self._take_beside(index, entry)
+            return
+        about = self._subjects.whose(entry.resource, entry.full_url)
+        if about is Whose.THIS_PATIENT:
+            self.kept[name].append(entry.resource)
+        else:
+            self._take_of_others(index, name, about)
 
     def insist_on_patient(self) -> None:
         """Raise WrongPatient when Patients were there and none is the one in context."""
@@ -343,6 +367,8 @@ class _Sorting:
             self.spoiled.update(self._names.values())
         elif entry.resource_type in self._names:
             self._list(index, self._names[entry.resource_type], entry.why)
+        else:
+            self.others += 1
 
     def _take_of_others(self, index: int, name: str, about: Whose) -> None:
         if about is Whose.UNCLEAR:
@@ -362,6 +388,8 @@ class _Sorting:
             self._note(resource)
         elif resource is None:
             self._take_spoiled(index, Spoiled(None, "an entry without a resource"))
+        else:
+            self.others += 1
 
     def _note(self, outcome: OperationOutcome) -> None:
         for issue in outcome.issue:
@@ -394,9 +422,11 @@ def merged(pages: Sequence[Decoded], *, finished: bool) -> Decoded:
 
 def once(resources: Sequence[AnyResource]) -> tuple[AnyResource, ...]:
     """Each resource once by type and id: of two versions the later, whatever order they came in."""
+    if len({(type(each), each.id or index) for index, each in enumerate(resources)}) == len(resources):
+        return tuple(resources)
     seen: dict[object, AnyResource] = {}
-    for resource in resources:
-        key: object = (type(resource), resource.id) if resource.id else object()
+    for index, resource in enumerate(resources):
+        key = (type(resource), resource.id or index)
         other = seen.setdefault(key, resource)
         if other is not resource:
             seen[key] = max(other, resource, key=_version)

@@ -55,19 +55,20 @@ class _Reading:
     found: dict[str, Decoded]
     failures: dict[str, Search] = field(default_factory=dict)
     medications: dict[str, Medication] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    """References to Medications that have been asked for."""
     queries: Sequence[Query] = ()
 
-    def unresolved(self) -> list[str]:
-        """References to Medications that nobody has supplied yet."""
-        supplied = self.supplied()
-        return list(
-            dict.fromkeys(
-                reference
-                for name in MEDICATION_INPUTS
-                if name in self.found
-                for reference in unresolved_medications(self.found[name].input.resources, supplied)
-            )
-        )
+    def unresolved(self, name: str) -> list[str]:
+        """References of one input to Medications that nobody has supplied or asked for yet."""
+        if name not in MEDICATION_INPUTS or name not in self.found:
+            return []
+        references = unresolved_medications(self.found[name].input.resources, self.supplied())
+        return [each for each in dict.fromkeys(references) if each not in self.asked]
+
+    def lacks(self, name: str) -> bool:
+        """Whether the server should be asked for that input."""
+        return name not in self.found or self.found[name].worth_asking
 
     def supplied(self) -> dict[str, Medication]:
         """Every Medication that came along or was read."""
@@ -127,24 +128,32 @@ async def _fill(
     reading: _Reading, wanted: Sequence[str], codes: Sequence[str], source: FhirSource, clients: Clients, seconds: float
 ) -> None:
     """Ask the server for what is missing; touches no network when nothing is."""
-    found = reading.found
-    missing = [name for name in wanted if name not in found or found[name].worth_asking]
-    if not missing and not reading.unresolved():
+    tasks = [name for name in wanted if reading.lacks(name) or reading.unresolved(name)]
+    if not tasks:
         return
     server = clients.server(source.base_url)
     asking = Asking(server, source.base_url, source.token, reading.patient, clients.limits, seconds)
-    await asking.together([_complete(reading, asking, name, codes) for name in missing])
+    await asking.together([_complete(reading, asking, name, codes) for name in tasks])
     for search in reading.failures.values():
         if search.wrong_patient:
             raise search.wrong_patient
-    references = reading.unresolved()
-    if references:
-        reading.medications = await asking.medications(references)
+    if not server.rests:
+        server.note(answered=asking.answered)
     reading.queries = asking.queries
 
 
 async def _complete(reading: _Reading, asking: Asking, name: str, codes: Sequence[str]) -> None:
-    """Ask for one input: the rest of what was supplied in part, and else all of it."""
+    """Make one input whole, and read the Medications that it refers to without waiting for any other input."""
+    if reading.lacks(name):
+        await _complete_input(reading, asking, name, codes)
+    references = reading.unresolved(name)
+    if references:
+        reading.asked.update(references)
+        reading.medications |= await asking.medications(references)
+
+
+async def _complete_input(reading: _Reading, asking: Asking, name: str, codes: Sequence[str]) -> None:
+    """Ask for the rest of what was supplied in part, and else for all of it."""
     before = reading.found.get(name)
     if before and before.next_url:
         search = await asking.continued(name, before)
@@ -175,12 +184,10 @@ def _insist(name: str, reading: _Reading) -> None:
     if state not in _UNAVAILABLE:
         return
     search = reading.failures.get(name)
-    if decoded and decoded.unread:
-        outcome = decoded.unread[0].why
-    else:
-        outcome = search.outcome if search else "not in the prefetch, and no FHIR server was given"
+    words = [unread.why for unread in decoded.unread] + list(decoded.warnings) if decoded else []
+    words.append(search.outcome if search else "not in the prefetch, and no FHIR server was given")
     kind: type[RecordUnavailable] = TemporarilyUnavailable if search and search.temporary else PermanentlyUnavailable
-    raise kind(f"{name}: {state} ({outcome})")
+    raise kind(f"{name}: {state} ({words[0]})")
 
 
 def _record(reading: _Reading, wanted: Sequence[str]) -> Record:

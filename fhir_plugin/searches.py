@@ -45,6 +45,8 @@ class Asking:
         self, server: Server, base_url: str, token: str | None, patient: str, limits: Limits, seconds: float
     ) -> None:
         self.queries: list[Query] = []
+        self.answered = False
+        """Whether the server has answered anything at all, be it a refusal."""
         self._server = server
         self._base_url = base_url
         self._token = token
@@ -52,7 +54,7 @@ class Asking:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + seconds
-        self._allowance = Allowance(limits.bytes_per_record)
+        self._allowance = Allowance(limits)
         self._turns = asyncio.Semaphore(limits.parallel)
 
     async def search(self, name: str, codes: Sequence[str]) -> Search:
@@ -158,6 +160,7 @@ class Asking:
         finally:
             count = sum(len(page.input.resources) for page in search.pages)
             self.queries.append(Query(name, _words(search), count, (self._loop.time() - start) * 1000))
+            self.answered |= search.outcome[:1].isdigit()
 
 
 def _words(search: Search) -> str:
