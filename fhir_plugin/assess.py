@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -19,7 +19,7 @@ from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
 from fhir_plugin.facts.read import Facts
 from mappings.criteria import Comparator, Criterion
 from mappings.load import Knowledge
-from mappings.wording import FindingWords
+from mappings.wording import FINDING_FIELDS
 
 
 class Verdict(StrEnum):
@@ -56,18 +56,34 @@ class _Answer(msgspec.Struct, frozen=True):
     verdict: Verdict
     words: str
     """Which sentence of ``FindingWords``."""
-    values: dict[str, str]
+    values: Mapping[str, str]
 
 
 def _finding(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Finding:
+    if len(criterion.facts) == 1:
+        fact = facts.named[criterion.facts[0]]
+        answer = _answer(criterion, fact, facts.as_of)
+        return Finding(
+            criterion=criterion.id,
+            verdict=answer.verdict,
+            because=_sentence(criterion, fact, answer, knowledge),
+            missing=fact.missing if answer.verdict is Verdict.UNKNOWN else (),
+            evidence=fact.evidence,
+            looked_in=fact.looked_in,
+            sources=criterion.sources,
+        )
+    return _finding_of_any(criterion, facts, knowledge)
+
+
+def _finding_of_any(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Finding:
+    """The statement is true of one of several facts; the facts that decide give the reason."""
     read = [(fact, _answer(criterion, fact, facts.as_of)) for fact in map(facts.named.__getitem__, criterion.facts)]
     verdict = _any_of([answer.verdict for _, answer in read])
     telling = [(fact, answer) for fact, answer in read if answer.verdict is verdict]
-    words = knowledge.wording.findings[criterion.compare]
     return Finding(
         criterion=criterion.id,
         verdict=verdict,
-        because=" ".join(_sentence(words, fact, answer, knowledge) for fact, answer in telling),
+        because=" ".join(_sentence(criterion, fact, answer, knowledge) for fact, answer in telling),
         missing=_distinct(gap for fact, _ in telling for gap in fact.missing) if verdict is Verdict.UNKNOWN else (),
         evidence=_distinct(piece for fact, _ in telling for piece in fact.evidence),
         looked_in=_distinct(place for fact, _ in read for place in fact.looked_in),
@@ -92,7 +108,8 @@ def _distinct(items: Iterable[_T]) -> tuple[_T, ...]:
     return tuple(kept)
 
 
-def _sentence(words: FindingWords, fact: Fact, answer: _Answer, knowledge: Knowledge) -> str:
+def _sentence(criterion: Criterion, fact: Fact, answer: _Answer, knowledge: Knowledge) -> str:
+    words = knowledge.wording.findings[criterion.compare]
     template: str = getattr(words, answer.words) or words.unknown
     title = knowledge.facts[fact.name].title
     missing = "; ".join(fact.missing) or knowledge.wording.gaps["open"]
@@ -102,7 +119,7 @@ def _sentence(words: FindingWords, fact: Fact, answer: _Answer, knowledge: Knowl
 def _answer(criterion: Criterion, fact: Fact, as_of: date) -> _Answer:
     value = fact.value
     if value is None:
-        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion, fact))
+        return _Answer(Verdict.UNKNOWN, "unknown", _NO_VALUES)
     if isinstance(value, Presence):
         return _presence(criterion, value, fact)
     if isinstance(value, Count):
@@ -110,13 +127,16 @@ def _answer(criterion: Criterion, fact: Fact, as_of: date) -> _Answer:
     return _measurement(criterion, value, fact, as_of)
 
 
-def _values(criterion: Criterion, fact: Fact, **known: str) -> dict[str, str]:
-    """Every field a sentence may name, empty where it does not apply."""
+_NO_VALUES: Mapping[str, str] = dict.fromkeys(FINDING_FIELDS - {"title", "missing"}, "")
+"""Every field a sentence may name beside title and gaps, empty where it does not apply."""
+
+
+def _values(criterion: Criterion, fact: Fact, value: str, day: str = "") -> Mapping[str, str]:
+    """The values of a sentence about numbers."""
     one = criterion.limit_for(fact.name)
     limit = f"{one}" if one else "/".join(f"{number}" for number in criterion.limits.values())
-    limit = f"{limit} {criterion.unit}".strip()
     age = f"{criterion.max_age_days}" if criterion.max_age_days else ""
-    return {"value": "", "limit": limit, "day": "", "count": "", "when": "", "age": "", "max_age": age} | known
+    return {**_NO_VALUES, "limit": f"{limit} {criterion.unit}".strip(), "max_age": age, "value": value, "day": day}
 
 
 def _presence(criterion: Criterion, presence: Presence, fact: Fact) -> _Answer:
@@ -124,12 +144,12 @@ def _presence(criterion: Criterion, presence: Presence, fact: Fact) -> _Answer:
     if criterion.compare is Comparator.EVER:
         proof += presence.past
     if proof:
-        return _Answer(Verdict.MET, "met", _values(criterion, fact, **_entries(proof)))
+        return _Answer(Verdict.MET, "met", {**_NO_VALUES, **_entries(proof)})
     if presence.possible:
-        return _Answer(Verdict.UNKNOWN, "unsure", _values(criterion, fact, **_entries(presence.possible)))
+        return _Answer(Verdict.UNKNOWN, "unsure", {**_NO_VALUES, **_entries(presence.possible)})
     if fact.missing:
-        return _Answer(Verdict.UNKNOWN, "unknown", _values(criterion, fact))
-    return _Answer(Verdict.NOT_MET, "not_met", _values(criterion, fact))
+        return _Answer(Verdict.UNKNOWN, "unknown", _NO_VALUES)
+    return _Answer(Verdict.NOT_MET, "not_met", _NO_VALUES)
 
 
 def _entries(entries: tuple[Evidence, ...]) -> dict[str, str]:

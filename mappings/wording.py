@@ -13,7 +13,7 @@ from mappings.criteria import Comparator
 from mappings.files import read_yaml
 from mappings.model import Entry
 
-FINDING_FIELDS = frozenset({"title", "value", "limit", "day", "count", "when", "missing", "age", "max_age"})
+FINDING_FIELDS = frozenset({"title", "value", "limit", "day", "count", "when", "missing", "max_age"})
 """What a sentence of a finding may name."""
 
 

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 
-from fhir_plugin.dates import DaySpan, day_span
-from fhir_plugin.facts.devices import device_entries
-from fhir_plugin.facts.entries import CodedEntry, Force, condition_entries, procedure_entries
+from fhir_plugin.dates import DaySpan
+from fhir_plugin.facts.entries import (
+    Force,
+    Standing,
+    condition_concepts,
+    condition_standing,
+    device_concepts,
+    device_standing,
+    procedure_concepts,
+    procedure_standing,
+)
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.record import Record
+from fhir_plugin.resources import CodeableConcept, Condition, Device, Procedure
 from mappings.load import Knowledge
 from mappings.value_sets import Meaning, Sense, Topic, ValueSets
 
@@ -40,11 +49,33 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
     """Look every topic up in the inputs in which it may stand."""
     found: dict[str, _Buckets] = {}
-    entries = chain(condition_entries(record, as_of), procedure_entries(record, as_of), device_entries(record))
-    for entry in entries:
-        _sort_in(entry, knowledge, as_of, found)
+    for condition in record.all("conditions", Condition):
+        concepts = condition_concepts(condition)
+        senses, hinted = _senses(concepts, "conditions", knowledge.value_sets)
+        if senses and (standing := condition_standing(condition, as_of)):
+            _sort_in(_Entry(condition.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+    for procedure in record.all("procedures", Procedure):
+        concepts = procedure_concepts(procedure)
+        senses, hinted = _senses(concepts, "procedures", knowledge.value_sets)
+        if senses and (standing := procedure_standing(procedure, as_of)):
+            _sort_in(_Entry(procedure.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+    for device in record.all("devices", Device):
+        concepts = device_concepts(device)
+        senses, hinted = _senses(concepts, "devices", knowledge.value_sets)
+        if senses and (standing := device_standing(device, as_of)):
+            _sort_in(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
     presences = {topic: buckets.presence() for topic, buckets in found.items()}
     return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
+
+
+class _Entry(NamedTuple):
+    """An entry that speaks of some topic."""
+
+    reference: str
+    concept: CodeableConcept
+    standing: Standing
+    hinted: bool
+    """Whether only its words speak of the topic."""
 
 
 class _Buckets:
@@ -87,21 +118,21 @@ def _distinct(entries: list[Evidence]) -> tuple[Evidence, ...]:
     return tuple(kept.values())
 
 
-def _sort_in(entry: CodedEntry, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]) -> None:
-    value_sets = knowledge.value_sets
-    senses = _senses(entry, value_sets)
-    hinted = senses is None
-    for sense in _hints(entry, value_sets) if senses is None else senses:
-        if sense.meaning is Meaning.IGNORED or entry.place not in sense.read_in:
-            continue
-        force, note = _aged(entry, value_sets.topics[sense.topic], as_of)
+_LOOSE = {Meaning.POSSIBLE: "open_code", Meaning.INSUFFICIENT: "insufficient"}
+
+
+def _sort_in(
+    entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]
+) -> None:
+    for sense in senses:
+        force, note = _aged(entry.standing, knowledge.value_sets.topics[sense.topic], as_of)
         if not note:
-            note = "uncoded" if hinted else _LOOSE.get(sense.meaning, "")
+            note = "uncoded" if entry.hinted else _LOOSE.get(sense.meaning, "")
         evidence = Evidence(
             reference=entry.reference,
-            label=entry.concepts[0].label,
-            day=day_span(entry.start),
-            note=knowledge.wording.entries.get(note, ""),
+            label=entry.concept.label,
+            day=entry.standing.start,
+            note=knowledge.wording.entries[note] if note else "",
         )
         buckets = found.get(sense.topic)
         if buckets is None:
@@ -109,38 +140,42 @@ def _sort_in(entry: CodedEntry, knowledge: Knowledge, as_of: date, found: dict[s
         buckets.add(sense.meaning, force, evidence)
 
 
-_LOOSE = {Meaning.POSSIBLE: "open_code", Meaning.INSUFFICIENT: "insufficient"}
-
-
-def _aged(entry: CodedEntry, topic: Topic, as_of: date) -> tuple[Force, str]:
+def _aged(standing: Standing, topic: Topic, as_of: date) -> tuple[Force, str]:
     """The force of an entry for a topic that does not last, such as pregnancy."""
-    if topic.recent_days is None or entry.force is not Force.NOW:
-        return entry.force, entry.note
-    start = day_span(entry.start)
-    if start is None:
+    if topic.recent_days is None or standing.force is not Force.NOW:
+        return standing.force, standing.note
+    if standing.start is None:
         return Force.OPEN, "undated"
-    youngest, oldest = start.days_before(as_of)
+    youngest, oldest = standing.start.days_before(as_of)
     if youngest > topic.recent_days:
         return (Force.ENDED if topic.when_old == "ended" else Force.OPEN), "long_ago"
-    return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, entry.note)
+    return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, standing.note)
 
 
-def _senses(entry: CodedEntry, value_sets: ValueSets) -> Iterable[Sense] | None:
-    """What the codes of an entry say together, one sense a topic; ``None`` when no topic knows any of them."""
-    known: Iterable[Sense] | None = None
+def _senses(
+    concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets
+) -> tuple[list[Sense], bool]:
+    """What an entry says, one sense a topic, and whether only its words say it, for want of a known code."""
+    known: tuple[Sense, ...] | None = None
     look_up = value_sets.index.senses
-    for concept in entry.concepts:
+    for concept in concepts:
         for coding in concept.coding:
             senses = look_up(coding.system, coding.code)
             if senses is not None:
                 known = senses if known is None else _agreed((*known, *senses))
-    return known
+    hinted = known is None
+    said = value_sets.hints.senses(_words(concepts)) if known is None else known
+    return [sense for sense in said if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
+
+
+def _words(concepts: tuple[CodeableConcept, ...]) -> str:
+    return " ".join([concept.text or concept.label for concept in concepts]).lower()
 
 
 _STRENGTH = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
 
 
-def _agreed(senses: tuple[Sense, ...]) -> Iterable[Sense]:
+def _agreed(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
     """One sense a topic: the most definite, and possible where one code says now and another once."""
     by_topic: dict[str, Sense] = {}
     for sense in senses:
@@ -151,15 +186,7 @@ def _agreed(senses: tuple[Sense, ...]) -> Iterable[Sense]:
             by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, sense.read_in | other.read_in)
         else:
             by_topic[sense.topic] = min(sense, other, key=lambda each: _STRENGTH.index(each.meaning))
-    return by_topic.values()
-
-
-def _hints(entry: CodedEntry, value_sets: ValueSets) -> Iterable[Sense]:
-    """The topics that the words of an entry without a known code bring to mind: possible, and no more."""
-    words = " ".join(
-        part for concept in entry.concepts for part in (concept.text, *(c.display for c in concept.coding)) if part
-    ).lower()
-    return value_sets.hints.senses(words)
+    return tuple(by_topic.values())
 
 
 def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:

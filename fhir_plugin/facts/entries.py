@@ -1,15 +1,17 @@
-"""Conditions and procedures as dated entries of a chart: what is said, and whether it is in force."""
+"""Conditions, procedures and devices as entries of a chart: what each is called, and whether it is in force.
+
+Each kind has two functions: its concepts, which are cheap and decide whether the entry matters at all, and its
+standing on a day, which is read only when it does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from enum import Enum
 from typing import NamedTuple
 
-from fhir_plugin.dates import day_span
-from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, Condition, Procedure
+from fhir_plugin.dates import DaySpan, day_span
+from fhir_plugin.resources import CodeableConcept, Condition, Device, Procedure
 
 
 class Force(Enum):
@@ -23,18 +25,13 @@ class Force(Enum):
     """It neither proves nor excludes."""
 
 
-class CodedEntry(NamedTuple):
-    """A condition, procedure or device, as far as topics are concerned."""
+class Standing(NamedTuple):
+    """An entry on the day of assessment."""
 
-    place: str
-    """The input it came in."""
-    reference: str
-    concepts: tuple[CodeableConcept, ...]
     force: Force
     note: str
     """Key in the ``entries`` of ``wording.yaml``; empty when there is nothing to say."""
-    start: str | None
-    """The FHIR date of its beginning, as written."""
+    start: DaySpan | None
 
 
 _WITHDRAWN = frozenset({"entered-in-error", "refuted"})
@@ -45,44 +42,36 @@ _DONE = frozenset({"completed", "in-progress"})
 _NOT_DONE = frozenset({"not-done", "entered-in-error", "preparation"})
 
 
-def code_of(concept: CodeableConcept | None) -> str | None:
-    """The first code of a status, whatever its system."""
-    if concept is None:
+def condition_concepts(condition: Condition) -> tuple[CodeableConcept, ...]:
+    """What the condition is."""
+    return (condition.code,) if condition.code else ()
+
+
+def condition_standing(condition: Condition, as_of: date) -> Standing | None:
+    """A condition on a day; ``None`` for one that was withdrawn."""
+    verification = _code_of(condition.verification_status)
+    if verification in _WITHDRAWN:
         return None
-    for coding in concept.coding:
-        if coding.code:
-            return coding.code
+    period = condition.onset_period
+    onset = condition.onset_date_time or (period.start if period else None)
+    start = day_span(onset) or day_span(condition.recorded_date)
+    if verification is not None and verification != _CONFIRMED:
+        return Standing(Force.DOUBTFUL, "unconfirmed", start)
+    if start is not None and start.first > as_of:
+        return Standing(Force.DOUBTFUL, "future", start)
+    return Standing(*_force(condition, as_of), start)
+
+
+def _code_of(concept: CodeableConcept | None) -> str | None:
+    if concept is not None:
+        for coding in concept.coding:
+            if coding.code:
+                return coding.code
     return None
 
 
-def after(start: str | None, as_of: date) -> bool:
-    """Whether a FHIR date lies wholly after the day of assessment."""
-    span = day_span(start)
-    return span is not None and span.first > as_of
-
-
-def condition_entries(record: Record, as_of: date) -> Iterator[CodedEntry]:
-    """Every Condition that was not withdrawn."""
-    for condition in record.all("conditions", Condition):
-        verification = code_of(condition.verification_status)
-        if verification in _WITHDRAWN or condition.code is None:
-            continue
-        start = _start(condition)
-        force, note = _force(condition, as_of)
-        if verification is not None and verification != _CONFIRMED:
-            force, note = Force.DOUBTFUL, "unconfirmed"
-        elif after(start, as_of):
-            force, note = Force.DOUBTFUL, "future"
-        yield CodedEntry("conditions", condition.reference, (condition.code,), force, note, start)
-
-
-def _start(condition: Condition) -> str | None:
-    period = condition.onset_period
-    return condition.onset_date_time or (period.start if period else None) or condition.recorded_date
-
-
 def _force(condition: Condition, as_of: date) -> tuple[Force, str]:
-    status = code_of(condition.clinical_status)
+    status = _code_of(condition.clinical_status)
     if status in _ENDED:
         return Force.ENDED, ""
     ended = _abated(condition, as_of)
@@ -95,19 +84,42 @@ def _abated(condition: Condition, as_of: date) -> bool:
     if condition.abatement_boolean or condition.abatement_string:
         return True
     period = condition.abatement_period
-    end = condition.abatement_date_time or ((period.end or period.start) if period else None)
-    return end is not None and not after(end, as_of)
+    end = day_span(condition.abatement_date_time or ((period.end or period.start) if period else None))
+    return end is not None and end.first <= as_of
 
 
-def procedure_entries(record: Record, as_of: date) -> Iterator[CodedEntry]:
-    """Every Procedure that was not cancelled or withdrawn; what it put in place is taken to be there still."""
-    for procedure in record.all("procedures", Procedure):
-        if procedure.status in _NOT_DONE or procedure.code is None:
-            continue
-        period = procedure.performed_period
-        start = procedure.performed_date_time or (period.start if period else None)
-        force, note = (Force.NOW, "") if procedure.status in _DONE else (Force.DOUBTFUL, "not_completed")
-        if after(start, as_of):
-            force, note = Force.DOUBTFUL, "future"
-        concepts = (procedure.code, *procedure.body_site)
-        yield CodedEntry("procedures", procedure.reference, concepts, force, note, start)
+def procedure_concepts(procedure: Procedure) -> tuple[CodeableConcept, ...]:
+    """What was done, and where."""
+    return (procedure.code, *procedure.body_site) if procedure.code else ()
+
+
+def procedure_standing(procedure: Procedure, as_of: date) -> Standing | None:
+    """A procedure on a day; what it put in place is taken to be there still. ``None``: it was not done."""
+    if procedure.status in _NOT_DONE:
+        return None
+    period = procedure.performed_period
+    start = day_span(procedure.performed_date_time or (period.start if period else None))
+    if start is not None and start.first > as_of:
+        return Standing(Force.DOUBTFUL, "future", start)
+    force, note = (Force.NOW, "") if procedure.status in _DONE else (Force.DOUBTFUL, "not_completed")
+    return Standing(force, note, start)
+
+
+def device_concepts(device: Device) -> tuple[CodeableConcept, ...]:
+    """What the device is, by its type and its names; where in the body it sits is seldom said."""
+    names = tuple(CodeableConcept(text=name.name) for name in device.device_name if name.name)
+    return (device.type, *names) if device.type else names
+
+
+def device_standing(device: Device, _as_of: date) -> Standing | None:
+    """A device; ``None`` for one that was entered in error."""
+    if device.status in _WITHDRAWN:
+        return None
+    return _DEVICE.get(device.status, Standing(Force.DOUBTFUL, "no_status", None))
+
+
+_DEVICE = {
+    "active": Standing(Force.NOW, "", None),
+    None: Standing(Force.NOW, "", None),
+    "inactive": Standing(Force.ENDED, "", None),
+}

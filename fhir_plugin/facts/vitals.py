@@ -6,7 +6,7 @@ believed is not used, and when it may be newer than the reading that is, the fac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -40,9 +40,8 @@ class Reading(NamedTuple):
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """The readings of each vital sign, oldest first, and the facts they give."""
+    """The newest reading of each vital sign."""
 
-    readings: Mapping[str, tuple[Reading, ...]]
     by_name: Mapping[str, Fact]
 
     def facts(self) -> Mapping[str, Fact]:
@@ -51,16 +50,24 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_vitals(record: Record, knowledge: Knowledge, as_of: date) -> Vitals:
-    """Find the readings of every vital sign and the newest of each."""
+    """Find the newest reading of every vital sign that can be believed."""
     signs = knowledge.vital_signs
-    raw: dict[str, list[Reading]] = {name: [] for name in signs.vital_signs}
+    by_day: dict[str, dict[str, list[Observation]]] = {name: {} for name in signs.vital_signs}
     for observation in record.all("observations", Observation):
         sign = _sign_of(observation.code, knowledge)
-        if sign is not None:
-            raw[sign].extend(_readings(observation, sign, knowledge, as_of))
-    readings = {name: _joined(found) for name, found in raw.items()}
-    facts = {name: _latest(name, readings[name], record, knowledge) for name in readings}
-    return Vitals(readings=readings, by_name={fact.name: fact for fact in facts.values()})
+        if sign is not None and observation.status in signs.statuses:
+            by_day[sign].setdefault(_day_key(observation), []).append(observation)
+    facts = [_latest(name, days, record, knowledge, as_of) for name, days in by_day.items()]
+    return Vitals(by_name={fact.name: fact for fact in facts})
+
+
+_DAY_LENGTH = len("2026-06-01")
+
+
+def _day_key(observation: Observation) -> str:
+    """The day as text that sorts like it; a month sorts after its days, and no day before all."""
+    when = (_when(observation) or "")[:_DAY_LENGTH]
+    return when if len(when) in (0, _DAY_LENGTH) else f"{when}~"
 
 
 def _sign_of(code: CodeableConcept | None, knowledge: Knowledge) -> str | None:
@@ -73,25 +80,21 @@ def _sign_of(code: CodeableConcept | None, knowledge: Knowledge) -> str | None:
     return None
 
 
-def _readings(observation: Observation, sign: str, knowledge: Knowledge, as_of: date) -> Iterator[Reading]:
-    if observation.status not in knowledge.vital_signs.statuses:
-        return
+def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Reading | None:
     when = _when(observation)
-    day = day_span(when)
-    if day is not None and day.first > as_of:
-        return
     parts = [(observation.code, observation.value_quantity)]
     parts += [(component.code, component.value_quantity) for component in observation.component]
     components: dict[str, float | None] = {}
     shape = knowledge.vital_signs.vital_signs[sign]
     for code, quantity in parts:
         name = _component_of(code, sign, knowledge)
-        if name is not None:
+        if name is not None and quantity is not None:
             components[name] = _believed(quantity, shape, name)
+    if not components:
+        return None
     if not _consistent(components, shape):
         components = dict.fromkeys(components)
-    if components:
-        yield Reading(day or _UNDATED, _moment(when), components, observation.reference)
+    return Reading(day_span(when) or _UNDATED, _moment(when), components, observation.reference)
 
 
 def _when(observation: Observation) -> str | None:
@@ -118,8 +121,8 @@ def _component_of(code: CodeableConcept | None, sign: str, knowledge: Knowledge)
     return None
 
 
-def _believed(quantity: Quantity | None, shape: VitalSign, component: str) -> float | None:
-    if quantity is None or quantity.value is None or quantity.comparator:
+def _believed(quantity: Quantity, shape: VitalSign, component: str) -> float | None:
+    if quantity.value is None or quantity.comparator:
         return None
     factor = shape.units.get(quantity.code or "") or shape.units.get((quantity.unit or "").lower())
     if factor is None:
@@ -136,45 +139,58 @@ def _consistent(components: Mapping[str, float | None], shape: VitalSign) -> boo
     return all(low < high for low, high in pairwise(known))
 
 
-def _joined(found: list[Reading]) -> tuple[Reading, ...]:
+def _joined(found: list[Reading], shape: VitalSign) -> list[Reading]:
     """Readings in order; single components written apart at one moment become one reading."""
-    whole: list[Reading] = []
-    single: dict[tuple[DaySpan, float], list[Reading]] = {}
+    whole = [reading for reading in found if len(reading.components) > 1]
+    single: dict[float, list[Reading]] = {}
     for reading in found:
         if len(reading.components) == 1:
-            single.setdefault((reading.day, reading.moment), []).append(reading)
-        else:
-            whole.append(reading)
-    for (day, moment), parts in single.items():
+            single.setdefault(reading.moment, []).append(reading)
+    for moment, parts in single.items():
         parts.sort(key=lambda part: part.order)
         components = {name: value for part in parts for name, value in part.components.items()}
-        whole.append(Reading(day, moment, components, parts[-1].reference))
-    return tuple(sorted(whole, key=lambda reading: reading.order))
+        if not _consistent(components, shape):
+            components = dict.fromkeys(components)
+        whole.append(Reading(parts[-1].day, moment, components, parts[-1].reference))
+    return sorted(whole, key=lambda reading: reading.order)
 
 
-def _latest(name: str, readings: tuple[Reading, ...], record: Record, knowledge: Knowledge) -> Fact:
+def _latest(
+    name: str, days: Mapping[str, list[Observation]], record: Record, knowledge: Knowledge, as_of: date
+) -> Fact:
     shape = knowledge.vital_signs.vital_signs[name]
     gaps = knowledge.wording.gaps
-    missing = list(record.gaps(("observations",)))
-    newest: Reading | None = None
-    for reading in reversed(readings):
-        if any(value is not None for value in reading.components.values()):
-            newest = reading
-            break
-        if "unusable" not in missing:
-            missing.append("unusable")
+    newest, passed_over = _newest(name, days, knowledge, as_of)
+    missing = record.gaps(("observations",))
+    if passed_over:
+        missing += (gaps["unusable_reading"].format(what=shape.title),)
     fact = f"{name}.latest"
     looked = (f"observations ({len(record.input('observations').resources)})",)
-    missing = [gaps["unusable_reading"].format(what=shape.title) if gap == "unusable" else gap for gap in missing]
     if newest is None:
-        missing = missing or [gaps["no_reading"].format(what=shape.title)]
-        return Fact(name=fact, value=None, missing=tuple(missing), looked_in=looked)
+        missing = missing or (gaps["no_reading"].format(what=shape.title),)
+        return Fact(name=fact, value=None, missing=missing, looked_in=looked)
     day = None if newest.day == _UNDATED else newest.day
     components = {key: value for key, value in sorted(newest.components.items()) if value is not None}
     return Fact(
         name=fact,
         value=Measurement(components=components, unit=shape.unit, day=day),
         evidence=(Evidence(reference=newest.reference, day=day),),
-        missing=tuple(missing),
+        missing=missing,
         looked_in=looked,
     )
+
+
+def _newest(
+    name: str, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
+) -> tuple[Reading | None, bool]:
+    """The newest reading that is believed in all it says, and whether one that may be newer was passed over."""
+    passed_over = False
+    for day in sorted(days, reverse=True):
+        found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
+        for reading in reversed(_joined(found, knowledge.vital_signs.vital_signs[name])):
+            if reading.day.first > as_of:
+                continue
+            if None not in reading.components.values():
+                return reading, passed_over
+            passed_over = True
+    return None, passed_over

@@ -7,6 +7,7 @@ a possible depression while ``F33.1`` is a current one. Every other system is ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,22 +133,27 @@ class CodeIndex:
         return None
 
 
+_WORD_STARTS = re.compile(r"\b[a-z]{2,4}")
+
+
 @dataclass(frozen=True, slots=True)
 class Hints:
     """Words that bring a topic to mind where no code does."""
 
     pieces: tuple[tuple[str, Sense, tuple[str, ...]], ...]
-    """A piece of text, what it hints at, and the pieces that take it back."""
+    """A piece of text that begins with a word, what it hints at, and the pieces that take it back."""
     never: tuple[str, ...]
+    starts: frozenset[str]
+    """The first letters of every piece, to pass most texts over at once."""
 
     def senses(self, words: str) -> tuple[Sense, ...]:
         """The possible topics of lower-case text, each once."""
+        if self.starts.isdisjoint(_WORD_STARTS.findall(words)) or any(piece in words for piece in self.never):
+            return ()
         found: dict[str, Sense] = {}
         for piece, sense, unless in self.pieces:
             if piece in words and sense.topic not in found and not any(other in words for other in unless):
                 found[sense.topic] = sense
-        if found and any(piece in words for piece in self.never):
-            return ()
         return tuple(found.values())
 
 
@@ -208,7 +214,8 @@ def _hints(topics: Topics) -> Hints:
         for name, topic in topics.topics.items()
         for piece in topic.hints
     )
-    return Hints(pieces, topics.never_a_hint)
+    starts = (_WORD_STARTS.match(piece) for piece, _, _ in pieces)
+    return Hints(pieces, topics.never_a_hint, frozenset(start.group() for start in starts if start))
 
 
 def _senses(value_set: ValueSet) -> list[tuple[str, Sense]]:

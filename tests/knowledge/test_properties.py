@@ -1,0 +1,139 @@
+"""What must hold for every record: less data never opens a door, and order and strangers change nothing."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fhir_plugin.assess import assess
+from fhir_plugin.facts.read import read_facts
+from fhir_plugin.recommend import Recommendation, Standing, recommend
+from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Record
+from mappings.load import Knowledge
+from tests.knowledge.charts import AS_OF, PLACES, chart, condition, observation, patient, pressure
+
+CODES = [
+    "F33.1",
+    "F33.42",
+    "F32.A",
+    "F20.0",
+    "F31.4",
+    "F10.20",
+    "F10.21",
+    "G40.909",
+    "I10",
+    "I67.1",
+    "Z96.82",
+    "Z33.1",
+    "E11.9",
+]
+QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+
+days = st.integers(0, 400).map(lambda back: f"202{5 if back > 150 else 6}-0{1 + back % 5}-{1 + back % 28:02}")
+conditions = st.builds(
+    lambda code, status, day, n: condition(code, status=status, onsetDateTime=day, id=f"c{n}"),
+    st.sampled_from(CODES),
+    st.sampled_from(["active", "resolved", None]),
+    days,
+    st.integers(0, 9999),
+)
+pressures = st.builds(pressure, st.integers(95, 190), st.integers(50, 94), days)
+scores = st.builds(lambda total, day: observation("44261-6", total, "{score}", day), st.integers(0, 27), days)
+devices = st.sampled_from(["43252007", "25937001", "72506001"]).map(
+    lambda code: {
+        "resourceType": "Device",
+        "id": f"d{code}",
+        "type": {"coding": [{"system": "http://snomed.info/sct", "code": code}]},
+    }
+)
+contents = st.lists(st.one_of(conditions, pressures, scores, devices), max_size=12).map(
+    lambda found: [patient(), *found]
+)
+
+
+def decide(record: Record, knowledge: Knowledge, protocol: str) -> Recommendation:
+    findings = assess(read_facts(record, knowledge, AS_OF), knowledge)
+    return recommend(findings, knowledge.protocols[protocol], knowledge)
+
+
+def standings(recommendation: Recommendation) -> dict[str, Standing]:
+    return {answer.treatment: answer.standing for answer in recommendation.treatments}
+
+
+@QUIET
+@given(contents, st.sampled_from(sorted(PLACES.values())))
+def test_less_data_never_opens_a_door(knowledge: Knowledge, entries: list[dict], place: str) -> None:
+    whole = chart(*entries)
+    for protocol in knowledge.protocols:
+        before = standings(decide(whole, knowledge, protocol))
+        for less in (
+            NOT_RETRIEVED,
+            Input(InputState.UNREADABLE),
+            replace(whole.input(place), state=InputState.PARTIAL),
+        ):
+            after = standings(decide(replace(whole, inputs={**whole.inputs, place: less}), knowledge, protocol))
+            for treatment, standing in after.items():
+                assert not (standing is Standing.MET and before[treatment] is not Standing.MET)
+
+
+@QUIET
+@given(contents, st.randoms(use_true_random=False))
+def test_the_order_of_resources_changes_nothing(
+    knowledge: Knowledge, entries: list[dict], shuffle: random.Random
+) -> None:
+    other = list(entries)
+    shuffle.shuffle(other)
+    first, second = (read_facts(chart(*each), knowledge, AS_OF) for each in (entries, other))
+    assert assess(first, knowledge) == assess(second, knowledge)
+
+
+STRANGERS = [
+    {
+        "resourceType": "Procedure",
+        "id": "s1",
+        "status": "completed",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "80146002"}], "text": "Appendectomy"},
+    },
+    {
+        "resourceType": "Observation",
+        "id": "s2",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2339-0"}]},
+        "valueQuantity": {"value": 92, "unit": "mg/dL"},
+        "effectiveDateTime": "2026-05-30",
+    },
+    {"resourceType": "Device", "id": "s3", "status": "active", "type": {"text": "Crutches"}},
+]
+
+
+@QUIET
+@given(contents)
+def test_irrelevant_resources_change_no_verdict(knowledge: Knowledge, entries: list[dict]) -> None:
+    base = [*entries, {"resourceType": "Procedure", "id": "s0", "status": "completed", "code": {"text": "Vaccination"}}]
+    for before, after in zip(
+        assess(read_facts(chart(*base), knowledge, AS_OF), knowledge),
+        assess(read_facts(chart(*base, *STRANGERS), knowledge, AS_OF), knowledge),
+        strict=True,
+    ):
+        assert (before.verdict, before.because, before.evidence) == (after.verdict, after.because, after.evidence)
+
+
+@QUIET
+@given(contents)
+def test_adding_a_contraindication_never_helps(knowledge: Knowledge, entries: list[dict]) -> None:
+    for protocol in knowledge.protocols:
+        worse = chart(*entries, condition("I67.1", id="added"), condition("Z96.21", id="added2"))
+        assert Standing.MET not in standings(decide(worse, knowledge, protocol)).values()
+
+
+@pytest.mark.parametrize("place", sorted(PLACES.values()))
+def test_an_empty_record_recommends_nothing(knowledge: Knowledge, place: str) -> None:
+    for protocol in knowledge.protocols:
+        assert Standing.MET not in standings(decide(chart(without=(place,)), knowledge, protocol)).values()
+
+
+def test_same_record_same_answer(knowledge: Knowledge) -> None:
+    record = chart(patient(), condition("F33.1"), pressure(120, 80, "2026-05-30"))
+    assert decide(record, knowledge, "safer_reading") == decide(record, knowledge, "safer_reading")

@@ -1,0 +1,90 @@
+"""The newest blood pressure and weight that can be believed."""
+
+import pytest
+
+from fhir_plugin.facts.fact import Fact, Measurement
+from fhir_plugin.facts.vitals import read_vitals
+from mappings.load import Knowledge
+from tests.knowledge.charts import AS_OF, chart, observation, pressure
+
+
+def latest(knowledge: Knowledge, name: str, *contents: dict, **inputs: tuple[str, ...]) -> Fact:
+    return read_vitals(chart(*contents, **inputs), knowledge, AS_OF).facts()[f"{name}.latest"]
+
+
+def components(fact: Fact) -> dict[str, float]:
+    assert isinstance(fact.value, Measurement)
+    return dict(fact.value.components)
+
+
+def test_the_newest_panel_counts_whatever_the_order(knowledge: Knowledge) -> None:
+    readings = [pressure(150, 95, "2026-05-01"), pressure(128, 82, "2026-05-20"), pressure(160, 99, "2026-01-20")]
+    for order in (readings, readings[::-1]):
+        assert components(latest(knowledge, "blood_pressure", *order)) == {"diastolic": 82, "systolic": 128}
+
+
+def test_of_one_day_the_later_time_counts_across_time_zones(knowledge: Knowledge) -> None:
+    morning = pressure(150, 95, "2026-05-20T10:00:00+02:00")
+    noon = pressure(128, 82, "2026-05-20T09:30:00Z")
+    assert components(latest(knowledge, "blood_pressure", morning, noon))["systolic"] == 128
+
+
+def test_of_one_moment_the_higher_counts(knowledge: Knowledge) -> None:
+    pair = pressure(150, 95, "2026-05-20"), pressure(128, 82, "2026-05-20")
+    assert components(latest(knowledge, "blood_pressure", *pair))["systolic"] == 150
+
+
+def test_single_components_of_one_moment_are_one_reading(knowledge: Knowledge) -> None:
+    systolic = observation("8480-6", 141, "mmHg", "2026-05-20T08:00:00Z")
+    diastolic = observation("8462-4", 88, "mm[Hg]", "2026-05-20T08:00:00Z")
+    assert components(latest(knowledge, "blood_pressure", systolic, diastolic)) == {"diastolic": 88, "systolic": 141}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pressure(82, 128, "2026-05-25"),
+        pressure(900, 82, "2026-05-25"),
+        observation("8480-6", 120, "kPa", "2026-05-25"),
+        observation(
+            "8480-6", 120, "mmHg", "2026-05-25", valueQuantity={"value": 120, "unit": "mmHg", "comparator": ">"}
+        ),
+    ],
+    ids=["upside down", "implausible", "unknown unit", "comparator"],
+)
+def test_a_newer_reading_that_cannot_be_believed_is_passed_over_and_told(knowledge: Knowledge, entry: dict) -> None:
+    fact = latest(knowledge, "blood_pressure", pressure(128, 82, "2026-05-01"), entry)
+    assert components(fact)["systolic"] == 128
+    assert fact.missing
+
+
+@pytest.mark.parametrize("status", ["preliminary", "entered-in-error", "cancelled", "registered"])
+def test_a_reading_without_a_final_status_is_no_reading(knowledge: Knowledge, status: str) -> None:
+    fact = latest(knowledge, "blood_pressure", pressure(128, 82, "2026-05-01", status=status))
+    assert fact.value is None
+    assert fact.missing == ("no blood pressure on the record",)
+
+
+def test_a_reading_after_the_day_of_assessment_is_not_known_yet(knowledge: Knowledge) -> None:
+    fact = latest(knowledge, "blood_pressure", pressure(128, 82, "2026-05-01"), pressure(190, 120, "2026-06-02"))
+    assert components(fact)["systolic"] == 128
+
+
+def test_an_undated_reading_is_never_newer_than_a_dated_one(knowledge: Knowledge) -> None:
+    dated, undated = pressure(128, 82, "2026-05-01"), pressure(150, 95, None)
+    assert components(latest(knowledge, "blood_pressure", undated, dated))["systolic"] == 128
+    alone = latest(knowledge, "blood_pressure", undated).value
+    assert isinstance(alone, Measurement)
+    assert alone.day is None
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "kilograms"), [(80, "kg", 80), (176, "[lb_av]", 79.832), (176, "lbs", 79.832), (80000, "g", 80)]
+)
+def test_weight_is_given_in_kilograms(knowledge: Knowledge, value: float, unit: str, kilograms: float) -> None:
+    fact = latest(knowledge, "weight", observation("29463-7", value, unit, "2026-05-01"))
+    assert components(fact)["value"] == pytest.approx(kilograms, abs=0.001)
+
+
+def test_observations_that_were_not_read_are_named(knowledge: Knowledge) -> None:
+    assert latest(knowledge, "weight", without=("observations",)).missing == ("observations: not retrieved",)
