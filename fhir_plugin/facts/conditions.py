@@ -152,9 +152,7 @@ def _aged(standing: Standing, topic: Topic, as_of: date) -> tuple[Force, str]:
     return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, standing.note)
 
 
-def _senses(
-    concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets
-) -> tuple[list[Sense], bool]:
+def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets) -> tuple[list[Sense], bool]:
     """What an entry says, one sense a topic, and whether only its words say it, for want of a known code."""
     known: tuple[Sense, ...] | None = None
     look_up = value_sets.index.senses
