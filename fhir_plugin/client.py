@@ -17,8 +17,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 
+import httpcore
 import httpx
 
+from fhir_plugin.addresses import AddressRefused, CheckedNetwork
 from fhir_plugin.errors import BadInput
 from fhir_plugin.subjects import is_fhir_id, reference_parts
 
@@ -31,6 +33,7 @@ _FORM = "application/x-www-form-urlencoded"
 _BASE_URL = re.compile(
     r"https?://([a-z0-9.\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._~!$&'()*+,;=:\-]*)*", re.IGNORECASE
 )
+_KEEPALIVE_SECONDS = 30
 _MOST_AT_ONCE = 262_144
 """Bytes unpacked in one go: a bomb is noticed before it goes off."""
 _GZIP = zlib.MAX_WBITS | 16
@@ -51,6 +54,8 @@ class Limits:
     parallel: int = 12
     """Requests at the same time for one record."""
     connections: int = 48
+    """To one server, for all records."""
+    servers: int = 64
     url_length: int = 1_800
     """A search that is longer is sent as ``POST _search``."""
     silent_calls: int = 3
@@ -116,6 +121,20 @@ class _Unpackable(Exception):
     """The content encoding is unknown or the compressed data is damaged."""
 
 
+class _Transport(httpx.AsyncHTTPTransport):
+    """The transport of httpx over connections whose addresses are checked."""
+
+    def __init__(self, context: ssl.SSLContext, connections: int) -> None:
+        super().__init__(verify=context, trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=_KEEPALIVE_SECONDS,
+            network_backend=CheckedNetwork(),
+        )
+
+
 class Server:
     """One FHIR server: its base URL and its pool of connections."""
 
@@ -124,13 +143,9 @@ class Server:
         self._base = httpx.URL(base_url)
         self._silent_calls = 0
         self._rests_until = 0.0
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=context,
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=limits.connections, max_keepalive_connections=limits.connections, keepalive_expiry=30
-            ),
-        )
+        self._transport = _Transport(context, limits.connections)
+        self.in_flight = 0
+        """How many requests are being answered now."""
 
     def note(self, *, answered: bool) -> None:
         """Note whether the server answered anything for one record."""
@@ -213,6 +228,7 @@ class Server:
         return await self._ask_once(url, token, allowance, post=post)
 
     async def _ask_once(self, url: httpx.URL, token: str | None, allowance: Allowance, *, post: bool) -> Answer:
+        self.in_flight += 1
         try:
             response = await self._transport.handle_async_request(self._request(url, token, post=post))
             try:
@@ -227,6 +243,10 @@ class Server:
             return Answer("too large")
         except _Unpackable:
             return Answer("unknown or damaged compression")
+        except AddressRefused:
+            return Answer("address refused")
+        finally:
+            self.in_flight -= 1
 
     def _request(self, url: httpx.URL, token: str | None, *, post: bool) -> httpx.Request:
         headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "tandem-cds"}
@@ -241,7 +261,7 @@ class Server:
 
 
 class Clients:
-    """The FHIR servers spoken to, each with one pool of connections for the life of the process.
+    """The FHIR servers spoken to, each with one pool of connections kept between calls.
 
     Belongs to one event loop. Close it with ``aclose`` or ``async with``.
     """
@@ -250,19 +270,32 @@ class Clients:
         self.limits = limits or Limits()
         self._context = context or ssl.create_default_context()
         self._servers: dict[str, Server] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def server(self, base_url: str) -> Server:
-        """The server at that base URL, as ``normal_base_url`` writes it."""
-        server = self._servers.get(base_url)
+        """The server at that base URL, as ``normal_base_url`` writes it; the one unused for longest makes room."""
+        server = self._servers.pop(base_url, None)
         if server is None:
-            server = self._servers[base_url] = Server(base_url, self._context, self.limits)
+            self._make_room()
+            server = Server(base_url, self._context, self.limits)
+        self._servers[base_url] = server
         return server
+
+    def _make_room(self) -> None:
+        if len(self._servers) < self.limits.servers:
+            return
+        idle = next((url for url, server in self._servers.items() if not server.in_flight), None)
+        if idle is not None:
+            task = asyncio.get_running_loop().create_task(self._servers.pop(idle).aclose())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def aclose(self) -> None:
         """Close every connection."""
         servers, self._servers = list(self._servers.values()), {}
         for server in servers:
             await server.aclose()
+        await asyncio.gather(*self._closing)
 
     async def __aenter__(self) -> Clients:
         return self

@@ -1,0 +1,79 @@
+"""Connections to checked addresses only: the name is resolved once, and what was checked is what is connected to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import httpcore
+
+
+class AddressRefused(Exception):
+    """The name of a server leads to an address that no FHIR server has."""
+
+
+class CheckedNetwork(httpcore.AsyncNetworkBackend):
+    """TCP to addresses that pass ``is_allowed``; everything else about a connection is left as it is."""
+
+    def __init__(self) -> None:
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first address that accepts; raises AddressRefused when one of them must not be asked."""
+        addresses = await _resolved(host, port)
+        if not all(is_allowed(address, host) for address in addresses):
+            raise AddressRefused
+        fault: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError("the name has no address")
+        for address in addresses:
+            try:
+                return await self._network.connect_tcp(str(address), port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                fault = error
+        raise fault
+
+
+def is_allowed(address: IPv4Address | IPv6Address, host: str) -> bool:
+    """Whether a server named ``host`` may live at that address.
+
+    Private networks are where hospitals keep their servers, so they are allowed; the list of servers that may be read
+    decides about them. Link-local addresses (where clouds keep their metadata), multicast, unspecified and reserved
+    ones never are, and loopback is only where the name itself says so.
+    """
+    plain = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+    if plain.is_link_local or plain.is_multicast or plain.is_unspecified:
+        return False
+    if plain.is_loopback:
+        return _says_loopback(host)
+    return not plain.is_reserved
+
+
+def _says_loopback(host: str) -> bool:
+    literal = _literal(host)
+    return literal is not None or host == "localhost" or host.endswith(".localhost")
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+async def _resolved(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    literal = _literal(host)
+    if literal is not None:
+        return [literal]
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError("the name cannot be resolved") from error
+    return [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
