@@ -1,0 +1,106 @@
+"""``tandem demo``: the service beside a FHIR server with twelve synthetic patients."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cds_hooks.commands.serve import listen
+from cds_hooks.demo.calls import curl, ketamine_order, order_sign, patient_view
+from cds_hooks.demo.stories import DemoPatient
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+READY, CONTRAINDICATED = "two-failures", "uncontrolled-hypertension"
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the service; 0 picks a free one.")] = 8000,
+    fhir_port: Annotated[int, typer.Option(help="Port of the FHIR server; 0 picks a free one.")] = 8090,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page in a browser.")] = False,  # noqa: ARG001 - there is no page yet
+) -> None:
+    """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
+    import uvicorn
+
+    from cds_hooks.app import create_app, today
+    from cds_hooks.demo.server import fhir_server
+    from cds_hooks.demo.stories import demo_patients
+    from cds_hooks.settings import load_settings
+    from mappings.load import load_knowledge
+
+    with _signals_stop():
+        settings = load_settings(host="127.0.0.1", port=port, allow_loopback_fhir=True, log_level="warning")
+        patients = demo_patients(today())
+        with listen(settings.host, settings.port) as listener, fhir_server(patients, fhir_port) as fhir:
+            knowledge = load_knowledge()
+            app = create_app(settings, knowledge)
+            # A call that comes before the service is up waits instead of being refused.
+            listener.listen()
+            service = f"http://127.0.0.1:{listener.getsockname()[1]}/cds-services"
+            ids: dict[str, str] = {offered.hook: offered.id for offered in knowledge.services.services}
+            config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+            server = uvicorn.Server(config)
+            _stop_instead(server)
+            typer.echo("\n".join(greeting(service, fhir, ids, patients, today())))
+            server.run(sockets=[listener])
+    typer.echo("Stopped.", err=True)
+
+
+def greeting(
+    service: str, fhir: str, ids: Mapping[str, str], patients: Iterable[DemoPatient], as_of: date
+) -> Iterator[str]:
+    """What the terminal shows: addresses, patients, three calls to paste, and what to do next."""
+    yield f"Tandem answers at {service}"
+    yield f"Synthetic patients, as of {as_of.isoformat()}, are on the FHIR server at {fhir}:"
+    yield from (f"  {patient.id:30} {patient.title}" for patient in patients)
+    yield "\nWhat the service offers:"
+    yield curl(service)
+    yield "\nA chart is opened; the service reads the record from the FHIR server:"
+    yield curl(f"{service}/{ids['patient-view']}", patient_view(READY, fhir))
+    yield "\nKetamine is about to be signed for a patient whose blood pressure is not controlled:"
+    order = order_sign(CONTRAINDICATED, fhir, ketamine_order(CONTRAINDICATED))
+    yield curl(f"{service}/{ids['order-sign']}", order)
+    table = f"{_called()} assess --fhir {fhir} --patient {READY}"
+    yield f"\nNext, in another terminal: {table} shows the same as a table. Ctrl-C stops everything."
+
+
+def _called() -> str:
+    """This command as the user wrote it, such as ``.venv/bin/tandem``."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "tandem" else "tandem"
+
+
+@contextmanager
+def _signals_stop() -> Iterator[None]:
+    """Ctrl-C and SIGTERM leave this block, which is no error; the handlers from before are put back."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop_instead(server: uvicorn.Server) -> None:
+    """From now on signals ask the server to stop: raised within its start-up they would tear it."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    for number in _SIGNALS:
+        signal.signal(number, stop)
