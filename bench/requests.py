@@ -28,9 +28,8 @@ def build(resources: int, seed: int = 7) -> bytes:
     dice = random.Random(seed)
     prefetch: dict[str, Any] = {"patient": _patient()}
     prefetch |= {key: _bundle([]) for key in _MAKERS}
-    keys = list(_MAKERS)
     for number in range(resources - 1):
-        key = keys[number % len(keys)]
+        key = _MIX[number % len(_MIX)]
         prefetch[key]["entry"].append(_entry(_MAKERS[key](number, dice)))
     return json.dumps(_request(prefetch), separators=(",", ":")).encode()
 
@@ -90,7 +89,7 @@ def _patient() -> dict[str, Any]:
 
 
 def _condition(number: int, dice: random.Random) -> dict[str, Any]:
-    code, text = _DIAGNOSES[0] if number < len(_MAKERS) else dice.choice(_DIAGNOSES)
+    code, text = _DIAGNOSES[0] if number < len(_MIX) // 2 else dice.choice(_DIAGNOSES)
     status = "http://terminology.hl7.org/CodeSystem/condition-clinical"
     verified = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
     return _frame("Condition", number) | {
@@ -184,3 +183,9 @@ _MAKERS = {
     "medicationRequests": _medication_request,
     "procedures": _procedure,
 }
+
+_MIX = (
+    *("conditions", "observations", "medicationRequests", "observations", "procedures"),
+    *("observations", "medicationRequests", "conditions", "observations", "questionnaireResponses"),
+)
+"""What the prefetch templates bring of an ordinary record: four scores and vital signs for every questionnaire."""

@@ -53,7 +53,8 @@ def main() -> None:
 
 def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
     call = read_call(body, "order-sign")
-    record = _gathered(call, knowledge)
+    needs = knowledge.inputs, observation_tokens(knowledge), Clients()
+    record = _gathered(call, *needs)
     facts = read_facts(record, knowledge, AS_OF)
     findings = assess(facts, knowledge)
     protocol = knowledge.protocols["safer_reading"]
@@ -62,7 +63,7 @@ def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
     cards = Cards((criteria_card(telling),))
     steps: dict[str, Callable[[], object]] = {
         "request": lambda: read_call(body, "order-sign"),
-        "gather (decode, subjects)": lambda: _gathered(call, knowledge),
+        "gather (decode, subjects)": lambda: _gathered(call, *needs),
         "facts": lambda: read_facts(record, knowledge, AS_OF),
         "assess": lambda: assess(facts, knowledge),
         "recommend": lambda: recommend(findings, protocol, knowledge, ("ketamine",)),
@@ -72,11 +73,9 @@ def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
     return {name: median_ms(step, repeats) for name, step in steps.items()}
 
 
-def _gathered(call: HookCall, knowledge: Knowledge) -> Record:
+def _gathered(call: HookCall, wanted: tuple[str, ...], codes: tuple[str, ...], clients: Clients) -> Record:
     """Gather without an event loop: with everything prefetched, the coroutine never waits."""
-    waiting = gather(
-        call.context.patient_id, call.prefetch, knowledge.inputs, observation_tokens(knowledge), None, Clients()
-    )
+    waiting = gather(call.context.patient_id, call.prefetch, wanted, codes, None, clients)
     try:
         waiting.send(None)
     except StopIteration as done:

@@ -24,6 +24,8 @@ class Fault(str):
 
 def value_of(answers: tuple[Answer, ...], item: ScoredItem, question: QuestionnaireItem | None) -> int | Fault | None:
     """What the answers to one item count; ``None`` where it was left blank or declined."""
+    if len(answers) == 1:
+        return _value(answers[0], item, question)
     values = {value for answer in answers if (value := _value(answer, item, question)) is not None}
     if not values:
         return None
@@ -64,7 +66,7 @@ def _coded(answer: Answer, coding: Coding, item: ScoredItem, question: Questionn
     listed = item.codes.get((coding.system, coding.code or ""))
     if listed is None and coding.system not in _PUBLISHED_SYSTEMS and coding.display:
         listed = item.words.get(" ".join(coding.display.split()).lower())
-    weight = _weight((*answer.extension, *coding.extension))
+    weight = _weight((*answer.extension, *coding.extension)) if answer.extension or coding.extension else None
     if weight is None and question:
         weight = _option_weight(coding, question)
     if weight is None:
