@@ -1,0 +1,210 @@
+"""Dosage elements into phases: the structured fields, the words, and what both say of "as needed".
+
+Elements of one ``sequence`` are taken together; an increasing sequence is one phase after another. Both readings, by
+fields and by words, are kept: whoever knows the product compares them and takes the lower where they disagree.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fhir_plugin.dates import day_span
+from fhir_plugin.facts.medications.intakes import Intake, Phase
+from fhir_plugin.facts.medications.sigs import read_frequency, read_sig
+from fhir_plugin.resources import CodeableConcept, DoseAndRate, Dosage, Quantity, Timing, TimingRepeat
+from mappings.medications import Medications
+
+DAYS_PER_WEEK = 7
+
+
+class Reading(NamedTuple):
+    """What the dosage of one resource says, product aside."""
+
+    structured: tuple[Phase, ...] | None
+    """``None`` where the fields do not give a dose and a frequency."""
+    text: tuple[Phase, ...] | None
+    """``None`` where the words are missing or not understood."""
+    prn: bool = False
+    """Whether all of it is taken only as needed."""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """The moments of the day of the first phase."""
+        phases = self.structured or self.text
+        if not phases:
+            return ()
+        return tuple(sorted({moment for intake in phases[0].intakes for moment in intake.moments}))
+
+
+NOTHING_SAID = Reading(None, None)
+
+
+class _Element(NamedTuple):
+    sequence: float
+    structured: tuple[Phase, ...] | None
+    text: tuple[Phase, ...] | None
+    prn: bool
+    flags: tuple[str, ...]
+
+
+def read_dosage(elements: tuple[Dosage, ...], known: Medications) -> Reading:
+    """The phases of a dosage instruction."""
+    if not elements:
+        return NOTHING_SAID
+    read = [_element(element, known) for element in elements]
+    flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
+    counted = [element for element in read if not element.prn]
+    if not counted:
+        return Reading(None, None, prn=True, flags=(*flags, "prn"))
+    structured = _in_sequence([(element.sequence, element.structured) for element in counted])
+    text = _in_sequence([(element.sequence, element.text) for element in counted])
+    return Reading(structured, text, flags=flags)
+
+
+def _element(element: Dosage, known: Medications) -> _Element:
+    flags: list[str] = []
+    structured = _structured(element, known, flags)
+    words = element.text or element.patient_instruction
+    sig = read_sig(words, known.sig_words) if words else None
+    prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
+    if sig is not None:
+        flags += sig.flags
+        prn = prn or sig.prn
+    return _Element(element.sequence or 0, structured, sig.phases if sig and not sig.prn else None, prn, tuple(flags))
+
+
+def _in_sequence(read: list[tuple[float, tuple[Phase, ...] | None]]) -> tuple[Phase, ...] | None:
+    """One list of phases for all elements; ``None`` as soon as one of them could not be read."""
+    groups: dict[float, list[tuple[Phase, ...]]] = {}
+    for sequence, phases in read:
+        if phases is None:
+            return None
+        groups.setdefault(sequence, []).append(phases)
+    result: list[Phase] = []
+    for sequence in sorted(groups):
+        together = _together(groups[sequence])
+        if together is None or (result and result[-1].days is None):
+            return None
+        result += together
+    return tuple(result)
+
+
+def _together(group: list[tuple[Phase, ...]]) -> tuple[Phase, ...] | None:
+    if len(group) == 1:
+        return group[0]
+    if any(len(phases) != 1 for phases in group):
+        return None
+    lengths = {phases[0].days for phases in group}
+    if len(lengths) != 1:
+        return None
+    return (Phase(tuple(intake for phases in group for intake in phases[0].intakes), lengths.pop()),)
+
+
+def _structured(element: Dosage, known: Medications, flags: list[str]) -> tuple[Phase, ...] | None:
+    dose = _dose(element.dose_and_rate)
+    if dose is None or dose.value is None or dose.value < 0 or element.timing is None:
+        return None
+    if dose is not element.dose_and_rate[0].dose_quantity and element.dose_and_rate[0].dose_range:
+        flags.append("range_low")
+    unit = known.units.get((dose.code or dose.unit or "1").lower()) or known.units.get((dose.unit or "").lower())
+    if unit is None or unit.dimension == "unknown":
+        flags.append("unit_unknown")
+        return None
+    per_day = _per_day(element.timing, known)
+    if per_day is None or per_day <= 0:
+        return None
+    amount = dose.value * unit.factor
+    moments = _moments(element.timing, known)
+    intake = Intake(
+        per_day,
+        mg=amount if unit.dimension == "mg" else None,
+        units=amount if unit.dimension == "unit" else None,
+        ml=amount if unit.dimension == "ml" else None,
+        moments=moments,
+    )
+    return (Phase((intake,), _bounds(element.timing, known)),)
+
+
+def _dose(choices: tuple[DoseAndRate, ...]) -> Quantity | None:
+    """The ordered dose before the calculated one; the low end of a range."""
+    if not choices:
+        return None
+    chosen = next((choice for choice in choices if _is_ordered(choice.type)), choices[0])
+    if chosen.dose_quantity is not None:
+        return chosen.dose_quantity
+    return chosen.dose_range.low if chosen.dose_range else None
+
+
+def _is_ordered(kind: CodeableConcept | None) -> bool:
+    return kind is not None and any(coding.code == "ordered" for coding in kind.coding)
+
+
+def _per_day(timing: Timing, known: Medications) -> float | None:
+    repeat = timing.repeat
+    if repeat is not None:
+        by_repeat = _by_repeat(repeat, known)
+        if by_repeat is not None:
+            return by_repeat
+    return _by_code(timing.code, known)
+
+
+def _by_repeat(repeat: TimingRepeat, known: Medications) -> float | None:
+    share = len(set(repeat.day_of_week)) / DAYS_PER_WEEK if repeat.day_of_week else 1.0
+    listed = len(repeat.time_of_day) or len(repeat.when)
+    if repeat.period is None and repeat.frequency is None:
+        return listed * share if listed else (share if repeat.day_of_week else None)
+    unit = known.timing.period_days.get(repeat.period_unit or "")
+    if unit is None:
+        return None
+    period = max(repeat.period or 1.0, repeat.period_max or 0.0)
+    frequency = repeat.frequency if repeat.frequency is not None else float(listed or 1)
+    if period <= 0 or frequency <= 0:
+        return None
+    per_day = frequency / (period * unit)
+    return per_day * share if per_day >= 1 else per_day
+
+
+def _by_code(code: CodeableConcept | None, known: Medications) -> float | None:
+    if code is None:
+        return None
+    for coding in code.coding:
+        per_day = known.timing.per_day.get((coding.code or "").upper())
+        if per_day is not None:
+            return per_day
+    return read_frequency(code.text or code.label, known.sig_words)
+
+
+def _moments(timing: Timing, known: Medications) -> tuple[str, ...]:
+    names = known.timing.moments
+    codes = list(timing.repeat.when) if timing.repeat else []
+    if timing.code is not None:
+        codes += [(coding.code or "").upper() for coding in timing.code.coding]
+    clock = timing.repeat.time_of_day if timing.repeat else ()
+    return tuple(sorted({names[code] for code in codes if code in names} | set(clock)))
+
+
+def _bounds(timing: Timing, known: Medications) -> float | None:
+    repeat = timing.repeat
+    if repeat is None:
+        return None
+    if repeat.bounds_duration is not None:
+        return days_of(repeat.bounds_duration, known)
+    if repeat.bounds_period is not None:
+        start, end = day_span(repeat.bounds_period.start), day_span(repeat.bounds_period.end)
+        if start and end and end.first >= start.last:
+            return float((end.first - start.last).days)
+    return None
+
+
+def days_of(duration: Quantity | None, known: Medications) -> float | None:
+    """A duration in days; ``None`` without a positive number or with a unit that is no time."""
+    if duration is None or duration.value is None or duration.value <= 0:
+        return None
+    written = duration.code or duration.unit or "d"
+    unit = known.timing.period_days.get(written)
+    if unit is None:
+        for entry in known.sig_words.get(written.lower(), ()):
+            if entry.kind == "period" and len(entry.words) == 1:
+                unit = entry.value
+    return duration.value * unit if unit else None

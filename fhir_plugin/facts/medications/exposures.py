@@ -1,0 +1,211 @@
+"""One ingredient by one record: from when to when, how much of it a day, against which minimum."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fhir_plugin.facts.medications.dosage import Reading
+from fhir_plugin.facts.medications.intakes import HOURS_PER_DAY, Phase, differ, milligrams
+from fhir_plugin.facts.medications.supply import Window
+from mappings.medications import Medications, Minimum, Part, Policy, Product
+
+_ROUNDING = 1e-9
+
+
+class Dose(NamedTuple):
+    """Milligrams a day from a day of the exposure on."""
+
+    offset: int
+    mg: float | None
+
+
+class Exposure(NamedTuple):
+    """One ingredient by one record."""
+
+    ingredient: str
+    window: Window
+    doses: tuple[Dose, ...]
+    """Ascending by offset; empty where no dose is known."""
+    length: int | None
+    """Days after which the written phases are over; ``None``: they last as long as the supply."""
+    minimum: Minimum | None
+    product: Product
+    key: tuple[object, ...]
+    """Equal for renewals: strength, formulation, daily amount and moments of the day."""
+    reference: str
+    counted: bool
+    """Whether it may count at all: not as needed, not a product of another use."""
+    flags: tuple[str, ...]
+    authorized_by: tuple[str, ...] = ()
+    """The orders that a dispense names."""
+
+    @property
+    def known(self) -> bool:
+        """Whether both the dose and its minimum are known throughout."""
+        return bool(self.doses) and self.minimum is not None
+
+    @property
+    def highest(self) -> float:
+        """The greatest known mg/day."""
+        return max((dose.mg or 0.0 for dose in self.doses), default=0.0)
+
+
+def expose(
+    product: Product,
+    part: Part,
+    reading: Reading,
+    window: Window,
+    reference: str,
+    known: Medications,
+    policy: Policy,
+    *,
+    excluded: tuple[str, ...],
+    doubtful: bool,
+) -> Exposure:
+    """The exposure to one part of a product; ``excluded`` flags keep it from counting, ``doubtful`` withholds the dose."""
+    doses, flags = _doses(product, part, reading, window, known)
+    if doubtful:
+        doses = ()
+    minimum = known.minimum(part.ingredient, product.formulation, policy)
+    key = (part.strength, product.formulation, doses, reading.moments)
+    if reading.prn:
+        excluded = (*excluded, "prn")
+    return Exposure(
+        part.ingredient, window, doses, _length(reading, window), minimum, product, key, reference, not excluded,
+        (*window.flags, *reading.flags, *excluded, *flags),
+    )  # fmt: skip
+
+
+def units_per_day(reading: Reading, part: Part) -> float | None:
+    """Units of the product that the first phase takes a day."""
+    phases = reading.structured or reading.text
+    if not phases:
+        return None
+    total = 0.0
+    for intake in phases[0].intakes:
+        if intake.units is not None:
+            total += intake.units * intake.per_day
+        elif intake.mg is not None and part.unit == "MG" and part.strength:
+            total += intake.mg / part.strength * intake.per_day
+        else:
+            return None
+    return total or None
+
+
+def _length(reading: Reading, window: Window) -> int | None:
+    """When the last written phase ends; a duration that only repeats the days of one fill bounds nothing."""
+    phases = reading.structured or reading.text
+    if not phases or phases[-1].days is None:
+        return None
+    total = sum(phase.days or 0 for phase in phases)
+    if len(phases) == 1 and window.fill_days is not None and abs(total - window.fill_days) <= 1:
+        return None
+    return int(total)
+
+
+def _doses(
+    product: Product, part: Part, reading: Reading, window: Window, known: Medications
+) -> tuple[tuple[Dose, ...], list[str]]:
+    flags: list[str] = []
+    allowed = known.parameters["dose_disagreement"].value
+    if len(product.parts) > 1 and _in_milligrams(reading):
+        return (), [*flags, "dose_unknown"]
+    days = int(window.fill_days or 0) or max(window.stop - (window.start or window.stop), 1)
+    written = _lower(
+        _phased(reading.structured, part, allowed, flags), _phased(reading.text, part, allowed, flags), days, allowed, flags
+    )
+    supplied = _supplied(window, part, known)
+    chosen = _with_supply(written, supplied, days, allowed, flags)
+    equivalent = known.equivalents.get((part.ingredient, product.formulation))
+    if equivalent is not None:
+        flags.append("weekly_product")
+        chosen = tuple(Dose(dose.offset, round(dose.mg * equivalent.factor, 4) if dose.mg is not None else None) for dose in chosen)
+    if any(dose.mg is None for dose in chosen):
+        return (), [*flags, "dose_unknown"]
+    return _believable(chosen, part, known, flags), flags if chosen else [*flags, "dose_unknown"]
+
+
+def _in_milligrams(reading: Reading) -> bool:
+    """Whether the dose of a combination is written in mg, which does not say of which ingredient."""
+    phases = reading.structured or reading.text or ()
+    return any(intake.mg is not None and intake.units is None for phase in phases for intake in phase.intakes)
+
+
+def _phased(phases: tuple[Phase, ...] | None, part: Part, allowed: float, flags: list[str]) -> tuple[Dose, ...]:
+    if not phases:
+        return ()
+    doses: list[Dose] = []
+    offset = 0.0
+    for phase in phases:
+        total = 0.0
+        for intake in phase.intakes:
+            amount = milligrams(intake, part, allowed)
+            flags += amount.flags
+            if amount.mg is None:
+                return ()
+            total += amount.mg * intake.per_day
+        doses.append(Dose(int(offset), round(total, 6)))
+        offset += phase.days or 0
+    return tuple(doses)
+
+
+def _mean(doses: tuple[Dose, ...], days: int) -> float:
+    ends = [*(dose.offset for dose in doses[1:]), days]
+    total = sum(
+        (dose.mg or 0.0) * max(min(end, days) - dose.offset, 0) for dose, end in zip(doses, ends, strict=True)
+    )
+    return total / days
+
+
+def _lower(
+    structured: tuple[Dose, ...], text: tuple[Dose, ...], days: int, allowed: float, flags: list[str]
+) -> tuple[Dose, ...]:
+    if not structured or not text:
+        return structured or text
+    by_fields, by_words = _mean(structured, days), _mean(text, days)
+    if differ(by_fields, by_words, allowed):
+        flags.append("dose_conflict")
+        return structured if by_fields <= by_words else text
+    return structured if len(structured) >= len(text) else text
+
+
+def _supplied(window: Window, part: Part, known: Medications) -> float | None:
+    """Dispense arithmetic: quantity x strength / days."""
+    quantity, days = window.quantity, window.fill_days
+    if not days or quantity is None or quantity.value is None or quantity.value <= 0 or part.strength is None:
+        return None
+    unit = known.units.get((quantity.code or quantity.unit or "1").lower())
+    if unit is None:
+        return None
+    if unit.dimension == "mg":
+        return quantity.value * unit.factor / days
+    if unit.dimension != ("ml" if part.unit == "MG/ML" else "unit"):
+        return None
+    hours = HOURS_PER_DAY if part.unit == "MG/HR" else 1
+    return round(quantity.value * unit.factor * part.strength * hours / days, 6)
+
+
+def _with_supply(
+    written: tuple[Dose, ...], supplied: float | None, days: int, allowed: float, flags: list[str]
+) -> tuple[Dose, ...]:
+    if supplied is None:
+        return written
+    if not written:
+        return (Dose(0, supplied),)
+    if not differ(_mean(written, days), supplied, allowed):
+        return written
+    flags.append("dose_conflict")
+    return tuple(Dose(dose.offset, min(dose.mg or 0.0, supplied)) for dose in written)
+
+
+def _believable(doses: tuple[Dose, ...], part: Part, known: Medications, flags: list[str]) -> tuple[Dose, ...]:
+    maximum = known.ingredients[part.ingredient].maximum
+    if maximum is None or not doses:
+        return doses
+    highest = max(dose.mg or 0.0 for dose in doses)
+    if highest > maximum * known.parameters["implausible_dose_factor"].value + _ROUNDING:
+        flags.append("implausible_dose")
+        return ()
+    if highest > maximum + _ROUNDING:
+        flags.append("above_maximum")
+    return doses

@@ -1,0 +1,217 @@
+"""Every medication resource of a record as exposures by ingredient, each resource once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fhir_plugin.facts.medications.dosage import NOTHING_SAID, Reading, read_dosage
+from fhir_plugin.facts.medications.exposures import Exposure, expose, units_per_day
+from fhir_plugin.facts.medications.products import Identified, identify, identify_medication
+from fhir_plugin.facts.medications.reasons import is_depression, meanings
+from fhir_plugin.facts.medications.supply import (
+    Taken,
+    Window,
+    administration_window,
+    dispense_window,
+    indications,
+    order_window,
+    statement_window,
+    stop_reasons,
+)
+from fhir_plugin.record import Record
+from fhir_plugin.resources import (
+    CodeableConcept,
+    Dosage,
+    DoseAndRate,
+    MedicationAdministration,
+    MedicationDispense,
+    MedicationRequest,
+    MedicationStatement,
+    Timing,
+    TimingRepeat,
+)
+from mappings.medications import Medications, Policy
+
+INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements")
+"""The inputs whose absence leaves the history open; administrations are read where they are."""
+
+_CONFLICT = "conflicting_codes"
+
+
+class Unmapped(NamedTuple):
+    """A name that looks psychotropic and that no table knows."""
+
+    label: str
+    reference: str
+
+
+class Reason(NamedTuple):
+    """What one record says of why the drug was stopped or how it worked."""
+
+    meanings: frozenset[str]
+    reference: str
+    start: int | None
+
+
+class MedicationHistory(NamedTuple):
+    """What a record says of every drug that the tables know."""
+
+    exposures: dict[str, list[Exposure]]
+    """By ingredient."""
+    reasons: dict[str, list[Reason]]
+    unmapped: tuple[Unmapped, ...]
+    resources: int
+    """How many medication resources were looked at, ours or not."""
+
+
+class _Reader:
+    """Reads the resources of one record; what repeats (a concept, a dosage) is read once."""
+
+    def __init__(self, record: Record, known: Medications, policy: Policy, as_of: int, groups: frozenset[str]) -> None:
+        self._record = record
+        self._known = known
+        self._policy = policy
+        self._as_of = as_of
+        self._groups = groups
+        self._identified: dict[CodeableConcept, Identified] = {}
+        self._dosages: dict[tuple[Dosage, ...], Reading] = {}
+        self._orders: dict[str, Reading] = {}
+        self.exposures: dict[str, list[Exposure]] = {}
+        self.reasons: dict[str, list[Reason]] = {}
+        self.unmapped: dict[str, Unmapped] = {}
+        self.resources = 0
+        self._seen: set[tuple[str, str]] = set()
+
+    def read(self) -> None:
+        for order in self._all("medicationRequests", MedicationRequest):
+            self._read(order, self.dosage(order.dosage_instruction), ())
+        for dispense in self._all("medicationDispenses", MedicationDispense):
+            links = tuple(_local(link.reference) for link in dispense.authorizing_prescription if link.reference)
+            self._read(dispense, self.dosage(dispense.dosage_instruction), links)
+        for statement in self._all("medicationStatements", MedicationStatement):
+            self._read(statement, self.dosage(statement.dosage), ())
+        for given in self._all("medicationAdministrations", MedicationAdministration):
+            self._read(given, self.dosage(_given(given)), ())
+
+    def _all(self, name: str, view: type[Taken]) -> Iterator[Taken]:
+        for resource in self._record.all(name, view):
+            if resource.id is not None:
+                mark = (name, resource.id)
+                if mark in self._seen:
+                    continue
+                self._seen.add(mark)
+            self.resources += 1
+            yield resource
+
+    def dosage(self, elements: tuple[Dosage, ...]) -> Reading:
+        if not elements:
+            return NOTHING_SAID
+        reading = self._dosages.get(elements)
+        if reading is None:
+            reading = self._dosages[elements] = read_dosage(elements, self._known)
+        return reading
+
+    def identified(self, resource: Taken) -> Identified:
+        concept = resource.medication_codeable_concept
+        if concept is None:
+            return identify_medication(
+                None, resource.medication_reference, self._known,
+                medications=self._record.medications, contained=resource.contained,
+            )  # fmt: skip
+        found = self._identified.get(concept)
+        if found is None:
+            found = self._identified[concept] = identify(concept, self._known)
+        return found
+
+    def _read(self, resource: Taken, reading: Reading, links: tuple[str, ...]) -> None:
+        found = self.identified(resource)
+        reference = resource.reference
+        if isinstance(resource, MedicationRequest):
+            self._orders[reference] = reading
+        if found.product is None:
+            if found.unmapped:
+                self._keep_unmapped(Unmapped(found.label, reference))
+            return
+        known = self._known
+        parts = found.product.parts
+        if not any(self._groups & known.ingredients[part.ingredient].groups for part in parts):
+            return
+        by_order = bool(links) and reading is NOTHING_SAID and self._inherits(resource)
+        if by_order:
+            reading = next((self._orders[link] for link in links if link in self._orders), reading)
+        window = self._window(resource, reading, found)
+        if window is None:
+            return
+        for part in parts:
+            excluded, doubts = self._standing(found, part.ingredient, resource)
+            exposure = expose(
+                found.product, part, reading, window, reference, known, self._policy,
+                excluded=excluded, doubtful=bool(doubts) or _CONFLICT in found.flags,
+            )  # fmt: skip
+            if links or found.flags or doubts:
+                exposure = exposure._replace(authorized_by=links, flags=(*exposure.flags, *found.flags, *doubts))
+            self.exposures.setdefault(part.ingredient, []).append(exposure)
+            self._keep_reasons(resource, part.ingredient, window)
+
+    def _keep_unmapped(self, unmapped: Unmapped) -> None:
+        name = unmapped.label.lower()
+        self.unmapped[name] = min(unmapped, self.unmapped.get(name, unmapped))
+
+    def _inherits(self, resource: Taken) -> bool:
+        """Whether a dispense without words may take those of its order: only where it has no arithmetic of its own."""
+        return isinstance(resource, MedicationDispense) and (resource.quantity is None or resource.days_supply is None)
+
+    def _window(self, resource: Taken, reading: Reading, found: Identified) -> Window | None:
+        if isinstance(resource, MedicationStatement):
+            return statement_window(resource, self._as_of, self._known)
+        if isinstance(resource, MedicationAdministration):
+            return administration_window(resource, self._as_of, self._known)
+        units = units_per_day(reading, found.product.parts[0]) if found.product else None
+        if isinstance(resource, MedicationDispense):
+            return dispense_window(resource, units, self._as_of, self._known)
+        return order_window(resource, units, self._as_of, self._known)
+
+    def _standing(self, found: Identified, ingredient: str, resource: Taken) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Flags that keep the record from counting, and flags that leave it in doubt."""
+        known = self._known
+        use = found.product.use if found.product else ""
+        counts = known.ingredients[ingredient].counts
+        if not use and counts not in ("never", "if_depression"):
+            return (), ()
+        if counts == "never" or (use and known.uses[use].counts == "never"):
+            return ("never_a_trial",), ()
+        if is_depression(indications(resource), known):
+            return (), ()
+        return (("never_a_trial", "indication_unknown"), ()) if use else ((), ("indication_unknown",))
+
+    def _keep_reasons(self, resource: Taken, ingredient: str, window: Window) -> None:
+        reasons, notes = stop_reasons(resource)
+        if not reasons and not notes:
+            return
+        found = meanings(reasons, notes, self._known)
+        if found:
+            self.reasons.setdefault(ingredient, []).append(Reason(found, resource.reference, window.start))
+
+
+def read_history(
+    record: Record, known: Medications, policy: Policy, as_of: int, groups: frozenset[str]
+) -> MedicationHistory:
+    """The exposures of a record to ingredients of the groups, up to the day ``as_of`` (an ordinal)."""
+    reader = _Reader(record, known, policy, as_of, groups)
+    reader.read()
+    unmapped = tuple(sorted(reader.unmapped.values()))
+    return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources)
+
+
+def _local(reference: str) -> str:
+    """``Type/id`` of a reference, absolute or not."""
+    return "/".join(reference.rsplit("/", 2)[-2:])
+
+
+def _given(given: MedicationAdministration) -> tuple[Dosage, ...]:
+    """The dose of one administration as a dosage: once, on that day."""
+    if given.dosage is None or given.dosage.dose is None:
+        return ()
+    once = Timing(repeat=TimingRepeat(frequency=1, period=1, period_unit="d"))
+    return (Dosage(timing=once, dose_and_rate=(DoseAndRate(dose_quantity=given.dosage.dose),)),)

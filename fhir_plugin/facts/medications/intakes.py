@@ -1,0 +1,74 @@
+"""How much is taken, before it is known of what: amounts per administration, how often, for how long."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mappings.medications import Part
+
+HOURS_PER_DAY = 24
+
+
+class Intake(NamedTuple):
+    """One amount taken some times a day. At least one of ``mg``, ``units`` and ``ml`` is known."""
+
+    per_day: float
+    mg: float | None = None
+    units: float | None = None
+    """Tablets, capsules, patches, sprays."""
+    ml: float | None = None
+    stated: float | None = None
+    """Milligrams written beside the units: of one unit, or of all of them."""
+    moments: tuple[str, ...] = ()
+
+
+class Phase(NamedTuple):
+    """What is taken together for some days; without ``days`` it lasts as long as the supply."""
+
+    intakes: tuple[Intake, ...]
+    days: float | None = None
+
+
+class Amount(NamedTuple):
+    """Milligrams of one ingredient, and what should be known about the reading."""
+
+    mg: float | None
+    flags: tuple[str, ...] = ()
+
+
+def milligrams(intake: Intake, part: Part, disagreement: float) -> Amount:
+    """Milligrams of ``part`` in one administration; the lower where two readings differ by over ``disagreement``."""
+    by_units = _by_units(intake, part)
+    if intake.mg is None and intake.stated is not None:
+        return _stated(intake.units or 1.0, intake.stated, by_units, part)
+    if intake.mg is None:
+        return Amount(by_units)
+    if by_units is not None and differ(intake.mg, by_units, disagreement):
+        return Amount(min(intake.mg, by_units), ("dose_conflict",))
+    return Amount(intake.mg)
+
+
+def differ(first: float, second: float, disagreement: float) -> bool:
+    """Whether two readings differ by more than the fraction allowed, of the greater."""
+    return abs(first - second) > disagreement * max(first, second)
+
+
+def _by_units(intake: Intake, part: Part) -> float | None:
+    if part.strength is None:
+        return None
+    if part.unit == "MG/ML":
+        return intake.ml * part.strength if intake.ml is not None else None
+    if intake.units is None:
+        return None
+    return intake.units * part.strength * (HOURS_PER_DAY if part.unit == "MG/HR" else 1)
+
+
+def _stated(units: float, stated: float, by_units: float | None, part: Part) -> Amount:
+    if by_units is None:
+        lower = min(stated, units * stated)
+        return Amount(lower, () if units == 1 else ("dose_conflict",))
+    if stated == by_units:
+        return Amount(stated)
+    if stated == part.strength:
+        return Amount(units * stated)
+    return Amount(min(stated, by_units), ("dose_conflict",))

@@ -1,0 +1,178 @@
+"""How a trial ended, and what says so: a reason, the scores, an adverse effect, the next treatment, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from fhir_plugin.facts.scores import Assessment
+from mappings.medications import Medications
+
+FAILED = "failed"
+PRESUMED = "failed_presumed"
+FAILING = "failed_ongoing"
+RESPONDED = "responded"
+INTOLERANT = "intolerant"
+ONGOING = "ongoing"
+UNKNOWN = "unknown"
+
+FAILURES = frozenset((FAILED, PRESUMED, FAILING))
+OPEN = frozenset((ONGOING, UNKNOWN))
+_PHQ9 = "phq9"
+
+
+class Score(NamedTuple):
+    """One dated total."""
+
+    day: int
+    total: float
+    instrument: str
+
+
+class Change(NamedTuple):
+    """A treatment that was started: it may speak of the failure of the one before."""
+
+    day: int
+    ingredient: str
+    """The drug, or the name of the procedure."""
+    kind: str
+    """``next_antidepressant``, ``augmented`` or ``interventional``."""
+
+
+class Outcome(NamedTuple):
+    """How a trial ended, in a word and in a sentence."""
+
+    word: str
+    because: str
+    documented: bool = False
+    flags: tuple[str, ...] = ()
+
+
+class Course(NamedTuple):
+    """What the outcome of one trial is judged on."""
+
+    ingredient: str
+    start: int
+    stop: int
+    adequate_days: int
+    adequate: bool
+    ongoing: bool
+    meanings: frozenset[str]
+    """What reasons and notes say."""
+    allergic: bool
+
+
+def scores_of(assessments: Sequence[Assessment], as_of: int) -> list[Score]:
+    """The totals of a certain day up to ``as_of``, oldest first."""
+    found = []
+    for assessment in assessments:
+        day = assessment.day
+        if assessment.total is not None and day is not None and day.first == day.last:
+            ordinal = day.first.toordinal()
+            if ordinal <= as_of:
+                found.append(Score(ordinal, assessment.total, assessment.instrument))
+    return sorted(found)
+
+
+def judge(
+    course: Course, scores: Sequence[Score], changes: Sequence[Change], as_of: int, known: Medications
+) -> Outcome:
+    """The outcome by the first rule that applies; rules of failure by change or score ask for an adequate trial."""
+    said = course.meanings
+    because = known.wording.because
+    if "no_efficacy" in said:
+        return Outcome(FAILED, because["no_efficacy"], documented=True)
+    by_score = _by_scores(course, scores, known)
+    if by_score is not None:
+        return by_score
+    if "intolerance" in said or course.allergic:
+        return Outcome(INTOLERANT, because["intolerance" if "intolerance" in said else "allergy"], documented=True)
+    if "response" in said:
+        return Outcome(RESPONDED, because["response_noted"], documented=True)
+    if "not_clinical" in said:
+        return Outcome(UNKNOWN, because["not_clinical"])
+    if course.adequate:
+        inferred = _by_change(course, changes, known) or _failing(course, scores, as_of, known)
+        if inferred is not None:
+            return inferred
+    if course.ongoing:
+        return Outcome(ONGOING, because["running"])
+    return Outcome(UNKNOWN, because["nothing"])
+
+
+def _by_instrument(course: Course, scores: Sequence[Score], known: Medications) -> Mapping[str, list[Score]]:
+    """The scores from the baseline on to the end of the trial, by instrument; the baseline first."""
+    before = known.parameters["baseline_before_days"].value
+    after = known.parameters["baseline_after_days"].value
+    found: dict[str, list[Score]] = {}
+    for score in scores:
+        if course.start - before <= score.day <= course.start + after:
+            found[score.instrument] = [score]
+        elif course.start + after < score.day <= course.stop:
+            found.setdefault(score.instrument, []).append(score)
+    return found
+
+
+def _by_scores(course: Course, scores: Sequence[Score], known: Medications) -> Outcome | None:
+    for instrument, series in _by_instrument(course, scores, known).items():
+        outcome = _by_series(course, instrument, series, known)
+        if outcome is not None:
+            return outcome
+    return None
+
+
+def _by_series(course: Course, instrument: str, series: list[Score], known: Medications) -> Outcome | None:
+    after = course.start + known.parameters["baseline_after_days"].value
+    baseline = series[0] if series[0].day <= after else None
+    later = [score for score in series if score.day > after]
+    if not later:
+        return None
+    fall, remission = known.parameters["response_fall"].value, known.parameters["remission_below"].value
+    depressed = known.parameters["still_depressed_from"].value
+    responses = [
+        score
+        for score in later
+        if (baseline is not None and baseline.total > 0 and score.total <= baseline.total * (1 - fall))
+        or (instrument == _PHQ9 and score.total < remission)
+    ]
+    if not responses:
+        return None
+    last = later[-1]
+    because = known.wording.because
+    words = {"instrument": instrument.upper(), "last": last.total, "first": baseline.total if baseline else 0}
+    if instrument == _PHQ9 and last.total >= depressed and last not in responses:
+        return Outcome(FAILED, because["lost_response"].format(**words), documented=True, flags=("loss_of_response",))
+    if instrument != _PHQ9 and last not in responses:
+        return None
+    sentence = because["responded"] if baseline else because["remission"]
+    return Outcome(RESPONDED, sentence.format(**words), documented=True)
+
+
+def _by_change(course: Course, changes: Sequence[Change], known: Medications) -> Outcome | None:
+    first = course.start + known.parameters["switch_after_start_days"].value
+    last = course.stop + known.parameters["switch_after_stop_days"].value
+    for change in changes:
+        if first <= change.day <= last and change.ingredient != course.ingredient:
+            day = date.fromordinal(change.day).isoformat()
+            sentence = known.wording.because[change.kind].format(ingredient=change.ingredient, day=day)
+            return Outcome(PRESUMED, sentence)
+    return None
+
+
+def _failing(course: Course, scores: Sequence[Score], as_of: int, known: Medications) -> Outcome | None:
+    parameters = known.parameters
+    if not course.ongoing or course.adequate_days < parameters["ongoing_adequate_days"].value:
+        return None
+    series = _by_instrument(course, scores, known).get(_PHQ9, [])
+    if not series or series[0].day > course.start + parameters["baseline_after_days"].value:
+        return None
+    baseline, last = series[0], series[-1]
+    recent = last is not baseline and as_of - last.day <= parameters["latest_score_days"].value
+    worse = last.total >= parameters["still_depressed_from"].value
+    if recent and worse and last.total > baseline.total * (1 - parameters["response_fall"].value):
+        sentence = known.wording.because["still_depressed"].format(
+            instrument=_PHQ9.upper(), last=last.total, day=date.fromordinal(last.day).isoformat(), days=course.adequate_days
+        )
+        return Outcome(FAILING, sentence, documented=True)
+    return None

@@ -1,0 +1,267 @@
+"""Which product a code, a reference or a name means: ingredients, strength and formulation.
+
+Codes are tried from the most specific (a clinical drug, a pack) over NDC and ingredient to ATC, the words last. Where
+two of them name different drugs, or different strengths of one, the product is flagged and its strength withheld.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from fhir_plugin.resources import CodeableConcept, Coding, Medication, Raw, Reference
+from mappings.medications import Medications, Part, Product
+
+SPECIFIC = frozenset(("SCD", "SBD"))
+PACKS = frozenset(("GPCK", "BPCK"))
+
+_WORDS = re.compile(r"\d+(?:\.\d+)?|[a-z]+|[/-]")
+_STRENGTH = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(mg|mcg|g)\b(?!\s*/?\s*(?:day|kg))(?:\s*/\s*(\d+(?:\.\d+)?)?\s*(ml|hours|hour|hrs|hr|h|actuat)\b)?"
+)
+_MILLIGRAMS = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
+_MAX_DEPTH = 2
+
+
+class Identified(NamedTuple):
+    """What a resource says was taken."""
+
+    product: Product | None
+    """``None`` where nothing of ours is named."""
+    label: str
+    flags: tuple[str, ...] = ()
+    unmapped: bool = False
+    """Whether the words look psychotropic although no table knows them."""
+
+    def contains(self, group: str, known: Medications) -> bool:
+        """Whether any ingredient belongs to the group, such as ``antidepressant`` or ``ketamine``."""
+        if self.product is None:
+            return False
+        return any(group in known.ingredients[part.ingredient].groups for part in self.product.parts)
+
+
+def identify(concept: CodeableConcept | None, known: Medications) -> Identified:
+    """The product that a codeable concept names, by all its codings and its words."""
+    if concept is None:
+        return Identified(None, "")
+    hits = [hit for coding in concept.coding if (hit := _by_code(coding, known))]
+    hits.sort(key=_rank)
+    text = _text_of(concept)
+    named = name_product(text, known) if text else None
+    if not hits and named is None:
+        return Identified(None, concept.label, unmapped=_looks_psychotropic(text, known))
+    return _agree(hits, named, concept.label)
+
+
+def identify_medication(
+    concept: CodeableConcept | None,
+    reference: Reference | None,
+    known: Medications,
+    *,
+    medications: Mapping[str, Medication] | None = None,
+    contained: Sequence[Raw] = (),
+) -> Identified:
+    """The product of a request, dispense, statement or draft: by concept, contained or referenced Medication."""
+    if concept is not None:
+        return identify(concept, known)
+    if reference is None:
+        return Identified(None, "")
+    resource = _resolve(reference.reference, medications or {}, contained)
+    if resource is None:
+        found = identify(CodeableConcept(text=reference.display), known)
+        return found if found.label else found._replace(label=reference.reference or "")
+    return _of_resource(resource, known, medications or {}, contained, depth=0)
+
+
+def name_product(text: str, known: Medications) -> Product | None:
+    """The product that a text names, with the strength beside the name; ``None`` where it names none of ours."""
+    lower = text.lower()
+    words = _WORDS.findall(lower)
+    found: list[Product] = []
+    for at, word in enumerate(words):
+        for name, product in known.names.get(word, ()):
+            if tuple(words[at : at + len(name)]) == name:
+                if not found or not _covers(found[-1], product):
+                    found.append(product)
+                break
+    if not found:
+        return None
+    if len(found) > 1:
+        return Product(tuple(Part(i, None, "") for i in sorted({p.ingredient for f in found for p in f.parts})))
+    return _with_words(found[0], lower, frozenset(words), known)
+
+
+def _covers(first: Product, second: Product) -> bool:
+    held = {part.ingredient for part in first.parts}
+    return all(part.ingredient in held for part in second.parts)
+
+
+def _with_words(product: Product, text: str, words: frozenset[str], known: Medications) -> Product:
+    if len(product.parts) > 1:
+        return product
+    ingredient = product.parts[0].ingredient
+    strengths = {(number, unit, per, of) for number, unit, per, of in _STRENGTH.findall(text)}
+    part = _strength(ingredient, *strengths.pop()) if len(strengths) == 1 else product.parts[0]
+    if product.use:
+        return product._replace(parts=(part,))
+    for rule in known.text_rules:
+        if rule.ingredient == ingredient and (rule.any_of & words or part.strength in rule.strengths):
+            return Product((part,), rule.formulation or product.formulation, rule.use)
+    return product._replace(parts=(part,))
+
+
+def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> Part:
+    amount = float(number) * _MILLIGRAMS[unit]
+    if not of:
+        return Part(ingredient, amount, "MG")
+    share = float(per) if per else 1.0
+    if not share:
+        return Part(ingredient, None, "")
+    dimension = "MG/ML" if of == "ml" else "MG/ACTUAT" if of == "actuat" else "MG/HR"
+    return Part(ingredient, amount / share, dimension)
+
+
+def _text_of(concept: CodeableConcept) -> str:
+    if concept.text:
+        return concept.text
+    return next((coding.display for coding in concept.coding if coding.display), "")
+
+
+def _by_code(coding: Coding, known: Medications) -> Product | None:
+    code, system = coding.code, coding.system
+    if not code or not system:
+        return None
+    systems = known.systems
+    if system in systems.rxnorm:
+        return known.products.get(code)
+    if system in systems.ndc:
+        return known.ndc.get(_eleven_digits(code))
+    if system in systems.atc and code in known.atc:
+        return Product((Part(known.atc[code], None, ""),), tty="ATC")
+    return None
+
+
+def _eleven_digits(ndc: str) -> str:
+    parts = ndc.split("-")
+    if len(parts) == len(_NDC_WIDTHS):
+        return "".join(part.zfill(width) for part, width in zip(parts, _NDC_WIDTHS, strict=True))
+    return ndc
+
+
+_NDC_WIDTHS = (5, 4, 2)
+
+
+def _rank(product: Product) -> int:
+    if product.tty in SPECIFIC:
+        return 0
+    if product.tty in PACKS:
+        return 1
+    if not product.tty:
+        return 2
+    return 4 if product.tty == "ATC" else 3
+
+
+def _ingredients(product: Product) -> tuple[str, ...]:
+    return tuple(sorted(part.ingredient for part in product.parts))
+
+
+def _agree(hits: list[Product], named: Product | None, label: str) -> Identified:
+    candidates = [*hits, named] if named else hits
+    best = candidates[0]
+    flags: list[str] = ["pack"] if best.tty in PACKS else []
+    if any(_ingredients(other) != _ingredients(best) for other in hits[1:]) or (
+        named is not None and not _covers(best, named)
+    ):
+        return Identified(_without_strength(best), label, (*flags, "conflicting_codes"))
+    strengths = {other.parts[0][1:] for other in candidates if len(other.parts) == 1 and other.parts[0].strength}
+    if len(strengths) > 1:
+        return Identified(_without_strength(best), label, (*flags, "conflicting_codes"))
+    if strengths and best.parts[0].strength is None and len(best.parts) == 1 and best.tty not in PACKS:
+        strength, unit = strengths.pop()
+        best = best._replace(parts=(Part(best.parts[0].ingredient, strength, unit),))
+        if not any(hit.parts[0].strength for hit in hits):
+            flags.append("strength_from_text")
+    return Identified(_refined(best, candidates), label, tuple(flags))
+
+
+def _refined(best: Product, candidates: list[Product]) -> Product:
+    """What a less specific hit knows and the best does not: the formulation, a use other than depression."""
+    formulation = best.formulation or next((other.formulation for other in candidates if other.formulation), "")
+    use = best.use
+    if not use and best.tty not in SPECIFIC:
+        use = next((other.use for other in candidates if other.use), "")
+    if formulation == best.formulation and use == best.use:
+        return best
+    return best._replace(formulation=formulation, use=use)
+
+
+def _without_strength(product: Product) -> Product:
+    return product._replace(parts=tuple(Part(part.ingredient, None, "") for part in product.parts))
+
+
+def _looks_psychotropic(text: str, known: Medications) -> bool:
+    lower = text.lower()
+    return any(stem in lower for stem in known.hints.stems)
+
+
+def _resolve(reference: str | None, medications: Mapping[str, Medication], contained: Sequence[Raw]) -> Medication | None:
+    if not reference:
+        return None
+    if not reference.startswith("#"):
+        return medications.get(reference)
+    for raw in contained:
+        try:
+            resource = msgspec.json.decode(raw, type=Medication)
+        except msgspec.DecodeError:
+            continue
+        if resource.id == reference[1:]:
+            return resource
+    return None
+
+
+def _of_resource(
+    resource: Medication,
+    known: Medications,
+    medications: Mapping[str, Medication],
+    contained: Sequence[Raw],
+    depth: int,
+) -> Identified:
+    found = identify(resource.code, known)
+    if found.product is not None or not resource.ingredient:
+        return found
+    parts: list[Part] = []
+    for item in resource.ingredient:
+        if item.item_codeable_concept is not None:
+            inner = identify(item.item_codeable_concept, known)
+        elif item.item_reference is not None and depth < _MAX_DEPTH:
+            target = _resolve(item.item_reference.reference, medications, contained)
+            inner = _of_resource(target, known, medications, contained, depth + 1) if target else Identified(None, "")
+        else:
+            continue
+        if inner.product is None:
+            return Identified(None, found.label or inner.label, unmapped=inner.unmapped or found.unmapped)
+        parts += [_stated(part, item.strength, known) for part in inner.product.parts]
+    product = Product(tuple(parts)) if parts else None
+    return Identified(product, found.label or "", found.flags)
+
+
+def _stated(part: Part, strength: object, known: Medications) -> Part:
+    """The part with the strength that the Medication resource states per unit or per mL."""
+    numerator, denominator = getattr(strength, "numerator", None), getattr(strength, "denominator", None)
+    if numerator is None or not numerator.value or numerator.value < 0:
+        return part
+    unit = known.units.get((numerator.code or numerator.unit or "").lower())
+    if unit is None or unit.dimension != "mg":
+        return part
+    amount = numerator.value * unit.factor
+    if denominator is None or denominator.value is None:
+        return Part(part.ingredient, amount, "MG")
+    if denominator.value <= 0:
+        return part
+    per = known.units.get((denominator.code or denominator.unit or "1").lower())
+    if per is None or per.dimension not in ("unit", "ml"):
+        return part
+    return Part(part.ingredient, amount / denominator.value, "MG" if per.dimension == "unit" else "MG/ML")

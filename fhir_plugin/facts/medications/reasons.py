@@ -1,0 +1,75 @@
+"""Why a drug was stopped and what it was for, from coded reasons and from words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from fhir_plugin.resources import CodeableConcept
+from mappings.medications import Meaning, Medications, Reasons
+
+_WORDS = re.compile(r"[a-z']+|[.;\n]")
+_REACH = 3
+"""How many words before a phrase a denial reaches."""
+
+
+def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], known: Medications) -> frozenset[str]:
+    """The meanings found: ``no_efficacy``, ``intolerance``, ``response``, ``not_clinical``."""
+    found: set[str] = set()
+    for reason in reasons:
+        found |= _of_reason(reason, known.reasons)
+    for note in notes:
+        words = _split(note)
+        found |= {
+            name for name, meaning in known.reasons.meanings.items() if _says(words, meaning.words, known.reasons.denials)
+        }
+    return frozenset(found)
+
+
+def is_depression(indications: Iterable[CodeableConcept], known: Medications) -> bool:
+    """Whether a record's own reason for the drug says depression."""
+    prefixes = known.reasons.depression_code_prefixes
+    for concept in indications:
+        if any(coding.system in known.systems.icd10 and (coding.code or "").startswith(prefixes) for coding in concept.coding):
+            return True
+        text = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding)))).lower()
+        if any(word in text for word in known.reasons.depression_indications):
+            return True
+    return False
+
+
+def _of_reason(reason: CodeableConcept, known: Reasons) -> set[str]:
+    pairs = {(coding.system, coding.code) for coding in reason.coding}
+    found = {name for name, meaning in known.meanings.items() if _has_code(pairs, meaning)}
+    for text in (reason.text, *(coding.display for coding in reason.coding)):
+        words = _split(text or "")
+        for name, meaning in known.meanings.items():
+            if _says(words, meaning.words + meaning.reason_words, known.denials):
+                found.add(name)
+    return found
+
+
+def _has_code(pairs: set[tuple[str | None, str | None]], meaning: Meaning) -> bool:
+    return any((code.system, code.code) in pairs for code in meaning.codes)
+
+
+def _split(text: str) -> list[str]:
+    return _WORDS.findall(text.lower().replace("-", " "))
+
+
+def _says(words: list[str], phrases: tuple[str, ...], denials: frozenset[str]) -> bool:
+    for phrase in phrases:
+        wanted = phrase.replace("-", " ").split()
+        for at in range(len(words) - len(wanted) + 1):
+            if words[at : at + len(wanted)] == wanted and not _denied(words[max(at - _REACH, 0) : at], denials):
+                return True
+    return False
+
+
+def _denied(before: list[str], denials: frozenset[str]) -> bool:
+    for word in reversed(before):
+        if word in (".", ";", "\n"):
+            return False
+        if word in denials:
+            return True
+    return False
