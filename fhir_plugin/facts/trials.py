@@ -107,7 +107,13 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     def _fact(self, name: str, low: int, more: int, rests_on: Iterable[Trial]) -> Fact:
         high = None if self.missing else low + more
         evidence = tuple(_evidence(trial) for trial in rests_on if trial.references)
-        return Fact(name=name, value=Count(low=low, high=high), evidence=evidence, missing=self.missing, looked_in=self.looked_in)
+        return Fact(
+            name=name,
+            value=Count(low=low, high=high),
+            evidence=evidence,
+            missing=self.missing,
+            looked_in=self.looked_in,
+        )
 
 
 def read_trials(

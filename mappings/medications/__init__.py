@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict, Field
 
@@ -518,7 +518,9 @@ def _bare(ingredients: str, formulation: str, use: str) -> Product:
 
 
 def _sig_words(words: SigWords, units: Mapping[str, Unit]) -> dict[str, tuple[SigWord, ...]]:
-    table = {phrase: (unit.dimension, unit.factor, "") for phrase, unit in units.items() if phrase.isalpha()}
+    table: dict[str, tuple[str, float, str]] = {
+        phrase: (unit.dimension, unit.factor, "") for phrase, unit in units.items() if phrase.isalpha()
+    }
     table |= {phrase: ("number", value, "") for phrase, value in words.numbers.items()}
     table |= {phrase: ("per_day", value, "") for phrase, value in words.per_day.items()}
     table |= {phrase: ("period", value, "") for phrase, value in words.periods.items()}
@@ -571,19 +573,21 @@ def _minimums(place: Path) -> dict[tuple[str, str], tuple[Minimum, ...]]:
 
 def _cross_check(known: Medications) -> None:
     for rxcui, product in known.products.items():
-        for part in product.parts:
-            if part.ingredient not in known.ingredients:
-                raise KnowledgeError(f"products.csv: {rxcui}: ingredient {part.ingredient!r} is not in ingredients.csv")
-        if product.use and product.use not in known.uses:
-            raise KnowledgeError(f"products.csv: {rxcui}: use {product.use!r} is not in uses.yaml")
-    for minimums in known.minimums.values():
-        for minimum in minimums:
-            if minimum.source not in known.sources:
-                raise KnowledgeError(f"minimum_doses.csv: source {minimum.source!r} is not in sources.yaml")
-    cited = [parameter.source for parameter in known.parameters.values()]
-    cited += [policy.source for policy in known.policies.values()]
-    for source in cited:
+        _check_product(rxcui, product, known)
+    cited = [("minimum_doses.csv", minimum.source) for found in known.minimums.values() for minimum in found]
+    cited += [("parameters.yaml", parameter.source) for parameter in known.parameters.values()]
+    cited += [("policies.yaml", policy.source) for policy in known.policies.values()]
+    cited += [("uses.yaml", use.source) for use in known.uses.values()]
+    for file, source in cited:
         if source not in known.sources:
-            raise KnowledgeError(f"parameters.yaml or policies.yaml: source {source!r} is not in sources.yaml")
+            raise KnowledgeError(f"{file}: source {source!r} is not in sources.yaml")
     if known.default_policy not in known.policies:
         raise KnowledgeError(f"policies.yaml: default: {known.default_policy!r} is not a policy")
+
+
+def _check_product(rxcui: str, product: Product, known: Medications) -> None:
+    for part in product.parts:
+        if part.ingredient not in known.ingredients:
+            raise KnowledgeError(f"products.csv: {rxcui}: ingredient {part.ingredient!r} is not in ingredients.csv")
+    if product.use and product.use not in known.uses:
+        raise KnowledgeError(f"products.csv: {rxcui}: use {product.use!r} is not in uses.yaml")

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.facts.scores import Assessment
 from fhir_plugin.dates import day_span
+from fhir_plugin.facts.scores import Assessment
 from fhir_plugin.record import Input, InputState, Record
 from fhir_plugin.resources import RESOURCE_TYPES, Medication
 from mappings.medications import FOLDER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -71,7 +72,7 @@ class _Drug(NamedTuple):
     """Exposures joined across short gaps, all of them, in the window or not."""
     run: Run
     verdict: str
-    contradicted: bool
+    contradicted: bool = False
     """Whether less was dispensed or taken than the orders alone would show."""
 
 
@@ -163,14 +164,15 @@ class Scope:
                 yield Change(augmentation.start.toordinal(), augmentation.ingredient, "augmented")
         for ingredient, exposures in self._history.exposures.items():
             if "ketamine" in self._known.ingredients[ingredient].groups:
-                for start in (e.window.start for e in exposures):
-                    if start is not None:
-                        yield Change(start, ingredient, "interventional")
+                starts = (e.window.start for e in exposures if e.counted)
+                yield from (Change(day, ingredient, "interventional") for day in starts if day is not None)
         yield from self._procedures()
 
     def _is_switch(self, drug: _Drug, start: int, stop: int) -> bool:
         """A hypnotic dose of a sedating antidepressant is no switch, nor is what may not count at all."""
-        inside = [e for e in drug.exposures if e.counted and e.window.start is not None and start <= e.window.start < stop]
+        inside = [
+            e for e in drug.exposures if e.counted and e.window.start is not None and start <= e.window.start < stop
+        ]
         if not inside:
             return False
         if not self._known.ingredients[drug.ingredient].low_dose_has_other_use:
@@ -246,7 +248,7 @@ class Scope:
             run = self._best(intersection(adequate(days.counted), beside))
             if run.days >= self._policy.adequate_days:
                 exposures = [e for e in self._history.exposures[ingredient] if self._inside(e)]
-                drug = _Drug(ingredient, exposures, days, adequate(days.counted), list(days.covered), run, MET, False)
+                drug = _Drug(ingredient, exposures, days, adequate(days.counted), list(days.covered), run, MET)
                 found.append(self._trial(drug, (), [], frozenset()))
         return found
 
@@ -307,12 +309,12 @@ class Scope:
         start, stop = era or (self._last, self._last)
         until = stop + self._known.parameters["switch_after_stop_days"].value
         allergic = any(name == drug.ingredient and start <= day <= until for name, day in allergies)
-        course = Course(
-            drug.ingredient, start, stop, drug.run.days, drug.verdict == MET, ongoing, meanings, allergic
-        )
+        course = Course(drug.ingredient, start, stop, drug.run.days, drug.verdict == MET, ongoing, meanings, allergic)
         return judge(course, self._scores, changes, self._last, self._known)
 
-    def _flagged(self, drug: _Drug, era: Interval | None, outcome: Outcome, concurrent: frozenset[str]) -> tuple[str, ...]:
+    def _flagged(
+        self, drug: _Drug, era: Interval | None, outcome: Outcome, concurrent: frozenset[str]
+    ) -> tuple[str, ...]:
         flags = {flag for e in drug.exposures for flag in e.flags} | set(drug.days.flags) | set(self._flags)
         flags |= set(outcome.flags)
         if drug.contradicted:
@@ -331,7 +333,7 @@ class Scope:
 
     def _holes(self, drug: _Drug, era: Interval) -> set[str]:
         inside = [interval for interval in drug.days.covered if era[0] <= interval[0] < era[1]]
-        gaps = (later[0] - earlier[1] for earlier, later in zip(inside, inside[1:], strict=False))
+        gaps = (later[0] - earlier[1] for earlier, later in pairwise(inside))
         return {"non_persistent"} if any(gap > self._gap for gap in gaps) else set()
 
 
@@ -363,15 +365,18 @@ def _line(trial: Trial, ongoing: bool, known: Medications) -> str:  # noqa: FBT0
     start = trial.start.isoformat() if trial.start else words.no_start
     outcome = f"{words.outcomes[trial.outcome]}: {trial.outcome_because}"
     flags = "".join(f"; {words.flags[flag]}" for flag in trial.flags)
-    return words.line.format(
-        ingredient=trial.ingredient,
-        drug_class=trial.drug_class,
-        adequate=words.adequate[trial.adequate],
-        days=trial.adequate_days,
-        dose=words.no_dose if highest is None else words.dose.format(value=highest),
-        minimum=words.no_minimum if minimum is None else words.dose.format(value=minimum),
-        instrument=trial.instrument or "-",
-        period=words.period.format(start=start, stop=stop),
-        outcome=outcome,
-        evidence=words.evidence[trial.evidence_grade],
-    ) + flags
+    return (
+        words.line.format(
+            ingredient=trial.ingredient,
+            drug_class=trial.drug_class,
+            adequate=words.adequate[trial.adequate],
+            days=trial.adequate_days,
+            dose=words.no_dose if highest is None else words.dose.format(value=highest),
+            minimum=words.no_minimum if minimum is None else words.dose.format(value=minimum),
+            instrument=trial.instrument or "-",
+            period=words.period.format(start=start, stop=stop),
+            outcome=outcome,
+            evidence=words.evidence[trial.evidence_grade],
+        )
+        + flags
+    )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.facts.medications.exposures import Exposure
@@ -128,7 +129,7 @@ def _interval(exposure: Exposure) -> Interval:
 
 
 def _settle_stops(exposures: list[Exposure]) -> list[Exposure]:
-    """Orders stopped on an unknown day end at the next different order, else at their last change, else count no day."""
+    """Orders stopped on an unknown day end at the next different order, else at their last change, else at once."""
     if not any(exposure.window.open_stop for exposure in exposures):
         return exposures
     orders = [e for e in exposures if e.window.grade == ORDERED]
@@ -155,7 +156,7 @@ def _settled(order: Exposure, at: int, following: int | None, starts: list[int])
     start, planned, updated = starts[at], window.stop, window.updated
     changed = updated if updated is not None and start < updated < planned else None
     latest = starts[bisect_left(starts, planned) - 1]
-    claimed = max(changed or start, latest if latest > start else start)
+    claimed = max(changed or start, start, latest)
     if following is not None and following < planned and "on_hold" not in window.flags:
         stop, flag = following, ""
     elif changed is not None:
@@ -217,9 +218,7 @@ def _regimen(exposures: list[Exposure], together: int, carry: int) -> list[_Span
             span = _renewal(held, exposure, start, stop, carry)
         else:
             span = _Span(exposure, start, stop)
-            active = {
-                key: line for key, line in active.items() if _stays(line, exposure, start, together)
-            }
+            active = {key: line for key, line in active.items() if _stays(line, exposure, start, together)}
         active[exposure.key] = (span, start)
         spans.append(span)
     return spans
@@ -288,7 +287,7 @@ def _swept(pieces: list[Stretch], flags: set[str]) -> list[Stretch]:
     result: list[Stretch] = []
     live: list[Stretch] = []
     coming = 0
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         live = [piece for piece in live if piece.stop > start]
         while coming < len(pieces) and pieces[coming].start <= start:
             live.append(pieces[coming])

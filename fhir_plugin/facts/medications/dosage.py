@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fhir_plugin.dates import day_span
 from fhir_plugin.facts.medications.intakes import Intake, Phase
 from fhir_plugin.facts.medications.sigs import read_frequency, read_sig
-from fhir_plugin.resources import CodeableConcept, DoseAndRate, Dosage, Quantity, Timing, TimingRepeat
+from fhir_plugin.resources import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
 from mappings.medications import Medications
 
 DAYS_PER_WEEK = 7

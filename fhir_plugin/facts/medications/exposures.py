@@ -62,7 +62,7 @@ def expose(
     excluded: tuple[str, ...],
     doubtful: bool,
 ) -> Exposure:
-    """The exposure to one part of a product; ``excluded`` flags keep it from counting, ``doubtful`` withholds the dose."""
+    """The exposure to one part of a product; ``excluded`` keeps it from counting, ``doubtful`` withholds its dose."""
     doses, flags = _doses(product, part, reading, window, known)
     if doubtful:
         doses = ()
@@ -112,14 +112,20 @@ def _doses(
         return (), [*flags, "dose_unknown"]
     days = int(window.fill_days or 0) or max(window.stop - (window.start or window.stop), 1)
     written = _lower(
-        _phased(reading.structured, part, allowed, flags), _phased(reading.text, part, allowed, flags), days, allowed, flags
+        _phased(reading.structured, part, allowed, flags),
+        _phased(reading.text, part, allowed, flags),
+        days,
+        allowed,
+        flags,
     )
     supplied = _supplied(window, part, known)
     chosen = _with_supply(written, supplied, days, allowed, flags)
     equivalent = known.equivalents.get((part.ingredient, product.formulation))
     if equivalent is not None:
         flags.append("weekly_product")
-        chosen = tuple(Dose(dose.offset, round(dose.mg * equivalent.factor, 4) if dose.mg is not None else None) for dose in chosen)
+        chosen = tuple(
+            Dose(dose.offset, round(dose.mg * equivalent.factor, 4) if dose.mg is not None else None) for dose in chosen
+        )
     if any(dose.mg is None for dose in chosen):
         return (), [*flags, "dose_unknown"]
     return _believable(chosen, part, known, flags), flags if chosen else [*flags, "dose_unknown"]
@@ -151,9 +157,7 @@ def _phased(phases: tuple[Phase, ...] | None, part: Part, allowed: float, flags:
 
 def _mean(doses: tuple[Dose, ...], days: int) -> float:
     ends = [*(dose.offset for dose in doses[1:]), days]
-    total = sum(
-        (dose.mg or 0.0) * max(min(end, days) - dose.offset, 0) for dose, end in zip(doses, ends, strict=True)
-    )
+    total = sum((dose.mg or 0.0) * max(min(end, days) - dose.offset, 0) for dose, end in zip(doses, ends, strict=True))
     return total / days
 
 

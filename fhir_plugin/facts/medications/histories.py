@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from fhir_plugin.facts.medications.dosage import NOTHING_SAID, Reading, read_dosage
 from fhir_plugin.facts.medications.exposures import Exposure, expose, units_per_day
@@ -35,6 +35,8 @@ from mappings.medications import Medications, Policy
 
 INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements")
 """The inputs whose absence leaves the history open; administrations are read where they are."""
+
+T = TypeVar("T", MedicationRequest, MedicationDispense, MedicationStatement, MedicationAdministration)
 
 _CONFLICT = "conflicting_codes"
 
@@ -94,7 +96,7 @@ class _Reader:
         for given in self._all("medicationAdministrations", MedicationAdministration):
             self._read(given, self.dosage(_given(given)), ())
 
-    def _all(self, name: str, view: type[Taken]) -> Iterator[Taken]:
+    def _all(self, name: str, view: type[T]) -> Iterator[T]:
         for resource in self._record.all(name, view):
             if resource.id is not None:
                 mark = (name, resource.id)

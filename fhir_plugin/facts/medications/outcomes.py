@@ -172,7 +172,10 @@ def _failing(course: Course, scores: Sequence[Score], as_of: int, known: Medicat
     worse = last.total >= parameters["still_depressed_from"].value
     if recent and worse and last.total > baseline.total * (1 - parameters["response_fall"].value):
         sentence = known.wording.because["still_depressed"].format(
-            instrument=_PHQ9.upper(), last=last.total, day=date.fromordinal(last.day).isoformat(), days=course.adequate_days
+            instrument=_PHQ9.upper(),
+            last=last.total,
+            day=date.fromordinal(last.day).isoformat(),
+            days=course.adequate_days,
         )
         return Outcome(FAILING, sentence, documented=True)
     return None

@@ -207,7 +207,9 @@ def _looks_psychotropic(text: str, known: Medications) -> bool:
     return any(stem in lower for stem in known.hints.stems)
 
 
-def _resolve(reference: str | None, medications: Mapping[str, Medication], contained: Sequence[Raw]) -> Medication | None:
+def _resolve(
+    reference: str | None, medications: Mapping[str, Medication], contained: Sequence[Raw]
+) -> Medication | None:
     if not reference:
         return None
     if not reference.startswith("#"):

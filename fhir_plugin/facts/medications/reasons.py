@@ -21,7 +21,9 @@ def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], known: Me
     for note in notes:
         words = _split(note)
         found |= {
-            name for name, meaning in known.reasons.meanings.items() if _says(words, meaning.words, known.reasons.denials)
+            name
+            for name, meaning in known.reasons.meanings.items()
+            if _says(words, meaning.words, known.reasons.denials)
         }
     return frozenset(found)
 
@@ -30,7 +32,10 @@ def is_depression(indications: Iterable[CodeableConcept], known: Medications) ->
     """Whether a record's own reason for the drug says depression."""
     prefixes = known.reasons.depression_code_prefixes
     for concept in indications:
-        if any(coding.system in known.systems.icd10 and (coding.code or "").startswith(prefixes) for coding in concept.coding):
+        if any(
+            coding.system in known.systems.icd10 and (coding.code or "").startswith(prefixes)
+            for coding in concept.coding
+        ):
             return True
         text = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding)))).lower()
         if any(word in text for word in known.reasons.depression_indications):

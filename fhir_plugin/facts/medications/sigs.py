@@ -25,8 +25,16 @@ _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _PLURAL = re.compile(r"\((?:s|es)\)")
 _FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "–": "-", "—": "-", "×": "x"})
 _PUNCTUATION = {
-    "(": "open", ")": "close", ",": "comma", ";": "break", ".": "break", "\n": "break", "-": "dash", ":": "colon", "=": "equals",
-}  # fmt: skip
+    "(": "open",
+    ")": "close",
+    ",": "comma",
+    ";": "break",
+    ".": "break",
+    "\n": "break",
+    "-": "dash",
+    ":": "colon",
+    "=": "equals",
+}
 _DIMENSIONS = frozenset(("mg", "unit", "ml"))
 _REFUSED = frozenset(("doubt", "unknown"))
 _WEEK = 7
@@ -119,7 +127,7 @@ def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[_Token | 
         length = len(entry.words)
         if length == 1 or tuple(words[at : at + length]) == entry.words:
             return _Token(entry.kind, entry.value, entry.name), length
-    if word[0].isdigit() or word[0] == "." and len(word) > 1:
+    if word[0].isdigit() or (word[0] == "." and len(word) > 1):
         return _Token("number", _value(word)), 1
     if word in _PUNCTUATION:
         return _Token(_PUNCTUATION[word]), 1
@@ -130,14 +138,7 @@ def _value(word: str) -> float:
     if "/" not in word:
         return float(word)
     above, below = word.split("/")
-    if not float(below):
-        raise_not_understood()
-    return float(above) / float(below)
-
-
-def raise_not_understood() -> None:
-    """Leave the grammar."""
-    raise NotUnderstood
+    return float(above) / float(below) if float(below) else 0.0
 
 
 def _from_verb(tokens: list[_Token]) -> list[_Token]:
@@ -145,7 +146,9 @@ def _from_verb(tokens: list[_Token]) -> list[_Token]:
     for at, token in enumerate(tokens):
         if token.kind == "verb":
             before = {earlier.kind for earlier in tokens[:at]}
-            return tokens[at:] if before <= {"number", "mg", "ml", "unit", "break", "colon", "dash", "comma"} else tokens
+            return (
+                tokens[at:] if before <= {"number", "mg", "ml", "unit", "break", "colon", "dash", "comma"} else tokens
+            )
     return tokens
 
 
@@ -169,13 +172,36 @@ class _Reader:
 
     def read(self) -> Sig:
         handlers = {
-            "number": self._number, "per": self._per, "per_day": self._per_day, "every": self._every, "moment": self._moments,
-            "weekday": self._weekdays, "for": self._for, "x": self._for, "after": self._after, "period": self._period,
-            "then": self._then, "raise": self._change, "lower": self._change, "stop": self._stop, "taper": self._taper,
-            "as_needed": self._as_needed, "may": self._may, "total": self._total, "and": self._join, "comma": self._join,
-            "break": self._join, "dash": self._join, "verb": self._take, "open": self._aside, "at": self._clock,
-            "until": self._until, "mg": self._stray, "unit": self._stray, "ml": self._stray,
-        }  # fmt: skip
+            "number": self._number,
+            "per": self._per,
+            "per_day": self._per_day,
+            "every": self._every,
+            "moment": self._moments,
+            "weekday": self._weekdays,
+            "for": self._for,
+            "x": self._for,
+            "after": self._after,
+            "period": self._period,
+            "then": self._then,
+            "raise": self._change,
+            "lower": self._change,
+            "stop": self._stop,
+            "taper": self._taper,
+            "as_needed": self._as_needed,
+            "may": self._may,
+            "total": self._total,
+            "and": self._join,
+            "comma": self._join,
+            "break": self._join,
+            "dash": self._join,
+            "verb": self._take,
+            "open": self._aside,
+            "at": self._clock,
+            "until": self._until,
+            "mg": self._stray,
+            "unit": self._stray,
+            "ml": self._stray,
+        }
         while self._at < len(self._tokens):
             handler = handlers.get(self._tokens[self._at].kind)
             if handler is None:
@@ -443,7 +469,9 @@ class _Reader:
 
     def _for(self) -> None:
         self._at += 1
-        if self._peek() == "number" and (self._peek(1) == "period" or self._peek(2) == "number" or self._peek(1) == "dash"):
+        if self._peek() == "number" and (
+            self._peek(1) == "period" or self._peek(2) == "number" or self._peek(1) == "dash"
+        ):
             days = self._quantity()
             self._skip("dash")
             if self._peek() != "period":
@@ -635,7 +663,7 @@ class _Reader:
     def _finish(self) -> Sig:
         stages = self._closed
         items = [item for stage in stages for item in stage.items]
-        if not items or self._pending_days is not None and len(stages) == 0:
+        if not items or (self._pending_days is not None and len(stages) == 0):
             raise NotUnderstood
         if self._prn_all or all(item.prn for item in items):
             return Sig((), prn=True, flags=("prn",))
@@ -644,7 +672,9 @@ class _Reader:
         self._fill_frequencies(stages)
         if any(item.prn for item in items):
             self._flags.append("prn")
-        phases = tuple(Phase(tuple(self._intake(item) for item in stage.items if not item.prn), stage.days) for stage in stages)
+        phases = tuple(
+            Phase(tuple(self._intake(item) for item in stage.items if not item.prn), stage.days) for stage in stages
+        )
         return Sig(phases, flags=tuple(dict.fromkeys(self._flags)))
 
     def _fill_frequencies(self, stages: list[_Stage]) -> None:

@@ -1,8 +1,8 @@
 """When each record says the drug was at hand: one window per order, dispense, statement or administration.
 
 A window has several ends, because a record may say less than all: ``stop`` is what is counted, ``claimed`` is the most
-that the known part of the record could make it, ``possible`` what it would be if every gap were filled favourably. Days are
-ordinals, half open.
+that the known part of the record could make it, ``possible`` what it would be if every gap were filled favourably.
+Days are ordinals, half open.
 """
 
 from __future__ import annotations
@@ -44,16 +44,18 @@ class Window(NamedTuple):
     stop: int
     claimed: int
     possible: int
-    fill_days: float | None
+    fill_days: float | None = None
     """Days of one fill, where quantity and days together give the daily amount."""
-    quantity: Quantity | None
-    open_stop: bool
+    quantity: Quantity | None = None
+    open_stop: bool = False
     """Whether it was stopped on a day that the record does not give."""
-    updated: int | None
-    flags: tuple[str, ...]
+    updated: int | None = None
+    flags: tuple[str, ...] = ()
 
 
-def order_window(order: MedicationRequest, units_per_day: float | None, as_of: int, known: Medications) -> Window | None:
+def order_window(
+    order: MedicationRequest, units_per_day: float | None, as_of: int, known: Medications
+) -> Window | None:
     """The window of an order; ``None`` where its status or intent says that nothing was to be taken."""
     statuses = known.statuses
     if order.status is None or order.status in statuses.order_excluded or order.do_not_perform:
@@ -74,17 +76,28 @@ def order_window(order: MedicationRequest, units_per_day: float | None, as_of: i
         fill = known.parameters["assumed_supply_days"].value
         flags = (*flags, "assumed_supply")
     total = min((fill or 0) * (1 + max(request.number_of_repeats_allowed or 0, 0)), LONGEST)
-    limit = min(_end(request.validity_period, as_of), _bounds_end(order, as_of), _extension_stop(order, known, as_of), as_of)
+    limit = min(
+        _end(request.validity_period, as_of), _bounds_end(order, as_of), _extension_stop(order, known, as_of), as_of
+    )
     planned = min(start + int(total), limit)
     explicit = limit < as_of
     open_stop = order.status in STOPPED_STATUSES and not explicit
     if open_stop:
         flags = (*flags, "on_hold" if order.status == "on-hold" else "stop_unknown")
     possible = limit if assumed and not open_stop else planned
+    ends = (max(planned, start), max(planned, start), max(possible, start))
     return Window(
-        ORDERED, "ordered", start, span.first.toordinal(), max(planned, start), max(planned, start), max(possible, start),
-        supply, request.quantity, open_stop, _updated(order), flags,
-    )  # fmt: skip
+        ORDERED,
+        "ordered",
+        start,
+        span.first.toordinal(),
+        *ends,
+        fill_days=supply,
+        quantity=request.quantity,
+        open_stop=open_stop,
+        updated=_updated(order),
+        flags=flags,
+    )
 
 
 def dispense_window(
@@ -105,10 +118,17 @@ def dispense_window(
         fill = known.parameters["assumed_supply_days"].value
         flags = (*flags, "assumed_supply")
     stop = min(start + int(min(fill, LONGEST)), as_of)
+    ends = (stop, stop, stop)
     return Window(
-        DISPENSED, "dispensed", start, span.first.toordinal(), stop, stop, stop,
-        supply, dispense.quantity, False, None, flags,
-    )  # fmt: skip
+        DISPENSED,
+        "dispensed",
+        start,
+        span.first.toordinal(),
+        *ends,
+        fill_days=supply,
+        quantity=dispense.quantity,
+        flags=flags,
+    )
 
 
 def statement_window(statement: MedicationStatement, as_of: int, known: Medications) -> Window | None:
@@ -131,10 +151,8 @@ def statement_window(statement: MedicationStatement, as_of: int, known: Medicati
         active = statement.status == "active" and period is not None and asserted is not None
         stop = min(asserted.first.toordinal(), as_of) if active and asserted else start
         possible = as_of
-    return Window(
-        STATED, "stated", start, span.first.toordinal(), max(stop, start), max(stop, start), max(possible, start),
-        None, None, False, None, flags,
-    )  # fmt: skip
+    ends = (max(stop, start), max(stop, start), max(possible, start))
+    return Window(STATED, "stated", start, span.first.toordinal(), *ends, flags=flags)
 
 
 def administration_window(given: MedicationAdministration, as_of: int, known: Medications) -> Window | None:
@@ -150,15 +168,14 @@ def administration_window(given: MedicationAdministration, as_of: int, known: Me
         return None
     end = day_span(period.end) if period else None
     stop = min(max(end.first.toordinal() if end else start, start + 1), as_of)
-    return Window(
-        DISPENSED, "administered", start, span.first.toordinal(), stop, stop, stop, None, None, False, None, _partial(span)
-    )
+    ends = (stop, stop, stop)
+    return Window(DISPENSED, "administered", start, span.first.toordinal(), *ends, flags=_partial(span))
 
 
 def stop_reasons(resource: Taken) -> tuple[tuple[CodeableConcept, ...], tuple[str, ...]]:
     """The coded reasons for the status and the notes of a record."""
     if isinstance(resource, MedicationRequest):
-        reasons = (resource.status_reason,) if resource.status_reason else ()
+        reasons: tuple[CodeableConcept, ...] = (resource.status_reason,) if resource.status_reason else ()
     elif isinstance(resource, MedicationStatement):
         reasons = resource.status_reason
     else:
@@ -176,7 +193,7 @@ _NO_REQUEST = DispenseRequest()
 
 
 def _undated(grade: int, kind: str, as_of: int) -> Window:
-    return Window(grade, kind, None, 0, 0, 0, as_of, None, None, False, None, ("undated",))
+    return Window(grade, kind, None, 0, 0, 0, as_of, flags=("undated",))
 
 
 def _partial(span: DaySpan) -> tuple[str, ...]:
