@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from cds_hooks.commands import assess, demo, serve
+from cds_hooks.commands import assess, course, demo, score, serve
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.model import KnowledgeError
 
@@ -29,7 +29,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("assess")(assess.assess)
+app.command("course")(course.course)
 app.command("demo")(demo.demo)
+app.command("score")(score.score_file)
 app.command("serve")(serve.serve)
 
 

@@ -138,7 +138,7 @@ def read_trend(series: Sequence[Assessment], courses: Sequence[Course], form: Fo
         remission=_total(latest) <= instrument.remission.at_most if instrument.remission else None,
         advisories=tuple(_advisory(change, fall, percent) for change in instrument.changes) if several else (),
         worsening=_worsening(instrument, since, best),
-        relapse=_relapse(instrument, _total(latest), _total(best)),
+        relapse=_relapse(instrument, _total(baseline), _total(best), _total(latest)),
         groups=_groups(instrument, baseline, latest, maxima) if several else (),
         windows=seen,
         window_groups=tuple(
@@ -203,9 +203,15 @@ def _worsening(instrument: Instrument, since: Sequence[Assessment], best: Assess
     return Worsening.CONFIRMED if before is not best and _total(before) > _total(best) else Worsening.SINGLE
 
 
-def _relapse(instrument: Instrument, latest: float, best: float) -> bool | None:
+def _relapse(instrument: Instrument, baseline: float, best: float, latest: float) -> bool | None:
+    """A marked rise after response or remission; without either there is nothing to relapse from."""
     rule = instrument.relapse
-    return latest - best >= rule.rise and latest >= rule.total_at_least if rule else None
+    if rule is None:
+        return None
+    recovered = _response(instrument, baseline, baseline - best) or (
+        instrument.remission is not None and best <= instrument.remission.at_most
+    )
+    return bool(recovered) and latest - best >= rule.rise and latest >= rule.total_at_least
 
 
 def _groups(

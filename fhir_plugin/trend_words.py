@@ -20,7 +20,7 @@ def tell(trend: Trend, instruments: Instruments, treatments: Treatments) -> tupl
     for group in trend.groups:
         title = instruments.groups[group.group].title
         told.append(words.group.format(title=title, start=group.start, end=group.end, most=group.most))
-    several = len(trend.windows) > 1
+    several = len(trend.windows) > 1 and trend.change is not None
     told += [_window(place, trend, words, treatments) for place in range(len(trend.windows)) if several]
     if instrument.recall_days:
         told.append(words.recall.format(days=instrument.recall_days))
@@ -50,7 +50,7 @@ def _change(trend: Trend, instrument: Instrument, words: TrendWords, treatments:
 
 def _start_of(trend: Trend) -> str:
     day = day_of(trend.baseline)
-    starts = [window.span.first for window in trend.windows if window.span.modalities and day]
+    starts = [window.span.first for window in trend.windows if window.span.treatments and day]
     return str(min((start for start in starts if day and start >= day), default=day))
 
 
@@ -98,10 +98,10 @@ def _worse(trend: Trend, instrument: Instrument, words: TrendWords) -> Iterator[
 
 def window_name(place: int, windows: tuple[Window, ...], words: TrendWords, treatments: Treatments) -> str:
     """What a window is called: before, during one treatment, during several together, between, after."""
-    modalities = windows[place].span.modalities
-    if modalities:
-        shorts = " and ".join(treatments[each].short if each in treatments.by_id else each for each in modalities)
-        return (words.during if len(modalities) == 1 else words.both).format(treatments=shorts)
+    given = windows[place].span.treatments
+    if given:
+        shorts = " and ".join(treatments[each].short for each in given)
+        return (words.during if len(given) == 1 else words.both).format(treatments=shorts)
     if place == 0:
         return words.before
     return words.after if place == len(windows) - 1 else words.between

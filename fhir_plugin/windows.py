@@ -19,7 +19,7 @@ class Span(msgspec.Struct, frozen=True):
 
     first: date
     last: date
-    modalities: tuple[str, ...]
+    treatments: tuple[str, ...]
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +56,8 @@ def spans(courses: Iterable[Course], first: date, last: date) -> tuple[Span, ...
         cuts |= {max(course.first, first), min(course.last, last) + _DAY}
     found: list[Span] = []
     for begin, end in pairwise(sorted(cuts)):
-        active = tuple(sorted({course.modality for course in within if course.first <= begin <= course.last}))
-        if found and found[-1].modalities == active:
+        active = tuple(sorted({course.treatment for course in within if course.first <= begin <= course.last}))
+        if found and found[-1].treatments == active:
             found[-1] = Span(found[-1].first, end - _DAY, active)
         else:
             found.append(Span(begin, end - _DAY, active))

@@ -10,13 +10,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from fhir_plugin.decode import Opened, open_value
+from fhir_plugin.decode import Opened, Spoiled, open_value
 from fhir_plugin.errors import BadInput, TandemError, WrongQuestionnaire
 from fhir_plugin.resources import BundleEntry, Patient, Questionnaire, QuestionnaireResponse
 from fhir_plugin.score import Score, score
 from mappings.instruments import Instruments, load_instruments
 
 NOTHING_TO_SCORE = 3
+_RESPONSE = QuestionnaireResponse.__name__
 
 
 class Format(StrEnum):
@@ -52,8 +53,8 @@ def score_file(
     except TandemError as fault:
         typer.echo(f"tandem score: {fault}", err=True)
         raise typer.Exit(NOTHING_TO_SCORE) from fault
-    if unread := sum(not isinstance(entry, BundleEntry) for entry in opened.entries):
-        typer.echo(f"tandem score: {file}: {unread} of its resources could not be read", err=True)
+    if unread := sum(isinstance(entry, Spoiled) and entry.resource_type == _RESPONSE for entry in opened.entries):
+        typer.echo(f"tandem score: {file}: {unread} QuestionnaireResponse(s) in it could not be read", err=True)
     if form is Format.JSON:
         typer.echo(_as_json(scored, several=opened.bundle))
     else:

@@ -135,8 +135,8 @@ class TreatmentHistory:
             )
         return Evidence(
             reference=course.sessions[-1].reference,
-            label=f"{self.treatments[course.treatment].short}: {many}",
-            day=DaySpan(course.first, course.last),
+            label=f"{self.treatments[course.treatment].short}: {many}, {course.first} to {course.last}",
+            day=DaySpan(course.last, course.last),
             note=note,
         )
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mappings.files import KNOWLEDGE, read_yaml
-from mappings.instruments.model import AnswerList, Group, Instrument, Item, Option, SumOfMaxima, TrendWords, Variant
+from mappings.instruments.model import (
+    AnswerList,
+    DrawingStyle,
+    Group,
+    Instrument,
+    Item,
+    Option,
+    SumOfMaxima,
+    TrendWords,
+    Variant,
+)
 from mappings.model import KnowledgeError
 
 LOCAL_CODES = "urn:tandem-cds:instruments"
@@ -59,6 +69,7 @@ class Instruments:
     links: Mapping[str, tuple[str, ...]]
     """The instruments that use a linkId for a scored item."""
     words: TrendWords
+    drawing: DrawingStyle
 
     def __getitem__(self, instrument: str) -> Instrument:
         return self.forms[instrument].instrument
@@ -97,7 +108,15 @@ def load_instruments(folder: Path | None = None) -> Instruments:
     for identifier, form in forms.items():
         for link in form.by_link:
             links[link] = (*links.get(link, ()), identifier)
-    return Instruments(forms, groups, answers, tuple(names), links, read_yaml(folder / "_words.yaml", TrendWords))
+    return Instruments(
+        forms,
+        groups,
+        answers,
+        tuple(names),
+        links,
+        read_yaml(folder / "_words.yaml", TrendWords),
+        read_yaml(folder / "_drawing.yaml", DrawingStyle),
+    )
 
 
 def _varied(instrument: Instrument, variant: Variant) -> Instrument:

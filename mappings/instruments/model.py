@@ -405,3 +405,43 @@ class TrendWords(Entry):
     group: str
     recall: str
     limits: str
+
+
+class SessionMark(Entry):
+    """How sessions of one modality are marked."""
+
+    shape: str
+    color: str
+
+
+class JoinWithin(Sourced):
+    """The longest time, in days, over which two values are joined by a line."""
+
+    value: int
+
+
+class DrawingWords(Entry):
+    """The words of the picture and of its description."""
+
+    title: str
+    sessions: str
+    suicide: str
+    unscored: str
+    difference: str
+    empty: str
+    described: str
+    described_one: str
+    sessions_described: str
+
+
+class DrawingStyle(Entry):
+    """How the course of symptoms is drawn."""
+
+    join_within_days: JoinWithin
+    width: int
+    height: int
+    shades: tuple[str, ...]
+    ink: str
+    alarm: str
+    sessions: dict[str, SessionMark]
+    words: DrawingWords

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
 
 import msgspec
 import pytest
 from pydantic import Field
 
+from fhir_plugin.dates import DaySpan
+from fhir_plugin.facts.scores import Assessment
 from fhir_plugin.resources import QuestionnaireResponse
 from fhir_plugin.score import score
+from fhir_plugin.trend import read_trend
 from mappings.files import KNOWLEDGE, read_yaml
 from mappings.instruments import Instruments
 from mappings.model import Entry
@@ -32,10 +35,25 @@ class Case(Entry):
     flags: frozenset[str]
 
 
+class ChangeCase(Entry):
+    name: str
+    start: float = Field(alias="from")
+    to: float
+    response: bool | None
+    percent: float
+    reaches: tuple[float, ...] | None = None
+
+
+class CrosswalkCase(Entry):
+    name: str
+    total: int
+    comparable: str
+
+
 class Cases(Entry):
     cases: tuple[Case, ...]
-    changes: tuple[Any, ...] = ()
-    crosswalks: tuple[Any, ...] = ()
+    changes: tuple[ChangeCase, ...] = ()
+    crosswalks: tuple[CrosswalkCase, ...] = ()
 
 
 FILES = sorted((KNOWLEDGE / "instruments").glob("*.cases.yaml"))
@@ -43,6 +61,11 @@ CASES = [
     pytest.param(path.name.removesuffix(".cases.yaml"), case, id=f"{path.name.removesuffix('.cases.yaml')}-{case.name}")
     for path in FILES
     for case in read_yaml(path, Cases).cases
+]
+CHANGES = [
+    pytest.param(path.name.removesuffix(".cases.yaml"), case, id=f"{path.name.removesuffix('.cases.yaml')}-{case.name}")
+    for path in FILES
+    for case in read_yaml(path, Cases).changes
 ]
 
 
@@ -73,3 +96,26 @@ def test_case(instruments: Instruments, instrument: str, case: Case) -> None:
 def test_every_instrument_has_cases(instruments: Instruments) -> None:
     covered = {case.values[0] for case in CASES} | {case.values[1].scored_as for case in CASES}
     assert covered >= set(instruments.forms)
+
+
+@pytest.mark.parametrize(("instrument", "case"), CHANGES)
+def test_change(instruments: Instruments, instrument: str, case: ChangeCase) -> None:
+    series = [
+        Assessment(instrument=instrument, total=total, day=DaySpan(day, day), reference=f"Observation/{total}")
+        for total, day in ((case.start, date(2024, 1, 1)), (case.to, date(2024, 3, 1)))
+    ]
+    trend = read_trend(series, (), instruments.forms[instrument])
+    assert trend is not None
+    assert trend.percent is not None
+    assert (trend.response, round(trend.percent, 1)) == (case.response, case.percent)
+    if case.reaches is not None:
+        assert tuple(each.points for each in trend.advisories if each.reached) == case.reaches
+
+
+def test_a_crosswalk_only_names_a_comparable_severity(instruments: Instruments) -> None:
+    for path in FILES:
+        for case in read_yaml(path, Cases).crosswalks:
+            crosswalk = instruments[path.name.removesuffix(".cases.yaml")].crosswalk
+            assert crosswalk is not None
+            assert crosswalk.table[case.total] == case.comparable
+            assert "never to compute response" in crosswalk.use

@@ -1,0 +1,73 @@
+"""``tandem course``: symptoms over time with the treatments beside them, in words, as JSON or as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+
+from cds_hooks.commands.assess import day_from, read_record
+from fhir_plugin.course_report import CourseReport, TreatmentCourse, course_report
+from fhir_plugin.errors import BadInput
+from fhir_plugin.facts.scores import read_scores
+from fhir_plugin.facts.treatments import read_treatments
+from mappings.load import load_knowledge
+
+Format = Literal["text", "json"]
+
+
+def course(
+    fhir: Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")] = None,
+    patient: Annotated[str | None, typer.Option(help="Patient id on that server, or in the Bundle.")] = None,
+    token: Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="A Bundle of one patient's resources; - for stdin.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="The day to look back from, YYYY-MM-DD; today if not given.")
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(help="Also write the picture to this file.")] = None,
+    deadline: Annotated[float, typer.Option(help="Seconds for reading from the server.")] = 10.0,
+    output: Annotated[Format, typer.Option("--format", help="Sentences to read, or JSON.")] = "text",
+) -> None:
+    """Tell how symptoms changed over time, and what was given when."""
+    knowledge = load_knowledge()
+    day = day_from(as_of)
+    record = read_record(knowledge, fhir, patient, token, bundle, deadline)
+    scores = read_scores(record, knowledge.instruments, day)
+    treatments = read_treatments(record, knowledge.treatments, day, scores.assessments, knowledge.instruments)
+    report = course_report(scores, treatments)
+    if svg is not None:
+        from fhir_plugin.drawing import draw_svg
+
+        _write(svg, draw_svg(scores, treatments.courses, knowledge.treatments))
+    if output == "json":
+        typer.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    else:
+        typer.echo(_text(report))
+
+
+def _write(path: Path, picture: str) -> None:
+    try:
+        path.write_text(picture, encoding="utf-8")
+    except OSError as fault:
+        raise BadInput(f"{path}: cannot be written: {fault.strerror}") from fault
+
+
+def _text(report: CourseReport) -> str:
+    lines = [_treatment(each) for each in report.treatments] or ["No course of TMS, ketamine or ECT is on the record."]
+    for trend in report.trends:
+        first, *rest = trend.told
+        lines += ["", first, *(f"  {sentence}" for sentence in rest)]
+    if not report.trends:
+        lines += ["", "No scored questionnaire is on the record."]
+    lines += [f"not whole: {gap}" for gap in report.missing]
+    return "\n".join(lines)
+
+
+def _treatment(each: TreatmentCourse) -> str:
+    many = f"{'' if each.sessions_are_exact else 'at least '}{each.sessions} sessions"
+    state = "ended" if each.ended else "under way"
+    outcome = each.outcome or f"response not judged ({each.why})"
+    percent = f", {each.scale} {-each.percent:+g} %" if each.outcome and each.percent is not None else ""
+    return f"{each.treatment}: {many}, {each.first} to {each.last}, {state}; {outcome}{percent}"
