@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from cds_hooks.commands import assess, course, demo, score, serve
+from cds_hooks.commands import assess, course, demo, score, serve, trials
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.model import KnowledgeError
 
@@ -33,6 +33,7 @@ app.command("course")(course.course)
 app.command("demo")(demo.demo)
 app.command("score")(score.score_file)
 app.command("serve")(serve.serve)
+app.command("trials")(trials.trials)
 
 
 def main() -> NoReturn:

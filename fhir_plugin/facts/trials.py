@@ -133,7 +133,7 @@ def read_trials(
     today = as_of.toordinal()
     episode = current_episode(record, medications, as_of, assessments, episode_start)
     history = read_history(record, medications, chosen, today, READ_GROUPS)
-    scores = scores_of(assessments, today)
+    scores = scores_of(assessments, medications, today)
     maps = {name: map_days(exposures, medications) for name, exposures in history.exposures.items()}
     flags = ("lookback",) if episode.source == "lookback" else ()
     now = Scope(record, history, maps, medications, chosen, (episode.first, today), scores, flags)

@@ -313,6 +313,7 @@ class Episodes(Entry):
     clinical_statuses: frozenset[str]
     unverified: frozenset[str]
     snomed: frozenset[str]
+    depression_scales: frozenset[str]
 
 
 class Statuses(Entry):

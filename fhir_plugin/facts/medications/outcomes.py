@@ -63,11 +63,13 @@ class Course(NamedTuple):
     allergic: bool
 
 
-def scores_of(assessments: Sequence[Assessment], as_of: int) -> list[Score]:
-    """The totals of a certain day up to ``as_of``, oldest first."""
+def scores_of(assessments: Sequence[Assessment], known: Medications, as_of: int) -> list[Score]:
+    """The totals of depression scales of a certain day up to ``as_of``, oldest first."""
     found = []
     for assessment in assessments:
         day = assessment.day
+        if assessment.instrument not in known.episodes.depression_scales:
+            continue
         if assessment.total is not None and day is not None and day.first == day.last:
             ordinal = day.first.toordinal()
             if ordinal <= as_of:
