@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -245,6 +246,8 @@ class Server:
             return Answer("unknown or damaged compression")
         except AddressRefused:
             return Answer("address refused")
+        except UnicodeEncodeError:
+            return Answer("the access token cannot be sent")
         finally:
             self.in_flight -= 1
 
@@ -315,8 +318,9 @@ def normal_base_url(text: str) -> str:
     if not _BASE_URL.fullmatch(plain) or {".", ".."} & set(plain.split("/")):
         raise BadInput("the FHIR server must be given as http(s)://host[:port]/path, without user, query or fragment")
     try:
+        _ = urlsplit(plain).port
         return str(httpx.URL(plain)).rstrip("/")
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         raise BadInput("the FHIR server is given with a host or port that cannot be") from None
 
 

@@ -7,6 +7,7 @@ server's own word that something is missing makes the input ``PARTIAL``, and abs
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -174,7 +175,7 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     only a page. Without ``patient_id`` the patient is the one Patient in it, or else the one whom all resources are
     about; BadInput when that is nobody or several, or when the bytes are not FHIR.
     """
-    opened = open_value(raw)
+    opened = open_value(raw.removeprefix(BOM_UTF8))
     if not isinstance(opened, Opened):
         raise BadInput("this is no FHIR Bundle in JSON")
     if not opened.bundle and not _is_wanted(opened.entries[0]):

@@ -152,6 +152,12 @@ def test_a_refused_token_is_not_offered_again_by_url() -> None:
     assert ask(LONG).outcome == "403"
 
 
+@pytest.mark.parametrize("token", ["t\u00f6ken", "\ud800", "a\nb"])
+def test_a_token_that_no_header_can_hold_is_an_answer_and_not_a_fault(token: str) -> None:
+    """Sent to no server: the transport, or the header before it, refuses."""
+    assert ask("Patient/1", token).outcome in {"the access token cannot be sent", "connection failed"}
+
+
 def body_of(chunks: list[bytes], encoding: str, limits: Limits = LIMITS) -> Answer:
     """What is read of a body that comes in those chunks."""
 
@@ -375,6 +381,7 @@ def test_one_way_to_write_a_base_url(text: str, normal: str) -> None:
         "https://h/fhir?x=1",
         "https://h/#x",
         "https://h:port/",
+        "https://h:99999/fhir",
         "https://h/fhir/../x",
         "https://[h/",
         "https://h/ x",

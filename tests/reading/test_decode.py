@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 
 import msgspec
 import pytest
@@ -122,6 +123,11 @@ def test_whom_a_resource_is_about(about: str, kept: int, dropped: int) -> None:
     assert (len(decoded.input.resources), decoded.dropped) == (kept, dropped)
     assert len(decoded.unread) == 1 - kept - dropped, "neither kept nor dropped: listed, and the input is partial"
     assert decoded.input.whole == (not decoded.unread)
+
+
+def test_a_byte_order_mark_before_the_file_is_passed_over() -> None:
+    raw = bundle(patient())
+    assert record_from_bundle(BOM_UTF8 + raw) == record_from_bundle(raw)
 
 
 def test_a_urn_is_resolved_through_the_patient_of_the_bundle() -> None:
