@@ -50,12 +50,14 @@ def main() -> int:
     instruments = load_instruments()
     raw = responses(MANY)
     decoder = msgspec.json.Decoder(QuestionnaireResponse)
-    start = time.perf_counter()
+    start = time.process_time()
     totals = [score(decoder.decode(each), instruments).total for each in raw]
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     if None in totals:
         sys.exit("a response was not scored")
-    print(f"{MANY} PHQ-9 responses scored from bytes in {seconds:.2f} s ({seconds / MANY * 1e6:.0f} us each)")
+    print(
+        f"{MANY} PHQ-9 responses scored from bytes in {seconds:.2f} s of one core ({seconds / MANY * 1e6:.0f} us each)"
+    )
     return int(seconds >= BUDGET_SECONDS)
 
 

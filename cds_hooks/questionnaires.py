@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 from fastapi import APIRouter, Request, Response
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
@@ -31,8 +33,11 @@ class Parameters(msgspec.Struct, frozen=True, tag_field="resourceType"):
     parameter: tuple[Parameter, ...] = ()
 
 
-def router(instruments: Instruments) -> APIRouter:
-    """The routes under ``/fhir``; every error is an OperationOutcome without patient data."""
+def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[bytes]] = Request.body) -> APIRouter:
+    """The routes under ``/fhir``; every error is an OperationOutcome without patient data.
+
+    ``read_body`` reads a request within the limits of the application.
+    """
     routes = APIRouter(prefix="/fhir")
     forms = {form.instrument.id.replace("_", "-"): form for form in instruments.forms.values()}
     written = {name: build_questionnaire(form, instruments).model_dump_json() for name, form in forms.items()}
@@ -57,7 +62,7 @@ def router(instruments: Instruments) -> APIRouter:
     @routes.post("/QuestionnaireResponse/$extract", response_class=Response)
     async def extract(request: Request) -> Response:
         try:
-            response, questionnaire = read_extract(await request.body())
+            response, questionnaire = read_extract(await read_body(request))
         except BadInput as fault:
             return _outcome(_BAD_REQUEST, "structure", [str(fault)])
         except WrongQuestionnaire as fault:

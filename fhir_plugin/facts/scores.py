@@ -10,7 +10,7 @@ import msgspec
 
 from fhir_plugin.dates import DaySpan, day_span, instant
 from fhir_plugin.errors import WrongQuestionnaire
-from fhir_plugin.facts.fact import Evidence, Fact, Measurement, Presence
+from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
 from fhir_plugin.facts.survey_observations import Gathered, gather_scores, moment_of
 from fhir_plugin.record import Record
 from fhir_plugin.resources import Observation, QuestionnaireResponse
@@ -54,6 +54,7 @@ class ScoreHistory:
 
     assessments: tuple[Assessment, ...]
     instruments: Instruments = field(repr=False)
+    as_of: date
     missing: tuple[str, ...] = ()
     looked_in: tuple[str, ...] = ()
     observations_whole: bool = True
@@ -66,6 +67,7 @@ class ScoreHistory:
         """The named facts that criteria compare."""
         facts = {f"scores.{name}.latest": self._latest(name) for name in self.instruments.forms}
         facts["scores.depression.baseline"] = self._baseline()
+        facts["scores.depression.days_since"] = self._days_since(facts["scores.depression.baseline"])
         for name in self.instruments.forms:
             if self.instruments[name].suicide:
                 facts[f"scores.{name}.suicide_item"] = self._suicide_item(name)
@@ -83,7 +85,10 @@ class ScoreHistory:
         return Evidence(reference=assessment.reference, label=label, day=assessment.day, note=note)
 
     def _fact(
-        self, value: Presence | Measurement | None, evidence: Iterable[Evidence] = (), missing: Iterable[str] = ()
+        self,
+        value: Presence | Measurement | Count | None,
+        evidence: Iterable[Evidence] = (),
+        missing: Iterable[str] = (),
     ) -> Fact:
         return Fact(
             name="", value=value, evidence=tuple(evidence), missing=(*missing, *self.missing), looked_in=self.looked_in
@@ -113,6 +118,14 @@ class ScoreHistory:
             return self._fact(None, missing=("no scored depression scale on the record",))
         latest = depression[-1]
         return self._fact(_measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
+
+    def _days_since(self, baseline: Fact) -> Fact:
+        """How many days ago depression was last measured: what a measure that is due is held against."""
+        day = baseline.value.day if isinstance(baseline.value, Measurement) else None
+        if day is None:
+            return msgspec.structs.replace(baseline, value=None)
+        least, most = day.days_before(self.as_of)
+        return msgspec.structs.replace(baseline, value=Count(low=max(0, least), high=most, unit="d"))
 
     def _suicide_item(self, name: str) -> Fact:
         asked = [each for each in self.assessments if each.instrument == name]
@@ -162,6 +175,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     return ScoreHistory(
         assessments=tuple(sorted(past, key=_order)),
         instruments=instruments,
+        as_of=as_of,
         missing=record.gaps(INPUTS),
         looked_in=(f"questionnaireResponses ({len(responses)})", f"observations ({len(observations)})"),
         observations_whole=record.input("observations").whole,

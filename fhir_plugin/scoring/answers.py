@@ -26,6 +26,8 @@ def value_of(answers: tuple[Answer, ...], item: ScoredItem, question: Questionna
     """What the answers to one item count; ``None`` where it was left blank or declined."""
     if len(answers) == 1:
         return _value(answers[0], item, question)
+    if len(answers) == 1:
+        return _value(answers[0], item, question)
     values = {value for answer in answers if (value := _value(answer, item, question)) is not None}
     if not values:
         return None

@@ -60,7 +60,8 @@ def recognise(
     questionnaire = questionnaire or contained_questionnaire(response)
     questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
     links = [link for link, _ in found]
-    keys = [_key(link, questions, instruments) for link in links]
+    known = instruments.links
+    keys = [link if link in known and not questions else _key(link, questions, instruments) for link in links]
     name = _by_name(response, questionnaire, instruments)
     if name is None or not any(key in instruments.forms[name].by_link for key in keys):
         # A questionnaire may carry the panel code of another instrument: its items know better.
@@ -123,7 +124,7 @@ def _by_name(
 
 
 def _last_part(canonical: str | None) -> str:
-    return re.split(r"[/:]", (canonical or "").partition("|")[0].rstrip("/"))[-1]
+    return (canonical or "").partition("|")[0].rstrip("/").rpartition("/")[2].rpartition(":")[2]
 
 
 def _by_items(keys: Iterable[str], instruments: Instruments) -> str | None:

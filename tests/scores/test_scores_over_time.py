@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_plugin.facts.fact import Measurement, Presence
+from fhir_plugin.facts.fact import Count, Measurement, Presence
 from fhir_plugin.facts.scores import ScoreHistory, observation_codes, read_scores
 from fhir_plugin.record import Input, InputState, Record
 from fhir_plugin.resources import Observation, QuestionnaireResponse
@@ -207,6 +207,15 @@ def test_the_newest_depression_scale_is_the_baseline(instruments: Instruments) -
     assert isinstance(fact.value, Measurement)
     assert (fact.value.components, str(fact.value.day)) == ({"total": 30}, "2024-05-01")
     assert [each.label for each in fact.evidence] == ["MADRS 30 (moderate)"]
+
+
+@pytest.mark.parametrize(("moment", "expected"), [("2024-05-25", (7, 7)), ("2024-05", (1, 31)), ("2024", (0, 152))])
+def test_the_days_since_the_last_measure(instruments: Instruments, moment: str, expected: tuple[int, int]) -> None:
+    fact = history(instruments, observation("o", "44261-6", valueInteger=12, effectiveDateTime=moment)).facts()[
+        "scores.depression.days_since"
+    ]
+    assert isinstance(fact.value, Count)
+    assert (fact.value.low, fact.value.high) == expected
 
 
 @pytest.mark.parametrize(("state", "sure"), [(InputState.COMPLETE, True), (InputState.PARTIAL, False)])
