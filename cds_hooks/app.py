@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cds_hooks import questionnaires
 from cds_hooks.discovery import discover
 from cds_hooks.errors import BadRequest, BodyTooLarge, NotTrusted, UnknownService
 from cds_hooks.outcomes import outcome
@@ -81,7 +82,11 @@ def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], dat
         """Whether the process answers, and with which knowledge."""
         return {"status": "ok", "knowledge": knowledge.digest}
 
+    async def limited(request: Request) -> bytes:
+        return await read_body(request, settings.max_body_bytes)
+
     app.add_route("/cds-services/{service_id}", call, methods=["POST"])
+    app.include_router(questionnaires.router(knowledge.instruments, limited))
     _answer_errors(app)
     # Outside everything else, so that a browser may read the reason of an error too.
     app.middleware_stack = CORSMiddleware(

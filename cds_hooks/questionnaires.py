@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -40,42 +41,45 @@ def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[by
     """
     routes = APIRouter(prefix="/fhir")
     forms = {form.instrument.id.replace("_", "-"): form for form in instruments.forms.values()}
-    written = {name: build_questionnaire(form, instruments).model_dump_json() for name, form in forms.items()}
-    capabilities = _capabilities().model_dump_json()
+
+    @cache
+    def written(name: str) -> str:
+        return build_questionnaire(forms[name], instruments).model_dump_json()
 
     @routes.get("/metadata", response_class=Response)
     async def metadata() -> Response:
-        return _answer(capabilities)
+        return _answer(_capabilities().model_dump_json())
 
     @routes.get("/Questionnaire", response_class=Response)
     async def all_questionnaires() -> Response:
-        entries = ",".join(f'{{"resource":{body},"search":{{"mode":"match"}}}}' for body in written.values())
-        return _answer(f'{{"resourceType":"Bundle","type":"searchset","total":{len(written)},"entry":[{entries}]}}')
+        entries = ",".join(f'{{"resource":{body},"search":{{"mode":"match"}}}}' for body in map(written, forms))
+        return _answer(f'{{"resourceType":"Bundle","type":"searchset","total":{len(forms)},"entry":[{entries}]}}')
 
     @routes.get("/Questionnaire/{identifier}", response_class=Response)
     async def one_questionnaire(identifier: str) -> Response:
-        found = written.get(identifier.replace("_", "-"))
-        if found is None:
+        name = identifier.replace("_", "-")
+        if name not in forms:
             return _outcome(_NOT_FOUND, "not-found", ["Questionnaire: no instrument of that id is offered"])
-        return _answer(found)
+        return _answer(written(name))
 
     @routes.post("/QuestionnaireResponse/$extract", response_class=Response)
     async def extract(request: Request) -> Response:
-        try:
-            response, questionnaire = read_extract(await read_body(request))
-        except BadInput as fault:
-            return _outcome(_BAD_REQUEST, "structure", [str(fault)])
-        except WrongQuestionnaire as fault:
-            return _outcome(_UNPROCESSABLE, "processing", [str(fault)])
-        try:
-            scored = score(response, instruments, questionnaire)
-            if why := refusals(scored, instruments):
-                return _outcome(_UNPROCESSABLE, "processing", why)
-            return _answer(build_extract(response, scored, instruments).model_dump_json())
-        except WrongQuestionnaire as fault:
-            return _outcome(_UNPROCESSABLE, "processing", [str(fault)])
+        return _extracted(await read_body(request), instruments)
 
     return routes
+
+
+def _extracted(body: bytes, instruments: Instruments) -> Response:
+    try:
+        response, questionnaire = read_extract(body)
+        scored = score(response, instruments, questionnaire)
+        if why := refusals(scored, instruments):
+            return _outcome(_UNPROCESSABLE, "processing", why)
+        return _answer(build_extract(response, scored, instruments).model_dump_json())
+    except BadInput as fault:
+        return _outcome(_BAD_REQUEST, "structure", [str(fault)])
+    except WrongQuestionnaire as fault:
+        return _outcome(_UNPROCESSABLE, "processing", [str(fault)])
 
 
 def read_extract(body: bytes) -> tuple[QuestionnaireResponse, Questionnaire | None]:

@@ -17,13 +17,16 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from fhir.resources.R4B.questionnaire import Questionnaire as R4Questionnaire
 
+from cds_hooks.app import create_app
 from cds_hooks.questionnaires import router
+from cds_hooks.settings import Settings
 from fhir_plugin.facts.scores import ScoreHistory, read_scores
 from fhir_plugin.questionnaires import build_questionnaire
 from fhir_plugin.record import Input, InputState, Record
 from fhir_plugin.resources import Observation, Questionnaire, QuestionnaireResponse
 from fhir_plugin.score import score
 from mappings.instruments import load_instruments
+from mappings.load import load_knowledge
 from tests.scores.responses import response
 
 INSTRUMENTS = load_instruments()
@@ -32,9 +35,9 @@ APP = FastAPI()
 APP.include_router(router(INSTRUMENTS))
 
 
-def call(method: str, path: str, body: bytes | None = None) -> httpx.Response:
+def call(method: str, path: str, body: bytes | None = None, app: FastAPI = APP) -> httpx.Response:
     async def once() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(APP), base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             return await client.request(method, path, content=body)
 
     return asyncio.run(once())
@@ -195,3 +198,12 @@ def test_the_list_and_the_capabilities_are_valid() -> None:
     missing = call("GET", "/fhir/Questionnaire/none")
     assert missing.status_code == 404
     OperationOutcome.model_validate_json(missing.text)
+
+
+def test_the_service_offers_it_within_its_limits() -> None:
+    app = create_app(Settings(max_body_bytes=5_000), load_knowledge())
+    assert call("POST", PATH, sent("phq9", [1] * 9), app).status_code == 200
+    assert call("GET", "/fhir/Questionnaire/phq9", app=app).status_code == 200
+    refused = call("POST", PATH, b" " * 5_001, app)
+    assert refused.status_code == 413
+    OperationOutcome.model_validate_json(refused.text)
