@@ -156,7 +156,10 @@ def read_trials(
 
 
 def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
+    """Why a count has no upper bound; a drug that nobody can name may have been an antidepressant that failed."""
     gaps = record.gaps(INPUTS)
+    if history.unmapped:
+        gaps = (*gaps, "a drug on the record that could not be identified")
     if history.resources:
         return gaps
     return (*gaps, "no medication resource on the record")
