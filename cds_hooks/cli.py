@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from cds_hooks.commands import assess, course, demo, score, serve, trials
+from cds_hooks.commands import assess, check_server, course, demo, score, serve, trials
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.model import KnowledgeError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("assess")(assess.assess)
+app.command("check-server")(check_server.check)
 app.command("course")(course.course)
 app.command("demo")(demo.demo)
 app.command("score")(score.score_file)

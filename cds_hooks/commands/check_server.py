@@ -1,0 +1,41 @@
+"""``tandem check-server``: what a FHIR server offers of what the criteria need."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+
+from fhir_plugin.errors import PermanentlyUnavailable
+from fhir_plugin.gather import FhirSource
+from fhir_plugin.needs import observation_tokens
+from fhir_plugin.server_check import Tried, check_server
+from mappings.load import load_knowledge
+
+
+def check(
+    url: Annotated[str, typer.Argument(help="Base URL of a FHIR R4 server.")],
+    patient: Annotated[str, typer.Option(help="Patient id on that server.")],
+    token: Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")] = None,
+    deadline: Annotated[float, typer.Option(help="Seconds for everything together.")] = 10.0,
+    slow: Annotated[float, typer.Option(help="Seconds after which an answer is called slow.")] = 1.0,
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="A table to read, or JSON.")] = "text",
+) -> None:
+    """Try each query on one patient and say what came: ok, empty, refused, ignored parameter, slow."""
+    knowledge = load_knowledge()
+    source = FhirSource(url, token)
+    tried = check_server(source, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)
+    typer.echo(msgspec.json.encode(tried).decode() if output == "json" else _table(tried))
+    lacking = [each.input for each in tried if each.required and not each.offer.usable]
+    if lacking:
+        raise PermanentlyUnavailable(f"what every assessment needs cannot be had: {', '.join(lacking)}")
+
+
+def _table(tried: tuple[Tried, ...]) -> str:
+    rows = [("query", "what came", "count", "ms", "")]
+    rows += [(each.query, str(each.offer), str(each.count), f"{each.milliseconds:.0f}", each.detail) for each in tried]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+    )
