@@ -78,6 +78,8 @@ def _finding(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Findin
 def _finding_of_any(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Finding:
     """The statement is true of one of several facts; the facts that decide give the reason."""
     read = [(fact, _answer(criterion, fact, facts.as_of)) for fact in map(facts.named.__getitem__, criterion.facts)]
+    if criterion.among == "recorded":
+        read = [each for each in read if each[1].words not in _NO_VALUE] or read
     verdict = _any_of([answer.verdict for _, answer in read])
     telling = [(fact, answer) for fact, answer in read if answer.verdict is verdict]
     return Finding(
@@ -89,6 +91,10 @@ def _finding_of_any(criterion: Criterion, facts: Facts, knowledge: Knowledge) ->
         looked_in=_distinct(place for fact, _ in read for place in fact.looked_in),
         sources=criterion.sources,
     )
+
+
+_NO_VALUE = ("unknown", "old")
+"""Answers of a fact that has no value, or none that is recent."""
 
 
 def _any_of(verdicts: list[Verdict]) -> Verdict:

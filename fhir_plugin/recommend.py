@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ import msgspec
 from fhir_plugin.assess import Finding, Verdict
 from mappings.criteria import Ask
 from mappings.load import Knowledge
-from mappings.protocols import Clause, Conflict, Protocol, Role
+from mappings.protocols import Clause, Conflict, Pathway, Protocol, Role
 
 
 class Standing(StrEnum):
@@ -43,6 +44,19 @@ class TreatmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Every clause for the treatment, in the order of the protocol."""
 
 
+class PathwayAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One pathway of the protocol for this patient."""
+
+    id: str
+    pathway: Pathway
+    fits: Verdict
+    """Whether the patient is one of those for whom the pathway is."""
+    standing: Standing
+    """The strongest standing among the treatments of its steps; ``MET`` for a pathway without steps."""
+    open: tuple[str, ...]
+    """Criteria of the pathway that are unknown."""
+
+
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """What a protocol makes of the findings."""
 
@@ -58,6 +72,19 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[Ask, ...]
     """What to find out, in the order of the protocol, each datum once."""
     conflicts: tuple[Conflict, ...]
+    pathways: tuple[PathwayAnswer, ...] = ()
+    """Every pathway, in the order of the protocol."""
+
+    @property
+    def pathway(self) -> PathwayAnswer | None:
+        """The first pathway that fits; those before it that are still open are ``undecided``."""
+        return next((answer for answer in self.pathways if answer.fits is Verdict.MET), None)
+
+    @property
+    def undecided(self) -> tuple[PathwayAnswer, ...]:
+        """Pathways that would come before the one that fits and of which the record does not say whether they do."""
+        before = itertools.takewhile(lambda answer: answer.fits is not Verdict.MET, self.pathways)
+        return tuple(answer for answer in before if answer.fits is Verdict.UNKNOWN)
 
 
 def recommend(
@@ -78,6 +105,7 @@ def recommend(
         speaks=_speaks(protocol, answers, by_criterion),
         missing=tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing)),
         asks=_asks(decisive, knowledge),
+        pathways=tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items()),
         conflicts=tuple(_shown(protocol, knowledge, by_criterion, {answer.treatment for answer in looked_at})),
     )
 
@@ -105,6 +133,33 @@ def _standing(weighed: tuple[Weighed, ...]) -> Standing:
     if (Role.REQUIRED, Verdict.UNKNOWN) in said or (Role.CONTRAINDICATION, Verdict.UNKNOWN) in said:
         return Standing.UNKNOWN
     return Standing.MET
+
+
+def _pathway(
+    name: str, pathway: Pathway, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]
+) -> PathwayAnswer:
+    standings = [answers[step.treatment].standing for step in pathway.steps]
+    return PathwayAnswer(
+        id=name,
+        pathway=pathway,
+        fits=_fits(pathway, findings),
+        standing=min(standings, key=_STRONGEST.index, default=Standing.MET),
+        open=tuple(each for each in pathway.criteria if findings[each].verdict is Verdict.UNKNOWN),
+    )
+
+
+def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
+    """Whether all conditions of a pathway hold: false as soon as one is false, unknown while one is open."""
+    every = [findings[each].verdict for each in pathway.all_of]
+    every += [_NEGATED[findings[each].verdict] for each in pathway.none_of]
+    if pathway.any_of:
+        some = [findings[each].verdict for each in pathway.any_of]
+        every.append(next((verdict for verdict in _MOST_TRUE if verdict in some), Verdict.NOT_MET))
+    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in every), Verdict.MET)
+
+
+_MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
+_NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
 
 
 def _asks(decisive: list[Weighed], knowledge: Knowledge) -> tuple[Ask, ...]:

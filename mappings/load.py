@@ -118,8 +118,11 @@ def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
     for key in protocol.sources:
         yield f"{protocol.id}.yaml: sources", key
     for clause in protocol.clauses:
-        for key in clause.sources:
-            yield f"{protocol.id}.yaml: clauses: {clause.criterion}", key
+        yield from ((f"{protocol.id}.yaml: clauses: {clause.criterion}", key) for key in clause.sources)
+    for name, parameter in protocol.parameters.items():
+        yield f"{protocol.id}.yaml: parameters.{name}.source", parameter.source
+    for name, part in (*protocol.pathways.items(), *protocol.factors.items()):
+        yield from ((f"{protocol.id}.yaml: {name}.sources", key) for key in part.sources)
 
 
 def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
@@ -155,10 +158,14 @@ def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
 def _named_criteria(protocol: Protocol) -> Iterable[tuple[str, str]]:
     yield from (("clauses", clause.criterion) for clause in protocol.clauses)
     yield from (("speaks_when", criterion) for criterion in protocol.speaks_when)
+    for name, part in (*protocol.pathways.items(), *protocol.factors.items()):
+        yield from ((name, criterion) for criterion in part.criteria)
 
 
 def _named_treatments(protocol: Protocol) -> Iterable[tuple[str, str]]:
     yield "focus", protocol.focus
+    for name, pathway in protocol.pathways.items():
+        yield from ((f"pathways.{name}", step.treatment) for step in pathway.steps)
     for clause in protocol.clauses:
         yield from ((f"clauses: {clause.criterion}", treatment) for treatment in clause.treatments)
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import msgspec
 
+from fhir_plugin.facts.allergies import read_ketamine_allergy
 from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.person import read_age
@@ -37,9 +38,11 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     treatments = read_treatments(record, knowledge.treatments, as_of, scores.assessments, knowledge.instruments)
     age = read_age(record, knowledge, as_of)
     trials = Fact(name="trials.failed", value=None, missing=(knowledge.wording.gaps["no_trials"],))
+    allergy = read_ketamine_allergy(record, knowledge, as_of)
     named = {
         trials.name: trials,
         age.name: age,
+        allergy.name: allergy,
         **vitals.facts(),
         **conditions.facts(),
         **scores.facts(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -68,6 +68,8 @@ class Criterion(Reviewed):
     statement: str
     facts: tuple[str, ...]
     """Names of facts. Several: the statement is true if it is true of one of them."""
+    among: Literal["any", "recorded"] = "any"
+    """``recorded``: of several facts only those with a recent value count, unless none has one."""
     compare: Comparator
     limit: Number | None = None
     limits: dict[str, Number] = Field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from mappings.files import read_yaml
-from mappings.model import Entry, Grade, KnowledgeError, Reviewed
+from mappings.model import Entry, Grade, KnowledgeError, Reviewed, Verification
 
 
 class Role(StrEnum):
@@ -42,6 +42,62 @@ class Clause(Entry):
     """Whether this clause, when it is met, is reason enough to speak without an order."""
 
 
+class Parameter(Entry):
+    """One number, or a range, of how a treatment is given."""
+
+    low: float
+    high: float | None = None
+    """The upper end of a range; ``None``: ``low`` alone."""
+    unit: str
+    source: str
+    verification: Verification
+    note: str = ""
+
+
+class Step(Entry):
+    """One thing to do in a pathway, in its order."""
+
+    treatment: str
+    timing: str
+    """When, in words, such as ``within one to two weeks``."""
+    why: str
+
+
+class Pathway(Entry):
+    """One way to go on, and for whom."""
+
+    title: str
+    all_of: tuple[str, ...] = ()
+    """Criteria that must all be met."""
+    any_of: tuple[str, ...] = ()
+    """Criteria of which one must be met."""
+    none_of: tuple[str, ...] = ()
+    """Criteria that must be known not to be met."""
+    steps: tuple[Step, ...]
+    """None: nothing of this protocol is needed."""
+    choice: Literal["proposed", "clinician"]
+    """``clinician``: never proposed, only named as a choice under its grade of evidence."""
+    sources: tuple[str, ...]
+    grade: Grade
+    says: str
+    """What the source says of it, in our words."""
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Every criterion that the pathway names."""
+        return self.all_of + self.any_of + self.none_of
+
+
+class Factor(Entry):
+    """A question that a clinician weighs, and the criteria that say something about it."""
+
+    question: str
+    criteria: tuple[str, ...]
+    beyond_the_record: str = ""
+    """What the record cannot answer."""
+    sources: tuple[str, ...]
+
+
 class Conflict(Entry):
     """A matter on which the sources disagree, and what is done about it."""
 
@@ -70,6 +126,11 @@ class Protocol(Reviewed):
     """provided that these criteria are all met."""
     treatments: tuple[str, ...]
     clauses: tuple[Clause, ...]
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    """How the treatments are given, such as ``tms.sessions``."""
+    pathways: dict[str, Pathway] = Field(default_factory=dict)
+    """In the order in which they are tried; the first that fits is the one named."""
+    factors: dict[str, Factor] = Field(default_factory=dict)
     resolutions: dict[str, str] = Field(default_factory=dict)
     """Conflict -> what this protocol does, where it is not the safer resolution of ``conflicts.yaml``."""
 

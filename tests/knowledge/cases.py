@@ -3,6 +3,7 @@
 * ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``; a number is SNOMED CT,
   anything else is words without a code. ``procedures`` and ``devices`` alike.
 * ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
+* ``allergies``: ``rxnorm 6130``, or words.
 * ``not_read``: inputs that were not retrieved.
 * ``facts``: the value of a fact itself, ``2``, ``1-3`` or ``at least 1`` for counts, ``current``, ``past``,
   ``possible``, ``none`` or ``unknown`` for presences.
@@ -56,6 +57,7 @@ def record_of(case: dict[str, Any]) -> Record:
     contents += [_simple("Procedure", n, str(text), "completed") for n, text in enumerate(case.get("procedures", []))]
     contents += [_simple("Device", n, str(text), "active") for n, text in enumerate(case.get("devices", []))]
     contents += [_pressure(n, text) for n, text in enumerate(case.get("blood_pressure", []))]
+    contents += [_allergy(n, text) for n, text in enumerate(case.get("allergies", []))]
     contents += [_score(n, text) for n, text in enumerate(case.get("scores", []))]
     return chart(*contents, without=tuple(case.get("not_read", [])))
 
@@ -91,6 +93,19 @@ def _after(word: str, text: str) -> str | None:
 def _simple(kind: str, number: int, text: str, status: str) -> dict[str, Any]:
     stated = next((word for word in ("inactive", "not-done", "on-hold") if word in text), status)
     return {"resourceType": kind, "id": f"{kind}{number}", "status": stated, "type" if kind == "Device" else "code": _concept(text)}  # fmt: skip  # noqa: E501
+
+
+def _allergy(number: int, text: str) -> dict[str, Any]:
+    code: dict[str, Any] = {"text": text}
+    if text.startswith("rxnorm"):
+        code = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": text.split()[1]}]}
+    content = {"resourceType": "AllergyIntolerance", "id": f"a{number}", "code": code}
+    if "resolved" in text:
+        content["clinicalStatus"] = {"coding": [{"code": "resolved"}]}
+    for status in ("unconfirmed", "refuted"):
+        if status in text:
+            content["verificationStatus"] = {"coding": [{"code": status}]}
+    return content
 
 
 def _ago(text: str) -> str:

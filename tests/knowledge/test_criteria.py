@@ -1,11 +1,12 @@
 """Every criterion against its test patients, and every number of a criterion against being moved."""
 
 from dataclasses import replace
-from pathlib import Path
+from functools import cache
 
 import pytest
 
 from fhir_plugin.assess import Verdict, assess
+from fhir_plugin.facts.read import Facts
 from mappings.criteria import Comparator, Criterion
 from mappings.files import KNOWLEDGE
 from mappings.load import Knowledge, load_knowledge
@@ -80,8 +81,15 @@ def test_a_removed_fact_is_caught_by_a_patient(name: str, knowledge: Knowledge) 
         assert caught(name, knowledge.criteria[name].model_copy(update={"facts": rest}), knowledge), gone
 
 
+@cache
+def patients(name: str) -> tuple[tuple[Facts, str], ...]:
+    """The facts of every test patient with the verdict that is expected."""
+    knowledge = load_knowledge()
+    cases = read_cases(FOLDER / f"{name}.cases.yaml")
+    return tuple((facts_of(case, knowledge), case["verdict"]) for case in cases)
+
+
 def caught(name: str, mutant: Criterion, knowledge: Knowledge) -> bool:
     """Whether some test patient of the criterion is answered otherwise by the mutant."""
     changed = replace(knowledge, criteria={**knowledge.criteria, name: mutant})
-    cases = read_cases(Path(FOLDER / f"{name}.cases.yaml"))
-    return any(assess(facts_of(case, knowledge), changed, [name])[0].verdict != case["verdict"] for case in cases)
+    return any(assess(facts, changed, [name])[0].verdict != verdict for facts, verdict in patients(name))
