@@ -8,9 +8,11 @@ from mappings.criteria import Kind
 from mappings.files import read_yaml
 from mappings.instruments import Instruments
 from mappings.instruments.model import Instrument, Risk
+from mappings.interactions import Interactions
 from mappings.model import Entry
 from mappings.value_sets import ValueSets
 
+_DRUG_INPUTS = ("medicationRequests", "medicationStatements")
 _SCORE_INPUTS = ("questionnaireResponses", "observations")
 
 
@@ -30,13 +32,17 @@ class _FactFile(Entry):
     facts: dict[str, FactDefinition]
 
 
-def load_fact_definitions(path: Path, value_sets: ValueSets, instruments: Instruments) -> dict[str, FactDefinition]:
-    """The declared facts, and those that follow from every topic and every instrument."""
+def load_fact_definitions(
+    path: Path, value_sets: ValueSets, instruments: Instruments, interactions: Interactions
+) -> dict[str, FactDefinition]:
+    """The declared facts, and those that follow from every topic, instrument and group of drugs."""
     declared = dict(read_yaml(path, _FactFile).facts)
     for topic in value_sets.topics.values():
         declared[topic.fact] = FactDefinition(kind=Kind.PRESENCE, title=topic.title, inputs=topic.read_in)
     for name, form in instruments.forms.items():
         declared |= _of_instrument(name, form.instrument)
+    for name, drug in interactions.drugs.items():
+        declared[f"drugs.{name}"] = FactDefinition(kind=Kind.PRESENCE, title=drug.title, inputs=_DRUG_INPUTS)
     return declared
 
 

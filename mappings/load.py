@@ -12,6 +12,8 @@ from mappings.criteria import KINDS, Criterion, load_criteria
 from mappings.facts import FactDefinition, load_fact_definitions
 from mappings.files import KNOWLEDGE, read_yaml
 from mappings.instruments import Instruments, load_instruments
+from mappings.interactions import Interactions, load_interactions
+from mappings.medications import Medications, load_medications
 from mappings.model import KnowledgeError, Source, Sources
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
 from mappings.services import ServicesFile, load_services
@@ -30,6 +32,8 @@ class Knowledge:
     vital_signs: VitalSigns
     instruments: Instruments
     treatments: Treatments
+    medications: Medications
+    interactions: Interactions
     facts: Mapping[str, FactDefinition]
     criteria: Mapping[str, Criterion]
     protocols: Mapping[str, Protocol]
@@ -55,13 +59,17 @@ def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
     """Read and cross-check a knowledge folder; :class:`KnowledgeError` names the file and the key at fault."""
     value_sets = load_value_sets(folder / "value_sets")
     instruments = load_instruments(folder / "instruments")
+    medications = load_medications(folder / "medications")
+    interactions = load_interactions(folder / "interactions.yaml", medications)
     knowledge = Knowledge(
         sources=read_yaml(folder / "sources.yaml", Sources).sources,
         value_sets=value_sets,
         vital_signs=load_vital_signs(folder / "vitals.yaml"),
         instruments=instruments,
         treatments=load_treatments(folder / "treatments"),
-        facts=load_fact_definitions(folder / "facts.yaml", value_sets, instruments),
+        medications=medications,
+        interactions=interactions,
+        facts=load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions),
         criteria=load_criteria(folder / "criteria"),
         protocols=load_protocols(folder / "protocols"),
         conflicts=read_yaml(folder / "conflicts.yaml", Conflicts).conflicts,
@@ -83,7 +91,7 @@ def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
 
 
 def _digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".csv", ".gz"})
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".csv", ".txt"})
     total = hashlib.sha256()
     for path in files:
         content = path.read_bytes()
@@ -97,6 +105,7 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
     for value_set in knowledge.value_sets.sets:
         yield f"{value_set.id}.yaml: source", value_set.source
     yield "topics.yaml: recent_days_source", knowledge.value_sets.reviewed.recent_days_source
+    yield "interactions.yaml: current_days.source", knowledge.interactions.current_days.source
     yield "vitals.yaml: source", knowledge.vital_signs.source
     for name, sign in knowledge.vital_signs.vital_signs.items():
         for component_name, component in sign.components.items():

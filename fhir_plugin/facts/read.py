@@ -10,9 +10,11 @@ import msgspec
 from fhir_plugin.facts.allergies import read_ketamine_allergy
 from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
+from fhir_plugin.facts.interactions import read_interactions
 from fhir_plugin.facts.person import read_age
 from fhir_plugin.facts.scores import ScoreHistory, read_scores
 from fhir_plugin.facts.treatments import TreatmentHistory, read_treatments
+from fhir_plugin.facts.trials import TrialHistory, read_trials
 from fhir_plugin.facts.vitals import Vitals, read_vitals
 from fhir_plugin.record import Record
 from mappings.load import Knowledge
@@ -28,6 +30,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     vitals: Vitals
     scores: ScoreHistory
     treatments: TreatmentHistory
+    trials: TrialHistory
 
 
 def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
@@ -37,15 +40,24 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     scores = read_scores(record, knowledge.instruments, as_of)
     treatments = read_treatments(record, knowledge.treatments, as_of, scores.assessments, knowledge.instruments)
     age = read_age(record, knowledge, as_of)
-    trials = Fact(name="trials.failed", value=None, missing=(knowledge.wording.gaps["no_trials"],))
+    trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments)
     allergy = read_ketamine_allergy(record, knowledge, as_of)
     named = {
-        trials.name: trials,
         age.name: age,
         allergy.name: allergy,
         **vitals.facts(),
         **conditions.facts(),
         **scores.facts(),
         **treatments.facts(),
+        **trials.facts(),
+        **read_interactions(record, knowledge, as_of),
     }
-    return Facts(as_of=as_of, named=named, conditions=conditions, vitals=vitals, scores=scores, treatments=treatments)
+    return Facts(
+        as_of=as_of,
+        named=named,
+        conditions=conditions,
+        vitals=vitals,
+        scores=scores,
+        treatments=treatments,
+        trials=trials,
+    )

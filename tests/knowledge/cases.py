@@ -4,6 +4,7 @@
   anything else is words without a code. ``procedures`` and ``devices`` alike.
 * ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
 * ``allergies``: ``rxnorm 6130``, or words.
+* ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``.
 * ``not_read``: inputs that were not retrieved.
 * ``facts``: the value of a fact itself, ``2``, ``1-3`` or ``at least 1`` for counts, ``current``, ``past``,
   ``possible``, ``none`` or ``unknown`` for presences.
@@ -28,7 +29,7 @@ from mappings.load import Knowledge
 from tests.knowledge.charts import AS_OF, ICD, SCT, chart, condition, observation, patient, pressure
 
 KEYS = {"patient", "verdict", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
-        "not_read", "facts", "expect", "ordered", "allergies"}  # fmt: skip
+        "not_read", "facts", "expect", "ordered", "allergies", "medications"}  # fmt: skip
 TOTALS = {"phq9": "44261-6", "madrs": "madrs-total"}
 
 
@@ -58,6 +59,7 @@ def record_of(case: dict[str, Any]) -> Record:
     contents += [_simple("Device", n, str(text), "active") for n, text in enumerate(case.get("devices", []))]
     contents += [_pressure(n, text) for n, text in enumerate(case.get("blood_pressure", []))]
     contents += [_allergy(n, text) for n, text in enumerate(case.get("allergies", []))]
+    contents += [_order(n, text) for n, text in enumerate(case.get("medications", []))]
     contents += [_score(n, text) for n, text in enumerate(case.get("scores", []))]
     return chart(*contents, without=tuple(case.get("not_read", [])))
 
@@ -106,6 +108,19 @@ def _allergy(number: int, text: str) -> dict[str, Any]:
         if status in text:
             content["verificationStatus"] = {"coding": [{"code": status}]}
     return content
+
+
+def _order(number: int, text: str) -> dict[str, Any]:
+    status = next((word for word in ("stopped", "on-hold", "completed") if word in text), "active")
+    name = re.sub(rf" ?({status}|\\d+ days? ago)", "", text).strip()
+    return {
+        "resourceType": "MedicationRequest",
+        "id": f"m{number}",
+        "status": status,
+        "intent": "order",
+        "authoredOn": _ago(text),
+        "medicationCodeableConcept": {"text": name},
+    }
 
 
 def _ago(text: str) -> str:

@@ -1,0 +1,92 @@
+"""Drugs taken now that matter beside ketamine or TMS, from orders and statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+from fhir_plugin.dates import DaySpan, day_span
+from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.medications.products import identify_medication
+from fhir_plugin.record import Record
+from fhir_plugin.resources import MedicationRequest, MedicationStatement
+from mappings.load import Knowledge
+
+INPUTS = ("medicationRequests", "medicationStatements")
+
+
+def read_interactions(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
+    """``drugs.<group>`` for every group of ``interactions.yaml``."""
+    names = knowledge.interactions.drugs
+    found: dict[str, dict[str, list[Evidence]]] = {name: {"current": [], "past": [], "possible": []} for name in names}
+    for taken in (*record.all(INPUTS[0], MedicationRequest), *record.all(INPUTS[1], MedicationStatement)):
+        when = _when(taken, knowledge, as_of)
+        if when is not None:
+            for name, evidence in _named(taken, record, knowledge):
+                found[name][when].append(evidence)
+    missing, looked_in = _looked(record, knowledge)
+    return {f"drugs.{name}": _fact(f"drugs.{name}", found[name], missing, looked_in) for name in names}
+
+
+When = Literal["current", "past", "possible"]
+
+
+def _when(taken: MedicationRequest | MedicationStatement, knowledge: Knowledge, as_of: date) -> When | None:
+    """Whether it is taken now, was, or may be; ``None`` for what was never given, or not yet ordered."""
+    rules = knowledge.interactions
+    start = _start(taken)
+    if taken.status in rules.not_given or (start is not None and start.first > as_of):
+        return None
+    if isinstance(taken, MedicationRequest) and taken.do_not_perform:
+        return None
+    if taken.status in rules.active:
+        recent = start is not None and start.days_before(as_of)[1] <= rules.current_days.value
+        return "current" if recent else "possible"
+    return "possible" if taken.status is None or taken.status in rules.open else "past"
+
+
+def _start(taken: MedicationRequest | MedicationStatement) -> DaySpan | None:
+    if isinstance(taken, MedicationRequest):
+        return day_span(taken.authored_on)
+    period = taken.effective_period
+    return day_span(taken.effective_date_time or (period.start if period else None) or taken.date_asserted)
+
+
+def _named(
+    taken: MedicationRequest | MedicationStatement, record: Record, knowledge: Knowledge
+) -> list[tuple[str, Evidence]]:
+    found = identify_medication(
+        taken.medication_codeable_concept,
+        taken.medication_reference,
+        knowledge.medications,
+        medications=record.medications,
+        contained=taken.contained,
+    )
+    if found.product is None:
+        return []
+    evidence = Evidence(reference=taken.reference, label=found.label, day=_start(taken))
+    groups = {
+        name: None
+        for part in found.product.parts
+        for name in knowledge.interactions.groups_of(part.ingredient, knowledge.medications)
+    }
+    return [(name, evidence) for name in groups]
+
+
+def _looked(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    counts = {name: len(record.input(name).resources) for name in INPUTS}
+    missing = record.gaps(INPUTS)
+    if not missing and not any(counts.values()):
+        missing = (knowledge.wording.gaps["no_medications"],)
+    return missing, tuple(f"{name} ({count})" for name, count in counts.items())
+
+
+def _fact(name: str, found: Mapping[str, list[Evidence]], missing: tuple[str, ...], looked_in: tuple[str, ...]) -> Fact:
+    value = Presence(**{when: _ordered(entries) for when, entries in found.items()})
+    evidence = value.current + value.possible + value.past
+    return Fact(name=name, value=value, evidence=evidence, missing=missing, looked_in=looked_in)
+
+
+def _ordered(entries: list[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(sorted(entries, key=lambda entry: (str(entry.day), entry.reference)))

@@ -1,0 +1,50 @@
+"""Drugs that matter beside the treatments: by groups of the medication tables, or by ingredient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mappings.files import read_yaml
+from mappings.medications import Medications
+from mappings.model import Entry, KnowledgeError, Number, Reviewed
+
+
+class DrugGroup(Entry):
+    """Ingredients that matter for one reason."""
+
+    title: str
+    groups: frozenset[str] = frozenset()
+    ingredients: frozenset[str] = frozenset()
+
+
+class Interactions(Reviewed):
+    """The groups, and which prescriptions count as current."""
+
+    current_days: Number
+    active: frozenset[str]
+    """Statuses of an order or a statement that is in force."""
+    open: frozenset[str]
+    """Statuses that leave it open."""
+    not_given: frozenset[str]
+    drugs: dict[str, DrugGroup]
+
+    def groups_of(self, ingredient: str, medications: Medications) -> list[str]:
+        """The names of the groups that an ingredient belongs to."""
+        known = medications.ingredients[ingredient].groups
+        return [
+            name
+            for name, group in self.drugs.items()
+            if ingredient in group.ingredients or not known.isdisjoint(group.groups)
+        ]
+
+
+def load_interactions(path: Path, medications: Medications) -> Interactions:
+    """Read ``interactions.yaml``; a group or an ingredient that no table knows is an error."""
+    interactions = read_yaml(path, Interactions)
+    groups = frozenset(group for ingredient in medications.ingredients.values() for group in ingredient.groups)
+    for name, drug in interactions.drugs.items():
+        if unknown := (drug.groups - groups) | (drug.ingredients - medications.ingredients.keys()):
+            raise KnowledgeError(
+                f"{path.name}: drugs.{name}: not in the medication tables: {', '.join(sorted(unknown))}"
+            )
+    return interactions
