@@ -130,8 +130,10 @@ def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
         yield from ((f"{protocol.id}.yaml: clauses: {clause.criterion}", key) for key in clause.sources)
     for name, parameter in protocol.parameters.items():
         yield f"{protocol.id}.yaml: parameters.{name}.source", parameter.source
-    for name, part in (*protocol.pathways.items(), *protocol.factors.items()):
-        yield from ((f"{protocol.id}.yaml: {name}.sources", key) for key in part.sources)
+    for name, pathway in protocol.pathways.items():
+        yield from ((f"{protocol.id}.yaml: pathways.{name}.sources", key) for key in pathway.sources)
+    for name, factor in protocol.factors.items():
+        yield from ((f"{protocol.id}.yaml: factors.{name}.sources", key) for key in factor.sources)
 
 
 def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
@@ -167,8 +169,10 @@ def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
 def _named_criteria(protocol: Protocol) -> Iterable[tuple[str, str]]:
     yield from (("clauses", clause.criterion) for clause in protocol.clauses)
     yield from (("speaks_when", criterion) for criterion in protocol.speaks_when)
-    for name, part in (*protocol.pathways.items(), *protocol.factors.items()):
-        yield from ((name, criterion) for criterion in part.criteria)
+    for name, pathway in protocol.pathways.items():
+        yield from ((f"pathways.{name}", criterion) for criterion in pathway.criteria)
+    for name, factor in protocol.factors.items():
+        yield from ((f"factors.{name}", criterion) for criterion in factor.criteria)
 
 
 def _named_treatments(protocol: Protocol) -> Iterable[tuple[str, str]]:

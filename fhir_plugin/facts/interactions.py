@@ -20,7 +20,10 @@ def read_interactions(record: Record, knowledge: Knowledge, as_of: date) -> Mapp
     """``drugs.<group>`` for every group of ``interactions.yaml``."""
     names = knowledge.interactions.drugs
     found: dict[str, dict[str, list[Evidence]]] = {name: {"current": [], "past": [], "possible": []} for name in names}
-    for taken in (*record.all(INPUTS[0], MedicationRequest), *record.all(INPUTS[1], MedicationStatement)):
+    orders = record.all("medicationRequests", MedicationRequest)
+    statements = record.all("medicationStatements", MedicationStatement)
+    all_taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
+    for taken in all_taken:
         when = _when(taken, knowledge, as_of)
         if when is not None:
             for name, evidence in _named(taken, record, knowledge):
