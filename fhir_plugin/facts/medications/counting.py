@@ -141,9 +141,9 @@ class Scope:
         needed = self._policy.adequate_days
         if run.days >= needed:
             return MET, False
-        if self._best(days.claimed).days >= needed:
+        if self._best(days.claimed()).days >= needed:
             return NOT_MET, True
-        return (UNKNOWN if self._best(days.possible).days >= needed else NOT_MET), False
+        return (UNKNOWN if self._best(days.possible()).days >= needed else NOT_MET), False
 
     def _era(self, drug: _Drug) -> Interval | None:
         """The exposure that holds the best run; without one, the last exposure inside the window."""
@@ -219,7 +219,7 @@ class Scope:
             ranged = self._known.augmentation_minimum(ingredient) is not None
             certain = adequate(days.counted) if ranged else list(days.covered)
             start = self._added(certain, antidepressant)
-            possible = start or self._added(union([*certain, *days.possible]), antidepressant)
+            possible = start or self._added(union([*certain, *days.possible()]), antidepressant)
             if possible is not None:
                 references = sorted({e.reference for e in self._history.exposures[ingredient] if self._inside(e)})
                 yield Augmentation(
@@ -261,7 +261,7 @@ class Scope:
         ongoing = era is not None and era[1] >= self._last
         outcome = self._outcome(drug, era, ongoing, changes, allergies)
         best = self._best_stretch(drug)
-        minimum = next((e.minimum for e in drug.exposures if e.minimum is not None), None)
+        minimum = next((e.prescription.minimum for e in drug.exposures if e.prescription.minimum is not None), None)
         ingredient = self._known.ingredients[drug.ingredient]
         evidence = [e for e in drug.exposures if e.counted] or drug.exposures
         start, stop = self._period(drug, era)
@@ -315,13 +315,14 @@ class Scope:
     def _flagged(
         self, drug: _Drug, era: Interval | None, outcome: Outcome, concurrent: frozenset[str]
     ) -> tuple[str, ...]:
-        flags = {flag for e in drug.exposures for flag in e.flags} | set(drug.days.flags) | set(self._flags)
+        written = ((*e.flags, *e.prescription.flags, *e.window.flags) for e in drug.exposures)
+        flags = {flag for found in written for flag in found} | {*drug.days.flags, *self._flags}
         flags |= set(outcome.flags)
         if drug.contradicted:
             flags.add("dispensed_less_than_ordered")
         if drug.ingredient in concurrent:
             flags.add("concurrent")
-        if any(e.minimum is None for e in drug.exposures if e.counted):
+        if any(e.prescription.minimum is None for e in drug.exposures if e.counted):
             flags.add("no_minimum")
         if sum(stop > self._first for _, stop in drug.eras) > 1:
             flags.add("restarted")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
-from fhir_plugin.facts.medications.exposures import Exposure
+from fhir_plugin.facts.medications.exposures import Exposure, Prescription
 from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
 from mappings.medications import Medications
 
@@ -48,14 +48,29 @@ NO_RUN = Run(0, 0, 0)
 
 
 class DayMap(NamedTuple):
-    """The days of one ingredient in a window."""
+    """The days of one ingredient; what is rarely asked for is worked out on demand."""
 
     counted: tuple[Stretch, ...]
-    claimed: tuple[Interval, ...]
-    possible: tuple[Interval, ...]
     covered: tuple[Interval, ...]
     """Days with the drug at hand at any dose, known or not."""
     flags: tuple[str, ...]
+    dated: tuple[Exposure, ...]
+    undated: tuple[Exposure, ...]
+    together: int
+    carry: int
+
+    def claimed(self) -> list[Interval]:
+        """Days that some choice among the records could show as adequate; grows with every record."""
+        return _claimed([e for e in self.dated if e.prescription.known], self.together, self.carry)
+
+    def possible(self) -> list[Interval]:
+        """Days that would be adequate if every gap in the record were filled favourably."""
+        open_days = [
+            (e.window.earliest if e.window.start is not None else 0, e.window.possible)
+            for e in (*self.dated, *self.undated)
+            if not e.prescription.known or _adequate_once(e.prescription)
+        ]
+        return union([*open_days, *self.claimed()])
 
 
 def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
@@ -63,17 +78,13 @@ def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
     parameters = known.parameters
     carry = int(parameters["carry_over_days"].value)
     together = int(parameters["concurrent_start_days"].value)
-    dated = sorted((e for e in exposures if e.counted and e.window.start is not None), key=_by_start)
-    dated = _settle_stops(dated)
+    dated = _settle_stops(sorted((e for e in exposures if e.counted and e.window.start is not None), key=_by_start))
     flags: set[str] = set()
-    sure = [exposure for exposure in dated if exposure.known]
-    counted = _counted(sure, together, carry, flags)
-    claimed = _claimed(sure, together, carry)
-    possible = [(e.window.earliest, e.window.possible) for e in dated if not e.known or _adequate_once(e)]
-    undated = [e for e in exposures if e.counted and e.window.start is None]
-    possible += [(0, e.window.possible) for e in undated if not e.known or _adequate_once(e)]
-    covered = tuple(union([(s.start, s.stop) for s in counted if s.mg] + [_interval(e) for e in dated if not e.known]))
-    return DayMap(counted, claimed, tuple(union([*possible, *claimed])), covered, tuple(sorted(flags)))
+    counted = _counted([e for e in dated if e.prescription.known], together, carry, flags)
+    days = [(stretch.start, stretch.stop) for stretch in counted if stretch.mg]
+    days += [_interval(e) for e in dated if not e.prescription.known]
+    undated = tuple(e for e in exposures if e.counted and e.window.start is None)
+    return DayMap(counted, tuple(union(days)), tuple(sorted(flags)), tuple(dated), undated, together, carry)
 
 
 def adequate(stretches: Iterable[Stretch]) -> list[Interval]:
@@ -114,11 +125,12 @@ def union(intervals: Iterable[Interval]) -> list[Interval]:
 
 def _by_start(exposure: Exposure) -> tuple[int, int, str, float, str]:
     window = exposure.window
-    return (window.start or 0, window.stop, window.kind, exposure.highest, exposure.reference)
+    return (window.start or 0, window.stop, window.kind, exposure.prescription.highest, exposure.reference)
 
 
-def _adequate_once(exposure: Exposure) -> bool:
-    return exposure.minimum is not None and exposure.highest >= exposure.minimum.mg_per_day * _ENOUGH
+def _adequate_once(prescription: Prescription) -> bool:
+    minimum = prescription.minimum
+    return minimum is not None and prescription.highest >= minimum.mg_per_day * _ENOUGH
 
 
 def _interval(exposure: Exposure) -> Interval:
@@ -144,7 +156,7 @@ def _next_different(orders: list[Exposure], starts: list[int]) -> list[int | Non
     result: list[int | None] = [None] * len(orders)
     for at in range(len(orders) - 2, -1, -1):
         later = at + 1
-        differs = orders[later].key != orders[at].key and starts[later] > starts[at]
+        differs = orders[later].prescription.key != orders[at].prescription.key and starts[later] > starts[at]
         result[at] = starts[later] if differs else result[later]
         if result[at] is not None and result[at] == starts[at]:
             result[at] = None
@@ -213,13 +225,13 @@ def _regimen(exposures: list[Exposure], together: int, carry: int) -> list[_Span
     active: dict[tuple[object, ...], tuple[_Span, int]] = {}
     for exposure in exposures:
         start, stop = _interval(exposure)
-        held = active.get(exposure.key)
+        held = active.get(exposure.prescription.key)
         if held is not None:
             span = _renewal(held, exposure, start, stop, carry)
         else:
             span = _Span(exposure, start, stop)
             active = {key: line for key, line in active.items() if _stays(line, exposure, start, together)}
-        active[exposure.key] = (span, start)
+        active[exposure.prescription.key] = (span, start)
         spans.append(span)
     return spans
 
@@ -244,8 +256,8 @@ def _stays(line: tuple[_Span, int], exposure: Exposure, start: int, together: in
 
 def _side_by_side(first: Exposure, second: Exposure) -> bool:
     """Different strengths, or different moments of the day."""
-    strength, _, _, moments = first.key
-    other_strength, _, _, other_moments = second.key
+    strength, _, _, moments = first.prescription.key
+    other_strength, _, _, other_moments = second.prescription.key
     if strength is not None and other_strength is not None and strength != other_strength:
         return True
     return bool(moments) and bool(other_moments) and moments != other_moments
@@ -266,10 +278,9 @@ def _sum(spans: list[_Span], flags: set[str]) -> list[Stretch]:
 
 
 def _pieces(span: _Span) -> list[Stretch]:
-    exposure = span.exposure
-    minimum = exposure.minimum.mg_per_day if exposure.minimum else 0.0
-    end = span.stop if exposure.length is None else min(span.stop, span.start + exposure.length)
-    doses = exposure.doses
+    _, _, doses, length, stated, *_ = span.exposure.prescription
+    minimum = stated.mg_per_day if stated else 0.0
+    end = span.stop if length is None else min(span.stop, span.start + length)
     result = []
     for at, dose in enumerate(doses):
         start = span.start + dose.offset
@@ -323,8 +334,7 @@ def _overlay(better: list[Stretch], worse: list[Stretch]) -> list[Stretch]:
 # claimed days
 
 
-def _claimed(exposures: list[Exposure], together: int, carry: int) -> tuple[Interval, ...]:
-    """Days that some choice among the records could show as adequate; grows with every record."""
+def _claimed(exposures: list[Exposure], together: int, carry: int) -> list[Interval]:
     found: list[Interval] = []
     for grade in range(DISPENSED, ORDERED + 1):
         graded = [e for e in exposures if e.window.grade == grade]
@@ -335,7 +345,7 @@ def _claimed(exposures: list[Exposure], together: int, carry: int) -> tuple[Inte
                 found += intervals if ratio >= _ENOUGH else ()
             else:
                 found += _adequate_together([lines[key] for key in group])
-    return tuple(union(found))
+    return union(found)
 
 
 def _lines(exposures: list[Exposure], carry: int) -> dict[tuple[object, ...], tuple[list[Interval], float]]:
@@ -343,12 +353,12 @@ def _lines(exposures: list[Exposure], carry: int) -> dict[tuple[object, ...], tu
     last: dict[tuple[object, ...], int] = {}
     for e in exposures:
         start, stop = e.window.start or 0, e.window.claimed
-        minimum = e.minimum.mg_per_day if e.minimum else 0.0
-        intervals, _ = lines.setdefault(e.key, ([], e.highest / minimum))
-        if intervals and e.window.kind == "dispensed" and start > last[e.key]:
+        minimum = e.prescription.minimum.mg_per_day if e.prescription.minimum else 0.0
+        intervals, _ = lines.setdefault(e.prescription.key, ([], e.prescription.highest / minimum))
+        if intervals and e.window.kind == "dispensed" and start > last[e.prescription.key]:
             surplus = min(max(intervals[-1][1] - start, 0), carry)
             start, stop = start + surplus, stop + surplus
-        last[e.key] = e.window.start or 0
+        last[e.prescription.key] = e.window.start or 0
         intervals.append((start, stop))
     return lines
 
@@ -356,15 +366,17 @@ def _lines(exposures: list[Exposure], carry: int) -> dict[tuple[object, ...], tu
 def _groups(exposures: list[Exposure], together: int) -> list[list[tuple[object, ...]]]:
     """Keys that may be taken together: those with records that start within a few days of each other."""
     member: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
-    for before, e in zip([None, *exposures], exposures, strict=False):
-        own = member.setdefault(e.key, [e.key])
-        if before is None or before.key == e.key or (e.window.start or 0) - (before.window.start or 0) > together:
-            continue
-        other = member[before.key]
-        if other is not own:
+    before: tuple[object, ...] = ()
+    began = 0
+    for e in exposures:
+        key, start = e.prescription.key, e.window.start or 0
+        own = member.setdefault(key, [key])
+        other = member.get(before, own)
+        if start - began <= together and other is not own:
             other += own
-            for key in own:
-                member[key] = other
+            for moved in own:
+                member[moved] = other
+        before, began = key, start
     return list({id(group): group for group in member.values()}.values())
 
 

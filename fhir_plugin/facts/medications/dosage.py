@@ -6,13 +6,16 @@ fields and by words, are kept: whoever knows the product compares them and takes
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.dates import day_span
 from fhir_plugin.facts.medications.intakes import Intake, Phase
-from fhir_plugin.facts.medications.sigs import read_frequency, read_sig
+from fhir_plugin.facts.medications.sigs import Sig, read_frequency
 from fhir_plugin.resources import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
 from mappings.medications import Medications
+
+SigReader: TypeAlias = Callable[[str], Sig | None]
 
 DAYS_PER_WEEK = 7
 
@@ -48,11 +51,11 @@ class _Element(NamedTuple):
     flags: tuple[str, ...]
 
 
-def read_dosage(elements: tuple[Dosage, ...], known: Medications) -> Reading:
-    """The phases of a dosage instruction."""
+def read_dosage(elements: tuple[Dosage, ...], known: Medications, sigs: SigReader) -> Reading:
+    """The phases of a dosage instruction; ``sigs`` reads its words."""
     if not elements:
         return NOTHING_SAID
-    read = [_element(element, known) for element in elements]
+    read = [_element(element, known, sigs) for element in elements]
     flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
     counted = [element for element in read if not element.prn]
     if not counted:
@@ -62,11 +65,11 @@ def read_dosage(elements: tuple[Dosage, ...], known: Medications) -> Reading:
     return Reading(structured, text, flags=flags)
 
 
-def _element(element: Dosage, known: Medications) -> _Element:
+def _element(element: Dosage, known: Medications, sigs: SigReader) -> _Element:
     flags: list[str] = []
     structured = _structured(element, known, flags)
     words = element.text or element.patient_instruction
-    sig = read_sig(words, known.sig_words) if words else None
+    sig = sigs(words) if words else None
     prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
     if sig is not None:
         flags += sig.flags

@@ -19,19 +19,30 @@ class Dose(NamedTuple):
     mg: float | None
 
 
-class Exposure(NamedTuple):
-    """One ingredient by one record."""
+class Prescription(NamedTuple):
+    """What one record says of one ingredient, its days aside; equal for all records that say the same."""
 
     ingredient: str
-    window: Window
+    product: Product
     doses: tuple[Dose, ...]
     """Ascending by offset; empty where no dose is known."""
     length: int | None
     """Days after which the written phases are over; ``None``: they last as long as the supply."""
     minimum: Minimum | None
-    product: Product
     key: tuple[object, ...]
     """Equal for renewals: strength, formulation, daily amount and moments of the day."""
+    highest: float
+    """The greatest known mg/day."""
+    known: bool
+    """Whether both the dose and its minimum are known throughout."""
+    flags: tuple[str, ...]
+
+
+class Exposure(NamedTuple):
+    """One ingredient by one record."""
+
+    prescription: Prescription
+    window: Window
     reference: str
     counted: bool
     """Whether it may count at all: not as needed, not a product of another use."""
@@ -39,41 +50,33 @@ class Exposure(NamedTuple):
     authorized_by: tuple[str, ...] = ()
     """The orders that a dispense names."""
 
-    @property
-    def known(self) -> bool:
-        """Whether both the dose and its minimum are known throughout."""
-        return bool(self.doses) and self.minimum is not None
 
-    @property
-    def highest(self) -> float:
-        """The greatest known mg/day."""
-        return max((dose.mg or 0.0 for dose in self.doses), default=0.0)
-
-
-def expose(
+def prescribe(
     product: Product,
     part: Part,
     reading: Reading,
     window: Window,
-    reference: str,
     known: Medications,
     policy: Policy,
     *,
-    excluded: tuple[str, ...],
     doubtful: bool,
-) -> Exposure:
-    """The exposure to one part of a product; ``excluded`` keeps it from counting, ``doubtful`` withholds its dose."""
+) -> Prescription:
+    """What is taken of one part of a product; ``doubtful`` withholds the dose."""
     doses, flags = _doses(product, part, reading, window, known)
     if doubtful:
         doses = ()
     minimum = known.minimum(part.ingredient, product.formulation, policy)
-    key = (part.strength, product.formulation, doses, reading.moments)
-    if reading.prn:
-        excluded = (*excluded, "prn")
-    return Exposure(
-        part.ingredient, window, doses, _length(reading, window), minimum, product, key, reference, not excluded,
-        (*window.flags, *reading.flags, *excluded, *flags),
-    )  # fmt: skip
+    return Prescription(
+        part.ingredient,
+        product,
+        doses,
+        _length(reading, window),
+        minimum,
+        (part.strength, product.formulation, doses, reading.moments),
+        max((dose.mg or 0.0 for dose in doses), default=0.0),
+        bool(doses) and minimum is not None,
+        (*reading.flags, *flags),
+    )
 
 
 def units_per_day(reading: Reading, part: Part) -> float | None:
@@ -110,7 +113,7 @@ def _doses(
     allowed = known.parameters["dose_disagreement"].value
     if len(product.parts) > 1 and _in_milligrams(reading):
         return (), [*flags, "dose_unknown"]
-    days = int(window.fill_days or 0) or max(window.stop - (window.start or window.stop), 1)
+    days = days_of_window(window)
     written = _lower(
         _phased(reading.structured, part, allowed, flags),
         _phased(reading.text, part, allowed, flags),
@@ -129,6 +132,11 @@ def _doses(
     if any(dose.mg is None for dose in chosen):
         return (), [*flags, "dose_unknown"]
     return _believable(chosen, part, known, flags), flags if chosen else [*flags, "dose_unknown"]
+
+
+def days_of_window(window: Window) -> int:
+    """The days over which two readings of a dose are compared: one fill, else the whole window."""
+    return int(window.fill_days or 0) or max(window.stop - (window.start or window.stop), 1)
 
 
 def _in_milligrams(reading: Reading) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from fhir_plugin.facts.medications.dosage import NOTHING_SAID, Reading, read_dosage
-from fhir_plugin.facts.medications.exposures import Exposure, expose, units_per_day
+from fhir_plugin.facts.medications.exposures import Exposure, Prescription, days_of_window, prescribe, units_per_day
 from fhir_plugin.facts.medications.products import Identified, identify, identify_medication
 from fhir_plugin.facts.medications.reasons import is_depression, meanings
+from fhir_plugin.facts.medications.sigs import Sig, read_sig
 from fhir_plugin.facts.medications.supply import (
     Taken,
     Window,
@@ -31,7 +32,7 @@ from fhir_plugin.resources import (
     Timing,
     TimingRepeat,
 )
-from mappings.medications import Medications, Policy
+from mappings.medications import Medications, Part, Policy, Product
 
 INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements")
 """The inputs whose absence leaves the history open; administrations are read where they are."""
@@ -78,6 +79,8 @@ class _Reader:
         self._groups = groups
         self._identified: dict[CodeableConcept, Identified] = {}
         self._dosages: dict[tuple[Dosage, ...], Reading] = {}
+        self._sigs: dict[str, Sig | None] = {}
+        self._prescriptions: dict[tuple[object, ...], Prescription] = {}
         self._orders: dict[str, Reading] = {}
         self.exposures: dict[str, list[Exposure]] = {}
         self.reasons: dict[str, list[Reason]] = {}
@@ -111,8 +114,13 @@ class _Reader:
             return NOTHING_SAID
         reading = self._dosages.get(elements)
         if reading is None:
-            reading = self._dosages[elements] = read_dosage(elements, self._known)
+            reading = self._dosages[elements] = read_dosage(elements, self._known, self._sig)
         return reading
+
+    def _sig(self, text: str) -> Sig | None:
+        if text not in self._sigs:
+            self._sigs[text] = read_sig(text, self._known.sig_words)
+        return self._sigs[text]
 
     def identified(self, resource: Taken) -> Identified:
         concept = resource.medication_codeable_concept
@@ -147,14 +155,27 @@ class _Reader:
             return
         for part in parts:
             excluded, doubts = self._standing(found, part.ingredient, resource)
-            exposure = expose(
-                found.product, part, reading, window, reference, known, self._policy,
-                excluded=excluded, doubtful=bool(doubts) or _CONFLICT in found.flags,
-            )  # fmt: skip
-            if links or found.flags or doubts:
-                exposure = exposure._replace(authorized_by=links, flags=(*exposure.flags, *found.flags, *doubts))
+            if reading.prn:
+                excluded = (*excluded, "prn")
+            doubtful = bool(doubts) or _CONFLICT in found.flags
+            prescription = self._prescription(found.product, part, reading, window, doubtful=doubtful)
+            flags = (*found.flags, *excluded, *doubts)
+            exposure = Exposure(prescription, window, reference, not excluded, flags, links)
             self.exposures.setdefault(part.ingredient, []).append(exposure)
             self._keep_reasons(resource, part.ingredient, window)
+
+    def _prescription(
+        self, product: Product, part: Part, reading: Reading, window: Window, *, doubtful: bool
+    ) -> Prescription:
+        """Worked out once for all records that say the same; readings live as long as this reader."""
+        quantity = window.quantity
+        supplied = (quantity.value, quantity.code, quantity.unit) if quantity is not None else None
+        mark = (product, part, id(reading), window.fill_days, supplied, days_of_window(window), doubtful)
+        found = self._prescriptions.get(mark)
+        if found is None:
+            found = prescribe(product, part, reading, window, self._known, self._policy, doubtful=doubtful)
+            self._prescriptions[mark] = found
+        return found
 
     def _keep_unmapped(self, unmapped: Unmapped) -> None:
         name = unmapped.label.lower()

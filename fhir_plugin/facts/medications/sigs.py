@@ -118,7 +118,7 @@ def _tokens(text: str, vocabulary: Vocabulary) -> list[_Token]:
         if token is not None and token.kind != "inert":
             tokens.append(token)
         at += length
-    return tokens
+    return _without_echo(tokens)
 
 
 def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[_Token | None, int]:
@@ -128,17 +128,32 @@ def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[_Token | 
         if length == 1 or tuple(words[at : at + length]) == entry.words:
             return _Token(entry.kind, entry.value, entry.name), length
     if word[0].isdigit() or (word[0] == "." and len(word) > 1):
-        return _Token("number", _value(word)), 1
+        value = _value(word)
+        return _Token("number" if value is not None else "unknown", value or 0.0), 1
     if word in _PUNCTUATION:
         return _Token(_PUNCTUATION[word]), 1
     return None, 1
 
 
-def _value(word: str) -> float:
+def _value(word: str) -> float | None:
     if "/" not in word:
         return float(word)
     above, below = word.split("/")
-    return float(above) / float(below) if float(below) else 0.0
+    return float(above) / float(below) if float(below) else None
+
+
+_ECHO = ("number", "open", "number", "close")
+
+
+def _without_echo(tokens: list[_Token]) -> list[_Token]:
+    """``2 (two) times``: a number said again in brackets is said once."""
+    kept: list[_Token] = []
+    for token in tokens:
+        kept.append(token)
+        last = kept[-len(_ECHO) :]
+        if tuple(each.kind for each in last) == _ECHO and last[0].value == last[2].value:
+            del kept[-len(_ECHO) + 1 :]
+    return kept
 
 
 def _from_verb(tokens: list[_Token]) -> list[_Token]:
