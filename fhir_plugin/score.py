@@ -158,7 +158,7 @@ def _values(found: Sequence[Asked], recognised: Recognised) -> tuple[list[int | 
         if place is not None:
             given[place] += answers
             question_of[place] = link
-        elif link in form.ignored and link.startswith("hamd"):
+        elif link in form.extra:
             flags.append("extra_items_ignored")
     if not question_of:
         flags.append("linkid_map_required")

@@ -37,13 +37,13 @@ def gather_scores(
     observations: Sequence[Observation], instruments: Instruments, sex: str | None = None
 ) -> Iterator[tuple[Gathered, Score]]:
     """Every administration that these Observations record, with its score; void Observations are passed over."""
-    forms = head_codes(instruments)
+    heads = instruments.heads
     living = [each for each in observations if each.status not in VOID_STATUSES]
     by_reference = {each.reference: each for each in living if each.id}
     gathered: list[Gathered] = []
     for each in living:
-        if form := next((forms[code] for code in _codes(each.code) if code in forms), None):
-            one = Gathered(form, [])
+        if name := next((heads[code] for code in _codes(each.code) if code in heads), None):
+            one = Gathered(instruments.forms[name], [])
             _take(each, one, by_reference, _DEEPEST)
             gathered.append(one)
     members = {id(source) for one in gathered for source in one.sources[1:]}
@@ -52,15 +52,6 @@ def gather_scores(
     for one in (*whole, *_loose([each for each in living if id(each) not in taken], instruments)):
         if one.total is not None or one.level is not None or one.items or one.flags:
             yield one, _scored(one, sex)
-
-
-def head_codes(instruments: Instruments) -> dict[str, Form]:
-    """The form by the code of its panel, of its total and of its risk level."""
-    return {
-        code: form
-        for form in instruments.forms.values()
-        for code in (*form.totals, *((form.instrument.loinc.panel,) if form.instrument.loinc else ()))
-    }
 
 
 def _codes(concept: CodeableConcept | None) -> list[str]:

@@ -52,7 +52,8 @@ class Form:
     items: tuple[ScoredItem, ...]
     by_link: Mapping[str, int]
     """Position of the item by linkId that means it anywhere."""
-    ignored: frozenset[str]
+    extra: frozenset[str]
+    """LinkIds of further items that are never summed."""
     totals: frozenset[str]
     """LinkIds and codes under which a stored total stands."""
 
@@ -68,6 +69,8 @@ class Instruments:
     """(part of a questionnaire's name, instrument id), the longest part first."""
     links: Mapping[str, tuple[str, ...]]
     """The instruments that use a linkId for a scored item."""
+    heads: Mapping[str, str]
+    """Instrument id by the code of its panel, of its total or of its risk level."""
     words: TrendWords
     drawing: DrawingStyle
 
@@ -114,9 +117,15 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         answers,
         tuple(names),
         links,
+        {code: identifier for identifier, form in forms.items() for code in _head_codes(form)},
         read_yaml(folder / "_words.yaml", TrendWords),
         read_yaml(folder / "_drawing.yaml", DrawingStyle),
     )
+
+
+def _head_codes(form: Form) -> frozenset[str]:
+    loinc = form.instrument.loinc
+    return form.totals | {loinc.panel} if loinc else form.totals
 
 
 def _varied(instrument: Instrument, variant: Variant) -> Instrument:
@@ -130,6 +139,11 @@ def _check(name: str, instrument: Instrument, answers: Mapping[str, AnswerList],
         raise KnowledgeError(f"{name}: answers: no such list: {', '.join(sorted(unknown))}")
     if unknown := instrument.groups.keys() - groups.keys():
         raise KnowledgeError(f"{name}: groups: no such group: {', '.join(sorted(unknown))}")
+    confused = {other.code for other in instrument.not_these} & {item.code for item in instrument.items}
+    if confused:
+        raise KnowledgeError(
+            f"{name}: not_these: {', '.join(sorted(filter(None, confused)))} is an item of this instrument"
+        )
     if instrument.range and instrument.range != _reachable(instrument, answers):
         raise KnowledgeError(f"{name}: range: the answers reach {_reachable(instrument, answers)}")
 
@@ -157,7 +171,7 @@ def _form(instrument: Instrument, answers: Mapping[str, AnswerList]) -> Form:
         instrument=instrument,
         items=tuple(_scored(item, answers[item.answers or instrument.answers]) for item in instrument.items),
         by_link=by_link,
-        ignored=frozenset(instrument.ignored_links),
+        extra=frozenset(instrument.extra_links),
         totals=frozenset(totals),
     )
 

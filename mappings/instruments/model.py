@@ -97,13 +97,6 @@ class NamedLinkStyle(Entry):
     total: str | None = None
 
 
-class Domain(Entry):
-    """Items of which the highest counts."""
-
-    name: str
-    items: tuple[Number, ...]
-
-
 class Level(Entry):
     """A risk level and the items of which any positive one reaches it."""
 
@@ -227,7 +220,6 @@ class Suicide(Sourced):
     positive_from: int | None = None
     urgent_from: int | None = None
     levels: tuple[str, ...] = ()
-    urgent_level: str | None = None
 
 
 class Prorate(Sourced):
@@ -301,7 +293,8 @@ class Instrument(Reviewed):
     link_styles: tuple[str, ...]
     """Patterns of linkIds that mean this item wherever they stand: ``{number}``, ``{code}``, ``{letter}``."""
     named_link_styles: tuple[NamedLinkStyle, ...] = ()
-    ignored_links: tuple[str, ...] = ()
+    extra_links: tuple[str, ...] = ()
+    """Further items of the form that are never summed; a score says so when they were answered."""
     stem: str = ""
     answers: str
     items: tuple[Item, ...] = Field(min_length=1)
