@@ -42,6 +42,9 @@ class ChangeCase(Entry):
     response: bool | None
     percent: float
     reaches: tuple[float, ...] | None = None
+    then: float | None = None
+    """A third value, for what follows a response."""
+    relapse: bool | None = None
 
 
 class CrosswalkCase(Entry):
@@ -109,7 +112,13 @@ def test_change(instruments: Instruments, instrument: str, case: ChangeCase) -> 
     assert trend.percent is not None
     assert (trend.response, round(trend.percent, 1)) == (case.response, case.percent)
     if case.reaches is not None:
-        assert tuple(each.points for each in trend.advisories if each.reached) == case.reaches
+        assert tuple(each.points or each.percent for each in trend.advisories if each.reached) == case.reaches
+    if case.then is not None:
+        day = date(2024, 5, 1)
+        later = Assessment(instrument=instrument, total=case.then, day=DaySpan(day, day), reference="Observation/3")
+        after = read_trend([*series, later], (), instruments.forms[instrument])
+        assert after is not None
+        assert after.relapse is case.relapse
 
 
 def test_a_crosswalk_only_names_a_comparable_severity(instruments: Instruments) -> None:

@@ -202,3 +202,53 @@ def test_a_treatment_is_recognised(
     treatments: Treatments, system: str | None, code: str | None, text: str | None, expected: str | None
 ) -> None:
     assert treatments.treatment_of([(system, code)], text) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "judged"), [(-30, 28, 1), (-31, 28, 0), (0, 29, 0), (0, -7, 1), (0, -8, 0)]
+)
+def test_scores_count_only_near_the_start_and_the_end(read: Any, before: int, after: int, judged: int) -> None:
+    last = START + timedelta(days=19)
+    scores = [phq9(START + timedelta(days=before), 20), phq9(last + timedelta(days=after), 19)]
+    history = read(tms_course(20), *scores)
+    assert presence(history, "treatments.tms.inadequate_response")[0] == judged
+
+
+@pytest.mark.parametrize(
+    ("treatment", "code", "gap", "needed"), [("ketamine", "6130", 35, 6), ("esketamine", "2119365", 28, 8)]
+)
+def test_each_drug_has_its_own_course(read: Any, treatment: str, code: str, gap: int, needed: int) -> None:
+    drug = {"coding": [{"system": RXNORM, "code": code}]}
+
+    def doses(many: int, start: date) -> list[dict[str, Any]]:
+        days = (start + timedelta(days=2 * place) for place in range(many))
+        return [ketamine(day, place, medicationCodeableConcept=drug) for place, day in enumerate(days)]
+
+    (whole,) = read(doses(needed, START)).courses
+    (short,) = read(doses(needed - 1, START)).courses
+    assert (whole.treatment, whole.completed, short.completed) == (treatment, True, False)
+    last = START + timedelta(days=2)
+    again = [ketamine(last + timedelta(days=gap), 9, medicationCodeableConcept=drug)]
+    assert len(read(doses(2, START) + again).courses) == 1
+    again = [ketamine(last + timedelta(days=gap + 1), 9, medicationCodeableConcept=drug)]
+    assert len(read(doses(2, START) + again).courses) == 2
+
+
+def test_scales_that_disagree_settle_nothing(read: Any) -> None:
+    last = START + timedelta(days=20)
+    madrs = [
+        Assessment(instrument="madrs", total=total, day=DaySpan(day, day), reference=f"Observation/m{total}")
+        for total, day in ((30, START), (15, last))
+    ]
+    history = read(tms_course(20), phq9(START, 20), phq9(last, 12), *madrs)
+    assert presence(history, "treatments.tms.inadequate_response") == (0, 0, 1)
+    assert history.courses[0].outcome.why == "the scales disagree"
+
+
+def test_an_entry_for_a_whole_course_does_not_say_how_many(read: Any) -> None:
+    period = {"start": "2024-01-08", "end": "2024-02-16"}
+    entry = tms(START, 1, performedPeriod=period)
+    del entry["performedDateTime"]
+    (course,) = read([entry]).courses
+    assert (course.counted, course.completed, course.last) == (False, None, date(2024, 2, 16))
+    assert presence(read([entry]), "treatments.tms.inadequate_response") == (0, 0, 1)
