@@ -113,6 +113,11 @@ class Answer:
     wait: float | None = None
     """Seconds after which the server asks to be asked again."""
 
+    @property
+    def reached(self) -> bool:
+        """Whether the server said anything, be it a refusal."""
+        return not self.temporary or self.outcome.isdigit()
+
 
 class _TooLarge(Exception):
     """The allowance is used up."""

@@ -335,7 +335,7 @@ class _Sorting:
             resource = entry.resource if isinstance(entry, BundleEntry) else None
             name = views.get(type(resource))
             about = getattr(resource, _ABOUT.get(name, "subject"), None) if name else None
-            if name and about is not None and about.reference == exact:
+            if name and about is not None and about.reference == exact and not getattr(resource, "focus", None):
                 kept[name].append(resource)  # type: ignore[arg-type]  # its type is in the table, so it is not None
             else:
                 rest.append((index, entry))

@@ -7,6 +7,7 @@ retrieved", what arrived in part is "partial"; neither is ever "none".
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ from fhir_plugin.resources import Medication
 from fhir_plugin.searches import Asking, Search
 from fhir_plugin.subjects import patient_id_from
 
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
 
 
@@ -37,7 +39,7 @@ _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
 class FhirSource:
     """A FHIR server that the caller has allowed, and the access token for this one record.
 
-    Raises BadInput for a base URL that cannot be one.
+    Raises BadInput for a base URL that cannot be one and for a token that cannot stand in a header.
     """
 
     base_url: str
@@ -45,6 +47,8 @@ class FhirSource:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", normal_base_url(self.base_url))
+        if self.token is not None and not _TOKEN.fullmatch(self.token):
+            raise BadInput("the access token for the FHIR server holds characters that no token has")
 
 
 @dataclass(slots=True)

@@ -183,6 +183,7 @@ class Observation(Resource, frozen=True):
     status: str | None = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
+    focus: tuple[Reference, ...] = ()
     encounter: Reference | None = None
     effective_date_time: str | None = None
     effective_instant: str | None = None

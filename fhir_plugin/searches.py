@@ -146,7 +146,9 @@ class Asking:
 
     async def _ask(self, url: httpx.URL) -> Answer:
         async with self._turns:
-            return await self._server.ask(url, self._token, self._allowance, self._deadline)
+            answer = await self._server.ask(url, self._token, self._allowance, self._deadline)
+        self.answered |= answer.reached
+        return answer
 
     @asynccontextmanager
     async def _query(self, name: str, search: Search) -> AsyncIterator[None]:
@@ -160,7 +162,6 @@ class Asking:
         finally:
             count = sum(len(page.input.resources) for page in search.pages)
             self.queries.append(Query(name, _words(search), count, (self._loop.time() - start) * 1000))
-            self.answered |= search.outcome[:1].isdigit()
 
 
 def _words(search: Search) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from fhir_plugin.errors import BadInput
-from fhir_plugin.resources import AnyResource, Patient, subject_reference
+from fhir_plugin.resources import AnyResource, Observation, Patient, subject_reference
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _UUID = "urn:uuid:"
@@ -65,8 +65,14 @@ class Subjects:
         """Whom the resource is about; ``full_url`` is that of its own Bundle entry."""
         if isinstance(resource, Patient):
             return self._by_id(patient_id_of(resource, full_url))
+        if isinstance(resource, Observation) and resource.focus and not self._in_focus(resource, full_url):
+            return Whose.SOMEBODY_ELSE
         reference = subject_reference(resource)
         return Whose.THIS_PATIENT if reference == self._exact else self._by_reference(reference, full_url)
+
+    def _in_focus(self, observation: Observation, full_url: str | None) -> bool:
+        """Whether an Observation with a focus (a parent, an unborn child, a device) is about the patient after all."""
+        return any(self._by_reference(each.reference, full_url) is Whose.THIS_PATIENT for each in observation.focus)
 
     def _by_id(self, found: str | None) -> Whose:
         if not found:

@@ -17,7 +17,7 @@ import respx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_plugin.client import Allowance, Answer, Clients, Limits, Server, normal_base_url
+from fhir_plugin.client import Allowance, Answer, Clients, Limits, Server, _retry_after, normal_base_url
 from fhir_plugin.errors import BadInput
 
 BASE = "https://ehr.example/fhir"
@@ -122,6 +122,15 @@ def test_retry_after_is_kept_when_it_fits_the_deadline(retry_after: str, calls: 
     route = respx.get(f"{BASE}/Patient/p1").respond(429, headers={"Retry-After": retry_after})
     assert ask("Patient/p1").outcome == "429"
     assert route.call_count == calls
+
+
+DATES = r"[A-Z][a-z]{2}, \d{1,9} [A-Z][a-z]{2} \d{1,9} \d\d:\d\d:\d\d [A-Z+]{1,3}\d*"
+
+
+@given(st.text(max_size=12) | st.from_regex(DATES))
+def test_any_retry_after_is_read_as_seconds_or_not_at_all(text: str) -> None:
+    wait = _retry_after(text)
+    assert wait is None or wait >= 0
 
 
 LONG = "Observation?patient=p1&code=" + ",".join(f"http%3A%2F%2Floinc.org%7C{number}" for number in range(100))

@@ -130,6 +130,16 @@ def test_a_byte_order_mark_before_the_file_is_passed_over() -> None:
     assert record_from_bundle(BOM_UTF8 + raw) == record_from_bundle(raw)
 
 
+@pytest.mark.parametrize(
+    ("focus", "kept"),
+    [([], 1), ([f"Patient/{PATIENT}"], 1), (["RelatedPerson/mother"], 0), ([f"Patient/{OTHER}"], 0), ([None], 0)],
+)
+def test_an_observation_in_the_record_that_is_about_somebody_else(focus: list[str | None], kept: int) -> None:
+    made = resource("Observation", focus=[{"reference": each} for each in focus])
+    decoded = decode_value("observations", bundle(made), PATIENT)
+    assert (len(decoded.input.resources), decoded.dropped) == (kept, 1 - kept)
+
+
 def test_a_urn_is_resolved_through_the_patient_of_the_bundle() -> None:
     def with_patients(*patients: tuple[str, str]) -> bytes:
         entries = [{"fullUrl": url, "resource": patient(number)} for url, number in patients]

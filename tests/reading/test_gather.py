@@ -322,6 +322,12 @@ def test_the_token_is_not_in_the_repr_of_a_source() -> None:
     assert "t0ken" not in repr(FhirSource("https://ehr.example/fhir", "t0ken"))
 
 
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nHost: canary.example", "tökén", "\x00"])
+def test_a_token_that_cannot_stand_in_a_header(token: str) -> None:
+    with pytest.raises(BadInput, match="access token"):
+        FhirSource("https://ehr.example/fhir", token)
+
+
 def test_a_record_for_a_caller_without_a_loop() -> None:
     with pytest.raises(TemporarilyUnavailable, match="patient: not retrieved"):
         fetch_record("http://127.0.0.1:9/fhir", PATIENT, None, ("patient",), ())
