@@ -16,10 +16,14 @@ from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision, decide
 from fhir_plugin.drafts import Draft, Drafts, read_drafts, selected
 from fhir_plugin.errors import BadInput
+from fhir_plugin.facts.medications.products import identify
 from fhir_plugin.gather import FhirSource, gather
 from fhir_plugin.needs import observation_tokens
 from mappings.load import Knowledge
 from mappings.services import ServiceDefinition
+
+ANTIDEPRESSANT = "antidepressant"
+"""The group of the medication tables that an order is looked up in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +101,16 @@ class HookService:
         treatments = dict.fromkeys(found for draft in read.drafts if (found := self._treatment(draft)))
         return _Ordered(
             treatments=tuple(treatments),
+            antidepressant=any(map(self._is_antidepressant, read.drafts)),
             foreign=read.foreign,
         )
 
     def _treatment(self, draft: Draft) -> str | None:
         return self._knowledge.treatments.treatment_of(((each.system, each.code) for each in draft.codings), draft.text)
+
+    def _is_antidepressant(self, draft: Draft) -> bool:
+        known = self._knowledge.medications
+        return any(identify(concept, known).contains(ANTIDEPRESSANT, known) for concept in draft.concepts)
 
     def _source(self, call: HookCall) -> FhirSource | None:
         """The FHIR server of the call, where the site lets it be read."""

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from fhir_plugin.decide import Decision
+from fhir_plugin.facts.scores import Assessment
+from fhir_plugin.facts.trial_report import shown_trial
 from fhir_plugin.recommend import Weighed
 from mappings.load import Knowledge
 
@@ -35,6 +37,18 @@ class TreatmentReport(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
 
 
+class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One assessment; ``total`` is ``None`` where no total may be given."""
+
+    instrument: str
+    total: float | None
+    severity: str | None
+    day: str | None
+    flags: tuple[str, ...]
+    suicide_item_positive: bool | None
+    references: tuple[str, ...]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All that was concluded about one patient on one day."""
 
@@ -44,8 +58,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     criteria: tuple[CriterionReport, ...]
     treatments: tuple[TreatmentReport, ...]
-    trials: Any
-    scores: Any
+    trials: tuple[dict[str, Any], ...]
+    scores: tuple[ScoreReport, ...]
     unread: tuple[str, ...]
     dropped: int
     knowledge: str
@@ -66,14 +80,26 @@ def report(decision: Decision, knowledge: Knowledge, as_of: date) -> Report:
             TreatmentReport(treatment=answer.treatment, verdict=answer.standing.value)
             for answer in recommendation.treatments
         ),
-        trials=(),
-        scores=decision.facts.scores.assessments,
+        trials=tuple(map(shown_trial, decision.facts.trials.trials)),
+        scores=tuple(map(_score, decision.facts.scores.assessments)),
         unread=(
             *record.gaps(tuple(knowledge.inputs)),
             *(f"{unread.where}: {unread.why}" for unread in record.unread),
         ),
         dropped=record.dropped,
         knowledge=knowledge.digest,
+    )
+
+
+def _score(assessment: Assessment) -> ScoreReport:
+    return ScoreReport(
+        instrument=assessment.instrument,
+        total=assessment.total,
+        severity=assessment.severity,
+        day=str(assessment.day) if assessment.day else None,
+        flags=assessment.flags,
+        suicide_item_positive=assessment.suicide_item_positive,
+        references=tuple(dict.fromkeys((assessment.reference, *assessment.recorded_as))),
     )
 
 

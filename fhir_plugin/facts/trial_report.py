@@ -37,8 +37,8 @@ def trial_document(history: TrialHistory, staged: StagedDepression, known: Medic
     bounds = {name: msgspec.to_builtins(fact.value) for name, fact in history.facts().items()}
     return {
         **counters,
-        "lifetime": {**lifetime, "trials": [_shown(trial) for trial in history.lifetime_trials]},
-        "trials": [_shown(trial) for trial in history.trials],
+        "lifetime": {**lifetime, "trials": [shown_trial(trial) for trial in history.lifetime_trials]},
+        "trials": [shown_trial(trial) for trial in history.trials],
         "augmentations": msgspec.to_builtins(history.augmentations),
         "unmapped": [entry._asdict() for entry in history.unmapped],
         "bounds": bounds,
@@ -68,7 +68,8 @@ def trial_lines(history: TrialHistory, staged: StagedDepression) -> list[str]:
     return [*lines, *_staging_lines(staged)]
 
 
-def _shown(trial: Trial) -> dict[str, Any]:
+def shown_trial(trial: Trial) -> dict[str, Any]:
+    """One trial as JSON types, with the fields that others rely on."""
     every = msgspec.to_builtins(trial)
     return {name: every[name] for name in _SHOWN}
 

@@ -158,11 +158,11 @@ def read_trials(
 def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
     """Why a count has no upper bound; a drug that nobody can name may have been an antidepressant that failed."""
     gaps = record.gaps(INPUTS)
-    if history.unmapped:
-        gaps = (*gaps, "a drug on the record that could not be identified")
-    if history.resources:
-        return gaps
-    return (*gaps, "no medication resource on the record")
+    if not history.resources:
+        return (*gaps, "no medication resource on the record")
+    if any(unmapped.antidepressant for unmapped in history.unmapped):
+        return (*gaps, "a medication that may be an antidepressant is not recognised")
+    return gaps
 
 
 def _evidence(trial: Trial) -> Evidence:

@@ -347,6 +347,18 @@ class Hints(Entry):
     source: str
     verification: Verification
     stems: tuple[str, ...] = Field(min_length=1)
+    antidepressant_stems: tuple[str, ...] = Field(min_length=1)
+    """Letters that make it look like an antidepressant."""
+
+    def look_psychotropic(self, name: str) -> bool:
+        """Whether a name may be that of a psychotropic drug."""
+        lower = name.lower()
+        return self.look_antidepressant(name) or any(stem in lower for stem in self.stems)
+
+    def look_antidepressant(self, name: str) -> bool:
+        """Whether a name may be that of an antidepressant."""
+        lower = name.lower()
+        return any(stem in lower for stem in self.antidepressant_stems)
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,6 @@ def test_a_prefetch_that_stops_after_its_first_page_is_completed(
     assert answered(service, offer, {**request, "prefetch": first_pages}) == answered(service, offer, request)
 
 
-@pytest.mark.xfail(reason="waits for antidepressant trials among the facts")
 def test_the_chart_is_answered_as_the_story_says(
     fhir: str, service: TestClient, offered: dict[str, dict[str, Any]], patients: dict[str, DemoPatient]
 ) -> None:

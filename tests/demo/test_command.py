@@ -76,7 +76,6 @@ def running() -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
         yield process, greeting(process)
 
 
-@pytest.mark.xfail(reason="waits for antidepressant trials among the facts")
 def test_the_three_calls_work_by_copy_and_paste(running: tuple[subprocess.Popen[str], list[str]]) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")

@@ -21,7 +21,6 @@ def knowledge() -> Knowledge:
     return load_knowledge()
 
 
-@pytest.mark.xfail(reason="waits for antidepressant trials among the facts")
 @pytest.mark.parametrize("patient", PATIENTS.values(), ids=PATIENTS)
 def test_the_story_gives_its_pathway(patient: DemoPatient, knowledge: Knowledge) -> None:
     record = record_from_bundle(patient.bundle)

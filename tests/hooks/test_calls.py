@@ -124,6 +124,12 @@ def test_only_the_selected_draft_is_judged() -> None:
     assert check(client().post(ORDER_SELECT, json=request).json()) == []
 
 
+def test_another_antidepressant_after_two_adequate_failures_is_remarked_on() -> None:
+    (card,) = cards(ORDER_SIGN, "two-failures", order(SERTRALINE, "two-failures"))
+    assert card["indicator"] == "info"
+    assert "two or more adequate antidepressant trials" in card["summary"]
+
+
 def test_another_antidepressant_in_a_first_treatment_is_not() -> None:
     assert cards(ORDER_SIGN, WELL, order(SERTRALINE, WELL)) == []
 

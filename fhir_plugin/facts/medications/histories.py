@@ -47,6 +47,8 @@ class Unmapped(NamedTuple):
 
     label: str
     reference: str
+    antidepressant: bool
+    """Whether it looks like an antidepressant."""
 
 
 class Reason(NamedTuple):
@@ -141,7 +143,9 @@ class _Reader:
             self._orders[reference] = reading
         if found.product is None:
             if found.unmapped:
-                self._keep_unmapped(Unmapped(found.label, reference))
+                self._keep_unmapped(
+                    Unmapped(found.label, reference, self._known.hints.look_antidepressant(found.label))
+                )
             return
         known = self._known
         parts = found.product.parts

@@ -52,7 +52,7 @@ def identify(concept: CodeableConcept | None, known: Medications) -> Identified:
     text = _text_of(concept)
     named = name_product(text, known) if text else None
     if not hits and named is None:
-        return Identified(None, concept.label, unmapped=_looks_psychotropic(text, known))
+        return Identified(None, concept.label, unmapped=known.hints.look_psychotropic(text))
     return _agree(hits, named, concept.label)
 
 
@@ -200,11 +200,6 @@ def _refined(best: Product, candidates: list[Product]) -> Product:
 
 def _without_strength(product: Product) -> Product:
     return product._replace(parts=tuple(Part(part.ingredient, None, "") for part in product.parts))
-
-
-def _looks_psychotropic(text: str, known: Medications) -> bool:
-    lower = text.lower()
-    return any(stem in lower for stem in known.hints.stems)
 
 
 def _resolve(
