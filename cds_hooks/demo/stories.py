@@ -24,9 +24,11 @@ class Expectation(Entry):
     """What the story should make of the combination of ketamine and TMS."""
 
     pathway: str
-    """The path that answers the story."""
+    """The path that answers the story, in words."""
     because: str
     """Why, in a clinician's words."""
+    fits: tuple[str, ...]
+    """The pathways of the default protocol that are for a patient like this one."""
     standings: dict[str, str]
     """Where each treatment of the default protocol stands."""
     decided_by: tuple[str, ...]

@@ -24,7 +24,7 @@ from fhir_plugin.record import Record
 from mappings.medications import Medications
 
 READ_GROUPS = frozenset(("antidepressant", "augmentation", "ketamine"))
-LIFETIME = 0
+LIFETIME = date.min.toordinal()
 """The first day of a lifetime, as an ordinal."""
 
 

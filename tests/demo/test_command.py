@@ -117,24 +117,18 @@ def test_a_signal_ends_everything_without_an_error(number: int) -> None:
 
 
 def test_a_signal_during_the_start_ends_everything_too() -> None:
-    """The service's port is taken first; as soon as it is, the demo is told to stop."""
+    """The FHIR server listens long before it can answer; the demo is told to stop as soon as it does."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with demo("--port", str(port), "--fhir-port", "0") as process:
-        while process.poll() is None and not taken(port):
-            pass
+    address = f"http://127.0.0.1:{port}"
+    with demo("--port", "0", "--fhir-port", str(port)) as process:
+        while refused(address):
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.02)
         code, errors = ended(process, signal.SIGINT)
     assert (code, errors) == (0, "Stopped.\n")
-
-
-def taken(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
+    assert refused(address)
 
 
 def test_a_call_with_an_apostrophe_stays_one_argument() -> None:

@@ -28,6 +28,7 @@ def test_the_story_gives_its_pathway(patient: DemoPatient, knowledge: Knowledge)
     findings = assess(read_facts(record, knowledge, ANCHOR), knowledge)
     answer = recommend(findings, knowledge.protocols[PROTOCOL], knowledge)
     assert {each.treatment: each.standing.value for each in answer.treatments} == patient.expect.standings
+    assert tuple(each.id for each in answer.pathways if each.fits is Verdict.MET) == patient.expect.fits
     met = {finding.criterion for finding in findings if finding.verdict is Verdict.MET}
     assert set(patient.expect.decided_by) <= met
     assert answer.speaks is patient.expect.speaks
