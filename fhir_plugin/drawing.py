@@ -55,9 +55,9 @@ def draw_svg(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatm
     """The picture as SVG, with its description as ``title`` and ``desc`` for those who do not see it."""
     import vl_convert
 
-    from fhir_plugin.panels import chart
+    from fhir_plugin.panels import specification
 
-    svg: str = vl_convert.vegalite_to_svg(chart(picture(scores, courses, treatments)).to_dict())
+    svg: str = vl_convert.vegalite_to_svg(specification(picture(scores, courses, treatments)))
     words = scores.instruments.drawing.words
     told = " ".join(describe(scores, courses, treatments))
     opening, _, rest = svg.partition(">")
@@ -68,9 +68,9 @@ def draw_png(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatm
     """The picture as PNG."""
     import vl_convert
 
-    from fhir_plugin.panels import chart
+    from fhir_plugin.panels import specification
 
-    drawn: bytes = vl_convert.vegalite_to_png(chart(picture(scores, courses, treatments)).to_dict(), scale=_PNG_SCALE)
+    drawn: bytes = vl_convert.vegalite_to_png(specification(picture(scores, courses, treatments)), scale=_PNG_SCALE)
     return drawn
 
 

@@ -142,16 +142,26 @@ class ScoreHistory:
         return self._fact(Presence(past=past), (self.evidence(latest, "suicide item negative"), *past))
 
     def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
-        """All instruments together: one positive answer is enough, and no other scale outvotes it."""
+        """All instruments together: one positive answer is enough, and no other scale outvotes it.
+
+        What an older assessment leaves open is settled by a newer one that asked, and was answered no.
+        """
         found = [fact.value for fact in items if isinstance(fact.value, Presence)]
         if not found:
             return self._fact(None, missing=("no assessment that asks about suicide on the record",))
         value = Presence(
             current=tuple(each for presence in found for each in presence.current),
             past=tuple(each for presence in found for each in presence.past),
-            possible=tuple(each for presence in found for each in presence.possible),
+            possible=tuple(each for presence in found for each in presence.possible if not self._settled(each)),
         )
         return self._fact(value, [each for fact in items for each in fact.evidence])
+
+    def _settled(self, open_question: Evidence) -> bool:
+        day = open_question.day
+        return day is not None and any(
+            each.suicide_item_positive is False and each.day is not None and each.day.first > day.last
+            for each in self.assessments
+        )
 
     def _unrecorded(self) -> Fact:
         waiting = tuple(

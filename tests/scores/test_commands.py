@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
+import altair
 import pytest
 
 from cds_hooks.demo.stories import demo_patients
@@ -16,6 +17,7 @@ from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.drawing import describe, draw_svg, picture
 from fhir_plugin.facts.scores import ScoreHistory, read_scores
 from fhir_plugin.facts.treatments import TreatmentHistory, read_treatments
+from fhir_plugin.panels import specification
 from fhir_plugin.record import Record
 from mappings.instruments import Instruments
 from mappings.treatments import Treatments
@@ -106,3 +108,10 @@ def test_the_description_tells_what_the_picture_shows(instruments: Instruments, 
 def test_an_empty_record_is_drawn_as_words(instruments: Instruments, treatments: Treatments) -> None:
     scores = read_scores(Record("p", {}), instruments, AS_OF)
     assert "No scored questionnaire is on the record." in draw_svg(scores, (), treatments)
+
+
+def test_the_picture_is_valid_vega_lite(instruments: Instruments, treatments: Treatments) -> None:
+    scores, history = read("partial-response-to-ketamine", instruments, treatments)
+    spec = specification(picture(scores, history.courses, treatments))
+    altair.Chart.from_dict(spec, validate=True)
+    assert all(row for rows in spec["datasets"].values() for row in rows)

@@ -12,19 +12,19 @@ from fhir_plugin.facts.fact import Count, Measurement, Presence
 from fhir_plugin.facts.scores import ScoreHistory, observation_codes, read_scores
 from fhir_plugin.record import Input, InputState, Record
 from fhir_plugin.resources import Observation, QuestionnaireResponse
-from mappings.instruments import Instruments
+from mappings.instruments import LOCAL_CODES, Instruments
 from tests.scores.responses import response
 
 AS_OF = date(2024, 6, 1)
 LOINC = "http://loinc.org"
 
 
-def observation(identifier: str, code: str, **more: Any) -> Observation:
+def observation(identifier: str, loinc: str, **more: Any) -> Observation:
     body = {
         "resourceType": "Observation",
         "id": identifier,
         "status": "final",
-        "code": {"coding": [{"system": LOINC, "code": code}]},
+        "code": {"coding": [{"system": LOINC, "code": loinc}]},
         "effectiveDateTime": "2024-03-05",
         **more,
     }
@@ -191,6 +191,17 @@ def test_a_positive_item_is_current_until_a_later_one_is_negative(instruments: I
     fact = history(instruments, first, later).facts()["scores.phq9.suicide_item"]
     assert isinstance(fact.value, Presence)
     assert (fact.value.current, len(fact.value.past)) == ((), 1)
+
+
+def test_a_newer_answer_settles_what_an_older_total_left_open(instruments: Instruments) -> None:
+    bare = {"code": {"coding": [{"system": LOCAL_CODES, "code": "madrs-total"}]}, "valueInteger": 20}
+    negative = answered(instruments, [1] * 8 + [0])
+    older = observation("m", "", **bare, effectiveDateTime="2024-03-04")
+    same_day = observation("m", "", **bare)
+    for madrs, open_questions in ((older, 0), (same_day, 1)):
+        signal = history(instruments, negative, madrs).facts()["suicide.signal"].value
+        assert isinstance(signal, Presence)
+        assert (len(signal.current), len(signal.possible)) == (0, open_questions)
 
 
 def test_no_assessment_says_nothing_about_suicide(instruments: Instruments) -> None:
