@@ -126,8 +126,8 @@ def statement(short: Mapping[str, Any]) -> dict[str, Any]:
         "dosage": dosages(short),
         **drug(short),
     }
-    if "on" in short:
-        found["effectiveDateTime"] = str(short["on"])
+    if "day" in short:
+        found["effectiveDateTime"] = str(short["day"])
     elif short.get("start"):
         period = {"start": str(short["start"])} | ({"end": str(short["stop"])} if "stop" in short else {})
         found["effectivePeriod"] = period
@@ -143,7 +143,7 @@ def given(short: Mapping[str, Any]) -> dict[str, Any]:
         "resourceType": "MedicationAdministration",
         "status": short.get("status", "completed"),
         "subject": PATIENT,
-        "effectiveDateTime": str(short["on"]),
+        "effectiveDateTime": str(short["day"]),
         **drug(short),
     }
     if "mg" in short:
@@ -158,7 +158,7 @@ def procedure(short: Mapping[str, Any]) -> dict[str, Any]:
         "status": short.get("status", "completed"),
         "subject": PATIENT,
         "code": {"coding": [coding]},
-        "performedDateTime": str(short["on"]),
+        "performedDateTime": str(short["day"]),
     } | _shared(short)
 
 
@@ -167,7 +167,7 @@ def allergy(short: Mapping[str, Any]) -> dict[str, Any]:
         "resourceType": "AllergyIntolerance",
         "patient": PATIENT,
         "code": concept(short),
-        "recordedDate": str(short["on"]),
+        "recordedDate": str(short["day"]),
     } | _shared(short)
 
 

@@ -16,7 +16,7 @@ from mappings.medications import FOLDER, load_medications
 from tests.medications.records import assessments, record_of, resources
 
 KNOWN = load_medications()
-LEAST_CASES = 26
+LEAST_CASES = 120
 COUNTERS = ("adequate", "failed", "failed_documented", "intolerance", "indeterminate", "augmentation")
 
 

@@ -79,7 +79,7 @@ def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
     carry = int(parameters["carry_over_days"].value)
     together = int(parameters["concurrent_start_days"].value)
     dated = _settle_stops(sorted((e for e in exposures if e.counted and e.window.start is not None), key=_by_start))
-    flags: set[str] = set()
+    flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
     counted = _counted([e for e in dated if e.prescription.known], together, carry, flags)
     days = [(stretch.start, stretch.stop) for stretch in counted if stretch.mg]
     days += [_interval(e) for e in dated if not e.prescription.known]
@@ -176,7 +176,9 @@ def _settled(order: Exposure, at: int, following: int | None, starts: list[int])
     else:
         stop, flag = start, ""
     flags = (*order.flags, flag) if flag else order.flags
-    return order._replace(window=window._replace(stop=stop, claimed=max(claimed, stop)), flags=flags)
+    possible = changed or window.possible
+    settled = window._replace(stop=stop, claimed=max(claimed, stop), possible=max(possible, stop))
+    return order._replace(window=settled, flags=flags)
 
 
 # counted days

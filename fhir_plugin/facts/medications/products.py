@@ -90,12 +90,15 @@ def name_product(text: str, known: Medications) -> Product | None:
     if not found:
         return None
     if len(found) > 1:
-        return Product(tuple(Part(i, None, "") for i in sorted({p.ingredient for f in found for p in f.parts})))
+        names = sorted({part.ingredient for product in found for part in product.parts}, reverse=True)
+        if "/".join(names) in known.ingredients:
+            return Product((Part("/".join(names), None, ""),))
+        return Product(tuple(Part(name, None, "") for name in sorted(names)))
     return _with_words(found[0], lower, frozenset(words), known)
 
 
 def _covers(first: Product, second: Product) -> bool:
-    held = {part.ingredient for part in first.parts}
+    held = {piece for part in first.parts for piece in (part.ingredient, *part.ingredient.split("/"))}
     return all(part.ingredient in held for part in second.parts)
 
 
@@ -180,10 +183,10 @@ def _agree(hits: list[Product], named: Product | None, label: str) -> Identified
     if len(strengths) > 1:
         return Identified(_without_strength(best), label, (*flags, "conflicting_codes"))
     if strengths and best.parts[0].strength is None and len(best.parts) == 1 and best.tty not in PACKS:
-        strength, unit = strengths.pop()
+        strength, unit = next(iter(strengths))
         best = best._replace(parts=(Part(best.parts[0].ingredient, strength, unit),))
-        if not any(hit.parts[0].strength for hit in hits):
-            flags.append("strength_from_text")
+    if strengths and not any(hit.parts[0].strength for hit in hits):
+        flags.append("strength_from_text")
     return Identified(_refined(best, candidates), label, tuple(flags))
 
 
