@@ -12,8 +12,9 @@ import msgspec
 
 from bench.requests import AS_OF, SIZES, build
 from bench.servers import SERVER_CORE, pin
-from cds_hooks.cards import Telling, criteria_card
+from cds_hooks.cards import criteria_card
 from cds_hooks.protocol import Cards, HookCall, read_call
+from cds_hooks.telling import Telling
 from fhir_plugin.assess import assess
 from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision

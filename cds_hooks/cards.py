@@ -1,86 +1,31 @@
-"""Recommendations as cards: one by default, honest and short, in the words of ``mappings/cards.yaml``. Pure.
-
-A suicide signal has a card of its own before every other. Text of the record appears only inside code spans
-(``markdown.py``), never in a summary, because summaries are shown where nothing escapes them.
-"""
+"""The card with the criteria: one by default, honest and short, in the words of ``mappings/cards.yaml``. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
-
-from cds_hooks.markdown import plain, quote, table
-from cds_hooks.protocol import Card, Coding, Link, Source
-from fhir_plugin.assess import Finding, Verdict
-from fhir_plugin.decide import Decision
-from fhir_plugin.facts.fact import Evidence
+from cds_hooks.markdown import table
+from cds_hooks.protocol import Card
+from cds_hooks.telling import Telling, conflicts, make_card, pieces
+from fhir_plugin.assess import Verdict
 from fhir_plugin.recommend import Recommendation, Standing, TreatmentAnswer, Weighed
-from mappings.cards import CardWords, OwnCard, StandingKey
-from mappings.load import Knowledge
+from mappings.cards import StandingKey
 from mappings.model import Grade
 from mappings.protocols import Protocol, Role
-
-LONGEST_SUMMARY = 139
-MOST_EVIDENCE = 3
-MOST_LINKS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """What the cards of one call are made from."""
-
-    decision: Decision
-    knowledge: Knowledge
-    hook: str
-    as_of: date
-    foreign_drafts: int
-    new_id: Callable[[], str]
-
-    @property
-    def words(self) -> CardWords:
-        """The sentences."""
-        return self.knowledge.cards
-
-    @property
-    def protocol(self) -> Protocol:
-        """The protocol that was applied."""
-        return self.knowledge.protocols[self.decision.recommendation.protocol]
-
-    def title(self, criterion: str) -> str:
-        """What a reader calls a criterion."""
-        return self.knowledge.criteria[criterion].title
-
-    def treatment(self, treatment: str) -> str:
-        """What a reader calls a treatment."""
-        return self.words.treatments[treatment]
-
-
-def safety_cards(telling: Telling) -> tuple[Card, ...]:
-    """The cards that come before every other: one for each safety criterion that is met."""
-    return tuple(
-        _own_card(telling, own, finding)
-        for own in telling.words.safety
-        if (finding := telling.decision.finding(own.criterion)) and finding.verdict is Verdict.MET
-    )
-
-
-def antidepressant_card(telling: Telling) -> tuple[Card, ...]:
-    """One card when another antidepressant is ordered although two adequate trials failed, else none."""
-    own = telling.words.another_antidepressant
-    finding = telling.decision.finding(own.criterion)
-    return (_own_card(telling, own, finding),) if finding and finding.verdict is Verdict.MET else ()
 
 
 def criteria_card(telling: Telling) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
     answer = _foremost(telling.decision.recommendation, telling.protocol)
-    return _card(
+    return make_card(
         telling,
         summary=_summary(telling, answer),
         indicator=telling.words.indicators[telling.hook][_key(answer.standing)],
         parts=_detail(telling, answer),
-        sources=(source for weighed in answer.weighed if _is_shown(weighed) for source in weighed.finding.sources),
+        sources=(
+            source
+            for weighed in sorted(answer.weighed, key=_urgency)
+            for source in (*weighed.clause.sources, *weighed.finding.sources)
+            if _is_shown(weighed)
+        ),
     )
 
 
@@ -89,30 +34,6 @@ def _foremost(recommendation: Recommendation, protocol: Protocol) -> TreatmentAn
     about = recommendation.ordered or (protocol.focus,)
     answers = [answer for answer in recommendation.treatments if answer.treatment in about]
     return min(answers, key=lambda answer: list(Standing).index(answer.standing))
-
-
-def _own_card(telling: Telling, own: OwnCard, finding: Finding) -> Card:
-    evidence = ", ".join(_evidence(telling, finding.evidence))
-    parts = [own.lead, f"{finding.because} {evidence}".strip(), *_conflicts(telling, {finding.criterion})]
-    return _card(telling, own.summary, own.indicator, [*parts, telling.words.disclaimer], finding.sources)
-
-
-def _card(telling: Telling, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]) -> Card:
-    words = telling.words
-    return Card(
-        uuid=telling.new_id(),
-        summary=plain(summary, LONGEST_SUMMARY),
-        detail="\n\n".join(part for part in parts if part),
-        indicator=indicator,
-        source=Source(
-            label=words.source.format(protocol=telling.protocol.title),
-            topic=Coding(system=words.system, code=telling.protocol.id, display=telling.protocol.title),
-        ),
-        override_reasons=tuple(
-            Coding(system=words.system, code=reason.code, display=reason.display) for reason in words.override_reasons
-        ),
-        links=_links(telling, sources),
-    )
 
 
 # The summary
@@ -150,9 +71,11 @@ def _detail(telling: Telling, answer: TreatmentAnswer) -> list[str]:
         words.lead[_key(answer.standing)].format(treatment=telling.treatment(answer.treatment)),
         _others(telling, answer),
         table(words.table.header, [_row(telling, weighed) for weighed in sorted(shown, key=_urgency)]),
-        _not_found(telling, answer),
         _asks(telling),
-        *_conflicts(telling, {weighed.finding.criterion for weighed in shown}),
+        _trials(telling, shown),
+        *_pathways(telling),
+        _not_found(telling, answer),
+        *conflicts(telling, {weighed.finding.criterion for weighed in shown if _is_open(weighed)}),
         _gaps(telling),
         _overdue(telling),
         _basis(telling),
@@ -169,6 +92,11 @@ def _is_shown(weighed: Weighed) -> bool:
     return weighed.finding.verdict is not Verdict.NOT_MET
 
 
+def _is_open(weighed: Weighed) -> bool:
+    """Whether there is something to decide about it: all but what is required or expected, and met."""
+    return weighed.finding.verdict is not Verdict.MET or weighed.role not in {Role.REQUIRED, Role.EXPECTED}
+
+
 def _urgency(weighed: Weighed) -> int:
     """Unknowns first, because they are what a reader can settle; then what speaks against; then the rest."""
     if weighed.finding.verdict is Verdict.UNKNOWN:
@@ -183,22 +111,9 @@ def _row(telling: Telling, weighed: Weighed) -> tuple[str, ...]:
     return (
         telling.title(finding.criterion),
         finding.because if not gaps or finding.missing[0] in finding.because else finding.because + gaps,
-        ", ".join(_evidence(telling, finding.evidence)) or words.no_record,
+        ", ".join(pieces(telling, finding.evidence)) or words.no_record,
         words.verdicts[weighed.role][finding.verdict.value],
     )
-
-
-def _evidence(telling: Telling, evidence: tuple[Evidence, ...]) -> list[str]:
-    """The first pieces of evidence in code spans: what the record calls it, when, and which resource."""
-    shown = [_piece(each) for each in evidence[:MOST_EVIDENCE]]
-    more = len(evidence) - MOST_EVIDENCE
-    return [*shown, telling.words.table.more.format(count=more)] if more > 0 else shown
-
-
-def _piece(evidence: Evidence) -> str:
-    notes = ", ".join(str(note) for note in (evidence.day, evidence.note) if note)
-    parts = (quote(evidence.label), f"({notes})" if notes else "", quote(evidence.reference))
-    return " ".join(part for part in parts if part)
 
 
 def _others(telling: Telling, answer: TreatmentAnswer) -> str:
@@ -220,7 +135,7 @@ def _not_found(telling: Telling, answer: TreatmentAnswer) -> str:
     absent = [
         weighed.finding
         for weighed in answer.weighed
-        if not _is_shown(weighed) and weighed.finding.verdict is Verdict.NOT_MET
+        if weighed.role in {Role.CONTRAINDICATION, Role.CAUTION} and weighed.finding.verdict is Verdict.NOT_MET
     ]
     if not absent:
         return ""
@@ -230,26 +145,44 @@ def _not_found(telling: Telling, answer: TreatmentAnswer) -> str:
     return f"{said} {words.looked_in.format(places=', '.join(places))}" if places else said
 
 
+def _trials(telling: Telling, shown: list[Weighed]) -> str:
+    """One line for each antidepressant, where a criterion that rests on them is shown."""
+    criteria = telling.knowledge.criteria
+    facts = {fact for weighed in shown for fact in criteria[weighed.finding.criterion].facts}
+    lines = [f"* {trial.line}" for trial in telling.decision.facts.trials.trials]
+    if not lines or facts.isdisjoint(telling.decision.facts.trials.facts()):
+        return ""
+    return "\n".join((telling.words.trials, "", *lines))
+
+
+def _pathways(telling: Telling) -> list[str]:
+    """What each protocol would do next: only a way that fits, and that nothing unknown or known stands against.
+
+    The site's own protocol has the last word: what it holds back, no other protocol proposes beside it.
+    """
+    words, chosen = telling.words, telling.decision.recommendation
+    free = {answer.treatment for answer in chosen.treatments if answer.standing is Standing.MET}
+    said: dict[str, str] = {}
+    for made in (chosen, *telling.decision.beside):
+        fitting = made.pathway
+        if fitting is None or fitting.standing is not Standing.MET or fitting.pathway.says in said:
+            continue
+        protocol, pathway = telling.knowledge.protocols[made.protocol], fitting.pathway
+        if not free.issuperset(step.treatment for step in pathway.steps):
+            continue
+        parts = [words.pathway.format(protocol=protocol.title, pathway=pathway.title, says=pathway.says)]
+        if pathway.choice == "clinician":
+            parts.append(words.choice.format(grade=pathway.grade.value))
+        if made.undecided:
+            titles = ", ".join(other.pathway.title for other in made.undecided)
+            parts.append(words.undecided.format(pathways=titles))
+        said[pathway.says] = " ".join(parts)
+    return list(said.values())
+
+
 def _asks(telling: Telling) -> str:
     asks = telling.decision.recommendation.asks
     return telling.words.asks.format(asks=" ".join(ask.words for ask in asks)) if asks else ""
-
-
-def _conflicts(telling: Telling, criteria: set[str]) -> list[str]:
-    """The matters beside these criteria on which the sources disagree, and what is done here."""
-    words, sources = telling.words, telling.knowledge.sources
-    return [
-        words.conflict.format(
-            topic=conflict.topic,
-            positions="; ".join(
-                words.position.format(source=sources[key].citation, position=said)
-                for key, said in conflict.positions.items()
-            ),
-            resolution=conflict.resolution,
-        )
-        for conflict in telling.decision.recommendation.conflicts
-        if not criteria.isdisjoint(conflict.criteria)
-    ]
 
 
 def _gaps(telling: Telling) -> str:
@@ -280,18 +213,6 @@ def _basis(telling: Telling) -> str:
         day=telling.as_of,
         digest=telling.knowledge.digest[:12],
     )
-
-
-def _links(telling: Telling, sources: Iterable[str]) -> tuple[Link, ...]:
-    """Where the rules that are shown can be read; only addresses from the bibliography."""
-    links: dict[str, Link] = {}
-    for key in dict.fromkeys(sources):
-        source = telling.knowledge.sources[key]
-        url = f"https://doi.org/{source.doi}" if source.doi else source.url
-        if url:
-            label = telling.words.link.format(citation=source.citation)
-            links.setdefault(url, Link(label=plain(label), url=url, type="absolute"))
-    return tuple(links.values())[:MOST_LINKS]
 
 
 def _key(standing: Standing) -> StandingKey:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from cds_hooks.cards import Telling, antidepressant_card, criteria_card, safety_cards
+from cds_hooks.cards import criteria_card
 from cds_hooks.errors import BadRequest
+from cds_hooks.own_cards import antidepressant_card, safety_cards
 from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
+from cds_hooks.telling import Telling
 from cds_hooks.trust import may_read
 from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision, decide

@@ -21,6 +21,8 @@ class Decision:
     facts: Facts
     findings: tuple[Finding, ...]
     recommendation: Recommendation
+    beside: tuple[Recommendation, ...] = ()
+    """What the protocols that the site did not choose make of the same findings."""
 
     def finding(self, criterion: str) -> Finding | None:
         """The finding of one criterion, if it was assessed."""
@@ -31,5 +33,5 @@ def decide(record: Record, knowledge: Knowledge, protocol: str, as_of: date, ord
     """Hold one record against one protocol on one day; ``ordered`` names the treatments that are being ordered."""
     facts = read_facts(record, knowledge, as_of)
     findings = assess(facts, knowledge)
-    recommendation = recommend(findings, knowledge.protocols[protocol], knowledge, ordered)
-    return Decision(record, facts, findings, recommendation)
+    made = {name: recommend(findings, each, knowledge, ordered) for name, each in knowledge.protocols.items()}
+    return Decision(record, facts, findings, made.pop(protocol), tuple(made.values()))

@@ -23,6 +23,10 @@ _FIELDS: dict[str, frozenset[str]] = {
     "not_found": frozenset({"criteria"}),
     "looked_in": frozenset({"places"}),
     "asks": frozenset({"asks"}),
+    "trials": frozenset(),
+    "pathway": frozenset({"protocol", "pathway", "says"}),
+    "choice": frozenset({"grade"}),
+    "undecided": frozenset({"pathways"}),
     "conflict": frozenset({"topic", "positions", "resolution"}),
     "position": frozenset({"source", "position"}),
     "gaps": frozenset({"gaps"}),
@@ -82,6 +86,10 @@ class CardWords(Reviewed):
     not_found: str
     looked_in: str
     asks: str
+    trials: str
+    pathway: str
+    choice: str
+    undecided: str
     conflict: str
     position: str
     gaps: str

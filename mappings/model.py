@@ -46,8 +46,6 @@ class Number(Entry):
     """Key in ``sources.yaml``."""
     verification: Verification
     note: str = ""
-    local: bool = False
-    """Whether a site put it in the place of ours; marked when the site's file is read."""
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec or "g")
@@ -84,6 +82,8 @@ class Source(Entry):
     """One entry of the bibliography."""
 
     citation: str
+    short: str = ""
+    """How a card names it where several sources are set against each other."""
     kind: SourceKind
     grade: Grade
     supports: str

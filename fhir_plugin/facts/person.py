@@ -21,7 +21,7 @@ def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
         missing = record.gaps(("patient",)) or (knowledge.wording.gaps["no_birth_date"],)
         return Fact(name=AGE, value=None, missing=missing, looked_in=looked)
     age = Count(low=max(0, _years(born.last, as_of)), high=_years(born.first, as_of), unit="a")
-    evidence = (Evidence(reference=patient.reference, day=born),)
+    evidence = (Evidence(reference=patient.reference),)  # the age says enough; the day of birth is not repeated
     return Fact(name=AGE, value=age, evidence=evidence, looked_in=looked)
 
 

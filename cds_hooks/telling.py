@@ -1,0 +1,117 @@
+"""What every card is made of: the decision, the words, and the shapes that all cards share. Pure.
+
+Text of the record appears only inside code spans (``markdown.py``), never in a summary, because summaries are shown
+where nothing escapes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from cds_hooks.markdown import plain, quote
+from cds_hooks.protocol import Card, Coding, Link, Source
+from fhir_plugin.decide import Decision
+from fhir_plugin.facts.fact import Evidence
+from mappings.cards import CardWords
+from mappings.load import Knowledge
+from mappings.protocols import Protocol
+
+LONGEST_SUMMARY = 139
+MOST_EVIDENCE = 3
+LONGEST_NOTE = 40
+"""A longer note on a piece of evidence, such as the story of a trial, is told below the table."""
+MOST_LINKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the cards of one call are made from."""
+
+    decision: Decision
+    knowledge: Knowledge
+    hook: str
+    as_of: date
+    foreign_drafts: int
+    new_id: Callable[[], str]
+
+    @property
+    def words(self) -> CardWords:
+        """The sentences."""
+        return self.knowledge.cards
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol that was applied."""
+        return self.knowledge.protocols[self.decision.recommendation.protocol]
+
+    def title(self, criterion: str) -> str:
+        """What a reader calls a criterion."""
+        return self.knowledge.criteria[criterion].title
+
+    def treatment(self, treatment: str) -> str:
+        """What a reader calls a treatment."""
+        return self.words.treatments[treatment]
+
+
+def make_card(telling: Telling, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]) -> Card:
+    """A card with what every card has; ``parts`` are paragraphs of Markdown, ``sources`` keys of the bibliography."""
+    words = telling.words
+    return Card(
+        uuid=telling.new_id(),
+        summary=plain(summary, LONGEST_SUMMARY),
+        detail="\n\n".join(part for part in parts if part),
+        indicator=indicator,
+        source=Source(
+            label=words.source.format(protocol=telling.protocol.title),
+            topic=Coding(system=words.system, code=telling.protocol.id, display=telling.protocol.title),
+        ),
+        override_reasons=tuple(
+            Coding(system=words.system, code=reason.code, display=reason.display) for reason in words.override_reasons
+        ),
+        links=_links(telling, sources),
+    )
+
+
+def pieces(telling: Telling, evidence: tuple[Evidence, ...]) -> list[str]:
+    """The first pieces of evidence in code spans: what the record calls it, when, and which resource."""
+    shown = [_piece(each) for each in evidence[:MOST_EVIDENCE]]
+    more = len(evidence) - MOST_EVIDENCE
+    return [*shown, telling.words.table.more.format(count=more)] if more > 0 else shown
+
+
+def _piece(evidence: Evidence) -> str:
+    note = evidence.note if len(evidence.note) <= LONGEST_NOTE else ""
+    notes = ", ".join(str(each) for each in (evidence.day, note) if each)
+    parts = (quote(evidence.label), f"({notes})" if notes else "", quote(evidence.reference))
+    return " ".join(part for part in parts if part)
+
+
+def conflicts(telling: Telling, criteria: set[str]) -> list[str]:
+    """The matters beside these criteria on which the sources disagree, and what is done here."""
+    words, sources = telling.words, telling.knowledge.sources
+    return [
+        words.conflict.format(
+            topic=conflict.topic,
+            positions="; ".join(
+                words.position.format(source=sources[key].short, position=said.rstrip("."))
+                for key, said in conflict.positions.items()
+            ),
+            resolution=conflict.resolution,
+        )
+        for conflict in telling.decision.recommendation.conflicts
+        if not criteria.isdisjoint(conflict.criteria)
+    ]
+
+
+def _links(telling: Telling, sources: Iterable[str]) -> tuple[Link, ...]:
+    """Where the rules that are shown can be read; only addresses from the bibliography."""
+    links: dict[str, Link] = {}
+    for key in dict.fromkeys(sources):
+        source = telling.knowledge.sources[key]
+        url = f"https://doi.org/{source.doi}" if source.doi else source.url
+        if url:
+            label = telling.words.link.format(citation=source.citation)
+            links.setdefault(url, Link(label=plain(label), url=url, type="absolute"))
+    return tuple(links.values())[:MOST_LINKS]
