@@ -12,7 +12,7 @@ import msgspec
 from fhir_plugin.resources import Answer, Questionnaire, QuestionnaireResponse
 from fhir_plugin.scoring.answers import Fault, value_of
 from fhir_plugin.scoring.formulas import Result, Values, band_of, evaluate, prorated
-from fhir_plugin.scoring.recognition import Asked, Recognised, asked, recognise
+from fhir_plugin.scoring.recognition import Asked, Recognised, Seen, asked, recognise
 from mappings.instruments import Instruments
 from mappings.instruments.model import Instrument
 
@@ -47,14 +47,15 @@ def score(
     *,
     sex: str | None = None,
     prorate: bool = False,
+    seen: Seen | None = None,
 ) -> Score:
     """Score one response; :class:`~fhir_plugin.errors.WrongQuestionnaire` where it is no instrument of ours.
 
     ``sex`` is FHIR ``Patient.gender``; ``prorate`` lets a few missing items be made up for, where the instrument
-    names how many (off unless a site asks for it).
+    names how many (off unless a site asks for it). ``seen`` is for a caller with many responses to few questionnaires.
     """
     found = asked(response)
-    recognised = recognise(response, found, instruments, questionnaire)
+    recognised = recognise(response, found, instruments, questionnaire, seen)
     values, flags = _values(found, recognised)
     stored = _stored_total(found, recognised)
     if response.status == _VOID:
@@ -103,7 +104,7 @@ def score_values(
         instrument=instrument.id,
         total=total,
         severity=severity,
-        items={item.key: value for item, value in zip(instrument.items, values, strict=True)},
+        items=dict(zip(instrument.keys, values, strict=True)),
         flags=tuple(said),
         lower_bound=result.lower_bound if result.missing and instrument.range else None,
         stored_total=stored,
@@ -112,22 +113,25 @@ def score_values(
 
 
 def recorded_total(
-    instrument: Instrument, recorded: float, items: Score, flags: Sequence[str], sex: str | None = None
+    instrument: Instrument, recorded: float, items: Score | None, flags: Sequence[str], sex: str | None = None
 ) -> Score:
-    """The score of a total that was recorded without all of its items; ``items`` is what is known of them."""
+    """The score of a total that was recorded without all of its items; ``items`` is what is known of them, if any."""
     total = int(recorded) if not flags else None
-    positive = items.suicide_positive
+    positive = items.suicide_positive if items else None
     if instrument.suicide and instrument.suicide.positive_from and recorded < instrument.suicide.positive_from:
         positive = False  # no item is higher than the total
     said = [*flags, "total_as_recorded"]
     if total is not None:
         said += _total_flags(instrument, [], total, sex)
-    return msgspec.structs.replace(
-        items,
+    if items:
+        said += [flag for flag in items.flags if flag.endswith(("_positive", "_urgent"))]
+    return Score(
+        instrument=instrument.id,
         total=total,
         severity=None if total is None else band_of(instrument, total, sex),
-        flags=(*said, *(flag for flag in items.flags if flag.endswith(("_positive", "_urgent")))),
-        lower_bound=None,
+        items=items.items if items else dict.fromkeys(instrument.keys),
+        flags=tuple(said),
+        stored_total=recorded,
         suicide_positive=positive,
     )
 
@@ -163,8 +167,10 @@ def _values(found: Sequence[Asked], recognised: Recognised) -> tuple[list[int | 
     if not question_of:
         flags.append("linkid_map_required")
     values: list[int | None] = []
+    questions = recognised.questions
     for place, item in enumerate(form.items):
-        value = value_of(given[place], item, recognised.questions.get(question_of.get(place, "")))
+        question = questions.get(question_of.get(place, "")) if questions else None
+        value = value_of(given[place], item, question)
         if isinstance(value, Fault):
             flags.append(f"{value}:{item.key}")
             value = None
@@ -205,14 +211,14 @@ def _suicide(
     rule = instrument.suicide
     if rule is None:
         return None, []
-    if rule.item is None:
+    place = instrument.suicide_place
+    if place is None:
         if result.level is None:
             return (True, []) if any(values) else (None, ["suicide_risk_unknown"])
         return result.level in rule.levels, []
-    place = next(place for place, item in enumerate(instrument.items) if item.number == rule.item)
     value = values[place]
     if value is None:
-        return None, [] if instrument.items[place].key in faulty else ["suicide_item_missing"]
+        return None, [] if instrument.keys[place] in faulty else ["suicide_item_missing"]
     if rule.positive_from is None or value < rule.positive_from:
         return False, []
     flags = [f"item{rule.item}_positive"]

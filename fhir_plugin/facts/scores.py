@@ -15,11 +15,16 @@ from fhir_plugin.facts.survey_observations import Gathered, gather_scores, momen
 from fhir_plugin.record import Record
 from fhir_plugin.resources import Observation, QuestionnaireResponse
 from fhir_plugin.score import Score, score
+from fhir_plugin.scoring.recognition import Seen
 from mappings.instruments import Instruments
 from mappings.instruments.model import Instrument, Risk
 
 INPUTS = ("questionnaireResponses", "observations")
 _SCORE_UNIT = "{score}"
+_BASELINE, _DAYS_SINCE = "scores.depression.baseline", "scores.depression.days_since"
+_SIGNAL = "suicide.signal"
+_UNDATED = DaySpan(date.min, date.min)
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,17 +70,27 @@ class ScoreHistory:
 
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
-        facts = {f"scores.{name}.latest": self._latest(name) for name in self.instruments.forms}
-        facts["scores.depression.baseline"] = self._baseline()
-        facts["scores.depression.days_since"] = self._days_since(facts["scores.depression.baseline"])
-        for name in self.instruments.forms:
-            if self.instruments[name].suicide:
-                facts[f"scores.{name}.suicide_item"] = self._suicide_item(name)
-        facts["suicide.signal"] = self._suicide_signal(
-            [fact for name, fact in facts.items() if name.endswith(".suicide_item")]
-        )
-        facts["scores.unrecorded"] = self._unrecorded()
-        return {name: msgspec.structs.replace(fact, name=name) for name, fact in facts.items()}
+        by_instrument: dict[str, list[Assessment]] = {}
+        for each in self.assessments:
+            by_instrument.setdefault(each.instrument, []).append(each)
+        baseline = self._baseline()
+        asking = [
+            self._suicide_item(form.instrument, by_instrument.get(name, []))
+            for name, form in self.instruments.forms.items()
+            if form.instrument.suicide
+        ]
+        facts = [
+            *(
+                self._latest(form.instrument, by_instrument.get(name, []))
+                for name, form in self.instruments.forms.items()
+            ),
+            baseline,
+            self._days_since(baseline),
+            *asking,
+            self._suicide_signal(asking),
+            self._unrecorded(),
+        ]
+        return {fact.name: fact for fact in facts}
 
     def evidence(self, assessment: Assessment, note: str = "") -> Evidence:
         """An assessment as evidence, in our own words."""
@@ -86,25 +101,29 @@ class ScoreHistory:
 
     def _fact(
         self,
+        name: str,
         value: Presence | Measurement | Count | None,
         evidence: Iterable[Evidence] = (),
         missing: Iterable[str] = (),
     ) -> Fact:
         return Fact(
-            name="", value=value, evidence=tuple(evidence), missing=(*missing, *self.missing), looked_in=self.looked_in
+            name=name,
+            value=value,
+            evidence=tuple(evidence),
+            missing=(*missing, *self.missing),
+            looked_in=self.looked_in,
         )
 
-    def _latest(self, name: str) -> Fact:
-        short = self.instruments[name].short
-        of_instrument = [each for each in self.assessments if each.instrument == name]
+    def _latest(self, instrument: Instrument, of_instrument: Sequence[Assessment]) -> Fact:
+        name, short = f"scores.{instrument.id}.latest", instrument.short
         usable = [each for each in of_instrument if each.usable]
         if not usable:
             why = f"{short}: no completed assessment could be scored" if of_instrument else f"no {short} on the record"
-            return self._fact(None, missing=(why,))
+            return self._fact(name, None, missing=(why,))
         latest = usable[-1]
         newer = of_instrument[-1] is not latest and not _same_day(of_instrument[-1], latest)
         missing = (f"a newer {short} could not be scored: {', '.join(of_instrument[-1].flags)}",) if newer else ()
-        return self._fact(_measured(self.instruments[name], latest), (self.evidence(latest),), missing)
+        return self._fact(name, _measured(instrument, latest), (self.evidence(latest),), missing)
 
     def _baseline(self) -> Fact:
         depression = [
@@ -115,31 +134,32 @@ class ScoreHistory:
             and self.instruments[each.instrument].response
         ]
         if not depression:
-            return self._fact(None, missing=("no scored depression scale on the record",))
+            return self._fact(_BASELINE, None, missing=("no scored depression scale on the record",))
         latest = depression[-1]
-        return self._fact(_measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
+        return self._fact(_BASELINE, _measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
 
     def _days_since(self, baseline: Fact) -> Fact:
         """How many days ago depression was last measured: what a measure that is due is held against."""
         day = baseline.value.day if isinstance(baseline.value, Measurement) else None
         if day is None:
-            return msgspec.structs.replace(baseline, value=None)
+            return msgspec.structs.replace(baseline, name=_DAYS_SINCE, value=None)
         least, most = day.days_before(self.as_of)
-        return msgspec.structs.replace(baseline, value=Count(low=max(0, least), high=most, unit="d"))
+        value = Count(low=max(0, least), high=most, unit="d")
+        return msgspec.structs.replace(baseline, name=_DAYS_SINCE, value=value)
 
-    def _suicide_item(self, name: str) -> Fact:
-        asked = [each for each in self.assessments if each.instrument == name]
+    def _suicide_item(self, instrument: Instrument, asked: Sequence[Assessment]) -> Fact:
+        name = f"scores.{instrument.id}.suicide_item"
         if not asked:
-            return self._fact(None, missing=(f"no {self.instruments[name].short} on the record",))
+            return self._fact(name, None, missing=(f"no {instrument.short} on the record",))
         *earlier, latest = asked
         past = tuple(self.evidence(each) for each in earlier if each.suicide_item_positive)
         if latest.suicide_item_positive:
             here = self.evidence(latest, "suicide item positive")
-            return self._fact(Presence(current=(here,), past=past), (here, *past))
+            return self._fact(name, Presence(current=(here,), past=past), (here, *past))
         if latest.suicide_item_positive is None:
             here = self.evidence(latest, "the suicide item is not on the record")
-            return self._fact(Presence(past=past, possible=(here,)), (here, *past))
-        return self._fact(Presence(past=past), (self.evidence(latest, "suicide item negative"), *past))
+            return self._fact(name, Presence(past=past, possible=(here,)), (here, *past))
+        return self._fact(name, Presence(past=past), (self.evidence(latest, "suicide item negative"), *past))
 
     def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
         """All instruments together: one positive answer is enough, and no other scale outvotes it.
@@ -148,13 +168,13 @@ class ScoreHistory:
         """
         found = [fact.value for fact in items if isinstance(fact.value, Presence)]
         if not found:
-            return self._fact(None, missing=("no assessment that asks about suicide on the record",))
+            return self._fact(_SIGNAL, None, missing=("no assessment that asks about suicide on the record",))
         value = Presence(
             current=tuple(each for presence in found for each in presence.current),
             past=tuple(each for presence in found for each in presence.past),
             possible=tuple(each for presence in found for each in presence.possible if not self._settled(each)),
         )
-        return self._fact(value, [each for fact in items for each in fact.evidence])
+        return self._fact(_SIGNAL, value, [each for fact in items for each in fact.evidence])
 
     def _settled(self, open_question: Evidence) -> bool:
         day = open_question.day
@@ -170,7 +190,7 @@ class ScoreHistory:
             if each.usable and not each.recorded_as and each.reference.startswith("QuestionnaireResponse/")
         )
         value = Presence(current=waiting) if self.observations_whole else Presence(possible=waiting)
-        return self._fact(value, waiting)
+        return self._fact("scores.unrecorded", value, waiting)
 
 
 def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreHistory:
@@ -178,10 +198,11 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     sex = record.patient.gender if record.patient else None
     responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
     observations = list(record.all("observations", Observation))
-    found = [each for response in responses if (each := _from_response(response, instruments, sex))]
+    seen: Seen = {}
+    found = _Found(each for response in responses if (each := _from_response(response, instruments, sex, seen)))
     for gathered, scored in gather_scores(observations, instruments, sex):
-        _merge(found, _from_observations(gathered, scored), gathered)
-    past = [each for each in found if each.day is None or each.day.first <= as_of]
+        found.merge(_from_observations(gathered, scored), gathered)
+    past = [each for each in found.assessments if each.day is None or each.day.first <= as_of]
     return ScoreHistory(
         assessments=tuple(sorted(past, key=_order)),
         instruments=instruments,
@@ -204,11 +225,13 @@ def observation_codes(instruments: Instruments) -> tuple[str, ...]:
     return tuple(sorted(codes))
 
 
-def _from_response(response: QuestionnaireResponse, instruments: Instruments, sex: str | None) -> Assessment | None:
+def _from_response(
+    response: QuestionnaireResponse, instruments: Instruments, sex: str | None, seen: Seen
+) -> Assessment | None:
     if response.status == "entered-in-error":
         return None
     try:
-        scored = score(response, instruments, sex=sex)
+        scored = score(response, instruments, sex=sex, seen=seen)
     except WrongQuestionnaire:
         return None
     return _assessment(scored, response.authored, response.reference)
@@ -235,23 +258,42 @@ def _assessment(scored: Score, moment: str | None, reference: str, recorded_as: 
     )
 
 
-def _merge(found: list[Assessment], recorded: Assessment, gathered: Gathered) -> None:
-    """Add an assessment read from Observations, or join it with the one that it records."""
-    derived = {
-        "/".join((reference.reference or "").rsplit("/", 2)[-2:])
-        for source in gathered.sources
-        for reference in source.derived_from
-    }
-    candidates = [
-        (bool(each.recorded_as), place)
-        for place, each in enumerate(found)
-        if each.instrument == recorded.instrument and _is_same(each, recorded, derived)
-    ]
-    if not candidates:
-        found.append(recorded)
-        return
-    place = min(candidates)[1]
-    found[place] = _joined(found[place], recorded)
+class _Found:
+    """Assessments while they are being put together, to be found again by instrument and by day or reference."""
+
+    def __init__(self, assessments: Iterable[Assessment]) -> None:
+        self.assessments = list(assessments)
+        self._places: dict[tuple[str, DaySpan | str], list[int]] = {}
+        for place, each in enumerate(self.assessments):
+            self._note(each, place)
+
+    def merge(self, recorded: Assessment, gathered: Gathered) -> None:
+        """Add an assessment read from Observations, or join it with the one that it records."""
+        derived = {
+            "/".join((reference.reference or "").rsplit("/", 2)[-2:])
+            for source in gathered.sources
+            for reference in source.derived_from
+        }
+        keys: list[DaySpan | str] = [*derived, recorded.day] if recorded.day else [*derived]
+        candidates = [
+            (bool(each.recorded_as), place)
+            for key in keys
+            for place in self._places.get((recorded.instrument, key), ())
+            if _is_same(each := self.assessments[place], recorded, derived)
+        ]
+        if candidates:
+            place = min(candidates)[1]
+            self.assessments[place] = _joined(self.assessments[place], recorded)
+        else:
+            place = len(self.assessments)
+            self.assessments.append(recorded)
+        self._note(self.assessments[place], place)
+
+    def _note(self, each: Assessment, place: int) -> None:
+        """One that was joined keeps its old keys too: what they lead to is looked at before it is used."""
+        for key in (each.reference, each.day):
+            if key:
+                self._places.setdefault((each.instrument, key), []).append(place)
 
 
 def _is_same(known: Assessment, recorded: Assessment, derived: set[str]) -> bool:
@@ -288,8 +330,8 @@ def _joined(known: Assessment, recorded: Assessment) -> Assessment:
 
 def _order(assessment: Assessment) -> tuple[date, date, datetime, str]:
     """Oldest first; an undated one comes before all, so that it is never taken for the latest."""
-    day = assessment.day or DaySpan(date.min, date.min)
-    return day.first, day.last, instant(assessment.moment) or datetime.min.replace(tzinfo=UTC), assessment.reference
+    day = assessment.day or _UNDATED
+    return day.first, day.last, instant(assessment.moment) or _NO_MOMENT, assessment.reference
 
 
 def _same_day(one: Assessment, other: Assessment) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fhir_plugin.resources import Answer, CodeableConcept, Observation, ObservationComponent
 from fhir_plugin.score import Score, recorded_level, recorded_total, score_values
@@ -14,10 +15,12 @@ from mappings.instruments.model import LOINC, Risk
 
 USABLE_STATUSES = ("final", "amended", "corrected")
 VOID_STATUSES = ("entered-in-error", "cancelled")
+_SYSTEMS = (LOINC, LOCAL_CODES)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _DEEPEST = 3
 
 Coded = Observation | ObservationComponent
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -37,29 +40,40 @@ def gather_scores(
     observations: Sequence[Observation], instruments: Instruments, sex: str | None = None
 ) -> Iterator[tuple[Gathered, Score]]:
     """Every administration that these Observations record, with its score; void Observations are passed over."""
-    heads = instruments.heads
     living = [each for each in observations if each.status not in VOID_STATUSES]
-    by_reference = {each.reference: each for each in living if each.id}
+    panels = any(each.has_member for each in living)
+    by_reference = {each.reference: each for each in living if each.id} if panels else {}
     gathered: list[Gathered] = []
+    others: list[Observation] = []
     for each in living:
-        if name := next((heads[code] for code in _codes(each.code) if code in heads), None):
-            one = Gathered(instruments.forms[name], [])
-            _take(each, one, by_reference, _DEEPEST)
-            gathered.append(one)
+        name = _known(each.code, instruments.heads)
+        if name is None:
+            others.append(each)
+            continue
+        one = Gathered(instruments.forms[name], [])
+        _take(each, one, by_reference, _DEEPEST)
+        gathered.append(one)
     members = {id(source) for one in gathered for source in one.sources[1:]}
     taken = {id(source) for one in gathered for source in one.sources}
     whole = (one for one in gathered if id(one.sources[0]) not in members)
-    for one in (*whole, *_loose([each for each in living if id(each) not in taken], instruments)):
+    for one in (*whole, *_loose([each for each in others if id(each) not in taken], instruments)):
         if one.total is not None or one.level is not None or one.items or one.flags:
             yield one, _scored(one, sex)
 
 
+def _known(concept: CodeableConcept | None, table: Mapping[str, T]) -> T | None:
+    """What the first code of the concept that is in the table stands for."""
+    for coding in concept.coding if concept else ():
+        found = table.get(coding.code or "")
+        if found is not None and coding.system in _SYSTEMS:
+            return found
+    return None
+
+
 def _codes(concept: CodeableConcept | None) -> list[str]:
-    return (
-        [coding.code for coding in concept.coding if coding.code and coding.system in (LOINC, LOCAL_CODES)]
-        if (concept)
-        else []
-    )
+    if concept is None:
+        return []
+    return [coding.code for coding in concept.coding if coding.code and coding.system in _SYSTEMS]
 
 
 def _take(observation: Observation, one: Gathered, by_reference: Mapping[str, Observation], depth: int) -> None:
@@ -129,7 +143,7 @@ def _loose(observations: Iterable[Observation], instruments: Instruments) -> Ite
     """Single items that stand outside a panel, put together where they were observed at one moment."""
     moments: dict[str, list[Observation]] = {}
     for observation in observations:
-        if any(code in instruments.links for code in _codes(observation.code)):
+        if _known(observation.code, instruments.links):
             moments.setdefault(moment_of(observation) or observation.reference, []).append(observation)
     for together in moments.values():
         codes = {code for each in together for code in _codes(each.code) if code in instruments.links}
@@ -162,6 +176,8 @@ def moment_of(observation: Observation) -> str | None:
 def _scored(one: Gathered, sex: str | None) -> Score:
     """The score: from the items where they are whole, else the total or the level as it was recorded."""
     instrument = one.form.instrument
+    if one.total is not None and not one.items:
+        return recorded_total(instrument, one.total, None, [*dict.fromkeys(one.flags)], sex)
     read = [one.items.get(place) for place in range(len(one.form.items))]
     flags = [*dict.fromkeys(one.flags)]
     flags += [

@@ -26,8 +26,6 @@ def value_of(answers: tuple[Answer, ...], item: ScoredItem, question: Questionna
     """What the answers to one item count; ``None`` where it was left blank or declined."""
     if len(answers) == 1:
         return _value(answers[0], item, question)
-    if len(answers) == 1:
-        return _value(answers[0], item, question)
     values = {value for answer in answers if (value := _value(answer, item, question)) is not None}
     if not values:
         return None
@@ -66,6 +64,8 @@ def _coded(answer: Answer, coding: Coding, item: ScoredItem, question: Questionn
     if coding.system == _ABSENT_SYSTEM:
         return None
     listed = item.codes.get((coding.system, coding.code or ""))
+    if listed is not None and not (question or answer.extension or coding.extension):
+        return listed
     if listed is None and coding.system not in _PUBLISHED_SYSTEMS and coding.display:
         listed = item.words.get(" ".join(coding.display.split()).lower())
     weight = _weight((*answer.extension, *coding.extension)) if answer.extension or coding.extension else None

@@ -31,9 +31,12 @@ def evaluate(instrument: Instrument, values: Values) -> Result:
         return _risk(instrument, formula, values)
     if isinstance(formula, SumOfMaxima):
         return _sum_of_maxima(instrument, formula, values)
-    missing = tuple(item.key for item, value in zip(instrument.items, values, strict=True) if value is None)
-    bound = sum(value for value in values if value is not None)
-    return Result(None if missing else bound, bound, None, missing)
+    answered = [value for value in values if value is not None]
+    bound = sum(answered)
+    if len(answered) == len(instrument.keys):
+        return Result(bound, bound, None, ())
+    missing = tuple(key for key, value in zip(instrument.keys, values, strict=True) if value is None)
+    return Result(None, bound, None, missing)
 
 
 def _sum_of_maxima(instrument: Instrument, formula: SumOfMaxima, values: Values) -> Result:
@@ -87,4 +90,7 @@ def band_of(instrument: Instrument, total: float, sex: str | None) -> str | None
     if by_sex := instrument.bands_by_sex:
         known = sex if sex in ("male", "female") else by_sex.unknown
         bands = by_sex.male if known == "male" else by_sex.female
-    return next((band.name for band in bands if band.low <= total <= band.high), None)
+    for band in bands:
+        if band.low <= total <= band.high:
+            return band.name
+    return None

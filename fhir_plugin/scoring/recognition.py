@@ -30,6 +30,10 @@ class Recognised(NamedTuple):
     """Items of the Questionnaire by linkId, where one was supplied."""
 
 
+Seen = dict[tuple[str | None, tuple[str, ...]], Recognised]
+"""What was recognised before, by questionnaire and linkIds: a record holds many responses to few questionnaires."""
+
+
 def asked(response: QuestionnaireResponse) -> list[Asked]:
     """Every item of the response at any depth, also those that stand under an answer."""
     found: list[Asked] = []
@@ -55,11 +59,30 @@ def recognise(
     found: Iterable[Asked],
     instruments: Instruments,
     questionnaire: Questionnaire | None,
+    seen: Seen | None = None,
 ) -> Recognised:
-    """The instrument by its questionnaire, else by its items; :class:`WrongQuestionnaire` where it is none of ours."""
+    """The instrument by its questionnaire, else by its items; :class:`WrongQuestionnaire` where it is none of ours.
+
+    ``seen`` remembers for the caller what was recognised without a Questionnaire.
+    """
     questionnaire = questionnaire or contained_questionnaire(response)
+    links = tuple([link for link, _ in found])
+    if seen is None or questionnaire:
+        return _recognised(response, links, instruments, questionnaire)
+    shape = response.questionnaire, links
+    known = seen.get(shape)
+    if known is None:
+        known = seen[shape] = _recognised(response, links, instruments, None)
+    return known
+
+
+def _recognised(
+    response: QuestionnaireResponse,
+    links: tuple[str, ...],
+    instruments: Instruments,
+    questionnaire: Questionnaire | None,
+) -> Recognised:
     questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
-    links = [link for link, _ in found]
     known = instruments.links
     keys = [link if link in known and not questions else _key(link, questions, instruments) for link in links]
     name = _by_name(response, questionnaire, instruments)

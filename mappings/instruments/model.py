@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -362,6 +363,17 @@ class Instrument(Reviewed):
         if not self.licence.wording_ships and (self.stem or any(item.wording for item in self.items)):
             raise ValueError("wording: the licence of this instrument does not allow it")
         return self
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The name of every item in scores and flags."""
+        return tuple(item.key for item in self.items)
+
+    @cached_property
+    def suicide_place(self) -> int | None:
+        """The position of the item that asks about suicide."""
+        asked = self.suicide and self.suicide.item
+        return next((place for place, item in enumerate(self.items) if item.number == asked), None)
 
     def item(self, number: str) -> Item:
         """The item of that number."""
