@@ -147,7 +147,10 @@ def _settle_stops(exposures: list[Exposure]) -> list[Exposure]:
     orders = [e for e in exposures if e.window.grade == ORDERED]
     starts = [e.window.start or 0 for e in orders]
     following = _next_different(orders, starts)
-    settled = {id(e): _settled(e, at, following[at], starts) for at, e in enumerate(orders) if e.window.open_stop}
+    latest = _last_different(orders, starts)
+    settled = {
+        id(e): _settled(e, starts[at], following[at], latest[at]) for at, e in enumerate(orders) if e.window.open_stop
+    }
     return [settled.get(id(e), e) for e in exposures]
 
 
@@ -163,11 +166,28 @@ def _next_different(orders: list[Exposure], starts: list[int]) -> list[int | Non
     return result
 
 
-def _settled(order: Exposure, at: int, following: int | None, starts: list[int]) -> Exposure:
+def _last_different(orders: list[Exposure], starts: list[int]) -> list[int]:
+    """For each order the start of the last one that differs within its planned days, else its own start.
+
+    Whatever other record is taken away, the order cannot be settled to end later than that.
+    """
+    differing: list[int] = []
+    for at in range(len(orders)):
+        same = at > 0 and orders[at].prescription.key == orders[at - 1].prescription.key
+        differing.append(differing[at - 1] if same else at - 1)
+    result: list[int] = []
+    for at, order in enumerate(orders):
+        last = bisect_left(starts, order.window.stop) - 1
+        if orders[last].prescription.key == order.prescription.key:
+            last = differing[last]
+        result.append(max(starts[at], starts[last]) if last >= 0 else starts[at])
+    return result
+
+
+def _settled(order: Exposure, start: int, following: int | None, latest: int) -> Exposure:
     window = order.window
-    start, planned, updated = starts[at], window.stop, window.updated
+    planned, updated = window.stop, window.updated
     changed = updated if updated is not None and start < updated < planned else None
-    latest = starts[bisect_left(starts, planned) - 1]
     claimed = max(changed or start, start, latest)
     if following is not None and following < planned and "on_hold" not in window.flags:
         stop, flag = following, ""
