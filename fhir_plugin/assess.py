@@ -42,6 +42,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     looked_in: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    local: bool = False
+    """Whether a number of the criterion is the site's own."""
 
 
 def assess(facts: Facts, knowledge: Knowledge, criteria: Iterable[str] | None = None) -> tuple[Finding, ...]:
@@ -71,6 +73,7 @@ def _finding(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Findin
             evidence=fact.evidence,
             looked_in=fact.looked_in,
             sources=criterion.sources,
+            local=criterion.is_local,
         )
     return _finding_of_any(criterion, facts, knowledge)
 
@@ -90,6 +93,7 @@ def _finding_of_any(criterion: Criterion, facts: Facts, knowledge: Knowledge) ->
         evidence=_distinct(piece for fact, _ in telling for piece in fact.evidence),
         looked_in=_distinct(place for fact, _ in read for place in fact.looked_in),
         sources=criterion.sources,
+        local=criterion.is_local,
     )
 
 
@@ -119,7 +123,8 @@ def _sentence(criterion: Criterion, fact: Fact, answer: _Answer, knowledge: Know
     template: str = getattr(words, answer.words) or words.unknown
     title = knowledge.facts[fact.name].title
     missing = "; ".join(fact.missing) or knowledge.wording.gaps["open"]
-    return template.format(title=title, missing=missing, **answer.values)
+    sentence = template.format(title=title, missing=missing, **answer.values)
+    return f"{sentence} {knowledge.wording.local}" if criterion.is_local else sentence
 
 
 def _answer(criterion: Criterion, fact: Fact, as_of: date) -> _Answer:

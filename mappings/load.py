@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mappings.cards import CardWords, load_card_words
@@ -17,6 +17,7 @@ from mappings.medications import Medications, load_medications
 from mappings.model import KnowledgeError, Source, Sources
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
 from mappings.services import ServicesFile, load_services
+from mappings.sites import Site, load_site, with_local_numbers, with_local_rules
 from mappings.treatments import Treatments, load_treatments
 from mappings.value_sets import ValueSets, load_value_sets
 from mappings.vitals import VitalSigns, load_vital_signs
@@ -42,7 +43,9 @@ class Knowledge:
     cards: CardWords
     services: ServicesFile
     digest: str
-    """SHA-256 over the names and bytes of all knowledge files."""
+    """SHA-256 over the names and bytes of all knowledge files, and of the site's."""
+    site: Site | None = None
+    """What a site decided otherwise."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -55,13 +58,38 @@ class Knowledge:
         return frozenset(place for name in names for place in self.facts[name].inputs)
 
 
-def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
-    """Read and cross-check a knowledge folder; :class:`KnowledgeError` names the file and the key at fault."""
+def load_knowledge(folder: Path = KNOWLEDGE, site: Path | None = None) -> Knowledge:
+    """Read and cross-check a knowledge folder, with a site's own file where it has one.
+
+    :raises KnowledgeError: names the file and the key at fault.
+    """
+    knowledge = _read(folder)
+    if site is not None:
+        knowledge = _with_site(knowledge, site)
+    _check(knowledge)
+    return knowledge
+
+
+def _with_site(knowledge: Knowledge, path: Path) -> Knowledge:
+    site = load_site(path)
+    if taken := site.sources.keys() & knowledge.sources.keys():
+        raise KnowledgeError(f"{path.name}: sources: {', '.join(sorted(taken))}: the key is one of ours")
+    return replace(
+        knowledge,
+        site=site,
+        sources={**knowledge.sources, **site.sources},
+        criteria=with_local_numbers(dict(knowledge.criteria), site, path.name),
+        protocols=with_local_rules(dict(knowledge.protocols), site, path.name),
+        digest=hashlib.sha256(knowledge.digest.encode() + path.read_bytes()).hexdigest(),
+    )
+
+
+def _read(folder: Path) -> Knowledge:
     value_sets = load_value_sets(folder / "value_sets")
     instruments = load_instruments(folder / "instruments")
     medications = load_medications(folder / "medications")
     interactions = load_interactions(folder / "interactions.yaml", medications)
-    knowledge = Knowledge(
+    return Knowledge(
         sources=read_yaml(folder / "sources.yaml", Sources).sources,
         value_sets=value_sets,
         vital_signs=load_vital_signs(folder / "vitals.yaml"),
@@ -78,6 +106,9 @@ def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
         services=load_services(folder),
         digest=_digest(folder),
     )
+
+
+def _check(knowledge: Knowledge) -> None:
     for where, key in _source_keys(knowledge):
         if key not in knowledge.sources:
             raise KnowledgeError(f"{where}: no source {key!r} in sources.yaml")
@@ -87,7 +118,6 @@ def load_knowledge(folder: Path = KNOWLEDGE) -> Knowledge:
         _check_protocol(protocol, knowledge)
     _check_conflicts(knowledge)
     _check_cards(knowledge)
-    return knowledge
 
 
 def _digest(folder: Path) -> str:

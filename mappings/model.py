@@ -46,6 +46,8 @@ class Number(Entry):
     """Key in ``sources.yaml``."""
     verification: Verification
     note: str = ""
+    local: bool = False
+    """Whether a site put it in the place of ours; marked when the site's file is read."""
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec or "g")

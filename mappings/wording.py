@@ -43,6 +43,8 @@ class Wording(Entry):
     findings: dict[Comparator, FindingWords]
     entries: dict[str, str]
     """Notes beside a piece of evidence, by key."""
+    local: str
+    """What is added to a finding that rests on a number of the site's own."""
     gaps: dict[str, str]
     """What is missing, by key; ``{input}`` and ``{state}`` may be named."""
     cards: Mapping[str, Any] = Field(default_factory=dict)

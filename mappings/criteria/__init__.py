@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -93,6 +94,11 @@ class Criterion(Reviewed):
     def limit_for(self, fact: str) -> Number | None:
         """The one limit that holds for a fact."""
         return self.limit or self.limits.get(fact)
+
+    @cached_property
+    def is_local(self) -> bool:
+        """Whether a site put a number of its own in the place of ours."""
+        return any(number.local for number in self.numbers.values())
 
     @property
     def numbers(self) -> dict[str, Number]:

@@ -38,6 +38,8 @@ class Clause(Entry):
     grade: Grade
     why: str
     """Why it has this role, for the reader of the card's detail."""
+    local: bool = False
+    """Whether a site gave it this role."""
     speaks: bool = False
     """Whether this clause, when it is met, is reason enough to speak without an order."""
 
@@ -52,6 +54,8 @@ class Parameter(Entry):
     source: str
     verification: Verification
     note: str = ""
+    local: bool = False
+    """Whether a site put it in the place of ours."""
 
 
 class Step(Entry):
