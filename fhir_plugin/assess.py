@@ -73,7 +73,7 @@ def _finding(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Findin
             evidence=fact.evidence,
             looked_in=fact.looked_in,
             sources=criterion.sources,
-            local=criterion.is_local,
+            local=criterion.local,
         )
     return _finding_of_any(criterion, facts, knowledge)
 
@@ -93,7 +93,7 @@ def _finding_of_any(criterion: Criterion, facts: Facts, knowledge: Knowledge) ->
         evidence=_distinct(piece for fact, _ in telling for piece in fact.evidence),
         looked_in=_distinct(place for fact, _ in read for place in fact.looked_in),
         sources=criterion.sources,
-        local=criterion.is_local,
+        local=criterion.local,
     )
 
 
@@ -119,12 +119,12 @@ def _distinct(items: Iterable[_T]) -> tuple[_T, ...]:
 
 
 def _sentence(criterion: Criterion, fact: Fact, answer: _Answer, knowledge: Knowledge) -> str:
-    words = knowledge.wording.findings[criterion.compare]
-    template: str = getattr(words, answer.words) or words.unknown
-    title = knowledge.facts[fact.name].title
-    missing = "; ".join(fact.missing) or knowledge.wording.gaps["open"]
-    sentence = template.format(title=title, missing=missing, **answer.values)
-    return f"{sentence} {knowledge.wording.local}" if criterion.is_local else sentence
+    words = knowledge.sentences[criterion.id][fact.name]
+    sentence: str = getattr(words, answer.words) or words.unknown
+    if "{" in sentence:
+        missing = "; ".join(fact.missing) or knowledge.wording.gaps["open"]
+        sentence = sentence.format(missing=missing, **answer.values)
+    return f"{sentence} {knowledge.wording.local}" if criterion.local else sentence
 
 
 def _answer(criterion: Criterion, fact: Fact, as_of: date) -> _Answer:

@@ -28,11 +28,7 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
     finding: Finding
     clause: Clause
-
-    @property
-    def role(self) -> Role:
-        """The role of the finding for the treatment."""
-        return self.clause.role
+    role: Role
 
 
 class TreatmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,24 +111,24 @@ _DECIDES = (Role.REQUIRED, Role.CONTRAINDICATION)
 
 
 def _answer(treatment: str, protocol: Protocol, findings: Mapping[str, Finding]) -> TreatmentAnswer:
+    clauses = [clause for clause in protocol.clauses if treatment in clause.treatments]
     weighed = tuple(
-        Weighed(finding=findings[clause.criterion], clause=clause)
-        for clause in protocol.clauses
-        if treatment in clause.treatments
+        [Weighed(finding=findings[clause.criterion], clause=clause, role=clause.role) for clause in clauses]
     )
     return TreatmentAnswer(treatment=treatment, standing=_standing(weighed), weighed=weighed)
 
 
 def _standing(weighed: tuple[Weighed, ...]) -> Standing:
     """The rule of precedence: what is unknown never lets a treatment through."""
-    said = {(each.role, each.finding.verdict) for each in weighed}
-    if (Role.CONTRAINDICATION, Verdict.MET) in said:
-        return Standing.CONTRAINDICATED
-    if (Role.REQUIRED, Verdict.NOT_MET) in said:
-        return Standing.NOT_MET
-    if (Role.REQUIRED, Verdict.UNKNOWN) in said or (Role.CONTRAINDICATION, Verdict.UNKNOWN) in said:
-        return Standing.UNKNOWN
-    return Standing.MET
+    standing = Standing.MET
+    for each in weighed:
+        if each.role is Role.CONTRAINDICATION and each.finding.verdict is Verdict.MET:
+            return Standing.CONTRAINDICATED
+        if each.role is Role.REQUIRED and each.finding.verdict is Verdict.NOT_MET:
+            standing = Standing.NOT_MET
+        elif each.role in _DECIDES and each.finding.verdict is Verdict.UNKNOWN and standing is Standing.MET:
+            standing = Standing.UNKNOWN
+    return standing
 
 
 def _pathway(

@@ -21,7 +21,7 @@ from mappings.sites import Site, load_site, with_local_numbers, with_local_rules
 from mappings.treatments import Treatments, load_treatments
 from mappings.value_sets import ValueSets, load_value_sets
 from mappings.vitals import VitalSigns, load_vital_signs
-from mappings.wording import Wording, load_wording
+from mappings.wording import FindingWords, Wording, load_wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Knowledge:
     protocols: Mapping[str, Protocol]
     conflicts: Mapping[str, Conflict]
     wording: Wording
+    sentences: Mapping[str, Mapping[str, FindingWords]]
+    """By criterion and fact: the sentences of its findings, the title filled in."""
     cards: CardWords
     services: ServicesFile
     digest: str
@@ -89,6 +91,9 @@ def _read(folder: Path) -> Knowledge:
     instruments = load_instruments(folder / "instruments")
     medications = load_medications(folder / "medications")
     interactions = load_interactions(folder / "interactions.yaml", medications)
+    facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions)
+    criteria = load_criteria(folder / "criteria")
+    wording = load_wording(folder / "wording.yaml")
     return Knowledge(
         sources=read_yaml(folder / "sources.yaml", Sources).sources,
         value_sets=value_sets,
@@ -97,15 +102,21 @@ def _read(folder: Path) -> Knowledge:
         treatments=load_treatments(folder / "treatments"),
         medications=medications,
         interactions=interactions,
-        facts=load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions),
-        criteria=load_criteria(folder / "criteria"),
+        facts=facts,
+        criteria=criteria,
         protocols=load_protocols(folder / "protocols"),
         conflicts=read_yaml(folder / "conflicts.yaml", Conflicts).conflicts,
-        wording=load_wording(folder / "wording.yaml"),
+        wording=wording,
+        sentences={name: _sentences(criterion, wording, facts) for name, criterion in criteria.items()},
         cards=load_card_words(folder),
         services=load_services(folder),
         digest=_digest(folder),
     )
+
+
+def _sentences(criterion: Criterion, wording: Wording, facts: Mapping[str, FactDefinition]) -> dict[str, FindingWords]:
+    words = wording.findings[criterion.compare]
+    return {name: words.titled(facts[name].title) for name in criterion.facts if name in facts}
 
 
 def _check(knowledge: Knowledge) -> None:

@@ -50,8 +50,8 @@ def with_local_numbers(criteria: dict[str, Criterion], site: Site, file: str) ->
 def _with_number(criterion: Criterion, key: str, number: Number) -> Criterion:
     _, dot, component = key.partition(".")
     if dot:
-        return criterion.model_copy(update={"limits": criterion.limits | {component: number}})
-    return criterion.model_copy(update={key: number})
+        return criterion.model_copy(update={"local": True, "limits": criterion.limits | {component: number}})
+    return criterion.model_copy(update={"local": True, key: number})
 
 
 def with_local_rules(protocols: dict[str, Protocol], site: Site, file: str) -> dict[str, Protocol]:

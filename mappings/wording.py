@@ -28,6 +28,10 @@ class FindingWords(Entry):
     old: str = ""
     """Unknown because the measurement is too old."""
 
+    def titled(self, title: str) -> FindingWords:
+        """The same sentences with ``{title}`` filled in."""
+        return self.model_copy(update={key: template.replace("{title}", title) for key, template in self})
+
     @model_validator(mode="after")
     def _fields(self) -> Self:
         for key, template in self:

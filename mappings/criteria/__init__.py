@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -80,6 +79,8 @@ class Criterion(Reviewed):
     """A measurement older than this leaves the answer open."""
     sources: tuple[str, ...]
     ask: Ask
+    local: bool = False
+    """Whether a site put a number of its own in the place of ours; marked when the site's file is read."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -94,11 +95,6 @@ class Criterion(Reviewed):
     def limit_for(self, fact: str) -> Number | None:
         """The one limit that holds for a fact."""
         return self.limit or self.limits.get(fact)
-
-    @cached_property
-    def is_local(self) -> bool:
-        """Whether a site put a number of its own in the place of ours."""
-        return any(number.local for number in self.numbers.values())
 
     @property
     def numbers(self) -> dict[str, Number]:

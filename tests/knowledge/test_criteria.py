@@ -9,11 +9,12 @@ from fhir_plugin.assess import Verdict, assess
 from fhir_plugin.facts.read import Facts
 from mappings.criteria import Comparator, Criterion
 from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge, load_knowledge
+from mappings.load import Knowledge
 from tests.knowledge.cases import facts_of, read_cases
+from tests.knowledge.conftest import shipped
 
 FOLDER = KNOWLEDGE / "criteria"
-NAMES = sorted(load_knowledge().criteria)
+NAMES = sorted(shipped().criteria)
 CASES = [(name, case) for name in NAMES for case in read_cases(FOLDER / f"{name}.cases.yaml")]
 
 
@@ -47,7 +48,7 @@ def moved(criterion: Criterion, key: str, by: float) -> Criterion:
     return criterion.model_copy(update={key: other})
 
 
-NUMBERS = [(name, key) for name, criterion in load_knowledge().criteria.items() for key in criterion.numbers]
+NUMBERS = [(name, key) for name, criterion in shipped().criteria.items() for key in criterion.numbers]
 
 
 @pytest.mark.parametrize("by", [-1, 1])
@@ -84,7 +85,7 @@ def test_a_removed_fact_is_caught_by_a_patient(name: str, knowledge: Knowledge) 
 @cache
 def patients(name: str) -> tuple[tuple[Facts, str], ...]:
     """The facts of every test patient with the verdict that is expected."""
-    knowledge = load_knowledge()
+    knowledge = shipped()
     cases = read_cases(FOLDER / f"{name}.cases.yaml")
     return tuple((facts_of(case, knowledge), case["verdict"]) for case in cases)
 

@@ -8,11 +8,12 @@ import pytest
 from fhir_plugin.assess import Finding, assess
 from fhir_plugin.recommend import Recommendation, recommend
 from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge, load_knowledge
+from mappings.load import Knowledge
 from mappings.protocols import Clause, Protocol, Role
 from tests.knowledge.cases import facts_of, read_cases
+from tests.knowledge.conftest import shipped
 
-NAMES = sorted(load_knowledge().protocols)
+NAMES = sorted(shipped().protocols)
 CASES = {name: read_cases(KNOWLEDGE / "protocols" / f"{name}.cases.yaml") for name in NAMES}
 EACH = [(name, number) for name in NAMES for number in range(len(CASES[name]))]
 DECIDES = (Role.REQUIRED, Role.CONTRAINDICATION)
@@ -20,7 +21,7 @@ DECIDES = (Role.REQUIRED, Role.CONTRAINDICATION)
 
 @cache
 def findings(name: str, number: int) -> tuple[Finding, ...]:
-    knowledge = load_knowledge()
+    knowledge = shipped()
     return assess(facts_of(CASES[name][number], knowledge), knowledge)
 
 
@@ -68,7 +69,7 @@ def decisive(protocol: Protocol) -> list[Clause]:
 
 
 CLAUSES = [
-    (name, number) for name, protocol in load_knowledge().protocols.items() for number in range(len(decisive(protocol)))
+    (name, number) for name, protocol in shipped().protocols.items() for number in range(len(decisive(protocol)))
 ]
 
 
@@ -88,7 +89,7 @@ def test_a_removed_or_softened_clause_is_caught(name: str, number: int, knowledg
 
 CONDITIONS = [
     (name, pathway, key, criterion)
-    for name, protocol in load_knowledge().protocols.items()
+    for name, protocol in shipped().protocols.items()
     for pathway, shape in protocol.pathways.items()
     for key in ("all_of", "any_of", "none_of")
     for criterion in getattr(shape, key)

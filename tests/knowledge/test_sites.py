@@ -69,8 +69,10 @@ def test_a_local_role_and_parameter(tmp_path: Path) -> None:
         ("roles:\n  safer_reading: {age.young: required}\n", r"site\.yaml: roles\.safer_reading: no clause"),
         ("roles:\n  safer_reading: {age.adult: maybe}\n", r"site\.yaml: roles\."),
         (
-            ("parameters:\n  safer_reading:\n"
-            "    ketamine.infusion: {low: 1, unit: h, source: design, verification: design}\n"),
+            (
+                "parameters:\n  safer_reading:\n"
+                "    ketamine.infusion: {low: 1, unit: h, source: design, verification: design}\n"
+            ),
             r"unit: must be min",
         ),
         (SOURCES.replace("committee:", "design:"), r"site\.yaml: sources: design"),
