@@ -174,6 +174,18 @@ def test_caps_leave_a_part_and_say_so(limits: Limits, outcome_words: str) -> Non
     assert record.queries[0].outcome == f"{outcome_words}, 2 pages"
 
 
+def test_a_resource_that_cannot_be_read_on_any_page_leaves_a_part() -> None:
+    def spoiled(request: Request) -> bytes:
+        if "page" in request.query:
+            return reply(bundle(resource("Condition", 2)))
+        return reply(bundle(resource("Condition", 1, code=7), next_url="Condition?page=2"))
+
+    record, _ = read(supplied("conditions"), answers=spoiled)
+    assert [each.id for each in record.all("conditions", Condition)] == ["2"]
+    assert record.gaps(WANTED) == ("conditions: partial",)
+    assert [each.where for each in record.unread] == ["conditions.entry[0]"]
+
+
 def test_a_partial_prefetch_is_continued_by_its_link() -> None:
     part = bundle(resource("Condition", 1), next_url="Condition?page=2")
     record, faults = read(supplied() | {"conditions": part}, answers=pages)
