@@ -212,6 +212,27 @@ def test_a_partial_prefetch_that_cannot_be_completed_stays_a_part() -> None:
         assert each.gaps(WANTED) == ("conditions: partial",)
 
 
+def test_a_part_supplied_and_a_part_found_are_kept_together() -> None:
+    def first_page_only(request: Request) -> bytes:
+        if "page" in request.query:
+            return reply(b"", "403 Forbidden")
+        return reply(bundle(resource("Condition", 2), next_url="Condition?page=2"))
+
+    part = bundle(resource("Condition", 1), next_url="https://elsewhere.example/fhir/Condition?page=2")
+    record, _ = read(supplied() | {"conditions": part}, answers=first_page_only)
+    assert [each.id for each in record.all("conditions", Condition)] == ["1", "2"]
+    assert record.gaps(WANTED) == ("conditions: partial",)
+
+
+def test_links_that_go_in_a_circle_are_followed_once() -> None:
+    def circle(request: Request) -> bytes:
+        return reply(bundle(resource("Condition"), next_url="Condition?page=again"))
+
+    record, faults = read(supplied("conditions"), answers=circle)
+    assert record.queries[0].outcome == "next link goes in a circle, 2 pages"
+    assert len(faults.requests) == 2
+
+
 def test_a_server_that_refuses_the_page_size_is_asked_without() -> None:
     def plain_only(request: Request) -> bytes:
         return reply(b"", "400 Bad Request") if "_count" in request.query else reply(good_body(request))
@@ -268,6 +289,14 @@ def test_medications_are_read_in_one_go() -> None:
         "Medication/c": "c",
     }
     assert record.input("medicationRequests").whole
+
+
+def test_a_medication_that_two_inputs_refer_to_is_read_once() -> None:
+    dispensed = bundle(resource("MedicationDispense", medicationReference={"reference": "Medication/a"}))
+    prefetch = supplied() | {"medicationRequests": orders("Medication/a"), "medicationDispenses": dispensed}
+    record, faults = read(prefetch)
+    assert len(faults.requests) == 1
+    assert not record.gaps(WANTED)
 
 
 def test_medications_are_read_one_by_one_where_search_leaves_them_out() -> None:
