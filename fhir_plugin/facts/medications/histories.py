@@ -80,6 +80,7 @@ class _Reader:
         self._as_of = as_of
         self._groups = groups
         self._identified: dict[CodeableConcept, Identified] = {}
+        self._relevance: dict[Identified, bool] = {}
         self._dosages: dict[tuple[Dosage, ...], Reading] = {}
         self._sigs: dict[str, Sig | None] = {}
         self._prescriptions: dict[tuple[object, ...], Prescription] = {}
@@ -147,39 +148,57 @@ class _Reader:
                     Unmapped(found.label, reference, self._known.hints.look_antidepressant(found.label))
                 )
             return
-        known = self._known
-        parts = found.product.parts
-        if not any(self._groups & known.ingredients[part.ingredient].groups for part in parts):
+        ours = self._relevance.get(found)
+        if ours is None:
+            ours = self._relevance[found] = self._is_ours(found.product)
+        if not ours:
             return
-        by_order = bool(links) and reading is NOTHING_SAID and self._inherits(resource)
-        if by_order:
+        if links and reading is NOTHING_SAID and self._inherits(resource):
             reading = next((self._orders[link] for link in links if link in self._orders), reading)
         window = self._window(resource, reading, found)
-        if window is None:
-            return
-        for part in parts:
-            excluded, doubts = self._standing(found, part.ingredient, resource)
-            if reading.prn:
-                excluded = (*excluded, "prn")
-            doubtful = bool(doubts) or _CONFLICT in found.flags
-            prescription = self._prescription(found.product, part, reading, window, doubtful=doubtful)
-            flags = (*found.flags, *excluded, *doubts)
-            exposure = Exposure(prescription, window, reference, not excluded, flags, links)
-            self.exposures.setdefault(part.ingredient, []).append(exposure)
-            self._keep_reasons(resource, part.ingredient, window)
+        if window is not None:
+            for part in found.product.parts:
+                self._expose(resource, found, part, reading, window, links)
+
+    def _is_ours(self, product: Product) -> bool:
+        return any(self._groups & self._known.ingredients[part.ingredient].groups for part in product.parts)
+
+    def _expose(
+        self,
+        resource: Taken,
+        found: Identified,
+        part: Part,
+        reading: Reading,
+        window: Window,
+        links: tuple[str, ...],
+    ) -> None:
+        excluded, doubts = self._standing(found, part.ingredient, resource)
+        if reading.prn:
+            excluded = (*excluded, "prn")
+        doubtful = bool(doubts) or _CONFLICT in found.flags
+        prescription = self._prescription(found, part, reading, window, doubtful=doubtful)
+        flags = (*found.flags, *excluded, *doubts)
+        reference = resource.reference
+        exposure = Exposure(prescription, window, reference, not excluded, flags, links)
+        self.exposures.setdefault(part.ingredient, []).append(exposure)
+        reasons, notes = stop_reasons(resource)
+        if reasons or notes:
+            self._keep_reasons(reasons, notes, part.ingredient, Reason(frozenset(), reference, window.start))
 
     def _prescription(
-        self, product: Product, part: Part, reading: Reading, window: Window, *, doubtful: bool
+        self, found: Identified, part: Part, reading: Reading, window: Window, *, doubtful: bool
     ) -> Prescription:
         """Worked out once for all records that say the same; readings live as long as this reader."""
         quantity = window.quantity
         supplied = (quantity.value, quantity.code, quantity.unit) if quantity is not None else None
-        mark = (product, part, id(reading), window.fill_days, supplied, days_of_window(window), doubtful)
-        found = self._prescriptions.get(mark)
-        if found is None:
-            found = prescribe(product, part, reading, window, self._known, self._policy, doubtful=doubtful)
-            self._prescriptions[mark] = found
-        return found
+        days = window.fill_days or days_of_window(window)
+        mark = (found, part.ingredient, id(reading), days, window.fill_days is None, supplied, doubtful)
+        known = self._prescriptions.get(mark)
+        if known is None:
+            product = found.product or Product((part,))
+            known = prescribe(product, part, reading, window, self._known, self._policy, doubtful=doubtful)
+            self._prescriptions[mark] = known
+        return known
 
     def _keep_unmapped(self, unmapped: Unmapped) -> None:
         name = unmapped.label.lower()
@@ -212,13 +231,12 @@ class _Reader:
             return (), ()
         return (("never_a_trial", "indication_unknown"), ()) if use else ((), ("indication_unknown",))
 
-    def _keep_reasons(self, resource: Taken, ingredient: str, window: Window) -> None:
-        reasons, notes = stop_reasons(resource)
-        if not reasons and not notes:
-            return
+    def _keep_reasons(
+        self, reasons: tuple[CodeableConcept, ...], notes: tuple[str, ...], ingredient: str, reason: Reason
+    ) -> None:
         found = meanings(reasons, notes, self._known)
         if found:
-            self.reasons.setdefault(ingredient, []).append(Reason(found, resource.reference, window.start))
+            self.reasons.setdefault(ingredient, []).append(reason._replace(meanings=found))
 
 
 def read_history(

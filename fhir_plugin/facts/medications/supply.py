@@ -174,14 +174,16 @@ def administration_window(given: MedicationAdministration, as_of: int, known: Me
 
 def stop_reasons(resource: Taken) -> tuple[tuple[CodeableConcept, ...], tuple[str, ...]]:
     """The coded reasons for the status and the notes of a record."""
+    reasons: tuple[CodeableConcept, ...] = ()
     if isinstance(resource, MedicationRequest):
-        reasons: tuple[CodeableConcept, ...] = (resource.status_reason,) if resource.status_reason else ()
+        reasons = (resource.status_reason,) if resource.status_reason else ()
     elif isinstance(resource, MedicationStatement):
         reasons = resource.status_reason
-    else:
-        reasons = ()
-    notes = tuple(note.text for note in getattr(resource, "note", ()) if note.text)
-    return reasons, notes
+    elif isinstance(resource, MedicationAdministration):
+        return (), ()
+    if not resource.note:
+        return reasons, ()
+    return reasons, tuple(note.text for note in resource.note if note.text)
 
 
 def indications(resource: Taken) -> tuple[CodeableConcept, ...]:
