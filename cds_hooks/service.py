@@ -9,6 +9,7 @@ from datetime import date
 
 from cds_hooks.cards import criteria_card
 from cds_hooks.errors import BadRequest
+from cds_hooks.measures import session_card, with_scores
 from cds_hooks.own_cards import antidepressant_card, safety_cards
 from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
@@ -125,9 +126,11 @@ class HookService:
 def _cards(telling: Telling, service: ServiceDefinition, ordered: _Ordered) -> tuple[Card, ...]:
     """Safety first; then the criteria where an order asks for them, or where the record gives reason to speak."""
     recommendation = telling.decision.recommendation
-    cards = safety_cards(telling)
-    if ordered.treatments or (service.speaks == "patient" and recommendation.speaks):
-        return (*cards, criteria_card(telling))
-    if ordered.antidepressant:
-        return (*cards, *antidepressant_card(telling))
-    return cards
+    safety = safety_cards(telling)
+    if service.speaks == "session":
+        return (*safety, *with_scores(telling, session_card(telling)))
+    if service.speaks == "patient":
+        return (*safety, *with_scores(telling, (criteria_card(telling),) if recommendation.speaks else ()))
+    if ordered.treatments:
+        return (*safety, criteria_card(telling))
+    return (*safety, *antidepressant_card(telling))

@@ -31,7 +31,7 @@ def build_questionnaire(form: Form, instruments: Instruments) -> Questionnaire:
         "item": [_item(item, instrument, instruments) for item in instrument.items],
     }
     if instrument.loinc:
-        body["code"] = [{"system": LOINC, "code": instrument.loinc.panel}]
+        body["code"] = [panel_coding(instrument)]
     if instrument.stem:
         body["description"] = instrument.stem
     if not isinstance(instrument.formula, Risk):
@@ -49,6 +49,13 @@ def item_coding(instrument: Instrument, item: Item) -> dict[str, str]:
     if item.code:
         return {"system": LOINC, "code": item.code}
     return {"system": LOCAL_CODES, "code": item_link(instrument, item)}
+
+
+def panel_coding(instrument: Instrument) -> dict[str, str]:
+    """The code of the instrument as a whole."""
+    if instrument.loinc:
+        return {"system": LOINC, "code": instrument.loinc.panel}
+    return {"system": LOCAL_CODES, "code": instrument.id}
 
 
 def total_coding(instrument: Instrument) -> dict[str, str]:

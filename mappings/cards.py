@@ -65,6 +65,41 @@ class OwnCard(Entry):
     lead: str
 
 
+class ScoreWords(Entry):
+    """Completed questionnaires whose score is not on the record."""
+
+    most: int
+    indicator: Indicator
+    summary: str
+    lead: str
+    label: str
+    description: str
+
+
+class SessionWords(Entry):
+    """What is said before a treatment session."""
+
+    under_way: tuple[str, ...]
+    """Criteria of which one must be met: no course, nothing to say."""
+    speaks_when: tuple[str, ...]
+    """Criteria of which one must be met or unknown."""
+    criteria: tuple[str, ...]
+    """Rows of the table."""
+    due: str
+    """The criterion that, met or unknown, suggests a measure."""
+    instrument: str
+    indicator: Indicator
+    summary: str
+    lead: str
+    label: str
+    description: str
+
+    @property
+    def all_criteria(self) -> tuple[str, ...]:
+        """Every criterion that is named."""
+        return (*self.under_way, *self.speaks_when, *self.criteria, self.due)
+
+
 class Reason(Entry):
     """A reason to override, as the clinician reads it."""
 
@@ -103,6 +138,8 @@ class CardWords(Reviewed):
     indicators: dict[str, dict[StandingKey, Indicator]]
     safety: tuple[OwnCard, ...]
     another_antidepressant: OwnCard
+    scores: ScoreWords
+    session: SessionWords
     override_reasons: tuple[Reason, ...]
 
     @model_validator(mode="after")

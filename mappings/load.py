@@ -129,6 +129,7 @@ def _check(knowledge: Knowledge) -> None:
         _check_protocol(protocol, knowledge)
     _check_conflicts(knowledge)
     _check_cards(knowledge)
+    _check_session(knowledge)
 
 
 def _digest(folder: Path) -> str:
@@ -249,3 +250,11 @@ def _check_cards(knowledge: Knowledge) -> None:
         for treatment in protocol.treatments:
             if treatment not in knowledge.cards.treatments:
                 raise KnowledgeError(f"cards.yaml: treatments: {treatment!r} of {protocol.id} has no name")
+
+
+def _check_session(knowledge: Knowledge) -> None:
+    for criterion in knowledge.cards.session.all_criteria:
+        if criterion not in knowledge.criteria:
+            raise KnowledgeError(f"cards.yaml: session: no criterion {criterion!r}")
+    if knowledge.cards.session.instrument not in knowledge.instruments.forms:
+        raise KnowledgeError("cards.yaml: session.instrument: no such instrument")

@@ -17,8 +17,8 @@ class ServiceDefinition(Entry):
     id: str
     hook: Hook
     title: str
-    speaks: Literal["order", "patient"]
-    """What makes it speak: an order among the drafts, or the patient's own record."""
+    speaks: Literal["order", "patient", "session"]
+    """What makes it speak: an order among the drafts, the patient's own record, or a session that is about to start."""
     description: str
 
 
