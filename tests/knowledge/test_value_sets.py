@@ -29,7 +29,28 @@ def test_every_billable_code_says_what_the_table_of_2025_was_read_to_say(knowled
 
 @pytest.mark.parametrize(
     "code",
-    ["F41.1", "F43.21", "F17.210", "G43.909", "I20.9", "I63.9", "I69.354", "I70.0", "K76.0", "Z96.641", "Z95.1", "N30.00", "R45.4", "T14.8XXA", "Q21.0", "E03.9", "E80.6", "H04.123", "Z87.891", "Z98.890"],
+    [
+        "F41.1",
+        "F43.21",
+        "F17.210",
+        "G43.909",
+        "I20.9",
+        "I63.9",
+        "I69.354",
+        "I70.0",
+        "K76.0",
+        "Z96.641",
+        "Z95.1",
+        "N30.00",
+        "R45.4",
+        "T14.8XXA",
+        "Q21.0",
+        "E03.9",
+        "E80.6",
+        "H04.123",
+        "Z87.891",
+        "Z98.890",
+    ],
 )
 def test_a_neighbour_says_nothing(knowledge: Knowledge, code: str) -> None:
     assert said(knowledge, ICD_10_CM, code) == {}
