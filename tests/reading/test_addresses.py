@@ -22,6 +22,7 @@ from tests.reading.faults import faulty_server
         ("192.168.1.2", "ehr.example", True),
         ("2001:db8::1", "ehr.example", True),
         ("fd00::1", "ehr.example", True),
+        ("::ffff:10.1.2.3", "ehr.example", True),
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.1", "localhost", True),
         ("::1", "[::1]", True),
