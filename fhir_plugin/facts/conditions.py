@@ -49,19 +49,20 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
     """Look every topic up in the inputs in which it may stand."""
     found: dict[str, _Buckets] = {}
+    said = _Said(knowledge.value_sets)
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
-        senses, hinted = _senses(concepts, "conditions", knowledge.value_sets)
+        senses, hinted = said.by(concepts, "conditions")
         if senses and (standing := condition_standing(condition, as_of)):
             _sort_in(_Entry(condition.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
     for procedure in record.all("procedures", Procedure):
         concepts = procedure_concepts(procedure)
-        senses, hinted = _senses(concepts, "procedures", knowledge.value_sets)
+        senses, hinted = said.by(concepts, "procedures")
         if senses and (standing := procedure_standing(procedure, as_of)):
             _sort_in(_Entry(procedure.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
     for device in record.all("devices", Device):
         concepts = device_concepts(device)
-        senses, hinted = _senses(concepts, "devices", knowledge.value_sets)
+        senses, hinted = said.by(concepts, "devices")
         if senses and (standing := device_standing(device, as_of)):
             _sort_in(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
     presences = {topic: buckets.presence() for topic, buckets in found.items()}
@@ -150,6 +151,24 @@ def _aged(standing: Standing, topic: Topic, as_of: date) -> tuple[Force, str]:
     if youngest > topic.recent_days:
         return (Force.ENDED if topic.when_old == "ended" else Force.OPEN), "long_ago"
     return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, standing.note)
+
+
+class _Said:
+    """What entries say; concepts that repeat on a record, such as a diagnosis at every visit, are looked up once."""
+
+    __slots__ = ("_seen", "_value_sets")
+
+    def __init__(self, value_sets: ValueSets) -> None:
+        self._value_sets = value_sets
+        self._seen: dict[tuple[str, tuple[CodeableConcept, ...]], tuple[list[Sense], bool]] = {}
+
+    def by(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
+        """One sense a topic, and whether only the words say it, for want of a known code."""
+        key = place, concepts
+        found = self._seen.get(key)
+        if found is None:
+            found = self._seen[key] = _senses(concepts, place, self._value_sets)
+        return found
 
 
 def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets) -> tuple[list[Sense], bool]:

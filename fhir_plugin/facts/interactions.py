@@ -10,7 +10,7 @@ from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.medications.products import identify_medication
 from fhir_plugin.record import Record
-from fhir_plugin.resources import MedicationRequest, MedicationStatement
+from fhir_plugin.resources import CodeableConcept, MedicationRequest, MedicationStatement
 from mappings.load import Knowledge
 
 INPUTS = ("medicationRequests", "medicationStatements")
@@ -23,11 +23,15 @@ def read_interactions(record: Record, knowledge: Knowledge, as_of: date) -> Mapp
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
     all_taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
+    named = _Named(record, knowledge)
     for taken in all_taken:
         when = _when(taken, knowledge, as_of)
         if when is not None:
-            for name, evidence in _named(taken, record, knowledge):
-                found[name][when].append(evidence)
+            label, groups = named.groups(taken)
+            if groups:
+                evidence = Evidence(reference=taken.reference, label=label, day=_start(taken))
+                for name in groups:
+                    found[name][when].append(evidence)
     missing, looked_in = _looked(record, knowledge)
     return {f"drugs.{name}": _fact(f"drugs.{name}", found[name], missing, looked_in) for name in names}
 
@@ -56,25 +60,36 @@ def _start(taken: MedicationRequest | MedicationStatement) -> DaySpan | None:
     return day_span(taken.effective_date_time or (period.start if period else None) or taken.date_asserted)
 
 
-def _named(
-    taken: MedicationRequest | MedicationStatement, record: Record, knowledge: Knowledge
-) -> list[tuple[str, Evidence]]:
-    found = identify_medication(
-        taken.medication_codeable_concept,
-        taken.medication_reference,
-        knowledge.medications,
-        medications=record.medications,
-        contained=taken.contained,
-    )
-    if found.product is None:
-        return []
-    evidence = Evidence(reference=taken.reference, label=found.label, day=_start(taken))
-    groups = {
-        name: None
-        for part in found.product.parts
-        for name in knowledge.interactions.groups_of(part.ingredient, knowledge.medications)
-    }
-    return [(name, evidence) for name in groups]
+class _Named:
+    """The groups of what is taken; a drug that repeats on a record is identified once."""
+
+    def __init__(self, record: Record, knowledge: Knowledge) -> None:
+        self._record = record
+        self._knowledge = knowledge
+        self._seen: dict[CodeableConcept, tuple[str, tuple[str, ...]]] = {}
+
+    def groups(self, taken: MedicationRequest | MedicationStatement) -> tuple[str, tuple[str, ...]]:
+        """What the record calls the drug, and the names of its groups."""
+        concept = taken.medication_codeable_concept
+        if concept is None:
+            return self._identified(taken)
+        found = self._seen.get(concept)
+        if found is None:
+            found = self._seen[concept] = self._identified(taken)
+        return found
+
+    def _identified(self, taken: MedicationRequest | MedicationStatement) -> tuple[str, tuple[str, ...]]:
+        medications, interactions = self._knowledge.medications, self._knowledge.interactions
+        found = identify_medication(
+            taken.medication_codeable_concept,
+            taken.medication_reference,
+            medications,
+            medications=self._record.medications,
+            contained=taken.contained,
+        )
+        parts = found.product.parts if found.product else ()
+        names = (name for part in parts for name in interactions.groups_of(part.ingredient, medications))
+        return found.label, tuple(dict.fromkeys(names))
 
 
 def _looked(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:

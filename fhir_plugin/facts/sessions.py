@@ -79,21 +79,38 @@ _NOT_ORDERS = ("proposal", "plan", "option")
 
 def read_sessions(record: Record, treatments: Treatments) -> Iterator[Session]:
     """Every entry about one of the treatments; entries that were entered in error or not done are passed over."""
+    meant = _Meant(treatments)
     for procedure in record.all("procedures", Procedure):
-        yield from _session(procedure, procedure.status, procedure.code, _performed(procedure), treatments)
+        yield from _session(procedure, procedure.status, procedure.code, _performed(procedure), meant)
     for given in record.all("medicationAdministrations", MedicationAdministration):
         moment = given.effective_date_time, given.effective_period
-        yield from _drug_session(given, moment, record, treatments, given.dosage)
+        yield from _drug_session(given, moment, record, meant, given.dosage)
     for dispense in record.all("medicationDispenses", MedicationDispense):
-        yield from _drug_session(
-            dispense, (dispense.when_handed_over or dispense.when_prepared, None), record, treatments
-        )
+        yield from _drug_session(dispense, (dispense.when_handed_over or dispense.when_prepared, None), record, meant)
     for statement in record.all("medicationStatements", MedicationStatement):
         moment = statement.effective_date_time or statement.date_asserted, statement.effective_period
-        yield from _drug_session(statement, moment, record, treatments)
+        yield from _drug_session(statement, moment, record, meant)
     for request in record.all("medicationRequests", MedicationRequest):
         if not request.do_not_perform and request.intent not in _NOT_ORDERS:
-            yield from _drug_session(request, (request.authored_on, None), record, treatments)
+            yield from _drug_session(request, (request.authored_on, None), record, meant)
+
+
+class _Meant:
+    """Which treatment a concept means; concepts that repeat on a record are looked up once."""
+
+    __slots__ = ("_seen", "treatments")
+
+    def __init__(self, treatments: Treatments) -> None:
+        self.treatments = treatments
+        self._seen: dict[CodeableConcept, str | None] = {}
+
+    def by(self, concept: CodeableConcept) -> str | None:
+        """The treatment by the codes of the concept, else by its words."""
+        if concept not in self._seen:
+            words = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding))))
+            codes = ((coding.system, coding.code) for coding in concept.coding)
+            self._seen[concept] = self.treatments.treatment_of(codes, words)
+        return self._seen[concept]
 
 
 Moment = tuple[str | None, Period | None]
@@ -107,25 +124,25 @@ def _drug_session(
     resource: MedicationResource,
     moment: Moment,
     record: Record,
-    treatments: Treatments,
+    meant: _Meant,
     dosage: AdministrationDosage | None = None,
 ) -> Iterator[Session]:
     concept = medication_concept(resource, record)
-    for session in _session(resource, resource.status, concept, moment, treatments):
-        doubt = _other_use(treatments[session.treatment], dosage)
+    for session in _session(resource, resource.status, concept, moment, meant):
+        doubt = _other_use(meant.treatments[session.treatment], dosage)
         yield msgspec.structs.replace(session, other_use=doubt) if doubt else session
 
 
 def _session(
-    resource: Resource, status: str | None, concept: CodeableConcept | None, moment: Moment, treatments: Treatments
+    resource: Resource, status: str | None, concept: CodeableConcept | None, moment: Moment, meant: _Meant
 ) -> Iterator[Session]:
     if concept is None:
         return
-    words = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding))))
-    found = treatments.treatment_of(((coding.system, coding.code) for coding in concept.coding), words)
-    strengths = _STRENGTH[type(resource)]
-    strength = Strength.UNCLEAR if status in (None, "unknown") else strengths.get(status)
-    if found is None or strength is None:
+    found = meant.by(concept)
+    if found is None:
+        return
+    strength = Strength.UNCLEAR if status in (None, "unknown") else _STRENGTH[type(resource)].get(status)
+    if strength is None:
         return
     at, period = moment
     yield Session(
