@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from cds_hooks.commands import assess, check_server, course, demo, score, serve, trials
+from cds_hooks.commands import assess, check_server, course, demo, knowledge, score, serve, trials
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.model import KnowledgeError
 
@@ -32,6 +32,7 @@ app.command("assess")(assess.assess)
 app.command("check-server")(check_server.check)
 app.command("course")(course.course)
 app.command("demo")(demo.demo)
+app.add_typer(knowledge.app, name="knowledge")
 app.command("score")(score.score_file)
 app.command("serve")(serve.serve)
 app.command("trials")(trials.trials)
