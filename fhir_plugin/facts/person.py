@@ -7,22 +7,33 @@ from datetime import date
 from fhir_plugin.dates import day_span
 from fhir_plugin.facts.fact import Count, Evidence, Fact
 from fhir_plugin.record import Record
+from fhir_plugin.resources import Patient
 from mappings.load import Knowledge
 
 AGE = "person.age"
 
 
 def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
-    """``person.age``: whole years, with both bounds where the birth date is a year or a month."""
+    """``person.age``: whole years, with both bounds where the birth date is a year or a month.
+
+    Who has died has no age, so that nothing which needs one is ever met.
+    """
     looked = (f"patient ({len(record.input('patient').resources)})",)
     patient = record.patient
     born = day_span(patient.birth_date) if patient else None
     if patient is None or born is None or born.first > as_of:
         missing = record.gaps(("patient",)) or (knowledge.wording.gaps["no_birth_date"],)
         return Fact(name=AGE, value=None, missing=missing, looked_in=looked)
+    if _has_died(patient, as_of):
+        return Fact(name=AGE, value=None, missing=(knowledge.wording.gaps["deceased"],), looked_in=looked)
     age = Count(low=max(0, _years(born.last, as_of)), high=_years(born.first, as_of), unit="a")
     evidence = (Evidence(reference=patient.reference),)  # the age says enough; the day of birth is not repeated
     return Fact(name=AGE, value=age, evidence=evidence, looked_in=looked)
+
+
+def _has_died(patient: Patient, as_of: date) -> bool:
+    died = day_span(patient.deceased_date_time)
+    return bool(patient.deceased_boolean) or (died is not None and died.first <= as_of)
 
 
 def _years(born: date, as_of: date) -> int:
