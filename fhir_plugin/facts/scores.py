@@ -153,6 +153,9 @@ class ScoreHistory:
             return self._fact(name, None, missing=(f"no {instrument.short} on the record",))
         *earlier, latest = asked
         past = tuple(self.evidence(each) for each in earlier if each.suicide_item_positive)
+        if latest.suicide_item_positive and self._is_long_ago(latest):
+            here = self.evidence(latest, self.instruments.signals.long_ago)
+            return self._fact(name, Presence(past=past, possible=(here,)), (here, *past))
         if latest.suicide_item_positive:
             here = self.evidence(latest, "suicide item positive")
             return self._fact(name, Presence(current=(here,), past=past), (here, *past))
@@ -160,6 +163,11 @@ class ScoreHistory:
             here = self.evidence(latest, "the suicide item is not on the record")
             return self._fact(name, Presence(past=past, possible=(here,)), (here, *past))
         return self._fact(name, Presence(past=past), (self.evidence(latest, "suicide item negative"), *past))
+
+    def _is_long_ago(self, assessment: Assessment) -> bool:
+        """Whether a positive answer is certainly too old to speak of today; an undated one never is."""
+        days = self.instruments.signals.positive_for_days.value
+        return assessment.day is not None and assessment.day.days_before(self.as_of)[0] > days
 
     def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
         """All instruments together: one positive answer is enough, and no other scale outvotes it.

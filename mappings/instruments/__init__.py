@@ -14,6 +14,7 @@ from mappings.instruments.model import (
     Instrument,
     Item,
     Option,
+    SuicideSignals,
     SumOfMaxima,
     TrendWords,
     Variant,
@@ -71,6 +72,7 @@ class Instruments:
     """The instruments that use a linkId for a scored item."""
     heads: Mapping[str, str]
     """Instrument id by the code of its panel, of its total or of its risk level."""
+    signals: SuicideSignals
     words: TrendWords
     drawing: DrawingStyle
 
@@ -118,6 +120,7 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         tuple(names),
         links,
         {code: identifier for identifier, form in forms.items() for code in _head_codes(form)},
+        read_yaml(folder / "_signals.yaml", SuicideSignals),
         read_yaml(folder / "_words.yaml", TrendWords),
         read_yaml(folder / "_drawing.yaml", DrawingStyle),
     )

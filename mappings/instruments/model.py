@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mappings.model import Entry, Reviewed, Verification
+from mappings.model import Entry, Number, Reviewed, Verification
 
 LOINC = "http://loinc.org"
 
@@ -378,6 +378,14 @@ class Instrument(Reviewed):
     def item(self, number: str) -> Item:
         """The item of that number."""
         return next(item for item in self.items if item.number == number)
+
+
+class SuicideSignals(Reviewed):
+    """How long a positive suicide item speaks of today."""
+
+    positive_for_days: Number
+    long_ago: str
+    """Note beside an older one."""
 
 
 class TrendWords(Entry):

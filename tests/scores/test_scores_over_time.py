@@ -204,6 +204,19 @@ def test_a_newer_answer_settles_what_an_older_total_left_open(instruments: Instr
         assert (len(signal.current), len(signal.possible)) == (0, open_questions)
 
 
+@pytest.mark.parametrize(
+    ("day", "current", "possible"),
+    [("2024-03-03", 1, 0), ("2024-03-02", 0, 1), ("2024-03", 1, 0), ("2023", 0, 1)],
+    ids=["90 days", "91 days", "some day of the month", "last year"],
+)
+def test_a_positive_item_is_open_once_it_is_long_ago(
+    instruments: Instruments, day: str, current: int, possible: int
+) -> None:
+    signal = history(instruments, answered(instruments, [1] * 9, authored=day)).facts()["suicide.signal"].value
+    assert isinstance(signal, Presence)
+    assert (len(signal.current), len(signal.possible)) == (current, possible)
+
+
 def test_no_assessment_says_nothing_about_suicide(instruments: Instruments) -> None:
     fact = history(instruments).facts()["suicide.signal"]
     assert fact.value is None
