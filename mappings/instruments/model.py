@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mappings.model import Entry, Number, Reviewed, Verification
+from mappings.model import Entry, Reviewed, Verification
+from mappings.model import Number as SourcedNumber
 
 LOINC = "http://loinc.org"
 
@@ -383,7 +384,7 @@ class Instrument(Reviewed):
 class SuicideSignals(Reviewed):
     """How long a positive suicide item speaks of today."""
 
-    positive_for_days: Number
+    positive_for_days: SourcedNumber
     long_ago: str
     """Note beside an older one."""
 
