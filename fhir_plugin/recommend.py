@@ -88,18 +88,21 @@ def recommend(
 ) -> Recommendation:
     """Weigh the findings as a protocol does; ``ordered`` names treatments of the protocol, others are passed over."""
     by_criterion = {finding.criterion: finding for finding in findings}
-    answers = {name: _answer(name, protocol, by_criterion) for name in protocol.treatments}
+    weighed = [
+        Weighed(finding=by_criterion[clause.criterion], clause=clause, role=clause.role) for clause in protocol.clauses
+    ]
+    answers = {name: _answer(name, weighed) for name in protocol.treatments}
     asked_for = tuple(name for name in protocol.treatments if name in ordered)
     looked_at = [answers[name] for name in asked_for or (protocol.focus,)]
     verdict = min((answer.standing for answer in looked_at), key=_STRONGEST.index)
-    decisive = [weighed for answer in looked_at for weighed in answer.weighed if weighed.role in _DECIDES]
+    decisive = [each for answer in looked_at for each in answer.weighed if each.role in _DECIDES]
     return Recommendation(
         protocol=protocol.id,
         ordered=asked_for,
         verdict=verdict,
         treatments=tuple(answers.values()),
         speaks=_speaks(protocol, answers, by_criterion),
-        missing=tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing)),
+        missing=tuple(dict.fromkeys(gap for each in decisive for gap in each.finding.missing)),
         asks=_asks(decisive, knowledge),
         pathways=tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items()),
         conflicts=tuple(_shown(protocol, knowledge, by_criterion, {answer.treatment for answer in looked_at})),
@@ -110,12 +113,9 @@ _STRONGEST = (Standing.CONTRAINDICATED, Standing.NOT_MET, Standing.UNKNOWN, Stan
 _DECIDES = (Role.REQUIRED, Role.CONTRAINDICATION)
 
 
-def _answer(treatment: str, protocol: Protocol, findings: Mapping[str, Finding]) -> TreatmentAnswer:
-    clauses = [clause for clause in protocol.clauses if treatment in clause.treatments]
-    weighed = tuple(
-        [Weighed(finding=findings[clause.criterion], clause=clause, role=clause.role) for clause in clauses]
-    )
-    return TreatmentAnswer(treatment=treatment, standing=_standing(weighed), weighed=weighed)
+def _answer(treatment: str, weighed: list[Weighed]) -> TreatmentAnswer:
+    concerned = tuple([each for each in weighed if treatment in each.clause.treatments])
+    return TreatmentAnswer(treatment=treatment, standing=_standing(concerned), weighed=concerned)
 
 
 def _standing(weighed: tuple[Weighed, ...]) -> Standing:
@@ -178,10 +178,9 @@ def _shown(
     protocol: Protocol, knowledge: Knowledge, findings: Mapping[str, Finding], treatments: set[str]
 ) -> Iterable[Conflict]:
     """The conflicts that matter here: those of no one criterion, and those beside a finding that is not false."""
-    for name, conflict in knowledge.conflicts.items():
+    for conflict in knowledge.resolved_conflicts[protocol.id]:
         if treatments.isdisjoint(conflict.treatments):
             continue
         if conflict.criteria and all(findings[each].verdict is Verdict.NOT_MET for each in conflict.criteria):
             continue
-        resolution = protocol.resolutions.get(name)
-        yield conflict.model_copy(update={"resolution": resolution}) if resolution else conflict
+        yield conflict

@@ -39,6 +39,8 @@ class Knowledge:
     criteria: Mapping[str, Criterion]
     protocols: Mapping[str, Protocol]
     conflicts: Mapping[str, Conflict]
+    resolved_conflicts: Mapping[str, tuple[Conflict, ...]]
+    """By protocol: every conflict with what that protocol does about it."""
     wording: Wording
     sentences: Mapping[str, Mapping[str, FindingWords]]
     """By criterion and fact: the sentences of its findings, the title filled in."""
@@ -93,6 +95,8 @@ def _read(folder: Path) -> Knowledge:
     interactions = load_interactions(folder / "interactions.yaml", medications)
     facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions)
     criteria = load_criteria(folder / "criteria")
+    protocols = load_protocols(folder / "protocols")
+    conflicts = read_yaml(folder / "conflicts.yaml", Conflicts).conflicts
     wording = load_wording(folder / "wording.yaml")
     return Knowledge(
         sources=read_yaml(folder / "sources.yaml", Sources).sources,
@@ -104,14 +108,21 @@ def _read(folder: Path) -> Knowledge:
         interactions=interactions,
         facts=facts,
         criteria=criteria,
-        protocols=load_protocols(folder / "protocols"),
-        conflicts=read_yaml(folder / "conflicts.yaml", Conflicts).conflicts,
+        protocols=protocols,
+        conflicts=conflicts,
+        resolved_conflicts={name: tuple(_resolved(each, conflicts)) for name, each in protocols.items()},
         wording=wording,
         sentences={name: _sentences(criterion, wording, facts) for name, criterion in criteria.items()},
         cards=load_card_words(folder),
         services=load_services(folder),
         digest=_digest(folder),
     )
+
+
+def _resolved(protocol: Protocol, conflicts: Mapping[str, Conflict]) -> Iterable[Conflict]:
+    for name, conflict in conflicts.items():
+        resolution = protocol.resolutions.get(name, conflict.resolution)
+        yield conflict.model_copy(update={"resolution": resolution})
 
 
 def _sentences(criterion: Criterion, wording: Wording, facts: Mapping[str, FactDefinition]) -> dict[str, FindingWords]:

@@ -112,3 +112,13 @@ def test_conflicts_are_shown_where_they_matter(knowledge: Knowledge) -> None:
 
 def test_there_are_sixteen_conflicts(knowledge: Knowledge) -> None:
     assert len(knowledge.conflicts) == 16
+
+
+def test_a_protocol_says_what_it_does_about_a_conflict(knowledge: Knowledge) -> None:
+    timing = {
+        name: next(each for each in conflicts if each.topic == knowledge.conflicts["timing"].topic).resolution
+        for name, conflicts in knowledge.resolved_conflicts.items()
+    }
+    assert timing["safer_reading"] == knowledge.conflicts["timing"].resolution
+    assert timing["concurrent"] == knowledge.protocols["concurrent"].resolutions["timing"]
+    assert len(set(timing.values())) == 3
