@@ -58,7 +58,7 @@ def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
     record = _gathered(call, *needs)
     facts = read_facts(record, knowledge, AS_OF)
     findings = assess(facts, knowledge)
-    protocol = knowledge.protocols["safer_reading"]
+    protocol = knowledge.protocols[knowledge.protocol]
     recommendation = recommend(findings, protocol, knowledge, ("ketamine",))
     telling = Telling(Decision(record, facts, findings, recommendation), knowledge, call.hook, AS_OF, 0, lambda: "id")
     cards = Cards((criteria_card(telling),))

@@ -78,19 +78,20 @@ class HookService:
         ordered = self._ordered(call)
         if service.speaks == "order" and not ordered.concerns_us:
             return Answer(())
+        source = self._source(call)
         try:
             record = await gather(
                 call.context.patient_id,
                 call.prefetch,
                 self._wanted,
                 self._codes,
-                self._source(call),
+                source,
                 self._clients,
                 self._settings.deadline_seconds,
             )
         except BadInput as fault:
             raise BadRequest("/context/patientId", str(fault)) from None
-        decision = decide(record, self._knowledge, self._settings.protocol, as_of, ordered.treatments)
+        decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments)
         telling = Telling(decision, self._knowledge, call.hook, as_of, ordered.foreign, self._new_id)
         return Answer(_cards(telling, service, ordered), decision)
 
@@ -120,7 +121,10 @@ class HookService:
         if call.fhir_server is None or not may_read(call.fhir_server, self._settings):
             return None
         token = call.fhir_authorization.access_token if call.fhir_authorization else None
-        return FhirSource(call.fhir_server, token or None)
+        try:
+            return FhirSource(call.fhir_server, token or None)
+        except BadInput as fault:
+            raise BadRequest("/fhirServer", str(fault)) from None
 
 
 def _cards(telling: Telling, service: ServiceDefinition, ordered: _Ordered) -> tuple[Card, ...]:

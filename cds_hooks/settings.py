@@ -31,8 +31,8 @@ class Settings(BaseSettings):
     """Whether a ``fhirServer`` on this machine may be read, also over http."""
     allowed_origins: tuple[str, ...] = ("*",)
     """Browser origins that may call; credentials are never allowed."""
-    protocol: str = "safer_reading"
-    """The protocol that is applied, by its name under ``mappings/protocols``."""
+    site: Path | None = None
+    """The site's own file: its protocol, numbers and roles, checked like ours and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
     """The time that one call may spend on reading from the FHIR server."""
     max_body_bytes: PositiveInt = 5_000_000

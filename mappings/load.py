@@ -52,6 +52,11 @@ class Knowledge:
     """What a site decided otherwise."""
 
     @property
+    def protocol(self) -> str:
+        """The protocol that is applied: the site's choice, else ours."""
+        return (self.site.protocol if self.site else None) or self.services.protocol
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Every input that some criterion needs, in the order of their names."""
         return tuple(sorted(self.inputs_for(self.criteria)))
@@ -140,6 +145,7 @@ def _check(knowledge: Knowledge) -> None:
         _check_protocol(protocol, knowledge)
     _check_conflicts(knowledge)
     _check_cards(knowledge)
+    _check_services(knowledge)
     _check_session(knowledge)
 
 
@@ -261,6 +267,11 @@ def _check_cards(knowledge: Knowledge) -> None:
         for treatment in protocol.treatments:
             if treatment not in knowledge.cards.treatments:
                 raise KnowledgeError(f"cards.yaml: treatments: {treatment!r} of {protocol.id} has no name")
+
+
+def _check_services(knowledge: Knowledge) -> None:
+    if knowledge.services.protocol not in knowledge.protocols:
+        raise KnowledgeError(f"services.yaml: protocol: no protocol {knowledge.services.protocol!r}")
 
 
 def _check_session(knowledge: Knowledge) -> None:

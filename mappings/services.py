@@ -25,6 +25,8 @@ class ServiceDefinition(Entry):
 class ServicesFile(Reviewed):
     """``services.yaml``."""
 
+    protocol: str
+    """The protocol that is applied unless a site chooses another."""
     services: tuple[ServiceDefinition, ...]
     usage_requirements: str
 

@@ -28,17 +28,19 @@ def assess(
     token: Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")] = None,
     bundle: Annotated[Path | None, typer.Option(help="A Bundle of one patient's resources; - for stdin.")] = None,
     as_of: Annotated[str | None, typer.Option(help="The day to assess, YYYY-MM-DD; today if not given.")] = None,
-    protocol: Annotated[str, typer.Option(help="Which protocol to apply.")] = "safer_reading",
+    protocol: Annotated[str | None, typer.Option(help="Which protocol to apply; the default is the safer one.")] = None,
+    site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
     deadline: Annotated[float, typer.Option(help="Seconds for reading from the server.")] = 10.0,
     output: Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")] = "text",
 ) -> None:
     """Assess one patient: which criteria are met, not met or unknown, and why."""
-    knowledge = load_knowledge()
-    if protocol not in knowledge.protocols:
-        raise BadInput(f"no protocol {protocol}: choose one of {', '.join(knowledge.protocols)}")
+    knowledge = load_knowledge(site=site)
+    chosen = protocol or knowledge.protocol
+    if chosen not in knowledge.protocols:
+        raise BadInput(f"no protocol {chosen}: choose one of {', '.join(knowledge.protocols)}")
     day = day_from(as_of)
     record = read_record(knowledge, fhir, patient, token, bundle, deadline)
-    decision = decide(record, knowledge, protocol, day)
+    decision = decide(record, knowledge, chosen, day)
     typer.echo(_json(decision, knowledge, day) if output == "json" else _text(decision, knowledge, day))
 
 

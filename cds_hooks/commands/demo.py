@@ -42,7 +42,7 @@ def demo(
         settings = load_settings(host="127.0.0.1", port=port, allow_loopback_fhir=True, log_level="warning")
         patients = demo_patients(today())
         with listen(settings.host, settings.port) as listener, fhir_server(patients, fhir_port) as fhir:
-            knowledge = load_knowledge()
+            knowledge = load_knowledge(site=settings.site)
             app = create_app(settings, knowledge)
             # A call that comes before the service is up waits instead of being refused.
             listener.listen()

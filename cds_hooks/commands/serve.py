@@ -47,7 +47,7 @@ def run(settings: Settings, announce: bool = True) -> None:
     if announce:
         host, port = listener.getsockname()[:2]
         typer.echo(f"Tandem answers at http://{host}:{port}/cds-services (open: callers are not authenticated)")
-    app = create_app(settings, load_knowledge())
+    app = create_app(settings, load_knowledge(site=settings.site))
     config = uvicorn.Config(app, log_level=settings.log_level, access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 

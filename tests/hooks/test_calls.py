@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 
 from cds_hooks.app import create_app
 from cds_hooks.settings import Settings
+from mappings.load import load_knowledge
 from tests.hooks.calls import (
     DAY,
     ESKETAMINE,
@@ -320,3 +322,36 @@ def test_text_of_the_record_stays_text(text: str) -> None:
     outside = "".join(re.sub(r"`[^`]*`", "", card["detail"]) for card in answer)
     for piece in ("<script", "javascript:", "evil.example", "# heading", "Ignore the rules", "\u202e"):
         assert piece not in outside
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a b", "ä"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_quoted(token: str) -> None:
+    request = body(PATIENT_VIEW, WELL, fhirServer="http://127.0.0.1:9/fhir")
+    request["fhirAuthorization"] = {"access_token": token}
+    answer = client().post(PATIENT_VIEW, json=request)
+    assert answer.status_code == 400
+    assert diagnostics(answer).startswith("/fhir")
+    assert token not in answer.text
+
+
+def test_a_site_decides_its_own_numbers_and_the_card_says_so(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        """
+reviewed: 2026-01-01
+review_due: 2027-01-01
+answers_for_it: Test committee
+criteria:
+  blood_pressure.hold:
+    limits.systolic: {value: 180, source: design, verification: design}
+    limits.diastolic: {value: 110, source: design, verification: design}
+"""
+    )
+    local = TestClient(create_app(Settings(site=site), load_knowledge(site=site), today=lambda: DAY))
+    request = body(ORDER_SIGN, HYPERTENSION, order(KETAMINE, HYPERTENSION))
+    (card,) = check(local.post(ORDER_SIGN, json=request).json())
+    assert "contraindicated" not in card["summary"]
+    nearer = json.loads(json.dumps(request).replace("172", "184"))
+    (card,) = check(local.post(ORDER_SIGN, json=nearer).json())
+    assert "180/110 mm[Hg]" in card["detail"] or "110/180 mm[Hg]" in card["detail"]
+    assert "this site's own" in card["detail"]
