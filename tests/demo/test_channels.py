@@ -33,6 +33,9 @@ NAMES = [
     "doing-well",
 ]
 
+WITH_MEDICATIONS = "_count=200&_include=MedicationRequest:medication"
+"""Orders may name their drug by reference only; the server follows ``_include`` and passes it over elsewhere."""
+
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[TestClient]:
@@ -47,7 +50,7 @@ def offered(service: TestClient) -> dict[str, dict[str, Any]]:
 
 
 def prefetched(fhir: str, templates: dict[str, str], patient: str, pages: str) -> dict[str, Any]:
-    """What an EHR sends as prefetch: each published template run on its FHIR server."""
+    """What an EHR sends as prefetch: each published template run on its FHIR server; ``pages`` is added to searches."""
     found = {}
     for key, template in templates.items():
         query = template.replace("{{context.patientId}}", patient).replace("|", "%7C")
@@ -83,7 +86,7 @@ def test_the_cards_do_not_depend_on_the_channel(
 ) -> None:
     offer = offered[hook]
     request = requests(patient, fhir)[hook]
-    whole = prefetched(fhir, offer["prefetch"], patient, "_count=200")
+    whole = prefetched(fhir, offer["prefetch"], patient, WITH_MEDICATIONS)
     keys = list(whole)
     halves = ({key: whole[key] for key in keys[::2]}, {key: whole[key] for key in keys[1::2]})
     without_server = {key: value for key, value in request.items() if key != "fhirServer"}
@@ -92,6 +95,20 @@ def test_the_cards_do_not_depend_on_the_channel(
     assert answered(service, offer, {**without_server, "prefetch": whole}) == from_server
     for half in halves:
         assert answered(service, offer, {**request, "prefetch": half}) == from_server
+
+
+def test_without_the_medications_that_orders_refer_to_the_card_says_what_the_dose_was_read_from(
+    fhir: str, service: TestClient, offered: dict[str, dict[str, Any]]
+) -> None:
+    offer, request = offered["patient-view"], patient_view("trauma", fhir)
+    (whole,) = answered(service, offer, request)
+    request["prefetch"] = prefetched(fhir, offer["prefetch"], "trauma", "_count=200")
+    del request["fhirServer"]
+    (less,) = answered(service, offer, request)
+    remark = "; strength read from the name in the text"
+    assert remark in less["detail"]
+    assert remark not in whole["detail"]
+    assert {**less, "detail": less["detail"].replace(remark, "")} == whole
 
 
 def test_a_prefetch_that_stops_after_its_first_page_is_completed(
@@ -109,8 +126,11 @@ def test_a_prefetch_that_stops_after_its_first_page_is_completed(
 def test_the_chart_is_answered_as_the_story_says(
     fhir: str, service: TestClient, offered: dict[str, dict[str, Any]], patients: dict[str, DemoPatient]
 ) -> None:
-    spoke = {name: bool(answered(service, offered["patient-view"], patient_view(name, fhir))) for name in patients}
-    assert spoke == {name: patient.expect.speaks for name, patient in patients.items()}
+    cards = {name: answered(service, offered["patient-view"], patient_view(name, fhir)) for name in patients}
+    criteria = {name: any("| Criterion |" in card.get("detail", "") for card in told) for name, told in cards.items()}
+    assert criteria == {name: patient.expect.speaks for name, patient in patients.items()}
+    assert [name for name, told in cards.items() if not told] == ["nearly-empty", "doing-well"]
+    assert [name for name, told in cards.items() if told[:1] and told[0]["indicator"] == "critical"] == ["acute-crisis"]
 
 
 def test_a_contraindicated_order_is_met_with_a_critical_card_and_another_patients_is_not(
