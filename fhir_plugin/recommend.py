@@ -120,15 +120,17 @@ def _answer(treatment: str, weighed: list[Weighed]) -> TreatmentAnswer:
 
 def _standing(weighed: tuple[Weighed, ...]) -> Standing:
     """The rule of precedence: what is unknown never lets a treatment through."""
-    standing = Standing.MET
-    for each in weighed:
-        if each.role is Role.CONTRAINDICATION and each.finding.verdict is Verdict.MET:
-            return Standing.CONTRAINDICATED
-        if each.role is Role.REQUIRED and each.finding.verdict is Verdict.NOT_MET:
-            standing = Standing.NOT_MET
-        elif each.role in _DECIDES and each.finding.verdict is Verdict.UNKNOWN and standing is Standing.MET:
-            standing = Standing.UNKNOWN
-    return standing
+    said = {(each.role, each.finding.verdict) for each in weighed}
+    if _SPEAKS_AGAINST in said:
+        return Standing.CONTRAINDICATED
+    if _LACKS in said:
+        return Standing.NOT_MET
+    return Standing.MET if said.isdisjoint(_LEAVES_OPEN) else Standing.UNKNOWN
+
+
+_SPEAKS_AGAINST = (Role.CONTRAINDICATION, Verdict.MET)
+_LACKS = (Role.REQUIRED, Verdict.NOT_MET)
+_LEAVES_OPEN = {(Role.REQUIRED, Verdict.UNKNOWN), (Role.CONTRAINDICATION, Verdict.UNKNOWN)}
 
 
 def _pathway(
