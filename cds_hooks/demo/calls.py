@@ -30,6 +30,11 @@ def order_select(patient: str, fhir_server: str, *drafts: dict[str, Any]) -> dic
     return _request("order-select", patient, fhir_server, selections=chosen, draftOrders=bundle)
 
 
+def encounter_start(patient: str, fhir_server: str, encounter: str) -> dict[str, Any]:
+    """A visit begins, such as a treatment session; the service must read the record itself."""
+    return _request("encounter-start", patient, fhir_server, encounterId=encounter)
+
+
 def ketamine_order(patient: str) -> dict[str, Any]:
     """A draft order for an infusion of ketamine, 0.5 mg for each kg of 100 kg over forty minutes."""
     return {

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cds_hooks.app import create_app
-from cds_hooks.demo.calls import ketamine_order, order_select, order_sign, patient_view, tms_order
+from cds_hooks.demo.calls import encounter_start, ketamine_order, order_select, order_sign, patient_view, tms_order
 from cds_hooks.demo.stories import DemoPatient
 from cds_hooks.settings import Settings
 from mappings.load import load_knowledge
@@ -76,10 +76,11 @@ def requests(patient: str, fhir: str) -> dict[str, dict[str, Any]]:
         "patient-view": patient_view(patient, fhir),
         "order-sign": order_sign(patient, fhir, ketamine_order(patient)),
         "order-select": order_select(patient, fhir, tms_order(patient)),
+        "encounter-start": encounter_start(patient, fhir, f"{patient}-visit-1"),
     }
 
 
-@pytest.mark.parametrize("hook", ["patient-view", "order-sign", "order-select"])
+@pytest.mark.parametrize("hook", ["patient-view", "order-sign", "order-select", "encounter-start"])
 @pytest.mark.parametrize("patient", NAMES)
 def test_the_cards_do_not_depend_on_the_channel(
     patient: str, hook: str, fhir: str, service: TestClient, offered: dict[str, dict[str, Any]]
