@@ -6,26 +6,22 @@ from cds_hooks.markdown import table
 from cds_hooks.protocol import Card
 from cds_hooks.telling import Telling, conflicts, make_card, pieces
 from fhir_plugin.assess import Verdict
+from fhir_plugin.facts.trials import TRIALS
 from fhir_plugin.recommend import Recommendation, Standing, TreatmentAnswer, Weighed
 from mappings.cards import StandingKey
-from mappings.model import Grade
 from mappings.protocols import Protocol, Role
 
 
 def criteria_card(telling: Telling) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
     answer = _foremost(telling.decision.recommendation, telling.protocol)
+    shown = sorted(filter(_is_shown, answer.weighed), key=_urgency)
     return make_card(
         telling,
         summary=_summary(telling, answer),
         indicator=telling.words.indicators[telling.hook][_key(answer.standing)],
-        parts=_detail(telling, answer),
-        sources=(
-            source
-            for weighed in sorted(answer.weighed, key=_urgency)
-            for source in (*weighed.clause.sources, *weighed.finding.sources)
-            if _is_shown(weighed)
-        ),
+        parts=_detail(telling, answer, shown),
+        sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
     )
 
 
@@ -34,6 +30,12 @@ def _foremost(recommendation: Recommendation, protocol: Protocol) -> TreatmentAn
     about = recommendation.ordered or (protocol.focus,)
     answers = [answer for answer in recommendation.treatments if answer.treatment in about]
     return min(answers, key=lambda answer: list(Standing).index(answer.standing))
+
+
+_EXPECTED = (Role.REQUIRED, Role.EXPECTED)
+_DECIDES = (Role.REQUIRED, Role.CONTRAINDICATION)
+_LOOKED_FOR = (Role.CONTRAINDICATION, Role.CAUTION)
+_AGAINST = ((Role.CONTRAINDICATION, Verdict.MET), (Role.REQUIRED, Verdict.NOT_MET))
 
 
 # The summary
@@ -64,13 +66,12 @@ def _deciding(answer: TreatmentAnswer) -> list[Weighed]:
 # The detail
 
 
-def _detail(telling: Telling, answer: TreatmentAnswer) -> list[str]:
+def _detail(telling: Telling, answer: TreatmentAnswer, shown: list[Weighed]) -> list[str]:
     words = telling.words
-    shown = [weighed for weighed in answer.weighed if _is_shown(weighed)]
     return [
         words.lead[_key(answer.standing)].format(treatment=telling.treatment(answer.treatment)),
         _others(telling, answer),
-        table(words.table.header, [_row(telling, weighed) for weighed in sorted(shown, key=_urgency)]),
+        table(words.table.header, [_row(telling, weighed) for weighed in shown]),
         _asks(telling),
         _trials(telling, shown),
         *_pathways(telling),
@@ -85,7 +86,7 @@ def _detail(telling: Telling, answer: TreatmentAnswer) -> list[str]:
 
 def _is_shown(weighed: Weighed) -> bool:
     """What is required or expected always has its row; the rest when there is something to say about it."""
-    if weighed.role in {Role.REQUIRED, Role.EXPECTED}:
+    if weighed.role in _EXPECTED:
         return True
     if weighed.role is Role.CONTEXT:
         return weighed.finding.verdict is Verdict.MET
@@ -94,15 +95,14 @@ def _is_shown(weighed: Weighed) -> bool:
 
 def _is_open(weighed: Weighed) -> bool:
     """Whether there is something to decide about it: all but what is required or expected, and met."""
-    return weighed.finding.verdict is not Verdict.MET or weighed.role not in {Role.REQUIRED, Role.EXPECTED}
+    return weighed.finding.verdict is not Verdict.MET or weighed.role not in _EXPECTED
 
 
 def _urgency(weighed: Weighed) -> int:
     """Unknowns first, because they are what a reader can settle; then what speaks against; then the rest."""
     if weighed.finding.verdict is Verdict.UNKNOWN:
-        return 0 if weighed.role in {Role.REQUIRED, Role.CONTRAINDICATION} else 2
-    against = {(Role.CONTRAINDICATION, Verdict.MET), (Role.REQUIRED, Verdict.NOT_MET)}
-    return 1 if (weighed.role, weighed.finding.verdict) in against else 3
+        return 0 if weighed.role in _DECIDES else 2
+    return 1 if (weighed.role, weighed.finding.verdict) in _AGAINST else 3
 
 
 def _row(telling: Telling, weighed: Weighed) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def _not_found(telling: Telling, answer: TreatmentAnswer) -> str:
     absent = [
         weighed.finding
         for weighed in answer.weighed
-        if weighed.role in {Role.CONTRAINDICATION, Role.CAUTION} and weighed.finding.verdict is Verdict.NOT_MET
+        if weighed.role in _LOOKED_FOR and weighed.finding.verdict is Verdict.NOT_MET
     ]
     if not absent:
         return ""
@@ -148,9 +148,9 @@ def _not_found(telling: Telling, answer: TreatmentAnswer) -> str:
 def _trials(telling: Telling, shown: list[Weighed]) -> str:
     """One line for each antidepressant, where a criterion that rests on them is shown."""
     criteria = telling.knowledge.criteria
-    facts = {fact for weighed in shown for fact in criteria[weighed.finding.criterion].facts}
+    facts = (fact for weighed in shown for fact in criteria[weighed.finding.criterion].facts)
     lines = [f"* {trial.line}" for trial in telling.decision.facts.trials.trials]
-    if not lines or facts.isdisjoint(telling.decision.facts.trials.facts()):
+    if not lines or not any(fact.startswith(TRIALS) for fact in facts):
         return ""
     return "\n".join((telling.words.trials, "", *lines))
 
@@ -188,7 +188,7 @@ def _asks(telling: Telling) -> str:
 def _gaps(telling: Telling) -> str:
     """What could not be read, and what was left out because it is about somebody else."""
     words, record = telling.words, telling.decision.record
-    gaps = record.gaps(tuple(telling.knowledge.inputs))
+    gaps = record.gaps(telling.knowledge.inputs)
     said = [words.gaps.format(gaps="; ".join(gaps))] if gaps else []
     if record.dropped:
         said.append(words.dropped.format(count=record.dropped))
@@ -198,18 +198,14 @@ def _gaps(telling: Telling) -> str:
 
 
 def _overdue(telling: Telling) -> str:
-    due = min(telling.protocol.review_due, *(criterion.review_due for criterion in telling.knowledge.criteria.values()))
+    due = min(telling.protocol.review_due, telling.knowledge.criteria_due)
     return telling.words.review_overdue.format(day=due) if due <= telling.as_of else ""
 
 
 def _basis(telling: Telling) -> str:
-    weakest = max(
-        (clause.grade for clause in telling.protocol.clauses if clause.role is Role.REQUIRED),
-        key=list(Grade).index,
-    )
     return telling.words.basis.format(
         protocol=telling.protocol.title,
-        grade=weakest.value,
+        grade=telling.protocol.weakest_grade.value,
         day=telling.as_of,
         digest=telling.knowledge.digest[:12],
     )

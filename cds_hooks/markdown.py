@@ -25,8 +25,10 @@ def quote(text: str) -> str:
 
 def plain(text: str, longest: int = LONGEST) -> str:
     """One line of visible characters, cut to ``longest``."""
-    flat = _SPACE.sub(" ", text)
-    visible = "".join(character for character in flat if unicodedata.category(character) not in _HIDDEN).strip()
+    flat = _one_line(text)
+    if not flat.isprintable():  # what is printable has no character of the hidden categories
+        flat = "".join(character for character in flat if unicodedata.category(character) not in _HIDDEN)
+    visible = flat.strip()
     return visible if len(visible) <= longest else visible[: longest - 1].rstrip() + "…"
 
 
@@ -37,4 +39,9 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def _cell(cell: str) -> str:
-    return _SPACE.sub(" ", cell).replace("|", "/").strip()
+    return _one_line(cell).replace("|", "/").strip()
+
+
+def _one_line(text: str) -> str:
+    """Each stretch of white space as one blank."""
+    return text if text.isprintable() and "  " not in text else _SPACE.sub(" ", text)

@@ -108,10 +108,12 @@ def conflicts(telling: Telling, criteria: set[str]) -> list[str]:
 def _links(telling: Telling, sources: Iterable[str]) -> tuple[Link, ...]:
     """Where the rules that are shown can be read; only addresses from the bibliography."""
     links: dict[str, Link] = {}
-    for key in dict.fromkeys(sources):
+    for key in sources:
         source = telling.knowledge.sources[key]
         url = f"https://doi.org/{source.doi}" if source.doi else source.url
-        if url:
+        if url and url not in links:
             label = telling.words.link.format(citation=source.citation)
-            links.setdefault(url, Link(label=plain(label), url=url, type="absolute"))
-    return tuple(links.values())[:MOST_LINKS]
+            links[url] = Link(label=plain(label), url=url, type="absolute")
+            if len(links) == MOST_LINKS:
+                break
+    return tuple(links.values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 from mappings.cards import CardWords, load_card_words
@@ -24,7 +26,7 @@ from mappings.vitals import VitalSigns, load_vital_signs
 from mappings.wording import FindingWords, Wording, load_wording
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Knowledge:
     """All knowledge, frozen; the same files give the same ``digest``."""
 
@@ -56,10 +58,15 @@ class Knowledge:
         """The protocol that is applied: the site's choice, else ours."""
         return (self.site.protocol if self.site else None) or self.services.protocol
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """Every input that some criterion needs, in the order of their names."""
         return tuple(sorted(self.inputs_for(self.criteria)))
+
+    @cached_property
+    def criteria_due(self) -> date:
+        """The day from which the review of some criterion is overdue."""
+        return min(criterion.review_due for criterion in self.criteria.values())
 
     def inputs_for(self, criteria: Iterable[str]) -> frozenset[str]:
         """The inputs that the facts of these criteria read: what a prefetch has to bring."""

@@ -24,6 +24,8 @@ from fhir_plugin.record import Record
 from mappings.medications import Medications
 
 READ_GROUPS = frozenset(("antidepressant", "augmentation", "ketamine"))
+TRIALS = "trials"
+"""The beginning of the names of all facts about trials."""
 LIFETIME = date.min.toordinal()
 """The first day of a lifetime, as an ordinal."""
 
@@ -80,8 +82,8 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
 
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
-        current = self._facts("trials", self.trials, self.augmentations)
-        return current | self._facts("trials.lifetime", self.lifetime_trials, self.lifetime_augmentations)
+        current = self._facts(TRIALS, self.trials, self.augmentations)
+        return current | self._facts(f"{TRIALS}.lifetime", self.lifetime_trials, self.lifetime_augmentations)
 
     def _facts(self, prefix: str, trials: Sequence[Trial], augmentations: Sequence[Augmentation]) -> dict[str, Fact]:
         counters = _counters(trials, augmentations)

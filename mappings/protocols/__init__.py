@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -137,6 +138,11 @@ class Protocol(Reviewed):
     factors: dict[str, Factor] = Field(default_factory=dict)
     resolutions: dict[str, str] = Field(default_factory=dict)
     """Conflict -> what this protocol does, where it is not the safer resolution of ``conflicts.yaml``."""
+
+    @cached_property
+    def weakest_grade(self) -> Grade:
+        """The weakest grade among the clauses that are required."""
+        return max((clause.grade for clause in self.clauses if clause.role is Role.REQUIRED), key=list(Grade).index)
 
 
 class Conflicts(Reviewed):
