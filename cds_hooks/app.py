@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date
 
 import msgspec
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks import questionnaires
+from cds_hooks.clock import today
 from cds_hooks.discovery import discover
 from cds_hooks.errors import BadRequest, BodyTooLarge, NotTrusted, UnknownService
 from cds_hooks.outcomes import outcome
@@ -42,11 +43,6 @@ HTTP_ISSUES = {
 }
 
 _CARDS = msgspec.json.Encoder()
-
-
-def today() -> date:
-    """The calendar day where the service runs. The clock is read here and nowhere else."""
-    return datetime.now().astimezone().date()
 
 
 def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today) -> FastAPI:

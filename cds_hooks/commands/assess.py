@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 import typer
 
+from cds_hooks.clock import today
 from fhir_plugin.decide import Decision, decide
 from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.errors import BadInput
@@ -71,7 +72,7 @@ def read_file(path: Path) -> bytes:
 def day_from(text: str | None) -> date:
     """The day an option names; today without one. :class:`BadInput` for what is no day."""
     if text is None:
-        return datetime.now().astimezone().date()
+        return today()
     try:
         return date.fromisoformat(text)
     except ValueError as fault:

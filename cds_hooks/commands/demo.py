@@ -32,7 +32,8 @@ def demo(
     """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
     import uvicorn
 
-    from cds_hooks.app import create_app, today
+    from cds_hooks.app import create_app
+    from cds_hooks.clock import today
     from cds_hooks.demo.server import fhir_server
     from cds_hooks.demo.stories import demo_patients
     from cds_hooks.settings import load_settings
@@ -40,7 +41,8 @@ def demo(
 
     with _signals_stop():
         settings = load_settings(host="127.0.0.1", port=port, allow_loopback_fhir=True, log_level="warning")
-        patients = demo_patients(today())
+        day = today()
+        patients = demo_patients(day)
         with listen(settings.host, settings.port) as listener, fhir_server(patients, fhir_port) as fhir:
             knowledge = load_knowledge(site=settings.site)
             app = create_app(settings, knowledge)
@@ -51,7 +53,7 @@ def demo(
             config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
             _stop_instead(server)
-            typer.echo("\n".join(greeting(service, fhir, ids, patients, today())))
+            typer.echo("\n".join(greeting(service, fhir, ids, patients, day)))
             server.run(sockets=[listener])
     typer.echo("Stopped.", err=True)
 
