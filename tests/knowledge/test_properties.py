@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cds_hooks.demo.stories import DemoPatient, demo_patients
 from fhir_plugin.assess import assess
+from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.facts.read import read_facts
 from fhir_plugin.recommend import Recommendation, Standing, recommend
 from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Record
@@ -28,7 +30,7 @@ CODES = [
     "Z33.1",
     "E11.9",
 ]
-QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 
 days = st.integers(0, 400).map(lambda back: f"202{5 if back > 150 else 6}-0{1 + back % 5}-{1 + back % 28:02}")
 conditions = st.builds(
@@ -135,3 +137,15 @@ def test_an_empty_record_recommends_nothing(knowledge: Knowledge, place: str) ->
 def test_same_record_same_answer(knowledge: Knowledge) -> None:
     record = chart(patient(), condition("F33.1"), pressure(120, 80, "2026-05-30"))
     assert decide(record, knowledge, "safer_reading") == decide(record, knowledge, "safer_reading")
+
+
+@pytest.mark.parametrize("told", demo_patients(AS_OF), ids=lambda told: told.id)
+def test_a_story_with_an_input_taken_away_opens_no_door(told: DemoPatient, knowledge: Knowledge) -> None:
+    whole = record_from_bundle(told.bundle, None)
+    for protocol in knowledge.protocols:
+        before = standings(decide(whole, knowledge, protocol))
+        for place in whole.inputs:
+            for less in (NOT_RETRIEVED, replace(whole.input(place), state=InputState.PARTIAL)):
+                after = standings(decide(replace(whole, inputs={**whole.inputs, place: less}), knowledge, protocol))
+                opened = [name for name, now in after.items() if now is Standing.MET and before[name] is not now]
+                assert not opened, (place, less.state)
