@@ -17,7 +17,7 @@ from fhir_plugin.errors import BadInput
 from fhir_plugin.gather import fetch_record
 from fhir_plugin.needs import observation_tokens
 from fhir_plugin.record import Record
-from fhir_plugin.report import report
+from fhir_plugin.report import CriterionReport, report
 from mappings.load import Knowledge, load_knowledge
 
 Format = Literal["text", "json"]
@@ -87,8 +87,27 @@ def _text(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
     content = report(decision, knowledge, as_of)
     lines = [f"Patient {content.patient} as of {content.as_of}: {content.verdict}", ""]
     width = max(len(criterion.id) for criterion in content.criteria)
-    for criterion in content.criteria:
+    for criterion in sorted(content.criteria, key=_urgency):
         lines.append(f"{criterion.verdict:8} {criterion.role:17} {criterion.id:{width}}  {criterion.because}")
         lines += [f"{'':8} {'':17} {'':{width}}  missing: {gap}" for gap in criterion.missing]
     lines += [""] + [f"not read: {unread}" for unread in content.unread]
     return "\n".join(lines).rstrip()
+
+
+_DECIDES = {
+    ("unknown", "required"),
+    ("unknown", "contraindication"),
+    ("met", "contraindication"),
+    ("not_met", "required"),
+}
+_MATTERS = {("unknown", "expected"), ("unknown", "caution"), ("met", "caution"), ("not_met", "expected")}
+
+
+def _urgency(criterion: CriterionReport) -> int:
+    """What decides first, then what asks for care, then what is met, then what was looked for and not found."""
+    said = (criterion.verdict, criterion.role)
+    if said in _DECIDES:
+        return 0
+    if said in _MATTERS:
+        return 1
+    return 2 if criterion.verdict == "met" else 3
