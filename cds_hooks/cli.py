@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from cds_hooks.commands import assess, check_server, course, demo, knowledge, score, serve, trials
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
@@ -23,7 +24,6 @@ EXIT: dict[type[Exception], int] = {
 app = typer.Typer(
     name="tandem",
     help="CDS Hooks service and FHIR plugin for combining ketamine and TMS in depression.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -41,11 +41,14 @@ app.command("trials")(trials.trials)
 def main() -> NoReturn:
     """Run the command line; errors are one line on stderr, never a traceback."""
     try:
-        app()
+        code = app(standalone_mode=False)
+    except TyperException as fault:
+        _stop(f"{fault.format_message()} (see tandem --help)", BAD_USE)
+    except typer.Abort:
+        _stop("stopped", BAD_USE)
     except (TandemError, KnowledgeError) as fault:
-        code = next((EXIT[kind] for kind in type(fault).__mro__ if kind in EXIT), BAD_USE)
-        _stop(str(fault), code)
-    sys.exit(0)
+        _stop(str(fault), next((EXIT[kind] for kind in type(fault).__mro__ if kind in EXIT), BAD_USE))
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _stop(message: str, code: int) -> NoReturn:

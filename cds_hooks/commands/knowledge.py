@@ -11,7 +11,7 @@ from fhir_plugin.errors import BadInput
 from mappings.medications import FOLDER, load_medications
 from mappings.medications.rxnorm import extend_products, import_rxnorm
 
-app = typer.Typer(help="Extend the knowledge of this installation.", no_args_is_help=True)
+app = typer.Typer(help="Extend the knowledge of this installation.")
 
 
 @app.callback()

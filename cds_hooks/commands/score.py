@@ -51,10 +51,10 @@ def score_file(
         if not scored:
             raise BadInput(f"{file}: no QuestionnaireResponse in it")
     except TandemError as fault:
-        typer.echo(f"tandem score: {fault}", err=True)
+        typer.echo(f"tandem: {fault}", err=True)
         raise typer.Exit(NOTHING_TO_SCORE) from fault
     if unread := sum(isinstance(entry, Spoiled) and entry.resource_type == _RESPONSE for entry in opened.entries):
-        typer.echo(f"tandem score: {file}: {unread} QuestionnaireResponse(s) in it could not be read", err=True)
+        typer.echo(f"tandem: {file}: {unread} QuestionnaireResponse(s) in it could not be read", err=True)
     if form is Format.JSON:
         typer.echo(_as_json(scored, several=opened.bundle))
     else:

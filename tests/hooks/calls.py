@@ -43,14 +43,14 @@ def client() -> TestClient:
 
 
 @cache
-def _resources(patient: str) -> bytes:
+def bundle_of(patient: str) -> bytes:
     (bundle,) = (each.bundle for each in demo_patients(DAY) if each.id == patient)
     return bundle
 
 
 def resources(patient: str) -> list[dict[str, Any]]:
     """The resources of one demo patient."""
-    return [entry["resource"] for entry in json.loads(_resources(patient))["entry"]]
+    return [entry["resource"] for entry in json.loads(bundle_of(patient))["entry"]]
 
 
 def prefetch(patient: str) -> dict[str, Any]:
