@@ -44,6 +44,9 @@ HTTP_ISSUES = {
 
 _CARDS = msgspec.json.Encoder()
 
+COLLECT_AFTER = 50_000
+"""Objects that may be made, and not yet freed, before the collector looks for cycles."""
+
 
 def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today) -> FastAPI:
     """The application; ``today`` is asked once for each call."""
@@ -54,8 +57,10 @@ def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], dat
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # What is loaded now lives as long as the process: out of the collector's sight, every call is faster.
+        # What one call makes dies with it by reference counting, so that looking for cycles can wait for many calls.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
         yield
         await clients.aclose()
 

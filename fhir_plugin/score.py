@@ -56,7 +56,8 @@ def score(
     """
     found = asked(response)
     recognised = recognise(response, found, instruments, questionnaire, seen)
-    values, flags = _values(found, recognised)
+    plain = _plain_values(found, recognised)
+    values, flags = (plain, []) if plain else _values(found, recognised)
     stored = _stored_total(found, recognised)
     if response.status == _VOID:
         return Score(
@@ -80,14 +81,14 @@ def score_values(
 ) -> Score:
     """Score the values of the items, one per item in the instrument's order; ``flags`` is what reading them found."""
     result = evaluate(instrument, values)
-    usable = _usable(flags)
-    faulty = {flag.partition(":")[2] for flag in flags}
+    usable = not flags or _usable(flags)
+    faulty = {flag.partition(":")[2] for flag in flags} if flags else frozenset()
     total = result.total
     said = list(flags)
     if instrument.flag:
         said.append(instrument.flag)
     unmapped = "linkid_map_required" in flags
-    if not unmapped and (blank := [key for key in result.missing if key not in faulty]):
+    if result.missing and not unmapped and (blank := [key for key in result.missing if key not in faulty]):
         said += _missing_flags(instrument, result, blank)
         if prorate and (total := prorated(instrument, result)) is not None:
             said.append("prorated")
@@ -150,6 +151,23 @@ def _usable(flags: Sequence[str]) -> bool:
     """Whether nothing was said that forbids a total, even one made up for missing items."""
     harmless = ("duplicate_identical", "extra_items_ignored", "status_missing")
     return all(flag in harmless for flag in flags)
+
+
+def _plain_values(found: Sequence[Asked], recognised: Recognised) -> list[int | None] | None:
+    """The values of a response as most are: one listed answer to each item, and nothing else. ``None``: look closer."""
+    items, by_link = recognised.form.items, recognised.by_link
+    values: list[int | None] = [None] * len(items)
+    if recognised.questions or not found:
+        return None
+    for link, answers in found:
+        place = by_link.get(link)
+        coding = answers[0].value_coding if len(answers) == 1 else None
+        if place is None or coding is None or values[place] is not None or coding.extension or answers[0].extension:
+            return None
+        values[place] = items[place].codes.get((coding.system, coding.code or ""))
+        if values[place] is None:
+            return None
+    return values
 
 
 def _values(found: Sequence[Asked], recognised: Recognised) -> tuple[list[int | None], list[str]]:
