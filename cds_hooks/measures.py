@@ -98,9 +98,13 @@ def _score_card(telling: Telling) -> Card:
 
 
 def _unrecorded(telling: Telling) -> tuple[Evidence, ...]:
-    """Completed responses whose score is certainly not on the record, newest first."""
-    value = telling.decision.facts.named["scores.unrecorded"].value
-    return tuple(reversed(value.current)) if isinstance(value, Presence) else ()
+    """Recent responses whose score is certainly not on the record, newest first; an undated one is not recent."""
+    value, days = telling.decision.facts.named["scores.unrecorded"].value, telling.words.scores.recent_days
+    if not isinstance(value, Presence):
+        return ()
+    return tuple(
+        each for each in reversed(value.current) if each.day and each.day.days_before(telling.as_of)[0] <= days
+    )
 
 
 def _score_suggestions(telling: Telling) -> Iterator[Suggestion]:

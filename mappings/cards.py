@@ -69,6 +69,8 @@ class ScoreWords(Entry):
     """Completed questionnaires whose score is not on the record."""
 
     most: int
+    recent_days: int
+    """Responses completed longer ago are not offered."""
     indicator: Indicator
     summary: str
     lead: str

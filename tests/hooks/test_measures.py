@@ -124,6 +124,18 @@ def test_a_score_that_is_not_on_the_record_can_be_recorded_with_one_click() -> N
     assert not set(left) & {suggestion["label"] for suggestion in offering["suggestions"]}
 
 
+def test_an_old_questionnaire_is_no_task_of_this_visit() -> None:
+    request = without_scores(PATIENT)
+    days = knowledge().cards.scores.recent_days
+    for ago, offered in ((days, 1), (days + 1, 0)):
+        moment = (DAY - timedelta(days=ago)).isoformat()
+        entries = request["prefetch"]["questionnaireResponses"]["entry"][:1]
+        entries[0]["resource"]["authored"] = moment
+        request["prefetch"]["questionnaireResponses"]["entry"] = entries
+        cards = check(client().post(PATIENT_VIEW, json=request).json())
+        assert sum(len(card.get("suggestions", ())) for card in cards) == offered
+
+
 def test_taking_the_suggestion_changes_no_score() -> None:
     request = without_scores(PATIENT)
     cards = check(client().post(PATIENT_VIEW, json=request).json())
