@@ -8,22 +8,25 @@ from typing import Literal
 
 from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.facts.medications.products import identify_medication
+from fhir_plugin.facts.medications.products import Products
 from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, MedicationRequest, MedicationStatement
+from fhir_plugin.resources import MedicationRequest, MedicationStatement
 from mappings.load import Knowledge
+from mappings.medications import Product
 
 INPUTS = ("medicationRequests", "medicationStatements")
 
 
-def read_interactions(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
+def read_interactions(
+    record: Record, knowledge: Knowledge, as_of: date, products: Products | None = None
+) -> Mapping[str, Fact]:
     """``drugs.<group>`` for every group of ``interactions.yaml``."""
     names = knowledge.interactions.drugs
     found: dict[str, dict[str, list[Evidence]]] = {name: {"current": [], "past": [], "possible": []} for name in names}
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
     all_taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
-    named = _Named(record, knowledge)
+    named = _Named(products or Products(knowledge.medications, record.medications), knowledge)
     for taken in all_taken:
         when = _when(taken, knowledge, as_of)
         if when is not None:
@@ -61,35 +64,27 @@ def _start(taken: MedicationRequest | MedicationStatement) -> DaySpan | None:
 
 
 class _Named:
-    """The groups of what is taken; a drug that repeats on a record is identified once."""
+    """The groups of what is taken, looked up once for each drug of a record."""
 
-    def __init__(self, record: Record, knowledge: Knowledge) -> None:
-        self._record = record
+    def __init__(self, products: Products, knowledge: Knowledge) -> None:
+        self._products = products
         self._knowledge = knowledge
-        self._seen: dict[CodeableConcept, tuple[str, tuple[str, ...]]] = {}
+        self._seen: dict[Product, tuple[str, ...]] = {}
 
     def groups(self, taken: MedicationRequest | MedicationStatement) -> tuple[str, tuple[str, ...]]:
         """What the record calls the drug, and the names of its groups."""
-        concept = taken.medication_codeable_concept
-        if concept is None:
-            return self._identified(taken)
-        found = self._seen.get(concept)
-        if found is None:
-            found = self._seen[concept] = self._identified(taken)
-        return found
+        found = self._products.of(taken.medication_codeable_concept, taken.medication_reference, taken.contained)
+        if found.product is None:
+            return found.label, ()
+        groups = self._seen.get(found.product)
+        if groups is None:
+            groups = self._seen[found.product] = self._groups(found.product)
+        return found.label, groups
 
-    def _identified(self, taken: MedicationRequest | MedicationStatement) -> tuple[str, tuple[str, ...]]:
+    def _groups(self, product: Product) -> tuple[str, ...]:
         medications, interactions = self._knowledge.medications, self._knowledge.interactions
-        found = identify_medication(
-            taken.medication_codeable_concept,
-            taken.medication_reference,
-            medications,
-            medications=self._record.medications,
-            contained=taken.contained,
-        )
-        parts = found.product.parts if found.product else ()
-        names = (name for part in parts for name in interactions.groups_of(part.ingredient, medications))
-        return found.label, tuple(dict.fromkeys(names))
+        names = (name for part in product.parts for name in interactions.groups_of(part.ingredient, medications))
+        return tuple(dict.fromkeys(names))
 
 
 def _looked(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,6 +11,7 @@ from fhir_plugin.facts.allergies import read_ketamine_allergy
 from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.interactions import read_interactions
+from fhir_plugin.facts.medications.products import Products
 from fhir_plugin.facts.person import read_age
 from fhir_plugin.facts.scores import ScoreHistory, read_scores
 from fhir_plugin.facts.treatments import TreatmentHistory, read_treatments
@@ -40,7 +41,8 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     scores = read_scores(record, knowledge.instruments, as_of)
     treatments = read_treatments(record, knowledge.treatments, as_of, scores.assessments, knowledge.instruments)
     age = read_age(record, knowledge, as_of)
-    trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments)
+    products = Products(knowledge.medications, record.medications)
+    trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments, products=products)
     allergy = read_ketamine_allergy(record, knowledge, as_of)
     named = {
         age.name: age,
@@ -50,7 +52,7 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
         **scores.facts(),
         **treatments.facts(),
         **trials.facts(),
-        **read_interactions(record, knowledge, as_of),
+        **read_interactions(record, knowledge, as_of, products),
     }
     return Facts(
         as_of=as_of,

@@ -48,7 +48,8 @@ def gather_scores(
     for each in living:
         name = _known(each.code, instruments.heads)
         if name is None:
-            others.append(each)
+            if _known(each.code, instruments.links):
+                others.append(each)
             continue
         one = Gathered(instruments.forms[name], [])
         _take(each, one, by_reference, _DEEPEST)
@@ -143,8 +144,7 @@ def _loose(observations: Iterable[Observation], instruments: Instruments) -> Ite
     """Single items that stand outside a panel, put together where they were observed at one moment."""
     moments: dict[str, list[Observation]] = {}
     for observation in observations:
-        if _known(observation.code, instruments.links):
-            moments.setdefault(moment_of(observation) or observation.reference, []).append(observation)
+        moments.setdefault(moment_of(observation) or observation.reference, []).append(observation)
     for together in moments.values():
         codes = {code for each in together for code in _codes(each.code) if code in instruments.links}
         while codes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -47,34 +47,30 @@ class TreatmentHistory:
 
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
-        facts: dict[str, Fact] = {}
-        modalities = {treatment.modality for treatment in self.treatments.by_id.values()}
-        for name in sorted(modalities | self.treatments.by_id.keys()):
-            facts[f"treatments.{name}.received"] = self._received(name)
-        for name in sorted(modalities):
-            facts[f"treatments.{name}.inadequate_response"] = self._judged(
-                (name,), lambda kind: kind in (NO_RESPONSE, PARTIAL)
-            )
-            facts[f"treatments.{name}.partial_response"] = self._judged((name,), lambda kind: kind == PARTIAL)
-        facts["treatments.single_modality.inadequate_response"] = self._judged(
-            _COMBINED, lambda kind: kind in (NO_RESPONSE, PARTIAL)
-        )
-        facts["treatments.single_modality.partial_response"] = self._judged(_COMBINED, lambda kind: kind == PARTIAL)
-        return {name: msgspec.structs.replace(fact, name=name) for name, fact in facts.items()}
+        modalities = sorted({treatment.modality for treatment in self.treatments.by_id.values()})
+        names = sorted({*modalities, *self.treatments.by_id})
+        judged = [*((name, (name,)) for name in modalities), ("single_modality", _COMBINED)]
+        facts = [self._received(name) for name in names]
+        for name, of in judged:
+            facts.append(self._judged(f"{name}.inadequate_response", of, (NO_RESPONSE, PARTIAL)))
+            facts.append(self._judged(f"{name}.partial_response", of, (PARTIAL,)))
+        return {fact.name: fact for fact in facts}
 
     def _of(self, name: str, treatment: str) -> bool:
         return name in (treatment, self.treatments[treatment].modality)
 
-    def _fact(self, names: Iterable[str], value: Presence) -> Fact:
-        ways = [way.given_as for way in self.treatments.by_id.values() if any(self._of(name, way.id) for name in names)]
+    def _fact(self, name: str, of: Sequence[str], value: Presence) -> Fact:
+        name = f"treatments.{name}"
+        every = self.treatments.by_id.values()
+        ways = tuple(dict.fromkeys(way.given_as for way in every if way.id in of or way.modality in of))
         evidence = (*value.current, *value.past, *value.possible)
-        missing = [why for way in dict.fromkeys(ways) for why in self.missing[way]]
-        looked_in = [where for way in dict.fromkeys(ways) for where in self.looked_in[way]]
+        missing = [why for way in ways for why in self.missing[way]]
+        looked_in = [where for way in ways for where in self.looked_in[way]]
         if not evidence and self.silent.issuperset(ways):
-            missing.append(f"no entry of the kind that records a {' or '.join(dict.fromkeys(ways))}")
-            return Fact(name="", value=None, missing=tuple(dict.fromkeys(missing)), looked_in=tuple(looked_in))
+            missing.append(f"no entry of the kind that records a {' or '.join(ways)}")
+            return Fact(name=name, value=None, missing=tuple(dict.fromkeys(missing)), looked_in=tuple(looked_in))
         return Fact(
-            name="",
+            name=name,
             value=value,
             evidence=evidence,
             missing=tuple(dict.fromkeys(missing)),
@@ -98,19 +94,19 @@ class TreatmentHistory:
             else:
                 past.append(_entry(session))
         value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
-        return self._fact((name,), value)
+        return self._fact(f"{name}.received", (name,), value)
 
-    def _judged(self, names: Sequence[str], speaks_for: Callable[[str], bool]) -> Fact:
+    def _judged(self, name: str, of: Sequence[str], speaking: Sequence[str]) -> Fact:
         current, possible = [], []
         for course in self.courses:
-            if not any(self._of(name, course.treatment) for name in names):
+            if not any(self._of(each, course.treatment) for each in of):
                 continue
             doubt = self._doubt(course)
             if doubt:
                 possible.append(self.evidence(course, doubt))
-            elif course.outcome.kind and speaks_for(course.outcome.kind):
+            elif course.outcome.kind in speaking:
                 current.append(self.evidence(course))
-        return self._fact(names, Presence(current=tuple(current), possible=tuple(possible)))
+        return self._fact(name, of, Presence(current=tuple(current), possible=tuple(possible)))
 
     def _doubt(self, course: Course) -> str:
         """Why the outcome of this course is not the outcome of a finished course of one treatment alone."""

@@ -19,6 +19,7 @@ from fhir_plugin.facts.medications.days import map_days
 from fhir_plugin.facts.medications.episodes import Episode, current_episode
 from fhir_plugin.facts.medications.histories import INPUTS, MedicationHistory, Unmapped, read_history
 from fhir_plugin.facts.medications.outcomes import FAILED, FAILURES, INTOLERANT, OPEN, PRESUMED, RESPONDED, scores_of
+from fhir_plugin.facts.medications.products import Products
 from fhir_plugin.facts.scores import Assessment
 from fhir_plugin.record import Record
 from mappings.medications import Medications
@@ -126,6 +127,7 @@ def read_trials(
     assessments: Sequence[Assessment] = (),
     episode_start: DaySpan | None = None,
     policy: str | None = None,
+    products: Products | None = None,
 ) -> TrialHistory:
     """The trials that a record shows up to ``as_of``.
 
@@ -134,7 +136,7 @@ def read_trials(
     chosen = medications.policy(policy)
     today = as_of.toordinal()
     episode = current_episode(record, medications, as_of, assessments, episode_start)
-    history = read_history(record, medications, chosen, today, READ_GROUPS)
+    history = read_history(record, medications, chosen, today, READ_GROUPS, products)
     scores = scores_of(assessments, medications, today)
     maps = {name: map_days(exposures, medications) for name, exposures in history.exposures.items()}
     flags = ("lookback",) if episode.source == "lookback" else ()

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from fhir_plugin.facts.medications.dosage import NOTHING_SAID, Reading, read_dosage
 from fhir_plugin.facts.medications.exposures import Exposure, Prescription, days_of_window, prescribe, units_per_day
-from fhir_plugin.facts.medications.products import Identified, identify, identify_medication
+from fhir_plugin.facts.medications.products import Identified, Products
 from fhir_plugin.facts.medications.reasons import is_depression, meanings
 from fhir_plugin.facts.medications.sigs import Sig, read_sig
 from fhir_plugin.facts.medications.supply import (
@@ -73,13 +73,15 @@ class MedicationHistory(NamedTuple):
 class _Reader:
     """Reads the resources of one record; what repeats (a concept, a dosage) is read once."""
 
-    def __init__(self, record: Record, known: Medications, policy: Policy, as_of: int, groups: frozenset[str]) -> None:
+    def __init__(
+        self, record: Record, known: Medications, policy: Policy, as_of: int, groups: frozenset[str], products: Products
+    ) -> None:
         self._record = record
         self._known = known
         self._policy = policy
         self._as_of = as_of
         self._groups = groups
-        self._identified: dict[CodeableConcept, Identified] = {}
+        self._products = products
         self._relevance: dict[Identified, bool] = {}
         self._dosages: dict[tuple[Dosage, ...], Reading] = {}
         self._sigs: dict[str, Sig | None] = {}
@@ -125,20 +127,10 @@ class _Reader:
             self._sigs[text] = read_sig(text, self._known.sig_words)
         return self._sigs[text]
 
-    def identified(self, resource: Taken) -> Identified:
-        concept = resource.medication_codeable_concept
-        if concept is None:
-            return identify_medication(
-                None, resource.medication_reference, self._known,
-                medications=self._record.medications, contained=resource.contained,
-            )  # fmt: skip
-        found = self._identified.get(concept)
-        if found is None:
-            found = self._identified[concept] = identify(concept, self._known)
-        return found
-
     def _read(self, resource: Taken, reading: Reading, links: tuple[str, ...]) -> None:
-        found = self.identified(resource)
+        found = self._products.of(
+            resource.medication_codeable_concept, resource.medication_reference, resource.contained
+        )
         reference = resource.reference
         if isinstance(resource, MedicationRequest):
             self._orders[reference] = reading
@@ -240,10 +232,16 @@ class _Reader:
 
 
 def read_history(
-    record: Record, known: Medications, policy: Policy, as_of: int, groups: frozenset[str]
+    record: Record,
+    known: Medications,
+    policy: Policy,
+    as_of: int,
+    groups: frozenset[str],
+    products: Products | None = None,
 ) -> MedicationHistory:
     """The exposures of a record to ingredients of the groups, up to the day ``as_of`` (an ordinal)."""
-    reader = _Reader(record, known, policy, as_of, groups)
+    products = products or Products(known, record.medications)
+    reader = _Reader(record, known, policy, as_of, groups, products)
     reader.read()
     unmapped = tuple(sorted(reader.unmapped.values()))
     return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources)

@@ -76,6 +76,28 @@ def identify_medication(
     return _of_resource(resource, known, medications or {}, contained, depth=0)
 
 
+class Products:
+    """The drugs of one record; a concept that repeats is identified once."""
+
+    __slots__ = ("_known", "_medications", "_seen")
+
+    def __init__(self, known: Medications, medications: Mapping[str, Medication]) -> None:
+        self._known = known
+        self._medications = medications
+        self._seen: dict[CodeableConcept, Identified] = {}
+
+    def of(
+        self, concept: CodeableConcept | None, reference: Reference | None, contained: Sequence[Raw] = ()
+    ) -> Identified:
+        """The product that a request, dispense, statement or administration names."""
+        if concept is None:
+            return identify_medication(None, reference, self._known, medications=self._medications, contained=contained)
+        found = self._seen.get(concept)
+        if found is None:
+            found = self._seen[concept] = identify(concept, self._known)
+        return found
+
+
 def name_product(text: str, known: Medications) -> Product | None:
     """The product that a text names, with the strength beside the name; ``None`` where it names none of ours."""
     lower = text.lower()
