@@ -1,0 +1,52 @@
+"""What every demo patient's cards say, to the letter, in files that a clinician can read.
+
+After a wanted change: ``python -m tests.hooks.test_golden`` writes the files anew; the diff is the review.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_hooks.demo.stories import demo_patients
+from tests.hooks.calls import DAY, ESKETAMINE, KETAMINE, ORDER_SIGN, PATIENT_VIEW, TMS, cards, order
+
+GOLDEN = Path(__file__).parent / "golden"
+PATIENTS = {patient.id: patient for patient in demo_patients(DAY)}
+ORDERS = {"ketamine": KETAMINE, "esketamine": ESKETAMINE, "TMS": TMS}
+_DIGEST = re.compile(r"Knowledge [0-9a-f]{12}")
+
+
+def told(patient: str) -> str:
+    """All cards of one patient as one page of Markdown; what changes with every edit of the knowledge is left out."""
+    story = PATIENTS[patient]
+    page = [f"# {story.title}", " ".join(story.story.split()), "## The chart is opened"]
+    page += _told(cards(PATIENT_VIEW, patient))
+    for name, what in ORDERS.items():
+        page += [f"## {name} is signed", *_told(cards(ORDER_SIGN, patient, order(what, patient)))]
+    return _DIGEST.sub("Knowledge (digest)", "\n\n".join(page)) + "\n"
+
+
+def _told(found: list[dict[str, Any]]) -> list[str]:
+    page = []
+    for card in found:
+        page += [f"### [{card['indicator']}] {card['summary']}", card["detail"]]
+        offered = [
+            *(each["label"] for each in card.get("suggestions", ())),
+            *(each["url"] for each in card.get("links", ())),
+        ]
+        page += ["\n".join(f"- {each}" for each in offered)] if offered else []
+    return page or ["(no card)"]
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_the_cards_are_those_on_file(patient: str) -> None:
+    assert told(patient) == (GOLDEN / f"{patient}.md").read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for identity in PATIENTS:
+        (GOLDEN / f"{identity}.md").write_text(told(identity), encoding="utf-8")
