@@ -93,6 +93,7 @@ def _course(treatment: Treatment, run: Sequence[Session], as_of: date) -> Course
     days = sorted(times)
     counted = all(session.day for session in run)
     needed = treatment.course.completed_at
+    final = treatment.course.ends_at
     enough = needed is not None and count >= needed.value
     return Course(
         treatment=treatment.id,
@@ -104,7 +105,7 @@ def _course(treatment: Treatment, run: Sequence[Session], as_of: date) -> Course
         counted=counted,
         longest_pause_days=max(((after - day).days for day, after in pairwise(days)), default=0),
         completed=True if enough else (False if needed and counted else None),
-        ended=(as_of - last).days > treatment.course.gap_days.value,
+        ended=(as_of - last).days > treatment.course.gap_days.value or (final is not None and count >= final.value),
     )
 
 

@@ -36,7 +36,8 @@ class Course(Entry):
     """A longer pause starts a new course."""
     completed_at: Threshold | None = None
     """Sessions from which a course counts as completed."""
-    usual: Threshold | None = None
+    ends_at: Threshold | None = None
+    """Sessions after which nothing more of the course is to come; ``None`` where maintenance follows."""
 
 
 class OtherUse(Entry):

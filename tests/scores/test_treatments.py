@@ -144,6 +144,14 @@ def test_one_dose_of_ketamine_may_have_been_anaesthesia(read: Any) -> None:
     assert presence(read(high), "treatments.ketamine.received") == (0, 0, 2)
 
 
+@pytest.mark.parametrize(("sessions", "expected"), [(35, (1, 0, 0)), (36, (0, 1, 0))])
+def test_a_course_of_tms_is_over_with_its_last_session(
+    read: Any, sessions: int, expected: tuple[int, int, int]
+) -> None:
+    course = tms_course(sessions, AS_OF - timedelta(days=sessions))
+    assert presence(read(course), "treatments.tms.received") == expected
+
+
 def test_a_course_under_way_is_current(read: Any) -> None:
     history = read(tms_course(5), as_of=START + timedelta(days=6))
     assert presence(history, "treatments.tms.received") == (1, 0, 0)
