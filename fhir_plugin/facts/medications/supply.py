@@ -50,6 +50,7 @@ class Window(NamedTuple):
     open_stop: bool = False
     """Whether it was stopped on a day that the record does not give."""
     updated: int | None = None
+    """When the record was last changed; read only where that may be the day it was stopped."""
     flags: tuple[str, ...] = ()
 
 
@@ -95,7 +96,7 @@ def order_window(
         fill_days=supply,
         quantity=request.quantity,
         open_stop=open_stop,
-        updated=_updated(order),
+        updated=_updated(order) if open_stop else None,
         flags=flags,
     )
 
