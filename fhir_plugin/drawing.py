@@ -8,47 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from html import escape
-from typing import Any
-
-import msgspec
 
 from fhir_plugin.dates import instant
 from fhir_plugin.facts.courses import Course
 from fhir_plugin.facts.scores import Assessment, ScoreHistory
+from fhir_plugin.pictures import Panel, Picture, Row
 from fhir_plugin.trend import read_trend, reliable_change
 from fhir_plugin.windows import day_of
 from mappings.instruments import Form
-from mappings.instruments.model import DrawingStyle, Instrument
 from mappings.treatments import Treatments
 
 _MARGIN = timedelta(days=7)
 _PNG_SCALE = 2.0
-
-Row = dict[str, Any]
-
-
-class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What one panel shows, ready to be drawn."""
-
-    instrument: Instrument
-    values: list[Row]
-    """``day``, ``total``, ``part`` (what is joined by a line), ``suicide``, ``last``."""
-    unscored: list[Row]
-    """Assessments without a total, set at the foot of the scale."""
-    difference: list[Row]
-    """``total`` and ``said``: the line of the reliable change below the baseline."""
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is drawn."""
-
-    style: DrawingStyle
-    span: tuple[date, date]
-    panels: tuple[Panel, ...]
-    sessions: list[Row]
-    """``day``, ``modality``."""
-    treated: list[Row]
-    """``first``, ``last``, ``modality`` of each course."""
 
 
 def draw_svg(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatments) -> str:

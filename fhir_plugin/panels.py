@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from fhir_plugin.drawing import Panel, Picture, Row
+from fhir_plugin.pictures import Panel, Picture, Row
 from mappings.instruments.model import DrawingStyle
 
 _STRIP = 20

@@ -7,34 +7,15 @@ a sig read with confidence is worse than none. Words without a part in the gramm
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fhir_plugin.facts.medications.intakes import Intake, Phase
-from mappings.medications import SigWord
-
-Vocabulary = Mapping[str, tuple[SigWord, ...]]
+from fhir_plugin.facts.medications.sig_tokens import Token, Vocabulary, from_verb, tokens_of
 
 MAX_LENGTH = 1000
 """Longer texts are leaflets, not sigs."""
 
-_TOKEN = re.compile(r"\d+\s*/\s*\d+|\d+(?:\.\d+)?|\.\d+|[a-z]+(?:'[a-z]+)?|[&+/().,;:=\n-]")
-_DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
-_PLURAL = re.compile(r"\((?:s|es)\)")
-_FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "–": "-", "—": "-", "×": "x"})
-_PUNCTUATION = {
-    "(": "open",
-    ")": "close",
-    ",": "comma",
-    ";": "break",
-    ".": "break",
-    "\n": "break",
-    "-": "dash",
-    ":": "colon",
-    "=": "equals",
-}
 _DIMENSIONS = frozenset(("mg", "unit", "ml"))
 _REFUSED = frozenset(("doubt", "unknown"))
 _WEEK = 7
@@ -51,12 +32,6 @@ class Sig(NamedTuple):
 
 class NotUnderstood(Exception):
     """The sig is outside the grammar."""
-
-
-class _Token(NamedTuple):
-    kind: str
-    value: float = 0.0
-    name: str = ""
 
 
 class _Dose(NamedTuple):
@@ -91,11 +66,11 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     """The phases of a sig; ``None`` where it is empty, too long or not understood."""
     if not text or len(text) > MAX_LENGTH:
         return None
-    tokens = _tokens(text, vocabulary)
+    tokens = tokens_of(text, vocabulary)
     if any(token.kind in _REFUSED for token in tokens):
         return None
     try:
-        return _Reader(_from_verb(tokens)).read()
+        return _Reader(from_verb(tokens)).read()
     except NotUnderstood:
         return None
 
@@ -108,69 +83,10 @@ def read_frequency(text: str, vocabulary: Vocabulary) -> float | None:
     return sig.phases[0].intakes[0].per_day
 
 
-def _tokens(text: str, vocabulary: Vocabulary) -> list[_Token]:
-    lower = _PLURAL.sub("", text.lower().translate(_FRACTIONS))
-    words = _TOKEN.findall(_DOTTED.sub(lambda found: found.group().replace(".", ""), lower))
-    tokens: list[_Token] = []
-    at = 0
-    while at < len(words):
-        token, length = _token(words, at, vocabulary)
-        if token is not None and token.kind != "inert":
-            tokens.append(token)
-        at += length
-    return _without_echo(tokens)
-
-
-def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[_Token | None, int]:
-    word = words[at]
-    for entry in vocabulary.get(word, ()):
-        length = len(entry.words)
-        if length == 1 or tuple(words[at : at + length]) == entry.words:
-            return _Token(entry.kind, entry.value, entry.name), length
-    if word[0].isdigit() or (word[0] == "." and len(word) > 1):
-        value = _value(word)
-        return _Token("number" if value is not None else "unknown", value or 0.0), 1
-    if word in _PUNCTUATION:
-        return _Token(_PUNCTUATION[word]), 1
-    return None, 1
-
-
-def _value(word: str) -> float | None:
-    if "/" not in word:
-        return float(word)
-    above, below = word.split("/")
-    return float(above) / float(below) if float(below) else None
-
-
-_ECHO = ("number", "open", "number", "close")
-
-
-def _without_echo(tokens: list[_Token]) -> list[_Token]:
-    """``2 (two) times``: a number said again in brackets is said once."""
-    kept: list[_Token] = []
-    for token in tokens:
-        kept.append(token)
-        last = kept[-len(_ECHO) :]
-        if tuple(each.kind for each in last) == _ECHO and last[0].value == last[2].value:
-            del kept[-len(_ECHO) + 1 :]
-    return kept
-
-
-def _from_verb(tokens: list[_Token]) -> list[_Token]:
-    """Without a product label before the verb: "sertraline 50 mg tablet: take 1 tablet daily"."""
-    for at, token in enumerate(tokens):
-        if token.kind == "verb":
-            before = {earlier.kind for earlier in tokens[:at]}
-            return (
-                tokens[at:] if before <= {"number", "mg", "ml", "unit", "break", "colon", "dash", "comma"} else tokens
-            )
-    return tokens
-
-
 class _Reader:
     """Recursive descent over the tokens of one sig."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._at = 0
         self._closed: list[_Stage] = []
@@ -230,7 +146,7 @@ class _Reader:
         at = self._at + ahead
         return self._tokens[at].kind if at < len(self._tokens) else ""
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         token = self._tokens[self._at]
         self._at += 1
         return token
