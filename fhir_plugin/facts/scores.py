@@ -152,22 +152,42 @@ class ScoreHistory:
         if not asked:
             return self._fact(name, None, missing=(f"no {instrument.short} on the record",))
         *earlier, latest = asked
-        past = tuple(self.evidence(each) for each in earlier if each.suicide_item_positive)
-        if latest.suicide_item_positive and self._is_long_ago(latest):
-            here = self.evidence(latest, self.instruments.signals.long_ago)
-            return self._fact(name, Presence(past=past, possible=(here,)), (here, *past))
-        if latest.suicide_item_positive:
-            here = self.evidence(latest, "suicide item positive")
-            return self._fact(name, Presence(current=(here,), past=past), (here, *past))
-        if latest.suicide_item_positive is None:
-            here = self.evidence(latest, "the suicide item is not on the record")
-            return self._fact(name, Presence(past=past, possible=(here,)), (here, *past))
-        return self._fact(name, Presence(past=past), (self.evidence(latest, "suicide item negative"), *past))
+        positive = [each for each in earlier if each.suicide_item_positive]
+        standing = [each for each in positive if not _certainly_before(each, latest)]
+        past = tuple(self.evidence(each) for each in positive if each not in standing)
+        current, possible = self._spoken_now([*standing, latest])
+        here = (*current, *possible)
+        if not here:
+            here = (self.evidence(latest, "suicide item negative"),)
+        return self._fact(name, Presence(current=current, past=past, possible=possible), (*here, *past))
+
+    def _spoken_now(self, asked: Sequence[Assessment]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+        """What is current and what is open of the newest answers, and of those that may be as new; newest first."""
+        current: list[Evidence] = []
+        possible: list[Evidence] = []
+        signals, dated = self.instruments.signals, asked[-1].day is not None
+        for each in reversed(asked):
+            if each.suicide_item_positive is None:
+                possible.append(self.evidence(each, "the suicide item is not on the record"))
+            elif each.suicide_item_positive and self._is_long_ago(each):
+                possible.append(self.evidence(each, signals.long_ago))
+            elif each.suicide_item_positive and each.day is None and dated:
+                possible.append(self.evidence(each, signals.undated))
+            elif each.suicide_item_positive:
+                current.append(self.evidence(each, "suicide item positive"))
+            elif not self._is_recent(each):
+                possible.append(self.evidence(each, signals.negative_long_ago))
+        return tuple(current), tuple(possible)
 
     def _is_long_ago(self, assessment: Assessment) -> bool:
         """Whether a positive answer is certainly too old to speak of today; an undated one never is."""
         days = self.instruments.signals.positive_for_days.value
         return assessment.day is not None and assessment.day.days_before(self.as_of)[0] > days
+
+    def _is_recent(self, assessment: Assessment) -> bool:
+        """Whether a negative answer is certainly young enough to speak of today; an undated one never is."""
+        days = self.instruments.signals.negative_for_days.value
+        return assessment.day is not None and assessment.day.days_before(self.as_of)[1] <= days
 
     def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
         """All instruments together: one positive answer is enough, and no other scale outvotes it.
@@ -186,6 +206,8 @@ class ScoreHistory:
 
     def _settled(self, open_question: Evidence) -> bool:
         day = open_question.day
+        if day is None and open_question.note == self.instruments.signals.negative_long_ago:
+            day = _UNDATED
         return day is not None and any(
             each.suicide_item_positive is False and each.day is not None and each.day.first > day.last
             for each in self.assessments
@@ -340,6 +362,16 @@ def _order(assessment: Assessment) -> tuple[date, date, datetime, str]:
     """Oldest first; an undated one comes before all, so that it is never taken for the latest."""
     day = assessment.day or _UNDATED
     return day.first, day.last, instant(assessment.moment) or _NO_MOMENT, assessment.reference
+
+
+def _certainly_before(one: Assessment, other: Assessment) -> bool:
+    """Whether one was answered before the other, by their days or, on one day, by their times."""
+    if one.day is None or other.day is None:
+        return False
+    if one.day.last < other.day.first:
+        return True
+    times = instant(one.moment), instant(other.moment)
+    return times[0] is not None and times[1] is not None and times[0] < times[1]
 
 
 def _same_day(one: Assessment, other: Assessment) -> bool:

@@ -107,6 +107,8 @@ def _take_total(coded: Coded, one: Gathered) -> None:
         said = set(_codes(coded.value_codeable_concept))
         levels = (level.name for level in formula.levels if level.code in said)
         one.level = next(levels, formula.otherwise if f"{one.form.instrument.id}-none" in said else None)
+        if one.level is None and (coded.value_codeable_concept or coded.value_string):
+            one.flags.append("total_unreadable")
         return
     number = _number(coded)
     low, high = one.form.instrument.range or (0, 0)

@@ -382,11 +382,14 @@ class Instrument(Reviewed):
 
 
 class SuicideSignals(Reviewed):
-    """How long a positive suicide item speaks of today."""
+    """How long an answer to a suicide item speaks of today."""
 
     positive_for_days: SourcedNumber
+    negative_for_days: SourcedNumber
     long_ago: str
-    """Note beside an older one."""
+    """Note beside an older positive one."""
+    negative_long_ago: str
+    undated: str
 
 
 class TrendWords(Entry):

@@ -217,6 +217,57 @@ def test_a_positive_item_is_open_once_it_is_long_ago(
     assert (len(signal.current), len(signal.possible)) == (current, possible)
 
 
+@pytest.mark.parametrize(
+    ("positive", "negative", "current", "possible"),
+    [
+        ("2024-05-30", "2024-05-30", 1, 0),
+        ("2024-05", "2024-05-10", 1, 0),
+        (None, "2024-05-30", 0, 1),
+        ("2024-05-30T08:00:00Z", "2024-05-30T17:00:00Z", 0, 0),
+        ("2024-05-29", "2024-05-30", 0, 0),
+    ],
+    ids=["same day, no times", "some day of that month", "undated", "answered again later that day", "the day before"],
+)
+def test_a_positive_item_is_outvoted_only_by_an_answer_that_is_certainly_later(
+    instruments: Instruments, positive: str | None, negative: str, current: int, possible: int
+) -> None:
+    yes = answered(instruments, [1] * 9, id="q1", authored=positive)
+    no = answered(instruments, [1] * 8 + [0], id="q2", authored=negative)
+    signal = history(instruments, yes, no).facts()["suicide.signal"].value
+    assert isinstance(signal, Presence)
+    assert (len(signal.current), len(signal.possible)) == (current, possible)
+
+
+@pytest.mark.parametrize(
+    ("day", "possible"),
+    [("2024-03-03", 0), ("2024-03-02", 1), ("2024-03", 1), (None, 1)],
+    ids=["90 days", "91 days", "perhaps longer ago", "undated"],
+)
+def test_a_negative_item_of_long_ago_says_nothing_of_today(
+    instruments: Instruments, day: str | None, possible: int
+) -> None:
+    old = answered(instruments, [1] * 8 + [0], id="q0", authored=day)
+    signal = history(instruments, old).facts()["suicide.signal"].value
+    assert isinstance(signal, Presence)
+    assert (len(signal.current), len(signal.possible)) == (0, possible)
+    madrs = msgspec.json.decode(
+        response(instruments, instruments["madrs"], [3] * 9 + [0], id="m", authored="2024-05-01"),
+        type=QuestionnaireResponse,
+    )
+    settled = history(instruments, old, madrs).facts()["suicide.signal"].value
+    assert isinstance(settled, Presence)
+    assert not settled.possible
+
+
+@pytest.mark.parametrize("value", [{"valueCodeableConcept": {"text": "High Risk"}}, {"valueString": "High"}])
+def test_a_risk_level_that_cannot_be_read_is_an_open_question(instruments: Instruments, value: dict[str, Any]) -> None:
+    negative = answered(instruments, [1] * 8 + [0], authored="2024-05-30T10:00:00Z")
+    level = observation("c", "93374-7", effectiveDateTime="2024-05-31", **value)
+    signal = history(instruments, negative, level).facts()["suicide.signal"].value
+    assert isinstance(signal, Presence)
+    assert (len(signal.current), len(signal.possible)) == (0, 1)
+
+
 def test_no_assessment_says_nothing_about_suicide(instruments: Instruments) -> None:
     fact = history(instruments).facts()["suicide.signal"]
     assert fact.value is None
