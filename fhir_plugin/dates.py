@@ -51,6 +51,18 @@ def day_span(text: str | None) -> DaySpan | None:
     return None
 
 
+def ordinal_span(text: str | None) -> tuple[int, int] | None:
+    """The first and the last day of :func:`day_span`, as ordinals."""
+    if text and len(text) >= _DAY:
+        try:
+            day = date.fromisoformat(text[:_DAY]).toordinal()
+        except ValueError:
+            return None
+        return day, day
+    span = day_span(text)
+    return (span.first.toordinal(), span.last.toordinal()) if span else None
+
+
 def instant(text: str | None) -> datetime | None:
     """A dateTime with a time of day, in UTC so that two can be compared; ``None`` for a bare or partial date."""
     if not text or "T" not in text:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
+from msgspec.structs import replace
+
 from fhir_plugin.facts.medications.exposures import Exposure, Prescription
 from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
 from mappings.medications import Medications
@@ -197,8 +199,8 @@ def _settled(order: Exposure, start: int, following: int | None, latest: int) ->
         stop, flag = start, ""
     flags = (*order.flags, flag) if flag else order.flags
     possible = changed or window.possible
-    settled = window._replace(stop=stop, claimed=max(claimed, stop), possible=max(possible, stop))
-    return order._replace(window=settled, flags=flags)
+    settled = replace(window, stop=stop, claimed=max(claimed, stop), possible=max(possible, stop))
+    return replace(order, window=settled, flags=flags)
 
 
 # counted days

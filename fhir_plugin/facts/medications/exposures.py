@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from fhir_plugin.facts.medications.dosage import Reading
 from fhir_plugin.facts.medications.intakes import HOURS_PER_DAY, Phase, differ, milligrams
-from fhir_plugin.facts.medications.supply import Window
+from fhir_plugin.facts.medications.supply import Fill, Window
 from mappings.medications import Medications, Minimum, Part, Policy, Product
 
 _ROUNDING = 1e-9
@@ -38,7 +40,7 @@ class Prescription(NamedTuple):
     flags: tuple[str, ...]
 
 
-class Exposure(NamedTuple):
+class Exposure(msgspec.Struct, frozen=True, gc=False):
     """One ingredient by one record."""
 
     prescription: Prescription
@@ -55,14 +57,15 @@ def prescribe(
     product: Product,
     part: Part,
     reading: Reading,
-    window: Window,
+    fill: Fill,
+    days: int,
     known: Medications,
     policy: Policy,
     *,
     doubtful: bool,
 ) -> Prescription:
-    """What is taken of one part of a product; ``doubtful`` withholds the dose."""
-    doses, flags = _doses(product, part, reading, window, known)
+    """What is taken of one part of a product over ``days``; ``doubtful`` withholds the dose."""
+    doses, flags = _doses(product, part, reading, fill, days, known)
     if doubtful:
         doses = ()
     minimum = known.minimum(part.ingredient, product.formulation, policy)
@@ -70,7 +73,7 @@ def prescribe(
         part.ingredient,
         product,
         doses,
-        _length(reading, window),
+        _length(reading, fill),
         minimum,
         (part.strength, product.formulation, doses, reading.moments),
         max((dose.mg or 0.0 for dose in doses), default=0.0),
@@ -95,25 +98,24 @@ def units_per_day(reading: Reading, part: Part) -> float | None:
     return total or None
 
 
-def _length(reading: Reading, window: Window) -> int | None:
+def _length(reading: Reading, fill: Fill) -> int | None:
     """When the last written phase ends; a duration that only repeats the days of one fill bounds nothing."""
     phases = reading.structured or reading.text
     if not phases or phases[-1].days is None:
         return None
     total = sum(phase.days or 0 for phase in phases)
-    if len(phases) == 1 and window.fill_days is not None and abs(total - window.fill_days) <= 1:
+    if len(phases) == 1 and fill.stated is not None and abs(total - fill.stated) <= 1:
         return None
     return int(total)
 
 
 def _doses(
-    product: Product, part: Part, reading: Reading, window: Window, known: Medications
+    product: Product, part: Part, reading: Reading, fill: Fill, days: int, known: Medications
 ) -> tuple[tuple[Dose, ...], list[str]]:
     flags: list[str] = []
     allowed = known.parameters["dose_disagreement"].value
     if len(product.parts) > 1 and _in_milligrams(reading):
         return (), [*flags, "dose_unknown"]
-    days = days_of_window(window)
     written = _lower(
         _phased(reading.structured, part, allowed, flags),
         _phased(reading.text, part, allowed, flags),
@@ -121,7 +123,7 @@ def _doses(
         allowed,
         flags,
     )
-    supplied = _supplied(window, part, known)
+    supplied = _supplied(fill, part, known)
     chosen = _with_supply(written, supplied, days, allowed, flags)
     equivalent = known.equivalents.get((part.ingredient, product.formulation))
     if equivalent is not None:
@@ -134,9 +136,11 @@ def _doses(
     return _believable(chosen, part, known, flags), flags if chosen else [*flags, "dose_unknown"]
 
 
-def days_of_window(window: Window) -> int:
-    """The days over which two readings of a dose are compared: one fill, else the whole window."""
-    return int(window.fill_days or 0) or max(window.stop - (window.start or window.stop), 1)
+def compared_days(reading: Reading, fill: Fill, window: Window) -> int:
+    """The days over which two readings of a dose are compared: one fill, else the whole window; one for one reading."""
+    if fill.stated is None and (reading.structured is None or reading.text is None):
+        return 1
+    return int(fill.stated or 0) or max(window.stop - (window.start or window.stop), 1)
 
 
 def _in_milligrams(reading: Reading) -> bool:
@@ -181,9 +185,9 @@ def _lower(
     return structured if len(structured) >= len(text) else text
 
 
-def _supplied(window: Window, part: Part, known: Medications) -> float | None:
+def _supplied(fill: Fill, part: Part, known: Medications) -> float | None:
     """Dispense arithmetic: quantity x strength / days."""
-    quantity, days = window.quantity, window.fill_days
+    quantity, days = fill.quantity, fill.stated
     if not days or quantity is None or quantity.value is None or quantity.value <= 0 or part.strength is None:
         return None
     unit = known.units.get((quantity.code or quantity.unit or "1").lower())
