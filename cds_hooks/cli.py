@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from cds_hooks.commands import assess, check_server, course, demo, knowledge, score, serve, trials
+from cds_hooks.commands import assess, check_server, course, demo, explain, knowledge, score, serve, trials
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.model import KnowledgeError
 
@@ -33,6 +33,7 @@ app.command("check-server")(check_server.check)
 app.command("course")(course.course)
 app.command("demo")(demo.demo)
 app.add_typer(knowledge.app, name="knowledge")
+app.command("explain")(explain.explain)
 app.command("score")(score.score_file)
 app.command("serve")(serve.serve)
 app.command("trials")(trials.trials)

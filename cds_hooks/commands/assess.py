@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +18,7 @@ from fhir_plugin.errors import BadInput
 from fhir_plugin.gather import fetch_record
 from fhir_plugin.needs import observation_tokens
 from fhir_plugin.record import Record
-from fhir_plugin.report import CriterionReport, report
+from fhir_plugin.report import CriterionReport, Report, report
 from mappings.load import Knowledge, load_knowledge
 
 Format = Literal["text", "json"]
@@ -85,13 +86,17 @@ def _json(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
 
 def _text(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
     content = report(decision, knowledge, as_of)
-    lines = [f"Patient {content.patient} as of {content.as_of}: {content.verdict}", ""]
+    head = f"Patient {content.patient} as of {content.as_of}: {content.verdict}"
+    return "\n".join((head, "", *criteria_lines(content))).rstrip()
+
+
+def criteria_lines(content: Report) -> Iterator[str]:
+    """A line for each criterion, what decides first, and what could not be read."""
     width = max(len(criterion.id) for criterion in content.criteria)
     for criterion in sorted(content.criteria, key=_urgency):
-        lines.append(f"{criterion.verdict:8} {criterion.role:17} {criterion.id:{width}}  {criterion.because}")
-        lines += [f"{'':8} {'':17} {'':{width}}  missing: {gap}" for gap in criterion.missing]
-    lines += [""] + [f"not read: {unread}" for unread in content.unread]
-    return "\n".join(lines).rstrip()
+        yield f"{criterion.verdict:8} {criterion.role:17} {criterion.id:{width}}  {criterion.because}"
+        yield from (f"{'':8} {'':17} {'':{width}}  missing: {gap}" for gap in criterion.missing)
+    yield from (f"not read: {unread}" for unread in content.unread)
 
 
 _DECIDES = {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.hooks.calls import DAY, bundle_of
+from tests.hooks.calls import DAY, KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, bundle_of, order
 
 
 def tandem(*words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -73,3 +75,31 @@ def test_the_table_says_first_what_decides() -> None:
     lines = done.stdout.decode().splitlines()
     assert lines[0].endswith("contraindicated")
     assert "blood_pressure.hold" in lines[2]
+
+
+def explained(url: str, patient: str, *drafts: dict[str, Any]) -> str:
+    request = json.dumps(body(url, patient, *drafts)).encode()
+    done = tandem("explain", "-", "--as-of", DAY.isoformat(), stdin=request)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
+
+
+def test_explain_says_why_a_card_was_shown() -> None:
+    said = explained(ORDER_SIGN, "uncontrolled-hypertension", order(KETAMINE, "uncontrolled-hypertension"))
+    assert "1 card(s)" in said
+    assert "[critical] Ketamine: contraindicated" in said
+    assert re.search(r"met +contraindication +blood_pressure.hold +Last blood pressure: 172/104", said)
+    assert "Ketamine and TMS in the same session" in said
+
+
+def test_explain_says_why_there_was_none() -> None:
+    assert "nothing on the record gives reason to speak" in explained(PATIENT_VIEW, "doing-well")
+    amoxicillin = order({"text": "Amoxicillin"}, "doing-well")
+    assert "no draft order names" in explained(ORDER_SIGN, "doing-well", amoxicillin)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"hook":"order-sign"}', b'{"hook":"appointment-book"}'])
+def test_explain_refuses_what_is_no_request_in_one_line(content: bytes) -> None:
+    done = tandem("explain", "-", stdin=content)
+    assert done.returncode == 2
+    assert len(done.stderr.decode().splitlines()) == 1

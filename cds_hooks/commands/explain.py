@@ -1,0 +1,87 @@
+"""``tandem explain``: why a request gets the cards that it gets, or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from cds_hooks.commands.assess import criteria_lines, day_from, read_file
+from cds_hooks.errors import CallError
+from cds_hooks.protocol import HookCall, read_call
+from cds_hooks.service import Answer, HookService
+from cds_hooks.settings import load_settings
+from fhir_plugin.client import Clients
+from fhir_plugin.decide import Decision
+from fhir_plugin.errors import BadInput
+from fhir_plugin.report import report
+from mappings.load import Knowledge, load_knowledge
+from mappings.services import ServiceDefinition
+
+
+class _Hook(msgspec.Struct):
+    hook: str = ""
+
+
+def explain(
+    request: Annotated[Path, typer.Argument(help="A CDS Hooks request as JSON; - for stdin.")],
+    as_of: Annotated[str | None, typer.Option(help="The day to answer for, YYYY-MM-DD; today if not given.")] = None,
+    site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
+) -> None:
+    """Say which cards a request gets, and of every criterion and pathway why it spoke or was silent."""
+    knowledge = load_knowledge(site=site)
+    body = read_file(request)
+    service = _service(body, knowledge)
+    try:
+        call = read_call(body, service.hook)
+        answer = asyncio.run(_answered(call, service, knowledge, day_from(as_of)))
+    except CallError as fault:
+        raise BadInput(f"{request}: {fault}") from fault
+    typer.echo("\n".join(_lines(answer, service, knowledge, day_from(as_of))))
+
+
+def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
+    """The service that is called at the hook of the request."""
+    try:
+        hook = msgspec.json.decode(body, type=_Hook).hook
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise BadInput("the request is not a JSON object with a hook") from fault
+    for service in knowledge.services.services:
+        if service.hook == hook:
+            return service
+    offered = ", ".join(service.hook for service in knowledge.services.services)
+    raise BadInput(f"no service for the hook of the request; there are services for {offered}")
+
+
+async def _answered(call: HookCall, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Answer:
+    async with Clients() as clients:
+        return await HookService(knowledge, load_settings(), clients).answer(call, service, as_of)
+
+
+def _lines(answer: Answer, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Iterator[str]:
+    yield f"{service.id}: {len(answer.cards)} card(s)"
+    for card in answer.cards:
+        yield f"  [{card.indicator}] {card.summary}"
+    if answer.decision is None:
+        yield "  silent: no draft order names ketamine, esketamine, TMS or an antidepressant for this patient"
+        return
+    if not answer.cards:
+        yield "  silent: nothing on the record gives reason to speak at this hook"
+    yield ""
+    yield from criteria_lines(report(answer.decision, knowledge, as_of))
+    yield from _pathways(answer.decision, knowledge)
+
+
+def _pathways(decision: Decision, knowledge: Knowledge) -> Iterator[str]:
+    """Every pathway of every protocol: whether it fits, where its treatments stand, and what it waits for."""
+    for made in (decision.recommendation, *decision.beside):
+        yield ""
+        yield f"{knowledge.protocols[made.protocol].title}: {made.verdict}"
+        for way in made.pathways:
+            waits = f"; open: {', '.join(way.open)}" if way.open else ""
+            yield f"  {way.fits:8} {way.pathway.title} (its treatments: {way.standing}){waits}"
