@@ -20,6 +20,7 @@ from fhir_plugin.facts.entries import (
     condition_standing,
     device_concepts,
     device_standing,
+    is_withdrawn,
     procedure_concepts,
     procedure_standing,
 )
@@ -186,7 +187,21 @@ def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: Value
 
 
 def _words(concepts: tuple[CodeableConcept, ...]) -> str:
-    return " ".join([concept.text or concept.label for concept in concepts]).lower()
+    """The text, and the names of the codes: a text such as ``see note`` hides what a code is called."""
+    return " ".join(_named(concepts) or [concept.label for concept in concepts]).lower()
+
+
+def _named(concepts: Iterable[CodeableConcept]) -> list[str]:
+    return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
+
+
+def _says_nothing(condition: Condition, value_sets: ValueSets) -> bool:
+    """Whether a diagnosis has neither a code of a system that is looked up nor a word: it may be anything."""
+    concepts = condition_concepts(condition)
+    known = any(
+        value_sets.index.knows(coding.system) for concept in concepts for coding in concept.coding if coding.code
+    )
+    return not known and not _named(concepts)
 
 
 _STRENGTH = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
@@ -208,11 +223,12 @@ def _agreed(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
 
 def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
     looks: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    unsaid = _unsaid(record, knowledge)
     facts: dict[str, Fact] = {}
     for topic, shape in knowledge.value_sets.topics.items():
         look = looks.get(shape.read_in)
         if look is None:
-            look = looks[shape.read_in] = _looked(record, shape.read_in, knowledge)
+            look = looks[shape.read_in] = _looked(record, shape.read_in, unsaid)
         presence = presences.get(topic, _ABSENT)
         name = shape.fact
         facts[name] = Fact(
@@ -225,9 +241,20 @@ def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presenc
     return facts
 
 
-def _looked(record: Record, places: tuple[str, ...], knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _looked(
+    record: Record, places: tuple[str, ...], unsaid: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What was missing where a topic is looked for, and where it was looked for."""
     missing = record.gaps(places)
-    if "conditions" in places and not missing and not record.input("conditions").resources:
-        missing = (knowledge.wording.gaps["no_conditions"],)
+    if "conditions" in places and not missing:
+        missing = unsaid
     return missing, tuple(f"{place} ({len(record.input(place).resources)})" for place in places)
+
+
+def _unsaid(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
+    """Why a problem list that was read whole still does not prove absence."""
+    living = [each for each in record.all("conditions", Condition) if not is_withdrawn(each)]
+    if not living:
+        return (knowledge.wording.gaps["no_conditions"],)
+    unread = sum(_says_nothing(each, knowledge.value_sets) for each in living)
+    return (knowledge.wording.gaps["unread_diagnoses"].format(count=unread),) if unread else ()

@@ -47,9 +47,14 @@ def condition_concepts(condition: Condition) -> tuple[CodeableConcept, ...]:
     return (condition.code,) if condition.code else ()
 
 
+def is_withdrawn(condition: Condition) -> bool:
+    """Whether the condition was refuted or entered in error."""
+    return status_of(condition.verification_status) in _WITHDRAWN
+
+
 def condition_standing(condition: Condition, as_of: date) -> Standing | None:
     """A condition on a day; ``None`` for one that was withdrawn."""
-    verification = _code_of(condition.verification_status)
+    verification = status_of(condition.verification_status)
     if verification in _WITHDRAWN:
         return None
     period = condition.onset_period
@@ -62,16 +67,18 @@ def condition_standing(condition: Condition, as_of: date) -> Standing | None:
     return Standing(*_force(condition, as_of), start)
 
 
-def _code_of(concept: CodeableConcept | None) -> str | None:
-    if concept is not None:
-        for coding in concept.coding:
-            if coding.code:
-                return coding.code
-    return None
+def status_of(concept: CodeableConcept | None) -> str | None:
+    """The code of a status; where it is only written in words, the words as the code would be."""
+    if concept is None:
+        return None
+    for coding in concept.coding:
+        if coding.code:
+            return coding.code
+    return "-".join(concept.label.lower().split()) or None
 
 
 def _force(condition: Condition, as_of: date) -> tuple[Force, str]:
-    status = _code_of(condition.clinical_status)
+    status = status_of(condition.clinical_status)
     if status in _ENDED:
         return Force.ENDED, ""
     ended = _abated(condition, as_of)

@@ -124,6 +124,10 @@ class CodeIndex:
             return None
         return self._longest(code.replace(".", "").upper())
 
+    def knows(self, system: str | None) -> bool:
+        """Whether codes of the system are looked up at all."""
+        return system in self.exact or system in self.tree_systems
+
     def _longest(self, code: str) -> tuple[Sense, ...] | None:
         tree = self.tree
         for end in range(len(code), 0, -1):

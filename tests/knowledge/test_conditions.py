@@ -100,6 +100,69 @@ def test_words_without_a_code_only_hint(knowledge: Knowledge, topic: str, words:
     assert read(knowledge, topic, entry | {"clinicalStatus": {"coding": [{"code": "active"}]}}) == expected
 
 
+@pytest.mark.parametrize(
+    ("topic", "words"),
+    [
+        ("depression", "MDD, recurrent, severe"),
+        ("bipolar", "BPAD I"),
+        ("aneurysm_avm", "AVM of brain"),
+        ("aneurysm_avm", "AAA 4.2 cm"),
+        ("intracerebral_haemorrhage", "Intracranial bleed 2019"),
+        ("substance_use", "EtOH abuse"),
+        ("substance_use", "Polysubstance dependence"),
+        ("implant_head_neck", "S/p DBS for tremor"),
+        ("implant_head_neck", "Metal foreign body in left eye"),
+        ("severe_liver_disease", "ESLD"),
+    ],
+)
+def test_the_abbreviations_of_clinicians_hint_too(knowledge: Knowledge, topic: str, words: str) -> None:
+    entry = {"resourceType": "Condition", "id": "w", "code": {"text": words}}
+    assert read(knowledge, topic, entry | {"clinicalStatus": {"coding": [{"code": "active"}]}}) == "o"
+
+
+def test_the_name_of_a_code_is_read_though_a_text_stands_before_it(knowledge: Knowledge) -> None:
+    coding = {"system": "http://hl7.org/fhir/sid/icd-9-cm", "code": "295.90", "display": "Schizophrenia"}
+    entry = condition("295.90") | {"code": {"coding": [coding], "text": "see note"}}
+    assert read(knowledge, "psychosis", entry) == "o"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("Refuted", ""), ("Entered in error", ""), ("Confirmed", "c"), ("Suspected", "o"), ("  ", "c")],
+)
+def test_a_verification_in_words_is_heard(knowledge: Knowledge, status: str, expected: str) -> None:
+    assert read(knowledge, "psychosis", condition("F20.0", verificationStatus={"text": status})) == expected
+
+
+def test_a_clinical_status_in_words_is_heard(knowledge: Knowledge) -> None:
+    assert read(knowledge, "psychosis", condition("F20.0", status=None, clinicalStatus={"text": "Resolved"})) == "p"
+
+
+@pytest.mark.parametrize(
+    ("code", "gap"),
+    [
+        ({"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "F20.9"}]}, True),
+        ({"coding": [{"code": "F20.9"}]}, True),
+        ({}, True),
+        (
+            {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "F20.9", "display": "Schizophrenie"}]},
+            False,
+        ),
+        ({"coding": [{"system": ICD, "code": "J45.909"}]}, False),
+        ({"coding": [{"system": SCT, "code": "195967001"}]}, False),
+    ],
+)
+def test_a_diagnosis_that_says_nothing_here_leaves_absence_open(knowledge: Knowledge, code: dict, gap: bool) -> None:
+    entries = condition("F33.1"), condition("F20.9", id="x") | {"code": code}
+    fact = read_conditions(chart(*entries), knowledge, AS_OF).facts()["conditions.psychosis"]
+    assert bool(fact.missing) == gap
+
+
+def test_a_problem_list_of_errors_alone_is_an_empty_one(knowledge: Knowledge) -> None:
+    fact = read_conditions(chart(condition("J45.909", **IN_ERROR)), knowledge, AS_OF).facts()["conditions.psychosis"]
+    assert fact.missing == ("the problem list is empty",)
+
+
 def test_two_codes_of_one_entry_that_disagree_leave_it_open(knowledge: Knowledge) -> None:
     codes = [{"system": SCT, "code": "66344007"}, {"system": ICD, "code": "F33.42"}]
     entry = condition("F33.42") | {"code": {"coding": codes}}
