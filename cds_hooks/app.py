@@ -17,7 +17,7 @@ from starlette.responses import Response
 from cds_hooks import questionnaires
 from cds_hooks.clock import today
 from cds_hooks.discovery import discover
-from cds_hooks.errors import BadRequest, BodyTooLarge, NotTrusted, UnknownService
+from cds_hooks.errors import BadRequest, BodyTooLarge, UnknownService
 from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
 from cds_hooks.service import HookService
@@ -29,7 +29,6 @@ from mappings.services import ServiceDefinition
 
 STATUS: dict[type[TandemError], tuple[int, str]] = {
     BadRequest: (400, "invalid"),
-    NotTrusted: (401, "login"),
     UnknownService: (404, "not-found"),
     RecordUnavailable: (412, "incomplete"),
     BodyTooLarge: (413, "too-long"),
@@ -125,7 +124,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     async def tandem_error(_: Request, error: Exception) -> Response:
         status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-        return outcome(status, code, "" if status == 401 else str(error))  # noqa: PLR2004
+        return outcome(status, code, str(error))
 
     async def http_error(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

@@ -5,7 +5,6 @@
     fhir_plugin.errors.TandemError
       CallError
         BadRequest        400  the body cannot be used: where (a JSON pointer) and why
-        NotTrusted        401  the caller is not known; says nothing more
         UnknownService    404  no service of that id
         BodyTooLarge      413  more bytes than the limit
 
@@ -27,10 +26,6 @@ class BadRequest(CallError):
         super().__init__(f"{pointer or '(body)'}: {why}")
         self.pointer = pointer
         self.why = why
-
-
-class NotTrusted(CallError):
-    """The caller could not be authenticated."""
 
 
 class UnknownService(CallError):

@@ -1,6 +1,18 @@
 """The one constant card that every floor and peer answers with, so that only the way there differs."""
 
+import gc
 from typing import Any
+
+COLLECT_AFTER = 50_000
+"""The setting of ``cds_hooks.app``, so that no peer pays more to the collector than Tandem does."""
+
+
+def settle() -> None:
+    """Treat the collector as Tandem does when it has started."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+
 
 CARD: dict[str, Any] = {
     "summary": "Conditions on the record",

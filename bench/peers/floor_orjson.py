@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.peers.answers import CARD
+from bench.peers.answers import CARD, settle
 
 
 async def answer(request: Request) -> Response:
@@ -20,5 +18,4 @@ async def answer(request: Request) -> Response:
 
 
 app = Starlette(routes=[Route("/cds-services/bench", answer, methods=["POST"])])
-gc.collect()
-gc.freeze()
+settle()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import msgspec
 from msgspec import Raw
 from starlette.applications import Starlette
@@ -11,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.peers.answers import CARD
+from bench.peers.answers import CARD, settle
 from fhir_plugin.resources import AnyResource, Bundle
 
 
@@ -35,5 +33,4 @@ async def answer(request: Request) -> Response:
 
 
 app = Starlette(routes=[Route("/cds-services/bench", answer, methods=["POST"])])
-gc.collect()
-gc.freeze()
+settle()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 
 from healthchain.gateway import CDSHooksService, HealthChainAPI  # type: ignore[import-not-found]
 from healthchain.models import CDSRequest, CDSResponse  # type: ignore[import-not-found]
 
-from bench.peers.answers import CARD
+from bench.peers.answers import CARD, settle
 
 logging.disable(logging.WARNING)
 service = CDSHooksService()
@@ -24,5 +23,4 @@ def answer(request: CDSRequest) -> CDSResponse:
 
 app = HealthChainAPI(enable_events=False)
 app.register_service(service)
-gc.collect()
-gc.freeze()
+settle()
