@@ -112,17 +112,21 @@ def best_run(intervals: Iterable[Interval], first: int, last: int, gap: int) -> 
 def joined(intervals: Iterable[Interval], gap: int) -> list[Interval]:
     """Sorted disjoint intervals with holes of up to ``gap`` days closed."""
     result: list[Interval] = []
-    for start, stop in intervals:
-        if result and start - result[-1][1] <= gap:
-            result[-1] = (result[-1][0], max(result[-1][1], stop))
-        else:
-            result.append((start, stop))
-    return result
+    held: Interval | None = None
+    for interval in intervals:
+        if held is None:
+            held = interval
+        elif interval[0] - held[1] > gap:
+            result.append(held)
+            held = interval
+        elif interval[1] > held[1]:
+            held = (held[0], interval[1])
+    return [*result, held] if held else result
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:
     """Sorted, disjoint, without empty ones."""
-    return joined(sorted(i for i in intervals if i[1] > i[0]), 0)
+    return joined(sorted([i for i in intervals if i[1] > i[0]]), 0)
 
 
 def _by_start(exposure: Exposure) -> tuple[int, int, str, float, str]:
@@ -249,13 +253,14 @@ def _regimen(exposures: list[Exposure], together: int, carry: int) -> list[_Span
     active: dict[tuple[object, ...], tuple[_Span, int]] = {}
     for exposure in exposures:
         start, stop = _interval(exposure)
-        held = active.get(exposure.prescription.key)
+        key = exposure.prescription.key
+        held = active.get(key)
         if held is not None:
             span = _renewal(held, exposure, start, stop, carry)
         else:
             span = _Span(exposure, start, stop)
-            active = {key: line for key, line in active.items() if _stays(line, exposure, start, together)}
-        active[exposure.prescription.key] = (span, start)
+            active = {other: line for other, line in active.items() if _stays(line, exposure, start, together)}
+        active[key] = (span, start)
         spans.append(span)
     return spans
 
@@ -289,22 +294,20 @@ def _side_by_side(first: Exposure, second: Exposure) -> bool:
 
 def _sum(spans: list[_Span], flags: set[str]) -> list[Stretch]:
     """Stretches of one evidence grade, concurrent ones added up."""
-    pieces = sorted(piece for span in spans for piece in _pieces(span))
-    result: list[Stretch] = []
-    for at, piece in enumerate(pieces):
-        if (not result or result[-1].stop <= piece.start) and (
-            at + 1 == len(pieces) or pieces[at + 1].start >= piece.stop
-        ):
-            result.append(piece)
-        else:
+    pieces = sorted([piece for span in spans for piece in _pieces(span)])
+    for piece, following in pairwise(pieces):
+        if piece.stop > following.start:
             return _swept(pieces, flags)
-    return result
+    return pieces
 
 
 def _pieces(span: _Span) -> list[Stretch]:
     _, _, doses, length, stated, *_ = span.exposure.prescription
     minimum = stated.mg_per_day if stated else 0.0
     end = span.stop if length is None else min(span.stop, span.start + length)
+    if len(doses) == 1 and not doses[0].offset:
+        mg = doses[0].mg or 0.0
+        return [Stretch(span.start, end, mg / minimum, mg, minimum)] if end > span.start else []
     result = []
     for at, dose in enumerate(doses):
         start = span.start + dose.offset

@@ -78,6 +78,8 @@ def _without_echo(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     for token in tokens:
         kept.append(token)
+        if token.kind != _ECHO[-1]:
+            continue
         last = kept[-len(_ECHO) :]
         if tuple(each.kind for each in last) == _ECHO and last[0].value == last[2].value:
             del kept[-len(_ECHO) + 1 :]

@@ -7,8 +7,9 @@ a sig read with confidence is worse than none. Words without a part in the gramm
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from fhir_plugin.facts.medications.intakes import Intake, Phase
 from fhir_plugin.facts.medications.sig_tokens import Token, Vocabulary, from_verb, tokens_of
@@ -67,7 +68,7 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     if not text or len(text) > MAX_LENGTH:
         return None
     tokens = tokens_of(text, vocabulary)
-    if any(token.kind in _REFUSED for token in tokens):
+    if not _REFUSED.isdisjoint([token.kind for token in tokens]):
         return None
     try:
         return _Reader(from_verb(tokens)).read()
@@ -102,43 +103,12 @@ class _Reader:
     # reading
 
     def read(self) -> Sig:
-        handlers = {
-            "number": self._number,
-            "per": self._per,
-            "per_day": self._per_day,
-            "every": self._every,
-            "moment": self._moments,
-            "weekday": self._weekdays,
-            "for": self._for,
-            "x": self._for,
-            "after": self._after,
-            "period": self._period,
-            "then": self._then,
-            "raise": self._change,
-            "lower": self._change,
-            "stop": self._stop,
-            "taper": self._taper,
-            "as_needed": self._as_needed,
-            "may": self._may,
-            "total": self._total,
-            "and": self._join,
-            "comma": self._join,
-            "break": self._join,
-            "dash": self._join,
-            "verb": self._take,
-            "open": self._aside,
-            "at": self._clock,
-            "until": self._until,
-            "mg": self._stray,
-            "unit": self._stray,
-            "ml": self._stray,
-        }
         while self._at < len(self._tokens):
-            handler = handlers.get(self._tokens[self._at].kind)
+            handler = self._HANDLERS.get(self._tokens[self._at].kind)
             if handler is None:
                 self._at += 1
             else:
-                handler()
+                handler(self)
         self._close()
         return self._finish()
 
@@ -652,6 +622,39 @@ class _Reader:
         elif item.weekdays > 1:
             raise NotUnderstood
         return rate
+
+    _HANDLERS: ClassVar[Mapping[str, Callable[[_Reader], None]]] = {
+        "number": _number,
+        "per": _per,
+        "per_day": _per_day,
+        "every": _every,
+        "moment": _moments,
+        "weekday": _weekdays,
+        "for": _for,
+        "x": _for,
+        "after": _after,
+        "period": _period,
+        "then": _then,
+        "raise": _change,
+        "lower": _change,
+        "stop": _stop,
+        "taper": _taper,
+        "as_needed": _as_needed,
+        "may": _may,
+        "total": _total,
+        "and": _join,
+        "comma": _join,
+        "break": _join,
+        "dash": _join,
+        "verb": _take,
+        "open": _aside,
+        "at": _clock,
+        "until": _until,
+        "mg": _stray,
+        "unit": _stray,
+        "ml": _stray,
+    }
+    """What each kind of token does where it begins something."""
 
 
 def _timed(item: _Item) -> bool:
