@@ -311,12 +311,17 @@ class DeviceName(Element, frozen=True):
     type: str | None = None
 
 
+class AllergyReaction(Element, frozen=True):
+    substance: CodeableConcept | None = None
+
+
 class AllergyIntolerance(Resource, frozen=True):
     clinical_status: CodeableConcept | None = None
     verification_status: CodeableConcept | None = None
     code: CodeableConcept | None = None
     patient: Reference | None = None
     recorded_date: str | None = None
+    reaction: tuple[AllergyReaction, ...] = ()
 
 
 class Answer(Element, frozen=True):

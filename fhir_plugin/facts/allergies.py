@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 from fhir_plugin.dates import day_span
+from fhir_plugin.facts.entries import status_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.record import Record
 from fhir_plugin.resources import AllergyIntolerance, CodeableConcept
 from mappings.load import Knowledge
 
 KETAMINE = "allergies.ketamine"
-_WITHDRAWN = frozenset({"entered-in-error", "refuted"})
+_IN_ERROR = "entered-in-error"
+_REFUTED = "refuted"
 _CONFIRMED = "confirmed"
 _ENDED = frozenset({"inactive", "resolved"})
 
@@ -21,17 +23,20 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
     current: list[Evidence] = []
     past: list[Evidence] = []
     possible: list[Evidence] = []
-    allergies = sorted(record.all("allergies", AllergyIntolerance), key=lambda allergy: allergy.reference)
+    allergies = sorted(
+        (each for each in record.all("allergies", AllergyIntolerance) if _verification(each) != _IN_ERROR),
+        key=lambda allergy: allergy.reference,
+    )
     for allergy in allergies:
-        verification = _code_of(allergy.verification_status)
-        if verification in _WITHDRAWN or not _is_ketamine(allergy.code, knowledge):
+        verification = _verification(allergy)
+        if verification == _REFUTED or not any(_is_ketamine(each, knowledge) for each in _substances(allergy)):
             continue
         day = day_span(allergy.recorded_date)
         evidence = Evidence(reference=allergy.reference, label=allergy.code.label if allergy.code else "", day=day)
         if (verification or _CONFIRMED) != _CONFIRMED or (day is not None and day.first > as_of):
             possible.append(evidence)
         else:
-            (past if _code_of(allergy.clinical_status) in _ENDED else current).append(evidence)
+            (past if status_of(allergy.clinical_status) in _ENDED else current).append(evidence)
     missing = record.gaps(("allergies",))
     if not missing and not allergies:
         missing = (knowledge.wording.gaps["no_allergies"],)
@@ -45,13 +50,19 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
     )
 
 
-def _is_ketamine(code: CodeableConcept | None, knowledge: Knowledge) -> bool:
-    if code is None:
-        return False
+def _verification(allergy: AllergyIntolerance) -> str | None:
+    return status_of(allergy.verification_status)
+
+
+def _substances(allergy: AllergyIntolerance) -> list[CodeableConcept]:
+    """What it is about: the code, and the substance that a reaction names."""
+    named = (allergy.code, *(reaction.substance for reaction in allergy.reaction))
+    return [concept for concept in named if concept]
+
+
+def _is_ketamine(concept: CodeableConcept, knowledge: Knowledge) -> bool:
     treatments = knowledge.treatments
-    found = treatments.treatment_of(((coding.system, coding.code) for coding in code.coding), code.label)
-    return found is not None and treatments[found].given_as == "medication"
-
-
-def _code_of(concept: CodeableConcept | None) -> str | None:
-    return next((coding.code for coding in concept.coding if coding.code), None) if concept else None
+    found = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
+    words = (concept.text, *(coding.display for coding in concept.coding))
+    named = [name for word in words if word for name in treatments.mentioned(word)]
+    return any(treatments[name].given_as == "medication" for name in (*named, *([found] if found else [])))

@@ -16,7 +16,7 @@ import msgspec
 from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
 from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, Observation, Quantity
+from fhir_plugin.resources import CodeableConcept, Observation, ObservationComponent, Quantity
 from mappings.load import Knowledge
 from mappings.vitals import VitalSign
 
@@ -54,7 +54,7 @@ def read_vitals(record: Record, knowledge: Knowledge, as_of: date) -> Vitals:
     signs = knowledge.vital_signs
     by_day: dict[str, dict[str, list[Observation]]] = {name: {} for name in signs.vital_signs}
     for observation in record.all("observations", Observation):
-        sign = _sign_of(observation.code, knowledge)
+        sign = _sign_of(observation, knowledge)
         if sign is not None and observation.status in signs.statuses:
             by_day[sign].setdefault(_day_key(observation), []).append(observation)
     facts = [_latest(name, days, record, knowledge, as_of) for name, days in by_day.items()]
@@ -70,10 +70,11 @@ def _day_key(observation: Observation) -> str:
     return when if len(when) in (0, _DAY_LENGTH) else f"{when}~"
 
 
-def _sign_of(code: CodeableConcept | None, knowledge: Knowledge) -> str | None:
-    if code is not None:
-        index = knowledge.vital_signs.by_code
-        for coding in code.coding:
+def _sign_of(observation: Observation, knowledge: Knowledge) -> str | None:
+    """The vital sign by the code, else by a component: older panels have codes of their own, or words."""
+    index = knowledge.vital_signs.by_code
+    for code in (observation.code, *[component.code for component in observation.component]):
+        for coding in code.coding if code else ():
             place = index.get(coding.code or "")
             if place is not None and coding.system in knowledge.vital_signs.systems:
                 return place[0]
@@ -82,17 +83,20 @@ def _sign_of(code: CodeableConcept | None, knowledge: Knowledge) -> str | None:
 
 def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Reading | None:
     when = _when(observation)
-    parts = [(observation.code, observation.value_quantity)]
-    parts += [(component.code, component.value_quantity) for component in observation.component]
+    measured: list[Observation | ObservationComponent] = [observation, *observation.component]
     components: dict[str, float | None] = {}
     shape = knowledge.vital_signs.vital_signs[sign]
-    for code, quantity in parts:
-        name = _component_of(code, sign, knowledge)
-        if name is not None and quantity is not None:
-            components[name] = _believed(quantity, shape, name)
-    if not components:
+    for part in measured:
+        name = _component_of(part.code, sign, knowledge)
+        if name is not None and part.value_quantity is not None:
+            components[name] = _believed(part.value_quantity, shape, name)
+        elif name is not None and part.value_string:
+            components[name] = None
+    if not components and not observation.value_string:
         return None
-    if not _consistent(components, shape):
+    if not components:  # written as a sentence: it was measured, and cannot be used
+        components = dict.fromkeys(shape.components)
+    elif not _consistent(components, shape):
         components = dict.fromkeys(components)
     return Reading(day_span(when) or _UNDATED, _moment(when), components, observation.reference)
 
@@ -124,7 +128,8 @@ def _component_of(code: CodeableConcept | None, sign: str, knowledge: Knowledge)
 def _believed(quantity: Quantity, shape: VitalSign, component: str) -> float | None:
     if quantity.value is None or quantity.comparator:
         return None
-    factor = shape.units.get(quantity.code or "") or shape.units.get((quantity.unit or "").lower())
+    written = quantity.code or quantity.unit or ""  # the code decides: a unit beside it may say something else
+    factor = shape.units.get(written) or shape.units.get(written.lower())
     if factor is None:
         return None
     value = quantity.value * factor
@@ -152,7 +157,9 @@ def _joined(found: list[Reading], shape: VitalSign) -> list[Reading]:
         if not _consistent(components, shape):
             components = dict.fromkeys(components)
         whole.append(Reading(parts[-1].day, moment, components, parts[-1].reference))
-    return sorted(whole, key=lambda reading: reading.order)
+    if all(reading.moment for reading in whole):
+        return sorted(whole, key=lambda reading: reading.order)
+    return sorted(whole, key=lambda reading: (reading.day.last, *reading.order[2:]))  # no telling which is newer
 
 
 def _latest(

@@ -57,6 +57,11 @@ class Treatments:
         ]
         return found[0] if len(found) == 1 else None
 
+    def mentioned(self, text: str) -> tuple[str, ...]:
+        """Every treatment whose words the text holds, whatever else it holds."""
+        said = text.lower()
+        return tuple(treatment for treatment, holds, _ in self.words if holds.search(said))
+
     def treatment_of(self, codings: Iterable[Code], text: str | None = None) -> str | None:
         """The treatment by its codes, else by its words."""
         return self.of_code(codings) or self.of_text(text)

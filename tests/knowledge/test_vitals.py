@@ -34,6 +34,41 @@ def test_of_one_moment_the_higher_counts(knowledge: Knowledge) -> None:
     assert components(latest(knowledge, "blood_pressure", *pair))["systolic"] == 150
 
 
+def test_of_one_day_the_higher_counts_where_a_time_is_missing(knowledge: Knowledge) -> None:
+    pair = pressure(150, 95, "2026-05-20"), pressure(128, 82, "2026-05-20T09:30:00Z")
+    assert components(latest(knowledge, "blood_pressure", *pair))["systolic"] == 150
+
+
+@pytest.mark.parametrize(
+    "code",
+    [{"coding": [{"system": "http://loinc.org", "code": "55284-4"}]}, {"text": "Blood pressure"}],
+    ids=["an older panel", "a panel in words"],
+)
+def test_a_panel_is_known_by_its_components_too(knowledge: Knowledge, code: dict) -> None:
+    newest = pressure(190, 120, "2026-05-25") | {"code": code}
+    assert components(latest(knowledge, "blood_pressure", pressure(120, 80, "2026-05-20"), newest))["systolic"] == 190
+
+
+@pytest.mark.parametrize("place", ["valueString", "component"])
+def test_a_newer_reading_in_words_is_told(knowledge: Knowledge, place: str) -> None:
+    newest = pressure(190, 120, "2026-05-25")
+    if place == "valueString":
+        del newest["component"]
+        newest["valueString"] = "190/120 mmHg"
+    else:
+        for part in newest["component"]:
+            part["valueString"] = f"{part.pop('valueQuantity')['value']} mmHg"
+    fact = latest(knowledge, "blood_pressure", pressure(120, 80, "2026-05-20"), newest)
+    assert fact.missing == ("a blood pressure that may be newer cannot be used",)
+
+
+def test_a_unit_does_not_outvote_its_code(knowledge: Knowledge) -> None:
+    quantity = {"value": 120, "unit": "mmHg", "code": "kPa"}
+    assert latest(
+        knowledge, "blood_pressure", observation("8480-6", 120, "", "2026-05-20", valueQuantity=quantity)
+    ).missing
+
+
 def test_single_components_of_one_moment_are_one_reading(knowledge: Knowledge) -> None:
     systolic = observation("8480-6", 141, "mmHg", "2026-05-20T08:00:00Z")
     diastolic = observation("8462-4", 88, "mm[Hg]", "2026-05-20T08:00:00Z")
