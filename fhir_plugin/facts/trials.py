@@ -140,8 +140,9 @@ def read_trials(
     scores = scores_of(assessments, medications, today)
     maps = {name: map_days(exposures, medications) for name, exposures in history.exposures.items()}
     flags = ("lookback",) if episode.source == "lookback" else ()
-    now = Scope(record, history, maps, medications, chosen, (episode.first, today), scores, flags)
-    before = any(e.window.earliest < episode.first for exposures in history.exposures.values() for e in exposures)
+    first = episode.first
+    now = Scope(record, history, maps, medications, chosen, (first, today), scores, flags)
+    before = any(e.window.earliest < first for exposures in history.exposures.values() for e in exposures)
     ever = Scope(record, history, maps, medications, chosen, (LIFETIME, today), scores, ()) if before else now
     trials = now.trials()
     return TrialHistory(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ from mappings.medications import Medications, Policy
 MET, NOT_MET, UNKNOWN = "met", "not_met", "unknown"
 KINDS = ("dispensed", "administered", "stated", "ordered")
 """Kinds of evidence, the best first."""
+_BY_DOSE = attrgetter("ratio", "mg")
 _ENANTIOMERS = frozenset(("citalopram", "escitalopram"))
 
 
@@ -132,7 +134,8 @@ class Scope:
 
     def _inside(self, exposure: Exposure) -> bool:
         window = exposure.window
-        return window.start is None or max(window.possible, window.stop, window.start + 1) > self._first
+        start, first = window.start, self._first
+        return start is None or window.possible > first or window.stop > first or start >= first
 
     def _best(self, intervals: Iterable[Interval]) -> Run:
         return best_run(intervals, self._first, self._last, self._gap)
@@ -278,7 +281,7 @@ class Scope:
             outcome=outcome.word,
             outcome_because=outcome.because,
             outcome_documented=outcome.documented,
-            evidence_grade=min((e.window.kind for e in evidence), key=KINDS.index),
+            evidence_grade=min({e.window.kind for e in evidence}, key=KINDS.index),
             references=tuple(sorted({e.reference for e in drug.exposures})),
             flags=self._flagged(drug, era, outcome, concurrent),
             line="",
@@ -293,7 +296,7 @@ class Scope:
 
     def _best_stretch(self, drug: _Drug) -> Stretch | None:
         inside = [s for s in drug.days.counted if s.stop > self._first and s.start < self._last]
-        return max(inside, key=lambda stretch: (stretch.ratio, stretch.mg), default=None)
+        return max(inside, key=_BY_DOSE, default=None)
 
     def _outcome(
         self,
@@ -315,9 +318,9 @@ class Scope:
     def _flagged(
         self, drug: _Drug, era: Interval | None, outcome: Outcome, concurrent: frozenset[str]
     ) -> tuple[str, ...]:
-        written = ((*e.flags, *e.prescription.flags, *e.window.flags) for e in drug.exposures)
-        flags = {flag for found in written for flag in found} | {*drug.days.flags, *self._flags}
-        flags |= set(outcome.flags)
+        flags = {*drug.days.flags, *self._flags, *outcome.flags}
+        for exposure in drug.exposures:
+            flags.update(exposure.flags, exposure.prescription.flags, exposure.window.flags)
         if drug.contradicted:
             flags.add("dispensed_less_than_ordered")
         if drug.ingredient in concurrent:

@@ -80,7 +80,7 @@ def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
     parameters = known.parameters
     carry = int(parameters["carry_over_days"].value)
     together = int(parameters["concurrent_start_days"].value)
-    dated = _settle_stops(sorted((e for e in exposures if e.counted and e.window.start is not None), key=_by_start))
+    dated = _settle_stops(sorted([e for e in exposures if e.counted and e.window.start is not None], key=_by_start))
     flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
     counted = _counted([e for e in dated if e.prescription.known], together, carry, flags)
     days = [(stretch.start, stretch.stop) for stretch in counted if stretch.mg]

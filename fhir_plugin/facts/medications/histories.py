@@ -240,16 +240,19 @@ class _Reader:
             return
         if window.start is None and (line.fill.stated is not None or line.fill.quantity is not None):
             line = self._line(line.named, line.reading)
+        reference = resource.reference
         for part in product.parts:
-            self._expose(resource, part, line, window, links)
+            self._expose(resource, reference, part, line, window, links)
         reasons, notes = stop_reasons(resource)
         said = meanings(reasons, notes, self._known) if reasons or notes else None
         if said:
-            reason = Reason(said, resource.reference, window.start)
+            reason = Reason(said, reference, window.start)
             for part in product.parts:
                 self.reasons.setdefault(part.ingredient, []).append(reason)
 
-    def _expose(self, resource: Taken, part: Part, line: _Line, window: Window, links: tuple[str, ...]) -> None:
+    def _expose(
+        self, resource: Taken, reference: str, part: Part, line: _Line, window: Window, links: tuple[str, ...]
+    ) -> None:
         found = line.named.found
         excluded, doubts = ((), ()) if line.named.unconditional else self._standing(found, part.ingredient, resource)
         if line.reading.prn:
@@ -257,7 +260,7 @@ class _Reader:
         doubtful = bool(doubts) or _CONFLICT in found.flags
         prescription = self._prescription(line, part, window, doubtful=doubtful)
         flags = (*found.flags, *excluded, *doubts) if excluded or doubts else found.flags
-        exposure = Exposure(prescription, window, resource.reference, not excluded, flags, links)
+        exposure = Exposure(prescription, window, reference, not excluded, flags, links)
         exposures = self.exposures.get(part.ingredient)
         if exposures is None:
             self.exposures[part.ingredient] = [exposure]
