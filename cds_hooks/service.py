@@ -110,7 +110,9 @@ class HookService:
         )
 
     def _treatment(self, draft: Draft) -> str | None:
-        return self._knowledge.treatments.treatment_of(((each.system, each.code) for each in draft.codings), draft.text)
+        treatments = self._knowledge.treatments
+        coded = treatments.of_code((each.system, each.code) for each in draft.codings)
+        return coded or next((found for words in draft.words if (found := treatments.of_text(words))), None)
 
     def _is_antidepressant(self, draft: Draft) -> bool:
         known = self._knowledge.medications

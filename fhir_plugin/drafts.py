@@ -42,6 +42,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         """What is ordered, in the client's words."""
         return next((concept.label for concept in self.concepts if concept.label), "")
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Everything that what is ordered is called: a text such as ``per protocol`` hides the name of its code."""
+        said = (word for each in self.concepts for word in (each.text, *(coding.display for coding in each.coding)))
+        return tuple(dict.fromkeys(word for word in said if word))
+
 
 class Drafts(msgspec.Struct, frozen=True, kw_only=True):
     """The draft orders that could be read, and how many could not be used."""
@@ -64,6 +70,11 @@ class _Members(msgspec.Struct, frozen=True, rename="camel"):
     medication_reference: Raw = NOTHING
     contained: Raw = NOTHING
     dosage_instruction: Raw = NOTHING
+
+
+class _Concept(msgspec.Struct, frozen=True):
+    coding: Raw = NOTHING
+    text: Raw = NOTHING
 
 
 class _Contained(msgspec.Struct, frozen=True):
@@ -114,7 +125,7 @@ def _draft(full_url: str | None, members: _Members, raw: Raw, named: dict[str, C
 def _concepts(members: _Members, named: dict[str, CodeableConcept]) -> tuple[CodeableConcept, ...]:
     """What is ordered; a reference is followed into the draft and its Bundle, else its display is taken."""
     direct = (members.medication_codeable_concept, members.code, members.code_codeable_concept)
-    found = [concept for raw in direct if (concept := _read(raw, CodeableConcept)) is not None]
+    found = [concept for raw in direct if (concept := _concept(raw)) is not None]
     reference = _read(members.medication_reference, Reference)
     if reference is not None:
         key = reference.reference or ""
@@ -122,6 +133,16 @@ def _concepts(members: _Members, named: dict[str, CodeableConcept]) -> tuple[Cod
         concept = inside.get(key) or named.get(key)
         found.append(concept or CodeableConcept(text=reference.display))
     return tuple(found)
+
+
+def _concept(raw: Raw) -> CodeableConcept | None:
+    """A concept; of one that does not decode, the text and those codings that do."""
+    whole = _read(raw, CodeableConcept)
+    parts = _read(raw, _Concept) if whole is None else None
+    if parts is None:
+        return whole
+    one = _read(parts.coding, Coding)
+    return CodeableConcept(coding=(one,) if one else _several(parts.coding, Coding), text=_text(parts.text))
 
 
 def _medications(pairs: list[tuple[str | None, _Members, Raw]]) -> dict[str, CodeableConcept]:

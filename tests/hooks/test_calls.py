@@ -355,3 +355,9 @@ criteria:
     (card,) = check(local.post(ORDER_SIGN, json=nearer).json())
     assert "180/110 mm[Hg]" in card["detail"] or "110/180 mm[Hg]" in card["detail"]
     assert "this site's own" in card["detail"]
+
+
+def test_an_order_is_known_by_the_name_of_its_code_though_a_text_stands_before_it() -> None:
+    concept = {"coding": [{"system": "urn:local", "code": "7", "display": "ketamine (KETALAR) infusion"}]}
+    (card,) = cards(ORDER_SIGN, "two-failures", order(concept | {"text": "Per protocol"}, "two-failures"))
+    assert card["summary"].startswith("Ketamine:")

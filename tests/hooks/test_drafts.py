@@ -55,6 +55,24 @@ def test_a_reference_that_leads_nowhere_gives_its_display() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "concept",
+    [
+        KETAMINE | {"coding": KETAMINE["coding"][0]},
+        KETAMINE | {"coding": [{"code": 6130}, KETAMINE["coding"][0]]},
+    ],
+    ids=["one coding, not a list", "a coding with a number beside it"],
+)
+def test_what_does_not_decode_of_a_concept_does_not_hide_the_rest(concept: dict[str, Any]) -> None:
+    found = only(draft(medicationCodeableConcept=concept))
+    assert ([coding.code for coding in found.codings], found.words) == (["6130"], ("Ketamine",))
+
+
+def test_a_text_does_not_hide_what_the_code_is_called() -> None:
+    concept = {"coding": [{"system": "urn:local", "code": "7", "display": "ketamine infusion"}], "text": "per protocol"}
+    assert only(draft(medicationCodeableConcept=concept)).words == ("per protocol", "ketamine infusion")
+
+
 def test_the_draft_of_the_public_sandbox_is_read() -> None:
     found = only(draft(status="draft", category={"coding": []}, medicationCodeableConcept=KETAMINE))
     assert found.reference == "MedicationRequest/r1"
