@@ -165,6 +165,8 @@ def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
     gaps = record.gaps(INPUTS)
     if not history.resources:
         return (*gaps, "no medication resource on the record")
+    if history.nameless:
+        return (*gaps, "a medication without a name or a code")
     if any(unmapped.antidepressant for unmapped in history.unmapped):
         return (*gaps, "a medication that may be an antidepressant is not recognised")
     return gaps

@@ -45,6 +45,7 @@ T = TypeVar("T", MedicationRequest, MedicationDispense, MedicationStatement, Med
 
 _CONFLICT = "conflicting_codes"
 _CONDITIONAL = ("never", "if_depression")
+_IN_ERROR = "entered-in-error"
 """How an ingredient counts that does not count whatever it was taken for."""
 
 
@@ -73,7 +74,9 @@ class MedicationHistory(NamedTuple):
     reasons: dict[str, list[Reason]]
     unmapped: tuple[Unmapped, ...]
     resources: int
-    """How many medication resources were looked at, ours or not."""
+    """How many medication resources were looked at, ours or not; those entered in error say nothing."""
+    nameless: int = 0
+    """How many of them name no drug at all."""
 
 
 class _Named:
@@ -127,6 +130,7 @@ class _Reader:
         self.reasons: dict[str, list[Reason]] = {}
         self.unmapped: dict[str, Unmapped] = {}
         self.resources = 0
+        self.nameless = 0
 
     def read(self) -> None:
         for order in self._all("medicationRequests", MedicationRequest):
@@ -154,7 +158,7 @@ class _Reader:
                     continue
                 seen.add(resource.id)
             found.append(resource)
-        self.resources += len(found)
+        self.resources += sum(resource.status != _IN_ERROR for resource in found)
         return found
 
     def _order(self, order: MedicationRequest) -> None:
@@ -201,6 +205,8 @@ class _Reader:
         if found.unmapped:
             antidepressant = self._known.hints.look_antidepressant(found.label)
             self._keep_unmapped(Unmapped(found.label, resource.reference, antidepressant))
+        elif not found.label and resource.status != _IN_ERROR:
+            self.nameless += 1
         return None
 
     def _named(self, resource: Taken) -> _Named:
@@ -310,7 +316,7 @@ def read_history(
     reader = _Reader(record, known, policy, as_of, groups, products)
     reader.read()
     unmapped = tuple(sorted(reader.unmapped.values()))
-    return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources)
+    return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources, reader.nameless)
 
 
 def _local(reference: str) -> str:
