@@ -102,17 +102,20 @@ class HookService:
         read = read_drafts(entries, call.context.patient_id)
         if isinstance(call.context, OrderSelect):
             read = Drafts(drafts=selected(read.drafts, call.context.selections), foreign=read.foreign)
-        treatments = dict.fromkeys(found for draft in read.drafts if (found := self._treatment(draft)))
+        treatments = dict.fromkeys(found for draft in read.drafts for found in self._treatments(draft))
         return _Ordered(
             treatments=tuple(treatments),
             antidepressant=any(map(self._is_antidepressant, read.drafts)),
             foreign=read.foreign,
         )
 
-    def _treatment(self, draft: Draft) -> str | None:
+    def _treatments(self, draft: Draft) -> tuple[str, ...]:
+        """What the draft orders, by its codes, else by its words, which may name two treatments at once."""
         treatments = self._knowledge.treatments
         coded = treatments.of_code((each.system, each.code) for each in draft.codings)
-        return coded or next((found for words in draft.words if (found := treatments.of_text(words))), None)
+        if coded:
+            return (coded,)
+        return next((found for words in draft.words if (found := treatments.all_of_text(words))), ())
 
     def _is_antidepressant(self, draft: Draft) -> bool:
         known = self._knowledge.medications

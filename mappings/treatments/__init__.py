@@ -47,15 +47,17 @@ class Treatments:
 
     def of_text(self, text: str | None) -> str | None:
         """The treatment that the words mean; ``None`` where they mean none or more than one."""
-        if not text:
-            return None
+        found = self.all_of_text(text or "")
+        return found[0] if len(found) == 1 else None
+
+    def all_of_text(self, text: str) -> tuple[str, ...]:
+        """Every treatment that the words mean."""
         said = text.lower()
-        found = [
+        return tuple(
             treatment
             for treatment, holds, lacks in self.words
             if holds.search(said) and not (lacks and lacks.search(said))
-        ]
-        return found[0] if len(found) == 1 else None
+        )
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Every treatment whose words the text holds, whatever else it holds."""

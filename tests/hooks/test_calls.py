@@ -361,3 +361,9 @@ def test_an_order_is_known_by_the_name_of_its_code_though_a_text_stands_before_i
     concept = {"coding": [{"system": "urn:local", "code": "7", "display": "ketamine (KETALAR) infusion"}]}
     (card,) = cards(ORDER_SIGN, "two-failures", order(concept | {"text": "Per protocol"}, "two-failures"))
     assert card["summary"].startswith("Ketamine:")
+
+
+def test_an_order_in_words_for_both_treatments_is_an_order_for_both() -> None:
+    both = {"text": "Ketamine infusion with rTMS session"}
+    (card,) = cards(ORDER_SIGN, "cochlear-implant", order(both, "cochlear-implant"))
+    assert (card["indicator"], card["summary"][:20]) == ("critical", "TMS: contraindicated")
