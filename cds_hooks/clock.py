@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 
-def today() -> date:
-    """The calendar day where the program runs."""
-    return datetime.now().astimezone().date()
+def today(now: datetime | None = None) -> date:
+    """The calendar day here or in UTC, whichever is later; ``now`` is the present moment unless it is given.
+
+    Records write instants in UTC. West of Greenwich, what was measured this evening would otherwise lie in the future,
+    and would be passed over.
+    """
+    moment = now or datetime.now(UTC)
+    return max(moment.astimezone().date(), moment.astimezone(UTC).date())

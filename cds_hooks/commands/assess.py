@@ -14,7 +14,7 @@ import typer
 from cds_hooks.clock import today
 from fhir_plugin.decide import Decision, decide
 from fhir_plugin.decode import record_from_bundle
-from fhir_plugin.errors import BadInput
+from fhir_plugin.errors import BadInput, PermanentlyUnavailable
 from fhir_plugin.gather import fetch_record
 from fhir_plugin.needs import observation_tokens
 from fhir_plugin.record import Record
@@ -52,22 +52,26 @@ def read_record(
     """The record that the options name.
 
     :raises BadInput: when they name none, or two.
+    :raises RecordUnavailable: when it cannot be read.
     """
     if (fhir is None) == (bundle is None):
         raise BadInput("give either --fhir with --patient, or --bundle")
     if bundle is not None:
-        return record_from_bundle(read_file(bundle), patient)
+        try:
+            return record_from_bundle(read_file(bundle), patient)
+        except BadInput as fault:
+            raise PermanentlyUnavailable(f"{bundle}: {fault}") from fault
     if fhir is None or patient is None:
         raise BadInput("--fhir needs --patient")
     return fetch_record(fhir, patient, token, knowledge.inputs, observation_tokens(knowledge), deadline)
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file, or of stdin for ``-``; :class:`BadInput` where it cannot be read."""
+    """The bytes of a file, or of stdin for ``-``; :class:`PermanentlyUnavailable` where it cannot be read."""
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as fault:
-        raise BadInput(f"{path}: cannot be read: {fault.strerror}") from fault
+        raise PermanentlyUnavailable(f"{path}: cannot be read: {fault.strerror}") from fault
 
 
 def day_from(text: str | None) -> date:
