@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -50,6 +50,30 @@ def read_yaml(path: Path, shape: type[T]) -> T:
         first = fault.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(top)"
         raise KnowledgeError(f"{path.name}: {key}: {first['msg']}") from fault
+
+
+class Named(Protocol):
+    """A knowledge file that says its own id."""
+
+    @property
+    def id(self) -> str:
+        """Also the name of the file, without its ending."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def read_named(folder: Path, shape: type[N]) -> dict[str, N]:
+    """Every file of a folder by id, test patients aside; :class:`KnowledgeError` where id and name differ."""
+    found: dict[str, N] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name.endswith(".cases.yaml"):
+            continue
+        content = read_yaml(path, shape)
+        if path.name != f"{content.id}.yaml":
+            raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {content.id!r}")
+        found[content.id] = content
+    return found
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

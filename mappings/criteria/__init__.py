@@ -8,8 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from mappings.files import read_yaml
-from mappings.model import Entry, KnowledgeError, Number, Reviewed
+from mappings.files import read_named
+from mappings.model import Entry, Number, Reviewed
 
 
 class Comparator(StrEnum):
@@ -109,12 +109,4 @@ _ONE_LIMIT = {Comparator.AT_LEAST, Comparator.AT_MOST, Comparator.ABOVE, Compara
 
 def load_criteria(folder: Path) -> dict[str, Criterion]:
     """Every criterion of a folder by id; the name of a file is its id."""
-    criteria: dict[str, Criterion] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        if path.name.endswith(".cases.yaml"):
-            continue
-        criterion = read_yaml(path, Criterion)
-        if path.name != f"{criterion.id}.yaml":
-            raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {criterion.id!r}")
-        criteria[criterion.id] = criterion
-    return criteria
+    return read_named(folder, Criterion)

@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from mappings.files import read_yaml
-from mappings.model import Entry, Grade, KnowledgeError, Reviewed, Verification
+from mappings.files import read_named
+from mappings.model import Entry, Grade, Reviewed, Verification
 
 
 class Role(StrEnum):
@@ -153,12 +153,4 @@ class Conflicts(Reviewed):
 
 def load_protocols(folder: Path) -> Mapping[str, Protocol]:
     """Every protocol of a folder by id; the name of a file is its id."""
-    protocols: dict[str, Protocol] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        if path.name.endswith(".cases.yaml"):
-            continue
-        protocol = read_yaml(path, Protocol)
-        if path.name != f"{protocol.id}.yaml":
-            raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {protocol.id!r}")
-        protocols[protocol.id] = protocol
-    return protocols
+    return read_named(folder, Protocol)
