@@ -130,7 +130,7 @@ def _answer_errors(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
         code, words = HTTP_ISSUES.get(status, ("processing", "the request cannot be answered"))
-        return outcome(status, code, words, headers)
+        return outcome(status, code, words, headers=headers)
 
     async def fault(_: Request, __: Exception) -> Response:
         return outcome(500, "exception", "the service failed; the fault is in its log")

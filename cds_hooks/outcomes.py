@@ -8,10 +8,10 @@ from starlette.responses import Response
 FHIR_JSON = "application/fhir+json"
 
 
-def outcome(status: int, code: str, diagnostics: str, headers: dict[str, str] | None = None) -> Response:
-    """A response with one issue; ``code`` is of the value set issue-type, ``diagnostics`` holds no patient data."""
+def outcome(status: int, code: str, *diagnostics: str, headers: dict[str, str] | None = None) -> Response:
+    """A response with one issue for each of ``diagnostics``, which hold no patient data; ``code`` is an issue-type."""
     body = {
         "resourceType": "OperationOutcome",
-        "issue": [{"severity": "error", "code": code, "diagnostics": diagnostics}],
+        "issue": [{"severity": "error", "code": code, "diagnostics": each} for each in diagnostics],
     }
     return Response(msgspec.json.encode(body), status, headers, FHIR_JSON)

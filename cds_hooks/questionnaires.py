@@ -8,8 +8,8 @@ from functools import cache
 import msgspec
 from fastapi import APIRouter, Request, Response
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
-from fhir.resources.R4B.operationoutcome import OperationOutcome
 
+from cds_hooks.outcomes import FHIR_JSON, outcome
 from fhir_plugin.errors import BadInput, WrongQuestionnaire
 from fhir_plugin.extraction import build_extract
 from fhir_plugin.questionnaires import build_questionnaire
@@ -17,7 +17,6 @@ from fhir_plugin.resources import Questionnaire, QuestionnaireResponse
 from fhir_plugin.score import Score, score
 from mappings.instruments import Instruments
 
-FHIR_JSON = "application/fhir+json"
 _BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE = 400, 404, 422
 
 
@@ -59,7 +58,7 @@ def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[by
     async def one_questionnaire(identifier: str) -> Response:
         name = identifier.replace("_", "-")
         if name not in forms:
-            return _outcome(_NOT_FOUND, "not-found", ["Questionnaire: no instrument of that id is offered"])
+            return outcome(_NOT_FOUND, "not-found", "Questionnaire: no instrument of that id is offered")
         return _answer(written(name))
 
     @routes.post("/QuestionnaireResponse/$extract", response_class=Response)
@@ -74,12 +73,12 @@ def _extracted(body: bytes, instruments: Instruments) -> Response:
         response, questionnaire = read_extract(body)
         scored = score(response, instruments, questionnaire)
         if why := refusals(scored, instruments):
-            return _outcome(_UNPROCESSABLE, "processing", why)
+            return outcome(_UNPROCESSABLE, "processing", *why)
         return _answer(build_extract(response, scored, instruments).model_dump_json())
     except BadInput as fault:
-        return _outcome(_BAD_REQUEST, "structure", [str(fault)])
+        return outcome(_BAD_REQUEST, "structure", str(fault))
     except WrongQuestionnaire as fault:
-        return _outcome(_UNPROCESSABLE, "processing", [str(fault)])
+        return outcome(_UNPROCESSABLE, "processing", str(fault))
 
 
 def read_extract(body: bytes) -> tuple[QuestionnaireResponse, Questionnaire | None]:
@@ -156,9 +155,3 @@ def _capabilities() -> CapabilityStatement:
 
 def _answer(body: str, status: int = 200) -> Response:
     return Response(body, status, media_type=FHIR_JSON)
-
-
-def _outcome(status: int, code: str, diagnostics: list[str]) -> Response:
-    issues = [{"severity": "error", "code": code, "diagnostics": each} for each in diagnostics]
-    body = OperationOutcome.model_validate({"resourceType": "OperationOutcome", "issue": issues})
-    return _answer(body.model_dump_json(), status)
