@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fhir_plugin.errors import BadInput
@@ -37,8 +37,6 @@ class Settings(BaseSettings):
     """The time that one call may spend on reading from the FHIR server."""
     max_body_bytes: PositiveInt = 5_000_000
     log_level: str = "info"
-    review_page: AnyHttpUrl | None = None
-    """Where a reader finds the site's own page about this service; linked from every card."""
 
     @field_validator("fhir_servers", mode="after")
     @classmethod

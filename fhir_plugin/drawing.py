@@ -19,7 +19,6 @@ from mappings.instruments import Form
 from mappings.treatments import Treatments
 
 _MARGIN = timedelta(days=7)
-_PNG_SCALE = 2.0
 
 
 def draw_svg(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatments) -> str:
@@ -33,16 +32,6 @@ def draw_svg(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatm
     told = " ".join(describe(scores, courses, treatments))
     opening, _, rest = svg.partition(">")
     return f'{opening} role="img"><title>{escape(words.title)}</title><desc>{escape(told)}</desc>{rest}'
-
-
-def draw_png(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatments) -> bytes:
-    """The picture as PNG."""
-    import vl_convert
-
-    from fhir_plugin.panels import specification
-
-    drawn: bytes = vl_convert.vegalite_to_png(specification(picture(scores, courses, treatments)), scale=_PNG_SCALE)
-    return drawn
 
 
 def describe(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatments) -> Iterator[str]:
