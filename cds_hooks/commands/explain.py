@@ -37,12 +37,13 @@ def explain(
     knowledge = load_knowledge(site=site)
     body = read_file(request)
     service = _service(body, knowledge)
+    day = day_from(as_of)
     try:
         call = read_call(body, service.hook)
-        answer = asyncio.run(_answered(call, service, knowledge, day_from(as_of)))
+        answer = asyncio.run(_answered(call, service, knowledge, day))
     except CallError as fault:
         raise BadInput(f"{request}: {fault}") from fault
-    typer.echo("\n".join(_lines(answer, service, knowledge, day_from(as_of))))
+    typer.echo("\n".join(_lines(answer, service, knowledge, day)))
 
 
 def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from cds_hooks.app import create_app
 from cds_hooks.demo.calls import encounter_start, ketamine_order, order_select, order_sign, patient_view, tms_order
-from cds_hooks.demo.stories import DemoPatient
+from cds_hooks.demo.stories import DemoPatient, demo_patients
 from cds_hooks.settings import Settings
 from mappings.load import load_knowledge
 from tests.demo.test_server import get
@@ -18,20 +18,7 @@ from tests.demo.test_server import get
 pytestmark = pytest.mark.server
 
 ANCHOR = date(2026, 11, 21)
-NAMES = [
-    "two-failures",
-    "acute-crisis",
-    "trauma",
-    "partial-response-to-tms",
-    "partial-response-to-ketamine",
-    "uncontrolled-hypertension",
-    "cochlear-implant",
-    "alcohol-use",
-    "past-psychosis",
-    "bipolar",
-    "nearly-empty",
-    "doing-well",
-]
+NAMES = [patient.id for patient in demo_patients(ANCHOR)]
 
 WITH_MEDICATIONS = "_count=200&_include=MedicationRequest:medication"
 """Orders may name their drug by reference only; the server follows ``_include`` and passes it over elsewhere."""
