@@ -27,7 +27,7 @@ lock:
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra demo --extra build pyproject.toml -o requirements/demo.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra demo --extra build --extra test -c requirements/demo.txt pyproject.toml -o requirements/test.txt
+	  --extra demo --extra build --extra postgresql --extra test -c requirements/demo.txt pyproject.toml -o requirements/test.txt
 
 clean:
 	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
