@@ -31,6 +31,8 @@ class Reading(NamedTuple):
     """Seconds of the epoch where the time of day is known, to order readings of one day."""
     components: Mapping[str, float | None]
     reference: str
+    written: str = ""
+    """As the record has it, ``176 [lb_av]``, where the unit is another than ours."""
 
     @property
     def order(self) -> tuple[date, float, tuple[float, ...], str]:
@@ -85,11 +87,13 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Readi
     when = _when(observation)
     measured: list[Observation | ObservationComponent] = [observation, *observation.component]
     components: dict[str, float | None] = {}
+    written = ""
     shape = knowledge.vital_signs.vital_signs[sign]
     for part in measured:
         name = _component_of(part.code, sign, knowledge)
         if name is not None and part.value_quantity is not None:
             components[name] = _believed(part.value_quantity, shape, name)
+            written = written or _converted(part.value_quantity, shape)
         elif name is not None and part.value_string:
             components[name] = None
     if not components and not observation.value_string:
@@ -98,7 +102,7 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Readi
         components = dict.fromkeys(shape.components)
     elif not _consistent(components, shape):
         components = dict.fromkeys(components)
-    return Reading(day_span(when) or _UNDATED, _moment(when), components, observation.reference)
+    return Reading(day_span(when) or _UNDATED, _moment(when), components, observation.reference, written)
 
 
 def _when(observation: Observation) -> str | None:
@@ -128,13 +132,29 @@ def _component_of(code: CodeableConcept | None, sign: str, knowledge: Knowledge)
 def _believed(quantity: Quantity, shape: VitalSign, component: str) -> float | None:
     if quantity.value is None or quantity.comparator:
         return None
-    written = quantity.code or quantity.unit or ""  # the code decides: a unit beside it may say something else
-    factor = shape.units.get(written) or shape.units.get(written.lower())
+    factor = _factor(quantity, shape)
     if factor is None:
         return None
     value = quantity.value * factor
     bounds = shape.components[component]
     return value if bounds.lowest.value <= value <= bounds.highest.value else None
+
+
+def _factor(quantity: Quantity, shape: VitalSign) -> float | None:
+    """What turns the unit of the quantity into ours; ``None`` for one that is not known."""
+    written = _unit(quantity)
+    return shape.units.get(written) or shape.units.get(written.lower())
+
+
+def _unit(quantity: Quantity) -> str:
+    return quantity.code or quantity.unit or ""  # the code decides: a unit beside it may say something else
+
+
+def _converted(quantity: Quantity, shape: VitalSign) -> str:
+    """The quantity as the record has it, where it is in another unit than ours."""
+    if _factor(quantity, shape) in (1, None) or quantity.value is None:
+        return ""
+    return f"{quantity.value:g} {_unit(quantity)}"
 
 
 def _consistent(components: Mapping[str, float | None], shape: VitalSign) -> bool:
@@ -156,7 +176,8 @@ def _joined(found: list[Reading], shape: VitalSign) -> list[Reading]:
         components = {name: value for part in parts for name, value in part.components.items()}
         if not _consistent(components, shape):
             components = dict.fromkeys(components)
-        whole.append(Reading(parts[-1].day, moment, components, parts[-1].reference))
+        written = parts[-1].written if len(components) == 1 else ""
+        whole.append(Reading(parts[-1].day, moment, components, parts[-1].reference, written))
     if all(reading.moment for reading in whole):
         return sorted(whole, key=lambda reading: reading.order)
     return sorted(whole, key=lambda reading: (reading.day.last, *reading.order[2:]))  # no telling which is newer
@@ -181,7 +202,7 @@ def _latest(
     return Fact(
         name=fact,
         value=Measurement(components=components, unit=shape.unit, day=day),
-        evidence=(Evidence(reference=newest.reference, day=day),),
+        evidence=(Evidence(reference=newest.reference, label=newest.written, day=day),),
         missing=missing,
         looked_in=looked,
     )
