@@ -22,6 +22,7 @@ from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
 from cds_hooks.service import HookService
 from cds_hooks.settings import Settings
+from cds_hooks.web.pages import Pages
 from fhir_plugin.client import Clients
 from fhir_plugin.errors import RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.load import Knowledge
@@ -87,6 +88,8 @@ def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], dat
 
     app.add_route("/cds-services/{service_id}", call, methods=["POST"])
     app.include_router(questionnaires.router(knowledge.instruments, limited))
+    pages = Pages()
+    app.router.routes.extend(pages.routes)
     _answer_errors(app)
     # Outside everything else, so that a browser may read the reason of an error too.
     app.middleware_stack = CORSMiddleware(

@@ -1,0 +1,87 @@
+"""How a page is made and answered: templates that escape everything, and headers that let nothing else in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cds_hooks.web.assets import ADDRESS, Assets
+from cds_hooks.web.markdown import markdown_html
+
+NOBODY = ("'none'",)
+"""The ancestors of a page that must not be framed."""
+_FORBIDDEN_IN_A_SOURCE = frozenset(" ;,\t\r\n")
+
+
+def page_headers(frame_ancestors: Sequence[str] = NOBODY) -> dict[str, str]:
+    """The headers of every page; ``frame_ancestors`` are the origins that may frame it.
+
+    :raises ValueError: an ancestor holds a character that would end its directive.
+    """
+    if any(_FORBIDDEN_IN_A_SOURCE & set(each) for each in frame_ancestors):
+        raise ValueError("an origin that may frame pages holds a blank, a comma or a semicolon")
+    policy = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        f"frame-ancestors {' '.join(frame_ancestors)}",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+class Pages:
+    """The templates and assets of one application."""
+
+    def __init__(self, assets: Assets | None = None) -> None:
+        self._assets = assets or Assets()
+        self._templates = Environment(
+            loader=PackageLoader("cds_hooks.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._templates.filters["markdown"] = markdown_html
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where the assets are."""
+        return [Route(ADDRESS, self._assets.answer, methods=["GET"])]
+
+    def html(self, template: str, request: Request, **values: Any) -> str:
+        """A template filled in; ``root`` is the path that a proxy put before the application's own."""
+        root = request.scope.get("root_path", "")
+
+        def asset(name: str) -> str:
+            return f"{root}{self._assets.address(name)}"
+
+        return self._templates.get_template(template).render(values, asset=asset, root=root)
+
+    def answer(
+        self,
+        template: str,
+        request: Request,
+        *,
+        status: int = 200,
+        frame_ancestors: Sequence[str] = NOBODY,
+        **values: Any,
+    ) -> Response:
+        """A page with its headers; ``values`` are what the template names, and it names no other."""
+        body = self.html(template, request, **values)
+        return Response(body, status, page_headers(frame_ancestors), "text/html")
