@@ -14,10 +14,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks import questionnaires
+from cds_hooks import logs, questionnaires
 from cds_hooks.clock import today
 from cds_hooks.discovery import discover
 from cds_hooks.errors import BadRequest, BodyTooLarge, UnknownService
+from cds_hooks.observed import CORRELATION_HEADER, Observed
 from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
 from cds_hooks.service import HookService
@@ -50,6 +51,7 @@ COLLECT_AFTER = 50_000
 
 def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today) -> FastAPI:
     """The application; ``today`` is asked once for each call."""
+    logs.configure(settings.log_level, settings.log_format)
     clients = Clients()
     hooks = HookService(knowledge, settings, clients)
     services = {service.id: service for service in knowledge.services.services}
@@ -66,8 +68,10 @@ def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], dat
 
     async def call(request: Request) -> Response:
         service = _service(services, request.path_params["service_id"])
+        logs.note(service=service.id, knowledge=knowledge.digest[:12])
         body = await read_body(request, settings.max_body_bytes)
         answer = await hooks.answer(read_call(body, service.hook), service, today())
+        logs.note(cards=len(answer.cards), verdicts=answer.verdicts)
         return Response(_CARDS.encode(Cards(answer.cards)), media_type="application/json")
 
     app = FastAPI(title="Tandem", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -92,12 +96,14 @@ def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], dat
     app.router.routes.extend(pages.routes)
     _answer_errors(app)
     # Outside everything else, so that a browser may read the reason of an error too.
-    app.middleware_stack = CORSMiddleware(
+    across_origins = CORSMiddleware(
         app.build_middleware_stack(),
         allow_origins=settings.allowed_origins,
         allow_methods=("GET", "POST"),
         allow_headers=("Authorization", "Content-Type"),
+        expose_headers=(CORRELATION_HEADER,),
     )
+    app.middleware_stack = Observed(across_origins)
     return app
 
 

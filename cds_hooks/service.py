@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -36,6 +37,11 @@ class Answer:
     cards: tuple[Card, ...]
     decision: Decision | None = None
     """``None`` where no draft concerned anything that this service knows."""
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many criteria are met, not met and unknown."""
+        return dict(Counter(finding.verdict.value for finding in self.decision.findings)) if self.decision else {}
 
 
 @dataclass(frozen=True, slots=True)

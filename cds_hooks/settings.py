@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cds_hooks.logs import Form, Level
 from fhir_plugin.errors import BadInput
 
 LOOPBACK_NAMES = frozenset({"localhost"})
@@ -36,7 +37,9 @@ class Settings(BaseSettings):
     deadline_seconds: PositiveFloat = 2.5
     """The time that one call may spend on reading from the FHIR server."""
     max_body_bytes: PositiveInt = 5_000_000
-    log_level: str = "info"
+    log_level: Level = "info"
+    log_format: Form = "auto"
+    """``json`` lines, or ``console`` for people; ``auto`` chooses by whether stderr is a terminal."""
 
     @field_validator("fhir_servers", mode="after")
     @classmethod

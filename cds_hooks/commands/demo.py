@@ -32,6 +32,7 @@ def demo(
     """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
     import uvicorn
 
+    from cds_hooks import logs
     from cds_hooks.app import create_app
     from cds_hooks.clock import today
     from cds_hooks.demo.server import fhir_server
@@ -50,7 +51,8 @@ def demo(
             listener.listen()
             service = f"http://127.0.0.1:{listener.getsockname()[1]}/cds-services"
             ids: dict[str, str] = {offered.hook: offered.id for offered in knowledge.services.services}
-            config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+            logs.take_over()
+            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
             _stop_instead(server)
             typer.echo("\n".join(greeting(service, fhir, ids, patients, day)))

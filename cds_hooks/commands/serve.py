@@ -40,15 +40,19 @@ def run(settings: Settings, announce: bool = True) -> None:
         )
     import uvicorn
 
+    from cds_hooks import logs
     from cds_hooks.app import create_app
     from mappings.load import load_knowledge
 
     listener = listen(settings.host, settings.port)
+    # A call that comes before the service is up waits instead of being refused.
+    listener.listen()
     if announce:
         host, port = listener.getsockname()[:2]
         typer.echo(f"Tandem answers at http://{host}:{port}/cds-services (open: callers are not authenticated)")
     app = create_app(settings, load_knowledge(site=settings.site))
-    config = uvicorn.Config(app, log_level=settings.log_level, access_log=False, server_header=False)
+    logs.take_over()
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 
