@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cds_hooks.markdown import table
 from cds_hooks.protocol import Card
-from cds_hooks.telling import Telling, conflicts, make_card, pieces
+from cds_hooks.telling import Basis, Telling, conflicts, make_card, pieces
 from fhir_plugin.assess import Verdict
 from fhir_plugin.facts.trials import TRIALS
 from fhir_plugin.recommend import Recommendation, Standing, TreatmentAnswer, Weighed
@@ -18,6 +18,11 @@ def criteria_card(telling: Telling) -> Card:
     shown = sorted(filter(_is_shown, answer.weighed), key=_urgency)
     return make_card(
         telling,
+        Basis(
+            rule=f"criteria:{answer.treatment}",
+            findings=tuple(weighed.finding for weighed in shown),
+            against=answer.standing is Standing.CONTRAINDICATED,
+        ),
         summary=_summary(telling, answer),
         indicator=telling.words.indicators[telling.hook][_key(answer.standing)],
         parts=_detail(telling, answer, shown),

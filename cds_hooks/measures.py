@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cds_hooks.markdown import plain, table
 from cds_hooks.protocol import Action, Card, Suggestion
-from cds_hooks.telling import LONGEST_SUMMARY, Telling, conflicts, make_card, pieces
+from cds_hooks.telling import LONGEST_SUMMARY, Basis, Telling, conflicts, make_card, pieces
 from fhir_plugin.assess import Finding, Verdict
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.extraction import build_observation
@@ -44,6 +44,7 @@ def session_card(telling: Telling) -> tuple[Card, ...]:
     rows = [_row(telling, said[name]) for name in words.criteria if said[name].verdict is not Verdict.NOT_MET]
     card = make_card(
         telling,
+        Basis("session", tuple(finding for finding in said.values() if finding.verdict is not Verdict.NOT_MET)),
         summary=words.summary.format(criteria=titles),
         indicator=words.indicator,
         parts=[
@@ -90,6 +91,7 @@ def _score_card(telling: Telling) -> Card:
     words = telling.words.scores
     return make_card(
         telling,
+        Basis("scores", ()),
         summary=words.summary.format(count=len(_unrecorded(telling))),
         indicator=words.indicator,
         parts=[words.lead, ", ".join(pieces(telling, _unrecorded(telling))), telling.words.disclaimer],

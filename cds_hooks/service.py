@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from cds_hooks.cards import criteria_card
@@ -14,7 +14,7 @@ from cds_hooks.measures import session_card, with_scores
 from cds_hooks.own_cards import antidepressant_card, safety_cards
 from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
-from cds_hooks.telling import Telling
+from cds_hooks.telling import Basis, Telling
 from cds_hooks.trust import may_read
 from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision, decide
@@ -37,6 +37,8 @@ class Answer:
     cards: tuple[Card, ...]
     decision: Decision | None = None
     """``None`` where no draft concerned anything that this service knows."""
+    bases: Mapping[str, Basis] = field(default_factory=dict)
+    """What each card rests on, by its uuid."""
 
     @property
     def verdicts(self) -> dict[str, int]:
@@ -99,7 +101,7 @@ class HookService:
             raise BadRequest("/context/patientId", str(fault)) from None
         decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments)
         telling = Telling(decision, self._knowledge, call.hook, as_of, ordered.foreign, self._new_id)
-        return Answer(_cards(telling, service, ordered), decision)
+        return Answer(_cards(telling, service, ordered), decision, telling.bases)
 
     def _ordered(self, call: HookCall) -> _Ordered:
         if not isinstance(call.context, OrderSelect | OrderSign):

@@ -7,11 +7,12 @@ where nothing escapes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from cds_hooks.markdown import plain, quote
 from cds_hooks.protocol import Card, Coding, Link, Source
+from fhir_plugin.assess import Finding
 from fhir_plugin.decide import Decision
 from fhir_plugin.facts.fact import Evidence
 from mappings.cards import CardWords
@@ -26,6 +27,20 @@ MOST_LINKS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What one card rests on: by this it is counted, and known again when it was overridden."""
+
+    rule: str
+    """What made the card speak, such as ``criteria:ketamine``; from the knowledge, never from the record."""
+    findings: tuple[Finding, ...]
+    """The findings that the card shows. The card is the same as an earlier one while these say the same."""
+    against: bool = False
+    """Whether the card says that a treatment is contraindicated, or brings a safety signal."""
+    once: bool = False
+    """Whether one piece of evidence makes one alert, however the finding is worded on another day."""
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
     """What the cards of one call are made from."""
 
@@ -35,6 +50,8 @@ class Telling:
     as_of: date
     foreign_drafts: int
     new_id: Callable[[], str]
+    bases: dict[str, Basis] = field(default_factory=dict)
+    """What each card made so far rests on, by the uuid of the card."""
 
     @property
     def words(self) -> CardWords:
@@ -55,11 +72,14 @@ class Telling:
         return self.words.treatments[treatment]
 
 
-def make_card(telling: Telling, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]) -> Card:
+def make_card(
+    telling: Telling, basis: Basis, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]
+) -> Card:
     """A card with what every card has; ``parts`` are paragraphs of Markdown, ``sources`` keys of the bibliography."""
-    words = telling.words
+    words, identity = telling.words, telling.new_id()
+    telling.bases[identity] = basis
     return Card(
-        uuid=telling.new_id(),
+        uuid=identity,
         summary=plain(summary, LONGEST_SUMMARY),
         detail="\n\n".join(part for part in parts if part),
         indicator=indicator,
