@@ -199,6 +199,8 @@ def _gaps(telling: Telling) -> str:
         said.append(words.dropped.format(count=record.dropped))
     if telling.foreign_drafts:
         said.append(words.foreign_drafts.format(count=telling.foreign_drafts))
+    if unnamed := len(telling.ordered.unnamed):
+        said.append(telling.knowledge.order_checks.words.unnamed_beside.format(count=unnamed))
     return " ".join(said)
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from cds_hooks.cards import criteria_card
 from cds_hooks.errors import BadRequest
 from cds_hooks.measures import session_card, with_scores
+from cds_hooks.order_notices import notices, other_form_card
 from cds_hooks.own_cards import antidepressant_card, safety_cards
 from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
@@ -18,16 +19,14 @@ from cds_hooks.telling import Basis, Telling
 from cds_hooks.trust import may_read
 from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision, decide
-from fhir_plugin.drafts import Draft, Drafts, read_drafts, selected
+from fhir_plugin.draft_medications import find_medications
+from fhir_plugin.drafts import read_drafts, selected, with_medications
 from fhir_plugin.errors import BadInput
-from fhir_plugin.facts.medications.products import identify
 from fhir_plugin.gather import FhirSource, gather
 from fhir_plugin.needs import observation_tokens
+from fhir_plugin.ordered import NOTHING_ORDERED, Ordered, order_of
 from mappings.load import Knowledge
 from mappings.services import ServiceDefinition
-
-ANTIDEPRESSANT = "antidepressant"
-"""The group of the medication tables that an order is looked up in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +38,13 @@ class Answer:
     """``None`` where no draft concerned anything that this service knows."""
     bases: Mapping[str, Basis] = field(default_factory=dict)
     """What each card rests on, by its uuid."""
+    ordered: Ordered = NOTHING_ORDERED
+    """What the draft orders were about."""
 
     @property
     def verdicts(self) -> dict[str, int]:
         """How many criteria are met, not met and unknown."""
         return dict(Counter(finding.verdict.value for finding in self.decision.findings)) if self.decision else {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Ordered:
-    """What the drafts of a call are about."""
-
-    treatments: tuple[str, ...] = ()
-    antidepressant: bool = False
-    foreign: int = 0
-
-    @property
-    def concerns_us(self) -> bool:
-        return bool(self.treatments) or self.antidepressant
 
 
 class HookService:
@@ -83,10 +71,10 @@ class HookService:
         :raises RecordUnavailable: a required input can be had from neither the prefetch nor the FHIR server.
         :raises BadRequest: the context names no possible patient.
         """
-        ordered = self._ordered(call)
-        if service.speaks == "order" and not ordered.concerns_us:
-            return Answer(())
         source = self._source(call)
+        ordered = await self._ordered(call, source)
+        if service.speaks == "order" and not ordered.concerns_us:
+            return Answer(notices(ordered, self._knowledge, self._new_id), ordered=ordered)
         try:
             record = await gather(
                 call.context.patient_id,
@@ -100,34 +88,24 @@ class HookService:
         except BadInput as fault:
             raise BadRequest("/context/patientId", str(fault)) from None
         decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments)
-        telling = Telling(decision, self._knowledge, call.hook, as_of, ordered.foreign, self._new_id)
-        return Answer(_cards(telling, service, ordered), decision, telling.bases)
+        foreign = len(ordered.foreign)
+        telling = Telling(decision, self._knowledge, call.hook, as_of, foreign, self._new_id, ordered=ordered)
+        return Answer(_cards(telling, service, ordered), decision, telling.bases, ordered)
 
-    def _ordered(self, call: HookCall) -> _Ordered:
+    async def _ordered(self, call: HookCall, source: FhirSource | None) -> Ordered:
+        """What the drafts are about; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
-            return _Ordered()
+            return NOTHING_ORDERED
         entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entry)
-        read = read_drafts(entries, call.context.patient_id)
+        drafts = read_drafts(entries, call.context.patient_id)
         if isinstance(call.context, OrderSelect):
-            read = Drafts(drafts=selected(read.drafts, call.context.selections), foreign=read.foreign)
-        treatments = dict.fromkeys(found for draft in read.drafts for found in self._treatments(draft))
-        return _Ordered(
-            treatments=tuple(treatments),
-            antidepressant=any(map(self._is_antidepressant, read.drafts)),
-            foreign=read.foreign,
-        )
-
-    def _treatments(self, draft: Draft) -> tuple[str, ...]:
-        """What the draft orders, by its codes, else by its words, which may name two treatments at once."""
-        treatments = self._knowledge.treatments
-        coded = treatments.of_code((each.system, each.code) for each in draft.codings)
-        if coded:
-            return (coded,)
-        return next((found for words in draft.words if (found := treatments.all_of_text(words))), ())
-
-    def _is_antidepressant(self, draft: Draft) -> bool:
-        known = self._knowledge.medications
-        return any(identify(concept, known).contains(ANTIDEPRESSANT, known) for concept in draft.concepts)
+            drafts = selected(drafts, call.context.selections)
+        wanted = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
+        if wanted:
+            seconds = self._settings.deadline_seconds
+            found = await find_medications(wanted, call.prefetch, source, self._clients, seconds)
+            drafts = with_medications(drafts, found)
+        return order_of(drafts, self._knowledge)
 
     def _source(self, call: HookCall) -> FhirSource | None:
         """The FHIR server of the call, where the site lets it be read."""
@@ -140,7 +118,7 @@ class HookService:
             raise BadRequest("/fhirServer", str(fault)) from None
 
 
-def _cards(telling: Telling, service: ServiceDefinition, ordered: _Ordered) -> tuple[Card, ...]:
+def _cards(telling: Telling, service: ServiceDefinition, ordered: Ordered) -> tuple[Card, ...]:
     """Safety first; then the criteria where an order asks for them, or where the record gives reason to speak."""
     recommendation = telling.decision.recommendation
     safety = safety_cards(telling)
@@ -149,5 +127,5 @@ def _cards(telling: Telling, service: ServiceDefinition, ordered: _Ordered) -> t
     if service.speaks == "patient":
         return (*safety, *with_scores(telling, (criteria_card(telling),) if recommendation.speaks else ()))
     if ordered.treatments:
-        return (*safety, criteria_card(telling))
-    return (*safety, *antidepressant_card(telling))
+        return (*safety, criteria_card(telling), *other_form_card(telling))
+    return (*safety, *other_form_card(telling), *(antidepressant_card(telling) if ordered.antidepressant else ()))

@@ -15,6 +15,7 @@ from cds_hooks.protocol import Card, Coding, Link, Source
 from fhir_plugin.assess import Finding
 from fhir_plugin.decide import Decision
 from fhir_plugin.facts.fact import Evidence
+from fhir_plugin.ordered import NOTHING_ORDERED, Ordered
 from mappings.cards import CardWords
 from mappings.load import Knowledge
 from mappings.protocols import Protocol
@@ -52,6 +53,8 @@ class Telling:
     new_id: Callable[[], str]
     bases: dict[str, Basis] = field(default_factory=dict)
     """What each card made so far rests on, by the uuid of the card."""
+    ordered: Ordered = NOTHING_ORDERED
+    """What the draft orders of the call are about."""
 
     @property
     def words(self) -> CardWords:

@@ -6,17 +6,17 @@ are kept, because a suggestion that updates it must send back everything that th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.resources import CodeableConcept, Coding, Dosage, Reference
+from fhir_plugin.draft_drugs import Drugs, Named, drugs_of_bundle, drugs_read, what_is_named
+from fhir_plugin.draft_members import NOTHING, read, several, text
+from fhir_plugin.resources import Annotation, CodeableConcept, Coding, Dosage, Medication, Quantity, Reference, Timing
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-NOTHING = Raw(b"null")
+WITHDRAWN = frozenset({"cancelled", "stopped", "revoked", "ended", "entered-in-error"})
+"""Statuses of FHIR R4 and R5 requests in which nothing is ordered any more."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,10 +25,20 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     """``Type/id``."""
     resource_type: str
+    full_url: str | None = None
     status: str | None
     concepts: tuple[CodeableConcept, ...]
     """What is ordered: the code or the medication, wherever the draft says it."""
+    form: str = ""
+    """The pharmaceutical form of the drug, in words."""
+    unresolved: str | None = None
+    """The reference to the drug, where nobody could say what it is."""
     dosage: tuple[Dosage, ...]
+    timing: Timing | None = None
+    """When a service takes place."""
+    quantity: Quantity | None = None
+    """How much of a service is ordered."""
+    notes: tuple[str, ...] = ()
     raw: Raw
     """The draft as the client sent it."""
 
@@ -48,141 +58,150 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         said = (word for each in self.concepts for word in (each.text, *(coding.display for coding in each.coding)))
         return tuple(dict.fromkeys(word for word in said if word))
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The routes in words."""
+        every = (dosage.route for dosage in self.dosage if dosage.route)
+        said = (word for each in every for word in (each.text, *(coding.display for coding in each.coding)))
+        return tuple(dict.fromkeys(word for word in said if word))
+
 
 class Drafts(msgspec.Struct, frozen=True, kw_only=True):
-    """The draft orders that could be read, and how many could not be used."""
+    """The draft orders that could be read, and those that are not to be answered."""
 
     drafts: tuple[Draft, ...] = ()
-    foreign: int = 0
-    """Drafts for somebody other than the patient in context."""
+    foreign: tuple[str, ...] = ()
+    """``Type/id`` of drafts for somebody other than the patient in context."""
+    withdrawn: tuple[str, ...] = ()
+    """``Type/id`` of drafts that are cancelled, ended, in error, or order that something is not done."""
     unreadable: int = 0
 
 
 class _Members(msgspec.Struct, frozen=True, rename="camel"):
-    resource_type: str = ""
+    resource_type: Raw = NOTHING
     id: Raw = NOTHING
     status: Raw = NOTHING
+    do_not_perform: Raw = NOTHING
     subject: Raw = NOTHING
     patient: Raw = NOTHING
     code: Raw = NOTHING
     code_codeable_concept: Raw = NOTHING
+    medication: Raw = NOTHING
     medication_codeable_concept: Raw = NOTHING
     medication_reference: Raw = NOTHING
     contained: Raw = NOTHING
     dosage_instruction: Raw = NOTHING
-
-
-class _Concept(msgspec.Struct, frozen=True):
-    coding: Raw = NOTHING
-    text: Raw = NOTHING
-
-
-class _Contained(msgspec.Struct, frozen=True):
-    id: str | None = None
-    code: CodeableConcept | None = None
+    occurrence_timing: Raw = NOTHING
+    quantity_quantity: Raw = NOTHING
+    note: Raw = NOTHING
+    patient_instruction: Raw = NOTHING
 
 
 def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str) -> Drafts:
-    """Read ``(fullUrl, resource)`` pairs of a draft Bundle; drafts of another patient are dropped and counted."""
-    pairs = [(full_url, members, raw) for full_url, raw in entries if (members := _members(raw)) is not None]
-    named = _medications(pairs)
+    """Read ``(fullUrl, resource)`` pairs of a draft Bundle; what is not to be answered is dropped and counted."""
+    orders = [(full_url, members, raw) for full_url, raw in entries if (members := _members(raw)) is not None]
+    drugs = drugs_of_bundle((url, raw) for url, members, raw in orders if text(members.resource_type) == "Medication")
     drafts: list[Draft] = []
-    foreign = unreadable = 0
-    for full_url, members, raw in pairs:
-        if not members.resource_type:
+    foreign: list[str] = []
+    withdrawn: list[str] = []
+    unreadable = 0
+    for full_url, members, raw in orders:
+        kind = text(members.resource_type)
+        if not kind:
             unreadable += 1
-        elif members.resource_type == "Medication":
+        elif kind == "Medication":
             continue
         elif not _is_about(members, patient_id):
-            foreign += 1
+            foreign.append(_reference(kind, members, full_url))
+        elif text(members.status) in WITHDRAWN or read(members.do_not_perform, bool):
+            withdrawn.append(_reference(kind, members, full_url))
         else:
-            drafts.append(_draft(full_url, members, raw, named))
-    return Drafts(drafts=tuple(drafts), foreign=foreign, unreadable=unreadable)
+            drafts.append(_draft(kind, full_url, members, raw, drugs))
+    return Drafts(drafts=tuple(drafts), foreign=tuple(foreign), withdrawn=tuple(withdrawn), unreadable=unreadable)
 
 
-def selected(drafts: tuple[Draft, ...], selections: Iterable[str]) -> tuple[Draft, ...]:
-    """The drafts that ``selections`` names, as ``Type/id`` or as a bare id."""
-    wanted = set(selections)
-    return tuple(d for d in drafts if d.reference in wanted or d.reference.rpartition("/")[2] in wanted)
+def selected(drafts: Drafts, selections: Iterable[str]) -> Drafts:
+    """The drafts that ``selections`` names: as ``Type/id``, a bare id, a ``fullUrl``, an absolute or versioned address.
+
+    Selections of which none names any draft leave open what was selected: then all are looked at.
+    """
+    wanted = {form for each in selections for form in _forms(each)}
+    if not wanted:
+        return Drafts(unreadable=drafts.unreadable)
+    chosen = tuple(each for each in drafts.drafts if _is_chosen(each.reference, each.full_url, wanted))
+    withdrawn = tuple(each for each in drafts.withdrawn if _is_chosen(each, None, wanted))
+    if not chosen and not withdrawn and not any(_is_chosen(each, None, wanted) for each in drafts.foreign):
+        return drafts
+    return msgspec.structs.replace(drafts, drafts=chosen, withdrawn=withdrawn)
+
+
+def with_medications(drafts: Drafts, medications: Mapping[str, Medication]) -> Drafts:
+    """The drafts with the drugs that could only be read elsewhere."""
+    drugs = drugs_read(medications)
+    return msgspec.structs.replace(drafts, drafts=tuple(_with_drug(each, drugs) for each in drafts.drafts))
+
+
+def _with_drug(draft: Draft, drugs: Drugs) -> Draft:
+    drug = drugs.get(draft.unresolved or "")
+    if drug is None or not drug.concepts:
+        return draft
+    return msgspec.structs.replace(
+        draft, concepts=draft.concepts + drug.concepts, form=draft.form or drug.form, unresolved=None
+    )
+
+
+def _forms(selection: str) -> Iterable[str]:
+    """A selection as it may stand elsewhere: itself, unversioned, its last two parts, its last."""
+    plain = selection.strip().partition("/_history/")[0].rstrip("/")
+    parts = plain.split("/")
+    return {form for form in (plain, "/".join(parts[-2:]), parts[-1]) if form}
+
+
+def _is_chosen(reference: str, full_url: str | None, wanted: set[str]) -> bool:
+    return reference in wanted or reference.partition("/")[2] in wanted or full_url in wanted
 
 
 def _members(raw: Raw) -> _Members | None:
-    return _read(raw, _Members) if bytes(raw) else None
+    return read(raw, _Members) if bytes(raw) else None
 
 
-def _draft(full_url: str | None, members: _Members, raw: Raw, named: dict[str, CodeableConcept]) -> Draft:
-    identifier = _text(members.id) or full_url or "?"
+def _reference(kind: str, members: _Members, full_url: str | None) -> str:
+    return f"{kind}/{text(members.id) or full_url or '?'}"
+
+
+def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: Drugs) -> Draft:
+    named = _named(members, drugs)
     return Draft(
-        reference=f"{members.resource_type}/{identifier}",
-        resource_type=members.resource_type,
-        status=_text(members.status),
-        concepts=_concepts(members, named),
-        dosage=_several(members.dosage_instruction, Dosage),
+        reference=_reference(kind, members, full_url),
+        resource_type=kind,
+        full_url=full_url,
+        status=text(members.status),
+        concepts=named.concepts,
+        form=named.form,
+        unresolved=named.unresolved,
+        dosage=several(members.dosage_instruction, Dosage),
+        timing=read(members.occurrence_timing, Timing),
+        quantity=read(members.quantity_quantity, Quantity),
+        notes=_notes(members),
         raw=raw,
     )
 
 
-def _concepts(members: _Members, named: dict[str, CodeableConcept]) -> tuple[CodeableConcept, ...]:
-    """What is ordered; a reference is followed into the draft and its Bundle, else its display is taken."""
-    direct = (members.medication_codeable_concept, members.code, members.code_codeable_concept)
-    found = [concept for raw in direct if (concept := _concept(raw)) is not None]
-    reference = _read(members.medication_reference, Reference)
-    if reference is not None:
-        key = reference.reference or ""
-        inside = {f"#{item.id}": item.code for item in _several(members.contained, _Contained) if item.code}
-        concept = inside.get(key) or named.get(key)
-        found.append(concept or CodeableConcept(text=reference.display))
-    return tuple(found)
+def _named(members: _Members, drugs: Drugs) -> Named:
+    direct = (members.medication_codeable_concept, members.medication, members.code, members.code_codeable_concept)
+    return what_is_named(direct, (members.medication_reference,), members.contained, drugs)
 
 
-def _concept(raw: Raw) -> CodeableConcept | None:
-    """A concept; of one that does not decode, the text and those codings that do."""
-    whole = _read(raw, CodeableConcept)
-    parts = _read(raw, _Concept) if whole is None else None
-    if parts is None:
-        return whole
-    one = _read(parts.coding, Coding)
-    return CodeableConcept(coding=(one,) if one else _several(parts.coding, Coding), text=_text(parts.text))
-
-
-def _medications(pairs: list[tuple[str | None, _Members, Raw]]) -> dict[str, CodeableConcept]:
-    """The Medications that travel in the draft Bundle, by every reference that may name them."""
-    found: dict[str, CodeableConcept] = {}
-    for full_url, members, _ in pairs:
-        concept = _read(members.code, CodeableConcept) if members.resource_type == "Medication" else None
-        if concept is not None:
-            found.update({key: concept for key in (full_url, f"Medication/{_text(members.id)}") if key})
-    return found
+def _notes(members: _Members) -> tuple[str, ...]:
+    said = (*(note.text for note in several(members.note, Annotation)), text(members.patient_instruction))
+    return tuple(each for each in said if each)
 
 
 def _is_about(members: _Members, patient_id: str) -> bool:
     """Whether the draft names the patient or nobody; a draft belongs to the context that it came in."""
     for raw in (members.subject, members.patient):
-        reference = _read(raw, Reference)
+        reference = read(raw, Reference)
         if reference is not None and reference.reference:
             about = reference.reference.partition("/_history/")[0]
-            return about.rpartition("/")[2] == patient_id
+            return about.rpartition("/")[2] == patient_id.removeprefix("Patient/")
     return True
-
-
-def _read(raw: Raw, shape: type[T]) -> T | None:
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
-def _several(raw: Raw, shape: type[T]) -> tuple[T, ...]:
-    """The elements of an array that decode; none for anything but an array."""
-    try:
-        items = msgspec.json.decode(raw, type=tuple[Raw, ...])
-    except (msgspec.DecodeError, RecursionError):
-        return ()
-    return tuple(item for element in items if (item := _read(element, shape)) is not None)
-
-
-def _text(raw: Raw) -> str | None:
-    try:
-        return msgspec.json.decode(raw, type=str)
-    except (msgspec.DecodeError, RecursionError):
-        return None

@@ -17,6 +17,7 @@ from mappings.instruments import Instruments, load_instruments
 from mappings.interactions import Interactions, load_interactions
 from mappings.medications import Medications, load_medications
 from mappings.model import KnowledgeError, Source, Sources
+from mappings.order_checks import OrderChecks, load_order_checks
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
 from mappings.services import ServicesFile, load_services
 from mappings.sites import Site, load_site, with_local_numbers, with_local_rules
@@ -48,6 +49,7 @@ class Knowledge:
     """By criterion and fact: the sentences of its findings, the title filled in."""
     cards: CardWords
     services: ServicesFile
+    order_checks: OrderChecks
     digest: str
     """SHA-256 over the names and bytes of all knowledge files, and of the site's."""
     site: Site | None = None
@@ -127,6 +129,7 @@ def _read(folder: Path) -> Knowledge:
         sentences={name: _sentences(criterion, wording, facts) for name, criterion in criteria.items()},
         cards=load_card_words(folder),
         services=load_services(folder),
+        order_checks=load_order_checks(folder / "order_checks"),
         digest=_digest(folder),
     )
 
@@ -187,6 +190,7 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
             yield f"conflicts.yaml: {name}.positions", key
     for protocol in knowledge.protocols.values():
         yield from _protocol_source_keys(protocol)
+    yield from knowledge.order_checks.source_keys()
 
 
 def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:

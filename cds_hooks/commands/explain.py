@@ -68,8 +68,11 @@ def _lines(answer: Answer, service: ServiceDefinition, knowledge: Knowledge, as_
     yield f"{service.id}: {len(answer.cards)} card(s)"
     for card in answer.cards:
         yield f"  [{card.indicator}] {card.summary}"
+    if withdrawn := len(answer.ordered.withdrawn):
+        yield f"  not answered as orders: {withdrawn} draft(s) cancelled, ended, in error or forbidding"
     if answer.decision is None:
-        yield "  silent: no draft order names ketamine, esketamine, TMS or an antidepressant for this patient"
+        if not answer.cards:
+            yield "  silent: no draft order names ketamine, esketamine, TMS or an antidepressant for this patient"
         return
     if not answer.cards:
         yield "  silent: nothing on the record gives reason to speak at this hook"

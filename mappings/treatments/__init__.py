@@ -28,6 +28,10 @@ class Treatments:
     """(system, start of the code, treatment)."""
     words: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]
     """(treatment, what its text holds, what it must not hold)."""
+    ordered_as: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    """(treatment, what an order of it may hold whatever else it holds)."""
+    other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = ()
+    """(treatment, forms and routes that the criteria are not made for, those that they are)."""
 
     def __getitem__(self, treatment: str) -> Treatment:
         return self.by_id[treatment]
@@ -58,6 +62,25 @@ class Treatments:
             for treatment, holds, lacks in self.words
             if holds.search(said) and not (lacks and lacks.search(said))
         )
+
+    def all_of_order(self, text: str) -> tuple[str, ...]:
+        """Every treatment that the words of an order mean; an order may name more than the treatment."""
+        said = text.lower()
+        meant = {treatment for treatment, holds in self.ordered_as if holds.search(said)}.union(self.all_of_text(said))
+        return tuple(treatment for treatment in self.by_id if treatment in meant)
+
+    def in_other_form(self, codings: Iterable[Code], words: str, manner: str) -> str | None:
+        """The treatment whose drug is ordered in a form that its criteria are not made for.
+
+        ``words`` name what is ordered, ``manner`` its route and form.
+        """
+        coded, said = self.of_code(codings), f"{words}\n{manner}".lower()
+        named = self.mentioned(words)
+        for treatment, holds, lacks in self.other_forms:
+            is_meant = coded == treatment or (coded is None and named == (treatment,))
+            if is_meant and holds.search(said) and not lacks.search(said):
+                return treatment
+        return None
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Every treatment whose words the text holds, whatever else it holds."""
@@ -103,6 +126,16 @@ def load_treatments(folder: Path | None = None) -> Treatments:
         words=tuple(
             (treatment.id, re.compile("|".join(treatment.patterns)), _none_of(treatment.not_patterns))
             for treatment in by_id.values()
+        ),
+        ordered_as=tuple(
+            (treatment.id, re.compile("|".join(treatment.ordered_as)))
+            for treatment in by_id.values()
+            if treatment.ordered_as
+        ),
+        other_forms=tuple(
+            (treatment.id, re.compile("|".join(forms.holds)), re.compile("|".join(forms.lacks)))
+            for treatment in by_id.values()
+            if (forms := treatment.other_forms)
         ),
     )
 

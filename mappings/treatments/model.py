@@ -47,6 +47,17 @@ class OtherUse(Entry):
     single_session: Threshold
 
 
+class OtherForms(Entry):
+    """The same drug in a form or by a route for which the criteria here are not made."""
+
+    holds: tuple[Pattern, ...]
+    """What the words of the order, its route or its form hold,"""
+    lacks: tuple[Pattern, ...]
+    """and must not hold: a route that the criteria are made for."""
+    source: str = Field(min_length=1)
+    verification: Verification
+
+
 class Treatment(Reviewed):
     """One treatment, whole."""
 
@@ -65,6 +76,9 @@ class Treatment(Reviewed):
     patterns: tuple[Pattern, ...]
     """What a text in lower case holds when it means this treatment."""
     not_patterns: tuple[Pattern, ...]
+    ordered_as: tuple[Pattern, ...] = ()
+    """What an order in lower case holds when it means this treatment whatever else it holds."""
+    other_forms: OtherForms | None = None
     routes: tuple[str, ...] = ()
     """Words of the routes that count; empty where any does."""
     other_use: OtherUse | None = None

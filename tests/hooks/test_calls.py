@@ -138,7 +138,8 @@ def test_another_antidepressant_in_a_first_treatment_is_not() -> None:
 
 def test_a_draft_for_another_patient_is_left_out() -> None:
     foreign = order(KETAMINE, HYPERTENSION) | {"subject": {"reference": "Patient/somebody-else"}}
-    assert cards(ORDER_SIGN, HYPERTENSION, foreign) == []
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, foreign)
+    assert (card["indicator"], card["summary"][:31]) == ("info", "No draft order names the patien")
     (card,) = cards(ORDER_SIGN, HYPERTENSION, foreign, order(TMS, HYPERTENSION))
     assert "1 draft orders for another patient" in card["detail"]
 

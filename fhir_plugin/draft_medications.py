@@ -1,0 +1,44 @@
+"""The Medications that drafts only refer to: from what came with the request, else from the FHIR server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from fhir_plugin.client import Clients
+from fhir_plugin.decode import MEDICATION_INPUTS, medications_in
+from fhir_plugin.gather import FhirSource
+from fhir_plugin.resources import Medication
+from fhir_plugin.searches import Asking
+from fhir_plugin.subjects import unversioned
+
+
+async def find_medications(
+    references: Collection[str],
+    prefetch: Mapping[str, bytes | msgspec.Raw],
+    source: FhirSource | None,
+    clients: Clients,
+    deadline: float,
+) -> dict[str, Medication]:
+    """Those of the Medications that can be had, by reference as written; ``deadline`` is in seconds.
+
+    Only references of a FHIR server's own are followed: relative, or below its base address.
+    """
+    base = f"{source.base_url}/" if source else ""
+    along = {
+        f"Medication/{identifier}": medication
+        for name in MEDICATION_INPUTS
+        if name in prefetch
+        for identifier, medication in medications_in(bytes(prefetch[name])).items()
+    }
+    found = {each: along[key] for each in references if (key := unversioned(each).removeprefix(base)) in along}
+    lacking = [each for each in references if each not in found]
+    if source is None or not lacking:
+        return found
+    server = clients.server(source.base_url)
+    asking = Asking(server, source.base_url, source.token, "", clients.limits, deadline)
+    read = await asking.medications(lacking)
+    if not server.rests:
+        server.note(answered=asking.answered)
+    return found | {each: read[key] for each in lacking if (key := unversioned(each)) in read}

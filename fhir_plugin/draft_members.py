@@ -1,0 +1,50 @@
+"""Members of a draft read one by one and leniently: what does not decode is as good as absent."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from fhir_plugin.resources import CodeableConcept, Coding
+
+T = TypeVar("T")
+
+NOTHING = Raw(b"null")
+
+
+def read(raw: Raw, shape: type[T]) -> T | None:
+    """One value of a shape; ``None`` where it is another."""
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def several(raw: Raw, shape: type[T]) -> tuple[T, ...]:
+    """The elements of an array that decode; none for anything but an array."""
+    items = read(raw, tuple[Raw, ...]) or ()
+    return tuple(item for element in items if (item := read(element, shape)) is not None)
+
+
+def text(raw: Raw) -> str | None:
+    """A string; ``None`` for anything else."""
+    return read(raw, str)
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    coding: Raw = NOTHING
+    text: Raw = NOTHING
+
+
+def concept(raw: Raw) -> CodeableConcept | None:
+    """A concept that says something; of one that does not decode, the text and those codings that do."""
+    whole = read(raw, CodeableConcept)
+    if whole is None:
+        parts = read(raw, _Parts)
+        if parts is None:
+            return None
+        one = read(parts.coding, Coding)
+        whole = CodeableConcept(coding=(one,) if one else several(parts.coding, Coding), text=text(parts.text))
+    return whole if whole.coding or whole.text else None

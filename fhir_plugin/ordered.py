@@ -1,0 +1,97 @@
+"""What draft orders are about: treatments of ours, one more antidepressant, a drug that nobody can name. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fhir_plugin.drafts import Draft, Drafts
+from fhir_plugin.facts.medications.products import identify
+from mappings.load import Knowledge
+
+ANTIDEPRESSANT = "antidepressant"
+"""The group of the medication tables that an order is looked up in."""
+
+
+class Recognised(msgspec.Struct, frozen=True, kw_only=True):
+    """One draft and what it orders."""
+
+    draft: Draft
+    treatments: tuple[str, ...] = ()
+    other_form: str | None = None
+    """The treatment whose drug is ordered in a form that the criteria are not made for."""
+    antidepressant: bool = False
+
+
+class Ordered(msgspec.Struct, frozen=True, kw_only=True):
+    """What the drafts of one call are about, and those that are not answered."""
+
+    recognised: tuple[Recognised, ...] = ()
+    foreign: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """The treatments that are ordered, each once."""
+        return tuple(dict.fromkeys(name for each in self.recognised for name in each.treatments))
+
+    @property
+    def other_forms(self) -> tuple[Recognised, ...]:
+        """Drafts of a drug of ours in a form that the criteria are not made for."""
+        return tuple(each for each in self.recognised if each.other_form)
+
+    @property
+    def antidepressant(self) -> bool:
+        """Whether an antidepressant is ordered."""
+        return any(each.antidepressant for each in self.recognised)
+
+    @property
+    def unnamed(self) -> tuple[Draft, ...]:
+        """Drafts whose drug nobody could name."""
+        return tuple(each.draft for each in self.recognised if each.draft.unresolved)
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether every draft is for somebody else."""
+        return bool(self.foreign) and not self.recognised and not self.withdrawn
+
+    @property
+    def concerns_us(self) -> bool:
+        """Whether the record is to be read."""
+        return bool(self.treatments or self.other_forms) or self.antidepressant
+
+
+NOTHING_ORDERED = Ordered()
+
+
+def order_of(drafts: Drafts, knowledge: Knowledge) -> Ordered:
+    """What the drafts order."""
+    return Ordered(
+        recognised=tuple(_recognised(draft, knowledge) for draft in drafts.drafts),
+        foreign=drafts.foreign,
+        withdrawn=drafts.withdrawn,
+    )
+
+
+def _recognised(draft: Draft, knowledge: Knowledge) -> Recognised:
+    other = knowledge.treatments.in_other_form(
+        [(each.system, each.code) for each in draft.codings],
+        "\n".join(draft.words),
+        "\n".join((*draft.routes, draft.form)),
+    )
+    return Recognised(
+        draft=draft,
+        treatments=() if other else _treatments(draft, knowledge),
+        other_form=other,
+        antidepressant=any(
+            identify(concept, knowledge.medications).contains(ANTIDEPRESSANT, knowledge.medications)
+            for concept in draft.concepts
+        ),
+    )
+
+
+def _treatments(draft: Draft, knowledge: Knowledge) -> tuple[str, ...]:
+    """By codes, else by words, which may name two treatments at once."""
+    coded = knowledge.treatments.of_code((each.system, each.code) for each in draft.codings)
+    if coded:
+        return (coded,)
+    return next((found for words in draft.words if (found := knowledge.treatments.all_of_order(words))), ())
