@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from cds_hooks.protocol import Card
 from cds_hooks.telling import Basis, Telling, conflicts, make_card, pieces
-from fhir_plugin.assess import Verdict
-from mappings.cards import OwnCard
+from fhir_plugin.assess import Finding, Verdict
+from fhir_plugin.facts.fact import Evidence, Presence
+from mappings.cards import OwnCard, ReviewWords
 
 
 def safety_cards(telling: Telling) -> tuple[Card, ...]:
-    """The cards that come before every other: one for each safety criterion that is met."""
-    return tuple(
-        _own_card(telling, own, Basis(f"safety:{own.criterion}", (finding,), against=True, once=True))
-        for own in telling.words.safety
-        if (finding := telling.decision.finding(own.criterion)) and finding.verdict is Verdict.MET
-    )
+    """The cards that come before every other: one for each safety criterion that is met, or that has to be reviewed."""
+    cards = (_safety_card(telling, own, telling.decision.finding(own.criterion)) for own in telling.words.safety)
+    return tuple(card for card in cards if card)
+
+
+def _safety_card(telling: Telling, own: OwnCard, finding: Finding | None) -> Card | None:
+    if finding is None:
+        return None
+    if finding.verdict is Verdict.MET:
+        return _own_card(telling, own, Basis(f"safety:{own.criterion}", (finding,), against=True, once=True))
+    if finding.verdict is Verdict.UNKNOWN and own.review and (entries := _to_review(telling, own.review)):
+        seen = replace(finding, evidence=entries)
+        return _own_card(telling, own.review, Basis(f"review:{own.criterion}", (seen,), against=True, once=True))
+    return None
+
+
+def _to_review(telling: Telling, review: ReviewWords) -> tuple[Evidence, ...]:
+    """The entries that may mean it; words never settle it, and a person has to look."""
+    notes = telling.knowledge.wording.entries
+    passed_over = {notes[key] for key in review.unless}
+    facts = (telling.decision.facts.named[name].value for name in review.facts)
+    possible = (entry for value in facts if isinstance(value, Presence) for entry in value.possible)
+    return tuple(entry for entry in possible if entry.note not in passed_over)
 
 
 def antidepressant_card(telling: Telling) -> tuple[Card, ...]:
@@ -26,7 +46,7 @@ def antidepressant_card(telling: Telling) -> tuple[Card, ...]:
     return (_own_card(telling, own, Basis("another_antidepressant", (finding,))),)
 
 
-def _own_card(telling: Telling, own: OwnCard, basis: Basis) -> Card:
+def _own_card(telling: Telling, own: OwnCard | ReviewWords, basis: Basis) -> Card:
     (finding,) = basis.findings
     evidence = ", ".join(pieces(telling, finding.evidence))
     parts = [own.lead, f"{finding.because} {evidence}".strip(), *conflicts(telling, {finding.criterion})]

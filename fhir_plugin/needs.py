@@ -11,6 +11,7 @@ def observation_tokens(knowledge: Knowledge) -> tuple[str, ...]:
     """The search tokens of all Observations that are read: ``system|code``, or a bare code that has no system."""
     vital_signs = knowledge.vital_signs.vital_signs.values()
     codes = set(observation_codes(knowledge.instruments))
+    codes.update(knowledge.laboratory.by_code)
     for sign in vital_signs:
         codes.update(sign.panels)
         for component in sign.components.values():

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Literal, Self, get_args
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mappings.files import KNOWLEDGE, read_yaml
 from mappings.model import Entry, Reviewed
@@ -56,6 +56,18 @@ class TableWords(Entry):
         return self
 
 
+class ReviewWords(Entry):
+    """A card for a criterion that is unknown because an entry may mean it."""
+
+    facts: tuple[str, ...]
+    """The facts of the criterion of which a possible entry is reason enough."""
+    unless: frozenset[str] = Field(alias="except")
+    """Keys of ``entries`` in ``wording.yaml``: entries with such a note alone are no reason for the card."""
+    indicator: Indicator
+    summary: str
+    lead: str
+
+
 class OwnCard(Entry):
     """A card of its own for one criterion that is met."""
 
@@ -63,6 +75,7 @@ class OwnCard(Entry):
     indicator: Indicator
     summary: str
     lead: str
+    review: ReviewWords | None = None
 
 
 class ScoreWords(Entry):

@@ -9,10 +9,11 @@ from mappings.files import read_yaml
 from mappings.instruments import Instruments
 from mappings.instruments.model import Instrument, Risk
 from mappings.interactions import Interactions
+from mappings.laboratory import Laboratory
 from mappings.model import Entry
 from mappings.value_sets import ValueSets
 
-_DRUG_INPUTS = ("medicationRequests", "medicationStatements")
+_DRUG_INPUTS = ("medicationRequests", "medicationStatements", "medicationDispenses")
 _SCORE_INPUTS = ("questionnaireResponses", "observations")
 
 
@@ -33,9 +34,9 @@ class _FactFile(Entry):
 
 
 def load_fact_definitions(
-    path: Path, value_sets: ValueSets, instruments: Instruments, interactions: Interactions
+    path: Path, value_sets: ValueSets, instruments: Instruments, interactions: Interactions, laboratory: Laboratory
 ) -> dict[str, FactDefinition]:
-    """The declared facts, and those that follow from every topic, instrument and group of drugs."""
+    """The declared facts, and those that follow from every topic, instrument, group of drugs and laboratory test."""
     declared = dict(read_yaml(path, _FactFile).facts)
     for topic in value_sets.topics.values():
         declared[topic.fact] = FactDefinition(kind=Kind.PRESENCE, title=topic.title, inputs=topic.read_in)
@@ -43,6 +44,8 @@ def load_fact_definitions(
         declared |= _of_instrument(name, form.instrument)
     for name, drug in interactions.drugs.items():
         declared[f"drugs.{name}"] = FactDefinition(kind=Kind.PRESENCE, title=drug.title, inputs=_DRUG_INPUTS)
+    for name, test in laboratory.tests.items():
+        declared[f"tests.{name}"] = FactDefinition(kind=Kind.PRESENCE, title=test.title, inputs=("observations",))
     return declared
 
 

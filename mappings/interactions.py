@@ -21,11 +21,16 @@ class Interactions(Reviewed):
     """The groups, and which prescriptions count as current."""
 
     current_days: Number
+    dispensed_days: Number
+    """For how long a dispense counts as current, unless its stated supply lasts longer."""
     active: frozenset[str]
     """Statuses of an order or a statement that is in force."""
     open: frozenset[str]
     """Statuses that leave it open."""
     not_given: frozenset[str]
+    dispensed: frozenset[str]
+    """Statuses of a dispense that was handed over."""
+    not_dispensed: frozenset[str]
     drugs: dict[str, DrugGroup]
 
     def groups_of(self, ingredient: str, medications: Medications) -> list[str]:

@@ -9,12 +9,13 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from mappings.cards import CardWords, load_card_words
+from mappings.cards import CardWords, ReviewWords, load_card_words
 from mappings.criteria import KINDS, Criterion, load_criteria
 from mappings.facts import FactDefinition, load_fact_definitions
 from mappings.files import KNOWLEDGE, read_yaml
 from mappings.instruments import Instruments, load_instruments
 from mappings.interactions import Interactions, load_interactions
+from mappings.laboratory import Laboratory, load_laboratory
 from mappings.medications import Medications, load_medications
 from mappings.model import KnowledgeError, Source, Sources
 from mappings.order_checks import OrderChecks, load_order_checks
@@ -38,6 +39,7 @@ class Knowledge:
     treatments: Treatments
     medications: Medications
     interactions: Interactions
+    laboratory: Laboratory
     facts: Mapping[str, FactDefinition]
     criteria: Mapping[str, Criterion]
     protocols: Mapping[str, Protocol]
@@ -107,7 +109,8 @@ def _read(folder: Path) -> Knowledge:
     instruments = load_instruments(folder / "instruments")
     medications = load_medications(folder / "medications")
     interactions = load_interactions(folder / "interactions.yaml", medications)
-    facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions)
+    laboratory = load_laboratory(folder / "laboratory.yaml")
+    facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions, laboratory)
     criteria = load_criteria(folder / "criteria")
     protocols = load_protocols(folder / "protocols")
     conflicts = read_yaml(folder / "conflicts.yaml", Conflicts).conflicts
@@ -120,6 +123,7 @@ def _read(folder: Path) -> Knowledge:
         treatments=load_treatments(folder / "treatments"),
         medications=medications,
         interactions=interactions,
+        laboratory=laboratory,
         facts=facts,
         criteria=criteria,
         protocols=protocols,
@@ -175,11 +179,8 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
         yield f"{value_set.id}.yaml: source", value_set.source
     yield "topics.yaml: recent_days_source", knowledge.value_sets.reviewed.recent_days_source
     yield "interactions.yaml: current_days.source", knowledge.interactions.current_days.source
-    yield "vitals.yaml: source", knowledge.vital_signs.source
-    for name, sign in knowledge.vital_signs.vital_signs.items():
-        for component_name, component in sign.components.items():
-            yield f"vitals.yaml: {name}.{component_name}.lowest", component.lowest.source
-            yield f"vitals.yaml: {name}.{component_name}.highest", component.highest.source
+    yield "interactions.yaml: dispensed_days.source", knowledge.interactions.dispensed_days.source
+    yield from _measured_source_keys(knowledge)
     for criterion in knowledge.criteria.values():
         for key in criterion.sources:
             yield f"{criterion.id}.yaml: sources", key
@@ -191,6 +192,17 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
     for protocol in knowledge.protocols.values():
         yield from _protocol_source_keys(protocol)
     yield from knowledge.order_checks.source_keys()
+
+
+def _measured_source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
+    yield "laboratory.yaml: source", knowledge.laboratory.source
+    for name, test in knowledge.laboratory.tests.items():
+        yield f"laboratory.yaml: tests.{name}.recent_days.source", test.recent_days.source
+    yield "vitals.yaml: source", knowledge.vital_signs.source
+    for name, sign in knowledge.vital_signs.vital_signs.items():
+        for component_name, component in sign.components.items():
+            yield f"vitals.yaml: {name}.{component_name}.lowest", component.lowest.source
+            yield f"vitals.yaml: {name}.{component_name}.highest", component.highest.source
 
 
 def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
@@ -274,10 +286,19 @@ def _check_cards(knowledge: Knowledge) -> None:
     for own in (*knowledge.cards.safety, knowledge.cards.another_antidepressant):
         if own.criterion not in knowledge.criteria:
             raise KnowledgeError(f"cards.yaml: criterion: no criterion {own.criterion!r}")
+        if own.review:
+            _check_review(own.review, knowledge.criteria[own.criterion], knowledge)
     for protocol in knowledge.protocols.values():
         for treatment in protocol.treatments:
             if treatment not in knowledge.cards.treatments:
                 raise KnowledgeError(f"cards.yaml: treatments: {treatment!r} of {protocol.id} has no name")
+
+
+def _check_review(review: ReviewWords, criterion: Criterion, knowledge: Knowledge) -> None:
+    if lacking := review.unless - knowledge.wording.entries.keys():
+        raise KnowledgeError(f"cards.yaml: review.except: no entry {', '.join(sorted(lacking))} in wording.yaml")
+    if lacking := set(review.facts) - set(criterion.facts):
+        raise KnowledgeError(f"cards.yaml: review.facts: not of {criterion.id}: {', '.join(sorted(lacking))}")
 
 
 def _check_services(knowledge: Knowledge) -> None:

@@ -21,8 +21,10 @@ from fhir_plugin.facts.entries import (
     device_concepts,
     device_standing,
     is_withdrawn,
+    is_withdrawn_device,
     procedure_concepts,
     procedure_standing,
+    was_done,
 )
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.record import Record
@@ -113,7 +115,7 @@ def _distinct(entries: list[Evidence]) -> tuple[Evidence, ...]:
     """One piece of evidence for what is written several times, such as one diagnosis at every visit."""
     if not entries:
         return _NO_EVIDENCE
-    ordered = sorted(entries, key=lambda entry: (entry.day or _EARLIEST, entry.label, entry.reference))
+    ordered = sorted(entries, key=lambda entry: (entry.day or _EARLIEST, entry.label, entry.reference, entry.note))
     kept: dict[tuple[str, DaySpan | None, str], Evidence] = {}
     for entry in ordered:
         kept.setdefault((entry.label, entry.day, entry.note), entry)
@@ -195,13 +197,18 @@ def _named(concepts: Iterable[CodeableConcept]) -> list[str]:
     return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
 
 
-def _says_nothing(condition: Condition, value_sets: ValueSets) -> bool:
-    """Whether a diagnosis has neither a code of a system that is looked up nor a word: it may be anything."""
-    concepts = condition_concepts(condition)
-    known = any(
-        value_sets.index.knows(coding.system) for concept in concepts for coding in concept.coding if coding.code
-    )
-    return not known and not _named(concepts)
+def _says_nothing(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
+    """Whether an entry has neither a code that can be looked up nor a word: it may be anything."""
+    if _named(concepts):
+        return False
+    codings = [coding for concept in concepts for coding in concept.coding if coding.code]
+    value_sets = knowledge.value_sets
+    if any(
+        value_sets.index.knows(coding.system) or value_sets.is_harmless(coding.system, coding.code)
+        for coding in codings
+    ):
+        return False
+    return knowledge.treatments.of_code((coding.system, coding.code) for coding in codings) is None
 
 
 _STRENGTH = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
@@ -223,7 +230,11 @@ def _agreed(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
 
 def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
     looks: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    unsaid = _unsaid(record, knowledge)
+    unsaid = {
+        "conditions": _unsaid(record, knowledge),
+        "procedures": _unsaid_procedures(record, knowledge),
+        "devices": _unsaid_devices(record, knowledge),
+    }
     facts: dict[str, Fact] = {}
     for topic, shape in knowledge.value_sets.topics.items():
         look = looks.get(shape.read_in)
@@ -242,12 +253,12 @@ def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presenc
 
 
 def _looked(
-    record: Record, places: tuple[str, ...], unsaid: tuple[str, ...]
+    record: Record, places: tuple[str, ...], unsaid: Mapping[str, tuple[str, ...]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What was missing where a topic is looked for, and where it was looked for."""
     missing = record.gaps(places)
-    if "conditions" in places and not missing:
-        missing = unsaid
+    if not missing:
+        missing = tuple(why for place in places for why in unsaid[place])
     return missing, tuple(f"{place} ({len(record.input(place).resources)})" for place in places)
 
 
@@ -256,5 +267,18 @@ def _unsaid(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
     living = [each for each in record.all("conditions", Condition) if not is_withdrawn(each)]
     if not living:
         return (knowledge.wording.gaps["no_conditions"],)
-    unread = sum(_says_nothing(each, knowledge.value_sets) for each in living)
+    unread = sum(_says_nothing(condition_concepts(each), knowledge) for each in living)
     return (knowledge.wording.gaps["unread_diagnoses"].format(count=unread),) if unread else ()
+
+
+def _unsaid_procedures(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
+    """Procedures that may have put anything in place: coded in a system that is not looked up, without a word."""
+    done = [each for each in record.all("procedures", Procedure) if was_done(each)]
+    unread = sum(_says_nothing(procedure_concepts(each), knowledge) for each in done)
+    return (knowledge.wording.gaps["unread_procedures"].format(count=unread),) if unread else ()
+
+
+def _unsaid_devices(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
+    in_place = [each for each in record.all("devices", Device) if not is_withdrawn_device(each)]
+    unread = sum(_says_nothing(device_concepts(each), knowledge) for each in in_place)
+    return (knowledge.wording.gaps["unread_devices"].format(count=unread),) if unread else ()

@@ -100,9 +100,14 @@ def procedure_concepts(procedure: Procedure) -> tuple[CodeableConcept, ...]:
     return (procedure.code, *procedure.body_site) if procedure.code else ()
 
 
+def was_done(procedure: Procedure) -> bool:
+    """Whether nothing says that the procedure was not done, or not yet."""
+    return procedure.status not in _NOT_DONE
+
+
 def procedure_standing(procedure: Procedure, as_of: date) -> Standing | None:
     """A procedure on a day; what it put in place is taken to be there still. ``None``: it was not done."""
-    if procedure.status in _NOT_DONE:
+    if not was_done(procedure):
         return None
     period = procedure.performed_period
     start = day_span(procedure.performed_date_time or (period.start if period else None))
@@ -118,9 +123,14 @@ def device_concepts(device: Device) -> tuple[CodeableConcept, ...]:
     return (device.type, *names) if device.type else names
 
 
+def is_withdrawn_device(device: Device) -> bool:
+    """Whether the device was entered in error."""
+    return device.status in _WITHDRAWN
+
+
 def device_standing(device: Device, _as_of: date) -> Standing | None:
     """A device; ``None`` for one that was entered in error."""
-    if device.status in _WITHDRAWN:
+    if is_withdrawn_device(device):
         return None
     return _DEVICE.get(device.status, Standing(Force.DOUBTFUL, "no_status", None))
 

@@ -1,20 +1,23 @@
-"""Drugs taken now that matter beside ketamine or TMS, from orders and statements."""
+"""Drugs taken now that matter beside ketamine or TMS, from orders, statements and dispenses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.medications.products import Products
 from fhir_plugin.record import Record
-from fhir_plugin.resources import MedicationRequest, MedicationStatement
+from fhir_plugin.resources import MedicationDispense, MedicationRequest, MedicationStatement
+from mappings.interactions import Interactions
 from mappings.load import Knowledge
 from mappings.medications import Product
 
-INPUTS = ("medicationRequests", "medicationStatements")
+INPUTS = ("medicationRequests", "medicationStatements", "medicationDispenses")
+
+Taken: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
 
 
 def read_interactions(
@@ -25,7 +28,8 @@ def read_interactions(
     found: dict[str, dict[str, list[Evidence]]] = {name: {"current": [], "past": [], "possible": []} for name in names}
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
-    all_taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
+    dispenses = record.all("medicationDispenses", MedicationDispense)
+    all_taken: list[Taken] = [*orders, *statements, *dispenses]
     named = _Named(products or Products(knowledge.medications, record.medications), knowledge)
     for taken in all_taken:
         when = _when(taken, knowledge, as_of)
@@ -42,10 +46,12 @@ def read_interactions(
 When = Literal["current", "past", "possible"]
 
 
-def _when(taken: MedicationRequest | MedicationStatement, knowledge: Knowledge, as_of: date) -> When | None:
+def _when(taken: Taken, knowledge: Knowledge, as_of: date) -> When | None:
     """Whether it is taken now, was, or may be; ``None`` for what was never given, or not yet ordered."""
     rules = knowledge.interactions
     start = _start(taken)
+    if isinstance(taken, MedicationDispense):
+        return _when_dispensed(taken, start, rules, as_of)
     if taken.status in rules.not_given or (start is not None and start.first > as_of):
         return None
     if isinstance(taken, MedicationRequest) and taken.do_not_perform:
@@ -56,9 +62,27 @@ def _when(taken: MedicationRequest | MedicationStatement, knowledge: Knowledge, 
     return "possible" if taken.status is None or taken.status in rules.open else "past"
 
 
-def _start(taken: MedicationRequest | MedicationStatement) -> DaySpan | None:
+def _when_dispensed(
+    dispense: MedicationDispense, start: DaySpan | None, rules: Interactions, as_of: date
+) -> When | None:
+    """A dispense lasts for its supply, and for some time where none is stated."""
+    if dispense.status in rules.not_dispensed or (start is not None and start.first > as_of):
+        return None
+    if dispense.status not in rules.dispensed or start is None:
+        return "possible"
+    supply = dispense.days_supply.value if dispense.days_supply else None
+    lasts = max(rules.dispensed_days.value, supply or 0)
+    youngest, oldest = start.days_before(as_of)
+    if youngest > lasts:
+        return "past"
+    return "current" if oldest <= lasts else "possible"
+
+
+def _start(taken: Taken) -> DaySpan | None:
     if isinstance(taken, MedicationRequest):
         return day_span(taken.authored_on)
+    if isinstance(taken, MedicationDispense):
+        return day_span(taken.when_handed_over or taken.when_prepared)
     period = taken.effective_period
     return day_span(taken.effective_date_time or (period.start if period else None) or taken.date_asserted)
 
@@ -71,7 +95,7 @@ class _Named:
         self._knowledge = knowledge
         self._seen: dict[Product, tuple[str, ...]] = {}
 
-    def groups(self, taken: MedicationRequest | MedicationStatement) -> tuple[str, tuple[str, ...]]:
+    def groups(self, taken: Taken) -> tuple[str, tuple[str, ...]]:
         """What the record calls the drug, and the names of its groups."""
         found = self._products.of(taken.medication_codeable_concept, taken.medication_reference, taken.contained)
         if found.product is None:

@@ -11,6 +11,7 @@ from fhir_plugin.facts.allergies import read_ketamine_allergy
 from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.interactions import read_interactions
+from fhir_plugin.facts.laboratory import read_laboratory
 from fhir_plugin.facts.medications.products import Products
 from fhir_plugin.facts.person import read_age
 from fhir_plugin.facts.scores import ScoreHistory, read_scores
@@ -53,6 +54,7 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
         **treatments.facts(),
         **trials.facts(),
         **read_interactions(record, knowledge, as_of, products),
+        **read_laboratory(record, knowledge, as_of),
     }
     return Facts(
         as_of=as_of,

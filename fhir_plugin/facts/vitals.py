@@ -211,14 +211,23 @@ def _latest(
 def _newest(
     name: str, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
 ) -> tuple[Reading | None, bool]:
-    """The newest reading that is believed in all it says, and whether one that may be newer was passed over."""
+    """The newest reading that is believed in all it says, and whether one that may be newer was passed over.
+
+    A reading of a year or a month never outranks one whose day is known and may be later.
+    """
     passed_over = False
+    loose: Reading | None = None
     for day in sorted(days, reverse=True):
         found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
         for reading in reversed(_joined(found, knowledge.vital_signs.vital_signs[name])):
             if reading.day.first > as_of:
                 continue
-            if None not in reading.components.values():
-                return reading, passed_over
-            passed_over = True
-    return None, passed_over
+            if loose and reading.day.last < loose.day.first:
+                return loose, passed_over
+            if None in reading.components.values():
+                passed_over = True
+            elif reading.day.first == reading.day.last:
+                return reading, passed_over or loose is not None
+            else:
+                loose = loose or reading
+    return loose, passed_over

@@ -77,6 +77,8 @@ class Topics(Reviewed):
 
     systems: dict[str, tuple[str, ...]]
     """Canonical system -> other names that servers use for it."""
+    concern_no_topic: dict[str, frozenset[str]] = Field(default_factory=dict)
+    """System -> codes of procedures that say nothing of any topic, also where they have no words."""
     never_a_hint: tuple[str, ...]
     """Pieces of text that say it is somebody else's, or absent, or looked for (``family history``)."""
     recent_days_source: str
@@ -170,6 +172,10 @@ class ValueSets:
     index: CodeIndex
     hints: Hints
     reviewed: Topics
+
+    def is_harmless(self, system: str | None, code: str | None) -> bool:
+        """Whether a code is listed as concerning no topic."""
+        return code in self.reviewed.concern_no_topic.get(system or "", ())
 
 
 def load_value_sets(folder: Path) -> ValueSets:

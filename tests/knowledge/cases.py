@@ -1,9 +1,11 @@
 """Reads the case files beside the knowledge: small patients, written so that a clinician can read and add to them.
 
 * ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``; a number is SNOMED CT,
-  anything else is words without a code. ``procedures`` and ``devices`` alike.
+  ``CPT 99999 words`` a billing code, anything else is words without a code. ``procedures`` and ``devices`` alike.
 * ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
 * ``allergies``: ``rxnorm 6130``, or words.
+* ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result.
+* ``dispenses``: ``lorazepam 60 days ago``, ``lorazepam supply 30 20 days ago``.
 * ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``.
 * ``not_read``: inputs that were not retrieved.
 * ``facts``: the value of a fact itself, ``2``, ``1-3`` or ``at least 1`` for counts, ``current``, ``past``,
@@ -28,8 +30,9 @@ from fhir_plugin.record import Record
 from mappings.load import Knowledge
 from tests.knowledge.charts import AS_OF, ICD, SCT, chart, condition, observation, patient, pressure
 
+CPT = "http://www.ama-assn.org/go/cpt"
 KEYS = {"patient", "verdict", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
-        "not_read", "facts", "expect", "ordered", "allergies", "medications"}  # fmt: skip
+        "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses"}  # fmt: skip
 TOTALS = {"phq9": "44261-6", "madrs": "madrs-total"}
 
 
@@ -60,12 +63,17 @@ def record_of(case: dict[str, Any]) -> Record:
     contents += [_pressure(n, text) for n, text in enumerate(case.get("blood_pressure", []))]
     contents += [_allergy(n, text) for n, text in enumerate(case.get("allergies", []))]
     contents += [_order(n, text) for n, text in enumerate(case.get("medications", []))]
+    contents += [_dispense(n, text) for n, text in enumerate(case.get("dispenses", []))]
+    contents += [_test(n, text) for n, text in enumerate(case.get("tests", []))]
     contents += [_score(n, text) for n, text in enumerate(case.get("scores", []))]
     return chart(*contents, without=tuple(case.get("not_read", [])))
 
 
 def _concept(text: str) -> dict[str, Any]:
     code = text.split(maxsplit=1)[0]
+    if code == "CPT":
+        number, _, words = text.replace(" not-done", "").removeprefix("CPT ").partition(" ")
+        return {"coding": [{"system": CPT, "code": number} | ({"display": words} if words else {})]}
     if code.isdigit():
         return {"coding": [{"system": SCT, "code": code}]}
     if re.fullmatch(r"[A-Z]\d[0-9A-Z](\.\w+)?", code):
@@ -121,6 +129,38 @@ def _order(number: int, text: str) -> dict[str, Any]:
         "authoredOn": _ago(text),
         "medicationCodeableConcept": {"text": name},
     }
+
+
+def _dispense(number: int, text: str) -> dict[str, Any]:
+    status = next((word for word in ("cancelled", "on-hold", "stopped") if word in text), "completed")
+    content = {
+        "resourceType": "MedicationDispense",
+        "id": f"f{number}",
+        "status": status,
+        "whenHandedOver": _ago(text),
+        "medicationCodeableConcept": {"text": text.split(maxsplit=1)[0]},
+    }
+    supply = re.search(r"supply (\d+)", text)
+    return content | ({"daysSupply": {"value": int(supply.group(1)), "unit": "d"}} if supply else {})
+
+
+def _test(number: int, text: str) -> dict[str, Any]:
+    """A pregnancy test in urine; nothing about a day, no day."""
+    status = _word_after("status", text) or "final"
+    result = re.sub(r" ?(status \S+|\d+ days? ago|undated)", "", text).strip()
+    content = {
+        "resourceType": "Observation",
+        "id": f"t{number}",
+        "status": status,
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2106-3"}]},
+        "valueCodeableConcept": {"text": result},
+    }
+    return content if "undated" in text else content | {"effectiveDateTime": _ago(text)}
+
+
+def _word_after(word: str, text: str) -> str | None:
+    found = re.search(rf"{word} (\S+)", text)
+    return found.group(1) if found else None
 
 
 def _ago(text: str) -> str:

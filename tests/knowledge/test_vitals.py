@@ -123,3 +123,22 @@ def test_weight_is_given_in_kilograms(knowledge: Knowledge, value: float, unit: 
 
 def test_observations_that_were_not_read_are_named(knowledge: Knowledge) -> None:
     assert latest(knowledge, "weight", without=("observations",)).missing == ("observations: not retrieved",)
+
+
+@pytest.mark.parametrize("loose", ["2026", "2026-05"])
+def test_a_reading_of_a_year_or_a_month_never_outranks_one_with_a_day(knowledge: Knowledge, loose: str) -> None:
+    dated = pressure(172, 104, "2026-05-20")
+    fact = latest(knowledge, "blood_pressure", pressure(118, 70, loose), dated)
+    assert components(fact)["systolic"] == 172
+    assert fact.missing == ("a blood pressure that may be newer cannot be used",)
+
+
+def test_a_reading_of_an_earlier_year_is_passed_over_in_silence(knowledge: Knowledge) -> None:
+    fact = latest(knowledge, "blood_pressure", pressure(190, 99, "2025"), pressure(118, 70, "2026-05-20"))
+    assert components(fact)["systolic"] == 118
+    assert not fact.missing
+
+
+def test_a_reading_of_a_year_counts_where_all_others_are_older(knowledge: Knowledge) -> None:
+    fact = latest(knowledge, "blood_pressure", pressure(150, 95, "2026"), pressure(118, 70, "2025-05-20"))
+    assert components(fact)["systolic"] == 150
