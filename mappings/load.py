@@ -295,10 +295,12 @@ def _check_cards(knowledge: Knowledge) -> None:
 
 
 def _check_review(review: ReviewWords, criterion: Criterion, knowledge: Knowledge) -> None:
-    if lacking := review.unless - knowledge.wording.entries.keys():
-        raise KnowledgeError(f"cards.yaml: review.except: no entry {', '.join(sorted(lacking))} in wording.yaml")
-    if lacking := set(review.facts) - set(criterion.facts):
-        raise KnowledgeError(f"cards.yaml: review.facts: not of {criterion.id}: {', '.join(sorted(lacking))}")
+    for key in review.unless:
+        if key not in knowledge.wording.entries:
+            raise KnowledgeError(f"cards.yaml: review.except: no entry {key!r} in wording.yaml")
+    for fact in review.facts:
+        if fact not in criterion.facts:
+            raise KnowledgeError(f"cards.yaml: review.facts: {fact!r} is not of {criterion.id}")
 
 
 def _check_services(knowledge: Knowledge) -> None:
