@@ -7,7 +7,7 @@ from typing import Any
 
 from cds_hooks.markdown import plain, quote
 from cds_hooks.protocol import Card, Coding, Source
-from cds_hooks.telling import LONGEST_SUMMARY, Telling, make_card
+from cds_hooks.telling import LONGEST_SUMMARY, Basis, Telling, make_card
 from fhir_plugin.assess import Verdict
 from fhir_plugin.ordered import Ordered
 from mappings.load import Knowledge
@@ -33,14 +33,16 @@ def other_form_card(telling: Telling) -> tuple[Card, ...]:
         return ()
     words, named = telling.knowledge.order_checks.words.other_form, others[0].other_form or ""
     answer = next(each for each in telling.decision.recommendation.treatments if each.treatment == named)
-    against = [
-        telling.title(weighed.finding.criterion)
+    findings = tuple(
+        weighed.finding
         for weighed in answer.weighed
         if (weighed.role, weighed.finding.verdict) == (Role.CONTRAINDICATION, Verdict.MET)
-    ]
+    )
+    against = [telling.title(finding.criterion) for finding in findings]
     treatment = telling.treatment(named)
     card = make_card(
         telling,
+        Basis(f"other_form:{named}", findings, against=bool(findings)),
         summary=words.summary.format(treatment=treatment),
         indicator=words.indicator_against if against else words.indicator,
         parts=[

@@ -74,7 +74,8 @@ class HookService:
         source = self._source(call)
         ordered = await self._ordered(call, source)
         if service.speaks == "order" and not ordered.concerns_us:
-            return Answer(notices(ordered, self._knowledge, self._new_id), ordered=ordered)
+            cards = notices(ordered, self._knowledge, self._new_id)
+            return Answer(cards, bases={card.uuid: Basis("drafts", ()) for card in cards}, ordered=ordered)
         try:
             record = await gather(
                 call.context.patient_id,
