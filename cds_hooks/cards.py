@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_hooks.markdown import table
+from cds_hooks.pathways import factors, ways_on
 from cds_hooks.protocol import Card
 from cds_hooks.telling import Basis, Telling, conflicts, make_card, pieces
 from fhir_plugin.assess import Verdict
@@ -72,16 +73,17 @@ def _deciding(answer: TreatmentAnswer) -> list[Weighed]:
 
 
 def _detail(telling: Telling, answer: TreatmentAnswer, shown: list[Weighed]) -> list[str]:
-    words = telling.words
+    words, ways = telling.words, ways_on(telling)
     return [
         words.lead[_key(answer.standing)].format(treatment=telling.treatment(answer.treatment)),
         _others(telling, answer),
         table(words.table.header, [_row(telling, weighed) for weighed in shown]),
         _asks(telling),
         _trials(telling, shown),
-        *_pathways(telling),
+        factors(telling),
+        *(way.says for way in ways),
         _not_found(telling, answer),
-        *conflicts(telling, {weighed.finding.criterion for weighed in shown if _is_open(weighed)}),
+        *conflicts(telling, _disputed(telling, shown), {way.id for way in ways}),
         _gaps(telling),
         _overdue(telling),
         _basis(telling),
@@ -96,6 +98,16 @@ def _is_shown(weighed: Weighed) -> bool:
     if weighed.role is Role.CONTEXT:
         return weighed.finding.verdict is Verdict.MET
     return weighed.finding.verdict is not Verdict.NOT_MET
+
+
+def _disputed(telling: Telling, shown: list[Weighed]) -> set[str]:
+    """Criteria beside which a conflict is told here: not those that a safety card before this one has told."""
+    told = {own.criterion for own in telling.words.safety}
+    return {
+        weighed.finding.criterion
+        for weighed in shown
+        if _is_open(weighed) and not (weighed.finding.verdict is Verdict.MET and weighed.finding.criterion in told)
+    }
 
 
 def _is_open(weighed: Weighed) -> bool:
@@ -158,31 +170,6 @@ def _trials(telling: Telling, shown: list[Weighed]) -> str:
     if not lines or not any(fact.startswith(TRIALS) for fact in facts):
         return ""
     return "\n".join((telling.words.trials, "", *lines))
-
-
-def _pathways(telling: Telling) -> list[str]:
-    """What each protocol would do next: only a way that fits, and that nothing unknown or known stands against.
-
-    The site's own protocol has the last word: what it holds back, no other protocol proposes beside it.
-    """
-    words, chosen = telling.words, telling.decision.recommendation
-    free = {answer.treatment for answer in chosen.treatments if answer.standing is Standing.MET}
-    said: dict[str, str] = {}
-    for made in (chosen, *telling.decision.beside):
-        fitting = made.pathway
-        if fitting is None or fitting.standing is not Standing.MET or fitting.pathway.says in said:
-            continue
-        protocol, pathway = telling.knowledge.protocols[made.protocol], fitting.pathway
-        if not free.issuperset(step.treatment for step in pathway.steps):
-            continue
-        parts = [words.pathway.format(protocol=protocol.title, pathway=pathway.title, says=pathway.says)]
-        if pathway.choice == "clinician":
-            parts.append(words.choice.format(grade=pathway.grade.value))
-        if made.undecided:
-            titles = ", ".join(other.pathway.title for other in made.undecided)
-            parts.append(words.undecided.format(pathways=titles))
-        said[pathway.says] = " ".join(parts)
-    return list(said.values())
 
 
 def _asks(telling: Telling) -> str:

@@ -6,7 +6,7 @@ where nothing escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -111,10 +111,10 @@ def _piece(evidence: Evidence) -> str:
     return " ".join(part for part in parts if part)
 
 
-def conflicts(telling: Telling, criteria: set[str]) -> list[str]:
-    """The matters beside these criteria on which the sources disagree, and what is done here."""
+def conflicts(telling: Telling, criteria: set[str], pathways: Collection[str] = ()) -> list[str]:
+    """The matters beside these criteria and ways to go on about which the sources disagree, and what is done here."""
     words, sources = telling.words, telling.knowledge.sources
-    return [
+    told = [
         words.conflict.format(
             topic=conflict.topic,
             positions="; ".join(
@@ -124,8 +124,9 @@ def conflicts(telling: Telling, criteria: set[str]) -> list[str]:
             resolution=conflict.resolution,
         )
         for conflict in telling.decision.recommendation.conflicts
-        if not criteria.isdisjoint(conflict.criteria)
+        if not criteria.isdisjoint(conflict.criteria) or not set(pathways).isdisjoint(conflict.pathways)
     ]
+    return ["\n".join((words.conflicts, "", *told))] if told else []
 
 
 def _links(telling: Telling, sources: Iterable[str]) -> tuple[Link, ...]:

@@ -96,6 +96,7 @@ def recommend(
     looked_at = [answers[name] for name in asked_for or (protocol.focus,)]
     verdict = min((answer.standing for answer in looked_at), key=_STRONGEST.index)
     decisive = [each for answer in looked_at for each in answer.weighed if each.role in _DECIDES]
+    pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
     return Recommendation(
         protocol=protocol.id,
         ordered=asked_for,
@@ -104,8 +105,8 @@ def recommend(
         speaks=_speaks(protocol, answers, by_criterion),
         missing=tuple(dict.fromkeys(gap for each in decisive for gap in each.finding.missing)),
         asks=_asks(decisive, knowledge),
-        pathways=tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items()),
-        conflicts=tuple(_shown(protocol, knowledge, by_criterion, {answer.treatment for answer in looked_at})),
+        pathways=pathways,
+        conflicts=tuple(_raised(protocol, knowledge, by_criterion, pathways, {each.treatment for each in looked_at})),
     )
 
 
@@ -176,13 +177,18 @@ def _speaks(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings
     return worth and answers[protocol.focus].standing in protocol.speaks_at
 
 
-def _shown(
-    protocol: Protocol, knowledge: Knowledge, findings: Mapping[str, Finding], treatments: set[str]
+def _raised(
+    protocol: Protocol,
+    knowledge: Knowledge,
+    findings: Mapping[str, Finding],
+    pathways: tuple[PathwayAnswer, ...],
+    treatments: set[str],
 ) -> Iterable[Conflict]:
-    """The conflicts that matter here: those of no one criterion, and those beside a finding that is not false."""
+    """The conflicts about these treatments that a finding which is not false, or a pathway that fits, raises."""
+    fitting = {answer.id for answer in pathways if answer.fits is Verdict.MET}
     for conflict in knowledge.resolved_conflicts[protocol.id]:
         if treatments.isdisjoint(conflict.treatments):
             continue
-        if conflict.criteria and all(findings[each].verdict is Verdict.NOT_MET for each in conflict.criteria):
-            continue
-        yield conflict
+        open_ = any(findings[each].verdict is not Verdict.NOT_MET for each in conflict.criteria)
+        if open_ or not fitting.isdisjoint(conflict.pathways):
+            yield conflict

@@ -27,6 +27,7 @@ _FIELDS: dict[str, frozenset[str]] = {
     "pathway": frozenset({"protocol", "pathway", "says"}),
     "choice": frozenset({"grade"}),
     "undecided": frozenset({"pathways"}),
+    "conflicts": frozenset(),
     "conflict": frozenset({"topic", "positions", "resolution"}),
     "position": frozenset({"source", "position"}),
     "gaps": frozenset({"gaps"}),
@@ -53,6 +54,24 @@ class TableWords(Entry):
         lacking = [role.value for role in Role if len(self.verdicts.get(role, ())) < len(get_args(VerdictKey))]
         if lacking:
             raise ValueError(f"verdicts: not every verdict has a word for {', '.join(lacking)}")
+        return self
+
+
+class FactorWords(Entry):
+    """The questions that the order of the treatments depends on."""
+
+    lead: str
+    line: str
+    answer: str
+    verdicts: dict[VerdictKey, str]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if set(self.verdicts) != set(get_args(VerdictKey)):
+            raise ValueError("verdicts: each of met, not_met and unknown needs a word")
+        for sentence, allowed in ((self.line, {"question", "says"}), (self.answer, {"title", "verdict"})):
+            if {field for _, field, _, _ in Formatter().parse(sentence) if field is not None} - allowed:
+                raise ValueError(f"may name only {', '.join(sorted(allowed))}")
         return self
 
 
@@ -131,6 +150,7 @@ class CardWords(Reviewed):
     standing: dict[StandingKey, str]
     summary: dict[StandingKey, str]
     lead: dict[StandingKey, str]
+    factors: FactorWords
     also: str
     table: TableWords
     not_found: str
@@ -140,6 +160,7 @@ class CardWords(Reviewed):
     pathway: str
     choice: str
     undecided: str
+    conflicts: str
     conflict: str
     position: str
     gaps: str

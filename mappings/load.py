@@ -271,6 +271,11 @@ def _check_conflicts(knowledge: Knowledge) -> None:
         for criterion in conflict.criteria:
             if criterion not in knowledge.criteria:
                 raise KnowledgeError(f"conflicts.yaml: {name}.criteria: no criterion {criterion!r}")
+        if not conflict.criteria and not conflict.pathways:
+            raise KnowledgeError(f"conflicts.yaml: {name}: nothing raises it; name criteria or pathways")
+        for pathway in conflict.pathways:
+            if all(pathway not in protocol.pathways for protocol in knowledge.protocols.values()):
+                raise KnowledgeError(f"conflicts.yaml: {name}.pathways: no protocol has a pathway {pathway!r}")
         for treatment in conflict.treatments:
             if treatment not in treatments:
                 raise KnowledgeError(f"conflicts.yaml: {name}.treatments: no protocol treats of {treatment!r}")

@@ -113,7 +113,9 @@ class Conflict(Entry):
     treatments: tuple[str, ...]
     """Treatments beside which it is shown."""
     criteria: tuple[str, ...] = ()
-    """Findings beside which it is shown unless all are false; none named: always."""
+    """Findings that raise it, unless all are false,"""
+    pathways: tuple[str, ...] = ()
+    """and ways to go on that raise it where they fit."""
 
 
 class Protocol(Reviewed):

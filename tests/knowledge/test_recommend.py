@@ -105,7 +105,8 @@ def test_a_view_of_the_chart_speaks_of_eligibility_and_of_suicide_only(knowledge
 
 
 def test_conflicts_are_shown_where_they_matter(knowledge: Knowledge) -> None:
-    topics = {conflict.topic for conflict in weigh(knowledge).conflicts}
+    under_way = {"treatment__tms_under_way": Verdict.MET}
+    topics = {conflict.topic for conflict in weigh(knowledge, **under_way).conflicts}
     assert knowledge.conflicts["timing"].topic in topics
     assert knowledge.conflicts["suicidal_ideation"].topic not in topics
     topics = {conflict.topic for conflict in weigh(knowledge, "tms", suicidality__current=Verdict.MET).conflicts}
