@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.facts.medications.counting import Trial
+from fhir_plugin.facts.medications.trial import Trial
 from fhir_plugin.facts.staging import StagedDepression
 from fhir_plugin.facts.trials import TrialHistory
 from mappings.medications import Medications

@@ -14,12 +14,13 @@ import msgspec
 
 from fhir_plugin.dates import DaySpan
 from fhir_plugin.facts.fact import Count, Evidence, Fact
-from fhir_plugin.facts.medications.counting import MET, UNKNOWN, Augmentation, Scope, Trial
+from fhir_plugin.facts.medications.counting import Scope
 from fhir_plugin.facts.medications.days import map_days
 from fhir_plugin.facts.medications.episodes import Episode, current_episode
 from fhir_plugin.facts.medications.histories import INPUTS, MedicationHistory, Unmapped, read_history
 from fhir_plugin.facts.medications.outcomes import FAILED, FAILURES, INTOLERANT, OPEN, PRESUMED, RESPONDED, scores_of
 from fhir_plugin.facts.medications.products import Products
+from fhir_plugin.facts.medications.trial import MET, UNKNOWN, Augmentation, Trial
 from fhir_plugin.facts.scores import Assessment
 from fhir_plugin.record import Record
 from mappings.medications import Medications

@@ -184,16 +184,22 @@ class SigWords(Entry):
     words: dict[str, tuple[str, ...]]
 
 
+class Token(NamedTuple):
+    """A piece of a text sig that has a part in the grammar."""
+
+    kind: str
+    """Its part: ``number``, ``per_day``, ``period``, ``unit``, ``ml``, ``mg``, ``verb``, ..."""
+    value: float = 0.0
+    """The number, the administrations per day, the days of a period or the factor of a unit."""
+    name: str = ""
+    """The moment of the day, for ``moment``."""
+
+
 class SigWord(NamedTuple):
     """One phrase of a text sig."""
 
     words: tuple[str, ...]
-    kind: str
-    """Its part in the grammar: ``number``, ``per_day``, ``period``, ``unit``, ``ml``, ``mg``, ``verb``, ..."""
-    value: float
-    """The number, the administrations per day, the days of a period or the factor of a unit."""
-    name: str
-    """The moment of the day, for ``moment``."""
+    token: Token
 
 
 class Wording(Entry):
@@ -386,9 +392,9 @@ class NdcTable:
         return self.lines[start : start + self._WIDTH]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Medications:
-    """Everything that is known about medications."""
+    """Everything that is known about medications; equal only to itself, so that what follows from it can be kept."""
 
     ingredients: Mapping[str, Ingredient]
     products: Mapping[str, Product]
@@ -543,7 +549,7 @@ def _sig_words(words: SigWords, units: Mapping[str, Unit]) -> dict[str, tuple[Si
     found: dict[str, list[SigWord]] = {}
     for phrase, (kind, value, name) in table.items():
         split = tuple(phrase.replace("-", " - ").replace("/", " / ").split())
-        found.setdefault(split[0], []).append(SigWord(split, kind, value, name))
+        found.setdefault(split[0], []).append(SigWord(split, Token(sys.intern(kind), value, name)))
     return {first: tuple(sorted(entries, key=lambda entry: -len(entry.words))) for first, entries in found.items()}
 
 

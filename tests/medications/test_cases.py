@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fhir_plugin.dates import day_span
-from fhir_plugin.facts.medications.counting import Trial
+from fhir_plugin.facts.medications.trial import Trial
 from fhir_plugin.facts.trials import TrialHistory, read_trials
 from fhir_plugin.record import InputState
 from mappings.medications import FOLDER, load_medications

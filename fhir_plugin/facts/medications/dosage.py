@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.dates import day_span
-from fhir_plugin.facts.medications.intakes import Intake, Phase
+from fhir_plugin.facts.medications.intakes import LONGEST, Intake, Phase
 from fhir_plugin.facts.medications.sigs import Sig, read_frequency
 from fhir_plugin.resources import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
 from mappings.medications import Medications
@@ -37,7 +37,10 @@ class Reading(NamedTuple):
         phases = self.structured or self.text
         if not phases:
             return ()
-        return tuple(sorted({moment for intake in phases[0].intakes for moment in intake.moments}))
+        intakes = phases[0].intakes
+        if len(intakes) == 1:
+            return intakes[0].moments
+        return tuple(sorted({moment for intake in intakes for moment in intake.moments}))
 
 
 NOTHING_SAID = Reading(None, None)
@@ -201,13 +204,14 @@ def _bounds(timing: Timing, known: Medications) -> float | None:
 
 
 def days_of(duration: Quantity | None, known: Medications) -> float | None:
-    """A duration in days; ``None`` without a positive number or with a unit that is no time."""
+    """A duration in days; ``None`` without a positive number, with a unit that is no time, or beyond ``LONGEST``."""
     if duration is None or duration.value is None or duration.value <= 0:
         return None
     written = duration.code or duration.unit or "d"
     unit = known.timing.period_days.get(written)
     if unit is None:
         for entry in known.sig_words.get(written.lower(), ()):
-            if entry.kind == "period" and len(entry.words) == 1:
-                unit = entry.value
-    return duration.value * unit if unit else None
+            if entry.token.kind == "period" and len(entry.words) == 1:
+                unit = entry.token.value
+    days = duration.value * unit if unit else LONGEST + 1
+    return days if days <= LONGEST else None

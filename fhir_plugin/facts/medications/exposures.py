@@ -18,7 +18,7 @@ class Dose(NamedTuple):
     """Milligrams a day from a day of the exposure on."""
 
     offset: int
-    mg: float | None
+    mg: float
 
 
 class Prescription(NamedTuple):
@@ -65,7 +65,8 @@ def prescribe(
     doubtful: bool,
 ) -> Prescription:
     """What is taken of one part of a product over ``days``; ``doubtful`` withholds the dose."""
-    doses, flags = _doses(product, part, reading, fill, days, known)
+    flags: list[str] = list(reading.flags)
+    doses = _doses(product, part, reading, fill, days, known, flags)
     if doubtful:
         doses = ()
     minimum = known.minimum(part.ingredient, product.formulation, policy)
@@ -76,9 +77,9 @@ def prescribe(
         _length(reading, fill),
         minimum,
         (part.strength, product.formulation, doses, reading.moments),
-        max((dose.mg or 0.0 for dose in doses), default=0.0),
+        _highest(doses),
         bool(doses) and minimum is not None,
-        (*reading.flags, *flags),
+        tuple(flags),
     )
 
 
@@ -110,37 +111,26 @@ def _length(reading: Reading, fill: Fill) -> int | None:
 
 
 def _doses(
-    product: Product, part: Part, reading: Reading, fill: Fill, days: int, known: Medications
-) -> tuple[tuple[Dose, ...], list[str]]:
-    flags: list[str] = []
+    product: Product, part: Part, reading: Reading, fill: Fill, days: int, known: Medications, flags: list[str]
+) -> tuple[Dose, ...]:
+    """Milligrams a day by the written dosage and by the supply, the lower where they disagree; empty: unknown."""
     allowed = known.parameters["dose_disagreement"].value
     if len(product.parts) > 1 and _in_milligrams(reading):
-        return (), [*flags, "dose_unknown"]
-    written = _lower(
-        _phased(reading.structured, part, allowed, flags),
-        _phased(reading.text, part, allowed, flags),
-        days,
-        allowed,
-        flags,
-    )
-    supplied = _supplied(fill, part, known)
-    chosen = _with_supply(written, supplied, days, allowed, flags)
+        flags.append("dose_unknown")
+        return ()
+    written = _phased(reading.structured, part, allowed, flags) if reading.structured else ()
+    if reading.text:
+        by_words = _phased(reading.text, part, allowed, flags)
+        written = _lower(written, by_words, days, allowed, flags)
+    chosen = _with_supply(written, _supplied(fill, part, known), days, allowed, flags)
     equivalent = known.equivalents.get((part.ingredient, product.formulation))
     if equivalent is not None:
         flags.append("weekly_product")
-        chosen = tuple(
-            Dose(dose.offset, round(dose.mg * equivalent.factor, 4) if dose.mg is not None else None) for dose in chosen
-        )
-    if any(dose.mg is None for dose in chosen):
-        return (), [*flags, "dose_unknown"]
-    return _believable(chosen, part, known, flags), flags if chosen else [*flags, "dose_unknown"]
-
-
-def compared_days(reading: Reading, fill: Fill, window: Window) -> int:
-    """The days over which two readings of a dose are compared: one fill, else the whole window; one for one reading."""
-    if fill.stated is None and (reading.structured is None or reading.text is None):
-        return 1
-    return int(fill.stated or 0) or max(window.stop - (window.start or window.stop), 1)
+        chosen = tuple(Dose(dose.offset, round(dose.mg * equivalent.factor, 4)) for dose in chosen)
+    if not chosen:
+        flags.append("dose_unknown")
+        return ()
+    return _believable(chosen, part, known, flags)
 
 
 def _in_milligrams(reading: Reading) -> bool:
@@ -149,16 +139,15 @@ def _in_milligrams(reading: Reading) -> bool:
     return any(intake.mg is not None and intake.units is None for phase in phases for intake in phase.intakes)
 
 
-def _phased(phases: tuple[Phase, ...] | None, part: Part, allowed: float, flags: list[str]) -> tuple[Dose, ...]:
-    if not phases:
-        return ()
+def _phased(phases: tuple[Phase, ...], part: Part, allowed: float, flags: list[str]) -> tuple[Dose, ...]:
     doses: list[Dose] = []
     offset = 0.0
     for phase in phases:
         total = 0.0
         for intake in phase.intakes:
             amount = milligrams(intake, part, allowed)
-            flags += amount.flags
+            if amount.flags:
+                flags += amount.flags
             if amount.mg is None:
                 return ()
             total += amount.mg * intake.per_day
@@ -167,9 +156,17 @@ def _phased(phases: tuple[Phase, ...] | None, part: Part, allowed: float, flags:
     return tuple(doses)
 
 
+def _highest(doses: tuple[Dose, ...]) -> float:
+    if len(doses) == 1:
+        return doses[0].mg
+    return max((dose.mg for dose in doses), default=0.0)
+
+
 def _mean(doses: tuple[Dose, ...], days: int) -> float:
+    if len(doses) == 1:
+        return doses[0].mg
     ends = [*(dose.offset for dose in doses[1:]), days]
-    total = sum((dose.mg or 0.0) * max(min(end, days) - dose.offset, 0) for dose, end in zip(doses, ends, strict=True))
+    total = sum((dose.mg) * max(min(end, days) - dose.offset, 0) for dose, end in zip(doses, ends, strict=True))
     return total / days
 
 
@@ -211,14 +208,14 @@ def _with_supply(
     if not differ(_mean(written, days), supplied, allowed):
         return written
     flags.append("dose_conflict")
-    return tuple(Dose(dose.offset, min(dose.mg or 0.0, supplied)) for dose in written)
+    return tuple(Dose(dose.offset, min(dose.mg, supplied)) for dose in written)
 
 
 def _believable(doses: tuple[Dose, ...], part: Part, known: Medications, flags: list[str]) -> tuple[Dose, ...]:
     maximum = known.ingredients[part.ingredient].maximum
-    if maximum is None or not doses:
+    if maximum is None:
         return doses
-    highest = max(dose.mg or 0.0 for dose in doses)
+    highest = _highest(doses)
     if highest > maximum * known.parameters["implausible_dose_factor"].value + _ROUNDING:
         flags.append("implausible_dose")
         return ()

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from mappings.medications import Part
 
 HOURS_PER_DAY = 24
+LONGEST = 36_500
+"""Days beyond which a duration is none: a hundred years."""
 
 
 class Intake(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import NamedTuple
 
 from fhir_plugin.facts.scores import Assessment
@@ -20,6 +22,7 @@ UNKNOWN = "unknown"
 FAILURES = frozenset((FAILED, PRESUMED, FAILING))
 OPEN = frozenset((ONGOING, UNKNOWN))
 _PHQ9 = "phq9"
+_BY_DAY = attrgetter("day")
 
 
 class Score(NamedTuple):
@@ -117,6 +120,8 @@ def _by_instrument(course: Course, scores: Sequence[Score], known: Medications) 
 
 
 def _by_scores(course: Course, scores: Sequence[Score], known: Medications) -> Outcome | None:
+    if not scores:
+        return None
     for instrument, series in _by_instrument(course, scores, known).items():
         outcome = _by_series(course, instrument, series, known)
         if outcome is not None:
@@ -154,8 +159,11 @@ def _by_series(course: Course, instrument: str, series: list[Score], known: Medi
 def _by_change(course: Course, changes: Sequence[Change], known: Medications) -> Outcome | None:
     first = course.start + known.parameters["switch_after_start_days"].value
     last = course.stop + known.parameters["switch_after_stop_days"].value
-    for change in changes:
-        if first <= change.day <= last and change.ingredient != course.ingredient:
+    for at in range(bisect_left(changes, first, key=_BY_DAY), len(changes)):
+        change = changes[at]
+        if change.day > last:
+            break
+        if change.ingredient != course.ingredient:
             day = date.fromordinal(change.day).isoformat()
             sentence = known.wording.because[change.kind].format(ingredient=change.ingredient, day=day)
             return Outcome(PRESUMED, sentence)

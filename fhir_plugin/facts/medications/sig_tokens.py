@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from mappings.medications import SigWord
+from mappings.medications import SigWord, Token
 
 Vocabulary = Mapping[str, tuple[SigWord, ...]]
 
@@ -15,59 +14,72 @@ _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _PLURAL = re.compile(r"\((?:s|es)\)")
 _FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "–": "-", "—": "-", "×": "x"})
 _PUNCTUATION = {
-    "(": "open",
-    ")": "close",
-    ",": "comma",
-    ";": "break",
-    ".": "break",
-    "\n": "break",
-    "-": "dash",
-    ":": "colon",
-    "=": "equals",
+    "(": Token("open"),
+    ")": Token("close"),
+    ",": Token("comma"),
+    ";": Token("break"),
+    ".": Token("break"),
+    "\n": Token("break"),
+    "-": Token("dash"),
+    ":": Token("colon"),
+    "=": Token("equals"),
 }
+_LARGEST = 1e6
+"""A number beyond it is no dose and no duration."""
+_LABEL = frozenset(("number", "mg", "ml", "unit", "break", "colon", "dash", "comma"))
+"""What the name and strength of a product leave of it before the verb."""
 
 
-class Token(NamedTuple):
-    """A piece of a sig that has a part in the grammar."""
-
-    kind: str
-    value: float = 0.0
-    name: str = ""
-
-
-def tokens_of(text: str, vocabulary: Vocabulary) -> list[Token]:
-    """The tokens of a text; words without a part in the grammar are passed over."""
-    lower = _PLURAL.sub("", text.lower().translate(_FRACTIONS))
-    words = _TOKEN.findall(_DOTTED.sub(lambda found: found.group().replace(".", ""), lower))
+def tokens_of(text: str, vocabulary: Vocabulary) -> tuple[Token, ...]:
+    """The tokens of a text, a product label before the verb aside; words without a part in the grammar are left out."""
+    words = _words(text)
     tokens: list[Token] = []
-    at = 0
+    at, bracketed, labelled = 0, False, True
     while at < len(words):
         token, length = _token(words, at, vocabulary)
-        if token is not None and token.kind != "inert":
-            tokens.append(token)
         at += length
-    return _without_echo(tokens)
+        if token is None:
+            continue
+        kind = token.kind
+        if kind == "verb" and labelled:
+            tokens, labelled = [], False
+        tokens.append(token)
+        labelled = labelled and kind in _LABEL
+        bracketed = bracketed or kind == "close"
+    return tuple(_without_echo(tokens) if bracketed else tokens)
+
+
+def _words(text: str) -> list[str]:
+    lower = text.lower()
+    if not lower.isascii():
+        lower = lower.translate(_FRACTIONS)
+    if "(" in lower:
+        lower = _PLURAL.sub("", lower)
+    if "." in lower:
+        lower = _DOTTED.sub(lambda found: found.group().replace(".", ""), lower)
+    return _TOKEN.findall(lower)
 
 
 def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[Token | None, int]:
     word = words[at]
-    for entry in vocabulary.get(word, ()):
-        length = len(entry.words)
-        if length == 1 or tuple(words[at : at + length]) == entry.words:
-            return Token(entry.kind, entry.value, entry.name), length
-    if word[0].isdigit() or (word[0] == "." and len(word) > 1):
+    entries = vocabulary.get(word)
+    if entries:
+        for phrase, token in entries:
+            length = len(phrase)
+            if length == 1 or tuple(words[at : at + length]) == phrase:
+                return (token if token.kind != "inert" else None), length
+    first = word[0]
+    if first.isdigit() or (first == "." and len(word) > 1):
         value = _value(word)
         return Token("number" if value is not None else "unknown", value or 0.0), 1
-    if word in _PUNCTUATION:
-        return Token(_PUNCTUATION[word]), 1
-    return None, 1
+    return _PUNCTUATION.get(word), 1
 
 
 def _value(word: str) -> float | None:
-    if "/" not in word:
-        return float(word)
-    above, below = word.split("/")
-    return float(above) / float(below) if float(below) else None
+    above, _, below = word.partition("/")
+    divisor = float(below) if below else 1.0
+    value = float(above) / divisor if divisor else None
+    return value if value is not None and value <= _LARGEST else None
 
 
 _ECHO = ("number", "open", "number", "close")
@@ -84,14 +96,3 @@ def _without_echo(tokens: list[Token]) -> list[Token]:
         if tuple(each.kind for each in last) == _ECHO and last[0].value == last[2].value:
             del kept[-len(_ECHO) + 1 :]
     return kept
-
-
-def from_verb(tokens: list[Token]) -> list[Token]:
-    """Without a product label before the verb: "sertraline 50 mg tablet: take 1 tablet daily"."""
-    for at, token in enumerate(tokens):
-        if token.kind == "verb":
-            before = {earlier.kind for earlier in tokens[:at]}
-            return (
-                tokens[at:] if before <= {"number", "mg", "ml", "unit", "break", "colon", "dash", "comma"} else tokens
-            )
-    return tokens

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
-from fhir_plugin.facts.medications.intakes import Intake, Phase
-from fhir_plugin.facts.medications.sig_tokens import Token, Vocabulary, from_verb, tokens_of
+from fhir_plugin.facts.medications.intakes import LONGEST, Intake, Phase
+from fhir_plugin.facts.medications.sig_tokens import Vocabulary, tokens_of
+from mappings.medications import Token
 
 MAX_LENGTH = 1000
 """Longer texts are leaflets, not sigs."""
@@ -42,7 +44,7 @@ class _Dose(NamedTuple):
     stated: float | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Item:
     """One dose with its frequency, while it is being read."""
 
@@ -53,7 +55,7 @@ class _Item:
     prn: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class _Stage:
     """One phase, while it is being read."""
 
@@ -67,13 +69,23 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     """The phases of a sig; ``None`` where it is empty, too long or not understood."""
     if not text or len(text) > MAX_LENGTH:
         return None
-    tokens = tokens_of(text, vocabulary)
+    return _read(tokens_of(text, vocabulary))
+
+
+@lru_cache(maxsize=4096)
+def _read(tokens: tuple[Token, ...]) -> Sig | None:
+    """The grammar's answer to a sentence, kept for the next record: the tokens hold no word of the patient's."""
     if not _REFUSED.isdisjoint([token.kind for token in tokens]):
         return None
     try:
-        return _Reader(from_verb(tokens)).read()
+        return _Reader(tokens).read()
     except NotUnderstood:
         return None
+
+
+def forget_sigs() -> None:
+    """Empty the store of sentences, so that the next sig is parsed."""
+    _read.cache_clear()
 
 
 def read_frequency(text: str, vocabulary: Vocabulary) -> float | None:
@@ -87,8 +99,10 @@ def read_frequency(text: str, vocabulary: Vocabulary) -> float | None:
 class _Reader:
     """Recursive descent over the tokens of one sig."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
         self._tokens = tokens
+        self._kinds = [token.kind for token in tokens]
+        self._length = len(tokens)
         self._at = 0
         self._closed: list[_Stage] = []
         self._stage = _Stage()
@@ -103,8 +117,8 @@ class _Reader:
     # reading
 
     def read(self) -> Sig:
-        while self._at < len(self._tokens):
-            handler = self._HANDLERS.get(self._tokens[self._at].kind)
+        while self._at < self._length:
+            handler = self._HANDLERS.get(self._kinds[self._at])
             if handler is None:
                 self._at += 1
             else:
@@ -114,7 +128,7 @@ class _Reader:
 
     def _peek(self, ahead: int = 0) -> str:
         at = self._at + ahead
-        return self._tokens[at].kind if at < len(self._tokens) else ""
+        return self._kinds[at] if at < self._length else ""
 
     def _next(self) -> Token:
         token = self._tokens[self._at]
@@ -385,7 +399,7 @@ class _Reader:
             self._set_days(self._next().value)
 
     def _set_days(self, days: float) -> None:
-        if days <= 0:
+        if not 0 < days <= LONGEST:
             raise NotUnderstood
         if self._shift or not self._stage.items:
             self._pending_days = days

@@ -13,6 +13,7 @@ import msgspec
 
 from fhir_plugin.dates import ordinal_span
 from fhir_plugin.facts.medications.dosage import days_of
+from fhir_plugin.facts.medications.intakes import LONGEST
 from fhir_plugin.resources import (
     CodeableConcept,
     DispenseRequest,
@@ -30,8 +31,6 @@ Days: TypeAlias = tuple[int, int]
 
 DISPENSED, STATED, ORDERED = range(3)
 """Grades of evidence, the best first."""
-LONGEST = 36_500
-"""Days beyond which a supply is no supply: a hundred years."""
 STOPPED_STATUSES = frozenset(("stopped", "on-hold"))
 
 
@@ -150,20 +149,6 @@ def administration_window(given: MedicationAdministration, as_of: int, known: Me
     end = ordinal_span(period.end) if period else None
     stop = min(max(end[0] if end else start, start + 1), as_of)
     return Window(DISPENSED, "administered", start, earliest, stop, stop, stop, _partial(span))
-
-
-def stop_reasons(resource: Taken) -> tuple[tuple[CodeableConcept, ...], tuple[str, ...]]:
-    """The coded reasons for the status and the notes of a record."""
-    if isinstance(resource, MedicationAdministration):
-        return (), ()
-    reasons: tuple[CodeableConcept, ...] = ()
-    if isinstance(resource, MedicationRequest):
-        reasons = (resource.status_reason,) if resource.status_reason else ()
-    elif isinstance(resource, MedicationStatement):
-        reasons = resource.status_reason
-    if not resource.note:
-        return reasons, ()
-    return reasons, tuple(note.text for note in resource.note if note.text)
 
 
 def indications(resource: Taken) -> tuple[CodeableConcept, ...]:
