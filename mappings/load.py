@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mappings.cards import CardWords, ReviewWords, load_card_words
+from mappings.claims import Claims, check_claims, load_claims
 from mappings.criteria import KINDS, Criterion, load_criteria
 from mappings.facts import FactDefinition, load_fact_definitions
 from mappings.files import KNOWLEDGE, read_yaml
@@ -44,6 +45,7 @@ class Knowledge:
     criteria: Mapping[str, Criterion]
     protocols: Mapping[str, Protocol]
     conflicts: Mapping[str, Conflict]
+    claims: Claims
     resolved_conflicts: Mapping[str, tuple[Conflict, ...]]
     """By protocol: every conflict with what that protocol does about it."""
     wording: Wording
@@ -128,6 +130,7 @@ def _read(folder: Path) -> Knowledge:
         criteria=criteria,
         protocols=protocols,
         conflicts=conflicts,
+        claims=load_claims(folder / "claims.yaml"),
         resolved_conflicts={name: tuple(_resolved(each, conflicts)) for name, each in protocols.items()},
         wording=wording,
         sentences={name: _sentences(criterion, wording, facts) for name, criterion in criteria.items()},
@@ -158,6 +161,7 @@ def _check(knowledge: Knowledge) -> None:
     for protocol in knowledge.protocols.values():
         _check_protocol(protocol, knowledge)
     _check_conflicts(knowledge)
+    check_claims(knowledge.claims, knowledge.criteria, knowledge.protocols, knowledge.conflicts)
     _check_cards(knowledge)
     _check_services(knowledge)
     _check_session(knowledge)
@@ -186,6 +190,8 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
             yield f"{criterion.id}.yaml: sources", key
         for place, number in criterion.numbers.items():
             yield f"{criterion.id}.yaml: {place}.source", number.source
+    for name, claim in knowledge.claims.claims.items():
+        yield from ((f"claims.yaml: {name}", key) for key in (*claim.said_by, *claim.rests_on))
     for name, conflict in knowledge.conflicts.items():
         for key in conflict.positions:
             yield f"conflicts.yaml: {name}.positions", key
