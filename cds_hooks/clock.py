@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 
 
@@ -13,3 +14,13 @@ def today(now: datetime | None = None) -> date:
     """
     moment = now or datetime.now(UTC)
     return max(moment.astimezone().date(), moment.astimezone(UTC).date())
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def seconds() -> float:
+    """A count of seconds that only ever grows, to measure with; the best resolution there is."""
+    return time.perf_counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -29,9 +29,22 @@ class Decision:
         return next((finding for finding in self.findings if finding.criterion == criterion), None)
 
 
-def decide(record: Record, knowledge: Knowledge, protocol: str, as_of: date, ordered: Collection[str] = ()) -> Decision:
-    """Hold one record against one protocol on one day; ``ordered`` names the treatments that are being ordered."""
+def decide(
+    record: Record,
+    knowledge: Knowledge,
+    protocol: str,
+    as_of: date,
+    ordered: Collection[str] = (),
+    mark: Callable[[str], None] = lambda _step: None,
+) -> Decision:
+    """Hold one record against one protocol on one day.
+
+    ``ordered`` names the treatments that are being ordered; ``mark`` is told the name of each step when it is done.
+    """
     facts = read_facts(record, knowledge, as_of)
+    mark("facts")
     findings = assess(facts, knowledge)
+    mark("assess")
     made = {name: recommend(findings, each, knowledge, ordered) for name, each in knowledge.protocols.items()}
+    mark("recommend")
     return Decision(record, facts, findings, made.pop(protocol), tuple(made.values()))

@@ -88,13 +88,14 @@ async def gather(
     source: FhirSource | None,
     clients: Clients,
     deadline: float = 2.5,
+    noted: list[Query] | None = None,
 ) -> Record:
     """The record of one patient: the inputs ``wanted``, from the prefetch and else from ``source``.
 
     ``prefetch`` maps input names to JSON; an absent key was not provided. ``codes`` are those that inputs searched by
-    code ask for. ``deadline`` is in seconds, for everything together. Raises RecordUnavailable when a required input
-    among those wanted can be had from neither, WrongPatient when another Patient answers, BadInput for an id that is
-    none.
+    code ask for. ``deadline`` is in seconds, for everything together. ``noted`` receives every query, also those for a
+    record that cannot be had. Raises RecordUnavailable when a required input among those wanted can be had from
+    neither, WrongPatient when another Patient answers, BadInput for an id that is none.
     """
     patient = patient_id_from(patient_id)
     unknown = [name for name in wanted if name not in INPUTS]
@@ -104,7 +105,11 @@ async def gather(
     found = {name: decode_value(name, prefetch[name], patient, base_url) for name in wanted if name in prefetch}
     reading = _Reading(patient, found)
     if source:
-        await _fill(reading, wanted, codes, source, clients, deadline)
+        try:
+            await _fill(reading, wanted, codes, source, clients, deadline)
+        finally:
+            if noted is not None:
+                noted += reading.queries
     for name in wanted:
         if INPUTS[name].required:
             _insist(name, reading)
@@ -137,13 +142,13 @@ async def _fill(
         return
     server = clients.server(source.base_url)
     asking = Asking(server, source.base_url, source.token, reading.patient, clients.limits, seconds)
+    reading.queries = asking.queries
     await asking.together([_complete(reading, asking, name, codes) for name in tasks])
     for search in reading.failures.values():
         if search.wrong_patient:
             raise search.wrong_patient
     if not server.rests:
         server.note(answered=asking.answered)
-    reading.queries = asking.queries
 
 
 async def _complete(reading: _Reading, asking: Asking, name: str, codes: Sequence[str]) -> None:
