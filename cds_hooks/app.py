@@ -23,7 +23,9 @@ from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
 from cds_hooks.service import HookService
 from cds_hooks.settings import Settings
+from cds_hooks.trace import SCOPE, Trace
 from cds_hooks.web.pages import Pages
+from cds_hooks.web.sandbox.routes import Sandbox
 from fhir_plugin.client import Clients
 from fhir_plugin.errors import RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.load import Knowledge
@@ -49,8 +51,13 @@ COLLECT_AFTER = 50_000
 """Objects that may be made, and not yet freed, before the collector looks for cycles."""
 
 
-def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today) -> FastAPI:
-    """The application; ``today`` is asked once for each call."""
+def create_app(
+    settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today, demo_fhir: str | None = None
+) -> FastAPI:
+    """The application; ``today`` is asked once for each call.
+
+    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one.
+    """
     logs.configure(settings.log_level, settings.log_format)
     clients = Clients()
     hooks = HookService(knowledge, settings, clients)
@@ -69,8 +76,15 @@ def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], dat
     async def call(request: Request) -> Response:
         service = _service(services, request.path_params["service_id"])
         logs.note(service=service.id, knowledge=knowledge.digest[:12])
+        trace: Trace | None = request.scope.get(SCOPE)
         body = await read_body(request, settings.max_body_bytes)
-        answer = await hooks.answer(read_call(body, service.hook), service, today())
+        if trace:
+            trace.begin()
+        asked = read_call(body, service.hook)
+        as_of = trace.as_of if trace and trace.as_of else today()
+        answer = await hooks.answer(asked, service, as_of, trace)
+        if trace:
+            trace.decision = answer.decision
         logs.note(cards=len(answer.cards), verdicts=answer.verdicts)
         return Response(_CARDS.encode(Cards(answer.cards)), media_type="application/json")
 
@@ -94,6 +108,9 @@ def create_app(settings: Settings, knowledge: Knowledge, today: Callable[[], dat
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     pages = Pages()
     app.router.routes.extend(pages.routes)
+    if settings.sandbox:
+        sandbox = Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir)
+        app.router.routes.extend(sandbox.routes)
     _answer_errors(app)
     # Outside everything else, so that a browser may read the reason of an error too.
     across_origins = CORSMiddleware(

@@ -16,6 +16,7 @@ from cds_hooks.own_cards import antidepressant_card, safety_cards
 from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
 from cds_hooks.telling import Basis, Telling
+from cds_hooks.trace import Trace, unwatched
 from cds_hooks.trust import may_read
 from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision, decide
@@ -65,14 +66,18 @@ class HookService:
         self._wanted = knowledge.inputs
         self._codes = observation_tokens(knowledge)
 
-    async def answer(self, call: HookCall, service: ServiceDefinition, as_of: date) -> Answer:
-        """The answer to one call.
+    async def answer(
+        self, call: HookCall, service: ServiceDefinition, as_of: date, trace: Trace | None = None
+    ) -> Answer:
+        """The answer to one call; ``trace`` takes down how it came about.
 
         :raises RecordUnavailable: a required input can be had from neither the prefetch nor the FHIR server.
         :raises BadRequest: the context names no possible patient.
         """
+        mark = trace.mark if trace else unwatched
         source = self._source(call)
         ordered = await self._ordered(call, source)
+        mark("drafts")
         if service.speaks == "order" and not ordered.concerns_us:
             cards = notices(ordered, self._knowledge, self._new_id)
             return Answer(cards, bases={card.uuid: Basis("drafts", ()) for card in cards}, ordered=ordered)
@@ -85,13 +90,18 @@ class HookService:
                 source,
                 self._clients,
                 self._settings.deadline_seconds,
+                trace.queries if trace else None,
             )
         except BadInput as fault:
             raise BadRequest("/context/patientId", str(fault)) from None
-        decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments)
+        finally:
+            mark("gather")
+        decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments, mark)
         foreign = len(ordered.foreign)
         telling = Telling(decision, self._knowledge, call.hook, as_of, foreign, self._new_id, ordered=ordered)
-        return Answer(_cards(telling, service, ordered), decision, telling.bases, ordered)
+        answer = Answer(_cards(telling, service, ordered), decision, telling.bases, ordered)
+        mark("cards")
+        return answer
 
     async def _ordered(self, call: HookCall, source: FhirSource | None) -> Ordered:
         """What the drafts are about; a drug that they only refer to is looked up first."""

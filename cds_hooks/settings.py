@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     deadline_seconds: PositiveFloat = 2.5
     """The time that one call may spend on reading from the FHIR server."""
     max_body_bytes: PositiveInt = 5_000_000
+    sandbox: bool = False
+    """Whether the page for trying calls is offered at ``/sandbox``."""
     log_level: Level = "info"
     log_format: Form = "auto"
     """``json`` lines, or ``console`` for people; ``auto`` chooses by whether stderr is a terminal."""

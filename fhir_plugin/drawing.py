@@ -23,13 +23,18 @@ _MARGIN = timedelta(days=7)
 
 def draw_svg(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatments) -> str:
     """The picture as SVG, with its description as ``title`` and ``desc`` for those who do not see it."""
+    told = " ".join(describe(scores, courses, treatments))
+    return written(picture(scores, courses, treatments), told)
+
+
+def written(shown: Picture, told: str) -> str:
+    """A picture as SVG; ``told`` describes it."""
     import vl_convert
 
     from fhir_plugin.panels import specification
 
-    svg: str = vl_convert.vegalite_to_svg(specification(picture(scores, courses, treatments)))
-    words = scores.instruments.drawing.words
-    told = " ".join(describe(scores, courses, treatments))
+    svg: str = vl_convert.vegalite_to_svg(specification(shown))
+    words = shown.style.words
     opening, _, rest = svg.partition(">")
     return f'{opening} role="img"><title>{escape(words.title)}</title><desc>{escape(told)}</desc>{rest}'
 

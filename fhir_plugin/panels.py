@@ -11,13 +11,15 @@ from fhir_plugin.pictures import Panel, Picture, Row
 from mappings.instruments.model import DrawingStyle
 
 _STRIP = 20
+_PADDING = {"left": 5, "top": 5, "right": 30, "bottom": 5}
+"""Room at the right, because readers' fonts may be wider than the one that the names of the bands are measured with."""
 
 
 def specification(picture: Picture) -> dict[str, Any]:
     """The picture in Vega-Lite: one panel per instrument above one strip of sessions, on one axis of time."""
     sets = _Datasets()
     spec: dict[str, Any] = chart(picture, sets).to_dict(validate=False)
-    return spec | {"datasets": sets.rows}
+    return spec | {"datasets": sets.rows, "padding": _PADDING}
 
 
 class _Datasets:

@@ -41,12 +41,14 @@ def demo(
     from mappings.load import load_knowledge
 
     with _signals_stop():
-        settings = load_settings(host="127.0.0.1", port=port, allow_loopback_fhir=True, log_level="warning")
+        settings = load_settings(
+            host="127.0.0.1", port=port, allow_loopback_fhir=True, log_level="warning", sandbox=True
+        )
         day = today()
         patients = demo_patients(day)
         with listen(settings.host, settings.port) as listener, fhir_server(patients, fhir_port) as fhir:
             knowledge = load_knowledge(site=settings.site)
-            app = create_app(settings, knowledge)
+            app = create_app(settings, knowledge, demo_fhir=fhir)
             # A call that comes before the service is up waits instead of being refused.
             listener.listen()
             service = f"http://127.0.0.1:{listener.getsockname()[1]}/cds-services"

@@ -72,12 +72,43 @@ def tms_order(patient: str) -> dict[str, Any]:
     }
 
 
+def esketamine_order(patient: str) -> dict[str, Any]:
+    """A draft order for esketamine nasal spray."""
+    return _medication_order(
+        patient,
+        "draft-esketamine",
+        {"system": _RXNORM, "code": "2119390", "display": "{2 (0.2 ML) (esketamine 140 MG/ML Nasal Spray) } Pack"},
+        "esketamine nasal spray",
+    )
+
+
+def antidepressant_order(patient: str) -> dict[str, Any]:
+    """A draft order for one more antidepressant."""
+    return _medication_order(
+        patient,
+        "draft-vortioxetine",
+        {"system": _RXNORM, "code": "1439808", "display": "vortioxetine 10 MG Oral Tablet"},
+        "vortioxetine 10 mg tablet",
+    )
+
+
 def curl(address: str, request: dict[str, Any] | None = None) -> str:
     """The call as one line for a terminal: a GET, or a POST of ``request``."""
     if request is None:
         return f"curl -s {address}"
     body = shlex.quote(msgspec.json.encode(request).decode())
     return f"curl -s {address} -H 'Content-Type: application/json' -d {body}"
+
+
+def _medication_order(patient: str, identity: str, coding: dict[str, str], text: str) -> dict[str, Any]:
+    return {
+        "resourceType": "MedicationRequest",
+        "id": identity,
+        "status": "draft",
+        "intent": "order",
+        "medicationCodeableConcept": {"coding": [coding], "text": text},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
 
 
 def _request(hook: str, patient: str, fhir_server: str, **context: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
@@ -58,6 +59,7 @@ class Pages:
             auto_reload=False,
         )
         self._templates.filters["markdown"] = markdown_html
+        self._templates.filters["json"] = _indented
 
     @property
     def routes(self) -> list[Route]:
@@ -85,3 +87,8 @@ class Pages:
         """A page with its headers; ``values`` are what the template names, and it names no other."""
         body = self.html(template, request, **values)
         return Response(body, status, page_headers(frame_ancestors), "text/html")
+
+
+def _indented(found: object) -> str:
+    """JSON for reading; escaped where it is shown, like everything else."""
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()

@@ -1,0 +1,78 @@
+"""Cards as a client reads them: leniently, every attribute that may be missing with a value that says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Read(msgspec.Struct, frozen=True, rename="camel"):
+    """A part of a card that is read: unknown members are passed over."""
+
+
+class Reason(Read, frozen=True):
+    """One reason for which the card may be overridden."""
+
+    code: str = ""
+    display: str = ""
+    system: str = ""
+
+
+class Action(Read, frozen=True):
+    """One step of a suggestion."""
+
+    type: str = ""
+    description: str = ""
+    resource: dict[str, Any] | None = None
+    resource_id: str = ""
+
+
+class Suggestion(Read, frozen=True):
+    """Something to take with one click."""
+
+    label: str = ""
+    uuid: str = ""
+    is_recommended: bool = False
+    actions: tuple[Action, ...] = ()
+
+
+class Link(Read, frozen=True):
+    """A link, or the launch of a SMART app."""
+
+    label: str = ""
+    url: str = ""
+    type: str = ""
+    app_context: str = ""
+
+
+class Source(Read, frozen=True):
+    """Whose guidance the card gives."""
+
+    label: str = ""
+    url: str = ""
+
+
+class ShownCard(Read, frozen=True):
+    """One card, as a page shows it."""
+
+    summary: str = ""
+    indicator: str = "info"
+    source: Source = Source()
+    uuid: str = ""
+    detail: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
+    override_reasons: tuple[Reason, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+class _Answer(msgspec.Struct):
+    cards: tuple[ShownCard, ...] = ()
+
+
+def read_cards(answer: bytes | str) -> tuple[ShownCard, ...]:
+    """The cards of an answer; none where it is no answer with cards."""
+    try:
+        return msgspec.json.decode(answer, type=_Answer).cards if answer else ()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()

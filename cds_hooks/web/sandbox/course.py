@@ -1,0 +1,97 @@
+"""The picture of the course of symptoms: what it shows travels in the form, and is drawn when it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from fhir_plugin.decide import Decision
+from fhir_plugin.drawing import describe, picture, written
+from fhir_plugin.errors import BadInput
+from fhir_plugin.pictures import Panel, Picture
+from mappings.load import Knowledge
+
+_MOST_KEPT = 32
+_MOST_ROWS = 5_000
+Cell = str | float | bool | None
+Row = dict[str, Cell]
+
+
+class SketchedPanel(msgspec.Struct, frozen=True):
+    """One panel, its instrument by name."""
+
+    instrument: str
+    values: list[Row]
+    unscored: list[Row]
+    difference: list[Row]
+
+
+class Sketch(msgspec.Struct, frozen=True):
+    """All that a picture shows, without what the knowledge says about it."""
+
+    span: tuple[date, date]
+    panels: tuple[SketchedPanel, ...]
+    sessions: list[Row]
+    treated: list[Row]
+    told: str
+
+
+def sketch(decision: Decision, knowledge: Knowledge) -> str | None:
+    """What to draw of a decision, as text for a form; ``None`` where there is nothing."""
+    scores, courses = decision.facts.scores, decision.facts.treatments.courses
+    shown = picture(scores, courses, knowledge.treatments)
+    if not shown.panels and not shown.sessions:
+        return None
+    panels = tuple(SketchedPanel(p.instrument.id, p.values, p.unscored, p.difference) for p in shown.panels)
+    told = " ".join(describe(scores, courses, knowledge.treatments))
+    return msgspec.json.encode(Sketch(shown.span, panels, shown.sessions, shown.treated, told)).decode()
+
+
+class Drawings:
+    """Draws sketches, and keeps the last few pictures by what they show, because one takes a third of a second."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._instruments = knowledge.instruments
+        self._kept: OrderedDict[str, str] = OrderedDict()
+
+    def draw(self, text: str) -> str:
+        """The picture as SVG; :class:`BadInput` for what is no sketch."""
+        key = hashlib.sha256(text.encode()).hexdigest()
+        if key not in self._kept:
+            self._kept[key] = self._drawn(text)
+        self._kept.move_to_end(key)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+    def _drawn(self, text: str) -> str:
+        try:
+            made = msgspec.json.decode(text, type=Sketch)
+            shown = self._picture(made)
+        except (msgspec.MsgspecError, KeyError, RecursionError):
+            raise BadInput("there is no picture to draw: fire the hook again") from None
+        if sum(len(each.values) for each in shown.panels) + len(shown.sessions) > _MOST_ROWS:
+            raise BadInput("there is too much to draw")
+        try:
+            return written(shown, made.told)
+        except (KeyError, ValueError):
+            raise BadInput("the picture cannot be drawn: fire the hook again") from None
+
+    def _picture(self, made: Sketch) -> Picture:
+        sessions: list[dict[str, Any]] = [*made.sessions]
+        treated: list[dict[str, Any]] = [*made.treated]
+        panels = tuple(self._panel(each) for each in made.panels)
+        style = self._instruments.drawing
+        return Picture(style=style, span=made.span, panels=panels, sessions=sessions, treated=treated)
+
+    def _panel(self, panel: SketchedPanel) -> Panel:
+        return Panel(
+            instrument=self._instruments[panel.instrument],
+            values=[*panel.values],
+            unscored=[*panel.unscored],
+            difference=[*panel.difference],
+        )

@@ -1,0 +1,62 @@
+"""Feedback as CDS Hooks 2.0 has it: what became of a card, POSTed to the service that gave it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp, Scope
+
+from cds_hooks.web.cards import ShownCard, Suggestion
+from cds_hooks.web.own_call import post
+from cds_hooks.web.sandbox.form import Form
+
+_MOST = 10
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """One message of feedback and how it was answered."""
+
+    sent: dict[str, Any]
+    status: int
+    said: str
+
+
+def accepted(card: ShownCard, suggestion: Suggestion, moment: datetime) -> dict[str, Any]:
+    """A suggestion of the card was taken."""
+    return _feedback(card, moment, outcome="accepted", acceptedSuggestions=[{"id": suggestion.uuid}])
+
+
+def overridden(card: ShownCard, code: str, comment: str, moment: datetime) -> dict[str, Any]:
+    """The card was set aside, for a reason of its list, with a comment, or without either."""
+    reason = next((each for each in card.override_reasons if each.code == code), None)
+    why: dict[str, Any] = {"reason": {"code": reason.code, "system": reason.system}} if reason else {}
+    if comment:
+        why["userComment"] = comment
+    return _feedback(card, moment, outcome="overridden", **({"overrideReason": why} if why else {}))
+
+
+async def send(app: ASGIApp, scope: Scope, form: Form, message: dict[str, Any]) -> Exchange:
+    """POST the message to the feedback endpoint of the service whose answer the form carries."""
+    path = f"/cds-services/{form.service}/feedback"
+    reply = await post(app, scope, path, msgspec.json.encode(message), form.caller_token)
+    return Exchange(message, reply.status, reply.body.decode(errors="replace")[:500])
+
+
+def read_exchanges(text: str) -> list[Exchange]:
+    """The exchanges that a form carried; none where it was tampered with."""
+    try:
+        return msgspec.json.decode(text, type=list[Exchange]) if text else []
+    except (msgspec.MsgspecError, RecursionError):
+        return []
+
+
+def write_exchanges(exchanges: list[Exchange]) -> str:
+    """The last exchanges, for the form."""
+    return msgspec.json.encode(exchanges[-_MOST:]).decode()
+
+
+def _feedback(card: ShownCard, moment: datetime, **members: Any) -> dict[str, Any]:
+    when = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"feedback": [{"card": card.uuid, **members, "outcomeTimestamp": when}]}

@@ -1,0 +1,146 @@
+"""Why these cards, and why no others: the findings of a call as a page shows them, unknowns first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fhir_plugin.assess import Verdict
+from fhir_plugin.course_report import CourseReport, course_report
+from fhir_plugin.decide import Decision
+from fhir_plugin.facts.fact import Evidence
+from fhir_plugin.facts.trial_report import shown_trial
+from fhir_plugin.recommend import PathwayAnswer, TreatmentAnswer, Weighed
+from mappings.load import Knowledge
+from mappings.model import Source
+from mappings.protocols import Role
+
+_AGAINST = frozenset({Role.CONTRAINDICATION, Role.CAUTION})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One criterion of one treatment."""
+
+    title: str
+    role: str
+    verdict: str
+    word: str
+    """The verdict as a card says it."""
+    weight: str
+    """What ``met`` means for the treatment: ``for``, ``against``, ``care`` or ``neither``."""
+    absent: bool
+    """Whether it is something that was looked for and not found."""
+    because: str
+    missing: tuple[str, ...]
+    settle: str
+    """What would settle an unknown."""
+    evidence: tuple[Evidence, ...]
+    looked_in: tuple[str, ...]
+    statement: str
+    sources: tuple[tuple[str, str], ...]
+    """What each rule rests on: the citation, and where it can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentView:
+    """One treatment: where it stands, and each criterion."""
+
+    title: str
+    standing: str
+    about: bool
+    """Whether the call is about it."""
+    rows: tuple[Row, ...]
+    absent: tuple[Row, ...]
+    """What was looked for and not found: what does not speak against the treatment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """All that a decision rests on."""
+
+    verdict: str
+    protocol: str
+    treatments: tuple[TreatmentView, ...]
+    pathways: tuple[tuple[str, tuple[PathwayAnswer, ...]], ...]
+    """By the title of each protocol."""
+    trials: tuple[dict[str, object], ...]
+    unmapped: tuple[str, ...]
+    """Medications that were not recognised."""
+    gaps: tuple[str, ...]
+    dropped: int
+    course: CourseReport
+    names: Mapping[str, str]
+    """What a reader calls each treatment."""
+
+
+def why(decision: Decision, knowledge: Knowledge) -> Why:
+    """What the panels of a page show."""
+    made, trials = decision.recommendation, decision.facts.trials
+    about = made.ordered or (knowledge.protocols[made.protocol].focus,)
+    views = [_treatment(answer, about=answer.treatment in about, knowledge=knowledge) for answer in made.treatments]
+    return Why(
+        verdict=made.verdict.value,
+        protocol=knowledge.protocols[made.protocol].title,
+        treatments=tuple(sorted(views, key=lambda view: not view.about)),
+        pathways=tuple((knowledge.protocols[each.protocol].title, each.pathways) for each in (made, *decision.beside)),
+        trials=tuple(shown_trial(trial) | {"line": trial.line} for trial in trials.trials),
+        unmapped=tuple(entry.label for entry in trials.unmapped),
+        gaps=(
+            *decision.record.gaps(knowledge.inputs),
+            *(f"{unread.where}: {unread.why}" for unread in decision.record.unread),
+        ),
+        dropped=decision.record.dropped,
+        course=course_report(decision.facts.scores, decision.facts.treatments),
+        names=knowledge.cards.treatments,
+    )
+
+
+def _treatment(answer: TreatmentAnswer, *, about: bool, knowledge: Knowledge) -> TreatmentView:
+    rows = [_row(each, knowledge) for each in sorted(answer.weighed, key=_urgency)]
+    return TreatmentView(
+        title=knowledge.cards.treatments[answer.treatment],
+        standing=answer.standing.value,
+        about=about,
+        rows=tuple(row for row in rows if not row.absent),
+        absent=tuple(row for row in rows if row.absent),
+    )
+
+
+def _row(weighed: Weighed, knowledge: Knowledge) -> Row:
+    finding, role = weighed.finding, weighed.role
+    criterion = knowledge.criteria[finding.criterion]
+    keys = dict.fromkeys((*weighed.clause.sources, *finding.sources))
+    return Row(
+        title=criterion.title,
+        statement=criterion.statement,
+        role=role.value,
+        verdict=finding.verdict.value,
+        word=knowledge.cards.table.verdicts[role][finding.verdict.value],
+        weight=_weight(role),
+        absent=role in _AGAINST and finding.verdict is Verdict.NOT_MET,
+        because=finding.because,
+        missing=finding.missing,
+        settle=criterion.ask.words if finding.verdict is Verdict.UNKNOWN else "",
+        evidence=finding.evidence,
+        looked_in=finding.looked_in,
+        sources=tuple(_source(knowledge.sources[key]) for key in keys),
+    )
+
+
+def _weight(role: Role) -> str:
+    return {Role.CONTEXT: "neither", Role.CAUTION: "care", Role.CONTRAINDICATION: "against"}.get(role, "for")
+
+
+def _source(source: Source) -> tuple[str, str]:
+    return source.citation, f"https://doi.org/{source.doi}" if source.doi else source.url or ""
+
+
+def _urgency(weighed: Weighed) -> int:
+    """Unknowns first, those that decide before the others; then what speaks against; then the rest."""
+    verdict, role = weighed.finding.verdict, weighed.role
+    if verdict is Verdict.UNKNOWN:
+        return 0 if role in (Role.REQUIRED, Role.CONTRAINDICATION) else 1
+    if role is Role.CONTEXT:
+        return 4
+    return 2 if (role in _AGAINST) == (verdict is Verdict.MET) else 3
