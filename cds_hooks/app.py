@@ -24,6 +24,7 @@ from cds_hooks.protocol import Cards, read_call
 from cds_hooks.service import HookService
 from cds_hooks.settings import Settings
 from cds_hooks.trace import SCOPE, Trace
+from cds_hooks.web import about
 from cds_hooks.web.pages import Pages
 from cds_hooks.web.sandbox.routes import Sandbox
 from fhir_plugin.client import Clients
@@ -111,6 +112,7 @@ def create_app(
     if settings.sandbox:
         sandbox = Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir)
         app.router.routes.extend(sandbox.routes)
+    app.router.routes.extend(about.routes(knowledge, pages, today))
     _answer_errors(app)
     # Outside everything else, so that a browser may read the reason of an error too.
     across_origins = CORSMiddleware(

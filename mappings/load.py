@@ -9,6 +9,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from mappings.about import AboutWords, load_about
 from mappings.cards import CardWords, ReviewWords, load_card_words
 from mappings.claims import Claims, check_claims, load_claims
 from mappings.criteria import KINDS, Criterion, load_criteria
@@ -54,6 +55,7 @@ class Knowledge:
     cards: CardWords
     services: ServicesFile
     order_checks: OrderChecks
+    about: AboutWords
     digest: str
     """SHA-256 over the names and bytes of all knowledge files, and of the site's."""
     site: Site | None = None
@@ -137,6 +139,7 @@ def _read(folder: Path) -> Knowledge:
         cards=load_card_words(folder),
         services=load_services(folder),
         order_checks=load_order_checks(folder / "order_checks"),
+        about=load_about(folder / "about.yaml"),
         digest=_digest(folder),
     )
 

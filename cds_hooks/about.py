@@ -1,0 +1,317 @@
+"""What the service tells of itself: purpose, rules in words, sources, inputs, limits, versions and review dates. Pure.
+
+Everything follows from the knowledge that is loaded, so that what is told is what is applied, a site's own included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from importlib.metadata import version
+
+import msgspec
+
+from fhir_plugin.inputs import INPUTS
+from mappings.about import Attribute
+from mappings.claims import Claim
+from mappings.criteria import Criterion
+from mappings.load import Knowledge
+from mappings.model import Number, Reviewed, Source
+from mappings.protocols import Clause, Parameter, Pathway, Protocol
+from mappings.services import ServiceDefinition
+
+
+class Cited(msgspec.Struct, frozen=True):
+    """A source as a reader sees it."""
+
+    key: str
+    citation: str
+    kind: str
+    grade: str
+    read: str
+    supports: str
+    url: str = ""
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One number with where it comes from."""
+
+    name: str
+    value: str
+    source: str
+    verification: str
+    note: str = ""
+    local: bool = False
+
+
+class RoleOf(msgspec.Struct, frozen=True):
+    """What a criterion does to some treatments."""
+
+    role: str
+    treatments: tuple[str, ...]
+    why: str
+    grade: str
+    sources: tuple[str, ...]
+    local: bool
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One criterion in words."""
+
+    id: str
+    title: str
+    statement: str
+    in_words: str
+    figures: tuple[Figure, ...]
+    inputs: tuple[str, ...]
+    sources: tuple[str, ...]
+    asks: str
+    roles: tuple[RoleOf, ...]
+    review_due: date
+    overdue: bool
+
+
+class Way(msgspec.Struct, frozen=True):
+    """One pathway of a protocol."""
+
+    title: str
+    all_of: tuple[str, ...]
+    any_of: tuple[str, ...]
+    none_of: tuple[str, ...]
+    steps: tuple[str, ...]
+    choice: str
+    grade: str
+    says: str
+    sources: tuple[str, ...]
+
+
+class ProtocolTold(msgspec.Struct, frozen=True):
+    """A protocol; ``applied`` for the one that decides."""
+
+    id: str
+    title: str
+    note: str
+    applied: bool
+    parameters: tuple[Figure, ...]
+    pathways: tuple[Way, ...]
+    sources: tuple[str, ...]
+
+
+class Dispute(msgspec.Struct, frozen=True):
+    """A matter on which the sources disagree."""
+
+    topic: str
+    positions: dict[str, str]
+    resolution: str
+
+
+class Dated(msgspec.Struct, frozen=True):
+    """A part of the knowledge with its days."""
+
+    name: str
+    reviewed: date
+    review_due: date
+    overdue: bool
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole page."""
+
+    title: str
+    service: ServiceTold | None
+    services: tuple[ServiceTold, ...]
+    purpose: str
+    user: str
+    patients: str
+    not_for: tuple[str, ...]
+    limits: tuple[str, ...]
+    not_done: tuple[str, ...]
+    review_basis: str
+    attributes: tuple[dict[str, str | bool | None], ...]
+    rules: tuple[Rule, ...]
+    protocols: tuple[ProtocolTold, ...]
+    conflicts: tuple[Dispute, ...]
+    claims: tuple[dict[str, str | tuple[str, ...]], ...]
+    inputs: dict[str, str]
+    sources: dict[str, Cited]
+    site: str
+    version: str
+    knowledge: str
+    as_of: date
+    dates: tuple[Dated, ...]
+
+
+class ServiceTold(msgspec.Struct, frozen=True):
+    """One CDS service."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+
+
+def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None = None) -> About:
+    """What is told of one service, or of all of them, on a day."""
+    words = knowledge.about
+    applied = knowledge.protocols[knowledge.protocol]
+    criteria = _criteria_of(service, applied, knowledge)
+    told = tuple(_service(each) for each in knowledge.services.services)
+    return About(
+        title=service.title if service else words.title,
+        service=_service(service) if service else None,
+        services=told,
+        purpose=words.purpose,
+        user=words.user,
+        patients=words.patients,
+        not_for=words.not_for,
+        limits=words.limits,
+        not_done=words.not_done,
+        review_basis=words.review_basis,
+        attributes=tuple(_attribute(each) for each in words.attributes),
+        rules=tuple(_rule(knowledge.criteria[name], applied, knowledge, as_of) for name in criteria),
+        protocols=tuple(_protocol(each, knowledge) for each in knowledge.protocols.values()),
+        conflicts=tuple(
+            Dispute(
+                each.topic,
+                {knowledge.sources[key].short: says for key, says in each.positions.items()},
+                each.resolution,
+            )
+            for each in knowledge.resolved_conflicts[applied.id]
+        ),
+        claims=tuple(_claim(each) for each in knowledge.claims.claims.values()),
+        inputs={name: INPUTS[name].resource_type for name in sorted(knowledge.inputs_for(criteria))},
+        sources={key: _cited(key, source) for key, source in knowledge.sources.items()},
+        site=knowledge.site.answers_for_it if knowledge.site else "",
+        version=version("tandem-cds"),
+        knowledge=knowledge.digest,
+        as_of=as_of,
+        dates=tuple(_dates(knowledge, as_of)),
+    )
+
+
+def _criteria_of(service: ServiceDefinition | None, applied: Protocol, knowledge: Knowledge) -> tuple[str, ...]:
+    """The criteria of a service, in the order of the protocol that is applied."""
+    session = [own.criterion for own in knowledge.cards.safety] + list(knowledge.cards.session.all_criteria)
+    named = [clause.criterion for clause in applied.clauses]
+    if service and service.speaks == "session":
+        return tuple(dict.fromkeys(session))
+    return tuple(dict.fromkeys(named if service else [*named, *session]))
+
+
+def _service(service: ServiceDefinition) -> ServiceTold:
+    return ServiceTold(service.id, service.hook, service.title, service.description)
+
+
+def _attribute(attribute: Attribute) -> dict[str, str | bool | None]:
+    return {"key": attribute.key, "name": attribute.name, "says": attribute.says, "used": attribute.used}
+
+
+def _rule(criterion: Criterion, applied: Protocol, knowledge: Knowledge, as_of: date) -> Rule:
+    return Rule(
+        id=criterion.id,
+        title=criterion.title,
+        statement=criterion.statement,
+        in_words=" ".join(_in_words(criterion, knowledge)),
+        figures=tuple(_figure(key, number, criterion.unit) for key, number in criterion.numbers.items()),
+        inputs=tuple(sorted(knowledge.inputs_for([criterion.id]))),
+        sources=criterion.sources,
+        asks=criterion.ask.words,
+        roles=tuple(_role(clause, knowledge) for clause in applied.clauses if clause.criterion == criterion.id),
+        review_due=criterion.review_due,
+        overdue=criterion.review_due <= as_of,
+    )
+
+
+def _in_words(criterion: Criterion, knowledge: Knowledge) -> Iterator[str]:
+    words = knowledge.about
+    for name in criterion.facts:
+        one = criterion.limit_for(name)
+        parts = (f"{component} {number:g}" for component, number in criterion.limits.items())
+        limit = f"{one:g}" if one else " or ".join(parts)
+        says = words.comparisons[criterion.compare]
+        yield says.format(fact=knowledge.facts[name].title, limit=f"{limit} {criterion.unit}".strip())
+    if criterion.max_age_days:
+        yield words.max_age.format(days=criterion.max_age_days)
+
+
+def _figure(name: str, number: Number, unit: str) -> Figure:
+    written = f"{number:g}" if name == "max_age_days" else f"{number:g} {unit}".strip()
+    return Figure(name, written, number.source, number.verification.value, number.note, number.local)
+
+
+def _role(clause: Clause, knowledge: Knowledge) -> RoleOf:
+    treatments = tuple(knowledge.cards.treatments[name] for name in clause.treatments)
+    return RoleOf(clause.role.value, treatments, clause.why, clause.grade.value, clause.sources, clause.local)
+
+
+def _protocol(protocol: Protocol, knowledge: Knowledge) -> ProtocolTold:
+    return ProtocolTold(
+        id=protocol.id,
+        title=protocol.title,
+        note=protocol.note,
+        applied=protocol.id == knowledge.protocol,
+        parameters=tuple(_parameter(name, each) for name, each in protocol.parameters.items()),
+        pathways=tuple(_way(each, knowledge) for each in protocol.pathways.values()),
+        sources=protocol.sources,
+    )
+
+
+def _parameter(name: str, parameter: Parameter) -> Figure:
+    span = f"{parameter.low:g}" if parameter.high is None else f"{parameter.low:g} to {parameter.high:g}"
+    source, checked = parameter.source, parameter.verification.value
+    return Figure(name, f"{span} {parameter.unit}", source, checked, parameter.note, parameter.local)
+
+
+def _way(pathway: Pathway, knowledge: Knowledge) -> Way:
+    def titles(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(knowledge.criteria[name].title for name in names)
+
+    treatments = knowledge.cards.treatments
+    return Way(
+        title=pathway.title,
+        all_of=titles(pathway.all_of),
+        any_of=titles(pathway.any_of),
+        none_of=titles(pathway.none_of),
+        steps=tuple(f"{treatments[step.treatment]}, {step.timing}: {step.why}" for step in pathway.steps),
+        choice=pathway.choice,
+        grade=pathway.grade.value,
+        says=pathway.says,
+        sources=pathway.sources,
+    )
+
+
+def _claim(claim: Claim) -> dict[str, str | tuple[str, ...]]:
+    return {
+        "says": claim.says,
+        "said_by": claim.said_by,
+        "rests_on": claim.rests_on,
+        "supports": claim.supports,
+        "grade": claim.grade.value,
+        "used_in": claim.used_in,
+        "why_unused": claim.why_unused,
+    }
+
+
+def _cited(key: str, source: Source) -> Cited:
+    url = f"https://doi.org/{source.doi}" if source.doi else source.url or ""
+    kind, grade = source.kind.value, source.grade.value
+    return Cited(key, source.citation, kind, grade, source.read, source.supports, url)
+
+
+def _dates(knowledge: Knowledge, as_of: date) -> Iterator[Dated]:
+    """Every part of the knowledge with the day by which it must be reviewed, the first due first."""
+    named: list[tuple[str, Reviewed]] = [
+        *((f"protocols/{each.id}", each) for each in knowledge.protocols.values()),
+        *((f"criteria/{each.id}", each) for each in knowledge.criteria.values()),
+        *((f"value_sets/{each.id}", each) for each in knowledge.value_sets.sets),
+        ("claims", knowledge.claims),
+        ("cards", knowledge.cards),
+        ("services", knowledge.services),
+        ("vitals", knowledge.vital_signs),
+        ("laboratory", knowledge.laboratory),
+        ("interactions", knowledge.interactions),
+        ("about", knowledge.about),
+        *((("this site's file", knowledge.site),) if knowledge.site else ()),
+    ]
+    for name, part in sorted(named, key=lambda each: (each[1].review_due, each[0])):
+        yield Dated(name, part.reviewed, part.review_due, part.review_due <= as_of)
