@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 
 import msgspec
@@ -18,7 +18,11 @@ from cds_hooks import logs, questionnaires
 from cds_hooks.clock import today
 from cds_hooks.discovery import discover
 from cds_hooks.errors import BadRequest, BodyTooLarge, UnknownService
+from cds_hooks.memory.memory import Memory
+from cds_hooks.memory.routes import FeedbackRoute
+from cds_hooks.metrics import Metrics
 from cds_hooks.observed import CORRELATION_HEADER, Observed
+from cds_hooks.operation import operation_routes
 from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
 from cds_hooks.service import HookService
@@ -62,17 +66,9 @@ def create_app(
     logs.configure(settings.log_level, settings.log_format)
     clients = Clients()
     hooks = HookService(knowledge, settings, clients)
+    memory = Memory(settings, knowledge)
+    metrics = Metrics(knowledge, memory, clients)
     services = {service.id: service for service in knowledge.services.services}
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # What is loaded now lives as long as the process: out of the collector's sight, every call is faster.
-        # What one call makes dies with it by reference counting, so that looking for cycles can wait for many calls.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECT_AFTER)
-        yield
-        await clients.aclose()
 
     async def call(request: Request) -> Response:
         service = _service(services, request.path_params["service_id"])
@@ -86,10 +82,18 @@ def create_app(
         answer = await hooks.answer(asked, service, as_of, trace)
         if trace:
             trace.decision = answer.decision
-        logs.note(cards=len(answer.cards), verdicts=answer.verdicts)
-        return Response(_CARDS.encode(Cards(answer.cards)), media_type="application/json")
+        cards = memory.hear(asked, service, answer, as_of)
+        logs.note(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
+        return Response(_CARDS.encode(Cards(cards)), media_type="application/json")
 
-    app = FastAPI(title="Tandem", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    async def feedback(request: Request) -> Response:
+        service = _service(services, request.path_params["service_id"])
+        logs.note(service=service.id)
+        return await answers.answer(request, service)
+
+    app = FastAPI(
+        title="Tandem", lifespan=_lifespan(memory, clients), docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     document = msgspec.json.encode(discover(knowledge))
 
     @app.get("/cds-services")
@@ -97,16 +101,15 @@ def create_app(
         """The CDS services that are offered."""
         return Response(document, media_type="application/json")
 
-    @app.get("/healthz")
-    async def health() -> dict[str, str]:
-        """Whether the process answers, and with which knowledge."""
-        return {"status": "ok", "knowledge": knowledge.digest}
-
     async def limited(request: Request) -> bytes:
         return await read_body(request, settings.max_body_bytes)
 
     app.add_route("/cds-services/{service_id}", call, methods=["POST"])
+    if memory.offered:
+        answers = FeedbackRoute(memory, metrics, limited)
+        app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
     app.include_router(questionnaires.router(knowledge.instruments, limited))
+    app.router.routes.extend(operation_routes(knowledge, memory, metrics, clients))
     pages = Pages()
     app.router.routes.extend(pages.routes)
     if settings.sandbox:
@@ -114,16 +117,37 @@ def create_app(
         app.router.routes.extend(sandbox.routes)
     app.router.routes.extend(about.routes(knowledge, pages, today))
     _answer_errors(app)
-    # Outside everything else, so that a browser may read the reason of an error too.
-    across_origins = CORSMiddleware(
+    app.middleware_stack = Observed(_across_origins(app, settings), metrics)
+    return app
+
+
+def _lifespan(memory: Memory, clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What happens before the first call and after the last."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # What is loaded now lives as long as the process: out of the collector's sight, every call is faster.
+        # What one call makes dies with it by reference counting, so that looking for cycles can wait for many calls.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
+        await memory.start()
+        yield
+        await memory.aclose()
+        await clients.aclose()
+
+    return lifespan
+
+
+def _across_origins(app: FastAPI, settings: Settings) -> CORSMiddleware:
+    """Outside everything else, so that a browser may read the reason of an error too."""
+    return CORSMiddleware(
         app.build_middleware_stack(),
         allow_origins=settings.allowed_origins,
         allow_methods=("GET", "POST"),
         allow_headers=("Authorization", "Content-Type"),
         expose_headers=(CORRELATION_HEADER,),
     )
-    app.middleware_stack = Observed(across_origins)
-    return app
 
 
 async def read_body(request: Request, limit: int) -> bytes:

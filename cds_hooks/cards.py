@@ -22,7 +22,7 @@ def criteria_card(telling: Telling) -> Card:
         Basis(
             rule=f"criteria:{answer.treatment}",
             findings=tuple(weighed.finding for weighed in shown),
-            against=answer.standing is Standing.CONTRAINDICATED,
+            against=any(_may_forbid(weighed) for weighed in shown),
         ),
         summary=_summary(telling, answer),
         indicator=telling.words.indicators[telling.hook][_key(answer.standing)],
@@ -113,6 +113,11 @@ def _disputed(telling: Telling, shown: list[Weighed]) -> set[str]:
 def _is_open(weighed: Weighed) -> bool:
     """Whether there is something to decide about it: all but what is required or expected, and met."""
     return weighed.finding.verdict is not Verdict.MET or weighed.role not in _EXPECTED
+
+
+def _may_forbid(weighed: Weighed) -> bool:
+    """Whether it is a contraindication that is there, or may be."""
+    return weighed.role is Role.CONTRAINDICATION and weighed.finding.verdict is not Verdict.NOT_MET
 
 
 def _urgency(weighed: Weighed) -> int:

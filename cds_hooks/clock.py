@@ -1,4 +1,4 @@
-"""The one place where a clock is read."""
+"""The one place where a clock is read for what is said of a record, or kept."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def now() -> datetime:
 def seconds() -> float:
     """A count of seconds that only ever grows, to measure with; the best resolution there is."""
     return time.perf_counter()
+
+
+def milliseconds() -> int:
+    """Milliseconds since 1970 in UTC."""
+    return time.time_ns() // 1_000_000

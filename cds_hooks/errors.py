@@ -7,6 +7,7 @@
         BadRequest        400  the body cannot be used: where (a JSON pointer) and why
         UnknownService    404  no service of that id
         BodyTooLarge      413  more bytes than the limit
+      StoreUnavailable    503  the database is away; only feedback needs it
 
 The status codes stand in one table, in ``app.py``.
 """
@@ -26,6 +27,10 @@ class BadRequest(CallError):
         super().__init__(f"{pointer or '(body)'}: {why}")
         self.pointer = pointer
         self.why = why
+
+
+class StoreUnavailable(TandemError):
+    """The database cannot be reached now; the same request may succeed later."""
 
 
 class UnknownService(CallError):

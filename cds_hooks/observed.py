@@ -9,18 +9,19 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds_hooks.logs import Line, log
+from cds_hooks.metrics import Metrics
 
 CORRELATION_HEADER = "X-Correlation-Id"
 _SERVER_FAULT = 500
-_PROBES = frozenset({"health", "ready", "metrics"})
+_PROBES = frozenset({"health", "ready", "measured"})
 """Asked for every few seconds by machines: told at the level ``debug``."""
 
 
 class Observed:
     """The outermost layer of the application. The caller's own correlation id is not used: it may be anything."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request with ``X-Correlation-Id``, and log it."""
@@ -42,19 +43,14 @@ class Observed:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                _tell(scope, status, 1000 * (time.perf_counter() - begun), line.fields)
+                operation, seconds = getattr(scope.get("endpoint"), "__name__", "none"), time.perf_counter() - begun
+                self._metrics.request(operation, status, seconds)
+                _tell(operation, scope["method"], status, seconds, line.fields)
 
 
-def _tell(scope: Scope, status: int, milliseconds: float, noted: dict[str, Any]) -> None:
+def _tell(operation: str, method: str, status: int, seconds: float, noted: dict[str, Any]) -> None:
     """The operation is the name of the function that answered; the status is 0 where the caller went away before."""
-    operation = getattr(scope.get("endpoint"), "__name__", "none")
-    fields = {
-        **noted,
-        "method": scope["method"],
-        "operation": operation,
-        "status": status,
-        "ms": round(milliseconds, 2),
-    }
+    fields = {**noted, "method": method, "operation": operation, "status": status, "ms": round(1000 * seconds, 2)}
     if status >= _SERVER_FAULT:
         log.error("request", **fields)
     elif operation in _PROBES:

@@ -117,14 +117,14 @@ def read_call(body: bytes, hook: str) -> HookCall:
 
     :raises BadRequest: with the JSON pointer of what is missing or of the wrong type.
     """
-    envelope = _decode(_ENVELOPE, body, "")
+    envelope = decode(_ENVELOPE, body, "")
     if envelope.hook != hook:
         raise BadRequest("/hook", f"this service is for the hook {hook}")
-    members = _decode(_MEMBERS, envelope.context, "/context")
+    members = decode(_MEMBERS, envelope.context, "/context")
     for name in CONTEXTS[hook][1]:
         if name not in members:
             raise BadRequest(f"/context/{name}", f"required by the hook {hook}")
-    context = _decode(_CONTEXTS[hook], envelope.context, "/context")
+    context = decode(_CONTEXTS[hook], envelope.context, "/context")
     if not context.patient_id:
         raise BadRequest("/context/patientId", "is empty")
     return HookCall(
@@ -137,7 +137,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
     )
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:
     """Decode, or say where it failed. The decoder's own words name types and members, never values."""
     try:
         return decoder.decode(body)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cds_hooks.logs import Form, Level
@@ -39,6 +40,21 @@ class Settings(BaseSettings):
     max_body_bytes: PositiveInt = 5_000_000
     sandbox: bool = False
     """Whether the page for trying calls is offered at ``/sandbox``."""
+    database: SecretStr = SecretStr("")
+    """Where cards and feedback are remembered: ``sqlite:////path``, ``postgresql://user:password@host/name``, or
+    ``off``. Empty means ``memory.sqlite`` in ``$STATE_DIRECTORY``, else in ``$XDG_STATE_HOME/tandem``, else in
+    ``~/.local/state/tandem``."""
+    database_key: SecretStr | None = Field(default=None, min_length=32)
+    """The secret of the keyed hashes that stand for patients; a SQLite file gets one of its own beside it."""
+    feedback_comments: bool = False
+    """Whether the words that clinicians add to an override are kept: they may name the patient."""
+    feedback_reasons: tuple[str, ...] = ()
+    """Override reasons of the EHR itself that are kept by name, as ``system|code``; others count as unlisted."""
+    feedback_days: PositiveInt = 365
+    """How long feedback is kept; cards that nobody answered are kept for ``unanswered_days``."""
+    unanswered_days: PositiveInt = 30
+    quiet_days: float | None = Field(default=None, ge=0, le=365)
+    """Days for which an overridden card is not shown again, in place of the number in ``mappings/memory.yaml``."""
     log_level: Level = "info"
     log_format: Form = "auto"
     """``json`` lines, or ``console`` for people; ``auto`` chooses by whether stderr is a terminal."""
@@ -51,6 +67,13 @@ class Settings(BaseSettings):
             if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
                 raise ValueError("each must be an https address without user, query or fragment")
         return tuple(server.rstrip("/") for server in servers)
+
+    @field_validator("database", mode="after")
+    @classmethod
+    def _database(cls, database: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"(off|sqlite:///.+|postgresql://.+)?", database.get_secret_value()):
+            raise ValueError("must be off, sqlite:///path or postgresql://user:password@host/name")
+        return database
 
     @property
     def listens_beyond_loopback(self) -> bool:

@@ -36,7 +36,7 @@ class Basis:
     findings: tuple[Finding, ...]
     """The findings that the card shows. The card is the same as an earlier one while these say the same."""
     against: bool = False
-    """Whether the card says that a treatment is contraindicated, or brings a safety signal."""
+    """Whether it tells of a contraindication, or of one that may be there for all that is known, or of a danger."""
     once: bool = False
     """Whether one piece of evidence makes one alert, however the finding is worded on another day."""
 

@@ -289,6 +289,14 @@ class Clients:
         self._servers[base_url] = server
         return server
 
+    def __len__(self) -> int:
+        return len(self._servers)
+
+    @property
+    def resting(self) -> int:
+        """How many servers are left alone for now, because they answered nothing."""
+        return sum(server.rests for server in self._servers.values())
+
     def _make_room(self) -> None:
         if len(self._servers) < self.limits.servers:
             return

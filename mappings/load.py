@@ -19,6 +19,7 @@ from mappings.instruments import Instruments, load_instruments
 from mappings.interactions import Interactions, load_interactions
 from mappings.laboratory import Laboratory, load_laboratory
 from mappings.medications import Medications, load_medications
+from mappings.memory import MemoryRules, load_memory_rules
 from mappings.model import KnowledgeError, Source, Sources
 from mappings.order_checks import OrderChecks, load_order_checks
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
@@ -56,6 +57,7 @@ class Knowledge:
     services: ServicesFile
     order_checks: OrderChecks
     about: AboutWords
+    memory: MemoryRules
     digest: str
     """SHA-256 over the names and bytes of all knowledge files, and of the site's."""
     site: Site | None = None
@@ -140,6 +142,7 @@ def _read(folder: Path) -> Knowledge:
         services=load_services(folder),
         order_checks=load_order_checks(folder / "order_checks"),
         about=load_about(folder / "about.yaml"),
+        memory=load_memory_rules(folder / "memory.yaml"),
         digest=_digest(folder),
     )
 
@@ -168,6 +171,7 @@ def _check(knowledge: Knowledge) -> None:
     _check_cards(knowledge)
     _check_services(knowledge)
     _check_session(knowledge)
+    _check_memory(knowledge)
 
 
 def _digest(folder: Path) -> str:
@@ -188,6 +192,7 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
     yield "interactions.yaml: current_days.source", knowledge.interactions.current_days.source
     yield "interactions.yaml: dispensed_days.source", knowledge.interactions.dispensed_days.source
     yield from _measured_source_keys(knowledge)
+    yield from ((f"memory.yaml: {name}.source", number.source) for name, number in knowledge.memory.numbers)
     for criterion in knowledge.criteria.values():
         for key in criterion.sources:
             yield f"{criterion.id}.yaml: sources", key
@@ -328,3 +333,10 @@ def _check_session(knowledge: Knowledge) -> None:
             raise KnowledgeError(f"cards.yaml: session: no criterion {criterion!r}")
     if knowledge.cards.session.instrument not in knowledge.instruments.forms:
         raise KnowledgeError("cards.yaml: session.instrument: no such instrument")
+
+
+def _check_memory(knowledge: Knowledge) -> None:
+    offered = {reason.code for reason in knowledge.cards.override_reasons}
+    for reason in knowledge.memory.quiet.reasons:
+        if reason not in offered:
+            raise KnowledgeError(f"memory.yaml: quiet.reasons: no override reason {reason!r} in cards.yaml")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,9 +41,14 @@ def demo(
     from cds_hooks.settings import load_settings
     from mappings.load import load_knowledge
 
-    with _signals_stop():
+    with _signals_stop(), TemporaryDirectory(prefix="tandem-memory-") as kept:
         settings = load_settings(
-            host="127.0.0.1", port=port, allow_loopback_fhir=True, log_level="warning", sandbox=True
+            host="127.0.0.1",
+            port=port,
+            allow_loopback_fhir=True,
+            log_level="warning",
+            sandbox=True,
+            database=f"sqlite:///{kept}/memory.sqlite",
         )
         day = today()
         patients = demo_patients(day)

@@ -1,0 +1,1 @@
+"""What the service remembers of its own cards: to whom nothing, of whom nothing that names anybody."""

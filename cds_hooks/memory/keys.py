@@ -1,0 +1,72 @@
+"""Keyed hashes: the database knows a patient again without being able to say who it is.
+
+The key is the site's secret. Without it nobody can hash a list of record numbers and look them up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from cds_hooks.memory.database import is_file
+from cds_hooks.settings import Settings
+from fhir_plugin.errors import BadInput
+
+_KEY_BYTES = 32
+
+
+class Keyed:
+    """HMAC-SHA-256 under one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._empty = hmac.new(secret, digestmod=hashlib.sha256)
+
+    def of(self, *parts: str | bytes) -> str:
+        """The hash of the parts, as 64 hexadecimal digits; each part is told from the next by its length."""
+        mac = self._empty.copy()
+        for part in parts:
+            content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+            mac.update(len(content).to_bytes(8, "big"))
+            mac.update(content)
+        return mac.hexdigest()
+
+
+def site_key(settings: Settings, url: URL) -> bytes:
+    """The site's secret: from the settings, else from a file beside a SQLite database, made at first use.
+
+    :raises BadInput: a database server without ``database_key``: several processes must share it.
+    :raises OSError: the file can neither be read nor made.
+    """
+    if settings.database_key is not None:
+        return settings.database_key.get_secret_value().encode()
+    if not is_file(url) or not url.database:
+        raise BadInput("settings: database_key: required with a database server (32 or more random characters)")
+    file = Path(f"{url.database}.key")
+    if not file.exists():
+        _make(file)
+    try:
+        secret = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except ValueError:
+        raise BadInput(f"{file.name}: not a key: put back the file that belongs to this database") from None
+    if len(secret) < _KEY_BYTES:
+        raise BadInput(f"{file.name}: too short for a key: put back the file that belongs to this database")
+    return secret
+
+
+def _make(file: Path) -> None:
+    """Whole from the first moment, and never twice: another process may be starting beside this one."""
+    descriptor, draft = tempfile.mkstemp(dir=file.parent)  # readable by this user alone
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as new:
+            new.write(secrets.token_hex(_KEY_BYTES))
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        Path(draft).unlink()

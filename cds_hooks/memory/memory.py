@@ -1,0 +1,216 @@
+"""What the hook path asks of memory: which cards to show, and that they were shown. Nothing here waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from itertools import chain
+from typing import NamedTuple
+
+import msgspec
+
+from cds_hooks.clock import milliseconds
+from cds_hooks.errors import StoreUnavailable
+from cds_hooks.logs import log, told
+from cds_hooks.markdown import plain
+from cds_hooks.memory.database import OFF, database_url, make_file
+from cds_hooks.memory.keys import Keyed, site_key
+from cds_hooks.memory.quiet import Quiet, Shown, fingerprint, may_be_quiet, role_of
+from cds_hooks.memory.repeats import Repeats
+from cds_hooks.memory.silence import Rule
+from cds_hooks.memory.store import AnswerRow, CardRow, Kept
+from cds_hooks.memory.tally import Place, Said, Tally
+from cds_hooks.memory.wire import Item, Reason
+from cds_hooks.memory.writer import Writer
+from cds_hooks.protocol import Card, HookCall
+from cds_hooks.service import Answer
+from cds_hooks.settings import Settings
+from cds_hooks.telling import Basis
+from mappings.load import Knowledge
+from mappings.services import ServiceDefinition
+
+LONGEST_COMMENT = 1_000
+UNLISTED, COMMENT, NO_REASON = "unlisted", "comment", "none"
+"""What stands for an override reason that is not on a list, for one in words alone, and for none."""
+_NO_BASIS = Basis("other", ())
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Made(NamedTuple):
+    """One card with what memory needs of it."""
+
+    card: Card
+    basis: Basis
+    facts: str
+
+
+class Memory:
+    """One for each process; ``start`` and ``aclose`` go with the event loop."""
+
+    def __init__(self, settings: Settings, knowledge: Knowledge) -> None:
+        rules = knowledge.memory.quiet
+        days = rules.days.value if settings.quiet_days is None else settings.quiet_days
+        self.tally = Tally()
+        self._settings, self._knowledge = settings, knowledge
+        self._quiet = Quiet(frozenset(rules.reasons), days, min(days, rules.safety_days.value))
+        self._repeats = Repeats(int(rules.again_seconds.value * 1000))
+        self._codes = {reason.code for reason in knowledge.cards.override_reasons}
+        self._url = database_url(settings)
+        self._keyed: Keyed | None = None
+        self._writer: Writer | None = None
+
+    @property
+    def state(self) -> str:
+        """``off``, ``closed``, or what the writer says of the database."""
+        if self._writer is not None:
+            return self._writer.state
+        return OFF if self._url is None else "closed"
+
+    @property
+    def offered(self) -> bool:
+        """Whether feedback is taken at all."""
+        return self._url is not None
+
+    @property
+    def pending(self) -> int:
+        """How many cards wait to be written."""
+        return self._writer.pending if self._writer else 0
+
+    @property
+    def given_up(self) -> int:
+        """How many cards were never written."""
+        return self._writer.given_up if self._writer else 0
+
+    @property
+    def silent(self) -> Sequence[Rule]:
+        """Rules that have stopped speaking."""
+        return self._writer.silent if self._writer else ()
+
+    @property
+    def quiet(self) -> int:
+        """How many cards are quiet, the expired among them."""
+        return len(self._quiet)
+
+    async def start(self) -> None:
+        """Begin to remember; without a place for the key the service answers, and remembers nothing.
+
+        :raises BadInput: the key is missing or damaged.
+        """
+        if self._url is None:
+            return
+        try:
+            make_file(self._url)
+            self._keyed = Keyed(site_key(self._settings, self._url))
+        except OSError as fault:
+            log.error("the folder of the database cannot be used", **told(fault))
+            return
+        self._writer = Writer(self._url, self._settings, self._quiet, self.tally, self._knowledge.memory.silence)
+
+    async def aclose(self) -> None:
+        """Write what waits and let go of the database."""
+        if self._writer is not None:
+            await self._writer.aclose()
+            self._writer = None
+
+    def hear(
+        self,
+        call: HookCall,
+        service: ServiceDefinition,
+        answer: Answer,
+        day: date,
+        tenant: str = "",
+        mode: str = "live",
+    ) -> tuple[Card, ...]:
+        """The cards to show of an answer: those that are not quiet, counted and remembered as shown.
+
+        In another mode than ``live`` nobody sees them: they are counted, and nothing is remembered.
+        """
+        moment, place = milliseconds(), Place(tenant, service.id, mode)
+        patient = self._patient(call, tenant)
+        made = [each for each in self._made(answer) if not self._hides(each, patient, call, service, moment)]
+        cards = tuple(each.card for each in made)
+        if call.hook == "order-select" and cards:
+            asked = (tenant, service.id, call.fhir_server or "", call.context.user_id, call.context.patient_id)
+            again = self._repeats.same(asked, cards, moment)
+            if again is not None:
+                return again
+        self.tally.count(day, place, chain(_verdicts(answer), _spoken(made)))
+        if self._writer is not None and mode == "live":
+            for each in made:
+                self._writer.put(self._row(each, patient, role_of(call.context.user_id), place, moment))
+        return cards
+
+    def _patient(self, call: HookCall, tenant: str) -> str:
+        """The same for one patient of one server of one tenant, and for nobody else."""
+        if self._keyed is None:
+            return ""
+        return self._keyed.of("patient", tenant, (call.fhir_server or "").rstrip("/"), call.context.patient_id)
+
+    def _made(self, answer: Answer) -> Iterator[_Made]:
+        for card in answer.cards:
+            basis = answer.bases.get(card.uuid, _NO_BASIS)
+            yield _Made(card, basis, fingerprint(card, basis, self._keyed) if self._keyed else "")
+
+    def _hides(self, made: _Made, patient: str, call: HookCall, service: ServiceDefinition, moment: int) -> bool:
+        if not patient or not may_be_quiet(made.card, made.basis, service):
+            return False
+        return self._quiet.hides(Shown(patient, made.basis.rule, role_of(call.context.user_id)), made.facts, moment)
+
+    def _row(self, made: _Made, patient: str, role: str, place: Place, moment: int) -> CardRow:
+        return CardRow(
+            uuid=made.card.uuid,
+            shown_at=moment,
+            tenant=place.tenant,
+            service=place.service,
+            rule=made.basis.rule,
+            role=role,
+            indicator=made.card.indicator,
+            mode=place.mode,
+            knowledge=self._knowledge.digest[:12],
+            patient=patient,
+            fingerprint=made.facts,
+            suggestions=_ENCODER.encode([suggestion.uuid for suggestion in made.card.suggestions]).decode(),
+        )
+
+    async def keep(self, items: Sequence[Item], service: ServiceDefinition, tenant: str = "") -> list[Kept]:
+        """Keep what was done with cards; what came of each item, once it is committed.
+
+        :raises StoreUnavailable: the database is away, slow or switched off.
+        """
+        if self._writer is None or self._keyed is None:
+            raise StoreUnavailable("the database is not open: send the feedback again later")
+        moment = milliseconds()
+        rows = [self._answer(item, moment, self._keyed) for item in items]
+        return await self._writer.keep(rows, tenant, service.id)
+
+    def _answer(self, item: Item, moment: int, keyed: Keyed) -> AnswerRow:
+        reason = self.reason(item.reason, item.comment)
+        what = (item.outcome, str(item.outcome_at), reason, item.comment, *item.accepted)
+        return AnswerRow(
+            card=item.card,
+            digest=keyed.of("answer", *what),
+            outcome=item.outcome,
+            outcome_at=item.outcome_at,
+            received_at=moment,
+            reason=reason,
+            comment=plain(item.comment, LONGEST_COMMENT) if self._settings.feedback_comments else "",
+            suggestions=item.accepted,
+        )
+
+    def reason(self, reason: Reason | None, comment: str = "") -> str:
+        """One of a closed set: our code, a listed one of the EHR, or what stands for any other."""
+        if reason is None or not reason.code:
+            return COMMENT if comment else NO_REASON
+        if reason.code in self._codes and reason.system in ("", self._knowledge.cards.system):
+            return reason.code
+        written = f"{reason.system}|{reason.code}"
+        return written if written in self._settings.feedback_reasons else UNLISTED
+
+
+def _verdicts(answer: Answer) -> Iterator[Said]:
+    findings = answer.decision.findings if answer.decision else ()
+    return ((finding.criterion, finding.verdict.value) for finding in findings)
+
+
+def _spoken(made: Iterable[_Made]) -> Iterator[Said]:
+    return ((each.basis.rule, each.card.indicator) for each in made)

@@ -1,0 +1,120 @@
+"""Which overridden cards stay quiet. Pure: the moment is given, and nothing is waited for.
+
+A card is the same as an earlier one when it shows the same findings from the same evidence. It stays quiet for the
+patient, the rule and the role of the user to whom it was overridden, for a set time. Contraindications at signing are
+never quiet.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import msgspec
+
+from cds_hooks.memory.keys import Keyed
+from cds_hooks.protocol import Card
+from cds_hooks.telling import Basis
+from fhir_plugin.assess import Finding
+from mappings.services import ServiceDefinition
+
+DAY_MS = 86_400_000
+MOST_QUIET = 50_000
+"""Cards that are quiet at one time; beyond, the one overridden first is shown again."""
+ROLES = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
+SIGNING = "order-sign"
+
+_RUNNING_DAYS = re.compile(r"\d+(?= (?:\w+ )?days)")
+"""Day counts of what is still going on change every morning; that is no change of the facts."""
+_ENCODER = msgspec.json.Encoder()
+
+
+class Shown(NamedTuple):
+    """To whom a card speaks of what: keyed hash of the patient, rule of the card, role of the user."""
+
+    patient: str
+    rule: str
+    role: str
+
+
+class Heard(NamedTuple):
+    """One answer to one card, as it stands in the database."""
+
+    outcome_at: int
+    id: int
+    shown: Shown
+    fingerprint: str
+    outcome: str
+    reason: str
+    received_at: int
+
+
+class _Entry(NamedTuple):
+    order: tuple[int, int]
+    until: int
+
+
+def role_of(user: str) -> str:
+    """The role that ``context.userId`` names; one of a closed set."""
+    kind = user.partition("/")[0]
+    return kind if kind in ROLES else "other"
+
+
+def fingerprint(card: Card, basis: Basis, keyed: Keyed) -> str:
+    """What the card says of the facts; of a safety signal only the evidence, however it is worded another day.
+
+    A card without findings is the same while it says the same to the letter.
+    """
+    if basis.once:
+        evidence = sorted(each.reference for finding in basis.findings for each in finding.evidence)
+        return keyed.of("evidence", basis.rule, _ENCODER.encode(evidence))
+    offered = [suggestion.label for suggestion in card.suggestions]
+    facts = [_said(finding) for finding in basis.findings] or card.detail
+    return keyed.of("facts", _ENCODER.encode((basis.rule, card.summary, card.indicator, offered, facts)))
+
+
+def _said(finding: Finding) -> tuple[object, ...]:
+    evidence = [
+        (each.reference, each.label, str(each.day), _RUNNING_DAYS.sub("", each.note)) for each in finding.evidence
+    ]
+    return (finding.criterion, finding.verdict, finding.because, finding.missing, evidence)
+
+
+def may_be_quiet(card: Card, basis: Basis, service: ServiceDefinition) -> bool:
+    """Whether an override can keep this card quiet: never a contraindication or a danger when an order is signed."""
+    return service.hook != SIGNING or not (basis.against or card.indicator == "critical")
+
+
+class Quiet:
+    """The cards that are quiet now, learned from the answers to them."""
+
+    def __init__(self, reasons: frozenset[str], days: float, safety_days: float) -> None:
+        self._reasons = reasons
+        self._times = {True: int(safety_days * DAY_MS), False: int(days * DAY_MS)}
+        self._entries: dict[tuple[Shown, str], _Entry] = {}
+
+    @property
+    def longest(self) -> int:
+        """Milliseconds after which an answer has no effect any more."""
+        return max(self._times.values())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def learn(self, heard: Heard) -> None:
+        """Take in one answer. The last one counts, so that accepting, or giving no reason, ends the quiet."""
+        key, order = (heard.shown, heard.fingerprint), (heard.outcome_at, heard.id)
+        before = self._entries.get(key)
+        if before is not None and before.order > order:
+            return
+        self._entries.pop(key, None)
+        if heard.outcome == "overridden" and heard.reason in self._reasons:
+            until = heard.received_at + self._times[heard.shown.rule.startswith("safety:")]
+            self._entries[key] = _Entry(order, until)
+            if len(self._entries) > MOST_QUIET:
+                del self._entries[next(iter(self._entries))]
+
+    def hides(self, shown: Shown, facts: str, now: int) -> bool:
+        """Whether a card that shows these facts was overridden not long before ``now`` (milliseconds)."""
+        entry = self._entries.get((shown, facts))
+        return entry is not None and now < entry.until

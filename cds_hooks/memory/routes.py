@@ -1,0 +1,59 @@
+"""``POST /cds-services/{id}/feedback``: acknowledged when it is committed, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_hooks.errors import StoreUnavailable
+from cds_hooks.logs import note
+from cds_hooks.memory.memory import Memory
+from cds_hooks.memory.store import Kept
+from cds_hooks.memory.wire import Item, read_feedback
+from cds_hooks.metrics import Metrics
+from cds_hooks.outcomes import FHIR_JSON, outcome
+from mappings.services import ServiceDefinition
+
+RETRY_SECONDS = 5
+_WHY: Mapping[Kept, str] = {
+    "unknown": "is no card that this service has shown and still remembers",
+    "too many": "was answered too often; nothing more is kept of it",
+}
+_DONE: frozenset[Kept] = frozenset({"kept", "known"})
+
+
+class FeedbackRoute:
+    """Takes feedback on the cards of one service."""
+
+    def __init__(self, memory: Memory, metrics: Metrics, read_body: Callable[[Request], Awaitable[bytes]]) -> None:
+        self._memory, self._metrics, self._read_body = memory, metrics, read_body
+
+    async def answer(self, request: Request, service: ServiceDefinition, tenant: str = "") -> Response:
+        """200 when every item is kept, or some are, naming the others; 404 when no card is known.
+
+        :raises BadRequest: the body cannot be used; nothing of it is kept.
+        """
+        items = read_feedback(await self._read_body(request))
+        try:
+            came = await self._memory.keep(items, service, tenant)
+        except StoreUnavailable as fault:
+            return outcome(503, "transient", str(fault), headers={"Retry-After": str(RETRY_SECONDS)})
+        note(count=came.count("kept"))
+        for item, fate in zip(items, came, strict=True):
+            if fate == "kept":
+                self._metrics.feedback(service.id, item.outcome, self._memory.reason(item.reason, item.comment))
+        return _answer(items, came)
+
+
+def _answer(items: Sequence[Item], came: Sequence[Kept]) -> Response:
+    left = [f"/feedback/{place}/card: {_WHY[fate]}" for place, fate in enumerate(came) if fate not in _DONE]
+    if not left:
+        return Response(status_code=200)
+    if len(left) == len(items):
+        return outcome(404 if "unknown" in came else 422, "not-found" if "unknown" in came else "processing", *left)
+    issues = [{"severity": "warning", "code": "not-found", "diagnostics": each} for each in left]
+    body = msgspec.json.encode({"resourceType": "OperationOutcome", "issue": issues})
+    return Response(body, media_type=FHIR_JSON)

@@ -1,0 +1,61 @@
+"""Which rules have stopped speaking: an upgrade, a changed code or an edited rule silences without an error. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from cds_hooks.memory.tally import ANSWERED, CALLS, Daily
+from mappings.memory import Silence
+
+_NOT_FIRED = frozenset({"not_met", "unknown", ANSWERED})
+
+
+@dataclass(slots=True)
+class Rate:
+    """How often one rule of one service spoke, in so many calls."""
+
+    fired: int = 0
+    calls: int = 0
+
+
+@dataclass(slots=True)
+class Rule:
+    """One rule of one service, in the recent days and in the days before them."""
+
+    service: str
+    rule: str
+    before: Rate = field(default_factory=Rate)
+    recent: Rate = field(default_factory=Rate)
+
+    @property
+    def expected(self) -> float:
+        """How often it should have spoken in the recent days, going by the days before."""
+        return self.before.fired / self.before.calls * self.recent.calls if self.before.calls else 0.0
+
+
+def compare(counts: Daily, today: date, rules: Silence) -> list[Rule]:
+    """Every rule that ever spoke in the days of ``rules``, by service and name."""
+    turn = today - timedelta(days=rules.recent_days.value)
+    start = turn - timedelta(days=rules.before_days.value)
+    found: dict[tuple[str, str], Rule] = {}
+    calls: Counter[tuple[str, bool]] = Counter()
+    for (day, place, (rule, said)), count in counts.items():
+        if day <= start:
+            continue
+        recent = day > turn
+        if rule == CALLS:
+            calls[place.service, recent] += count
+        elif said not in _NOT_FIRED:
+            one = found.setdefault((place.service, rule), Rule(place.service, rule))
+            rate = one.recent if recent else one.before
+            rate.fired += count
+    for one in found.values():
+        one.before.calls, one.recent.calls = calls[one.service, False], calls[one.service, True]
+    return [found[key] for key in sorted(found)]
+
+
+def is_silent(rule: Rule, rules: Silence) -> bool:
+    """Whether it did not speak at all although it should have."""
+    return rule.recent.fired == 0 and rule.expected >= rules.expected.value

@@ -1,0 +1,175 @@
+"""What is written to the database and read from it; each function is one transaction."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Table, delete, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from cds_hooks.memory.quiet import Heard, Shown
+from cds_hooks.memory.tables import CARDS, FEEDBACK, FIRINGS
+from cds_hooks.memory.tally import Daily, Place
+
+MOST_ANSWERS = 20
+"""Different answers to one card that are kept; a clinician changes her mind, a loop does so for ever."""
+MOST_CARDS = 1_000_000
+"""Unanswered cards that are kept, whatever their age."""
+_UUID = re.compile(r"[0-9a-f-]{36}")
+_AT_ONCE = 500
+
+Kept = Literal["kept", "known", "unknown", "too many"]
+
+
+class CardRow(NamedTuple):
+    """One card that was shown, as a row of the table."""
+
+    uuid: str
+    shown_at: int
+    tenant: str
+    service: str
+    rule: str
+    role: str
+    indicator: str
+    mode: str
+    knowledge: str
+    patient: str
+    fingerprint: str
+    suggestions: str
+
+
+class AnswerRow(NamedTuple):
+    """One answer to a card; ``suggestions`` are the uuids that it accepts."""
+
+    card: str
+    digest: str
+    outcome: str
+    outcome_at: int
+    received_at: int
+    reason: str
+    comment: str
+    suggestions: tuple[str, ...]
+
+
+class Store:
+    """The three tables behind one engine."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
+
+    async def write(self, cards: Sequence[CardRow], counts: Daily) -> None:
+        """Put down cards that were shown, and counts."""
+        async with self._engine.begin() as connection:
+            await self._put_cards(connection, cards)
+            rows = [
+                {"day": day, **place._asdict(), "rule": rule, "said": said, "count": count}
+                for (day, place, (rule, said)), count in counts.items()
+            ]
+            if rows:
+                put = self._insert(FIRINGS)
+                more = FIRINGS.c.count + put.excluded["count"]
+                await connection.execute(
+                    put.on_conflict_do_update(index_elements=list(FIRINGS.primary_key), set_={"count": more}), rows
+                )
+
+    async def keep(
+        self, cards: Sequence[CardRow], answers: Sequence[AnswerRow], tenant: str, service: str
+    ) -> list[Kept]:
+        """Put down answers to cards of this tenant and service, and before them ``cards``; what came of each."""
+        async with self._engine.begin() as connection:
+            await self._put_cards(connection, cards)
+            asked = {answer.card for answer in answers if _UUID.fullmatch(answer.card)}
+            offered = await self._offered(connection, asked, tenant, service)
+            there = await self._digests(connection, offered)
+            came, rows = [], []
+            for answer in answers:
+                outcome = _fate(answer, there)
+                came.append(outcome)
+                if outcome == "kept":
+                    there[answer.card].add(answer.digest)
+                    rows.append(_row(answer, offered[answer.card]))
+            if rows:
+                await connection.execute(self._insert(FEEDBACK).on_conflict_do_nothing(), rows)
+        return came
+
+    async def _put_cards(self, connection: AsyncConnection, cards: Sequence[CardRow]) -> None:
+        for start in range(0, len(cards), _AT_ONCE):
+            rows = [card._asdict() for card in cards[start : start + _AT_ONCE]]
+            await connection.execute(self._insert(CARDS).on_conflict_do_nothing(), rows)
+
+    async def _offered(
+        self, connection: AsyncConnection, cards: Iterable[str], tenant: str, service: str
+    ) -> dict[str, list[str]]:
+        """The suggestions of each of these cards that was shown to this tenant by this service."""
+        wanted = select(CARDS.c.uuid, CARDS.c.suggestions).where(
+            CARDS.c.uuid.in_(sorted(cards)), CARDS.c.tenant == tenant, CARDS.c.service == service
+        )
+        return {row.uuid: json.loads(row.suggestions) for row in await connection.execute(wanted)}
+
+    async def _digests(self, connection: AsyncConnection, cards: Mapping[str, object]) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {card: set() for card in cards}
+        known = select(FEEDBACK.c.card, FEEDBACK.c.digest).where(FEEDBACK.c.card.in_(sorted(cards)))
+        for row in await connection.execute(known):
+            found[row.card].add(row.digest)
+        return found
+
+    async def heard_since(self, moment: int) -> list[Heard]:
+        """The answers received since a moment, in the order in which they were given."""
+        joined = FEEDBACK.join(CARDS, CARDS.c.uuid == FEEDBACK.c.card)
+        wanted = select(
+            FEEDBACK.c.outcome_at, FEEDBACK.c.id, CARDS.c.patient, CARDS.c.rule, CARDS.c.role,
+            CARDS.c.fingerprint, FEEDBACK.c.outcome, FEEDBACK.c.reason, FEEDBACK.c.received_at,
+        )  # fmt: skip
+        recent = wanted.select_from(joined).where(FEEDBACK.c.received_at >= moment)
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(recent.order_by(FEEDBACK.c.outcome_at, FEEDBACK.c.id))
+            return [
+                Heard(at, number, Shown(patient, rule, role), facts, outcome, reason, received)
+                for at, number, patient, rule, role, facts, outcome, reason, received in rows
+            ]
+
+    async def firings(self, since: date) -> Daily:
+        """The counts of each day since ``since``."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(FIRINGS).where(FIRINGS.c.day >= since))
+            return {
+                (day, Place(tenant, service, mode), (rule, said)): count
+                for day, tenant, service, mode, rule, said, count in rows
+            }
+
+    async def purge(self, answered_before: int, unanswered_before: int) -> int:
+        """Forget what is older than these moments, and the oldest unanswered cards beyond ``MOST_CARDS``; how many."""
+        unanswered = ~exists().where(FEEDBACK.c.card == CARDS.c.uuid)
+        async with self._engine.begin() as connection:
+            gone = await _delete(connection, FEEDBACK, FEEDBACK.c.received_at < answered_before)
+            limit = await connection.scalar(
+                select(CARDS.c.shown_at).where(unanswered).order_by(CARDS.c.shown_at.desc()).offset(MOST_CARDS).limit(1)
+            )
+            before = max(unanswered_before, limit or 0)
+            return gone + await _delete(connection, CARDS, unanswered & (CARDS.c.shown_at < before))
+
+
+async def _delete(connection: AsyncConnection, table: Table, which: Any) -> int:
+    return (await connection.execute(delete(table).where(which))).rowcount
+
+
+def _fate(answer: AnswerRow, there: Mapping[str, set[str]]) -> Kept:
+    if answer.card not in there:
+        return "unknown"
+    if answer.digest in there[answer.card]:
+        return "known"
+    return "too many" if len(there[answer.card]) >= MOST_ANSWERS else "kept"
+
+
+def _row(answer: AnswerRow, offered: list[str]) -> dict[str, Any]:
+    """Of the accepted suggestions only the places among those that were offered: anything else may be anything."""
+    places = sorted({offered.index(each) for each in answer.suggestions if each in offered})
+    return {name: getattr(answer, name) for name in AnswerRow._fields if name != "suggestions"} | {
+        "accepted": json.dumps(places)
+    }

@@ -1,0 +1,68 @@
+"""How often each rule says what, counted in memory and handed on by the day. About no one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import NamedTuple
+
+CALLS, ANSWERED = "calls", "answered"
+"""The rule under which every call is counted, and what it says."""
+
+
+class Place(NamedTuple):
+    """Who asked which service, and whether the answer was shown (``live``) or only counted (``silent``)."""
+
+    tenant: str
+    service: str
+    mode: str
+
+
+Said = tuple[str, str]
+"""A rule and what it said: a card's rule and its indicator, or a criterion and its verdict."""
+Daily = Mapping[tuple[date, Place, Said], int]
+
+
+class Tally:
+    """Counts since the start of the process, and since they were last put into the database."""
+
+    def __init__(self) -> None:
+        self._day = date.min
+        self._fresh: dict[Place, Counter[Said]] = {}
+        self._total: Counter[tuple[Place, Said]] = Counter()
+        self._unsaved: Counter[tuple[date, Place, Said]] = Counter()
+
+    def count(self, day: date, place: Place, said: Iterable[Said]) -> None:
+        """Count one call and what the rules said in it."""
+        if day != self._day:
+            self._settle()
+            self._day = day
+        counter = self._fresh.get(place)
+        if counter is None:
+            counter = self._fresh[place] = Counter()
+        counter.update(said)
+        counter[CALLS, ANSWERED] += 1
+
+    def _settle(self) -> None:
+        for place, counter in self._fresh.items():
+            for said, number in counter.items():
+                self._total[place, said] += number
+                self._unsaved[self._day, place, said] += number
+        self._fresh = {}
+
+    @property
+    def total(self) -> Mapping[tuple[Place, Said], int]:
+        """Everything since the start of the process."""
+        self._settle()
+        return self._total
+
+    def unsaved(self) -> Daily:
+        """What is not in the database yet."""
+        self._settle()
+        return dict(self._unsaved)
+
+    def saved(self, counts: Daily) -> None:
+        """Take off what was put into the database."""
+        self._unsaved.subtract(counts)
+        self._unsaved = +self._unsaved

@@ -1,0 +1,113 @@
+"""Feedback on the wire (CDS Hooks 2.0.1, "Feedback"): read leniently, checked for what the specification requires."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+import msgspec
+
+from cds_hooks.errors import BadRequest
+from cds_hooks.protocol import Wire, decode
+
+MOST_ITEMS = 100
+"""In one request."""
+
+Outcome = Literal["accepted", "overridden"]
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_OUTCOMES = ("accepted", "overridden")
+
+
+class Accepted(Wire, frozen=True):
+    """One suggestion that was taken."""
+
+    id: str
+
+
+class Reason(Wire, frozen=True):
+    """A Coding; the public sandbox leaves out ``system``."""
+
+    code: str = ""
+    system: str = ""
+
+
+class OverrideReason(Wire, frozen=True):
+    """Why a card was overridden; ``code`` and ``system`` stood here directly in the drafts of 1.1."""
+
+    reason: Reason | None = None
+    user_comment: str | None = None
+    code: str = ""
+    system: str = ""
+
+
+class _Item(Wire, frozen=True):
+    card: str
+    outcome: str
+    outcome_timestamp: str
+    accepted_suggestions: tuple[Accepted, ...] | None = None
+    override_reason: OverrideReason | None = None
+
+
+class _Body(Wire, frozen=True):
+    feedback: tuple[_Item, ...]
+
+
+class Item(msgspec.Struct, frozen=True):
+    """What was done with one card."""
+
+    card: str
+    outcome: Outcome
+    outcome_at: int
+    """Milliseconds since 1970."""
+    accepted: tuple[str, ...] = ()
+    """Uuids of suggestions."""
+    reason: Reason | None = None
+    comment: str = ""
+
+
+_BODY = msgspec.json.Decoder(_Body)
+
+
+def read_feedback(body: bytes) -> tuple[Item, ...]:
+    """The items of one request.
+
+    :raises BadRequest: with the JSON pointer of what is missing or of the wrong type.
+    """
+    items = decode(_BODY, body, "").feedback
+    if len(items) > MOST_ITEMS:
+        raise BadRequest("/feedback", f"holds more than {MOST_ITEMS} items")
+    return tuple(_checked(items))
+
+
+def _checked(items: tuple[_Item, ...]) -> Iterator[Item]:
+    for place, item in enumerate(items):
+        at = f"/feedback/{place}"
+        if not item.card:
+            raise BadRequest(f"{at}/card", "is empty")
+        if item.outcome not in _OUTCOMES:
+            raise BadRequest(f"{at}/outcome", "must be accepted or overridden")
+        if item.outcome == "accepted" and item.accepted_suggestions is None:
+            raise BadRequest(f"{at}/acceptedSuggestions", "required by the outcome accepted")
+        said = item.override_reason or OverrideReason()
+        yield Item(
+            card=item.card,
+            outcome=cast("Outcome", item.outcome),
+            outcome_at=_milliseconds(item.outcome_timestamp, f"{at}/outcomeTimestamp"),
+            accepted=tuple(each.id for each in item.accepted_suggestions or ()),
+            reason=said.reason or (Reason(said.code, said.system) if said.code else None),
+            comment=said.user_comment or "",
+        )
+
+
+def _milliseconds(moment: str, pointer: str) -> int:
+    """An RFC 3339 date and time with its offset, ``T`` and ``Z`` in either case."""
+    written = moment.upper()
+    try:
+        if _MOMENT.fullmatch(written):
+            return int(datetime.fromisoformat(written).astimezone(UTC).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        pass
+    raise BadRequest(pointer, "must be a date and time with an offset (RFC 3339)")

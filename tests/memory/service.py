@@ -1,0 +1,71 @@
+"""A service that remembers, in process, and what an EHR tells it of its cards."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from cds_hooks.app import create_app
+from cds_hooks.settings import Settings
+from tests.hooks.calls import DAY, body, check, knowledge
+
+FEEDBACK_AT = "2026-01-15T10:00:00Z"
+OURS = "urn:tandem-cds"
+ROUNDS = 2_000
+"""Requests after which what was waited for will not happen any more."""
+
+
+@contextmanager
+def remembering(file: Path, day: date = DAY, state: str = "open", **settings: Any) -> Iterator[TestClient]:
+    """The service with a database in ``file``, once that is ``state``."""
+    chosen = Settings(**{"database": f"sqlite:///{file}", **settings})
+    with TestClient(create_app(chosen, knowledge(), lambda: day)) as client:
+        until(client, state)
+        yield client
+
+
+def until(client: TestClient, state: str) -> None:
+    """Ask until the database is in a state."""
+    for _ in range(ROUNDS):
+        if client.get("/readyz").json()["database"] == state:
+            return
+    raise AssertionError(f"the database never was {state}: {client.get('/readyz').json()}")
+
+
+def call(client: TestClient, url: str, patient: str, *drafts: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
+    """The cards of one call."""
+    answer = client.post(url, json=body(url, patient, *drafts, **changes))
+    assert answer.status_code == 200, answer.text
+    return check(answer.json())
+
+
+def overridden(card: str, code: str | None = "considered", at: str = FEEDBACK_AT, **more: Any) -> dict[str, Any]:
+    """One item of feedback: the card was overridden, for a reason if one is given."""
+    item = {"card": card, "outcome": "overridden", "outcomeTimestamp": at}
+    return item | ({"overrideReason": {"reason": {"code": code, "system": OURS}}} if code else {}) | more
+
+
+def accepted(card: str, *suggestions: str, at: str = FEEDBACK_AT) -> dict[str, Any]:
+    """One item of feedback: suggestions of the card were taken."""
+    taken = [{"id": each} for each in suggestions]
+    return {"card": card, "outcome": "accepted", "acceptedSuggestions": taken, "outcomeTimestamp": at}
+
+
+def tell(client: TestClient, url: str, *items: dict[str, Any]) -> Any:
+    """Send feedback to the service behind ``url``."""
+    return client.post(f"{url}/feedback", json={"feedback": list(items)})
+
+
+def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    """What stands in the database."""
+    connection = sqlite3.connect(file)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
