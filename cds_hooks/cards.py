@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds_hooks.markdown import table
 from cds_hooks.pathways import factors, ways_on
+from cds_hooks.payer_lines import payer_lines
 from cds_hooks.protocol import Card
 from cds_hooks.telling import Basis, Telling, conflicts, make_card, pieces
 from fhir_plugin.assess import Verdict
@@ -82,6 +83,7 @@ def _detail(telling: Telling, answer: TreatmentAnswer, shown: list[Weighed]) -> 
         _trials(telling, shown),
         factors(telling),
         *(way.says for way in ways),
+        *payer_lines(telling),
         _not_found(telling, answer),
         *conflicts(telling, _disputed(telling, shown), {way.id for way in ways}),
         _gaps(telling),
@@ -185,7 +187,7 @@ def _asks(telling: Telling) -> str:
 def _gaps(telling: Telling) -> str:
     """What could not be read, and what was left out because it is about somebody else."""
     words, record = telling.words, telling.decision.record
-    gaps = record.gaps(telling.knowledge.inputs)
+    gaps = record.gaps(telling.knowledge.deciding_inputs)
     said = [words.gaps.format(gaps="; ".join(gaps))] if gaps else []
     if record.dropped:
         said.append(words.dropped.format(count=record.dropped))

@@ -6,6 +6,7 @@ from cds_hooks.protocol import Discovery, Service
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.needs import observation_tokens
 from mappings.load import Knowledge
+from mappings.services import ServiceDefinition
 
 PATIENT = "{{context.patientId}}"
 CDS_HOOKS_VERSION = "2.0.1"
@@ -13,7 +14,6 @@ CDS_HOOKS_VERSION = "2.0.1"
 
 def discover(knowledge: Knowledge) -> Discovery:
     """Every service; its templates follow from criteria -> facts -> inputs."""
-    prefetch = templates(knowledge)
     return Discovery(
         tuple(
             Service(
@@ -21,7 +21,7 @@ def discover(knowledge: Knowledge) -> Discovery:
                 id=service.id,
                 title=service.title,
                 description=service.description,
-                prefetch=prefetch,
+                prefetch=templates(knowledge, service),
                 usage_requirements=knowledge.services.usage_requirements,
                 version=CDS_HOOKS_VERSION,
             )
@@ -30,7 +30,7 @@ def discover(knowledge: Knowledge) -> Discovery:
     )
 
 
-def templates(knowledge: Knowledge) -> dict[str, str]:
-    """The prefetch template of each input that some criterion needs."""
+def templates(knowledge: Knowledge, service: ServiceDefinition) -> dict[str, str]:
+    """The prefetch template of each input that the service asks for."""
     codes = observation_tokens(knowledge)
-    return {name: INPUTS[name].template(PATIENT, codes) for name in knowledge.inputs}
+    return {name: INPUTS[name].template(PATIENT, codes) for name in knowledge.inputs_of(service)}

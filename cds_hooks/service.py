@@ -63,7 +63,6 @@ class HookService:
         self._settings = settings
         self._clients = clients
         self._new_id = new_id
-        self._wanted = knowledge.inputs
         self._codes = observation_tokens(knowledge)
 
     async def answer(
@@ -85,7 +84,7 @@ class HookService:
             record = await gather(
                 call.context.patient_id,
                 call.prefetch,
-                self._wanted,
+                self._knowledge.inputs_of(service),
                 self._codes,
                 source,
                 self._clients,

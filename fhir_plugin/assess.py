@@ -49,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def assess(facts: Facts, knowledge: Knowledge, criteria: Iterable[str] | None = None) -> tuple[Finding, ...]:
     """Hold the criteria (all, or those named) against the facts, in the order given."""
     names = knowledge.criteria if criteria is None else criteria
-    return tuple(_finding(knowledge.criteria[name], facts, knowledge) for name in names)
+    return tuple(hold(knowledge.criteria[name], facts.named, facts.as_of, knowledge) for name in names)
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -61,10 +61,11 @@ class _Answer(msgspec.Struct, frozen=True):
     values: Mapping[str, str]
 
 
-def _finding(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Finding:
+def hold(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
+    """Hold one criterion against the facts that it names."""
     if len(criterion.facts) == 1:
-        fact = facts.named[criterion.facts[0]]
-        answer = _answer(criterion, fact, facts.as_of)
+        fact = facts[criterion.facts[0]]
+        answer = _answer(criterion, fact, as_of)
         return Finding(
             criterion=criterion.id,
             verdict=answer.verdict,
@@ -75,12 +76,12 @@ def _finding(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Findin
             sources=criterion.sources,
             local=criterion.local,
         )
-    return _finding_of_any(criterion, facts, knowledge)
+    return _finding_of_any(criterion, facts, as_of, knowledge)
 
 
-def _finding_of_any(criterion: Criterion, facts: Facts, knowledge: Knowledge) -> Finding:
+def _finding_of_any(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
     """The statement is true of one of several facts; the facts that decide give the reason."""
-    read = [(fact, _answer(criterion, fact, facts.as_of)) for fact in map(facts.named.__getitem__, criterion.facts)]
+    read = [(fact, _answer(criterion, fact, as_of)) for fact in map(facts.__getitem__, criterion.facts)]
     if criterion.among == "recorded":
         read = [each for each in read if each[1].words not in _NO_VALUE] or read
     verdict = _any_of([answer.verdict for _, answer in read])

@@ -49,7 +49,7 @@ _SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
 _INCOMPLETE_CODES = frozenset({"incomplete", "suppressed", "throttled", "timeout", "too-costly"})
 _OTHER_CODES = frozenset({"not-supported", "informational", "processing", "business-rule", "forbidden", "security"})
 
-_ABOUT = {"devices": "patient", "allergies": "patient"}
+_ABOUT = {"devices": "patient", "allergies": "patient", "coverages": "beneficiary"}
 """The member that says whom a resource is about, where it is not ``subject``."""
 _NO_SUBJECT = "it does not say, in a way that can be resolved, whom it is about"
 

@@ -46,6 +46,7 @@ _TABLE = (
     InputDefinition("procedures", "Procedure"),
     InputDefinition("devices", "Device"),
     InputDefinition("allergies", "AllergyIntolerance"),
+    InputDefinition("coverages", "Coverage"),
 )
 
 INPUTS: Mapping[str, InputDefinition] = {definition.name: definition for definition in _TABLE}

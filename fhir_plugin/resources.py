@@ -87,6 +87,25 @@ class Reference(Element, frozen=True):
     display: str | None = None
 
 
+class Identifier(Element, frozen=True):
+    type: CodeableConcept | None = None
+    system: str | None = None
+    value: str | None = None
+
+
+class PayorReference(Element, frozen=True):
+    reference: str | None = None
+    display: str | None = None
+    identifier: Identifier | None = None
+
+
+class HumanName(Element, frozen=True):
+    use: str | None = None
+    text: str | None = None
+    family: str | None = None
+    given: tuple[str, ...] = ()
+
+
 class Extension(Element, frozen=True):
     url: str | None = None
     value_decimal: float | None = None
@@ -148,6 +167,10 @@ class Dosage(Element, frozen=True):
 
 
 class Patient(Resource, frozen=True):
+    """The patient; names and identifiers stay bytes, because nothing that decides may fail for want of them."""
+
+    name: Raw = Raw(b"null")
+    identifier: Raw = Raw(b"null")
     birth_date: str | None = None
     gender: str | None = None
     deceased_boolean: bool | None = None
@@ -324,6 +347,31 @@ class AllergyIntolerance(Resource, frozen=True):
     reaction: tuple[AllergyReaction, ...] = ()
 
 
+class CoverageClass(Element, frozen=True):
+    type: CodeableConcept | None = None
+    value: str | None = None
+    name: str | None = None
+
+
+class Organization(Resource, frozen=True):
+    """Read where it is contained in a Coverage."""
+
+    name: str | None = None
+    alias: tuple[str, ...] = ()
+    identifier: tuple[Identifier, ...] = ()
+
+
+class Coverage(Resource, frozen=True):
+    status: str | None = None
+    type: CodeableConcept | None = None
+    subscriber_id: str | None = None
+    beneficiary: Reference | None = None
+    period: Period | None = None
+    payor: tuple[PayorReference, ...] = ()
+    classes: tuple[CoverageClass, ...] = msgspec.field(name="class", default=())
+    contained: tuple[Raw, ...] = ()
+
+
 class Answer(Element, frozen=True):
     value_coding: Coding | None = None
     value_integer: float | None = None
@@ -420,6 +468,7 @@ AnyResource: TypeAlias = Union[  # noqa: UP007 - a union of forward names, read 
     Procedure,
     Device,
     AllergyIntolerance,
+    Coverage,
     QuestionnaireResponse,
     Questionnaire,
     ServiceRequest,
@@ -486,6 +535,7 @@ RESOURCE_TYPES: dict[str, type[Resource]] = {
         Procedure,
         Device,
         AllergyIntolerance,
+        Coverage,
         QuestionnaireResponse,
         Questionnaire,
         ServiceRequest,
@@ -502,6 +552,8 @@ def subject_reference(resource: AnyResource) -> str | None:
         return resource.reference
     if isinstance(resource, (Device, AllergyIntolerance)):
         about = resource.patient
+    elif isinstance(resource, Coverage):
+        about = resource.beneficiary
     else:
         about = getattr(resource, "subject", None)
     return about.reference if about else None

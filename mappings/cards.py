@@ -40,6 +40,15 @@ _FIELDS: dict[str, frozenset[str]] = {
 }
 """Which fields each sentence may name."""
 
+_PAYER_FIELDS: dict[str, frozenset[str]] = {
+    "line": frozenset({"policy", "dated", "reviewed", "overdue", "met", "not_met", "unknown", "which"}),
+    "not_met": frozenset({"items"}),
+    "unknown": frozenset({"items"}),
+    "more_items": frozenset({"count"}),
+    "more": frozenset({"count"}),
+}
+"""The same of a payer's checklist."""
+
 
 class TableWords(Entry):
     """The table of criteria."""
@@ -134,6 +143,22 @@ class SessionWords(Entry):
         return (*self.under_way, *self.speaks_when, *self.criteria, self.due)
 
 
+class PayerWords(Entry):
+    """A payer's checklist on a card: which policy may apply, and what of it is open."""
+
+    most: int
+    """Lines at a time."""
+    named: int
+    """Items that are named in one line."""
+    stands_for: dict[str, tuple[str, ...]]
+    """Treatments about which payers decide one by one."""
+    line: str
+    not_met: str
+    unknown: str
+    more_items: str
+    more: str
+
+
 class Reason(Entry):
     """A reason to override, as the clinician reads it."""
 
@@ -176,17 +201,24 @@ class CardWords(Reviewed):
     another_antidepressant: OwnCard
     scores: ScoreWords
     session: SessionWords
+    payer: PayerWords
     override_reasons: tuple[Reason, ...]
 
     @model_validator(mode="after")
     def _fields(self) -> Self:
+        for key, allowed in _PAYER_FIELDS.items():
+            _only(f"payer.{key}", getattr(self.payer, key), allowed)
         for key, allowed in _FIELDS.items():
             sentences = getattr(self, key)
             for sentence in sentences.values() if isinstance(sentences, dict) else (sentences,):
-                named = {field for _, field, _, _ in Formatter().parse(sentence) if field is not None}
-                if named - allowed:
-                    raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
+                _only(key, sentence, allowed)
         return self
+
+
+def _only(key: str, sentence: str, allowed: frozenset[str]) -> None:
+    named = {field for _, field, _, _ in Formatter().parse(sentence) if field is not None}
+    if named - allowed:
+        raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
 
 
 def load_card_words(folder: Path = KNOWLEDGE) -> CardWords:

@@ -13,6 +13,7 @@ from mappings.about import AboutWords, load_about
 from mappings.cards import CardWords, ReviewWords, load_card_words
 from mappings.claims import Claims, check_claims, load_claims
 from mappings.criteria import KINDS, Criterion, load_criteria
+from mappings.dossier import DossierWords, load_dossier_words
 from mappings.facts import FactDefinition, load_fact_definitions
 from mappings.files import KNOWLEDGE, read_yaml
 from mappings.instruments import Instruments, load_instruments
@@ -22,8 +23,11 @@ from mappings.medications import Medications, load_medications
 from mappings.memory import MemoryRules, load_memory_rules
 from mappings.model import KnowledgeError, Source, Sources
 from mappings.order_checks import OrderChecks, load_order_checks
+from mappings.payers import INPUT as COVERAGES
+from mappings.payers import Payers, load_payers
+from mappings.payers.checks import check_policy, item_sentences, source_keys
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
-from mappings.services import ServicesFile, load_services
+from mappings.services import ServiceDefinition, ServicesFile, load_services
 from mappings.sites import Site, load_site, with_local_numbers, with_local_rules
 from mappings.treatments import Treatments, load_treatments
 from mappings.value_sets import ValueSets, load_value_sets
@@ -50,6 +54,8 @@ class Knowledge:
     claims: Claims
     resolved_conflicts: Mapping[str, tuple[Conflict, ...]]
     """By protocol: every conflict with what that protocol does about it."""
+    payers: Payers
+    dossier: DossierWords
     wording: Wording
     sentences: Mapping[str, Mapping[str, FindingWords]]
     """By criterion and fact: the sentences of its findings, the title filled in."""
@@ -70,8 +76,24 @@ class Knowledge:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
+        """Every input that is asked for, in the order of their names: what criteria need, and who the payer is."""
+        return tuple(sorted({*self.deciding_inputs, *self._payer_inputs}))
+
+    def inputs_of(self, service: ServiceDefinition) -> tuple[str, ...]:
+        """What is asked for when a service is called: nobody asks who pays when a session starts."""
+        return self.deciding_inputs if service.speaks == "session" else self.inputs
+
+    @cached_property
+    def deciding_inputs(self) -> tuple[str, ...]:
         """Every input that some criterion needs, in the order of their names."""
         return tuple(sorted(self.inputs_for(self.criteria)))
+
+    @cached_property
+    def _payer_inputs(self) -> frozenset[str]:
+        compared = (each.facts for policy in self.payers.policies.values() for each in policy.comparisons.values())
+        return frozenset(
+            {COVERAGES, *(place for names in compared for name in names for place in self.facts[name].inputs)}
+        )
 
     @cached_property
     def criteria_due(self) -> date:
@@ -121,6 +143,7 @@ def _read(folder: Path) -> Knowledge:
     protocols = load_protocols(folder / "protocols")
     conflicts = read_yaml(folder / "conflicts.yaml", Conflicts).conflicts
     wording = load_wording(folder / "wording.yaml")
+    payers, dossier = load_payers(folder / "payers"), load_dossier_words(folder)
     return Knowledge(
         sources=read_yaml(folder / "sources.yaml", Sources).sources,
         value_sets=value_sets,
@@ -136,8 +159,13 @@ def _read(folder: Path) -> Knowledge:
         conflicts=conflicts,
         claims=load_claims(folder / "claims.yaml"),
         resolved_conflicts={name: tuple(_resolved(each, conflicts)) for name, each in protocols.items()},
+        payers=payers,
+        dossier=dossier,
         wording=wording,
-        sentences={name: _sentences(criterion, wording, facts) for name, criterion in criteria.items()},
+        sentences={
+            **{name: _sentences(criterion, wording, facts) for name, criterion in criteria.items()},
+            **item_sentences(payers, wording, facts, dossier),
+        },
         cards=load_card_words(folder),
         services=load_services(folder),
         order_checks=load_order_checks(folder / "order_checks"),
@@ -166,6 +194,8 @@ def _check(knowledge: Knowledge) -> None:
         _check_criterion(criterion, knowledge)
     for protocol in knowledge.protocols.values():
         _check_protocol(protocol, knowledge)
+    for policy in knowledge.payers.policies.values():
+        check_policy(policy, knowledge.treatments, knowledge.criteria, knowledge.facts, knowledge.medications.policies)
     _check_conflicts(knowledge)
     check_claims(knowledge.claims, knowledge.criteria, knowledge.protocols, knowledge.conflicts)
     _check_cards(knowledge)
@@ -205,6 +235,7 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
             yield f"conflicts.yaml: {name}.positions", key
     for protocol in knowledge.protocols.values():
         yield from _protocol_source_keys(protocol)
+    yield from source_keys(knowledge.payers)
     yield from knowledge.order_checks.source_keys()
 
 

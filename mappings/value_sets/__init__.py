@@ -77,6 +77,8 @@ class Topics(Reviewed):
 
     systems: dict[str, tuple[str, ...]]
     """Canonical system -> other names that servers use for it."""
+    in_part: tuple[str, ...] = ()
+    """Systems of which only some topics are coded here, so that a code which is not listed may mean anything."""
     concern_no_topic: dict[str, frozenset[str]] = Field(default_factory=dict)
     """System -> codes of procedures that say nothing of any topic, also where they have no words."""
     never_a_hint: tuple[str, ...]
@@ -114,6 +116,8 @@ class CodeIndex:
     tree: Mapping[str, tuple[Sense, ...]]
     """ICD-10-CM codes without their dot."""
     tree_systems: frozenset[str]
+    whole: frozenset[str]
+    """The aliases of ``exact``, without the systems of which only some topics are coded."""
 
     def senses(self, system: str | None, code: str | None) -> tuple[Sense, ...] | None:
         """What a code says; ``None`` for a code that no topic knows."""
@@ -127,8 +131,8 @@ class CodeIndex:
         return self._longest(code.replace(".", "").upper())
 
     def knows(self, system: str | None) -> bool:
-        """Whether codes of the system are looked up at all."""
-        return system in self.exact or system in self.tree_systems
+        """Whether every topic is looked up by the codes of the system."""
+        return system in self.whole or system in self.tree_systems
 
     def _longest(self, code: str) -> tuple[Sense, ...] | None:
         tree = self.tree
@@ -215,6 +219,7 @@ def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
         exact={alias: frozen.get(system, {}) for alias, system in names.items() if system != ICD_10_CM},
         tree=_inherited(tree),
         tree_systems=frozenset(alias for alias, system in names.items() if system == ICD_10_CM),
+        whole=frozenset(alias for alias, system in names.items() if system not in {ICD_10_CM, *topics.in_part}),
     )
 
 

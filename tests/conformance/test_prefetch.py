@@ -11,7 +11,7 @@ from tests.conformance.ehr import cards_of, ehr, post, request
 from tests.hooks.calls import ORDER_SIGN, knowledge, prefetch
 from tests.reading.material import PATIENT, bundle, resource, supplied
 
-OPTIONAL = sorted(set(knowledge().inputs) - {"patient", "conditions"})
+OPTIONAL = sorted(set(knowledge().deciding_inputs) - {"patient", "conditions"})
 
 
 def filled(**values: Any) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def test_the_order_of_entries_changes_nothing() -> None:
 # What is missing
 
 
-@pytest.mark.parametrize("name", sorted(set(knowledge().inputs) - {"patient", "conditions"}))
+@pytest.mark.parametrize("name", sorted(set(knowledge().deciding_inputs) - {"patient", "conditions"}))
 @pytest.mark.parametrize("how", ["absent", "OperationOutcome", "wrong type", "part"])
 def test_an_input_that_is_missing_is_named_and_never_makes_a_verdict_better(name: str, how: str) -> None:
     request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))

@@ -33,7 +33,12 @@ from tests.knowledge.charts import AS_OF, ICD, SCT, chart, condition, observatio
 CPT = "http://www.ama-assn.org/go/cpt"
 KEYS = {"patient", "verdict", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
         "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses"}  # fmt: skip
-TOTALS = {"phq9": "44261-6", "madrs": "madrs-total"}
+TOTALS = {
+    "phq9": "44261-6",
+    "madrs": "madrs-total",
+    "hamd17": "hamd17-total",
+    "qids_sr16": "qids_sr16-total",
+}
 
 
 def read_cases(path: Path) -> list[dict[str, Any]]:

@@ -11,13 +11,14 @@ PATIENT = "p1"
 OTHER = "p2"
 TYPES = {definition.resource_type: name for name, definition in INPUTS.items()}
 Json = dict[str, Any]
+_ABOUT = {"Device": "patient", "AllergyIntolerance": "patient", "Coverage": "beneficiary"}
 
 
 def resource(kind: str, number: int | str = 1, about: str | None = f"Patient/{PATIENT}", **more: object) -> Json:
     """A resource of that type about that reference; ``about=None`` names nobody."""
     made: Json = {"resourceType": kind, "id": str(number), **more}
     if about is not None:
-        made["patient" if kind in ("Device", "AllergyIntolerance") else "subject"] = {"reference": about}
+        made[_ABOUT.get(kind, "subject")] = {"reference": about}
     return made
 
 
