@@ -5,47 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.facts.medications.intakes import milligrams
-from fhir_plugin.facts.medications.sigs import Sig, read_frequency, read_sig
-from mappings.medications import FOLDER, Part, load_medications
+from fhir_plugin.facts.medications.sigs import read_frequency, read_sig
+from mappings.medications import load_medications
+from tests.medications.checks import check_sig, sigs
 
 KNOWN = load_medications()
-CORPUS = yaml.safe_load((FOLDER / "sigs.cases.yaml").read_text(encoding="utf-8"))["sigs"]
+CORPUS = sigs()
 LEAST_LINES = 150
-DISAGREEMENT = 0.25
-
-
-def part_of(strength: str) -> Part:
-    value, _, per = strength.partition("/")
-    return Part("drug", float(value), f"MG/{per.upper()}" if per else "MG")
-
-
-def phases_of(sig: Sig, part: Part) -> list[list[float | None]] | None:
-    found: list[list[float | None]] = []
-    for phase in sig.phases:
-        total = 0.0
-        for intake in phase.intakes:
-            mg = milligrams(intake, part, DISAGREEMENT).mg
-            if mg is None:
-                return None
-            total += mg * intake.per_day
-        found.append([round(total, 6), phase.days])
-    return found
 
 
 @pytest.mark.parametrize(("strength", "text", "expected"), CORPUS, ids=[row[1] for row in CORPUS])
 def test_sig(strength: str, text: str, expected: Any) -> None:
-    sig = read_sig(text, KNOWN.sig_words)
-    if expected == "prn":
-        assert sig is not None
-        assert sig.prn
-        return
-    read = phases_of(sig, part_of(strength)) if sig is not None and not sig.prn else None
-    assert read == (None if expected == "unknown" else expected)
+    check_sig(strength, text, expected, KNOWN)
 
 
 def test_the_corpus_is_large_and_has_no_repeats() -> None:

@@ -111,7 +111,8 @@ def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known:
     if start >= as_of:
         return None
     stop = min(start + int(min(fill.days, LONGEST)), as_of)
-    return Window(DISPENSED, "dispensed", start, earliest, stop, stop, stop, _flags(span, fill))
+    possible = as_of if fill.assumed else stop
+    return Window(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
 
 
 def statement_window(statement: MedicationStatement, as_of: int, known: Medications) -> Window | None:
