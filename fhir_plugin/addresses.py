@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
 
 import httpcore
 
@@ -54,6 +55,18 @@ def is_allowed(address: IPv4Address | IPv6Address, host: str) -> bool:
     if plain.is_loopback:
         return _says_loopback(host)
     return not plain.is_reserved
+
+
+def is_confidential(url: str) -> bool:
+    """Whether what is sent to an address stays between the two: https, or http on this machine."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or "@" in parts.netloc or "\\" in url or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _says_loopback(parts.hostname))
 
 
 def _says_loopback(host: str) -> bool:

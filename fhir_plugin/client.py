@@ -11,12 +11,12 @@ import asyncio
 import re
 import ssl
 import zlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpcore
 import httpx
@@ -24,6 +24,7 @@ import httpx
 from fhir_plugin.addresses import AddressRefused, CheckedNetwork
 from fhir_plugin.errors import BadInput
 from fhir_plugin.subjects import is_fhir_id, reference_parts
+from mappings.servers import PLAIN, Habits
 
 _OK = 200
 _TOO_MANY_REQUESTS = 429
@@ -31,6 +32,8 @@ _TEMPORARY = frozenset({408, 425, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
 _REDIRECTS = range(300, 400)
 _NO_POST = frozenset({"400", "404", "405", "415", "501"})
 _FORM = "application/x-www-form-urlencoded"
+_FHIR, _JSON = "application/fhir+json", "application/json"
+_ALWAYS = {"Accept-Encoding": "gzip", "User-Agent": "tandem-cds"}
 _BASE_URL = re.compile(
     r"https?://([a-z0-9.\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._~!$&'()*+,;=:\-]*)*", re.IGNORECASE
 )
@@ -51,14 +54,11 @@ class Limits:
     pages: int = 10
     entries: int = 2_000
     """Per input, whoever they are about."""
-    page_size: int = 200
     parallel: int = 12
     """Requests at the same time for one record."""
     connections: int = 48
     """To one server, for all records."""
     servers: int = 64
-    url_length: int = 1_800
-    """A search that is longer is sent as ``POST _search``."""
     silent_calls: int = 3
     """After so many records in a row for which the server answered nothing, it is left alone for a while."""
     rest_seconds: float = 5.0
@@ -144,7 +144,8 @@ class _Transport(httpx.AsyncHTTPTransport):
 class Server:
     """One FHIR server: its base URL and its pool of connections."""
 
-    def __init__(self, base_url: str, context: ssl.SSLContext, limits: Limits) -> None:
+    def __init__(self, base_url: str, context: ssl.SSLContext, limits: Limits, habits: Habits = PLAIN) -> None:
+        self.habits = habits
         self._limits = limits
         self._base = httpx.URL(base_url)
         self._silent_calls = 0
@@ -211,11 +212,11 @@ class Server:
     async def ask(self, url: httpx.URL, token: str | None, allowance: Allowance, deadline: float) -> Answer:
         """Send one read or search; a temporary failure is tried once more if that fits before ``deadline``.
 
-        ``deadline`` is a time of the running event loop. A search too long for a URL is posted as a form.
+        ``deadline`` is a time of the running event loop. Whether a search is posted as a form is a habit of the server.
         """
         if self.rests:
             return Answer("not asked, the server has been silent", temporary=True)
-        if len(str(url)) > self._limits.url_length and url.query:
+        if url.query and self.habits.post_search == "long" and len(str(url)) > self.habits.url_length:
             answer = await self._ask_twice(url, token, allowance, deadline, post=True)
             if answer.outcome not in _NO_POST:
                 return answer
@@ -234,9 +235,17 @@ class Server:
         return await self._ask_once(url, token, allowance, post=post)
 
     async def _ask_once(self, url: httpx.URL, token: str | None, allowance: Allowance, *, post: bool) -> Answer:
+        try:
+            request = self._request(url, token, post=post)
+        except UnicodeEncodeError:
+            return Answer("the access token cannot be sent")
+        return await self.send(request, allowance)
+
+    async def send(self, request: httpx.Request, allowance: Allowance) -> Answer:
+        """Send one request once, whatever comes of it."""
         self.in_flight += 1
         try:
-            response = await self._transport.handle_async_request(self._request(url, token, post=post))
+            response = await self._transport.handle_async_request(request)
             try:
                 return await _answer(response, allowance)
             finally:
@@ -251,13 +260,13 @@ class Server:
             return Answer("unknown or damaged compression")
         except AddressRefused:
             return Answer("address refused")
-        except UnicodeEncodeError:
-            return Answer("the access token cannot be sent")
         finally:
             self.in_flight -= 1
 
     def _request(self, url: httpx.URL, token: str | None, *, post: bool) -> httpx.Request:
-        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "tandem-cds"}
+        headers = {"Accept": _FHIR, **_ALWAYS}
+        if self.habits.strict:
+            headers["Prefer"] = "handling=strict"
         if token:
             headers["Authorization"] = f"Bearer {token}"
         extensions = {"timeout": {"connect": self._limits.connect_seconds}}
@@ -277,16 +286,16 @@ class Clients:
     def __init__(self, limits: Limits | None = None, context: ssl.SSLContext | None = None) -> None:
         self.limits = limits or Limits()
         self._context = context or ssl.create_default_context()
-        self._servers: dict[str, Server] = {}
+        self._servers: dict[tuple[str, Habits], Server] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def server(self, base_url: str) -> Server:
+    def server(self, base_url: str, habits: Habits = PLAIN) -> Server:
         """The server at that base URL, as ``normal_base_url`` writes it; the one unused for longest makes room."""
-        server = self._servers.pop(base_url, None)
+        server = self._servers.pop((base_url, habits), None)
         if server is None:
             self._make_room()
-            server = Server(base_url, self._context, self.limits)
-        self._servers[base_url] = server
+            server = Server(base_url, self._context, self.limits, habits)
+        self._servers[base_url, habits] = server
         return server
 
     def __len__(self) -> int:
@@ -296,6 +305,17 @@ class Clients:
     def resting(self) -> int:
         """How many servers are left alone for now, because they answered nothing."""
         return sum(server.rests for server in self._servers.values())
+
+    async def fetch(self, url: str, most_bytes: int, seconds: float, form: Mapping[str, str] | None = None) -> Answer:
+        """One document that is no FHIR, or the answer to a form; asked for once, within the bounds of all reading."""
+        target = httpx.URL(url)
+        server = self.server(str(target.copy_with(raw_path=b"/")).rstrip("/"))
+        allowance = Allowance(replace(self.limits, bytes_per_record=most_bytes, bytes_per_answer=most_bytes))
+        try:
+            async with asyncio.timeout(seconds):
+                return await server.send(_plain_request(target, form), allowance)
+        except TimeoutError:
+            return Answer("timeout", temporary=True)
 
     def _make_room(self) -> None:
         if len(self._servers) < self.limits.servers:
@@ -320,6 +340,13 @@ class Clients:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _plain_request(url: httpx.URL, form: Mapping[str, str] | None) -> httpx.Request:
+    headers = {"Accept": _JSON, **_ALWAYS}
+    if form is None:
+        return httpx.Request("GET", url, headers=headers)
+    return httpx.Request("POST", url, headers=headers | {"Content-Type": _FORM}, content=urlencode(form).encode())
 
 
 def normal_base_url(text: str) -> str:

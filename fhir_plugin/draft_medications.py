@@ -36,7 +36,7 @@ async def find_medications(
     lacking = [each for each in references if each not in found]
     if source is None or not lacking:
         return found
-    server = clients.server(source.base_url)
+    server = clients.server(source.base_url, source.habits)
     asking = Asking(server, source.base_url, source.token, "", clients.limits, deadline)
     read = await asking.medications(lacking)
     if not server.rests:

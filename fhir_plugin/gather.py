@@ -30,6 +30,7 @@ from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Query, Record, 
 from fhir_plugin.resources import Medication
 from fhir_plugin.searches import Asking, Search
 from fhir_plugin.subjects import patient_id_from
+from mappings.servers import PLAIN, Habits
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
@@ -44,6 +45,7 @@ class FhirSource:
 
     base_url: str
     token: str | None = field(default=None, repr=False)
+    habits: Habits = PLAIN
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", normal_base_url(self.base_url))
@@ -117,18 +119,13 @@ async def gather(
 
 
 def fetch_record(
-    base_url: str,
-    patient_id: str,
-    token: str | None,
-    wanted: Sequence[str],
-    codes: Sequence[str],
-    deadline: float = 10.0,
+    source: FhirSource, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float = 10.0
 ) -> Record:
     """The record of one patient from a FHIR server alone, for a caller without an event loop; errors as ``gather``."""
 
     async def fetch() -> Record:
         async with Clients() as clients:
-            return await gather(patient_id, {}, wanted, codes, FhirSource(base_url, token), clients, deadline)
+            return await gather(patient_id, {}, wanted, codes, source, clients, deadline)
 
     return asyncio.run(fetch())
 
@@ -140,7 +137,7 @@ async def _fill(
     tasks = [name for name in wanted if reading.lacks(name) or reading.unresolved(name)]
     if not tasks:
         return
-    server = clients.server(source.base_url)
+    server = clients.server(source.base_url, source.habits)
     asking = Asking(server, source.base_url, source.token, reading.patient, clients.limits, seconds)
     reading.queries = asking.queries
     await asking.together([_complete(reading, asking, name, codes) for name in tasks])

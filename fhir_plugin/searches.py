@@ -63,7 +63,10 @@ class Asking:
         relative = definition.template(self._patient, codes)
         search = Search()
         async with self._query(name, search):
-            counted = relative if "?" not in relative else f"{relative}&_count={self._limits.page_size}"
+            if definition.resource_type in self._server.habits.not_offered:
+                search.stop("not asked, this kind of server has none")
+                return search
+            counted = relative if "?" not in relative else f"{relative}&_count={self._server.habits.page_size}"
             answer = await self._ask(self._server.url(counted))
             if answer.outcome == "400" and counted != relative:
                 answer = await self._ask(self._server.url(relative))

@@ -59,7 +59,7 @@ def check_server(
 
     async def ask() -> tuple[Tried, ...]:
         async with Clients() as clients:
-            server = clients.server(source.base_url)
+            server = clients.server(source.base_url, source.habits)
             asking = Asking(server, source.base_url, source.token, patient, clients.limits, deadline)
             searches = await asyncio.gather(*(asking.search(name, codes) for name in wanted))
             spent = {query.input: query for query in asking.queries}

@@ -28,6 +28,7 @@ from mappings.payers import Payers, load_payers
 from mappings.payers.checks import check_policy, item_sentences, source_keys
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
 from mappings.services import ServiceDefinition, ServicesFile, load_services
+from mappings.servers import ServerProfile, load_server_profiles
 from mappings.sites import Site, load_site, with_local_numbers, with_local_rules
 from mappings.treatments import Treatments, load_treatments
 from mappings.value_sets import ValueSets, load_value_sets
@@ -61,6 +62,8 @@ class Knowledge:
     """By criterion and fact: the sentences of its findings, the title filled in."""
     cards: CardWords
     services: ServicesFile
+    servers: Mapping[str, ServerProfile]
+    """Kinds of FHIR server, by the name of their profile."""
     order_checks: OrderChecks
     about: AboutWords
     memory: MemoryRules
@@ -168,6 +171,7 @@ def _read(folder: Path) -> Knowledge:
         },
         cards=load_card_words(folder),
         services=load_services(folder),
+        servers=load_server_profiles(folder / "servers"),
         order_checks=load_order_checks(folder / "order_checks"),
         about=load_about(folder / "about.yaml"),
         memory=load_memory_rules(folder / "memory.yaml"),

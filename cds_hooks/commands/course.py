@@ -8,32 +8,47 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands.assess import day_from, read_record
+from cds_hooks.commands.records import (
+    AsOf,
+    BundleFile,
+    ClientId,
+    Deadline,
+    Fhir,
+    KeyFile,
+    PatientId,
+    Place,
+    Profile,
+    Token,
+    day_from,
+    read_record,
+)
 from fhir_plugin.course_report import CourseReport, TreatmentCourse, course_report
 from fhir_plugin.errors import BadInput
 from fhir_plugin.facts.scores import read_scores
 from fhir_plugin.facts.treatments import read_treatments
 from mappings.load import load_knowledge
+from mappings.servers import GENERIC
 
 Format = Literal["text", "json"]
 
 
 def course(
-    fhir: Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")] = None,
-    patient: Annotated[str | None, typer.Option(help="Patient id on that server, or in the Bundle.")] = None,
-    token: Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")] = None,
-    bundle: Annotated[Path | None, typer.Option(help="A Bundle of one patient's resources; - for stdin.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="The day to look back from, YYYY-MM-DD; today if not given.")
-    ] = None,
+    fhir: Fhir = None,
+    patient: PatientId = None,
+    token: Token = None,
+    client_id: ClientId = None,
+    key: KeyFile = None,
+    profile: Profile = GENERIC,
+    bundle: BundleFile = None,
+    as_of: AsOf = None,
     svg: Annotated[Path | None, typer.Option(help="Also write the picture to this file.")] = None,
-    deadline: Annotated[float, typer.Option(help="Seconds for reading from the server.")] = 10.0,
+    deadline: Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Sentences to read, or JSON.")] = "text",
 ) -> None:
     """Tell how symptoms changed over time, and what was given when."""
     knowledge = load_knowledge()
     day = day_from(as_of)
-    record = read_record(knowledge, fhir, patient, token, bundle, deadline)
+    record = read_record(knowledge, Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
     scores = read_scores(record, knowledge.instruments, day)
     treatments = read_treatments(record, knowledge.treatments, day, scores.assessments, knowledge.instruments)
     report = course_report(scores, treatments)

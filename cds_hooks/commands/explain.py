@@ -11,7 +11,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cds_hooks.commands.assess import criteria_lines, day_from, read_file
+from cds_hooks.commands.assess import criteria_lines
+from cds_hooks.commands.records import day_from, read_file
 from cds_hooks.errors import CallError
 from cds_hooks.protocol import HookCall, read_call
 from cds_hooks.service import Answer, HookService

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 import typer
 
-from cds_hooks.commands.assess import day_from, read_file, read_record
+from cds_hooks.commands.records import (
+    AsOf,
+    BundleFile,
+    ClientId,
+    Deadline,
+    Fhir,
+    KeyFile,
+    PatientId,
+    Place,
+    Profile,
+    Token,
+    day_from,
+    read_file,
+    read_record,
+)
 from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.errors import BadInput
@@ -20,19 +33,23 @@ from fhir_plugin.record import Record
 from mappings.instruments import load_instruments
 from mappings.load import load_knowledge
 from mappings.medications import load_medications
+from mappings.servers import GENERIC
 
 Format = Literal["text", "json"]
 
 
 def trials(
-    bundle: Annotated[Path | None, typer.Option(help="A Bundle of one patient's resources; - for stdin.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="The day to assess, YYYY-MM-DD; today if not given.")] = None,
+    bundle: BundleFile = None,
+    as_of: AsOf = None,
     episode_start: Annotated[str | None, typer.Option(help="When the current episode began: YYYY[-MM[-DD]].")] = None,
     policy: Annotated[str | None, typer.Option(help="How long a trial must last: MGH-ATRQ, ATHF or payer.")] = None,
-    fhir: Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")] = None,
-    patient: Annotated[str | None, typer.Option(help="Patient id on that server, or in the Bundle.")] = None,
-    token: Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")] = None,
-    deadline: Annotated[float, typer.Option(help="Seconds for reading from the server.")] = 10.0,
+    fhir: Fhir = None,
+    patient: PatientId = None,
+    token: Token = None,
+    client_id: ClientId = None,
+    key: KeyFile = None,
+    profile: Profile = GENERIC,
+    deadline: Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Lines to read, or JSON.")] = "text",
 ) -> None:
     """Count adequate and failed trials, and say what each rests on."""
@@ -40,7 +57,7 @@ def trials(
     if policy is not None and policy not in known.policies:
         raise BadInput(f"--policy: no policy {policy}: choose one of {', '.join(known.policies)}")
     day, episode = day_from(as_of), _episode(episode_start)
-    record = _record(fhir, patient, token, bundle, deadline)
+    record = _record(Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
     scores = read_scores(record, load_instruments(), day)
     history = read_trials(record, known, day, assessments=scores.assessments, episode_start=episode, policy=policy)
     staged = read_staging(record, history, known, day)
@@ -51,10 +68,11 @@ def trials(
         typer.echo("\n".join(trial_lines(history, staged)))
 
 
-def _record(fhir: str | None, patient: str | None, token: str | None, bundle: Path | None, deadline: float) -> Record:
-    if bundle is not None and fhir is None:
-        return record_from_bundle(read_file(bundle), patient)
-    return read_record(load_knowledge(), fhir, patient, token, bundle, deadline)
+def _record(place: Place) -> Record:
+    """The record; a file is read without the rest of the knowledge, which this command does not need."""
+    if place.bundle is not None and place.fhir is None:
+        return record_from_bundle(read_file(place.bundle), place.patient)
+    return read_record(load_knowledge(), place)
 
 
 def _episode(text: str | None) -> DaySpan | None:

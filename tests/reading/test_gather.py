@@ -371,7 +371,7 @@ def test_a_token_that_cannot_stand_in_a_header(token: str) -> None:
 
 def test_a_record_for_a_caller_without_a_loop() -> None:
     with pytest.raises(TemporarilyUnavailable, match="patient: not retrieved"):
-        fetch_record("http://127.0.0.1:9/fhir", PATIENT, None, ("patient",), ())
+        fetch_record(FhirSource("http://127.0.0.1:9/fhir"), PATIENT, ("patient",), ())
 
 
 def test_nothing_is_shared_between_records_read_at_the_same_time() -> None:

@@ -11,7 +11,7 @@ from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import DemoPatient, demo_patients
 from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.errors import PermanentlyUnavailable
-from fhir_plugin.gather import fetch_record
+from fhir_plugin.gather import FhirSource, fetch_record
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import Record
 from fhir_plugin.resources import Observation, QuestionnaireResponse, subject_reference
@@ -45,14 +45,14 @@ def codes_of(record: Record) -> list[str]:
 @pytest.mark.parametrize("told", PATIENTS, ids=lambda told: told.id)
 def test_the_server_gives_the_record_of_the_file(told: DemoPatient, base_url: str) -> None:
     file = record_from_bundle(told.bundle, told.id)
-    read = fetch_record(base_url, told.id, None, tuple(INPUTS), codes_of(file) or ["none"], deadline=30)
+    read = fetch_record(FhirSource(base_url), told.id, tuple(INPUTS), codes_of(file) or ["none"], deadline=30)
     assert references(read) == references(file)
     assert read.gaps(tuple(INPUTS)) == ()
 
 
 def test_questionnaire_responses_of_everybody_are_dropped_and_counted(base_url: str) -> None:
     told = next(each for each in PATIENTS if b"QuestionnaireResponse" in each.bundle)
-    read = fetch_record(base_url, told.id, None, ("patient", "questionnaireResponses"), (), deadline=30)
+    read = fetch_record(FhirSource(base_url), told.id, ("patient", "questionnaireResponses"), (), deadline=30)
     mine = list(read.all("questionnaireResponses", QuestionnaireResponse))
     assert mine
     assert {subject_reference(each) for each in mine} == {f"Patient/{told.id}"}
@@ -62,4 +62,4 @@ def test_questionnaire_responses_of_everybody_are_dropped_and_counted(base_url: 
 
 def test_a_patient_who_is_not_there(base_url: str) -> None:
     with pytest.raises(PermanentlyUnavailable, match=r"patient: not retrieved \(404\)"):
-        fetch_record(base_url, "nobody", None, tuple(INPUTS), ("44261-6",), deadline=30)
+        fetch_record(FhirSource(base_url), "nobody", tuple(INPUTS), ("44261-6",), deadline=30)
