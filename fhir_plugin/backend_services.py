@@ -22,6 +22,7 @@ from joserfc.jwk import ECKey, RSAKey
 from fhir_plugin.addresses import is_confidential
 from fhir_plugin.client import Clients, normal_base_url
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailable, TemporarilyUnavailable
+from fhir_plugin.resources import UNDECODABLE
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ def _key_of(content: bytes) -> ECKey | RSAKey | None:
 def _jwk(content: bytes) -> dict[str, str | list[str]] | None:
     try:
         return msgspec.json.decode(content, type=dict[str, str | list[str]])
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return None
 
 
@@ -145,7 +146,7 @@ def _assertion(client: ClientKey, address: str) -> str:
 def _decoded(body: bytes | None, shape: type[T]) -> T | None:
     try:
         return msgspec.json.decode(body, type=shape) if body is not None else None
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return None
 
 

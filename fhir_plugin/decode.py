@@ -18,6 +18,7 @@ from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import Input, InputState, Record, Unread
 from fhir_plugin.resources import (
     RESOURCE_TYPES,
+    UNDECODABLE,
     AnyResource,
     Bundle,
     BundleEntry,
@@ -36,7 +37,6 @@ from fhir_plugin.subjects import Subjects, Whose, patient_id_from, patient_id_of
 MEDICATION_INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements", "medicationAdministrations")
 """The inputs whose resources may refer to a Medication."""
 
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ANYTHING = msgspec.json.Decoder(AnyResource | Bundle | None)
 _ENTRY = msgspec.json.Decoder(BundleEntry)
 _RAW_ENTRY = msgspec.json.Decoder(RawEntry)
@@ -239,7 +239,7 @@ def open_value(raw: bytes | msgspec.Raw) -> Opened | Spoiled | None:
     """Take a Bundle or a single resource apart: the fast way, and entry by entry when that fails; ``null`` is None."""
     try:
         value = _ANYTHING.decode(raw)
-    except _UNDECODABLE as error:
+    except UNDECODABLE as error:
         return _open_patiently(raw, _why(error))
     if isinstance(value, Bundle):
         return Opened(value.entry, _next_url(value.link))
@@ -256,11 +256,11 @@ def _open_patiently(raw: bytes | msgspec.Raw, why: str) -> Opened | Spoiled:
     try:
         bundle = _RAW_BUNDLE.decode(raw)
         entries = _RAW_LIST.decode(bundle.entry) or []
-    except _UNDECODABLE as error:
+    except UNDECODABLE as error:
         return Spoiled("Bundle", _why(error))
     try:
         next_url, links_read = _next_url(_LINKS.decode(bundle.link) or ()), True
-    except _UNDECODABLE:
+    except UNDECODABLE:
         next_url, links_read = None, False
     return Opened([_open_entry(entry) for entry in entries], next_url, links_read)
 
@@ -268,11 +268,11 @@ def _open_patiently(raw: bytes | msgspec.Raw, why: str) -> Opened | Spoiled:
 def _open_entry(raw: msgspec.Raw) -> BundleEntry | Spoiled:
     try:
         return _ENTRY.decode(raw)
-    except _UNDECODABLE as error:
+    except UNDECODABLE as error:
         why = _why(error)
     try:
         kind = _resource_type(_RAW_ENTRY.decode(raw).resource)
-    except _UNDECODABLE:
+    except UNDECODABLE:
         kind = None
     if kind is None:
         return Spoiled(None, "an entry without a readable resource")
@@ -282,7 +282,7 @@ def _open_entry(raw: msgspec.Raw) -> BundleEntry | Spoiled:
 def _resource_type(raw: bytes | msgspec.Raw) -> str | None:
     try:
         return _TAG.decode(raw).resource_type
-    except _UNDECODABLE:
+    except UNDECODABLE:
         return None
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.resources import CodeableConcept, Coding
+from fhir_plugin.resources import UNDECODABLE, CodeableConcept, Coding
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ def read(raw: Raw, shape: type[T]) -> T | None:
     """One value of a shape; ``None`` where it is another."""
     try:
         return msgspec.json.decode(raw, type=shape)
-    except (msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         return None
 
 

@@ -13,6 +13,9 @@ import msgspec
 
 Raw = msgspec.Raw
 
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not what they should be: of another shape, no JSON, no UTF-8, too deep."""
+
 
 class Element(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A FHIR element: camelCase in JSON, snake_case here, unknown members passed over."""

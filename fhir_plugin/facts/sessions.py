@@ -11,6 +11,7 @@ import msgspec
 from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.record import Record
 from fhir_plugin.resources import (
+    UNDECODABLE,
     AdministrationDosage,
     CodeableConcept,
     Medication,
@@ -199,7 +200,7 @@ def _contained(resource: MedicationResource, reference: Reference) -> Medication
     for raw in resource.contained:
         try:
             medication = msgspec.json.decode(raw, type=Medication)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNDECODABLE:
             continue
         if f"#{medication.id}" == reference.reference:
             return medication

@@ -9,7 +9,14 @@ from typing import NamedTuple
 import msgspec
 
 from fhir_plugin.errors import WrongQuestionnaire
-from fhir_plugin.resources import Answer, Questionnaire, QuestionnaireItem, QuestionnaireResponse, ResponseItem
+from fhir_plugin.resources import (
+    UNDECODABLE,
+    Answer,
+    Questionnaire,
+    QuestionnaireItem,
+    QuestionnaireResponse,
+    ResponseItem,
+)
 from mappings.instruments import Form, Instruments, link_id
 
 Asked = tuple[str, tuple[Answer, ...]]
@@ -106,7 +113,7 @@ def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | 
     for raw in response.contained:
         try:
             return msgspec.json.decode(raw, type=Questionnaire)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNDECODABLE:
             continue
     return None
 

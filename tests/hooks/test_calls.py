@@ -239,6 +239,15 @@ def test_a_body_that_is_no_request_is_400_and_says_where(content: bytes) -> None
     assert diagnostics(answer)
 
 
+@pytest.mark.parametrize("wrong", [b"\x80", b"\xc3(", b"\xed\xa0\x80"])
+@pytest.mark.parametrize("place", [b"Practitioner/1", b"ketamine", b"Patient/two-failures", b"draft-1", b"active"])
+def test_bytes_that_are_no_text_are_refused_or_read_around(place: bytes, wrong: bytes) -> None:
+    whole = json.dumps(body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))).encode()
+    assert place in whole
+    answer = client().post(ORDER_SIGN, content=whole.replace(place, place + wrong))
+    assert answer.status_code in {200, 400, 412}
+
+
 def test_a_hook_that_the_service_is_not_for_is_400() -> None:
     request = body(PATIENT_VIEW, WELL)
     assert diagnostics(client().post(ORDER_SIGN, json=request)).startswith("/hook")

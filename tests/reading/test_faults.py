@@ -14,7 +14,7 @@ from fhir_plugin.gather import FhirSource, gather
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import InputState, Record
 from tests.reading.faults import BOMB, KINDS, Faults, faulty_server
-from tests.reading.material import PATIENT, supplied
+from tests.reading.material import PATIENT, TYPES, supplied
 
 DEADLINE = 0.4
 WANTED = tuple(INPUTS)
@@ -29,9 +29,17 @@ async def read(faults: Faults, fault: str, kind: str, clients: Clients) -> Recor
         start = time.monotonic()
         result = await read_once(faults, fault, kind, clients)
         spent.append(time.monotonic() - start)
-        if spent[-1] < DEADLINE + 0.2:
+        if spent[-1] < DEADLINE + 0.2 and not _stalled(result, kind):
             return result
     raise AssertionError(f"{fault} on {kind} took {spent} seconds")
+
+
+def _stalled(result: Record | RecordUnavailable, kind: str) -> bool:
+    """Whether the machine let another query time out than the one that was to fail."""
+    if isinstance(result, RecordUnavailable):
+        return "timeout" in str(result) and not str(result).startswith(TYPES[kind])
+    ours = TYPES.get(kind, "medications")
+    return any(query.outcome == "timeout" and query.input != ours for query in result.queries)
 
 
 async def read_once(faults: Faults, fault: str, kind: str, clients: Clients) -> Record | RecordUnavailable:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fhir_plugin.resources import CodeableConcept, Coding, Medication, Raw, Reference
+from fhir_plugin.resources import UNDECODABLE, CodeableConcept, Coding, Medication, Raw, Reference
 from mappings.medications import Medications, Part, Product
 
 SPECIFIC = frozenset(("SCD", "SBD"))
@@ -237,7 +237,7 @@ def _resolve(
     for raw in contained:
         try:
             resource = msgspec.json.decode(raw, type=Medication)
-        except msgspec.DecodeError:
+        except UNDECODABLE:
             continue
         if resource.id == reference[1:]:
             return resource
