@@ -103,7 +103,7 @@ def test_a_bomb_stays_small_in_memory() -> None:
 
     async def go() -> None:
         async with faulty_server() as faults, Clients() as clients:
-            await asyncio.gather(*(read(faults, "bomb", kind, clients) for kind in ("Condition", "Observation")))
+            await asyncio.gather(*(read_once(faults, "bomb", kind, clients) for kind in ("Condition", "Observation")))
 
     tracemalloc.start()
     try:
