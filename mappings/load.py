@@ -27,8 +27,8 @@ from mappings.payers import INPUT as COVERAGES
 from mappings.payers import Payers, load_payers
 from mappings.payers.checks import check_policy, item_sentences, source_keys
 from mappings.protocols import Conflict, Conflicts, Protocol, load_protocols
-from mappings.services import ServiceDefinition, ServicesFile, load_services
 from mappings.servers import ServerProfile, load_server_profiles
+from mappings.services import ServiceDefinition, ServicesFile, load_services
 from mappings.sites import Site, load_site, with_local_numbers, with_local_rules
 from mappings.treatments import Treatments, load_treatments
 from mappings.value_sets import ValueSets, load_value_sets
