@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import webbrowser
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -21,6 +23,7 @@ from cds_hooks.demo.stories import DemoPatient
 if TYPE_CHECKING:
     import uvicorn
 
+_WITH_SCREENS = ("darwin", "win32")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 READY, CONTRAINDICATED = "two-failures", "uncontrolled-hypertension"
 
@@ -28,7 +31,7 @@ READY, CONTRAINDICATED = "two-failures", "uncontrolled-hypertension"
 def demo(
     port: Annotated[int, typer.Option(help="Port of the service; 0 picks a free one.")] = 8000,
     fhir_port: Annotated[int, typer.Option(help="Port of the FHIR server; 0 picks a free one.")] = 8090,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page in a browser.")] = False,  # noqa: ARG001 - there is no page yet
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page in a browser.")] = False,
 ) -> None:
     """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
     import uvicorn
@@ -64,6 +67,8 @@ def demo(
             server = uvicorn.Server(config)
             _stop_instead(server)
             typer.echo("\n".join(greeting(service, fhir, ids, patients, day)))
+            if not no_browser and _has_screen():
+                webbrowser.open(_sandbox(service))
             server.run(sockets=[listener])
     typer.echo("Stopped.", err=True)
 
@@ -75,6 +80,7 @@ def greeting(
     yield f"Tandem answers at {service}"
     yield f"Synthetic patients, as of {as_of.isoformat()}, are on the FHIR server at {fhir}:"
     yield from (f"  {patient.id:30} {patient.title}" for patient in patients)
+    yield f"\nTry calls in a browser: {_sandbox(service)}"
     yield "\nWhat the service offers:"
     yield curl(service)
     yield "\nA chart is opened; the service reads the record from the FHIR server:"
@@ -84,6 +90,15 @@ def greeting(
     yield curl(f"{service}/{ids['order-sign']}", order)
     table = f"{_called()} assess --fhir {fhir} --patient {READY}"
     yield f"\nNext, in another terminal: {table} shows the same as a table. Ctrl-C stops everything."
+
+
+def _sandbox(service: str) -> str:
+    return f"{service.removesuffix('/cds-services')}/sandbox"
+
+
+def _has_screen() -> bool:
+    """Whether a browser would open a window, and not take over this terminal."""
+    return sys.platform in _WITH_SCREENS or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _called() -> str:

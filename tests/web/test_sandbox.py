@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from httpx import Response
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from cds_hooks.app import create_app
@@ -25,8 +26,10 @@ PATIENTS = [patient.id for patient in demo_patients(DAY)]
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    app = create_app(Settings(sandbox=True), load_knowledge(), today=lambda: DAY)
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    database = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('memory')}/memory.sqlite")
+    settings = Settings(sandbox=True, database=database, quiet_days=0, feedback_comments=True)
+    app = create_app(settings, load_knowledge(), today=lambda: DAY)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
 
@@ -48,7 +51,7 @@ def shown_cards(page: str) -> list[dict[str, Any]]:
 
 
 def test_the_sandbox_is_there_only_where_it_was_asked_for() -> None:
-    with TestClient(create_app(Settings(), load_knowledge(), today=lambda: DAY)) as plain:
+    with TestClient(create_app(Settings(database=SecretStr("off")), load_knowledge(), today=lambda: DAY)) as plain:
         assert plain.get("/sandbox").status_code == 404
 
 
@@ -110,6 +113,7 @@ def test_a_suggestion_is_taken_by_its_place_and_told_to_the_service(client: Test
     (item,) = sent["sent"]["feedback"]
     assert item["card"] == cards[-1]["uuid"]
     assert item["outcome"] == "accepted"
+    assert sent["status"] == 200, sent["said"]
     assert item["acceptedSuggestions"] == [{"id": cards[-1]["suggestions"][0]["uuid"]}]
 
 
@@ -122,6 +126,7 @@ def test_an_overridden_card_is_folded_away_and_the_reason_is_told(client: TestCl
     assert f"Overridden: {card['summary']}" in unescape(page)
     (sent,) = json.loads(hidden(page, "exchanges"))
     (item,) = sent["sent"]["feedback"]
+    assert sent["status"] == 200, sent["said"]
     assert item["outcome"] == "overridden"
     assert item["overrideReason"]["reason"] == {"code": "considered", "system": "urn:tandem-cds"}
     assert item["overrideReason"]["userComment"] == "seen by two"
