@@ -15,9 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks import logs, questionnaires
+from cds_hooks.clients.admission import Admission, Caller, admission_of
+from cds_hooks.clients.gate import Gate, caller_of
 from cds_hooks.clock import today
 from cds_hooks.discovery import discover
-from cds_hooks.errors import BadRequest, BodyTooLarge, UnknownService
+from cds_hooks.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
+from cds_hooks.limits import read_body
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.routes import FeedbackRoute
 from cds_hooks.metrics import Metrics
@@ -41,6 +44,7 @@ STATUS: dict[type[TandemError], tuple[int, str]] = {
     UnknownService: (404, "not-found"),
     RecordUnavailable: (412, "incomplete"),
     BodyTooLarge: (413, "too-long"),
+    EncodedBody: (415, "not-supported"),
     WrongQuestionnaire: (422, "processing"),
 }
 """The status and the issue-type of each error; a subclass answers as its nearest base does."""
@@ -68,10 +72,14 @@ def create_app(
     hooks = HookService(knowledge, settings, clients)
     memory = Memory(settings, knowledge)
     metrics = Metrics(knowledge, memory, clients)
+    admission = admission_of(settings, clients, knowledge.servers)
+    anybody = Caller("", "live", settings.readable)
     services = {service.id: service for service in knowledge.services.services}
 
     async def call(request: Request) -> Response:
-        service = _service(services, request.path_params["service_id"])
+        caller = caller_of(request, anybody)
+        # Who is switched off is told that there is nothing: a 200 without cards would say that all is well.
+        service = _service({} if caller.mode == "off" else services, request.path_params["service_id"])
         logs.note(service=service.id, knowledge=knowledge.digest[:12])
         trace: Trace | None = request.scope.get(SCOPE)
         body = await read_body(request, settings.max_body_bytes)
@@ -79,20 +87,26 @@ def create_app(
             trace.begin()
         asked = read_call(body, service.hook)
         as_of = trace.as_of if trace and trace.as_of else today()
-        answer = await hooks.answer(asked, service, as_of, trace)
+        answer = await hooks.answer(asked, service, as_of, caller.readable, trace)
         if trace:
             trace.decision = answer.decision
-        cards = memory.hear(asked, service, answer, as_of)
+        cards = memory.hear(asked, service, answer, as_of, caller.name, caller.mode)
         logs.note(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
-        return Response(_CARDS.encode(Cards(cards)), media_type="application/json")
+        shown = cards if caller.mode == "live" else ()
+        return Response(_CARDS.encode(Cards(shown)), media_type="application/json")
 
     async def feedback(request: Request) -> Response:
+        caller = caller_of(request, anybody)
         service = _service(services, request.path_params["service_id"])
         logs.note(service=service.id)
-        return await answers.answer(request, service)
+        return await answers.answer(request, service, caller.name)
 
     app = FastAPI(
-        title="Tandem", lifespan=_lifespan(memory, clients), docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Tandem",
+        lifespan=_lifespan(memory, clients, admission),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     document = msgspec.json.encode(discover(knowledge))
 
@@ -117,11 +131,15 @@ def create_app(
         app.router.routes.extend(sandbox.routes)
     app.router.routes.extend(about.routes(knowledge, pages, today))
     _answer_errors(app)
+    if admission:
+        app.add_middleware(Gate, admission=admission)
     app.middleware_stack = Observed(_across_origins(app, settings), metrics)
     return app
 
 
-def _lifespan(memory: Memory, clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    memory: Memory, clients: Clients, admission: Admission | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What happens before the first call and after the last."""
 
     @asynccontextmanager
@@ -135,6 +153,8 @@ def _lifespan(memory: Memory, clients: Clients) -> Callable[[FastAPI], AbstractA
         yield
         await memory.aclose()
         await clients.aclose()
+        if admission:
+            admission.close()
 
     return lifespan
 
@@ -143,26 +163,11 @@ def _across_origins(app: FastAPI, settings: Settings) -> CORSMiddleware:
     """Outside everything else, so that a browser may read the reason of an error too."""
     return CORSMiddleware(
         app.build_middleware_stack(),
-        allow_origins=settings.allowed_origins,
+        allow_origins=settings.origins,
         allow_methods=("GET", "POST"),
         allow_headers=("Authorization", "Content-Type"),
         expose_headers=(CORRELATION_HEADER,),
     )
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; :class:`BodyTooLarge` as soon as the count passes ``limit``, whatever the header claims."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise BodyTooLarge(f"the body is larger than {limit} bytes")
-    chunks: list[bytes] = []
-    count = 0
-    async for chunk in request.stream():
-        count += len(chunk)
-        if count > limit:
-            raise BodyTooLarge(f"the body is larger than {limit} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _service(services: dict[str, ServiceDefinition], service_id: str) -> ServiceDefinition:

@@ -8,7 +8,18 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from cds_hooks.commands import assess, check_server, course, demo, explain, knowledge, score, serve, trials
+from cds_hooks.commands import (
+    assess,
+    check_config,
+    check_server,
+    course,
+    demo,
+    explain,
+    knowledge,
+    score,
+    serve,
+    trials,
+)
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
 from mappings.model import KnowledgeError
 
@@ -29,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("assess")(assess.assess)
+app.command("check-config")(check_config.check_config)
 app.command("check-server")(check_server.check)
 app.command("course")(course.course)
 app.command("demo")(demo.demo)

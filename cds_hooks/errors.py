@@ -6,7 +6,8 @@
       CallError
         BadRequest        400  the body cannot be used: where (a JSON pointer) and why
         UnknownService    404  no service of that id
-        BodyTooLarge      413  more bytes than the limit
+        BodyTooLarge      413  more bytes or resources than the limit
+        EncodedBody       415  a compressed body
       StoreUnavailable    503  the database is away; only feedback needs it
 
 The status codes stand in one table, in ``app.py``.
@@ -39,3 +40,7 @@ class UnknownService(CallError):
 
 class BodyTooLarge(CallError):
     """The request body exceeds the limit."""
+
+
+class EncodedBody(CallError):
+    """The request body is compressed: what it grows to could not be bounded beforehand."""

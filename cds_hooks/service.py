@@ -17,7 +17,7 @@ from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
 from cds_hooks.telling import Basis, Telling
 from cds_hooks.trace import Trace, unwatched
-from cds_hooks.trust import may_read
+from cds_hooks.trust import Readable, may_read
 from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision, decide
 from fhir_plugin.draft_medications import find_medications
@@ -66,15 +66,17 @@ class HookService:
         self._codes = observation_tokens(knowledge)
 
     async def answer(
-        self, call: HookCall, service: ServiceDefinition, as_of: date, trace: Trace | None = None
+        self, call: HookCall, service: ServiceDefinition, as_of: date, readable: Readable, trace: Trace | None = None
     ) -> Answer:
-        """The answer to one call; ``trace`` takes down how it came about.
+        """The answer to one call; ``readable`` are the FHIR servers that may be read for it.
+
+        ``trace`` takes down how it came about.
 
         :raises RecordUnavailable: a required input can be had from neither the prefetch nor the FHIR server.
         :raises BadRequest: the context names no possible patient.
         """
         mark = trace.mark if trace else unwatched
-        source = self._source(call)
+        source = _source(call, readable)
         ordered = await self._ordered(call, source)
         mark("drafts")
         if service.speaks == "order" and not ordered.concerns_us:
@@ -117,15 +119,16 @@ class HookService:
             drafts = with_medications(drafts, found)
         return order_of(drafts, self._knowledge)
 
-    def _source(self, call: HookCall) -> FhirSource | None:
-        """The FHIR server of the call, where the site lets it be read."""
-        if call.fhir_server is None or not may_read(call.fhir_server, self._settings):
-            return None
-        token = call.fhir_authorization.access_token if call.fhir_authorization else None
-        try:
-            return FhirSource(call.fhir_server, token or None)
-        except BadInput as fault:
-            raise BadRequest("/fhirServer", str(fault)) from None
+
+def _source(call: HookCall, readable: Readable) -> FhirSource | None:
+    """The FHIR server of the call, where it may be read."""
+    if call.fhir_server is None or not may_read(call.fhir_server, readable):
+        return None
+    token = call.fhir_authorization.access_token if call.fhir_authorization else None
+    try:
+        return FhirSource(call.fhir_server, token or None, readable.habits)
+    except BadInput as fault:
+        raise BadRequest("/fhirServer", str(fault)) from None
 
 
 def _cards(telling: Telling, service: ServiceDefinition, ordered: Ordered) -> tuple[Card, ...]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cds_hooks.clients.model import BaseUrl, Client, check_apart
 from cds_hooks.logs import Form, Level
+from cds_hooks.loopback import is_loopback
+from cds_hooks.trust import Readable
 from fhir_plugin.errors import BadInput
 
-LOOPBACK_NAMES = frozenset({"localhost"})
+OF_EACH_CLIENT = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
+"""What is set for each client as soon as there are any."""
 
 
 class Settings(BaseSettings):
@@ -27,7 +30,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     allow_open: bool = False
     """Whether the service may listen beyond loopback although it does not know who calls."""
-    fhir_servers: tuple[str, ...] = ()
+    fhir_servers: tuple[BaseUrl, ...] = ()
     """FHIR base URLs that may be read besides those on loopback; compared exactly, trailing slash aside."""
     allow_loopback_fhir: bool = True
     """Whether a ``fhirServer`` on this machine may be read, also over http."""
@@ -59,14 +62,39 @@ class Settings(BaseSettings):
     log_format: Form = "auto"
     """``json`` lines, or ``console`` for people; ``auto`` chooses by whether stderr is a terminal."""
 
-    @field_validator("fhir_servers", mode="after")
-    @classmethod
-    def _https(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
-        for server in servers:
-            parts = urlsplit(server)
-            if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
-                raise ValueError("each must be an https address without user, query or fragment")
-        return tuple(server.rstrip("/") for server in servers)
+    clients: tuple[Client, ...] = ()
+    """Who may call; with none of them the service is open."""
+    replay_store: Path | None = None
+    """A SQLite file in which several processes remember the tokens that were used; one process needs none."""
+
+    @model_validator(mode="after")
+    def _clients_decide(self) -> Self:
+        check_apart(self.clients)
+        beside = [name for name in OF_EACH_CLIENT if self.clients and name in self.model_fields_set]
+        if beside:
+            raise ValueError(f"{beside[0]}: belongs into each of the clients, where there are any")
+        if self.clients and self.sandbox:
+            raise ValueError("sandbox: shows cards to anybody who asks, and so not where there are clients")
+        if any(urlsplit(server).scheme != "https" for server in self.fhir_servers):
+            raise ValueError("fhir_servers: each must be an https address")
+        return self
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody may call who can reach the service."""
+        return not self.clients
+
+    @property
+    def readable(self) -> Readable:
+        """The FHIR servers that may be read for anybody; what each client has listed is read for that client alone."""
+        return Readable(self.fhir_servers, loopback=self.open and self.allow_loopback_fhir)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The browser origins that may call on behalf of somebody."""
+        if self.open:
+            return self.allowed_origins
+        return tuple(dict.fromkeys(origin for client in self.clients for origin in client.allowed_origins))
 
     @field_validator("database", mode="after")
     @classmethod
@@ -79,16 +107,6 @@ class Settings(BaseSettings):
     def listens_beyond_loopback(self) -> bool:
         """Whether another machine could reach the service."""
         return not is_loopback(self.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine; a name other than ``localhost`` never does."""
-    if host.lower() in LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
@@ -107,5 +125,6 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         raise BadInput(f"{where}: not TOML: {fault}") from fault
     except ValidationError as fault:
         first = fault.errors(include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(top)"
-        raise BadInput(f"{where}: {key}: {first['msg']}") from fault
+        key = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{where}: {key}: {said}" if key else f"{where}: {said}") from fault

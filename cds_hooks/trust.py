@@ -1,32 +1,35 @@
 """Which FHIR servers may be read on behalf of a caller.
 
 A request names the server that the service is to call, so an attacker may name one too (a cloud's metadata address,
-a neighbour's database). Only servers of the site's list are read, and those on loopback where the site allows it.
+a neighbour's database). Only servers of a list are read, and those on loopback where that is allowed.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cds_hooks.settings import Settings, is_loopback
+from cds_hooks.loopback import is_loopback
+from fhir_plugin.client import normal_base_url
+from fhir_plugin.errors import BadInput
+from mappings.servers import PLAIN, Habits
 
 
-def may_read(server: str, settings: Settings) -> bool:
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """The FHIR servers that may be read: base URLs, as ``normal_base_url`` writes them."""
+
+    servers: tuple[str, ...]
+    loopback: bool = False
+    """Whether any on this machine may be read besides."""
+    habits: Habits = PLAIN
+    """How they want to be asked."""
+
+
+def may_read(server: str, readable: Readable) -> bool:
     """Whether the FHIR base URL ``server`` may be read: on the list, or on loopback where that is allowed."""
     try:
-        parts = urlsplit(server)
-        host = parts.hostname
-        _ = parts.port
-    except ValueError:
+        base_url = normal_base_url(server)
+    except BadInput:
         return False
-    if not host or parts.username or parts.password or parts.query or parts.fragment or "\\" in server:
-        return False
-    if settings.allow_loopback_fhir and parts.scheme in {"http", "https"} and is_loopback(host):
-        return True
-    return _normal(server) in {_normal(allowed) for allowed in settings.fhir_servers}
-
-
-def _normal(server: str) -> str:
-    """The address with scheme and host in lower case and no trailing slash; the path is left as it is."""
-    parts = urlsplit(server)
-    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl().rstrip("/")
+    return base_url in readable.servers or (readable.loopback and is_loopback(urlsplit(base_url).hostname or ""))

@@ -199,8 +199,9 @@ class Server:
         return found if not root or self.page_url(reference) is not None else None
 
     def _is_ours(self, url: httpx.URL) -> bool:
-        same_origin = (url.scheme, url.host, _port(url)) == (self._base.scheme, self._base.host, _port(self._base))
-        if not same_origin or url.userinfo or url.fragment:
+        # Hosts as they are sent: to read one as a name may fail, and what it looks like decides nothing.
+        theirs, ours = ((each.scheme, each.raw_host, _port(each)) for each in (url, self._base))
+        if theirs != ours or url.userinfo or url.fragment:
             return False
         path, base = url.path, self._base.path.rstrip("/")
         if "\\" in path or any(part in {".", ".."} for part in path.split("/")):

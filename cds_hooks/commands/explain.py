@@ -62,7 +62,8 @@ def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
 
 async def _answered(call: HookCall, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Answer:
     async with Clients() as clients:
-        return await HookService(knowledge, load_settings(), clients).answer(call, service, as_of)
+        settings = load_settings()
+        return await HookService(knowledge, settings, clients).answer(call, service, as_of, settings.readable)
 
 
 def _lines(answer: Answer, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Iterator[str]:

@@ -31,29 +31,43 @@ def serve(
 def run(settings: Settings, announce: bool = True) -> None:
     """Serve until stopped.
 
-    :raises BadInput: the address is taken, or is reachable from elsewhere although the callers are not known.
+    :raises BadInput: a setting is wrong, the address is taken, or it is reachable from elsewhere although the callers
+        are not known.
     """
-    if settings.listens_beyond_loopback and not settings.allow_open:
-        raise BadInput(
-            f"refusing to listen on {settings.host}: callers are not authenticated; "
-            "put an authenticating proxy in front, then start with --allow-open"
-        )
+    refuse_open_address(settings)
     import uvicorn
 
     from cds_hooks import logs
     from cds_hooks.app import create_app
     from mappings.load import load_knowledge
 
-    listener = listen(settings.host, settings.port)
-    # A call that comes before the service is up waits instead of being refused.
-    listener.listen()
-    if announce:
-        host, port = listener.getsockname()[:2]
-        typer.echo(f"Tandem answers at http://{host}:{port}/cds-services (open: callers are not authenticated)")
-    app = create_app(settings, load_knowledge(site=settings.site))
-    logs.take_over()
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    with listen(settings.host, settings.port) as listener:
+        # Nobody can connect before everything that is configured has been found to be right.
+        app = create_app(settings, load_knowledge(site=settings.site))
+        # A call that comes before the service is up waits instead of being refused.
+        listener.listen()
+        if announce:
+            host, port = listener.getsockname()[:2]
+            typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({who_may_call(settings)})")
+        logs.take_over()
+        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def refuse_open_address(settings: Settings) -> None:
+    """:class:`BadInput` where anybody could call from another machine, and nobody has said that this is wanted."""
+    if settings.open and settings.listens_beyond_loopback and not settings.allow_open:
+        raise BadInput(
+            f"refusing to listen on {settings.host}: callers are not authenticated; configure [[clients]], "
+            "or put an authenticating proxy in front and start with --allow-open"
+        )
+
+
+def who_may_call(settings: Settings) -> str:
+    """In a few words."""
+    if settings.open:
+        return "open: callers are not authenticated"
+    return ", ".join(f"{client.name}: {client.mode}" for client in settings.clients)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -63,7 +77,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as fault:
+    except (OSError, ValueError) as fault:
         listener.close()
-        raise BadInput(f"cannot listen on {host} port {port}: {fault.strerror}; choose another with --port") from fault
+        why = fault.strerror if isinstance(fault, OSError) else "this is no address"
+        raise BadInput(f"cannot listen on {host} port {port}: {why}; choose another with --port") from fault
     return listener

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from cds_hooks.commands.serve import run
-from cds_hooks.settings import Settings, is_loopback, load_settings
-from cds_hooks.trust import may_read
+from cds_hooks.loopback import is_loopback
+from cds_hooks.settings import Settings, load_settings
+from cds_hooks.trust import Readable, may_read
 from fhir_plugin.errors import BadInput
 
 
@@ -56,7 +57,7 @@ def test_an_open_service_refuses_to_be_reached_from_elsewhere() -> None:
         run(Settings(host="0.0.0.0"))  # noqa: S104 - what is refused
 
 
-LISTED = Settings(fhir_servers=("https://ehr.example/fhir",), allow_loopback_fhir=False)
+LISTED = Readable(("https://ehr.example/fhir",))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,7 @@ def test_any_other_server_may_not(server: str) -> None:
 
 
 def test_loopback_may_be_read_where_the_site_allows_it() -> None:
-    assert may_read("http://127.0.0.1:8090/fhir", Settings())
-    assert not may_read("http://127.0.0.1@evil.example/fhir", Settings())
-    assert not may_read("ftp://127.0.0.1/fhir", Settings())
+    anything_here = Readable((), loopback=True)
+    assert may_read("http://127.0.0.1:8090/fhir", anything_here)
+    assert not may_read("http://127.0.0.1@evil.example/fhir", anything_here)
+    assert not may_read("ftp://127.0.0.1/fhir", anything_here)

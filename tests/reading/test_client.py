@@ -306,6 +306,7 @@ HOSTILE = (
     "http://[::1]/fhir",
     "https://2130706433/fhir/Observation",
     "https://xn--hr-fka.example/fhir/",
+    "https://xn--localhost-/fhir/",
     "https://ehr.example%00.canary.example/fhir/",
     "https://ehr.example%2f.canary.example/fhir/",
     "https://еhr.example/fhir/Observation",

@@ -90,7 +90,7 @@ class Building:
     ) -> Built:
         if not server or not patient:
             raise BadInput("give the address of the FHIR server and the id of the patient")
-        if not may_read(server, self._settings):
+        if not may_read(server, self._settings.readable):
             raise BadInput("this FHIR server is not on the list of those that may be read (setting fhir_servers)")
         token = form.token if form.source == "server" else ""
         source = FhirSource(server, token or None)

@@ -1,0 +1,105 @@
+"""Who is let in: the token of a call becomes a caller, or the call is refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from cds_hooks.clients.key_sources import KeySource, key_source
+from cds_hooks.clients.model import Client, Mode
+from cds_hooks.clients.replays import FileReplays, MemoryReplays, Replays
+from cds_hooks.clients.tokens import LONGEST_TOKEN, Reason, Refused, check_claims, client_of, read_token, verify
+from cds_hooks.settings import Settings
+from cds_hooks.trust import Readable
+from fhir_plugin.client import Clients as Connections
+from fhir_plugin.errors import BadInput
+from mappings.servers import ServerProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a call is answered."""
+
+    name: str
+    mode: Mode
+    readable: Readable
+    """The FHIR servers that may be read for it."""
+
+
+class Admission:
+    """Lets in the calls that a configured client has signed for this address, each once."""
+
+    def __init__(
+        self,
+        clients: Sequence[Client],
+        connections: Connections,
+        replays: Replays,
+        profiles: Mapping[str, ServerProfile],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """:class:`BadInput` names the client whose profile there is not, or whose key set cannot be used."""
+        self._now = now
+        self._replays = replays
+        self._by_issuer: dict[str, list[Client]] = {}
+        self._callers: dict[str, Caller] = {}
+        self._keys: dict[str, KeySource] = {}
+        for client in clients:
+            self._by_issuer.setdefault(client.issuer, []).append(client)
+            self._callers[client.name] = Caller(client.name, client.mode, readable_for(client, profiles))
+            self._keys[client.name] = key_source(client, connections)
+        self._origins = {client.name: frozenset(client.allowed_origins) for client in clients}
+
+    async def admit(self, request: Request) -> Caller:
+        """The caller of a request.
+
+        :raises Refused: with the reason for the log.
+        :raises ReplaysUnavailable: whether the token was used cannot be said.
+        """
+        token = read_token(_bearer(request))
+        client = client_of(token, self._by_issuer)
+        check_claims(token, client, request.scope["path"], self._now())
+        await verify(token, client, self._keys[client.name].find)
+        self._check_origin(client, request.headers.get("origin"))
+        until = token.claims.exp + client.leeway_seconds
+        if not await self._replays.first_use(client.name, token.claims.jti, until):
+            raise Refused(Reason.REPLAYED, client.name)
+        return self._callers[client.name]
+
+    def _check_origin(self, client: Client, origin: str | None) -> None:
+        if origin is not None and self._origins[client.name].isdisjoint(("*", origin)):
+            raise Refused(Reason.ORIGIN, client.name)
+
+    def close(self) -> None:
+        """Give up what is held open."""
+        self._replays.close()
+
+
+def admission_of(
+    settings: Settings, connections: Connections, profiles: Mapping[str, ServerProfile]
+) -> Admission | None:
+    """What lets the configured clients in; ``None`` where the service is open. :class:`BadInput` as they raise it."""
+    if settings.open:
+        return None
+    replays = FileReplays(settings.replay_store) if settings.replay_store else MemoryReplays()
+    return Admission(settings.clients, connections, replays, profiles)
+
+
+def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Readable:
+    """The FHIR servers of a client, and how they are asked; :class:`BadInput` where there is no such profile."""
+    if client.profile not in profiles:
+        raise BadInput(f"clients.{client.name}.profile: is none: choose one of {', '.join(profiles)}")
+    return Readable(client.fhir_servers, habits=profiles[client.profile].habits)
+
+
+def _bearer(request: Request) -> str:
+    """The token of the one Authorization header."""
+    given = request.headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not token:
+        raise Refused(Reason.NO_TOKEN)
+    if len(token) > LONGEST_TOKEN:
+        raise Refused(Reason.MALFORMED)
+    return token.strip()

@@ -1,0 +1,62 @@
+"""The gate in front of every route: whatever may change or read something needs a caller who is known.
+
+Reading what is public (discovery, questionnaires, health) needs none. A route that is added later is behind the gate
+without being named here.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cds_hooks.clients.admission import Admission, Caller
+from cds_hooks.clients.replays import ReplaysUnavailable
+from cds_hooks.clients.tokens import Refused
+from cds_hooks.logs import note
+from cds_hooks.outcomes import outcome
+
+PUBLIC = frozenset({"GET", "HEAD", "OPTIONS"})
+_CALLER = "tandem.caller"
+_UNAUTHENTICATED, _UNAVAILABLE = 401, 503
+
+
+class Gate:
+    """Middleware that lets a call in with its caller, or answers it."""
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401, the same whatever the reason; or pass the call on."""
+        if scope["type"] == "lifespan" or scope.get("method") in PUBLIC:
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._admission.admit(Request(scope))
+        except Refused as refused:
+            note(reason=refused.reason.value, tenant=refused.client)
+            await _refusal()(scope, receive, send)
+        except ReplaysUnavailable as fault:
+            note(reason=f"replays.{fault}")
+            await _unavailable()(scope, receive, send)
+        else:
+            note(tenant=caller.name, mode=caller.mode)
+            scope[_CALLER] = caller
+            await self._app(scope, receive, send)
+
+
+def caller_of(request: Request, otherwise: Caller) -> Caller:
+    """Who was let in; ``otherwise`` where there is no gate."""
+    caller: Caller = request.scope.get(_CALLER, otherwise)
+    return caller
+
+
+def _refusal() -> Response:
+    headers = {"WWW-Authenticate": "Bearer"}
+    return outcome(_UNAUTHENTICATED, "login", "the caller is not known", headers=headers)
+
+
+def _unavailable() -> Response:
+    return outcome(_UNAVAILABLE, "transient", "calls cannot be let in now; try again", headers={"Retry-After": "5"})

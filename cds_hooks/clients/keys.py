@@ -1,0 +1,83 @@
+"""The public keys of a JWK set: which of them can be used, and for which algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, JWKRegistry, RSAKey
+
+from fhir_plugin.errors import BadInput
+
+PublicKey = ECKey | RSAKey
+
+CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+MOST_KEYS = 100
+RSA_BITS = range(2048, 8193)
+"""Shorter ones can be broken, longer ones cost more than a call should."""
+
+
+_BITS_OF_A_LETTER = 6
+
+
+class _Keys(msgspec.Struct, frozen=True):
+    keys: list[dict[str, msgspec.Raw]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The keys of a JWK set that can verify signatures."""
+
+    keys: tuple[PublicKey, ...]
+
+    def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
+        """The key of that id that fits the algorithm; without an id, the only one that fits."""
+        fitting = [key for key in self.keys if fits(key, algorithm) and kid in (None, key.kid)]
+        return fitting[0] if len(fitting) == 1 or (fitting and kid is not None) else None
+
+
+def fits(key: PublicKey, algorithm: str) -> bool:
+    """Whether the key is of the type, the curve, the algorithm and the use that the algorithm needs."""
+    if key.get("alg") not in (None, algorithm) or key.get("use") not in (None, "sig"):
+        return False
+    if "verify" not in (key.get("key_ops") or ("verify",)):
+        return False
+    if isinstance(key, ECKey):
+        return CURVES.get(algorithm) == key.curve_name
+    return algorithm.startswith(("RS", "PS"))
+
+
+def read_key_set(content: bytes) -> KeySet:
+    """The public keys of a JWK set; what is symmetric, private, weak or not understood is passed over.
+
+    :raises BadInput: it is no JWK set, or no key of it can be used.
+    """
+    try:
+        listed = msgspec.json.decode(content, type=_Keys).keys
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadInput('is no JWK set: expected {"keys": [...]}') from None
+    if len(listed) > MOST_KEYS:
+        raise BadInput(f"holds more than {MOST_KEYS} keys")
+    keys = tuple(key for each in listed if (key := _public_key(each)) is not None)
+    if not keys:
+        raise BadInput("holds no public key of type EC or RSA (2048 to 8192 bits) that can be used")
+    return KeySet(keys)
+
+
+def _public_key(members: dict[str, msgspec.Raw]) -> PublicKey | None:
+    if "d" in members or "k" in members or _is_short(members):
+        return None
+    try:
+        key = JWKRegistry.import_key({name: msgspec.json.decode(value) for name, value in members.items()})
+    except (JoseError, UnsupportedAlgorithm, msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if isinstance(key, RSAKey):
+        return key if key.public_key.key_size in RSA_BITS else None
+    return key if isinstance(key, ECKey) else None
+
+
+def _is_short(members: dict[str, msgspec.Raw]) -> bool:
+    """Whether a modulus is too short by its length alone: the library warns of what it has made a key of."""
+    return "n" in members and len(bytes(members["n"])) * _BITS_OF_A_LETTER < RSA_BITS.start

@@ -1,0 +1,72 @@
+"""``tandem check-config``: whether a settings file is right, and what it sets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cds_hooks.clients.admission import readable_for
+from cds_hooks.clients.key_sources import key_set_of_address, key_set_of_file
+from cds_hooks.clients.keys import KeySet
+from cds_hooks.clients.model import Client
+from cds_hooks.commands.serve import refuse_open_address
+from cds_hooks.settings import OF_EACH_CLIENT, Settings, load_settings
+from fhir_plugin.client import Clients as Connections
+from mappings.load import load_knowledge
+
+_USER = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+def check_config(
+    file: Annotated[Path, typer.Argument(help="The settings file, such as tandem.toml.")],
+    fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Fetch the key sets of addresses too.")] = False,
+) -> None:
+    """Check a settings file as the start does, and print what is set; secrets are not shown."""
+    settings = load_settings(file)
+    refuse_open_address(settings)
+    knowledge = load_knowledge(site=settings.site)
+    keys = {}
+    for client in settings.clients:
+        readable_for(client, knowledge.servers)
+        keys[client.name] = _key_set(client, fetch=fetch_keys)
+    typer.echo("\n".join(_lines(settings, keys)))
+
+
+def _key_set(client: Client, *, fetch: bool) -> KeySet | None:
+    if not client.key_set_is_remote:
+        return key_set_of_file(client)
+    return asyncio.run(_fetched(client)) if fetch else None
+
+
+async def _fetched(client: Client) -> KeySet:
+    async with Connections() as connections:
+        return await key_set_of_address(client, connections)
+
+
+def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
+    unused = set() if settings.open else {*OF_EACH_CLIENT, "allow_open"}
+    yield from _values(settings.model_dump(exclude={"clients", *unused}))
+    if settings.open:
+        yield "clients: none, so that anybody may call who can reach the service"
+    for client in settings.clients:
+        yield f"client {client.name}:"
+        values = client.model_dump(exclude={"name"}) | {"jku": client.expected_jku}
+        yield from (f"  {line}" for line in _values(values))
+        yield f"  keys: {_told(keys[client.name])}"
+
+
+def _values(values: dict[str, object]) -> Iterator[str]:
+    for name, value in values.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
+        yield f"{name}: {_USER.sub('...@', shown) or '-'}"
+
+
+def _told(keys: KeySet | None) -> str:
+    if keys is None:
+        return "fetched when the first token comes; --fetch-keys tries it now"
+    return ", ".join(f"{key.kid or '(no kid)'} ({key.key_type})" for key in keys.keys)
