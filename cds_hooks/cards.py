@@ -7,6 +7,7 @@ from cds_hooks.pathways import factors, ways_on
 from cds_hooks.payer_lines import payer_lines
 from cds_hooks.protocol import Card
 from cds_hooks.telling import Basis, Telling, conflicts, make_card, pieces
+from cds_hooks.this_order import this_order
 from fhir_plugin.assess import Verdict
 from fhir_plugin.facts.trials import TRIALS
 from fhir_plugin.recommend import Recommendation, Standing, TreatmentAnswer, Weighed
@@ -78,6 +79,7 @@ def _detail(telling: Telling, answer: TreatmentAnswer, shown: list[Weighed]) -> 
     return [
         words.lead[_key(answer.standing)].format(treatment=telling.treatment(answer.treatment)),
         _others(telling, answer),
+        *this_order(telling),
         table(words.table.header, [_row(telling, weighed) for weighed in shown]),
         _asks(telling),
         _trials(telling, shown),

@@ -16,6 +16,7 @@ from cds_hooks.own_cards import antidepressant_card, safety_cards
 from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
 from cds_hooks.telling import Basis, Telling
+from cds_hooks.this_order import with_checks
 from cds_hooks.trace import Trace, unwatched
 from cds_hooks.trust import Readable, may_read
 from fhir_plugin.client import Clients
@@ -25,6 +26,7 @@ from fhir_plugin.drafts import read_drafts, selected, with_medications
 from fhir_plugin.errors import BadInput
 from fhir_plugin.gather import FhirSource, gather
 from fhir_plugin.needs import observation_tokens
+from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.ordered import NOTHING_ORDERED, Ordered, order_of
 from mappings.load import Knowledge
 from mappings.services import ServiceDefinition
@@ -98,8 +100,11 @@ class HookService:
         finally:
             mark("gather")
         decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments, mark)
+        checked = check_orders(ordered, decision, self._knowledge)
         foreign = len(ordered.foreign)
-        telling = Telling(decision, self._knowledge, call.hook, as_of, foreign, self._new_id, ordered=ordered)
+        telling = Telling(
+            decision, self._knowledge, call.hook, as_of, foreign, self._new_id, ordered=ordered, checked=checked
+        )
         answer = Answer(_cards(telling, service, ordered), decision, telling.bases, ordered)
         mark("cards")
         return answer
@@ -140,5 +145,5 @@ def _cards(telling: Telling, service: ServiceDefinition, ordered: Ordered) -> tu
     if service.speaks == "patient":
         return (*safety, *with_scores(telling, (criteria_card(telling),) if recommendation.speaks else ()))
     if ordered.treatments:
-        return (*safety, criteria_card(telling), *other_form_card(telling))
+        return (*safety, with_checks(telling, criteria_card(telling)), *other_form_card(telling))
     return (*safety, *other_form_card(telling), *(antidepressant_card(telling) if ordered.antidepressant else ()))

@@ -15,6 +15,7 @@ from cds_hooks.protocol import Card, Coding, Link, Source
 from fhir_plugin.assess import Finding
 from fhir_plugin.decide import Decision
 from fhir_plugin.facts.fact import Evidence
+from fhir_plugin.order_checks.result import CheckedOrder
 from fhir_plugin.ordered import NOTHING_ORDERED, Ordered
 from mappings.cards import CardWords
 from mappings.load import Knowledge
@@ -55,6 +56,8 @@ class Telling:
     """What each card made so far rests on, by the uuid of the card."""
     ordered: Ordered = NOTHING_ORDERED
     """What the draft orders of the call are about."""
+    checked: tuple[CheckedOrder, ...] = ()
+    """What the checks of the draft orders say."""
 
     @property
     def words(self) -> CardWords:

@@ -206,6 +206,7 @@ def _check(knowledge: Knowledge) -> None:
     _check_services(knowledge)
     _check_session(knowledge)
     _check_memory(knowledge)
+    knowledge.order_checks.check_against(knowledge.protocols, knowledge.criteria, knowledge.treatments.by_id)
 
 
 def _digest(folder: Path) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from mappings.files import KNOWLEDGE, read_yaml
+from mappings.model import KnowledgeError
+from mappings.order_checks.model import Check, Reading
 from mappings.order_checks.words import OrderWords
+from mappings.protocols import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +20,61 @@ class OrderChecks:
     """Everything about draft orders; frozen and picklable."""
 
     words: OrderWords
+    checks: tuple[Check, ...]
+    """In the order in which they are shown."""
+    reading: Reading
+    patterns: Mapping[str, tuple[re.Pattern[str], ...]]
+    """How words say each measure."""
+    review_due: date
+    """The day from which the review of some file is overdue."""
 
     def source_keys(self) -> Iterator[tuple[str, str]]:
         """Every source key that is used, with the file and key that uses it."""
-        for key in self.words.other_form.sources:
-            yield "order_checks/_words.yaml: other_form.sources", key
+        yield from (("order_checks/_words.yaml: other_form.sources", key) for key in self.words.other_form.sources)
+        yield "order_checks/_reading.yaml: same_percent.source", self.reading.same_percent.source
+        for check in self.checks:
+            yield from ((f"order_checks/{check.id}.yaml: sources", key) for key in check.sources)
+            for name, number in check.numbers.items():
+                yield f"order_checks/{check.id}.yaml: {name}.source", number.source
+
+    def check_against(
+        self, protocols: Mapping[str, Protocol], criteria: Collection[str], treatments: Collection[str]
+    ) -> None:
+        """:class:`KnowledgeError` where a check names what there is not."""
+        known = {name for protocol in protocols.values() for name in protocol.parameters}
+        for check in self.checks:
+            where = f"order_checks/{check.id}.yaml"
+            named = {name for expected in check.expected for name in expected.parameters}
+            asked = {each for each in (check.criterion, *(expected.when for expected in check.expected)) if each}
+            for key, lacking in (
+                ("expected: no protocol has", named - known),
+                ("treatments: no treatment", set(check.treatments) - set(treatments)),
+                ("criterion: no criterion", asked - set(criteria)),
+            ):
+                if lacking:
+                    raise KnowledgeError(f"{where}: {key} {', '.join(sorted(lacking))}")
 
 
 def load_order_checks(folder: Path | None = None) -> OrderChecks:
     """Read ``mappings/order_checks``; :class:`KnowledgeError` names the file and the key at fault."""
     folder = folder or KNOWLEDGE / "order_checks"
-    return OrderChecks(words=read_yaml(folder / "_words.yaml", OrderWords))
+    words = read_yaml(folder / "_words.yaml", OrderWords)
+    reading = read_yaml(folder / "_reading.yaml", Reading)
+    checks = {}
+    for path in sorted(folder.glob("[!_]*.yaml")):
+        if not path.name.endswith(".cases.yaml"):
+            check = checks[path.stem] = read_yaml(path, Check)
+            if check.id != path.stem:
+                raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {check.id!r}")
+    if set(words.order) != checks.keys():
+        raise KnowledgeError("_words.yaml: order: must name every check once")
+    return OrderChecks(
+        words=words,
+        checks=tuple(checks[name] for name in words.order),
+        reading=reading,
+        patterns={
+            name: tuple(re.compile(reading.filled(pattern)) for pattern in measure.patterns)
+            for name, measure in reading.measures.items()
+        },
+        review_due=min(words.review_due, reading.review_due, *(check.review_due for check in checks.values())),
+    )

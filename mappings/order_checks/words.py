@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from string import Formatter
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from mappings.cards import Indicator
 from mappings.model import Entry, Reviewed
@@ -29,6 +29,53 @@ class OtherForm(Notice):
     sources: tuple[str, ...]
 
 
+class Lines(Entry):
+    """The lines of the section about one order."""
+
+    deviates: str
+    says: str
+    ok: str
+    unknown: str
+    not_stated: str
+
+
+class Items(Entry):
+    """One check within a line."""
+
+    ok: str
+    unknown: str
+
+
+class DraftedWords(Entry):
+    """What the order states."""
+
+    value: str
+    by_weight: str
+    weight: str
+
+
+class SuggestionWords(Entry):
+    """A suggestion."""
+
+    label: str
+    description: str
+
+
+class Suggestions(Entry):
+    """What may be done about an order."""
+
+    remove: SuggestionWords
+    correct: SuggestionWords
+
+
+WhyKey = Literal[
+    "not_stated", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
+    "criterion_unknown",
+    "contraindicated", "no_baseline", "no_companion", "companions_unread", "companion", "under_way",
+    "ordered_already", "nothing_else",
+]  # fmt: skip
+
+
 class OrderWords(Reviewed):
     """``_words.yaml``."""
 
@@ -37,6 +84,15 @@ class OrderWords(Reviewed):
         "unnamed": frozenset({"count"}),
         "unnamed_beside": frozenset({"count"}),
         "other_form": frozenset({"treatment", "criteria"}),
+        "lead": frozenset({"treatment", "draft"}),
+        "lines": frozenset({"title", "drafted", "expected", "source", "why", "items"}),
+        "items": frozenset({"title", "drafted", "why"}),
+        "range": frozenset({"low", "high"}),
+        "or_": frozenset({"one", "other"}),
+        "drafted": frozenset({"value", "unit", "dose", "weight", "kilograms", "day"}),
+        "why": frozenset({"fields", "words", "minutes", "stated", "criteria", "count", "first", "last"}),
+        "gross_summary": frozenset({"treatment", "titles", "summary"}),
+        "suggestions": frozenset({"treatment", "title", "value", "unit", "before", "because"}),
     }
     """Which fields the sentences under each key may name."""
 
@@ -44,6 +100,19 @@ class OrderWords(Reviewed):
     unnamed: Notice
     unnamed_beside: str
     other_form: OtherForm
+    order: tuple[str, ...]
+    """The checks, in the order in which they are shown."""
+    lead: str
+    lines: Lines
+    items: Items
+    local: str
+    range: str
+    or_: str = Field(alias="or")
+    drafted: DraftedWords
+    why: dict[WhyKey, str]
+    suggestions: Suggestions
+    gross_indicator: Indicator
+    gross_summary: str
 
     @model_validator(mode="after")
     def _fields(self) -> Self:
@@ -51,6 +120,8 @@ class OrderWords(Reviewed):
             for sentence in _sentences(getattr(self, key)):
                 if {field for _, field, _, _ in Formatter().parse(sentence) if field is not None} - allowed:
                     raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
+        if lacking := [key for key in get_args(WhyKey) if key not in self.why]:
+            raise ValueError(f"why: no sentence for {', '.join(lacking)}")
         return self
 
 

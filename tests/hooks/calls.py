@@ -132,6 +132,11 @@ def _check_card(card: dict[str, Any]) -> None:
     assert not re.search(r"<[a-zA-Z/!]", re.sub(r"`[^`]*`", "", card["detail"]))
     if "suggestions" in card:
         assert card["selectionBehavior"] in {"at-most-one", "any"}
+    for suggestion in card.get("suggestions", ()):
+        assert suggestion["label"]
+        assert uuid.UUID(suggestion["uuid"])
+        for action in suggestion["actions"]:
+            _check_action(action)
     for reason in card.get("overrideReasons", ()):
         assert {"code", "system", "display"} <= set(reason)
     for link in card.get("links", ()):
@@ -140,9 +145,24 @@ def _check_card(card: dict[str, Any]) -> None:
         assert link["label"]
 
 
+def _check_action(action: dict[str, Any]) -> None:
+    assert action["type"] in {"create", "update", "delete"}
+    assert action["description"]
+    if action["type"] == "delete":
+        assert re.fullmatch(r"[A-Za-z]+/[A-Za-z0-9.-]{1,64}", action["resourceId"])
+        assert "resource" not in action
+    else:
+        assert action["resource"]["resourceType"]
+        assert "resourceId" not in action
+    if action["type"] == "update":
+        assert action["resource"]["id"]
+
+
 def assert_nothing_empty(value: Any) -> None:
-    """No attribute is null or empty, at any depth."""
+    """No attribute is null or empty, at any depth; a draft that is sent back is the client's own."""
     if isinstance(value, dict):
+        if value.get("type") == "update":
+            return
         for member in value.values():
             assert member not in (None, "", [], {})
             assert_nothing_empty(member)

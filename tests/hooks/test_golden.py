@@ -17,6 +17,8 @@ from tests.hooks.calls import DAY, ESKETAMINE, KETAMINE, ORDER_SIGN, PATIENT_VIE
 GOLDEN = Path(__file__).parent / "golden"
 PATIENTS = {patient.id: patient for patient in demo_patients(DAY)}
 ORDERS = {"ketamine": KETAMINE, "esketamine": ESKETAMINE, "TMS": TMS}
+DOSES = {"two-failures": 80, "uncontrolled-hypertension": 520}
+"""Milligrams of ketamine that are signed beside; the first weighs 71.4 kg and the second 104 kg."""
 _DIGEST = re.compile(r"Knowledge [0-9a-f]{12}")
 
 
@@ -27,6 +29,10 @@ def told(patient: str) -> str:
     page += _told(cards(PATIENT_VIEW, patient))
     for name, what in ORDERS.items():
         page += [f"## {name} is signed", *_told(cards(ORDER_SIGN, patient, order(what, patient)))]
+    if patient in DOSES:
+        dosage = {"text": "over 40 minutes", "doseAndRate": [{"doseQuantity": {"value": DOSES[patient], "unit": "mg"}}]}
+        draft = order(KETAMINE, patient, dosageInstruction=[dosage])
+        page += [f"## ketamine {DOSES[patient]} mg is signed", *_told(cards(ORDER_SIGN, patient, draft))]
     return _DIGEST.sub("Knowledge (digest)", "\n\n".join(page)) + "\n"
 
 

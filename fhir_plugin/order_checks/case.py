@@ -1,0 +1,70 @@
+"""One draft with everything that its checks look at, and the words in which they speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fhir_plugin.assess import Finding
+from fhir_plugin.decide import Decision
+from fhir_plugin.drafts import Draft
+from fhir_plugin.facts.weight import DosingWeight
+from fhir_plugin.order_checks.drafted import Drafted
+from fhir_plugin.order_checks.stage import Stage
+from fhir_plugin.order_checks.words import Range
+from fhir_plugin.ordered import Ordered
+from mappings.load import Knowledge
+from mappings.order_checks import OrderChecks
+from mappings.order_checks.words import OrderWords
+from mappings.protocols import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One draft for one treatment."""
+
+    draft: Draft
+    treatment: str
+    drafted: Drafted
+    stage: Stage
+    weight: DosingWeight
+    findings: Mapping[str, Finding]
+    decision: Decision
+    ordered: Ordered
+    protocol: Protocol
+    everything: Knowledge
+
+    @property
+    def knowledge(self) -> OrderChecks:
+        """What is known of orders."""
+        return self.everything.order_checks
+
+    @property
+    def words(self) -> OrderWords:
+        """The sentences."""
+        return self.knowledge.words
+
+    def why(self, key: str, **values: object) -> str:
+        """One of the reasons, filled in."""
+        reasons: Mapping[str, str] = {str(name): said for name, said in self.words.why.items()}
+        return reasons[key].format(**values)
+
+    def number(self, value: Range) -> str:
+        """A number or a range, to two decimals."""
+        low, high = (f"{round(end, 2):g}" for end in value)
+        return low if low == high else self.words.range.format(low=low, high=high)
+
+    def told(self, value: Range, unit: str) -> str:
+        """A value with its unit."""
+        return self.words.drafted.value.format(value=self.number(value), unit=unit).strip()
+
+    def told_by_weight(self, dose: Range, value: Range, unit: str) -> str:
+        """A dose, and what it is for each kilogram."""
+        return self.words.drafted.by_weight.format(
+            dose=self.number(dose), value=self.number(value), unit=unit, weight=self.told_weight
+        )
+
+    @property
+    def told_weight(self) -> str:
+        """The weight with its day."""
+        return self.words.drafted.weight.format(kilograms=f"{self.weight.kilograms:g}", day=self.weight.day)

@@ -1,0 +1,63 @@
+"""An order with its dose corrected, where that is safe: one number, in one place, named nowhere else."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from fhir_plugin.drafts import Draft
+from fhir_plugin.order_checks.drafted import Drafted, Path
+from fhir_plugin.order_checks.json_edit import replaced
+from fhir_plugin.order_checks.words import Range
+from fhir_plugin.subjects import is_fhir_id
+from mappings.order_checks.model import Check, Reading
+
+_RATES = ("rate_mg", "rate_per_kg")
+
+
+def has_known_id(draft: Draft) -> bool:
+    """Whether the client can be told which resource is meant."""
+    return is_fhir_id(draft.reference.partition("/")[2])
+
+
+def corrected_to(check: Check, bounds: Range, factor: float, *, rounded: bool) -> float | None:
+    """The dose to order: ``bounds`` times ``factor`` (kilograms, or 1), rounded down; ``None`` where it is not one."""
+    if check.correct is None or (check.correct.to == "only" and bounds.low != bounds.high):
+        return None
+    if not rounded:
+        return bounds.low * factor
+    step = check.correct.round_to.value
+    value = math.floor(bounds.low * factor / step + 1e-9) * step
+    return value if value > 0 else None
+
+
+def corrected_resource(draft: Draft, drafted: Drafted, path: Path, value: str, reading: Reading) -> Raw | None:
+    """The client's own bytes with the one number changed; ``None`` where anything else states an amount or a rate."""
+    content = bytes(draft.raw)
+    if not has_known_id(draft) or any(drafted.of(rate).value or drafted.of(rate).fault == "several" for rate in _RATES):
+        return None
+    changed = replaced(content, path, value.encode())
+    if changed is None or _is_said_elsewhere(content, reading):
+        return None
+    return Raw(changed)
+
+
+def _is_said_elsewhere(content: bytes, reading: Reading) -> bool:
+    amount = re.compile(reading.amount)
+    return any(amount.search(text.lower()) for text in _texts(msgspec.json.decode(content)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text of a resource, at any depth."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict | list):
+            waiting += each.values() if isinstance(each, dict) else each

@@ -1,0 +1,105 @@
+"""The ranges that the protocol gives for an order, and whether each holds for this patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fhir_plugin.assess import Finding, Verdict
+from fhir_plugin.order_checks.stage import Stage
+from fhir_plugin.order_checks.words import Range
+from mappings.order_checks.model import Check, Expected
+from mappings.protocols import Parameter, Protocol
+
+_DAYS = 7
+_MINUTES = 60
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """One range with where it comes from."""
+
+    range: Range
+    sources: tuple[str, ...]
+    local: bool
+    applies: bool | None
+    """``None``: the record does not say."""
+    when: str = ""
+    """The criterion that it depends on, where that is unknown."""
+
+
+def bounds_of(check: Check, protocol: Protocol, stage: Stage, findings: Mapping[str, Finding]) -> tuple[Bounds, ...]:
+    """Every range of the check that the protocol has a number for and that may hold for this patient."""
+    found = []
+    for expected in check.expected:
+        applies = _applies(expected, stage, findings)
+        if applies is not False and (made := _range(expected, protocol)):
+            value, used = made
+            found.append(
+                Bounds(
+                    range=value,
+                    sources=tuple(dict.fromkeys(each.source for each in used)),
+                    local=any(each.local for each in used),
+                    applies=applies,
+                    when=expected.when if applies is None and _is_open(expected, findings) else "",
+                )
+            )
+    return tuple(found)
+
+
+def _range(expected: Expected, protocol: Protocol) -> tuple[Range, list[Parameter]] | None:
+    parameters = protocol.parameters
+    base = next((parameters[name] for name in expected.of if name in parameters), None)
+    if base is None:
+        return None
+    used, value = [base], _in_our_unit(base)
+    if stretch := parameters.get(expected.up_to):
+        used.append(stretch)
+        value = Range(value.low, max(value.high, _in_our_unit(stretch).high))
+    if expected.times and base.unit.endswith("per week"):
+        if (factor := parameters.get(expected.times)) is None:
+            return None
+        used.append(factor)
+        by = _in_our_unit(factor)
+        value = Range(value.low * by.low, value.high * by.high)
+    if expected.per and not base.unit.endswith("per week"):
+        if (divisor := parameters.get(expected.per)) is None:
+            return None
+        used.append(divisor)
+        by = _in_our_unit(divisor).times(1 / _MINUTES if divisor.unit == "min" else 1)
+        value = Range(value.low / by.high, value.high / by.low)
+    return value, used
+
+
+def _in_our_unit(parameter: Parameter) -> Range:
+    """An interval in days as a frequency per week; anything else as it is."""
+    low, high = parameter.low, parameter.high if parameter.high is not None else parameter.low
+    return Range(_DAYS / high, _DAYS / low) if parameter.unit == "days" else Range(low, high)
+
+
+def _applies(expected: Expected, stage: Stage, findings: Mapping[str, Finding]) -> bool | None:
+    """Whether all its conditions hold: not as soon as one does not, open while one is."""
+    answers = [_in_phase(expected.phase, stage), _in_weeks(expected.weeks, stage)]
+    if expected.when:
+        answers.append(None if _is_open(expected, findings) else findings[expected.when].verdict is Verdict.MET)
+    return False if False in answers else None if None in answers else True
+
+
+def _is_open(expected: Expected, findings: Mapping[str, Finding]) -> bool:
+    return bool(expected.when) and findings[expected.when].verdict is Verdict.UNKNOWN
+
+
+def _in_phase(phase: str, stage: Stage) -> bool | None:
+    known = {"first": stage.first, "maintenance": stage.maintenance}
+    if not phase:
+        return True
+    if phase in known:
+        return known[phase]
+    opposite = known["first" if phase == "later" else "maintenance"]
+    return None if opposite is None else not opposite
+
+
+def _in_weeks(weeks: tuple[int, int | None] | None, stage: Stage) -> bool | None:
+    if weeks is None:
+        return True
+    return None if stage.week is None else weeks[0] <= stage.week and (weeks[1] is None or stage.week <= weeks[1])
