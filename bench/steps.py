@@ -21,6 +21,7 @@ from fhir_plugin.decide import Decision
 from fhir_plugin.facts.read import read_facts
 from fhir_plugin.gather import gather
 from fhir_plugin.needs import observation_tokens
+from fhir_plugin.orders.templates import Templates
 from fhir_plugin.recommend import recommend
 from fhir_plugin.record import Record
 from mappings.load import Knowledge, load_knowledge
@@ -60,7 +61,8 @@ def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
     findings = assess(facts, knowledge)
     protocol = knowledge.protocols[knowledge.protocol]
     recommendation = recommend(findings, protocol, knowledge, ("ketamine",))
-    telling = Telling(Decision(record, facts, findings, recommendation), knowledge, call.hook, AS_OF, 0, lambda: "id")
+    decision, templates = Decision(record, facts, findings, recommendation), Templates(knowledge, protocol.id)
+    telling = Telling(decision, knowledge, call.hook, AS_OF, 0, lambda: "id", templates=templates)
     cards = Cards((criteria_card(telling),))
     steps: dict[str, Callable[[], object]] = {
         "request": lambda: read_call(body, "order-sign"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_hooks.markdown import table
+from cds_hooks.offering import held_back, offers_of, with_orders
 from cds_hooks.pathways import factors, ways_on
 from cds_hooks.payer_lines import payer_lines
 from cds_hooks.protocol import Card
@@ -19,7 +20,8 @@ def criteria_card(telling: Telling) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
     answer = _foremost(telling.decision.recommendation, telling.protocol)
     shown = sorted(filter(_is_shown, answer.weighed), key=_urgency)
-    return make_card(
+    offers = offers_of(telling)
+    card = make_card(
         telling,
         Basis(
             rule=f"criteria:{answer.treatment}",
@@ -28,9 +30,10 @@ def criteria_card(telling: Telling) -> Card:
         ),
         summary=_summary(telling, answer),
         indicator=telling.words.indicators[telling.hook][_key(answer.standing)],
-        parts=_detail(telling, answer, shown),
+        parts=_detail(telling, answer, shown, held_back(telling, offers)),
         sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
     )
+    return with_orders(telling, card, offers)
 
 
 def _foremost(recommendation: Recommendation, protocol: Protocol) -> TreatmentAnswer:
@@ -74,7 +77,7 @@ def _deciding(answer: TreatmentAnswer) -> list[Weighed]:
 # The detail
 
 
-def _detail(telling: Telling, answer: TreatmentAnswer, shown: list[Weighed]) -> list[str]:
+def _detail(telling: Telling, answer: TreatmentAnswer, shown: list[Weighed], held: str) -> list[str]:
     words, ways = telling.words, ways_on(telling)
     return [
         words.lead[_key(answer.standing)].format(treatment=telling.treatment(answer.treatment)),
@@ -85,6 +88,7 @@ def _detail(telling: Telling, answer: TreatmentAnswer, shown: list[Weighed]) -> 
         _trials(telling, shown),
         factors(telling),
         *(way.says for way in ways),
+        held,
         *payer_lines(telling),
         _not_found(telling, answer),
         *conflicts(telling, _disputed(telling, shown), {way.id for way in ways}),
@@ -201,7 +205,7 @@ def _gaps(telling: Telling) -> str:
 
 
 def _overdue(telling: Telling) -> str:
-    due = min(telling.protocol.review_due, telling.knowledge.criteria_due)
+    due = min(telling.protocol.review_due, telling.knowledge.criteria_due, telling.knowledge.orders.review_due)
     return telling.words.review_overdue.format(day=due) if due <= telling.as_of else ""
 
 

@@ -8,27 +8,30 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from cds_hooks.markdown import plain, table
+from cds_hooks.offering import ANY, AT_MOST_ONE
 from cds_hooks.protocol import Action, Card, Suggestion
 from cds_hooks.telling import LONGEST_SUMMARY, Basis, Telling, conflicts, make_card, pieces
 from fhir_plugin.assess import Finding, Verdict
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.extraction import build_observation
 from fhir_plugin.facts.fact import Evidence, Presence
-from fhir_plugin.orders import build_measure_order
+from fhir_plugin.orders.fhir import About, questionnaire
 from fhir_plugin.resources import QuestionnaireResponse
 from fhir_plugin.score import score
 from mappings.protocols import Role
 
-AT_MOST_ONE, ANY = "at-most-one", "any"
-
 
 def with_scores(telling: Telling, cards: tuple[Card, ...]) -> tuple[Card, ...]:
-    """The cards, the last of them offering to record scores; a card of their own where there is none to carry them."""
+    """The cards, the last of them offering to record scores; a card of their own where there is none to carry them.
+
+    A card of which only one suggestion may be taken carries no scores: recording them excludes no order.
+    """
     suggestions = tuple(_score_suggestions(telling))
     if not suggestions:
         return cards
-    if cards and not cards[-1].suggestions:
-        return (*cards[:-1], replace(cards[-1], suggestions=suggestions, selection_behavior=ANY))
+    if cards and cards[-1].selection_behavior != AT_MOST_ONE:
+        carrying = (*cards[-1].suggestions, *suggestions)
+        return (*cards[:-1], replace(cards[-1], suggestions=carrying, selection_behavior=ANY))
     return (*cards, replace(_score_card(telling), suggestions=suggestions, selection_behavior=ANY))
 
 
@@ -73,7 +76,7 @@ def _row(telling: Telling, finding: Finding) -> tuple[str, ...]:
 def _measure_suggestion(telling: Telling) -> Suggestion:
     words, instruments = telling.words.session, telling.knowledge.instruments
     short = instruments[words.instrument].short
-    order = build_measure_order(telling.decision.record.patient_id, words.instrument, instruments)
+    about = About(patient_id=telling.decision.record.patient_id, as_of=telling.as_of)
     return Suggestion(
         uuid=telling.new_id(),
         label=words.label.format(instrument=short),
@@ -81,7 +84,7 @@ def _measure_suggestion(telling: Telling) -> Suggestion:
             Action(
                 type="create",
                 description=words.description.format(instrument=short),
-                resource=Raw(order.model_dump_json().encode()),
+                resource=questionnaire(instruments[words.instrument]) | about.head(),
             ),
         ),
     )

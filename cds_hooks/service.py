@@ -28,6 +28,7 @@ from fhir_plugin.gather import FhirSource, gather
 from fhir_plugin.needs import observation_tokens
 from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.ordered import NOTHING_ORDERED, Ordered, order_of
+from fhir_plugin.orders.templates import Templates
 from mappings.load import Knowledge
 from mappings.services import ServiceDefinition
 
@@ -66,6 +67,7 @@ class HookService:
         self._clients = clients
         self._new_id = new_id
         self._codes = observation_tokens(knowledge)
+        self._templates = Templates(knowledge, knowledge.protocol)
 
     async def answer(
         self, call: HookCall, service: ServiceDefinition, as_of: date, readable: Readable, trace: Trace | None = None
@@ -101,9 +103,16 @@ class HookService:
             mark("gather")
         decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments, mark)
         checked = check_orders(ordered, decision, self._knowledge)
-        foreign = len(ordered.foreign)
         telling = Telling(
-            decision, self._knowledge, call.hook, as_of, foreign, self._new_id, ordered=ordered, checked=checked
+            decision,
+            self._knowledge,
+            call.hook,
+            as_of,
+            len(ordered.foreign),
+            self._new_id,
+            ordered=ordered,
+            checked=checked,
+            templates=self._templates,
         )
         answer = Answer(_cards(telling, service, ordered), decision, telling.bases, ordered)
         mark("cards")
@@ -114,7 +123,7 @@ class HookService:
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
         entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entry)
-        drafts = read_drafts(entries, call.context.patient_id)
+        drafts = every = read_drafts(entries, call.context.patient_id)
         if isinstance(call.context, OrderSelect):
             drafts = selected(drafts, call.context.selections)
         wanted = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
@@ -122,7 +131,7 @@ class HookService:
             seconds = self._settings.deadline_seconds
             found = await find_medications(wanted, call.prefetch, source, self._clients, seconds)
             drafts = with_medications(drafts, found)
-        return order_of(drafts, self._knowledge)
+        return order_of(drafts, self._knowledge, every)
 
 
 def _source(call: HookCall, readable: Readable) -> FhirSource | None:

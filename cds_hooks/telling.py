@@ -17,6 +17,7 @@ from fhir_plugin.decide import Decision
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.order_checks.result import CheckedOrder
 from fhir_plugin.ordered import NOTHING_ORDERED, Ordered
+from fhir_plugin.orders.templates import Templates
 from mappings.cards import CardWords
 from mappings.load import Knowledge
 from mappings.protocols import Protocol
@@ -58,6 +59,8 @@ class Telling:
     """What the draft orders of the call are about."""
     checked: tuple[CheckedOrder, ...] = ()
     """What the checks of the draft orders say."""
+    templates: Templates | None = None
+    """Orders of the protocol, made ready once; without them they are made ready for each card."""
 
     @property
     def words(self) -> CardWords:

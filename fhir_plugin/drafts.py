@@ -43,6 +43,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The draft as the client sent it."""
 
     @property
+    def is_bare(self) -> bool:
+        """Whether it says what, and neither how much nor when: a name that was picked from a list."""
+        return not self.dosage and self.timing is None and self.quantity is None
+
+    @property
     def codings(self) -> tuple[Coding, ...]:
         """All codings of what is ordered."""
         return tuple(coding for concept in self.concepts for coding in concept.coding)

@@ -28,6 +28,8 @@ class Ordered(msgspec.Struct, frozen=True, kw_only=True):
     recognised: tuple[Recognised, ...] = ()
     foreign: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
+    beside: tuple[Recognised, ...] = ()
+    """Drafts of the same call that were not selected; they are known, and not answered."""
 
     @property
     def treatments(self) -> tuple[str, ...]:
@@ -63,12 +65,15 @@ class Ordered(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING_ORDERED = Ordered()
 
 
-def order_of(drafts: Drafts, knowledge: Knowledge) -> Ordered:
-    """What the drafts order."""
+def order_of(drafts: Drafts, knowledge: Knowledge, every: Drafts | None = None) -> Ordered:
+    """What the drafts order; ``every`` holds also those that were not selected."""
+    answered = {draft.reference for draft in drafts.drafts}
+    others = [draft for draft in every.drafts if draft.reference not in answered] if every else []
     return Ordered(
         recognised=tuple(_recognised(draft, knowledge) for draft in drafts.drafts),
         foreign=drafts.foreign,
         withdrawn=drafts.withdrawn,
+        beside=tuple(_recognised(draft, knowledge) for draft in others),
     )
 
 

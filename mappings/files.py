@@ -64,9 +64,12 @@ N = TypeVar("N", bound=Named)
 
 
 def read_named(folder: Path, shape: type[N]) -> dict[str, N]:
-    """Every file of a folder by id, test patients aside; :class:`KnowledgeError` where id and name differ."""
+    """Every file of a folder by id, but test patients and what begins with ``_`` and belongs to all of them.
+
+    :raises KnowledgeError: where id and name differ.
+    """
     found: dict[str, N] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.glob("[!_]*.yaml")):
         if path.name.endswith(".cases.yaml"):
             continue
         content = read_yaml(path, shape)

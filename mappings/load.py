@@ -23,6 +23,8 @@ from mappings.medications import Medications, load_medications
 from mappings.memory import MemoryRules, load_memory_rules
 from mappings.model import KnowledgeError, Source, Sources
 from mappings.order_checks import OrderChecks, load_order_checks
+from mappings.orders import Orders, load_orders
+from mappings.orders.checking import check_orders, order_source_keys
 from mappings.payers import INPUT as COVERAGES
 from mappings.payers import Payers, load_payers
 from mappings.payers.checks import check_policy, item_sentences, source_keys
@@ -61,6 +63,7 @@ class Knowledge:
     sentences: Mapping[str, Mapping[str, FindingWords]]
     """By criterion and fact: the sentences of its findings, the title filled in."""
     cards: CardWords
+    orders: Orders
     services: ServicesFile
     servers: Mapping[str, ServerProfile]
     """Kinds of FHIR server, by the name of their profile."""
@@ -170,6 +173,7 @@ def _read(folder: Path) -> Knowledge:
             **item_sentences(payers, wording, facts, dossier),
         },
         cards=load_card_words(folder),
+        orders=load_orders(folder / "orders"),
         services=load_services(folder),
         servers=load_server_profiles(folder / "servers"),
         order_checks=load_order_checks(folder / "order_checks"),
@@ -207,6 +211,7 @@ def _check(knowledge: Knowledge) -> None:
     _check_session(knowledge)
     _check_memory(knowledge)
     knowledge.order_checks.check_against(knowledge.protocols, knowledge.criteria, knowledge.treatments.by_id)
+    check_orders(knowledge.orders, knowledge.protocols, knowledge.criteria, knowledge.instruments, knowledge.treatments)
 
 
 def _digest(folder: Path) -> str:
@@ -242,6 +247,7 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
         yield from _protocol_source_keys(protocol)
     yield from source_keys(knowledge.payers)
     yield from knowledge.order_checks.source_keys()
+    yield from order_source_keys(knowledge.orders)
 
 
 def _measured_source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:

@@ -70,6 +70,7 @@ def _lines(answer: Answer, service: ServiceDefinition, knowledge: Knowledge, as_
     yield f"{service.id}: {len(answer.cards)} card(s)"
     for card in answer.cards:
         yield f"  [{card.indicator}] {card.summary}"
+        yield from (f"      may be taken: {suggestion.label}" for suggestion in card.suggestions)
     if withdrawn := len(answer.ordered.withdrawn):
         yield f"  not answered as orders: {withdrawn} draft(s) cancelled, ended, in error or forbidding"
     if answer.decision is None:

@@ -66,6 +66,8 @@ class Step(Entry):
     timing: str
     """When, in words, such as ``within one to two weeks``."""
     why: str
+    begins: Literal["now", "planned", "if_needed"]
+    """``planned``: ordered with the plan, to begin at its time; ``if_needed``: only named in it."""
 
 
 class Pathway(Entry):

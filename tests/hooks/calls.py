@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Collection
 from datetime import date
 from functools import cache
 from typing import Any
 
+from fhir.resources.R4B import get_fhir_model_class
 from starlette.testclient import TestClient
 
 from cds_hooks.app import create_app
@@ -105,19 +107,26 @@ def cards(url: str, patient: str, *drafts: dict[str, Any], **changes: Any) -> li
     """The cards that a call gives, after every check that an answer must pass."""
     answer = client().post(url, json=body(url, patient, *drafts, **changes))
     assert answer.status_code == 200, answer.text
-    return check(answer.json())
+    drafted = {f"{draft['resourceType']}/{draft['id']}" for draft in drafts}
+    return check(answer.json(), patient_id(patient), drafted)
 
 
-def check(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """What CDS Hooks asks of every answer."""
+def check(
+    answer: dict[str, Any], patient: str | None = None, drafted: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """What CDS Hooks asks of every answer; ``drafted`` are references of the drafts that the call brought."""
     assert set(answer) <= {"cards", "systemActions"}
     assert_nothing_empty({key: value for key, value in answer.items() if key != "cards"})
     seen: set[str] = set()
     for card in answer["cards"]:
         assert_nothing_empty(card)
         _check_card(card)
-        assert card["uuid"] not in seen
-        seen.add(card["uuid"])
+        uuids = [card["uuid"], *(each["uuid"] for each in card.get("suggestions", ()))]
+        assert seen.isdisjoint(uuids)
+        assert len(set(uuids)) == len(uuids)
+        seen.update(uuids)
+        for suggestion in card.get("suggestions", ()):
+            check_suggestion(suggestion, patient, drafted)
     found: list[dict[str, Any]] = answer["cards"]
     return found
 
@@ -132,11 +141,6 @@ def _check_card(card: dict[str, Any]) -> None:
     assert not re.search(r"<[a-zA-Z/!]", re.sub(r"`[^`]*`", "", card["detail"]))
     if "suggestions" in card:
         assert card["selectionBehavior"] in {"at-most-one", "any"}
-    for suggestion in card.get("suggestions", ()):
-        assert suggestion["label"]
-        assert uuid.UUID(suggestion["uuid"])
-        for action in suggestion["actions"]:
-            _check_action(action)
     for reason in card.get("overrideReasons", ()):
         assert {"code", "system", "display"} <= set(reason)
     for link in card.get("links", ()):
@@ -156,6 +160,43 @@ def _check_action(action: dict[str, Any]) -> None:
         assert "resourceId" not in action
     if action["type"] == "update":
         assert action["resource"]["id"]
+
+
+def check_suggestion(suggestion: dict[str, Any], patient: str | None, drafted: Collection[str] | None) -> None:
+    """What CDS Hooks asks of a suggestion, and what we ask: drafts for one patient, none of them pre-selected."""
+    assert uuid.UUID(suggestion["uuid"])
+    assert suggestion["label"]
+    assert len(suggestion["label"]) < 140
+    assert "isRecommended" not in suggestion
+    created = [each["resource"] for each in suggestion["actions"] if each["type"] == "create"]
+    for action in suggestion["actions"]:
+        _check_action(action)
+        if action["type"] == "delete":
+            assert drafted is None or action["resourceId"] in drafted
+    assert len({each["subject"]["reference"] for each in created}) <= 1
+    for resource in created:
+        get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+        assert patient is None or resource["subject"]["reference"] == f"Patient/{patient}"
+        if resource["resourceType"] != "Observation":
+            assert resource["status"] == "draft"
+            assert resource["intent"] == "proposal"
+    _check_references(created)
+
+
+def _check_references(created: list[dict[str, Any]]) -> None:
+    """References of a plan resolve within its suggestion, whose ids are all different."""
+    names = [f"{each['resourceType']}/{each['id']}" for each in created if "id" in each]
+    assert len(set(names)) == len(names)
+    for resource in created:
+        planned = [each["reference"]["reference"] for each in resource.get("activity", ()) if "reference" in each]
+        assert set(planned) <= set(names)
+        assert len(set(planned)) == len(planned)
+
+
+def without_uuids(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cards without the identifiers that are new every time."""
+    taken = [card | {"suggestions": [each | {"uuid": ""} for each in card.get("suggestions", ())]} for card in cards]
+    return [card | {"uuid": ""} for card in taken]
 
 
 def assert_nothing_empty(value: Any) -> None:

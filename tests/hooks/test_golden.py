@@ -40,12 +40,25 @@ def _told(found: list[dict[str, Any]]) -> list[str]:
     page = []
     for card in found:
         page += [f"### [{card['indicator']}] {card['summary']}", card["detail"]]
-        offered = [
-            *(each["label"] for each in card.get("suggestions", ())),
-            *(each["url"] for each in card.get("links", ())),
-        ]
-        page += ["\n".join(f"- {each}" for each in offered)] if offered else []
+        offered = [line for each in card.get("suggestions", ()) for line in _offered(each)]
+        offered += [f"- {each['url']}" for each in card.get("links", ())]
+        page += ["\n".join(offered)] if offered else []
     return page or ["(no card)"]
+
+
+def _offered(suggestion: dict[str, Any]) -> list[str]:
+    """A suggestion and, below it, what taking it would do."""
+    return [f"- {suggestion['label']}", *(f"  - {line}" for each in suggestion["actions"] for line in _done(each))]
+
+
+def _done(action: dict[str, Any]) -> list[str]:
+    resource = action.get("resource", {"resourceType": "Observation"})
+    if resource["resourceType"] == "Observation":
+        return [action["description"]] if action["type"] != "create" else []
+    said = [each["text"] for each in resource.get("dosageInstruction", ())]
+    later = [each["detail"]["description"] for each in resource.get("activity", ()) if "detail" in each]
+    notes = [each["text"] for each in resource.get("note", ())[:-2]]
+    return [f"{action['description']}: {' '.join([*said, *later, *notes])}".rstrip(": ")]
 
 
 @pytest.mark.parametrize("patient", PATIENTS)

@@ -112,6 +112,6 @@ def test_a_coverage_that_cannot_be_read_says_nothing(supplied: Any) -> None:
 
 def test_the_words_of_the_payer_are_not_on_the_card() -> None:
     coverage = cover("two-failures", "Ambetter <script>alert(1)</script>")
-    (card,) = paid_by(PATIENT_VIEW, "two-failures", coverage)
+    card, *_ = paid_by(PATIENT_VIEW, "two-failures", coverage)
     assert lines([card])
     assert "script" not in card["detail"]

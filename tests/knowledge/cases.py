@@ -3,6 +3,8 @@
 * ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``; a number is SNOMED CT,
   ``CPT 99999 words`` a billing code, anything else is words without a code. ``procedures`` and ``devices`` alike.
 * ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
+* ``weights``: ``80 kg 3 days ago``. ``gender``: as FHIR has it.
+* ``sessions``: treatments given, ``esketamine 20, 16, 13 days ago``, ``tms 9, 8 days ago``.
 * ``allergies``: ``rxnorm 6130``, or words.
 * ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result.
 * ``dispenses``: ``lorazepam 60 days ago``, ``lorazepam supply 30 20 days ago``.
@@ -17,6 +19,7 @@ Nothing said, the problem list holds one entry that no topic knows, and everythi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,9 +33,11 @@ from fhir_plugin.record import Record
 from mappings.load import Knowledge
 from tests.knowledge.charts import AS_OF, ICD, SCT, chart, condition, observation, patient, pressure
 
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 CPT = "http://www.ama-assn.org/go/cpt"
 KEYS = {"patient", "verdict", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
-        "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses"}  # fmt: skip
+        "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses",
+        "weights", "gender", "sessions", "hook", "protocol"}  # fmt: skip
 TOTALS = {
     "phq9": "44261-6",
     "madrs": "madrs-total",
@@ -61,7 +66,8 @@ def facts_of(case: dict[str, Any], knowledge: Knowledge) -> Facts:
 
 def record_of(case: dict[str, Any]) -> Record:
     """The chart of a small patient."""
-    contents = [patient(str(case.get("born", "1980-02-10")))]
+    gender = {"gender": case["gender"]} if "gender" in case else {}
+    contents = [patient(str(case.get("born", "1980-02-10"))) | gender]
     contents += [_condition(n, str(text)) for n, text in enumerate(case.get("conditions", ["Z00.00"]))]
     contents += [_simple("Procedure", n, str(text), "completed") for n, text in enumerate(case.get("procedures", []))]
     contents += [_simple("Device", n, str(text), "active") for n, text in enumerate(case.get("devices", []))]
@@ -71,6 +77,8 @@ def record_of(case: dict[str, Any]) -> Record:
     contents += [_dispense(n, text) for n, text in enumerate(case.get("dispenses", []))]
     contents += [_test(n, text) for n, text in enumerate(case.get("tests", []))]
     contents += [_score(n, text) for n, text in enumerate(case.get("scores", []))]
+    contents += [_weight(n, text) for n, text in enumerate(case.get("weights", []))]
+    contents += [given for text in case.get("sessions", []) for given in _sessions(text)]
     return chart(*contents, without=tuple(case.get("not_read", [])))
 
 
@@ -185,6 +193,30 @@ def _score(number: int, text: str) -> dict[str, Any]:
     if not code[0].isdigit():
         content["code"] = {"coding": [{"system": "urn:tandem-cds:instruments", "code": code}]}
     return content
+
+
+def _weight(number: int, text: str) -> dict[str, Any]:
+    value, unit = text.split()[:2]
+    return observation("29463-7", float(value), unit, _ago(text), id=f"w{number}")
+
+
+_GIVEN = {
+    "esketamine": ("MedicationAdministration", "medicationCodeableConcept", RXNORM, "2119365", "effectiveDateTime"),
+    "ketamine": ("MedicationAdministration", "medicationCodeableConcept", RXNORM, "6130", "effectiveDateTime"),
+    "tms": ("Procedure", "code", CPT, "90868", "performedDateTime"),
+}
+
+
+def _sessions(text: str) -> Iterator[dict[str, Any]]:
+    kind, member, system, code, when = _GIVEN[text.split(maxsplit=1)[0]]
+    for days in re.findall(r"\d+", text):
+        yield {
+            "resourceType": kind,
+            "id": f"{code}-{days}",
+            "status": "completed",
+            member: {"coding": [{"system": system, "code": code}]},
+            when: (AS_OF - timedelta(days=int(days))).isoformat(),
+        }
 
 
 _HERE = Evidence(reference="Basic/1", label="as given")

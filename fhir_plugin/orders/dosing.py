@@ -1,0 +1,76 @@
+"""Doses: a parameter, or a parameter times a weight, rounded as the template says. Pure.
+
+Reckoned in decimals, so that 0.1 is 0.1.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_DOWN, Decimal
+from typing import NamedTuple
+
+from mappings.model import Number
+from mappings.orders.model import Dose
+from mappings.protocols import Parameter
+
+
+class Amount(NamedTuple):
+    """A number or a range."""
+
+    low: Decimal
+    high: Decimal | None = None
+
+    @property
+    def highest(self) -> Decimal:
+        """The upper end."""
+        return self.low if self.high is None else self.high
+
+    def __str__(self) -> str:
+        return said(self.low) if self.high is None else f"{said(self.low)}-{said(self.high)}"
+
+
+class ByWeight(NamedTuple):
+    """How a dose by weight came about, each step to be shown."""
+
+    weight: Decimal
+    """In kg, rounded."""
+    product: Amount
+    """In mg, before it was rounded."""
+    dose: Amount
+    """In mg."""
+
+
+def amount_of(parameter: Parameter) -> Amount:
+    """A parameter as it stands."""
+    return Amount(exact(parameter.low), None if parameter.high is None else exact(parameter.high))
+
+
+def dose_by_weight(dose: Dose, per_kg: Parameter, kilograms: float) -> ByWeight:
+    """The dose in mg for a weight; never negative, never above or below the product by more than half a step."""
+    weight = to_step(exact(kilograms), dose.weight_to)
+    rate = amount_of(per_kg)
+    product = Amount(rate.low * weight, None if rate.high is None else rate.high * weight)
+    high = None if product.high is None else to_step(product.high, dose.round_to)
+    return ByWeight(weight, product, Amount(to_step(product.low, dose.round_to), high))
+
+
+def to_step(value: Decimal, step: Number | None) -> Decimal:
+    """The nearest multiple of a step, of two the lower; the value itself without a step."""
+    if step is None:
+        return value
+    size = exact(step.value)
+    return (value / size).to_integral_value(ROUND_HALF_DOWN) * size
+
+
+def exact(value: float) -> Decimal:
+    """The number as it is written, not as a binary fraction."""
+    return Decimal(repr(value))
+
+
+def said(value: Decimal) -> str:
+    """The number without zeros that say nothing."""
+    return f"{value.normalize():f}"
+
+
+def number(value: Decimal) -> int | float:
+    """The number as JSON writes it."""
+    return int(value) if value == value.to_integral_value() else float(value)

@@ -1,0 +1,213 @@
+"""Draft orders as FHIR R4: plain dictionaries, each shape of which the tests validate with ``fhir.resources.R4B``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from fhir_plugin.orders.dosing import Amount, amount_of, number
+from fhir_plugin.orders.filling import Filling
+from fhir_plugin.questionnaires import panel_coding
+from mappings.instruments import QUESTIONNAIRES
+from mappings.instruments.model import Instrument
+from mappings.orders.model import Line, Order, OrderCode, Schedule
+from mappings.protocols import Parameter
+
+UCUM = "http://unitsofmeasure.org"
+QUESTIONNAIRE_ASKED = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-servicerequest-questionnaire"
+"""The extension by which a ServiceRequest names its Questionnaire."""
+
+_PERIOD = {"days": "d", "min": "min", "weeks": "wk", "years": "a"}
+"""Units of parameters in UCUM."""
+_REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64}")
+
+Resource = dict[str, Any]
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What all drafts of one decision have in common."""
+
+    patient_id: str
+    as_of: date
+    reasons: tuple[str, ...] = ()
+    """References to the conditions that are treated."""
+
+    def head(self) -> Resource:
+        """The members that make it a draft, for this patient, of this day."""
+        head: Resource = {
+            "status": "draft",
+            "intent": "proposal",
+            "subject": {"reference": f"Patient/{self.patient_id}"},
+            "authoredOn": self.as_of.isoformat(),
+        }
+        return head | ({"reasonReference": references(self.reasons)} if self.reasons else {})
+
+
+def is_reference(text: str) -> bool:
+    """Whether it is a relative reference that a server can resolve."""
+    return bool(_REFERENCE.fullmatch(text))
+
+
+def references(found: Iterable[str]) -> list[Resource]:
+    """References as FHIR writes them."""
+    return [{"reference": each} for each in found]
+
+
+def notes(texts: Iterable[str]) -> list[Resource]:
+    """Annotations."""
+    return [{"text": text} for text in texts]
+
+
+# What is ordered, whoever the patient is
+
+
+def questionnaire(instrument: Instrument) -> Resource:
+    """An order for an instrument, naming the Questionnaire that ``/fhir/Questionnaire`` serves."""
+    canonical = f"{QUESTIONNAIRES}:{instrument.id}"
+    return {
+        "resourceType": "ServiceRequest",
+        "extension": [{"url": QUESTIONNAIRE_ASKED, "valueCanonical": canonical}],
+        "code": {"coding": [panel_coding(instrument)], "text": instrument.title},
+    }
+
+
+def service(order: Order, filling: Filling) -> Resource:
+    """A procedure or a measurement, with its occurrence."""
+    body: Resource = {"resourceType": "ServiceRequest", "code": _concept(order.title, order.codes)}
+    if order.details:
+        body["orderDetail"] = [_concept(each.title, each.codes) for each in order.details]
+    if order.body_site:
+        body["bodySite"] = [{"text": order.body_site}]
+    for line in order.lines:
+        if repeat := _repeat(line.schedule, filling.parameters):
+            body["occurrenceTiming"] = {"repeat": repeat, "code": {"text": filling.sentence(line.says)}}
+    return body
+
+
+def medication(order: Order) -> Resource:
+    """A drug, without its dosage."""
+    return {"resourceType": "MedicationRequest", "medicationCodeableConcept": _concept(order.title, order.codes)}
+
+
+def dosages(order: Order, filling: Filling) -> list[Resource]:
+    """Each line of the template as a dosage instruction."""
+    return [_dosage(place, line, order, filling) for place, line in enumerate(order.lines, start=1)]
+
+
+def care_plan(about: About, title: str, says: str, orders: Iterable[Resource], later: Iterable[str]) -> Resource:
+    """The plan: a reference to each order, which must have an id, and what is not ordered yet in words."""
+    done = [{"reference": {"reference": f"{order['resourceType']}/{order['id']}"}} for order in orders]
+    waiting = [{"detail": {"status": "not-started", "description": words}} for words in later]
+    body: Resource = {
+        "resourceType": "CarePlan",
+        "status": "draft",
+        "intent": "proposal",
+        "title": title,
+        "description": says,
+        "subject": {"reference": f"Patient/{about.patient_id}"},
+        "created": about.as_of.isoformat(),
+        "activity": [*done, *waiting],
+    }
+    return body | ({"addresses": references(about.reasons)} if about.reasons else {})
+
+
+def _concept(text: str, codes: tuple[OrderCode, ...]) -> Resource:
+    coding = [{"system": each.system, "code": each.code} for each in codes]
+    return {"coding": coding, "text": text} if coding else {"text": text}
+
+
+# Doses
+
+
+def _dosage(place: int, line: Line, order: Order, filling: Filling) -> Resource:
+    body: Resource = {"sequence": place, "text": filling.sentence(line.says)}
+    if repeat := _repeat(line.schedule, filling.parameters):
+        body["timing"] = {"repeat": repeat}
+    if order.route:
+        body["route"] = {"text": order.route}
+    amount = _amount(line, filling)
+    if amount is not None:
+        body["doseAndRate"] = [_dose(amount) | _rate(amount, line.schedule, filling)]
+    return body
+
+
+def _amount(line: Line, filling: Filling) -> Amount | None:
+    if line.dose is None:
+        return None
+    return filling.by_weight if line.dose.per_kg else amount_of(filling.parameters[line.dose.amount])
+
+
+def _dose(amount: Amount) -> Resource:
+    if amount.high is None:
+        return {"doseQuantity": _quantity(amount.low, "mg")}
+    return {"doseRange": {"low": _quantity(amount.low, "mg"), "high": _quantity(amount.high, "mg")}}
+
+
+def _rate(amount: Amount, schedule: Schedule, filling: Filling) -> Resource:
+    """The dose over its time, exactly; none where either is a range."""
+    if not schedule.duration:
+        return {}
+    time = amount_of(filling.parameters[schedule.duration])
+    if amount.high is not None or time.high is not None:
+        return {}
+    return {"rateRatio": {"numerator": _quantity(amount.low, "mg"), "denominator": _quantity(time.low, "min")}}
+
+
+def _quantity(value: Any, unit: str) -> Resource:
+    return {"value": number(value), "unit": unit, "system": UCUM, "code": unit}
+
+
+# Times
+
+
+def _repeat(schedule: Schedule, parameters: Mapping[str, Parameter]) -> Resource:
+    """A schedule as ``Timing.repeat``."""
+    named = {use: parameters[name] for use, name in schedule if name}
+    parts: Resource = {}
+    for use, parameter in named.items():
+        parts.update(_TIMES[use](parameter))
+    return parts
+
+
+def _bounds(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+    amount, unit = amount_of(parameter), _PERIOD[parameter.unit]
+    if amount.high is None:
+        yield "boundsDuration", _quantity(amount.low, unit)
+    else:
+        yield "boundsRange", {"low": _quantity(amount.low, unit), "high": _quantity(amount.high, unit)}
+
+
+def _ends(key: str, parameter: Parameter) -> Iterator[tuple[str, Any]]:
+    amount = amount_of(parameter)
+    yield key, number(amount.low)
+    if amount.high is not None:
+        yield f"{key}Max", number(amount.high)
+
+
+def _weekly(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+    yield from _ends("frequency", parameter)
+    yield from (("period", 1), ("periodUnit", "wk"))
+
+
+def _every(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+    yield "frequency", 1
+    yield from _ends("period", parameter)
+    yield "periodUnit", _PERIOD[parameter.unit]
+
+
+def _lasting(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+    yield from _ends("duration", parameter)
+    yield "durationUnit", _PERIOD[parameter.unit]
+
+
+_TIMES = {
+    "count": lambda parameter: _ends("count", parameter),
+    "times": _weekly,
+    "interval": _every,
+    "length": _bounds,
+    "duration": _lasting,
+}
