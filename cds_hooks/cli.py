@@ -13,8 +13,10 @@ from cds_hooks.commands import (
     check_config,
     check_server,
     course,
+    database,
     demo,
     explain,
+    feedback,
     knowledge,
     score,
     serve,
@@ -43,7 +45,9 @@ app.command("assess")(assess.assess)
 app.command("check-config")(check_config.check_config)
 app.command("check-server")(check_server.check)
 app.command("course")(course.course)
+app.add_typer(database.app, name="database")
 app.command("demo")(demo.demo)
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(knowledge.app, name="knowledge")
 app.command("explain")(explain.explain)
 app.command("score")(score.score_file)

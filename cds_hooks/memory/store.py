@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Table, delete, exists, select
+from sqlalchemy import Table, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -54,6 +54,16 @@ class AnswerRow(NamedTuple):
     reason: str
     comment: str
     suggestions: tuple[str, ...]
+
+
+class Answered(NamedTuple):
+    """How often cards of a rule ended with an outcome."""
+
+    service: str
+    rule: str
+    outcome: str
+    reason: str
+    number: int
 
 
 class Store:
@@ -142,6 +152,22 @@ class Store:
                 (day, Place(tenant, service, mode), (rule, said)): count
                 for day, tenant, service, mode, rule, said, count in rows
             }
+
+    async def answered(self, since: int) -> list[Answered]:
+        """The last answer to each card shown since a moment, counted by service, rule, outcome and reason."""
+        newest = (FEEDBACK.c.outcome_at.desc(), FEEDBACK.c.id.desc())
+        place = func.row_number().over(partition_by=FEEDBACK.c.card, order_by=newest).label("place")
+        last = select(FEEDBACK.c.card, FEEDBACK.c.outcome, FEEDBACK.c.reason, place).subquery()
+        what = (CARDS.c.service, CARDS.c.rule, last.c.outcome, last.c.reason)
+        wanted = (
+            select(*what, func.count())
+            .select_from(CARDS.join(last, last.c.card == CARDS.c.uuid))
+            .where(last.c.place == 1, CARDS.c.shown_at >= since)
+            .group_by(*what)
+            .order_by(*what)
+        )
+        async with self._engine.connect() as connection:
+            return [Answered(*row) for row in await connection.execute(wanted)]
 
     async def purge(self, answered_before: int, unanswered_before: int) -> int:
         """Forget what is older than these moments, and the oldest unanswered cards beyond ``MOST_CARDS``; how many."""

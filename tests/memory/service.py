@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from cds_hooks.app import create_app
+from cds_hooks.cli import app
 from cds_hooks.settings import Settings
 from tests.hooks.calls import DAY, body, check, knowledge
 
 FEEDBACK_AT = "2026-01-15T10:00:00Z"
 OURS = "urn:tandem-cds"
-ROUNDS = 2_000
-"""Requests after which what was waited for will not happen any more."""
+PATIENCE_SECONDS = 60
+"""After which what is waited for will not happen any more."""
 
 
 @contextmanager
@@ -32,7 +36,8 @@ def remembering(file: Path, day: date = DAY, state: str = "open", **settings: An
 
 def until(client: TestClient, state: str) -> None:
     """Ask until the database is in a state."""
-    for _ in range(ROUNDS):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
         if client.get("/readyz").json()["database"] == state:
             return
     raise AssertionError(f"the database never was {state}: {client.get('/readyz').json()}")
@@ -60,6 +65,15 @@ def accepted(card: str, *suggestions: str, at: str = FEEDBACK_AT) -> dict[str, A
 def tell(client: TestClient, url: str, *items: dict[str, Any]) -> Any:
     """Send feedback to the service behind ``url``."""
     return client.post(f"{url}/feedback", json={"feedback": list(items)})
+
+
+def tandem(database: str, *words: str) -> str:
+    """What the command prints, run in this process on a database."""
+    with pytest.MonkeyPatch.context() as environment, redirect_stdout(StringIO()) as said:
+        environment.setenv("TANDEM_DATABASE", database)
+        environment.setenv("TANDEM_DATABASE_KEY", "k" * 32)
+        app(list(words), standalone_mode=False)
+    return said.getvalue()
 
 
 def rows(file: Path, query: str) -> list[tuple[Any, ...]]:

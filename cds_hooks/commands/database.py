@@ -1,0 +1,72 @@
+"""``tandem database``: the tables in which cards and feedback are remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cds_hooks.settings import Settings, load_settings
+from fhir_plugin.errors import BadInput, TemporarilyUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+Config = Annotated[Path | None, typer.Option(help="Settings file, such as tandem.toml.")]
+
+app = typer.Typer(help="The database of cards and feedback.")
+
+
+@app.callback()
+def database() -> None:
+    """The database of cards and feedback."""
+
+
+@app.command()
+def upgrade(config: Config = None) -> None:
+    """Make the tables, or bring them up to date; a SQLite file is made by the service itself."""
+    asyncio.run(_upgrade(settings_from(config)))
+
+
+def settings_from(config: Path | None) -> Settings:
+    """The settings of the file that is named, here or in ``TANDEM_CONFIG``."""
+    return load_settings(config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None))
+
+
+async def _upgrade(settings: Settings) -> None:
+    from cds_hooks.memory.database import REVISION, revision, upgrade
+
+    async with connected(settings) as engine:
+        before = await revision(engine)
+        await upgrade(engine)
+    typer.echo(
+        f"The tables are at revision {REVISION}" + ("." if before == REVISION else f", before: {before or 'none'}.")
+    )
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The engine of the settings.
+
+    :raises BadInput: memory is switched off.
+    :raises TemporarilyUnavailable: the database cannot be used now.
+    """
+    from cds_hooks.memory.database import FAULTS, database_url, make_file, open_engine
+
+    url = database_url(settings)
+    if url is None:
+        raise BadInput("settings: database is off: name a database to work on")
+    engine = open_engine(url)
+    try:
+        make_file(url)
+        yield engine
+    except FAULTS as fault:
+        reason = type(fault).__name__
+        raise TemporarilyUnavailable(f"the database cannot be used ({reason}): check the setting database") from None
+    finally:
+        await engine.dispose()

@@ -1,0 +1,93 @@
+"""``tandem feedback``: what clinicians did with the cards, and forgetting it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from cds_hooks.clock import milliseconds, today
+from cds_hooks.commands.database import Config, connected, settings_from
+from cds_hooks.settings import Settings
+from fhir_plugin.errors import BadInput
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from cds_hooks.memory.report import Report
+    from cds_hooks.memory.store import Store
+
+_DAY_MS = 86_400_000
+
+app = typer.Typer(help="What clinicians did with the cards.")
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command("report")
+def report(
+    config: Config = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days to look back.")] = 90,
+    output: Annotated[Format, typer.Option("--format", help="A table, or JSON.")] = Format.TEXT,
+) -> None:
+    """Per service and rule: fired, accepted, overridden by reason, and rules that have stopped speaking."""
+    from cds_hooks.memory.report import lines
+
+    made = asyncio.run(_report(settings_from(config), days))
+    if output is Format.JSON:
+        typer.echo(msgspec.json.format(msgspec.json.encode(made)).decode())
+    else:
+        typer.echo("\n".join(lines(made)))
+
+
+@app.command("purge")
+def purge(
+    config: Config = None,
+    days: Annotated[
+        int | None, typer.Option(min=0, help="Forget what is older; by default as the settings say.")
+    ] = None,
+) -> None:
+    """Forget old feedback and cards now, instead of within the hour by the service."""
+    gone = asyncio.run(_purge(settings_from(config), days))
+    typer.echo(f"{gone} rows forgotten.")
+
+
+async def _report(settings: Settings, days: int) -> Report:
+    from cds_hooks.memory.report import make_report
+    from mappings.load import load_knowledge
+
+    knowledge, until = load_knowledge(site=settings.site), today()
+    silence = knowledge.memory.silence
+    since = until - timedelta(days=days)
+    compared_since = until - timedelta(days=silence.before_days.value + silence.recent_days.value)
+    async with connected(settings) as engine:
+        store = await _store(engine)
+        counts = await store.firings(min(since, compared_since))
+        answered = await store.answered(milliseconds() - days * _DAY_MS)
+    return make_report(counts, answered, since, until, silence, knowledge.criteria)
+
+
+async def _purge(settings: Settings, days: int | None) -> int:
+    moment = milliseconds()
+    feedback, unanswered = (settings.feedback_days, settings.unanswered_days) if days is None else (days, days)
+    async with connected(settings) as engine:
+        store = await _store(engine)
+        return await store.purge(moment - feedback * _DAY_MS, moment - unanswered * _DAY_MS)
+
+
+async def _store(engine: AsyncEngine) -> Store:
+    from cds_hooks.memory.database import REVISION, revision
+    from cds_hooks.memory.store import Store
+
+    if await revision(engine) != REVISION:
+        raise BadInput("the database has no tables, or old ones: run tandem database upgrade")
+    return Store(engine)

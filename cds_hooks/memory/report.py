@@ -1,0 +1,103 @@
+"""What became of the cards: per service and rule how often it spoke, and what clinicians did with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+import msgspec
+
+from cds_hooks.memory.silence import compare, is_silent
+from cds_hooks.memory.store import Answered
+from cds_hooks.memory.tally import ANSWERED, CALLS, Daily
+from mappings.memory import Silence
+
+LIVE = "live"
+
+
+class RuleReport(msgspec.Struct, kw_only=True):
+    """One rule of one service: a card's rule, or a criterion."""
+
+    service: str
+    rule: str
+    fired: int = 0
+    """Cards that were shown; of a criterion, how often it was met."""
+    silent_mode: int = 0
+    """The same in calls that were answered without cards."""
+    accepted: int = 0
+    """Cards of which a suggestion was taken. The last answer to a card counts."""
+    overridden: int = 0
+    reasons: dict[str, int] = {}
+    """Overrides by reason."""
+    stopped: bool = False
+    """Whether it should have spoken in the last days, going by the days before, and did not."""
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """The report over some days."""
+
+    since: date
+    until: date
+    calls: dict[str, dict[str, int]]
+    """By service and mode."""
+    rules: list[RuleReport]
+
+
+def make_report(
+    counts: Daily, answered: Iterable[Answered], since: date, until: date, silence: Silence, criteria: Iterable[str]
+) -> Report:
+    """Counts from ``since`` on; whether a rule has stopped is judged by the days of ``silence``, up to ``until``."""
+    rules: dict[tuple[str, str], RuleReport] = {}
+    calls: dict[str, Counter[str]] = {}
+    for (day, place, (rule, said)), count in counts.items():
+        if day < since or said in ("not_met", "unknown"):
+            continue
+        if (rule, said) == (CALLS, ANSWERED):
+            calls.setdefault(place.service, Counter())[place.mode] += count
+            continue
+        one = _rule(rules, place.service, rule)
+        if place.mode == LIVE:
+            one.fired += count
+        else:
+            one.silent_mode += count
+    for service, rule, outcome, reason, count in answered:
+        one = _rule(rules, service, rule)
+        if outcome == "accepted":
+            one.accepted += count
+        else:
+            one.overridden += count
+            one.reasons[reason] = one.reasons.get(reason, 0) + count
+    for compared in compare(counts, until, silence):
+        if is_silent(compared, silence):
+            _rule(rules, compared.service, compared.rule).stopped = True
+    known = set(criteria)
+    ordered = sorted(rules.values(), key=lambda each: (each.service, each.rule in known, -each.fired, each.rule))
+    return Report(since=since, until=until, calls={name: dict(calls[name]) for name in sorted(calls)}, rules=ordered)
+
+
+def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> RuleReport:
+    return rules.setdefault((service, rule), RuleReport(service=service, rule=rule, reasons={}))
+
+
+def lines(report: Report) -> Iterator[str]:
+    """The report for a terminal."""
+    yield f"Cards and feedback from {report.since} to {report.until}"
+    for service in sorted({*report.calls, *(rule.service for rule in report.rules)}):
+        said = ", ".join(f"{count} {mode}" for mode, count in sorted(report.calls.get(service, {}).items()))
+        yield f"\n{service}: {said or 'no'} calls"
+        yield f"  {'rule':42} {'fired':>7} {'silent':>7} {'taken':>6} {'overridden':>10}  reasons"
+        for rule in report.rules:
+            if rule.service == service:
+                yield _line(rule)
+    stopped = [rule for rule in report.rules if rule.stopped]
+    yield "\n" + ("Stopped speaking, find out why:" if stopped else "No rule has stopped speaking.")
+    yield from (f"  {rule.service}: {rule.rule}" for rule in stopped)
+
+
+def _line(rule: RuleReport) -> str:
+    reasons = ", ".join(
+        f"{reason} {count}" for reason, count in sorted(rule.reasons.items(), key=lambda each: -each[1])
+    )
+    numbers = f"{rule.fired:7} {rule.silent_mode:7} {rule.accepted:6} {rule.overridden:10}"
+    return f"  {rule.rule:42} {numbers}  {reasons}".rstrip()
