@@ -11,7 +11,8 @@ import yaml
 
 from fhir_plugin.dates import day_span
 from fhir_plugin.facts.medications.intakes import milligrams
-from fhir_plugin.facts.medications.sigs import Sig, read_sig
+from fhir_plugin.facts.medications.sigs import read_sig
+from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.facts.medications.trial import Trial
 from fhir_plugin.facts.trials import TrialHistory, read_trials
 from fhir_plugin.record import InputState

@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.dates import day_span
 from fhir_plugin.facts.medications.intakes import LONGEST, Intake, Phase
-from fhir_plugin.facts.medications.sigs import Sig, read_frequency
+from fhir_plugin.facts.medications.sigs import read_frequency
+from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.resources import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
 from mappings.medications import Medications
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple, TypeVar
 
 from fhir_plugin.facts.medications.exposures import Exposure
@@ -80,7 +81,7 @@ class _Reader:
         self._as_of = as_of
         self._lines = lines
         self._ordered: dict[str, tuple[Dosage, ...]] = {}
-        self.exposures: dict[str, list[Exposure]] = {}
+        self.exposures: defaultdict[str, list[Exposure]] = defaultdict(list)
         self.reasons: dict[str, list[Reason]] = {}
         self.unmapped: dict[str, Unmapped] = {}
         self.resources = 0
@@ -169,21 +170,13 @@ class _Reader:
             return
         if window.start is None and (line.fill.stated is not None or line.fill.quantity is not None):
             line = self._lines.bare(line)
-        reference = resource.reference
         if line.named.unconditional:
-            for prescription in line.prescriptions(window):
-                exposure = Exposure(prescription, window, reference, line.counted, line.flags, links)
-                self._add(prescription.ingredient, exposure)
+            for each in line.prescriptions(window):
+                exposure = Exposure(each, window, resource.reference, line.counted, line.flags, links)
+                self.exposures[each.ingredient].append(exposure)
         else:
             for part in line.named.parts:
-                self._add(part.ingredient, self._conditional(resource, part, line, window, links))
-
-    def _add(self, ingredient: str, exposure: Exposure) -> None:
-        exposures = self.exposures.get(ingredient)
-        if exposures is None:
-            self.exposures[ingredient] = [exposure]
-        else:
-            exposures.append(exposure)
+                self.exposures[part.ingredient].append(self._conditional(resource, part, line, window, links))
 
     def _hear(
         self,

@@ -10,7 +10,8 @@ import msgspec
 from fhir_plugin.facts.medications.dosage import NOTHING_SAID, Reading, read_dosage
 from fhir_plugin.facts.medications.exposures import Prescription, prescribe, units_per_day
 from fhir_plugin.facts.medications.products import Identified, Products
-from fhir_plugin.facts.medications.sigs import Sig, forget_sigs, read_sig
+from fhir_plugin.facts.medications.sigs import forget_sigs, read_sig
+from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.facts.medications.supply import Fill, Taken, Window, fill_of
 from fhir_plugin.resources import CodeableConcept, Dosage, Quantity, Reference
 from mappings.medications import Medications, Part, Policy, Product

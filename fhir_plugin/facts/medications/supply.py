@@ -111,7 +111,8 @@ def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known:
     if start >= as_of:
         return None
     stop = min(start + int(min(fill.days, LONGEST)), as_of)
-    possible = as_of if fill.assumed else stop
+    longest = int(known.parameters["longest_fill_days"].value)
+    possible = max(min(start + longest, as_of), stop) if fill.assumed else stop
     return Window(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
 
 
@@ -169,7 +170,8 @@ def _partial(span: Days) -> tuple[str, ...]:
 
 
 def _flags(span: Days, fill: Fill) -> tuple[str, ...]:
-    return (*_partial(span), "assumed_supply") if fill.assumed else _partial(span)
+    partial = () if span[0] == span[1] else ("partial_date",)
+    return (*partial, "assumed_supply") if fill.assumed else partial
 
 
 def _order_start(order: MedicationRequest, request: DispenseRequest) -> Days | None:

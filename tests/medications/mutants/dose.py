@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from fhir_plugin.facts.medications import dosage, exposures, intakes, lines, supply
 from fhir_plugin.facts.medications.exposures import Dose
 from fhir_plugin.facts.medications.intakes import Amount
-from fhir_plugin.facts.medications.sigs import _Reader
+from fhir_plugin.facts.medications.sigs.grammar import Reader
 from mappings.medications import Medications
 from tests.medications.mutants.registry import after, before, mutant, nothing
 
@@ -141,7 +141,7 @@ def calculated_dose_stands(patch: pytest.MonkeyPatch, known: Medications) -> Non
 
 @mutant
 def mixed_numbers_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(_Reader, "_mixed", lambda self: False)
+    patch.setattr(Reader, "_mixed", lambda self: False)
 
 
 @mutant
@@ -151,17 +151,17 @@ def stated_milligrams_ignored(patch: pytest.MonkeyPatch, known: Medications) -> 
 
 @mutant
 def every_so_many_hours_is_once(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = _Reader._frequency
-    patch.setattr(_Reader, "_frequency", lambda self, per_day: kept(self, min(per_day, 1.0)))
+    kept = Reader._frequency
+    patch.setattr(Reader, "_frequency", lambda self, per_day: kept(self, min(per_day, 1.0)))
 
 
 @mutant
 def ranges_of_words_at_the_high_end(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = _Reader._quantity
+    kept = Reader._quantity
 
     def quantity(self: Any) -> float:
         before = len(self._flags)
         amount = kept(self)
         return amount * 2 if len(self._flags) > before else amount
 
-    patch.setattr(_Reader, "_quantity", quantity)
+    patch.setattr(Reader, "_quantity", quantity)

@@ -1,0 +1,50 @@
+"""A grammar for the text of a sig: "take 1 and 1/2 tablets by mouth twice daily", "50 mg for 7 days then 100 mg".
+
+Words become tokens by the vocabulary of ``sig_words.yaml``; tokens become doses, frequencies, durations and
+changes; these become phases. What the grammar does not understand makes the whole sig unknown, because half of
+a sig read with confidence is worse than none. Words without a part in the grammar say nothing and are passed over.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from fhir_plugin.facts.medications.sigs.grammar import Reader
+from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig
+from fhir_plugin.facts.medications.sigs.tokens import Vocabulary, tokens_of
+from mappings.medications import Token
+
+MAX_LENGTH = 1000
+"""Longer texts are leaflets, not sigs."""
+_REFUSED = frozenset(("doubt", "unknown"))
+
+
+def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
+    """The phases of a sig; ``None`` where it is empty, too long or not understood."""
+    if not text or len(text) > MAX_LENGTH:
+        return None
+    return _read(tokens_of(text, vocabulary))
+
+
+@lru_cache(maxsize=4096)
+def _read(tokens: tuple[Token, ...]) -> Sig | None:
+    """The grammar's answer to a sentence, kept for the next record: the tokens hold no word of the patient's."""
+    if not _REFUSED.isdisjoint([token.kind for token in tokens]):
+        return None
+    try:
+        return Reader(tokens).read()
+    except NotUnderstood:
+        return None
+
+
+def forget_sigs() -> None:
+    """Empty the store of sentences, so that the next sig is parsed."""
+    _read.cache_clear()
+
+
+def read_frequency(text: str, vocabulary: Vocabulary) -> float | None:
+    """Administrations per day of a bare frequency such as ``twice daily``; ``None`` where it is not one."""
+    sig = read_sig(f"1 tablet {text}", vocabulary)
+    if sig is None or sig.prn or len(sig.phases) != 1 or len(sig.phases[0].intakes) != 1:
+        return None
+    return sig.phases[0].intakes[0].per_day

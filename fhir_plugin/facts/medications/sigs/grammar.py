@@ -1,0 +1,257 @@
+"""A sig from its first token to its last: durations, changes of the dose, what is as needed, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from fhir_plugin.facts.medications.intakes import LONGEST
+from fhir_plugin.facts.medications.sigs.doses import DIMENSIONS
+from fhir_plugin.facts.medications.sigs.frequencies import Frequencies
+from fhir_plugin.facts.medications.sigs.stages import Dose, Item, NotUnderstood, Sig, sig_of
+
+_STEPS = 1000
+"""A ramp of more steps is no titration."""
+
+
+class Reader(Frequencies):
+    """Recursive descent over the tokens of one sig."""
+
+    def read(self) -> Sig:
+        while self._at < self._length:
+            handler = self._HANDLERS.get(self._kinds[self._at])
+            if handler is None:
+                self._at += 1
+            else:
+                handler(self)
+        self._close()
+        return sig_of(self._closed, self._flags, as_needed=self._prn_all)
+
+    def _number(self) -> None:
+        if self._is_frequency():
+            self._counted()
+            return
+        if self._peek(1) == "period":
+            self._set_days(self._quantity() * self._next().value)
+            return
+        self._add(self._dose())
+
+    def _per(self) -> None:
+        self._at += 1
+        if self._peek() in DIMENSIONS:
+            self._add(self._with_unit(1.0))
+        elif self._peek() == "period":
+            self._frequency(1 / self._next().value)
+
+    def _for(self) -> None:
+        self._at += 1
+        if self._peek() == "number" and (
+            self._peek(1) == "period" or self._peek(2) == "number" or self._peek(1) == "dash"
+        ):
+            days = self._quantity()
+            self._skip("dash")
+            if self._peek() != "period":
+                raise NotUnderstood
+            self._set_days(days * self._next().value)
+        elif self._peek() == "per" and self._peek(1) == "period":
+            self._at += 1
+            self._set_days(self._next().value)
+        elif self._peek() == "period" and self._peek(1) != "number":
+            self._set_days(self._next().value)
+
+    def _set_days(self, days: float) -> None:
+        if not 0 < days <= LONGEST:
+            raise NotUnderstood
+        if self._shift or not self._stage.items:
+            self._pending_days = days
+        elif self._stage.days is None:
+            self._stage.days = days
+        else:
+            raise NotUnderstood
+
+    def _after(self) -> None:
+        self._at += 1
+        self._skip("per")
+        days = self._quantity() if self._peek() == "number" else 1.0
+        if self._peek() != "period":
+            return
+        self._lasts(days * self._next().value)
+
+    def _lasts(self, days: float) -> None:
+        if not self._stage.items or (self._stage.days is not None and self._stage.days != days):
+            raise NotUnderstood
+        self._stage.days = days
+        self._shift = True
+
+    def _period(self) -> None:
+        """``week 2: 100 mg``, ``on day 8``, ``days 1-7``."""
+        period = self._next().value
+        if self._peek() != "number":
+            return
+        first = self._next().value
+        last = first
+        if self._peek() in ("dash", "to") and self._peek(1) == "number":
+            self._at += 1
+            last = self._next().value
+        start, days = (first - 1) * period, (last - first + 1) * period
+        elapsed = sum(stage.days or 0 for stage in self._closed)
+        if self._stage.items and self._stage.days is None and start == elapsed:
+            self._set_days(days)
+            return
+        if self._stage.items:
+            self._lasts_until(start, elapsed)
+        if last > first or period > 1:
+            self._pending_days = days
+
+    def _lasts_until(self, start: float, elapsed: float) -> None:
+        if self._stage.days is None:
+            self._stage.days = start - elapsed
+        if self._stage.days + elapsed != start or start <= elapsed:
+            raise NotUnderstood
+        self._shift = True
+
+    def _then(self) -> None:
+        self._at += 1
+        if self._stage.items:
+            self._shift = True
+        self._joined = True
+
+    def _change(self) -> None:
+        self._at += 1
+        if self._peek() == "by" or not self._stage.items:
+            self._ramp()
+            return
+        self._skip("to")
+        self._shift = True
+
+    def _ramp(self) -> None:
+        """``increase by 25 mg every week to 100 mg`` after a first dose."""
+        if not self._skip("by") or not self._stage.items:
+            raise NotUnderstood
+        step = self._dose().mg
+        item = self._stage.items[-1]
+        if self._peek() != "every" or step is None or item.dose.mg is None or len(self._stage.items) != 1:
+            raise NotUnderstood
+        self._at += 1
+        days = (self._next().value if self._peek() == "number" else 1.0) * self._next().value
+        self._skip("until")
+        self._skip("to")
+        ceiling = self._dose().mg if self._peek() == "number" else None
+        if ceiling is None or step <= 0 or days < 1 or ceiling < item.dose.mg:
+            raise NotUnderstood
+        self._climb(item, step, days, ceiling)
+
+    def _climb(self, item: Item, step: float, days: float, ceiling: float) -> None:
+        mg = item.dose.mg or 0.0
+        if (ceiling - mg) / step > _STEPS:
+            raise NotUnderstood
+        while mg < ceiling:
+            self._stage.days = days
+            self._shift = True
+            mg = min(mg + step, ceiling)
+            self._close()
+            self._stage.items.append(Item(Dose(mg=mg), item.per_day, item.moments))
+
+    def _stop(self) -> None:
+        self._at += 1
+        if not self._stage.items:
+            raise NotUnderstood
+        self._shift = True
+        self._close()
+        self._stage.over = True
+
+    def _taper(self) -> None:
+        self._at += 1
+        self._flags.append("taper")
+
+    def _as_needed(self) -> None:
+        self._at += 1
+        if self._stage.items:
+            self._stage.items[-1].prn = True
+        else:
+            self._prn_all = True
+
+    def _may(self) -> None:
+        """An optional change is not counted; an optional stop leaves the dose open."""
+        while self._at < len(self._tokens) and self._peek() != "break":
+            if self._next().kind in ("lower", "stop", "taper"):
+                raise NotUnderstood
+        self._flags.append("optional_change")
+
+    def _until(self) -> None:
+        raise NotUnderstood
+
+    def _total(self) -> None:
+        """``total daily dose 150 mg``: a check of what was said, not another dose."""
+        self._at += 1
+        while self._peek() in ("per_day", "of", "colon", "equals"):
+            self._at += 1
+        if self._peek() == "number" and self._peek(1) in DIMENSIONS and self._stage.items:
+            self._at += 2
+            if self._peek() in ("per", "per_day"):
+                self._at += 1
+                self._skip("period")
+
+    def _aside(self) -> None:
+        """Brackets hold a dose already said, or nothing of ours."""
+        self._at += 1
+        if self._peek() == "number" and self._peek(1) == "mg" and self._stage.items:
+            self._bracketed()
+        elif self._peek() == "total":
+            self._total()
+
+    def _bracketed(self) -> None:
+        mg = self._next().value * self._next().value
+        self._skip("unit")
+        self._skip("total")
+        item = self._stage.items[-1]
+        if item.dose.units is None or item.dose.stated is not None or item.dose.mg is not None:
+            raise NotUnderstood
+        item.dose = item.dose._replace(stated=mg)
+        self._skip("close")
+
+    def _join(self) -> None:
+        self._at += 1
+        self._joined = True
+
+    def _take(self) -> None:
+        self._at += 1
+        self._verb = True
+        if self._stage.items and self._joined is False:
+            self._joined = True
+
+    def _stray(self) -> None:
+        """A unit without a number."""
+        if self._stage.items or self._verb is False:
+            self._at += 1
+            return
+        raise NotUnderstood
+
+    _HANDLERS: ClassVar[Mapping[str, Callable[[Reader], None]]] = {
+        **Frequencies.HANDLERS,
+        "number": _number,
+        "per": _per,
+        "for": _for,
+        "x": _for,
+        "after": _after,
+        "period": _period,
+        "then": _then,
+        "raise": _change,
+        "lower": _change,
+        "stop": _stop,
+        "taper": _taper,
+        "as_needed": _as_needed,
+        "may": _may,
+        "total": _total,
+        "and": _join,
+        "comma": _join,
+        "break": _join,
+        "dash": _join,
+        "verb": _take,
+        "open": _aside,
+        "until": _until,
+        "mg": _stray,
+        "unit": _stray,
+        "ml": _stray,
+    }
+    """What each kind of token does where it begins something."""

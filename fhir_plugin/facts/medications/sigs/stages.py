@@ -1,0 +1,122 @@
+"""What a sig says while it is being read, dose by dose and phase by phase, and what all of it comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fhir_plugin.facts.medications.intakes import Intake, Phase
+
+_WEEK = 7
+
+
+class Sig(NamedTuple):
+    """What a text sig says."""
+
+    phases: tuple[Phase, ...]
+    prn: bool = False
+    """Whether all of it is taken only as needed."""
+    flags: tuple[str, ...] = ()
+
+
+class NotUnderstood(Exception):
+    """The sig is outside the grammar."""
+
+
+class Dose(NamedTuple):
+    mg: float | None = None
+    units: float | None = None
+    ml: float | None = None
+    stated: float | None = None
+
+
+@dataclass(slots=True)
+class Item:
+    """One dose with its frequency, while it is being read."""
+
+    dose: Dose
+    per_day: float | None = None
+    moments: tuple[str, ...] = ()
+    weekdays: int = 0
+    prn: bool = False
+
+
+@dataclass(slots=True)
+class Stage:
+    """One phase, while it is being read."""
+
+    items: list[Item] = field(default_factory=list)
+    days: float | None = None
+    over: bool = False
+    """Whether nothing is taken any more."""
+
+
+def sig_of(stages: list[Stage], flags: list[str], *, as_needed: bool) -> Sig:
+    """The sig that was read to its end. Raises :class:`NotUnderstood` where a dose, a frequency or a length is open."""
+    items = [item for stage in stages for item in stage.items]
+    if not items:
+        raise NotUnderstood
+    if as_needed or all(item.prn for item in items):
+        return Sig((), prn=True, flags=("prn",))
+    if any(stage.days is None for stage in stages[:-1]):
+        raise NotUnderstood
+    _fill_frequencies(stages, flags)
+    if any(item.prn for item in items):
+        flags.append("prn")
+    phases = tuple(
+        Phase(tuple(_intake(item, flags) for item in stage.items if not item.prn), stage.days) for stage in stages
+    )
+    return Sig(phases, flags=tuple(dict.fromkeys(flags)))
+
+
+def _fill_frequencies(stages: list[Stage], flags: list[str]) -> None:
+    """A dose without a frequency takes the one after it in its phase, then the one of a neighbouring phase."""
+    for stage in stages:
+        later: Item | None = None
+        for item in reversed(stage.items):
+            if not timed(item) and later is not None:
+                item.per_day, item.moments, item.weekdays = later.per_day, later.moments, later.weekdays
+            later = item if timed(item) else later
+    _between_phases(stages)
+    _between_phases(stages[::-1])
+    untimed = [item for stage in stages for item in stage.items if not timed(item)]
+    if not untimed:
+        return
+    if any(item.dose.mg is None for item in untimed) or stages[0].days is None:
+        raise NotUnderstood
+    for item in untimed:
+        item.per_day = 1.0
+    flags.append("frequency_assumed")
+
+
+def _between_phases(stages: list[Stage]) -> None:
+    known: Item | None = None
+    for stage in stages:
+        for item in stage.items:
+            if not timed(item) and known is not None and len(stage.items) == 1:
+                item.per_day, item.moments, item.weekdays = known.per_day, known.moments, known.weekdays
+        known = stage.items[-1] if len(stage.items) == 1 and timed(stage.items[-1]) else known
+
+
+def _intake(item: Item, flags: list[str]) -> Intake:
+    dose = item.dose
+    moments = tuple(sorted(set(item.moments)))
+    return Intake(_rate(item, len(moments), flags), dose.mg, dose.units, dose.ml, dose.stated, moments)
+
+
+def _rate(item: Item, moments: int, flags: list[str]) -> float:
+    rate = item.per_day
+    if rate is None:
+        rate = float(moments or 1)
+    elif moments and rate >= 1 and rate != moments:
+        flags.append("frequency_conflict")
+        rate = min(rate, float(moments))
+    if item.weekdays and rate >= 1:
+        rate *= item.weekdays / _WEEK
+    elif item.weekdays > 1:
+        raise NotUnderstood
+    return rate
+
+
+def timed(item: Item) -> bool:
+    return item.per_day is not None or bool(item.moments) or bool(item.weekdays)
