@@ -15,6 +15,7 @@ from cds_hooks.commands import (
     course,
     database,
     demo,
+    dossier,
     explain,
     feedback,
     knowledge,
@@ -47,6 +48,7 @@ app.command("check-server")(check_server.check)
 app.command("course")(course.course)
 app.add_typer(database.app, name="database")
 app.command("demo")(demo.demo)
+app.command("dossier")(dossier.dossier)
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(knowledge.app, name="knowledge")
 app.command("explain")(explain.explain)

@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from mappings.files import KNOWLEDGE, read_yaml
-from mappings.model import Reviewed
+from mappings.model import Entry, Reviewed
+
+SectionKey = Literal[
+    "gaps", "patient", "checklist", "diagnoses", "trials", "psychotherapy", "scores", "courses", "safety", "sources"
+]
+GapKey = Literal["no_coverage", "unknown_payer", "chosen", "not_read", "unread", "dropped", "settle", "unnamed"]
+PatientKey = Literal["name", "identifier", "record_id", "born", "payer", "plan", "member"]
+VerdictKey = Literal["met", "not_met", "unknown"]
+
+
+class SectionWords(Entry):
+    """One section: what stands above its table."""
+
+    title: str
+    lead: str = ""
+    header: tuple[str, ...]
+    empty: str
+    """What is said where the table has no row."""
+
+
+class TrialWords(Entry):
+    """The words of a trial in the table."""
+
+    earlier: str
+    ongoing: str
+    documented: str
+    dose: str
+    no_dose: str
+    added: str
+    not_recognised: str
 
 
 class DossierWords(Reviewed):
@@ -13,8 +43,8 @@ class DossierWords(Reviewed):
 
     counted: dict[str, str]
     """What an item about trials counts, as the beginning of a sentence."""
-    durations: dict[str, str]
-    """How long a trial must have lasted; ``seen`` and ``open``."""
+    durations: dict[Literal["seen", "open"], str]
+    """How long a trial must have lasted."""
     beyond: str
     """Why an item is unknown that no record answers."""
     look_back: str
@@ -31,6 +61,24 @@ class DossierWords(Reviewed):
     """How the checklist is dated that is nobody's policy."""
     undated: str
     effective: str
+    identifiers_left_out: tuple[str, ...]
+    """Systems of identifiers that no insurer needs from us."""
+    treatments: dict[str, str]
+    """Treatments for which a dossier can be made, with their names."""
+    title: str
+    lead: str
+    basis: str
+    disclaimer: str
+    none: str
+    """What stands in a cell without content."""
+    counts: str
+    verdicts: dict[VerdictKey, str]
+    safety: dict[VerdictKey, str]
+    yes_no: dict[Literal["true", "false", "none"], str]
+    gaps: dict[GapKey, str]
+    sections: dict[SectionKey, SectionWords]
+    patient: dict[PatientKey, str]
+    trial: TrialWords
 
 
 def load_dossier_words(folder: Path = KNOWLEDGE) -> DossierWords:

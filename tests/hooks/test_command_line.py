@@ -38,6 +38,12 @@ def tandem(*words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes
         (["serve", "--config", "missing.toml"], 2),
         (["trials", "--bundle", "-", "--policy", "none"], 2),
         (["score", "missing.json"], 3),
+        (["dossier", "--bundle", "-"], 2),
+        (["dossier", "--bundle", "-", "--for", "music"], 2),
+        (["dossier", "--for", "tms"], 2),
+        (["dossier", "--bundle", "-", "--for", "tms", "--payer", "cigna"], 2),
+        (["dossier", "--bundle", "-", "--for", "tms", "--format", "pdf"], 2),
+        (["dossier", "--bundle", "missing.json", "--for", "esketamine"], 3),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(words: list[str], code: int) -> None:

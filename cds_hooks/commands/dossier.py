@@ -1,0 +1,78 @@
+"""``tandem dossier``: the documentation that a prior authorization asks for, assembled from one record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+
+from cds_hooks.commands.records import (
+    AsOf,
+    BundleFile,
+    ClientId,
+    Deadline,
+    Fhir,
+    KeyFile,
+    PatientId,
+    Place,
+    Profile,
+    Token,
+    day_from,
+    read_record,
+)
+from cds_hooks.dossier_markdown import dossier_markdown
+from fhir_plugin.decide import decide
+from fhir_plugin.dossier import Dossier, build_dossier
+from fhir_plugin.errors import BadInput
+from mappings.load import Knowledge, load_knowledge
+from mappings.payers.model import Policy
+from mappings.servers import GENERIC
+
+Treatment = Literal["tms", "esketamine"]
+Format = Literal["md", "html", "json"]
+
+
+def dossier(
+    treatment: Annotated[Treatment, typer.Option("--for", help="The treatment that is asked for.")],
+    fhir: Fhir = None,
+    patient: PatientId = None,
+    token: Token = None,
+    client_id: ClientId = None,
+    key: KeyFile = None,
+    profile: Profile = GENERIC,
+    bundle: BundleFile = None,
+    as_of: AsOf = None,
+    payer: Annotated[str | None, typer.Option(help="Whose policy to use; by the Coverage if not given.")] = None,
+    site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
+    deadline: Deadline = 10.0,
+    output: Annotated[Format, typer.Option("--format", help="Markdown, a page that prints, or JSON.")] = "md",
+) -> None:
+    """Assemble what a prior authorization asks for, with what is missing first."""
+    knowledge = load_knowledge(site=site)
+    chosen = _policy(payer, treatment, knowledge)
+    day = day_from(as_of)
+    record = read_record(knowledge, Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
+    decision = decide(record, knowledge, knowledge.protocol, day)
+    typer.echo(_shown(build_dossier(decision, knowledge, treatment, chosen), knowledge, output), nl=False)
+
+
+def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> Policy | None:
+    if payer is None:
+        return None
+    policy = knowledge.payers.named(payer, treatment)
+    if policy is None:
+        known = ", ".join(each.payer for each in knowledge.payers.by_treatment[treatment])
+        raise BadInput(f"--payer: no policy of that payer for {treatment}: choose one of {known}")
+    return policy
+
+
+def _shown(made: Dossier, knowledge: Knowledge, output: Format) -> str:
+    if output == "json":
+        return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
+    if output == "html":
+        from cds_hooks.web.dossier_page import dossier_html
+
+        return dossier_html(made, knowledge)
+    return dossier_markdown(made, knowledge)

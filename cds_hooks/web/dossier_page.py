@@ -1,0 +1,45 @@
+"""A dossier as one HTML page that needs nothing else and prints well: no script, no address, everything escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from cds_hooks.dossier_sections import sections
+from fhir_plugin.dossier import Dossier
+from mappings.load import Knowledge
+
+_STYLES = ("style.css", "dossier.css")
+
+
+def dossier_html(dossier: Dossier, knowledge: Knowledge) -> str:
+    """The whole page; its ``dossier_body.html`` can be put into another one."""
+    words = knowledge.dossier
+    page = _templates().get_template("dossier.html")
+    return page.render(
+        dossier=dossier,
+        sections=sections(dossier, knowledge),
+        title=words.title.format(treatment=words.treatments[dossier.treatment]),
+        lead=words.lead.format(day=dossier.as_of),
+        basis=words.basis.format(digest=dossier.knowledge[:12]),
+        disclaimer=words.disclaimer,
+        absent=words.none,
+        style=_style(),
+    )
+
+
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("cds_hooks.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _style() -> Markup:
+    folder = Path(__file__).with_name("static")
+    return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in _STYLES))  # noqa: S704 - our files
