@@ -71,6 +71,8 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, float]
     missing: tuple[str, ...]
     looked_in: tuple[str, ...]
+    doubted: frozenset[str] = frozenset()
+    """Grades of evidence that an input which was not read whole might take back."""
 
     @property
     def counters(self) -> Counters:
@@ -88,7 +90,7 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
         return current | self._facts(f"{TRIALS}.lifetime", self.lifetime_trials, self.lifetime_augmentations)
 
     def _facts(self, prefix: str, trials: Sequence[Trial], augmentations: Sequence[Augmentation]) -> dict[str, Fact]:
-        counters = _counters(trials, augmentations)
+        counters = _counters([trial for trial in trials if trial.evidence_grade not in self.doubted], augmentations)
         unclear = [trial for trial in trials if trial.adequate == UNKNOWN]
         met = [trial for trial in trials if trial.adequate == MET]
         perhaps = [trial for trial in trials if may_have_failed(trial)]
@@ -157,8 +159,17 @@ def read_trials(
         adequate_days_required=chosen.adequate_days,
         parameters={name: parameter.value for name, parameter in medications.parameters.items()},
         missing=_missing(record, history),
+        doubted=_doubted(record),
         looked_in=tuple(f"{name} ({len(record.input(name).resources)})" for name in INPUTS),
     )
+
+
+_WEAKER_THAN_A_DISPENSE = frozenset({"ordered", "stated"})
+
+
+def _doubted(record: Record) -> frozenset[str]:
+    """What was only ordered or stated is no certain trial while the dispenses, which may show less, were not read."""
+    return _WEAKER_THAN_A_DISPENSE if record.gaps(("medicationDispenses",)) else frozenset()
 
 
 def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
