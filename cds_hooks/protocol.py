@@ -7,6 +7,7 @@ every null and empty attribute out (CDS Hooks, "Use of JSON").
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, TypeVar
 
@@ -25,10 +26,18 @@ class Wire(msgspec.Struct, frozen=True, rename="camel"):
 class FhirAuthorization(Wire, frozen=True):
     """The access token for ``fhirServer``; real clients leave out all but the token."""
 
-    access_token: str = msgspec.field(name="access_token", default="")
-    token_type: str = msgspec.field(name="token_type", default="Bearer")
-    scope: str = ""
-    subject: str = ""
+    access_token: str | None = msgspec.field(name="access_token", default=None)
+    token_type: str | None = msgspec.field(name="token_type", default=None)
+    expires_in: float | str | None = msgspec.field(name="expires_in", default=None)
+    scope: str | None = None
+
+    @property
+    def good_for(self) -> float:
+        """Seconds for which the token is good, from when the request was sent; infinite where that was not said."""
+        given = self.expires_in
+        if isinstance(given, str):
+            return float(given) if given.isdecimal() else math.inf
+        return math.inf if given is None else given
 
 
 class Context(Wire, frozen=True):

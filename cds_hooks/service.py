@@ -13,7 +13,7 @@ from cds_hooks.errors import BadRequest
 from cds_hooks.measures import session_card, with_scores
 from cds_hooks.order_notices import notices, other_form_card
 from cds_hooks.own_cards import antidepressant_card, safety_cards
-from cds_hooks.protocol import Card, HookCall, OrderSelect, OrderSign
+from cds_hooks.protocol import Card, FhirAuthorization, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
 from cds_hooks.telling import Basis, Telling
 from cds_hooks.this_order import with_checks
@@ -29,6 +29,7 @@ from fhir_plugin.needs import observation_tokens
 from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.ordered import NOTHING_ORDERED, Ordered, order_of
 from fhir_plugin.orders.templates import Templates
+from fhir_plugin.scopes import EXPIRED, NO_BEARER
 from mappings.load import Knowledge
 from mappings.services import ServiceDefinition
 
@@ -138,11 +139,27 @@ def _source(call: HookCall, readable: Readable) -> FhirSource | None:
     """The FHIR server of the call, where it may be read."""
     if call.fhir_server is None or not may_read(call.fhir_server, readable):
         return None
-    token = call.fhir_authorization.access_token if call.fhir_authorization else None
+    given = call.fhir_authorization
     try:
-        return FhirSource(call.fhir_server, token or None, readable.habits)
+        if given is None or not given.access_token:
+            return FhirSource(call.fhir_server, None, readable.habits)
+        return FhirSource(
+            call.fhir_server,
+            given.access_token,
+            readable.habits,
+            scope=given.scope or "",
+            good_for=given.good_for,
+            refusal=_refusal(given),
+        )
     except BadInput as fault:
         raise BadRequest("/fhirServer", str(fault)) from None
+
+
+def _refusal(given: FhirAuthorization) -> str:
+    """Why the server may not be asked with this token; without it the EHR has not allowed any asking."""
+    if (given.token_type or "Bearer").lower() != "bearer":
+        return NO_BEARER
+    return EXPIRED if given.good_for <= 0 else ""
 
 
 def _cards(telling: Telling, service: ServiceDefinition, ordered: Ordered) -> tuple[Card, ...]:

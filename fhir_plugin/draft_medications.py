@@ -34,11 +34,11 @@ async def find_medications(
     }
     found = {each: along[key] for each in references if (key := unversioned(each).removeprefix(base)) in along}
     lacking = [each for each in references if each not in found]
-    if source is None or not lacking:
+    if source is None or source.refusal or not lacking:
         return found
     server = clients.server(source.base_url, source.habits)
-    asking = Asking(server, source.base_url, source.token, "", clients.limits, deadline)
+    seconds = min(deadline, source.good_for)
+    asking = Asking(server, source.base_url, source.token, "", clients.limits, seconds, source.scope)
     read = await asking.medications(lacking)
-    if not server.rests:
-        server.note(answered=asking.answered)
+    asking.conclude(in_haste=source.good_for < deadline)
     return found | {each: read[key] for each in lacking if (key := unversioned(each)) in read}

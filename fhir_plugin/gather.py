@@ -7,9 +7,10 @@ retrieved", what arrived in part is "partial"; neither is ever "none".
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -28,6 +29,7 @@ from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailab
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Query, Record, Unread
 from fhir_plugin.resources import Medication
+from fhir_plugin.scopes import REFUSALS
 from fhir_plugin.searches import Asking, Search
 from fhir_plugin.subjects import patient_id_from
 from mappings.servers import PLAIN, Habits
@@ -46,6 +48,12 @@ class FhirSource:
     base_url: str
     token: str | None = field(default=None, repr=False)
     habits: Habits = PLAIN
+    scope: str = ""
+    """What the token may ask for, as SMART writes it; empty where that was not said."""
+    good_for: float = math.inf
+    """Seconds for which the token is good."""
+    refusal: str = ""
+    """Why the server may not be asked at all; one of ``scopes.REFUSALS``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", normal_base_url(self.base_url))
@@ -64,6 +72,11 @@ class _Reading:
     asked: set[str] = field(default_factory=set)
     """References to Medications that have been asked for."""
     queries: Sequence[Query] = ()
+
+    def why(self, name: str) -> str:
+        """Why an input is not whole, where the site can do something about it."""
+        search = self.failures.get(name)
+        return search.outcome if search and search.outcome in REFUSALS else ""
 
     def unresolved(self, name: str) -> list[str]:
         """References of one input to Medications that nobody has supplied or asked for yet."""
@@ -137,15 +150,26 @@ async def _fill(
     tasks = [name for name in wanted if reading.lacks(name) or reading.unresolved(name)]
     if not tasks:
         return
+    if source.refusal:
+        reading.failures = {name: Search(outcome=source.refusal, temporary=False) for name in tasks}
+        reading.queries = [Query(name, source.refusal, 0, 0.0) for name in tasks]
+        return
     server = clients.server(source.base_url, source.habits)
-    asking = Asking(server, source.base_url, source.token, reading.patient, clients.limits, seconds)
+    asking = Asking(
+        server,
+        source.base_url,
+        source.token,
+        reading.patient,
+        clients.limits,
+        min(seconds, source.good_for),
+        source.scope,
+    )
     reading.queries = asking.queries
     await asking.together([_complete(reading, asking, name, codes) for name in tasks])
     for search in reading.failures.values():
         if search.wrong_patient:
             raise search.wrong_patient
-    if not server.rests:
-        server.note(answered=asking.answered)
+    asking.conclude(in_haste=source.good_for < seconds)
 
 
 async def _complete(reading: _Reading, asking: Asking, name: str, codes: Sequence[str]) -> None:
@@ -206,11 +230,12 @@ def _record(reading: _Reading, wanted: Sequence[str]) -> Record:
     for name in wanted:
         decoded = reading.found.get(name)
         if decoded is None:
-            inputs[name] = NOT_RETRIEVED
+            inputs[name] = replace(NOT_RETRIEVED, why=reading.why(name))
             continue
         unread += decoded.unread
         whole = Input(decoded.input.state, once(decoded.input.resources))
-        inputs[name], gaps = without_medications(name, whole, medications)
+        found, gaps = without_medications(name, whole, medications)
+        inputs[name] = replace(found, why=reading.why(name)) if reading.why(name) else found
         unread += gaps
     return Record(
         patient_id=reading.patient,

@@ -46,6 +46,8 @@ class Input:
 
     state: InputState
     resources: tuple[AnyResource, ...] = ()
+    why: str = ""
+    """Why it is not whole, where the site can do something about it; holds no patient data."""
 
     @property
     def whole(self) -> bool:
@@ -101,4 +103,9 @@ class Record:
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Of the inputs named, those that are not whole, in words: ``conditions: partial``."""
-        return tuple(f"{name}: {self.input(name).state}" for name in names if not self.input(name).whole)
+        found = ((name, self.input(name)) for name in names)
+        return tuple(
+            f"{name}: {each.state} ({each.why})" if each.why else f"{name}: {each.state}"
+            for name, each in found
+            if not each.whole
+        )

@@ -15,6 +15,7 @@ from fhir_plugin.errors import WrongPatient
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import InputState, Query
 from fhir_plugin.resources import Medication
+from fhir_plugin.scopes import NARROWED, OUTSIDE, Covers, covers
 from fhir_plugin.subjects import unversioned
 
 _IDS_PER_QUERY = 50
@@ -42,14 +43,24 @@ class Asking:
     """The questions of one record to one server, under one deadline and one allowance of bytes."""
 
     def __init__(
-        self, server: Server, base_url: str, token: str | None, patient: str, limits: Limits, seconds: float
+        self,
+        server: Server,
+        base_url: str,
+        token: str | None,
+        patient: str,
+        limits: Limits,
+        seconds: float,
+        scope: str = "",
     ) -> None:
+        """``scope`` is what the token may ask for; empty where that was not said."""
         self.queries: list[Query] = []
         self.answered = False
         """Whether the server has answered anything at all, be it a refusal."""
+        self._asked = False
         self._server = server
         self._base_url = base_url
         self._token = token
+        self._scope = scope
         self._patient = patient
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -66,11 +77,16 @@ class Asking:
             if definition.resource_type in self._server.habits.not_offered:
                 search.stop("not asked, this kind of server has none")
                 return search
+            allowed = covers(self._scope, definition.resource_type, search="?" in relative)
+            if allowed is Covers.NOTHING:
+                search.stop(OUTSIDE)
+                return search
             counted = relative if "?" not in relative else f"{relative}&_count={self._server.habits.page_size}"
             answer = await self._ask(self._server.url(counted))
             if answer.outcome == "400" and counted != relative:
                 answer = await self._ask(self._server.url(relative))
             await self._follow(name, search, answer)
+            _narrow(search, allowed)
         return search
 
     async def continued(self, name: str, first: Decoded) -> Search:
@@ -78,10 +94,14 @@ class Asking:
         search = Search(pages=[first])
         async with self._query(name, search):
             url = self._server.page_url(first.next_url or "")
+            allowed = covers(self._scope, INPUTS[name].resource_type, search=True)
             if url is None:
                 search.stop("next link refused")
+            elif allowed is Covers.NOTHING:
+                search.stop(OUTSIDE)
             else:
                 await self._follow(name, search, await self._ask(url), {str(url)})
+                _narrow(search, allowed)
         return search
 
     async def medications(self, references: Iterable[str]) -> dict[str, Medication]:
@@ -98,9 +118,17 @@ class Asking:
         """Run them at the same time; each ends by itself when the deadline comes."""
         await asyncio.gather(*tasks)
 
+    def conclude(self, *, in_haste: bool) -> None:
+        """Tell the server's breaker whether it answered; one that had less time than usual was not silent."""
+        if self._asked and (self.answered or not in_haste) and not self._server.rests:
+            self._server.note(answered=self.answered)
+
     async def _medications(self, relative: str, found: dict[str, Medication]) -> None:
         search = Search()
         async with self._query("medications", search):
+            if covers(self._scope, "Medication", search="?" in relative) is Covers.NOTHING:
+                search.stop(OUTSIDE)
+                return
             answer = await self._ask(self._server.url(relative))
             search.stop(answer.outcome, temporary=answer.temporary)
             if answer.body is not None:
@@ -148,6 +176,7 @@ class Asking:
         return None
 
     async def _ask(self, url: httpx.URL) -> Answer:
+        self._asked = True
         async with self._turns:
             answer = await self._server.ask(url, self._token, self._allowance, self._deadline)
         self.answered |= answer.reached
@@ -165,6 +194,13 @@ class Asking:
         finally:
             count = sum(len(page.input.resources) for page in search.pages)
             self.queries.append(Query(name, _words(search), count, (self._loop.time() - start) * 1000))
+
+
+def _narrow(search: Search, allowed: Covers) -> None:
+    """What was found within a part of the type is not all that there is."""
+    if search.finished and allowed is Covers.A_PART:
+        search.finished = False
+        search.stop(NARROWED)
 
 
 def _words(search: Search) -> str:
