@@ -25,12 +25,15 @@ class InputDefinition:
     """Whether nothing can be said without it, so that its absence answers 412."""
     by_code: bool = False
     """Whether the search must name codes (many servers refuse Observation by patient alone)."""
+    only: str = ""
+    """What narrows the search, such as ``status=active``."""
 
     def template(self, patient: str, codes: Iterable[str] = ()) -> str:
         """The query as a relative URL; ``patient`` is an id or the CDS Hooks token for it."""
         if self.resource_type == "Patient":
             return f"Patient/{patient}"
         query = f"{self.resource_type}?{self.patient_parameter}={patient}"
+        query = f"{query}&{self.only}" if self.only else query
         return f"{query}&code={','.join(codes)}" if self.by_code else query
 
 
@@ -47,6 +50,7 @@ _TABLE = (
     InputDefinition("devices", "Device"),
     InputDefinition("allergies", "AllergyIntolerance"),
     InputDefinition("coverages", "Coverage"),
+    InputDefinition("serviceRequests", "ServiceRequest", only="status=active"),
 )
 
 INPUTS: Mapping[str, InputDefinition] = {definition.name: definition for definition in _TABLE}

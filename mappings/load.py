@@ -82,12 +82,15 @@ class Knowledge:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """Every input that is asked for, in the order of their names: what criteria need, and who the payer is."""
-        return tuple(sorted({*self.deciding_inputs, *self._payer_inputs}))
+        """Every input that is asked for, by name: for criteria, who the payer is, what orders are checked against."""
+        return tuple(sorted({*self.deciding_inputs, *self._payer_inputs, *self.order_checks.inputs}))
 
     def inputs_of(self, service: ServiceDefinition) -> tuple[str, ...]:
         """What is asked for when a service is called: nobody asks who pays when a session starts."""
-        return self.deciding_inputs if service.speaks == "session" else self.inputs
+        if service.speaks == "order":
+            return self.inputs
+        payer = self._payer_inputs if service.speaks == "patient" else ()
+        return tuple(sorted({*self.deciding_inputs, *payer}))
 
     @cached_property
     def deciding_inputs(self) -> tuple[str, ...]:

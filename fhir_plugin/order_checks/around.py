@@ -40,7 +40,7 @@ def criterion(check: Check, case: Case) -> OrderCheck:
         return _result(check, CheckVerdict.OK)
     if finding.verdict is Verdict.NOT_MET:
         return _result(check, CheckVerdict.DEVIATES, case.why("no_baseline"))
-    return _result(check, CheckVerdict.UNKNOWN, "; ".join(finding.missing) or finding.because)
+    return _result(check, CheckVerdict.UNKNOWN, finding.because.rstrip("."))
 
 
 def companion(check: Check, case: Case) -> OrderCheck:
@@ -66,7 +66,8 @@ def duplicate(check: Check, case: Case) -> OrderCheck:
             return _result(check, CheckVerdict.DEVIATES, why)
     if any(reference != case.draft.reference for reference in _same_orders(case)):
         return _result(check, CheckVerdict.DEVIATES, case.why("ordered_already"))
-    gaps = history.missing[case.everything.treatments[case.treatment].given_as]
+    way = case.everything.treatments[case.treatment].given_as
+    gaps = history.missing[way] + (case.decision.record.gaps((SERVICES,)) if way == "procedure" else ())
     if gaps:
         return _result(check, CheckVerdict.UNKNOWN, "; ".join(gaps))
     return _result(check, CheckVerdict.OK, case.why("nothing_else"))

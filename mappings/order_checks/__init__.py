@@ -28,6 +28,11 @@ class OrderChecks:
     review_due: date
     """The day from which the review of some file is overdue."""
 
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The inputs that only checks of orders read."""
+        return frozenset(place for check in self.checks for place in check.inputs)
+
     def source_keys(self) -> Iterator[tuple[str, str]]:
         """Every source key that is used, with the file and key that uses it."""
         yield from (("order_checks/_words.yaml: other_form.sources", key) for key in self.words.other_form.sources)

@@ -58,6 +58,8 @@ class Check(Reviewed):
     title: str
     kind: Kind
     treatments: tuple[str, ...] = Field(min_length=1)
+    inputs: tuple[str, ...] = ()
+    """Inputs that it reads beside those of the criteria."""
     sources: tuple[str, ...] = Field(min_length=1)
     grade: Grade
     why: str

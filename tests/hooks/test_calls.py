@@ -64,7 +64,9 @@ def test_discovery_lists_every_service_with_nothing_empty() -> None:
 def test_prefetch_templates_stay_in_the_subset_that_clients_support() -> None:
     for service in client().get("/cds-services").json()["services"]:
         for template in service["prefetch"].values():
-            assert re.fullmatch(r"\w+(/|\?patient=)\{\{context\.patientId\}\}(&code=[\w.:/|,-]+)?", template)
+            assert re.fullmatch(
+                r"\w+(/|\?patient=)\{\{context\.patientId\}\}(&status=active)?(&code=[\w.:/|,-]+)?", template
+            )
 
 
 def test_every_listed_service_can_be_called() -> None:

@@ -26,6 +26,7 @@ PLACES = {
     "Procedure": "procedures",
     "Device": "devices",
     "AllergyIntolerance": "allergies",
+    "ServiceRequest": "serviceRequests",
     "Coverage": "coverages",
 }
 

@@ -6,6 +6,7 @@
 * ``weight``: ``72 kg 3 days ago``. ``blood_pressure``, ``conditions``, ``scores``, ``medications``, ``not_read``,
   ``facts``: as in the cases of the criteria.
 * ``given``: ``ketamine 6 times, every 3 days, last 10 days ago``. ``beside``: other drafts, by their words.
+  ``services``: active orders for services on the record, ``... revoked`` for one that is not.
 * ``verdict``: ``ok``, ``deviates``, ``unknown``, ``silent``; ``because``: words that are said; ``far_out``: the card
   warns; ``corrected``: the number that is suggested, or ``none``.
 """
@@ -36,7 +37,7 @@ from tests.knowledge.charts import AS_OF, observation, resource
 
 KEYS = {"order", "name", "fields", "weight", "blood_pressure", "conditions", "scores", "medications", "not_read",
         "facts", "given", "beside", "verdict", "because", "far_out", "corrected",
-        "treatment", "protocol", "note"}  # fmt: skip
+        "treatment", "protocol", "note", "services"}  # fmt: skip
 NAMES = {"ketamine": "ketamine", "esketamine": "esketamine", "tms": "TMS"}
 
 
@@ -137,8 +138,14 @@ def _record(case: dict[str, Any]) -> Record:
         extra["observations"] = [resource(observation("29463-7", float(weight[1]), "kg", day))]
     for place, given in _given(case.get("given", "")):
         extra.setdefault(place, []).append(resource(given))
+    extra["serviceRequests"] = [resource(_service(n, text)) for n, text in enumerate(case.get("services", []))]
     inputs = {name: Input(read.state, (*read.resources, *extra.get(name, ()))) for name, read in record.inputs.items()}
     return Record(record.patient_id, inputs)
+
+
+def _service(number: int, text: str) -> dict[str, Any]:
+    status = "revoked" if text.endswith(" revoked") else "active"
+    return {"resourceType": "ServiceRequest", "id": f"service-{number}", "status": status, "code": {"text": text}}
 
 
 def _given(text: str) -> list[tuple[str, dict[str, Any]]]:
