@@ -96,7 +96,14 @@ def _recognised(draft: Draft, knowledge: Knowledge) -> Recognised:
 
 def _treatments(draft: Draft, knowledge: Knowledge) -> tuple[str, ...]:
     """By codes, else by words, which may name two treatments at once."""
+    if draft.resource_type == "ServiceRequest" and _goes_beside(draft, knowledge):
+        return ()
     coded = knowledge.treatments.of_code((each.system, each.code) for each in draft.codings)
     if coded:
         return (coded,)
     return next((found for words in draft.words if (found := knowledge.treatments.all_of_order(words))), ())
+
+
+def _goes_beside(draft: Draft, knowledge: Knowledge) -> bool:
+    """Whether it is an order such as vital signs, which may name the drug around which they are taken."""
+    return knowledge.order_checks.is_companion(draft.words, (coding.code for coding in draft.codings))

@@ -58,10 +58,10 @@ class Case:
         """A value with its unit."""
         return self.words.drafted.value.format(value=self.number(value), unit=unit).strip()
 
-    def told_by_weight(self, dose: Range, value: Range, unit: str) -> str:
+    def told_by_weight(self, dose: Range, whole: str, value: Range, unit: str) -> str:
         """A dose, and what it is for each kilogram."""
         return self.words.drafted.by_weight.format(
-            dose=self.number(dose), value=self.number(value), unit=unit, weight=self.told_weight
+            dose=self.number(dose), whole=whole, value=self.number(value), unit=unit, weight=self.told_weight
         )
 
     @property

@@ -95,13 +95,13 @@ def _value(check: Check, case: Case) -> _Compared | str:
 
 def _by_weight(check: Check, case: Case) -> _Compared | str:
     """A dose or a rate for each kilogram: as stated, else what is stated over the weight."""
-    measure = check.measure or ""
+    measure, unit = check.measure or "", check.unit.replace("/kg", "", 1)
     whole_measure = measure.replace("_per_kg", "_mg")
     said, whole = case.drafted.of(measure), case.drafted.of(whole_measure)
     if said.fault not in ("", "not_stated"):
         return _fault(said, check.unit, case)
     if whole.fault not in ("", "not_stated"):
-        return _fault(whole, "mg", case)
+        return _fault(whole, unit, case)
     if said.value is None and whole.value is None:
         return case.why("not_stated")
     if whole.value is None and said.value is not None:
@@ -111,14 +111,14 @@ def _by_weight(check: Check, case: Case) -> _Compared | str:
         return "; ".join(weight.missing) or case.why("not_stated")
     value = whole.value.times(1 / weight.kilograms)
     if said.value is not None and said.value.differs(value, _slack(check.slack_below)):
-        fields, words = case.told(whole.value, "mg"), case.told(said.value, check.unit)
+        fields, words = case.told(whole.value, unit), case.told(said.value, check.unit)
         return case.why("disagree", fields=fields, words=words)
     return _Compared(
         value=value,
-        drafted=case.told_by_weight(whole.value, value, check.unit),
+        drafted=case.told_by_weight(whole.value, unit, value, check.unit),
         said=whole,
         factor=weight.kilograms,
-        unit="mg",
+        unit=unit,
         because=case.told_weight,
     )
 

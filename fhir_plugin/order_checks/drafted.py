@@ -9,10 +9,14 @@ import msgspec
 
 from fhir_plugin.drafts import Draft
 from fhir_plugin.order_checks.words import Range, stated
-from fhir_plugin.resources import Dosage, DoseAndRate, Quantity, Ratio, Timing
+from fhir_plugin.resources import Dosage, DoseAndRate, Quantity, Ratio, Timing, TimingRepeat
 from mappings.order_checks import OrderChecks
+from mappings.order_checks.model import Reading
 
 Path = tuple[str | int, ...]
+Stated = tuple[str, Range, Path | None]
+"""A measure, its value, and where the one number stands."""
+Found = Iterator[Stated]
 
 _DAYS = 7
 _WORD_MEASURES = ("dose_per_kg", "dose_mg", "infusion_minutes", "per_week", "sessions", "weeks")
@@ -47,51 +51,87 @@ class Drafted(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> Drafted:
     """The measures of a draft; ``dose_in_name``: the name of the product tells the dose of a session."""
-    texts = _instructions(draft, knowledge)
-    from_fields: dict[str, list[tuple[Range, Path | None]]] = {}
-    for measure, value, path in _fields(draft, knowledge):
-        from_fields.setdefault(measure, []).append((value, path))
+    said: dict[str, Said] = {}
+    parts = tuple(_parts(draft, knowledge))
+    for fields, texts in parts:
+        for measure, found in _part(fields, texts, knowledge).items():
+            if said.get(measure, NOTHING_SAID).fault == "not_stated":
+                said[measure] = found
+    if dose_in_name and said["dose_mg"].fault == "not_stated":
+        said["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
+    _what_follows(said)
+    doses = [place for fields, _ in parts for measure, _, place in fields if measure.startswith("dose_")]
+    manner = "\n".join((*draft.routes, *(text for _, texts in parts for text in texts))).lower()
+    return Drafted(said=said if len(doses) == 1 else _without_paths(said), manner=manner)
+
+
+def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[Stated], tuple[str, ...]]]:
+    """Fields and words that belong together: the steps of the dosage in their order, then what is said beside them."""
+    steps: dict[float, list[int]] = {}
+    for index, dosage in enumerate(draft.dosage):
+        steps.setdefault(dosage.sequence or 0, []).append(index)
+    for _, members in sorted(steps.items()):
+        fields = [each for at in members for each in _dosage(draft.dosage[at], ("dosageInstruction", at), knowledge)]
+        yield fields, tuple(text for at in members for text in _words_of(draft.dosage[at]))
+    timing = draft.timing
+    count = draft.quantity
+    fields = list(_timing(timing, knowledge)) if timing else []
+    if count and _usable(count.value) and not count.comparator:
+        fields.append(("sessions", _range(count.value), None))
+    named = tuple(text for text in draft.words if any(stated(each, (text,), knowledge) for each in _INSTRUCTIVE))
+    yield fields, (*((timing.code.label,) if timing and timing.code else ()), *named)
+    if not draft.dosage:
+        yield [], draft.notes
+
+
+_INSTRUCTIVE = ("infusion_minutes", "per_week", "interval_days", "sessions")
+"""A name that states one of these is an instruction too, and what else it states counts."""
+
+
+def _words_of(dosage: Dosage) -> tuple[str, ...]:
+    code = dosage.timing.code.label if dosage.timing and dosage.timing.code else None
+    return tuple(text for text in (dosage.text, dosage.patient_instruction, code) if text)
+
+
+def _part(fields: list[Stated], texts: tuple[str, ...], knowledge: OrderChecks) -> dict[str, Said]:
     said = {}
-    for measure in {*from_fields, *_WORD_MEASURES}:
+    for measure in {*_WORD_MEASURES, *(name for name, _, _ in fields)}:
         words = stated(measure, texts, knowledge) if measure in _WORD_MEASURES else ()
         if measure == "per_week":
             words += tuple(_per_week(each) for each in stated("interval_days", texts, knowledge))
-        fields = from_fields.get(measure, [])
-        if measure == "dose_mg" and dose_in_name and not words and not fields:
-            words = stated(measure, draft.words, knowledge)
-        said[measure] = _joined(fields, words, knowledge)
-    _count_from_weeks(said)
-    return Drafted(said=said, manner="\n".join((*draft.routes, *texts)).lower())
-
-
-def _instructions(draft: Draft, knowledge: OrderChecks) -> tuple[str, ...]:
-    """The words that say how: of the dosage, and of the name where it says how long or how often."""
-    texts = [text for dosage in draft.dosage for text in (dosage.text, dosage.patient_instruction) if text]
-    texts += [dosage.timing.code.label for dosage in draft.dosage if dosage.timing and dosage.timing.code]
-    texts += [draft.timing.code.label] if draft.timing and draft.timing.code else []
-    named = [*draft.words, *draft.notes]
-    telling = ("infusion_minutes", "per_week", "interval_days", "sessions")
-    return (*texts, *(text for text in named if any(stated(each, (text,), knowledge) for each in telling)))
+        said[measure] = _joined([(value, path) for name, value, path in fields if name == measure], words, knowledge)
+    return said
 
 
 def _joined(fields: list[tuple[Range, Path | None]], words: tuple[Range, ...], knowledge: OrderChecks) -> Said:
+    """One value from fields and words; words that also calculate must still name the value of the fields."""
+    percent = knowledge.reading.same_percent.value
     values = list(dict.fromkeys(value for value, _ in fields))
-    if len(values) > 1 or len(words) > 1:
+    if len(values) > 1 or (len(words) > 1 and not values):
         return Said(fault="several")
     field, word = next(iter(values), None), next(iter(words), None)
-    if field is None and word is None:
-        return NOTHING_SAID
-    if field is not None and word is not None and field.differs(word, knowledge.reading.same_percent.value):
-        return Said(fault="disagree", fields=field, words=word)
-    path = fields[0][1] if len(fields) == 1 and not words else None
-    return Said(value=field or word, fields=field, words=word, path=path)
+    if field is None:
+        return NOTHING_SAID if word is None else Said(value=word, words=word)
+    if words and all(field.differs(each, percent) for each in words):
+        return Said(fault="disagree", fields=field, words=word) if len(words) == 1 else Said(fault="several")
+    return Said(value=field, fields=field, words=word, path=fields[0][1] if len(fields) == 1 and not words else None)
 
 
-def _count_from_weeks(said: dict[str, Said]) -> None:
-    """How many sessions, where the order says only how often and for how long."""
-    often, weeks = said["per_week"].value, said["weeks"].value
-    if said["sessions"].fault == "not_stated" and often and weeks:
-        said["sessions"] = Said(value=Range(round(often.low * weeks.low, 1), round(often.high * weeks.high, 1)))
+def _what_follows(said: dict[str, Said]) -> None:
+    """How many sessions, from how often and for how long; or how often, from how many and for how long."""
+    often, weeks, count = said["per_week"], said["weeks"].value, said["sessions"]
+    if weeks is None:
+        return
+    if count.fault == "not_stated" and often.value:
+        made = Range(round(often.value.low * weeks.low, 1), round(often.value.high * weeks.high, 1))
+        said["sessions"] = Said(value=made)
+    elif often.fault == "not_stated" and count.value:
+        ends = (count.value.low / weeks.high, count.value.high / weeks.low)
+        said["per_week"] = Said(value=Range(min(ends), max(ends)))
+
+
+def _without_paths(said: dict[str, Said]) -> dict[str, Said]:
+    return {measure: msgspec.structs.replace(each, path=None) for measure, each in said.items()}
 
 
 def _per_week(days: Range) -> Range:
@@ -100,20 +140,8 @@ def _per_week(days: Range) -> Range:
 
 # Fields
 
-Stated = Iterator[tuple[str, Range, Path | None]]
 
-
-def _fields(draft: Draft, knowledge: OrderChecks) -> Stated:
-    for index, dosage in enumerate(draft.dosage):
-        yield from _dosage(dosage, ("dosageInstruction", index), knowledge)
-    if draft.timing:
-        yield from _timing(draft.timing, knowledge)
-    count = draft.quantity
-    if count and _usable(count.value) and not count.comparator:
-        yield "sessions", _range(count.value), None
-
-
-def _dosage(dosage: Dosage, at: Path, knowledge: OrderChecks) -> Stated:
+def _dosage(dosage: Dosage, at: Path, knowledge: OrderChecks) -> Found:
     for index, each in enumerate(dosage.dose_and_rate):
         yield from _dose(each, (*at, "doseAndRate", index), knowledge)
         yield from _rate(each, knowledge)
@@ -121,7 +149,7 @@ def _dosage(dosage: Dosage, at: Path, knowledge: OrderChecks) -> Stated:
         yield from _timing(dosage.timing, knowledge)
 
 
-def _dose(each: DoseAndRate, at: Path, knowledge: OrderChecks) -> Stated:
+def _dose(each: DoseAndRate, at: Path, knowledge: OrderChecks) -> Found:
     one, two = each.dose_quantity, each.dose_range
     if one is not None:
         yield from _measured(one, one, knowledge.reading.quantity_units, (*at, "doseQuantity", "value"))
@@ -129,7 +157,7 @@ def _dose(each: DoseAndRate, at: Path, knowledge: OrderChecks) -> Stated:
         yield from _measured(two.low, two.high, knowledge.reading.quantity_units, None)
 
 
-def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, float]], path: Path | None) -> Stated:
+def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, float]], path: Path | None) -> Found:
     first, last = _unit(low, units), _unit(high, units)
     if first and last and first[0] == last[0] and _usable(low.value) and _usable(high.value):
         measure, factor = first
@@ -144,14 +172,14 @@ def _unit(quantity: Quantity, units: Mapping[str, tuple[str, float]]) -> tuple[s
     return known[0] if known and all(each == known[0] for each in known) else None
 
 
-def _rate(each: DoseAndRate, knowledge: OrderChecks) -> Stated:
+def _rate(each: DoseAndRate, knowledge: OrderChecks) -> Found:
     if each.rate_quantity is not None:
         yield from _measured(each.rate_quantity, each.rate_quantity, knowledge.reading.rate_units, None)
     elif each.rate_ratio is not None:
         yield from _ratio(each.rate_ratio, knowledge)
 
 
-def _ratio(ratio: Ratio, knowledge: OrderChecks) -> Stated:
+def _ratio(ratio: Ratio, knowledge: OrderChecks) -> Found:
     above, below = ratio.numerator, ratio.denominator
     if above is None or below is None or not (_usable(above.value) and _usable(below.value)):
         return
@@ -162,7 +190,7 @@ def _ratio(ratio: Ratio, knowledge: OrderChecks) -> Stated:
         yield dose[0].replace("dose", "rate"), _range(per_hour), None
 
 
-def _timing(timing: Timing, knowledge: OrderChecks) -> Stated:
+def _timing(timing: Timing, knowledge: OrderChecks) -> Found:
     repeat, reading = timing.repeat, knowledge.reading
     if repeat is None:
         return
@@ -174,10 +202,7 @@ def _timing(timing: Timing, knowledge: OrderChecks) -> Stated:
         value = Range(_plain(repeat.duration), _plain(longest)).times(minutes)
         if value.low <= value.high:
             yield "infusion_minutes", value, None
-    if repeat.bounds_duration and _usable(repeat.bounds_duration.value):
-        unit = repeat.bounds_duration.code or repeat.bounds_duration.unit or ""
-        if weeks := reading.period_weeks.get(unit):
-            yield "weeks", _range(_plain(repeat.bounds_duration.value) * weeks), None
+    yield from _bounds(repeat, reading)
     if repeat.day_of_week:
         yield "per_week", _range(float(len(set(repeat.day_of_week)))), None
         return
@@ -188,6 +213,17 @@ def _timing(timing: Timing, knowledge: OrderChecks) -> Stated:
         most = max(_plain(often), repeat.frequency_max or 0.0)
         longest_period = max(period, repeat.period_max or 0.0)
         yield "per_week", Range(_plain(often) / (longest_period * weeks_each), most / (period * weeks_each)), None
+
+
+def _bounds(repeat: TimingRepeat, reading: Reading) -> Found:
+    """For how many weeks."""
+    duration, span = repeat.bounds_duration, repeat.bounds_range
+    low, high = (span.low, span.high) if span else (duration, duration)
+    if low is None or high is None or not (_usable(low.value) and _usable(high.value)):
+        return
+    first, last = (reading.period_weeks.get(each.code or each.unit or "") for each in (low, high))
+    if first and last and _plain(low.value) * first <= _plain(high.value) * last:
+        yield "weeks", Range(_plain(low.value) * first, _plain(high.value) * last), None
 
 
 def _usable(value: float | None) -> bool:

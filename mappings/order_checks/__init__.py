@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +32,15 @@ class OrderChecks:
     def inputs(self) -> frozenset[str]:
         """The inputs that only checks of orders read."""
         return frozenset(place for check in self.checks for place in check.inputs)
+
+    def is_companion(self, words: Iterable[str], codes: Iterable[str | None]) -> bool:
+        """Whether an order for a service goes beside a treatment, such as vital signs around it, and is not for it."""
+        said, coded = [text.lower() for text in words], set(codes)
+        return any(
+            not coded.isdisjoint(check.codes) or any(re.search(each, text) for each in check.itself for text in said)
+            for check in self.checks
+            if check.kind == "companion"
+        )
 
     def source_keys(self) -> Iterator[tuple[str, str]]:
         """Every source key that is used, with the file and key that uses it."""

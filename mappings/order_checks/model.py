@@ -90,6 +90,8 @@ class Check(Reviewed):
     criterion: str = ""
     # companion
     holds: tuple[Pattern, ...] = ()
+    itself: tuple[Pattern, ...] = ()
+    """How an order for a service begins that is this companion, whatever drug it names."""
     codes: tuple[str, ...] = ()
 
     @property

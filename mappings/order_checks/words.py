@@ -89,7 +89,7 @@ class OrderWords(Reviewed):
         "items": frozenset({"title", "drafted", "why"}),
         "range": frozenset({"low", "high"}),
         "or_": frozenset({"one", "other"}),
-        "drafted": frozenset({"value", "unit", "dose", "weight", "kilograms", "day"}),
+        "drafted": frozenset({"value", "unit", "dose", "whole", "weight", "kilograms", "day"}),
         "why": frozenset({"fields", "words", "minutes", "stated", "criteria", "count", "first", "last"}),
         "gross_summary": frozenset({"treatment", "titles", "summary"}),
         "suggestions": frozenset({"treatment", "title", "value", "unit", "before", "because"}),

@@ -108,7 +108,7 @@ def test_a_contraindicated_order_is_offered_for_removal(url: str, patient: str, 
 def test_a_contraindicated_order_without_an_id_cannot_be_removed_and_is_still_refused() -> None:
     draft = order(KETAMINE, HYPERTENSION)
     del draft["id"]
-    (card,) = cards(ORDER_SIGN, HYPERTENSION, draft)
+    (card,) = check(client().post(ORDER_SIGN, json=body(ORDER_SIGN, HYPERTENSION, draft)).json())
     assert (card["indicator"], actions(card, "delete")) == ("critical", [])
 
 
@@ -180,3 +180,32 @@ def test_a_wrong_file_does_not_load(tmp_path: Path, file: str, before: str, afte
     path.write_text(text.replace(before, after), encoding="utf-8")
     with pytest.raises(KnowledgeError, match=said.replace("(", r"\(")):
         load_knowledge(folder)
+
+
+PATIENTS = ["two-failures", "acute-crisis", "trauma", "partial-response-to-ketamine"]
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_an_order_that_we_offer_passes_our_own_checks(patient: str) -> None:
+    offered: dict[str, dict[str, Any]] = {}
+    for what in (KETAMINE, ESKETAMINE, TMS):
+        for card in cards(ORDER_SELECT, patient, order(what, patient)):
+            for action in actions(card, "create"):
+                offered[json.dumps(action["resource"])] = {"id": "new"} | action["resource"]
+    assert offered
+    for resource in offered.values():
+        for card in cards(ORDER_SIGN, patient, resource):
+            _, _, said = card["detail"].partition("**This order**")
+            said = said.partition("\n\n|")[0]
+            assert "; expected" not in said, said
+            assert "states several" not in said, said
+            assert card["indicator"] != "warning" or "far outside" not in card["summary"]
+
+
+@pytest.mark.parametrize("text", ["Blood pressure after each esketamine dose", "Monitoring of the ketamine infusion"])
+def test_vital_signs_around_a_treatment_are_no_order_for_it(text: str) -> None:
+    beside = {"resourceType": "ServiceRequest", "id": "v", "code": {"text": text}}
+    assert cards(ORDER_SIGN, HYPERTENSION, beside) == []
+    drug = beside | {"code": {"text": "Ketamine infusion with blood pressure monitoring"}}
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, drug)
+    assert card["indicator"] == "critical"
