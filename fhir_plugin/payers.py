@@ -20,6 +20,10 @@ FAILED = "trials.failed"
 """The fact in whose place the failures are counted as the payer counts them."""
 
 
+LONGEST, MOST = 300, 20
+"""Characters of a payer's name, and Coverages, that are looked at: nobody has more, unless to keep us busy."""
+
+
 class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One item of a checklist."""
 
@@ -61,16 +65,15 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
 def policies_for(covers: Sequence[Cover], treatment: str, knowledge: Knowledge) -> tuple[Policy, ...]:
     """The policies that may apply to these Coverages; where none is known, the generic one of the treatment."""
     found: dict[str, Policy] = {}
-    for cover in covers:
-        payer, plan = _words(cover.payer), _words(cover.plan)
-        matching = knowledge.payers.matching(payer, plan, cover.identifiers, treatment)
+    for payer, plan, identifiers in dict.fromkeys((each.payer, each.plan, each.identifiers) for each in covers[:MOST]):
+        matching = knowledge.payers.matching(_words(payer), _words(plan), identifiers, treatment)
         found |= {policy.id: policy for policy in matching}
     generic = knowledge.payers.generic(treatment)
     return tuple(found.values()) or ((generic,) if generic else ())
 
 
 def _words(text: str) -> str:
-    return " ".join(text.lower().replace("-", " ").split())
+    return " ".join(text[:LONGEST].lower().replace("-", " ").split())
 
 
 def checklist(policy: Policy, facts: Facts, findings: Mapping[str, Finding], knowledge: Knowledge) -> Checklist:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_plugin.facts.coverage import read_covers
-from fhir_plugin.payers import policies_for
+from fhir_plugin.payers import LONGEST, MOST, policies_for
 from fhir_plugin.record import InputState
 from mappings.load import Knowledge
 from mappings.model import Verification
@@ -108,6 +108,13 @@ def test_a_payer_by_its_identifier() -> None:
     matching = Matching(names={Verification.SEEN: ("nobody",)}, identifiers=("urn:payers|42",))
     assert matching.fits("some trust", "", frozenset({"urn:payers|42"}))
     assert not matching.fits("some trust", "", frozenset({"urn:payers|43"}))
+
+
+def test_names_and_coverages_without_end_are_not_looked_through(knowledge: Knowledge) -> None:
+    assert found(knowledge, "esketamine", coverage("x" * LONGEST + " cigna")) == ["generic.esketamine"]
+    many = [coverage(f"Trust {number}", id=f"a{number}") for number in range(MOST)]
+    assert found(knowledge, "esketamine", *many, coverage("Cigna", id="z")) == ["generic.esketamine"]
+    assert found(knowledge, "esketamine", *many[1:], coverage("Cigna", id="z")) == ["cigna.esketamine"]
 
 
 def test_a_coverage_that_was_not_read_is_missing() -> None:
