@@ -12,6 +12,7 @@ import msgspec
 
 from bench.requests import AS_OF, SIZES, build
 from bench.servers import SERVER_CORE, pin
+from cds_hooks.app import COLLECT_AFTER
 from cds_hooks.cards import criteria_card
 from cds_hooks.protocol import Cards, HookCall, read_call
 from cds_hooks.telling import Telling
@@ -45,6 +46,7 @@ def main() -> None:
     knowledge = load_knowledge()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     columns = {size: _steps(build(count), knowledge, max(20, REPEATS * 10 // count)) for size, count in SIZES.items()}
     print("| step, ms | " + " | ".join(f"{size} ({count})" for size, count in SIZES.items()) + " |")
     print("|---|" + "---|" * len(columns))

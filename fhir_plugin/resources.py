@@ -114,7 +114,6 @@ class Extension(Element, frozen=True):
     value_decimal: float | None = None
     value_integer: float | None = None
     value_string: str | None = None
-    value_code: str | None = None
     value_date_time: str | None = None
     value_coding: Coding | None = None
 
@@ -126,7 +125,6 @@ class Annotation(Element, frozen=True):
 
 class TimingRepeat(Element, frozen=True):
     bounds_duration: Quantity | None = None
-    bounds_range: Range | None = None
     bounds_period: Period | None = None
     count: float | None = None
     count_max: float | None = None
@@ -155,7 +153,6 @@ class DoseAndRate(Element, frozen=True):
     dose_range: Range | None = None
     rate_quantity: Quantity | None = None
     rate_ratio: Ratio | None = None
-    rate_range: Range | None = None
 
 
 class Dosage(Element, frozen=True):
@@ -205,7 +202,6 @@ class ObservationComponent(Element, frozen=True):
     value_integer: float | None = None
     value_string: str | None = None
     value_codeable_concept: CodeableConcept | None = None
-    data_absent_reason: CodeableConcept | None = None
 
 
 class Observation(Resource, frozen=True):
@@ -223,7 +219,6 @@ class Observation(Resource, frozen=True):
     value_string: str | None = None
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
-    data_absent_reason: CodeableConcept | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
     component: tuple[ObservationComponent, ...] = ()
     has_member: tuple[Reference, ...] = ()
@@ -233,7 +228,6 @@ class Observation(Resource, frozen=True):
 class MedicationIngredient(Element, frozen=True):
     item_codeable_concept: CodeableConcept | None = None
     item_reference: Reference | None = None
-    is_active: bool | None = None
     strength: Ratio | None = None
 
 
@@ -264,7 +258,6 @@ class MedicationRequest(Resource, frozen=True):
     note: tuple[Annotation, ...] = ()
     dosage_instruction: tuple[Dosage, ...] = ()
     dispense_request: DispenseRequest | None = None
-    prior_prescription: Reference | None = None
     contained: tuple[Raw, ...] = ()
     extension: tuple[Extension, ...] = ()
 
@@ -293,7 +286,6 @@ class MedicationStatement(Resource, frozen=True):
     effective_date_time: str | None = None
     effective_period: Period | None = None
     date_asserted: str | None = None
-    based_on: tuple[Reference, ...] = ()
     reason_code: tuple[CodeableConcept, ...] = ()
     note: tuple[Annotation, ...] = ()
     dosage: tuple[Dosage, ...] = ()
@@ -419,7 +411,6 @@ class QuestionnaireItem(Element, frozen=True):
     code: tuple[Coding, ...] = ()
     text: str | None = None
     type: str | None = None
-    answer_value_set: str | None = None
     answer_option: tuple[AnswerOption, ...] = ()
     item: tuple[QuestionnaireItem, ...] = ()
 
@@ -439,8 +430,6 @@ class ServiceRequest(Resource, frozen=True):
     code: CodeableConcept | None = None
     subject: Reference | None = None
     authored_on: str | None = None
-    occurrence_date_time: str | None = None
-    occurrence_period: Period | None = None
     body_site: tuple[CodeableConcept, ...] = ()
 
 

@@ -32,13 +32,15 @@ def read_interactions(
     all_taken: list[Taken] = [*orders, *statements, *dispenses]
     named = _Named(products or Products(knowledge.medications, record.medications), knowledge)
     for taken in all_taken:
-        when = _when(taken, knowledge, as_of)
+        label, groups = named.groups(taken)
+        if not groups:
+            continue
+        start = _start(taken)
+        when = _when(taken, start, knowledge, as_of)
         if when is not None:
-            label, groups = named.groups(taken)
-            if groups:
-                evidence = Evidence(reference=taken.reference, label=label, day=_start(taken))
-                for name in groups:
-                    found[name][when].append(evidence)
+            evidence = Evidence(reference=taken.reference, label=label, day=start)
+            for name in groups:
+                found[name][when].append(evidence)
     missing, looked_in = _looked(record, knowledge)
     return {f"drugs.{name}": _fact(f"drugs.{name}", found[name], missing, looked_in) for name in names}
 
@@ -46,10 +48,9 @@ def read_interactions(
 When = Literal["current", "past", "possible"]
 
 
-def _when(taken: Taken, knowledge: Knowledge, as_of: date) -> When | None:
+def _when(taken: Taken, start: DaySpan | None, knowledge: Knowledge, as_of: date) -> When | None:
     """Whether it is taken now, was, or may be; ``None`` for what was never given, or not yet ordered."""
     rules = knowledge.interactions
-    start = _start(taken)
     if isinstance(taken, MedicationDispense):
         return _when_dispensed(taken, start, rules, as_of)
     if taken.status in rules.not_given or (start is not None and start.first > as_of):
