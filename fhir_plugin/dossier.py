@@ -16,7 +16,7 @@ from fhir_plugin.facts.medications.trial import Trial
 from fhir_plugin.payers import Checklist, checklist, policies_for
 from fhir_plugin.recommend import Weighed
 from mappings.load import Knowledge
-from mappings.payers.model import Policy
+from mappings.payers.model import BeyondItem, Policy
 from mappings.protocols import Role
 
 _LOOKED_FOR = (Role.CONTRAINDICATION, Role.CAUTION)
@@ -175,10 +175,20 @@ def _open(decision: Decision, lists: Sequence[Checklist], treatment: str, knowle
     said = knowledge.dossier.gaps["settle"]
     for item in (item for made in lists for item in made.of(Verdict.UNKNOWN)):
         yield said.format(item=item.title, settle=item.settle)
+    yield from _commonly_asked(lists, treatment, knowledge)
     for each in _looked_for(decision, treatment):
         if each.finding.verdict is Verdict.UNKNOWN and each.role is Role.CONTRAINDICATION:
             criterion = knowledge.criteria[each.finding.criterion]
             yield said.format(item=criterion.title, settle=criterion.ask.words)
+
+
+def _commonly_asked(lists: Sequence[Checklist], treatment: str, knowledge: Knowledge) -> Iterator[str]:
+    """What payers commonly ask for beyond the record, where the policies that were read do not name it."""
+    generic = knowledge.payers.generic(treatment)
+    named = {item.id for made in lists for item in made.items}
+    for item in generic.items if generic else ():
+        if isinstance(item, BeyondItem) and item.id not in named:
+            yield knowledge.dossier.gaps["commonly"].format(item=item.title, settle=item.settle)
 
 
 def _trials(decision: Decision) -> Iterator[TrialLine]:

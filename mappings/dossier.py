@@ -11,7 +11,9 @@ from mappings.model import Entry, Reviewed
 SectionKey = Literal[
     "gaps", "patient", "checklist", "diagnoses", "trials", "psychotherapy", "scores", "courses", "safety", "sources"
 ]
-GapKey = Literal["no_coverage", "unknown_payer", "chosen", "not_read", "unread", "dropped", "settle", "unnamed"]
+GapKey = Literal[
+    "no_coverage", "unknown_payer", "chosen", "not_read", "unread", "dropped", "settle", "commonly", "unnamed"
+]
 PatientKey = Literal["name", "identifier", "record_id", "born", "payer", "plan", "member"]
 VerdictKey = Literal["met", "not_met", "unknown"]
 

@@ -92,6 +92,18 @@ def test_what_a_prior_authorization_asks_for_is_there(knowledge: Knowledge) -> N
         assert wanted in text, wanted
 
 
+def test_what_payers_commonly_ask_for_is_a_gap_where_the_policy_does_not_name_it(knowledge: Knowledge) -> None:
+    gaps = made(PATIENTS["two-failures"], knowledge).gaps
+    assert "Informed consent (commonly asked for): Attach the signed consent." in gaps
+    generic = made(PATIENTS["nearly-empty"], knowledge).gaps
+    assert "Informed consent: Attach the signed consent." in generic
+    assert not [gap for gap in generic if "commonly" in gap]
+    cigna = made(PATIENTS["partial-response-to-ketamine"], knowledge, "esketamine").gaps
+    assert [gap for gap in cigna if gap.startswith("Prescription monitoring programme checked")] == [
+        "Prescription monitoring programme checked: Check it and note the date."
+    ]
+
+
 def test_without_a_coverage_the_generic_checklist_is_used_and_the_gap_is_named(knowledge: Knowledge) -> None:
     dossier = made(PATIENTS["nearly-empty"], knowledge)
     assert [each.policy for each in dossier.checklists] == ["generic.tms"]
