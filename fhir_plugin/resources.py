@@ -125,6 +125,7 @@ class Annotation(Element, frozen=True):
 
 class TimingRepeat(Element, frozen=True):
     bounds_duration: Quantity | None = None
+    bounds_range: Range | None = None
     bounds_period: Period | None = None
     count: float | None = None
     count_max: float | None = None
