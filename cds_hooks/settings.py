@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cds_hooks.clients.model import BaseUrl, Client, check_apart
@@ -19,6 +28,15 @@ from fhir_plugin.errors import BadInput
 
 OF_EACH_CLIENT = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
 """What is set for each client as soon as there are any."""
+
+
+def _without_nul(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("is no path")
+    return path
+
+
+AFile = Annotated[Path, AfterValidator(_without_nul)]
 
 
 class Settings(BaseSettings):
@@ -36,7 +54,7 @@ class Settings(BaseSettings):
     """Whether a ``fhirServer`` on this machine may be read, also over http."""
     allowed_origins: tuple[str, ...] = ("*",)
     """Browser origins that may call; credentials are never allowed."""
-    site: Path | None = None
+    site: AFile | None = None
     """The site's own file: its protocol, numbers and roles, checked like ours and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
     """The time that one call may spend on reading from the FHIR server."""
@@ -64,7 +82,7 @@ class Settings(BaseSettings):
 
     clients: tuple[Client, ...] = ()
     """Who may call; with none of them the service is open."""
-    replay_store: Path | None = None
+    replay_store: AFile | None = None
     """A SQLite file in which several processes remember the tokens that were used; one process needs none."""
 
     @model_validator(mode="after")

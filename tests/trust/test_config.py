@@ -115,6 +115,12 @@ def test_what_belongs_into_a_client_is_refused_beside_it(tmp_path: Path, key: st
         load_settings(file_with(tmp_path, key))
 
 
+@pytest.mark.parametrize("key", ["site", "replay_store"])
+def test_a_path_that_cannot_be_is_refused_by_its_key(tmp_path: Path, key: str) -> None:
+    with pytest.raises(BadInput, match=rf"tandem\.toml: {key}: is no path"):
+        load_settings(file_with(tmp_path, f'{key} = "a\\u0000b"'))
+
+
 def test_the_sandbox_is_not_offered_where_callers_must_be_known(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"tandem\.toml: sandbox"):
         load_settings(file_with(tmp_path, "sandbox = true"))
