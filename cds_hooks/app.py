@@ -28,6 +28,7 @@ from cds_hooks.observed import CORRELATION_HEADER, Observed
 from cds_hooks.operation import operation_routes
 from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
+from cds_hooks.replay.capture import Capture
 from cds_hooks.service import HookService
 from cds_hooks.settings import Settings
 from cds_hooks.trace import SCOPE, Trace
@@ -71,6 +72,7 @@ def create_app(
     clients = Clients()
     hooks = HookService(knowledge, settings, clients)
     memory = Memory(settings, knowledge)
+    capture = Capture(settings, knowledge)
     metrics = Metrics(knowledge, memory, clients)
     admission = admission_of(settings, clients, knowledge.servers)
     anybody = Caller("", "live", settings.readable)
@@ -93,7 +95,8 @@ def create_app(
         cards = memory.hear(asked, service, answer, as_of, caller.name, caller.mode)
         logs.note(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
         shown = cards if caller.mode == "live" else ()
-        return Response(_CARDS.encode(Cards(shown)), media_type="application/json")
+        kept = capture.task(asked, answer, as_of)
+        return Response(_CARDS.encode(Cards(shown)), media_type="application/json", background=kept)
 
     async def feedback(request: Request) -> Response:
         caller = caller_of(request, anybody)
@@ -125,11 +128,9 @@ def create_app(
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     app.router.routes.extend(operation_routes(knowledge, memory, metrics, clients))
     pages = Pages()
-    app.router.routes.extend(pages.routes)
+    app.router.routes.extend((*pages.routes, *about.routes(knowledge, pages, today)))
     if settings.sandbox:
-        sandbox = Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir)
-        app.router.routes.extend(sandbox.routes)
-    app.router.routes.extend(about.routes(knowledge, pages, today))
+        app.router.routes.extend(Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir).routes)
     _answer_errors(app)
     if admission:
         app.add_middleware(Gate, admission=admission)

@@ -19,6 +19,7 @@ from cds_hooks.commands import (
     explain,
     feedback,
     knowledge,
+    replay,
     score,
     serve,
     trials,
@@ -52,6 +53,7 @@ app.command("dossier")(dossier.dossier)
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(knowledge.app, name="knowledge")
 app.command("explain")(explain.explain)
+app.command("replay")(replay.replay)
 app.command("score")(score.score_file)
 app.command("serve")(serve.serve)
 app.command("trials")(trials.trials)

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     max_body_bytes: PositiveInt = 5_000_000
     sandbox: bool = False
     """Whether the page for trying calls is offered at ``/sandbox``."""
+    capture: Path | None = None
+    """A folder in which calls are kept for ``tandem replay``, without whom they were about; none are without one."""
+    capture_most: PositiveInt = 200
+    """How many are kept at most; the oldest makes room."""
+    capture_secret: SecretStr | None = Field(default=None, min_length=32)
+    """Keys what stands for identifiers and by how much dates are moved, so that a patient's files belong together."""
     database: SecretStr = SecretStr("")
     """Where cards and feedback are remembered: ``sqlite:////path``, ``postgresql://user:password@host/name``, or
     ``off``. Empty means ``memory.sqlite`` in ``$STATE_DIRECTORY``, else in ``$XDG_STATE_HOME/tandem``, else in

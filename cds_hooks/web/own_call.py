@@ -18,20 +18,16 @@ class Reply:
     body: bytes
 
 
-async def post(
-    app: ASGIApp, scope: Scope, path: str, body: bytes, token: str = "", extra: Mapping[str, Any] | None = None
-) -> Reply:
+async def post(app: ASGIApp, scope: Scope, path: str, body: bytes, extra: Mapping[str, Any] | None = None) -> Reply:
     """POST JSON to ``path`` of ``app``; ``scope`` is that of the request on whose behalf this is done.
 
-    ``token`` is what the caller says who it is with; ``extra`` is put into the scope, where only this process can.
+    ``extra`` is put into the scope, where only this process can.
     """
     headers = [
         (b"host", dict(scope["headers"]).get(b"host", b"localhost")),
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
-    if token:
-        headers.append((b"authorization", b"Bearer " + token.encode("latin-1", "replace")))
     inner: Scope = {
         "type": "http",
         "asgi": scope.get("asgi", {"version": "3.0"}),

@@ -204,6 +204,17 @@ def test_a_request_in_a_file_is_opened_and_fired(client: TestClient) -> None:
     assert client.post("/sandbox", data={"open": "yes"}).status_code == 400
 
 
+def test_a_call_is_saved_without_whom_it_is_about_and_opened_again(client: TestClient) -> None:
+    given = {"source": "demo", "patient": "uncontrolled-hypertension", "hook": "order-sign", "order": "ketamine"}
+    saved = client.post("/sandbox/replay.json", data=given)
+    assert "attachment" in saved.headers["content-disposition"]
+    assert "uncontrolled-hypertension" not in saved.text
+    page = client.post("/sandbox", data={"open": "yes"}, files={"file": ("a.json", saved.content)}).text
+    assert [card["summary"] for card in shown_cards(page)] == [card["summary"] for card in saved.json()["cards"]]
+    assert shown_cards(page)[0]["summary"].startswith("Ketamine: contraindicated")
+    assert client.post("/sandbox/replay.json", data={**given, "order": ""}).status_code == 400
+
+
 # What taking a suggestion does to the drafts
 
 KETAMINE: dict[str, Any] = {"resourceType": "MedicationRequest", "id": "1", "status": "draft"}

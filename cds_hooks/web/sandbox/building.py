@@ -93,7 +93,7 @@ class Building:
         if not may_read(server, self._settings.readable):
             raise BadInput("this FHIR server is not on the list of those that may be read (setting fhir_servers)")
         token = form.token if form.source == "server" else ""
-        source = FhirSource(server, token or None)
+        source = FhirSource(server, token or None, self._settings.readable.habits)
         found = await prefetch(source, patient, names, self._codes, self._clients, _SECONDS)
         drafts = drafted(form, patient)
         request = _request(form, patient, drafts)

@@ -84,7 +84,7 @@ async def fire(app: ASGIApp, scope: Scope, built: Built, form: Form) -> Fired:
     trace = Trace(as_of=form.day)
     body = msgspec.json.encode(built.request)
     start = trace.clock()
-    reply = await post(app, scope, f"/cds-services/{built.service.id}", body, form.caller_token, {SCOPE: trace})
+    reply = await post(app, scope, f"/cds-services/{built.service.id}", body, {SCOPE: trace})
     return Fired(built, reply, trace, (trace.clock() - start) * 1000)
 
 

@@ -38,8 +38,6 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     prefetching: Prefetching = "all"
     prefetched: tuple[str, ...] = ()
     with_server: bool = True
-    caller_token: str = ""
-    """What the EHR would say who it is with, where the service asks for it."""
     as_of: str = ""
     view: str = "findings"
     answer: str = ""

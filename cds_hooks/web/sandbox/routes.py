@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
@@ -18,6 +19,9 @@ from starlette.types import ASGIApp, Message
 
 from cds_hooks.clock import now
 from cds_hooks.demo.stories import DemoPatient, demo_patients
+from cds_hooks.protocol import read_call
+from cds_hooks.replay.files import write_replay
+from cds_hooks.replay.recording import Recorder
 from cds_hooks.settings import Settings
 from cds_hooks.web.cards import read_cards
 from cds_hooks.web.pages import Pages, page_headers
@@ -29,7 +33,7 @@ from cds_hooks.web.sandbox.firing import Fired, fire
 from cds_hooks.web.sandbox.form import JSON_ORDER, Form, opened, read_form, uploaded
 from cds_hooks.web.sandbox.orders import ORDERS, Draft, bundle_of, read_drafts, taken
 from fhir_plugin.client import Clients
-from fhir_plugin.errors import BadInput
+from fhir_plugin.errors import BadInput, TandemError
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.needs import observation_tokens
 from mappings.load import Knowledge
@@ -40,6 +44,7 @@ ADDRESS = "/sandbox"
 _BAD_REQUEST, _FORBIDDEN = 400, 403
 _OURS = frozenset({"same-origin", "none"})
 _MOST_FIELDS = 100
+_SECRET_BYTES = 32
 _FIRST_PATIENT, _FIRST_ORDER = "two-failures", "ketamine"
 
 
@@ -82,6 +87,7 @@ class Sandbox:
             Route(ADDRESS, self.opened, methods=["GET"]),
             Route(ADDRESS, self.posted, methods=["POST"]),
             Route(f"{ADDRESS}/course.svg", self.course, methods=["POST"]),
+            Route(f"{ADDRESS}/replay.json", self.replay, methods=["POST"]),
         ]
 
     async def opened(self, request: Request) -> Response:
@@ -123,6 +129,28 @@ class Sandbox:
         except BadInput as fault:
             return self._page(request, Form(), problem=str(fault))
         return Response(picture, headers=page_headers(), media_type="image/svg+xml")
+
+    async def replay(self, request: Request) -> Response:
+        """The call that the form describes as a replay file, without whom it is about."""
+        if not _is_ours(request):
+            return self._refused(request)
+        form = Form()
+        try:
+            async with self._data(request) as data:
+                form = read_form(data)
+            content = await self._recorded(await self._fired(request, form))
+        except TandemError as fault:
+            return self._page(request, form, problem=str(fault))
+        headers = {**page_headers(), "Content-Disposition": 'attachment; filename="tandem-replay.json"'}
+        return Response(content, headers=headers, media_type="application/json")
+
+    async def _recorded(self, fired: Fired) -> bytes:
+        decision = fired.trace.decision
+        if decision is None:
+            raise BadInput("nothing was assessed, so that there is nothing to replay")
+        call = read_call(msgspec.json.encode(fired.built.request), fired.built.service.hook)
+        recorder = await asyncio.to_thread(Recorder, self._knowledge, secrets.token_bytes(_SECRET_BYTES))
+        return write_replay(await recorder.replay(call, decision.record, decision.facts.as_of))
 
     async def _acted(self, request: Request, form: Form, data: FormData) -> tuple[Form, list[Draft]]:
         """The form after what its button did, and what an EHR would now write to the record."""

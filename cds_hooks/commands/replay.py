@@ -1,0 +1,69 @@
+"""``tandem replay``: captured calls through this version, or through two versions of the knowledge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cds_hooks.commands.records import read_file
+from cds_hooks.replay.differences import differences
+from cds_hooks.replay.files import Replay, comparable, read_replay
+from cds_hooks.replay.recording import Answering
+from fhir_plugin.errors import BadInput, TandemError
+from mappings.load import load_knowledge
+
+DIFFERS = 1
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Replay files, or folders of them.")],
+    knowledge: Annotated[
+        Path | None, typer.Option(help="Another knowledge folder: compare its cards with those of this version.")
+    ] = None,
+    site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
+) -> None:
+    """Make captured calls again and print what changed, card by card; exit status 1 where something did."""
+    here = Answering(load_knowledge(site=site))
+    there = Answering(load_knowledge(knowledge, site=site)) if knowledge else None
+    named = list(_files(files))
+    found = {path: list(asyncio.run(_compared(path, here, there))) for path in named}
+    changed = {path: lines for path, lines in found.items() if lines}
+    for path, lines in changed.items():
+        typer.echo("\n".join((f"{path}:", *(f"  {line}" for line in lines))))
+    typer.echo(f"{len(named)} calls: {len(named) - len(changed)} the same, {len(changed)} different")
+    if changed:
+        raise typer.Exit(DIFFERS)
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(path.glob("*.json"))
+        if not inside:
+            raise BadInput(f"{path}: there is no replay file in this folder")
+        yield from inside
+
+
+async def _compared(path: Path, here: Answering, there: Answering | None) -> list[str]:
+    try:
+        file = read_replay(read_file(path))
+    except BadInput as fault:
+        raise BadInput(f"{path}: {fault}") from fault
+    now = await _cards(here, file)
+    if there is None:
+        return list(differences(file.cards, now))
+    return list(differences(now, await _cards(there, file)))
+
+
+async def _cards(answering: Answering, file: Replay) -> tuple[dict[str, Any], ...]:
+    """The cards of a call; a call that cannot be answered stands as one card that says so."""
+    try:
+        return comparable(await answering.cards(file.hook, file.request, file.as_of))
+    except TandemError as fault:
+        return ({"indicator": "no answer", "summary": str(fault)},)

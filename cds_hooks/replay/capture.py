@@ -1,0 +1,77 @@
+"""Keeps replay files of real calls in a folder, where a site asks for it: bounded in number, oldest first out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from datetime import date
+from pathlib import Path
+
+from starlette.background import BackgroundTask
+
+from cds_hooks.logs import log
+from cds_hooks.protocol import HookCall
+from cds_hooks.replay.files import write_replay
+from cds_hooks.replay.recording import Recorder
+from cds_hooks.service import Answer
+from cds_hooks.settings import Settings
+from fhir_plugin.errors import BadInput, TandemError
+from fhir_plugin.record import Record
+from mappings.load import Knowledge
+
+_SECRET_BYTES = 32
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+
+
+class Capture:
+    """The folder of one process."""
+
+    def __init__(self, settings: Settings, knowledge: Knowledge) -> None:
+        """Without a secret of the site's, this process makes one up and forgets it: nobody can link its files.
+
+        :raises BadInput: the folder cannot be made.
+        """
+        given = settings.capture_secret
+        secret = given.get_secret_value().encode() if given else secrets.token_bytes(_SECRET_BYTES)
+        self._folder = settings.capture
+        self._most = settings.capture_most
+        self._recorder = Recorder(knowledge, secret) if self._folder else None
+        if self._folder is None:
+            return
+        try:
+            self._folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        except OSError as fault:
+            raise BadInput(f"capture: {self._folder} cannot be made: {fault.strerror}") from fault
+
+    def task(self, call: HookCall, answer: Answer, as_of: date) -> BackgroundTask | None:
+        """What is left to do when the answer is sent; nothing where nothing is kept, or nothing was assessed."""
+        if self._recorder is None or answer.decision is None:
+            return None
+        return BackgroundTask(self.keep, call, answer.decision.record, as_of)
+
+    def keep(self, call: HookCall, record: Record, as_of: date) -> None:
+        """Write one call; a call that cannot be kept is passed over, and the log says so. Runs beside the answers."""
+        if self._recorder is None or self._folder is None:
+            return
+        try:
+            content = write_replay(asyncio.run(self._recorder.replay(call, record, as_of)))
+            self._make_room(self._folder)
+            _write(self._folder / f"{hashlib.sha256(content).hexdigest()[:_SECRET_BYTES]}.json", content)
+        except (TandemError, OSError) as fault:
+            log.warning("call not captured", fault=type(fault).__name__)
+
+    def _make_room(self, folder: Path) -> None:
+        kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for path in kept[: max(0, len(kept) - self._most + 1)]:
+            path.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The whole file or none: it gets its name when it is complete."""
+    draft = path.with_suffix(".part")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    draft.replace(path)

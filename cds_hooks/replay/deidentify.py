@@ -1,0 +1,206 @@
+"""A request without whom it is about, by an allow-list: what is not named here is left out.
+
+Kept are codes of known systems, FHIR's own enumerations, quantities and structure. Identifiers are replaced and dates
+moved, each the same way throughout one patient's request, keyed by a secret of the site. Of text, only the words that
+the knowledge itself reads remain. This lowers the risk of naming somebody; whether it is enough is the site's decision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import inspect
+import re
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from cds_hooks.replay.wording import without_names
+from fhir_plugin import resources
+from fhir_plugin.resources import RESOURCE_TYPES
+from fhir_plugin.subjects import reference_parts
+from mappings.vocabulary import Vocabulary
+
+NEXT_PAGE = "urn:next-page"
+"""The link of an input of which only a part was read."""
+
+_NOT_KEPT = frozenset({"Coverage", "Organization"})
+_NEVER = frozenset({"identifier", "alias", "payor", "class", "subscriberId", "diagnostics", "title"})
+_BUNDLE = frozenset({"entry", "resource", "link", "relation", "fullUrl", "search", "mode", "type", "resourceType"})
+_DATES = frozenset({
+    "abatementDateTime", "authored", "authoredOn", "birthDate", "dateAsserted", "deceasedDateTime", "effectiveDateTime",
+    "effectiveInstant", "end", "event", "issued", "lastUpdated", "occurrenceDateTime", "onsetDateTime",
+    "performedDateTime", "recordedDate", "start", "time", "valueDateTime", "whenHandedOver", "whenPrepared",
+})  # fmt: skip
+_TEXTS = frozenset({"text", "display", "valueString", "patientInstruction", "abatementString", "name", "unit"})
+_REFERENCES = frozenset({"reference", "fullUrl"})
+_TYPES = frozenset(RESOURCE_TYPES) | {"Encounter", "Practitioner", "PractitionerRole", "Group", "CarePlan"}
+_OF_FHIR = ("http://loinc.org", "http://unitsofmeasure.org", "http://terminology.hl7.org/", "http://hl7.org/fhir/")
+_CODE = re.compile(r"[A-Za-z0-9._:/%{}\[\]-]{1,40}")
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)?)?")
+_NOT_LISTED = frozenset({"<", "<=", ">=", ">", "next", "exception"})
+"""Values of FHIR's own that the models do not list."""
+_WHEN = re.compile(r"[A-Z]{1,5}(\.[a-z]{1,5})?")
+_TIME = re.compile(r"\d\d:\d\d(:\d\d)?")
+_DIGITS = 12
+_LARGEST = 1_000_000
+_NEAREST, _SPREAD = 30, 700
+_MIDDLE_MONTH, _MIDDLE_DAY = 7, 15
+_WITH_MONTH, _WITH_DAY = 2, 3
+
+
+class Deidentifier:
+    """Takes out of requests whom they are about; the same secret gives the same replacements."""
+
+    def __init__(self, secret: bytes, vocabulary: Vocabulary) -> None:
+        self._secret = secret
+        self._known = vocabulary
+        self._enumerations = _enumerations()
+
+    def replaced(self, identity: str) -> str:
+        """What stands for an identifier."""
+        return hmac.new(self._secret, identity.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+
+    def shift(self, patient: str) -> timedelta:
+        """By how much the dates of a patient are moved: never by nothing."""
+        digest = hmac.new(self._secret, b"dates " + patient.encode(), hashlib.sha256).digest()
+        return timedelta(days=-(_NEAREST + int.from_bytes(digest[:4], "big") % _SPREAD))
+
+    def request(self, request: dict[str, Any], patient: str) -> dict[str, Any]:
+        """The request about ``patient``, with context and prefetch of what may be kept."""
+        moved = self.shift(patient)
+        context = request["context"]
+        kept: dict[str, Any] = {
+            "userId": self._reference(str(context.get("userId", ""))),
+            "patientId": self.replaced(patient),
+        }
+        if context.get("encounterId"):
+            kept["encounterId"] = self.replaced(str(context["encounterId"]))
+        if "selections" in context:
+            kept["selections"] = [self._reference(str(each)) for each in context["selections"]]
+        if "draftOrders" in context:
+            kept["draftOrders"] = self._resource(context["draftOrders"], moved) or {}
+        prefetch = {name: self._resource(value, moved) for name, value in request["prefetch"].items()}
+        return {"hook": request["hook"], "hookInstance": "replay", "context": kept, "prefetch": prefetch}
+
+    def _resource(self, found: Any, moved: timedelta) -> dict[str, Any] | None:
+        kept = self._walk("resource", found, moved)
+        return kept if isinstance(kept, dict) else None
+
+    def _walk(self, key: str, found: Any, moved: timedelta) -> Any:
+        """What is kept of a value; ``None`` for nothing."""
+        if isinstance(found, dict):
+            return self._object(found, moved)
+        if isinstance(found, list):
+            return [kept for each in found if (kept := self._walk(key, each, moved)) is not None] or None
+        if isinstance(found, bool):
+            return found
+        if isinstance(found, int | float):
+            return found if abs(found) <= _LARGEST else None
+        return self._text(key, found, moved) if isinstance(found, str) else None
+
+    def _object(self, found: dict[str, Any], moved: timedelta) -> dict[str, Any] | None:
+        kind = found.get("resourceType")
+        if kind is not None and (kind in _NOT_KEPT or kind not in {*RESOURCE_TYPES, "Bundle"}):
+            return None
+        kept = {
+            key: value
+            for key, each in found.items()
+            if key in _declared() and key not in ("system", "code")
+            if (value := self._walk(key, each, moved)) is not None
+        }
+        return {**kept, **self._coded(found, moved)} or None
+
+    def _coded(self, found: dict[str, Any], moved: timedelta) -> dict[str, Any]:
+        """``system`` and ``code``: a code of a system that nobody else knows could be anything."""
+        system, code = found.get("system"), found.get("code")
+        kept: dict[str, Any] = {}
+        known = isinstance(system, str) and (system in self._known.systems or system.startswith(_OF_FHIR))
+        if isinstance(system, str):
+            kept["system"] = system if known else "urn:other"
+        if isinstance(code, dict | list):
+            within = self._walk("code", code, moved)
+            return kept | ({"code": within} if within is not None else {})
+        if isinstance(code, str):
+            readable = (
+                (known and _CODE.fullmatch(code)) or code in self._enumerations or code.lower() in self._known.words
+            )
+            kept["code"] = code if readable else self.replaced(code)
+        return kept
+
+    def _text(self, key: str, text: str, moved: timedelta) -> str | None:
+        if key in _DATES:
+            return _moved(text, moved)
+        if key == "id":
+            return self.replaced(text)
+        if key in _REFERENCES:
+            return self._reference(text)
+        if key in _TEXTS:
+            return without_names(text, self._known)
+        if key == "linkId":
+            return text if _is_link(text, self._known.words) else self.replaced(text)
+        if key in ("url", "questionnaire", "definition"):
+            return self._address(text)
+        if key == "resourceType" or (key == "when" and _WHEN.fullmatch(text)):
+            return text
+        return text if text in self._enumerations or _TIME.fullmatch(text) else None
+
+    def _address(self, text: str) -> str | None:
+        """A canonical address: as it is where it is FHIR's, else its last part where that names an instrument."""
+        if text == NEXT_PAGE or text in self._known.systems or text.startswith(_OF_FHIR):
+            return text
+        last = text.partition("|")[0].rstrip("/").rpartition("/")[2]
+        return f"Questionnaire/{last}" if _is_link(last, self._known.words) else None
+
+    def _reference(self, text: str) -> str:
+        if text.startswith("#"):
+            return f"#{self.replaced(text[1:])}"
+        _, kind, identity = reference_parts(text)
+        name = self.replaced(identity or text)
+        return f"{kind}/{name}" if kind in _TYPES else name if "/" not in text else f"Resource/{name}"
+
+
+def _moved(text: str, moved: timedelta) -> str | None:
+    """A date as exact as it was, and moved; one known to the month or year is moved from its middle."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, time = found.groups()
+    parts = 1 + bool(month) + bool(day)
+    try:
+        there = date(int(year), int(month or _MIDDLE_MONTH), int(day or _MIDDLE_DAY)) + moved
+    except (ValueError, OverflowError):
+        return None
+    if parts == _WITH_DAY:
+        return f"{there.isoformat()}{time or ''}"
+    return there.strftime("%Y-%m" if parts == _WITH_MONTH else "%Y")
+
+
+def _is_link(text: str, words: frozenset[str]) -> bool:
+    """Whether a linkId is made of codes, numbers and words that are read, and of nothing else."""
+    parts = [part for part in re.split(r"[^A-Za-z0-9]+", text) if part]
+    return all(
+        part.isdigit() or re.sub(r"\d+", "", part).lower() in words or len(part) <= _WITH_MONTH for part in parts
+    )
+
+
+@cache
+def _declared() -> frozenset[str]:
+    """The members that our views of FHIR declare: everything else is not read, and so not kept."""
+    shapes = (each for _, each in inspect.getmembers(resources, inspect.isclass) if issubclass(each, msgspec.Struct))
+    declared = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
+    return frozenset(declared | _BUNDLE) - _NEVER
+
+
+@cache
+def _enumerations() -> frozenset[str]:
+    """The values that FHIR itself gives to members such as ``status``, of everything that is kept."""
+    from fhir.resources.R4B import get_fhir_model_class
+
+    names = (*sorted(_TYPES), "Bundle", "BundleEntrySearch", "OperationOutcomeIssue", "TimingRepeat")
+    fields = (field for name in names for field in get_fhir_model_class(name).model_fields.values())
+    extras = (field.json_schema_extra for field in fields)
+    named: list[Any] = [extra.get("enum_values") for extra in extras if isinstance(extra, dict)]
+    return frozenset({value for values in named for value in values or ()} | _NOT_LISTED)

@@ -1,0 +1,45 @@
+"""The difference between two answers to one call, card by card. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import unified_diff
+from typing import Any
+
+Card = dict[str, Any]
+
+
+def differences(before: Sequence[Card], after: Sequence[Card]) -> Iterator[str]:
+    """Lines that say what changed; none where the cards are the same. Cards are held against each other by place."""
+    for place in range(max(len(before), len(after))):
+        old = before[place] if place < len(before) else None
+        new = after[place] if place < len(after) else None
+        if old == new:
+            continue
+        yield f"card {place + 1}: {_change(old, new)}"
+        yield from (f"    {line}" for line in _lines(old or {}, new or {}))
+
+
+def _change(old: Card | None, new: Card | None) -> str:
+    if new is None:
+        return f"gone: {_told(old)}"
+    if old is None:
+        return f"new: {_told(new)}"
+    return _told(new) if _told(old) == _told(new) else f"{_told(old)} -> {_told(new)}"
+
+
+def _told(card: Card | None) -> str:
+    return f"[{(card or {}).get('indicator', '')}] {(card or {}).get('summary', '')}"
+
+
+def _lines(old: Card, new: Card) -> Iterator[str]:
+    """Changed lines of the detail, and each other member that changed."""
+    changed = unified_diff(_text(old), _text(new), lineterm="", n=0)
+    yield from (line for line in changed if not line.startswith(("---", "+++", "@@")))
+    for name in sorted({*old, *new} - {"detail", "summary", "indicator"}):
+        if old.get(name) != new.get(name):
+            yield f"{name} changed"
+
+
+def _text(card: Card) -> list[str]:
+    return str(card.get("detail", "")).splitlines()

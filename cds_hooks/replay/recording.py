@@ -1,0 +1,129 @@
+"""From a call and the record that was gathered for it to a request that holds everything, and names nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+
+from cds_hooks.protocol import Card, HookCall, read_call
+from cds_hooks.replay.deidentify import NEXT_PAGE, Deidentifier
+from cds_hooks.replay.files import Replay, comparable
+from cds_hooks.service import HookService
+from cds_hooks.settings import Settings
+from cds_hooks.trust import Readable
+from fhir_plugin.client import Clients
+from fhir_plugin.decode import MEDICATION_INPUTS
+from fhir_plugin.errors import BadInput
+from fhir_plugin.inputs import INPUTS
+from fhir_plugin.record import Input, InputState, Record
+from mappings.load import Knowledge
+from mappings.services import ServiceDefinition
+from mappings.vocabulary import load_vocabulary
+
+_LEFT_OUT = frozenset({"Coverage"})
+"""Kinds of resources that say little beside whom they are about."""
+
+
+class Answering:
+    """Answers requests from what they hold alone: no FHIR server is read."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self._services: dict[str, ServiceDefinition] = {each.hook: each for each in knowledge.services.services}
+        self._hooks = HookService(knowledge, Settings(database=SecretStr("off")), Clients())
+
+    async def cards(self, hook: str, request: dict[str, Any], as_of: date) -> tuple[Card, ...]:
+        """The cards that a request gets.
+
+        :raises BadInput: there is no service for the hook.
+        :raises BadRequest: the request cannot be read.
+        :raises RecordUnavailable: it lacks what is required.
+        """
+        if hook not in self._services:
+            raise BadInput("no service is offered for the hook of the request")
+        body = {name: value for name, value in request.items() if name not in ("fhirServer", "fhirAuthorization")}
+        call = read_call(msgspec.json.encode(body), hook)
+        return (await self._hooks.answer(call, self._services[hook], as_of, Readable(()))).cards
+
+
+class Recorder:
+    """Makes replay files of calls."""
+
+    def __init__(self, knowledge: Knowledge, secret: bytes) -> None:
+        """``secret`` keys what stands for identifiers, and by how much dates are moved."""
+        self._answering = Answering(knowledge)
+        self._hidden = Deidentifier(secret, load_vocabulary())
+
+    async def replay(self, call: HookCall, record: Record, as_of: date) -> Replay:
+        """The call without whom it is about, and the cards that it gets so."""
+        request = self._hidden.request(whole_request(call, record), record.patient_id)
+        day = as_of + self._hidden.shift(record.patient_id)
+        cards = await self._answering.cards(call.hook, request, day)
+        digest = self._answering.knowledge.digest
+        return Replay(hook=call.hook, as_of=day, knowledge=digest, request=request, cards=comparable(cards))
+
+
+def whole_request(call: HookCall, record: Record) -> dict[str, Any]:
+    """The call with all of the record in its prefetch, as far as it is read at all, so that no server is needed."""
+    prefetch = {
+        name: value
+        for name, found in record.inputs.items()
+        if INPUTS[name].resource_type not in _LEFT_OUT and found.state is not InputState.NOT_RETRIEVED
+        for value in (_value(name, found, record),)
+    }
+    _with_others(prefetch, record.dropped)
+    return {"hook": call.hook, "context": _plain(call.context), "prefetch": prefetch}
+
+
+def _value(name: str, found: Input, record: Record) -> dict[str, Any] | None:
+    if found.state is InputState.NONE:
+        return None
+    if found.state is InputState.UNREADABLE:
+        return {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+    made = [_plain(each) for each in found.resources]
+    if name == "patient":
+        return made[0] if made else {"resourceType": "Bundle", "type": "searchset"}
+    entries: list[dict[str, Any]] = [{"resource": each} for each in made]
+    if name in MEDICATION_INPUTS:
+        entries += [
+            {"fullUrl": reference, "resource": _plain(each), "search": {"mode": "include"}}
+            for reference, each in record.medications.items()
+        ]
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+    if found.state is InputState.PARTIAL:
+        bundle["link"] = [{"relation": "next", "url": NEXT_PAGE}]
+    return bundle
+
+
+def _with_others(prefetch: dict[str, Any], dropped: int) -> None:
+    """As many resources about somebody else as were left out: the cards tell how many there were."""
+    bundle = next((each for each in prefetch.values() if each and each.get("resourceType") == "Bundle"), None)
+    if bundle is None or not dropped:
+        return
+    kind = next(INPUTS[name].resource_type for name, each in prefetch.items() if each is bundle)
+    about = "patient" if kind in ("Device", "AllergyIntolerance") else "subject"
+    somebody = {"resourceType": kind, about: {"reference": "Patient/somebody-else"}}
+    bundle.setdefault("entry", []).extend({"resource": {**somebody, "id": f"other-{n}"}} for n in range(dropped))
+
+
+def _plain(found: Any) -> dict[str, Any]:
+    """A view as JSON types, without what is absent."""
+    made = _filled(msgspec.json.decode(msgspec.json.encode(found)))
+    return made if isinstance(made, dict) else {}
+
+
+def _filled(node: Any) -> Any:
+    if isinstance(node, dict):
+        return dict(_pairs(node))
+    return [_filled(each) for each in node] if isinstance(node, list) else node
+
+
+def _pairs(node: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        kept = _filled(value)
+        if kept not in (None, [], {}):
+            yield key, kept
