@@ -39,7 +39,9 @@ def load_fact_definitions(
     """The declared facts, and those that follow from every topic, instrument, group of drugs and laboratory test."""
     declared = dict(read_yaml(path, _FactFile).facts)
     for topic in value_sets.topics.values():
-        declared[topic.fact] = FactDefinition(kind=Kind.PRESENCE, title=topic.title, inputs=topic.read_in)
+        reasons = value_sets.reviewed.reasons_in if topic.reasons else ()
+        inputs = (*topic.read_in, *reasons)
+        declared[topic.fact] = FactDefinition(kind=Kind.PRESENCE, title=topic.title, inputs=inputs)
     for name, form in instruments.forms.items():
         declared |= _of_instrument(name, form.instrument)
     for name, drug in interactions.drugs.items():

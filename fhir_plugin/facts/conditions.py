@@ -20,15 +20,15 @@ from fhir_plugin.facts.entries import (
     condition_standing,
     device_concepts,
     device_standing,
-    is_withdrawn,
-    is_withdrawn_device,
     procedure_concepts,
     procedure_standing,
-    was_done,
+    words_of,
 )
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.interactions import taken_from, when_taken
+from fhir_plugin.facts.unread_entries import unread_entries
 from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, Condition, Device, Procedure
+from fhir_plugin.resources import CodeableConcept, Condition, Device, MedicationRequest, MedicationStatement, Procedure
 from mappings.load import Knowledge
 from mappings.value_sets import Meaning, Sense, Topic, ValueSets
 
@@ -68,6 +68,7 @@ def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Condit
         senses, hinted = said.by(concepts, "devices")
         if senses and (standing := device_standing(device, as_of)):
             _sort_in(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+    _add_reasons(record, said, knowledge, as_of, found)
     presences = {topic: buckets.presence() for topic, buckets in found.items()}
     return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
 
@@ -144,6 +145,23 @@ def _sort_in(
         buckets.add(sense.meaning, force, evidence)
 
 
+def _add_reasons(record: Record, said: _Said, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]) -> None:
+    """What a drug in force is taken for may be on the record nowhere else; it is possible, never certain."""
+    topics, note = knowledge.value_sets.topics, knowledge.wording.entries["reason"]
+    orders = record.all("medicationRequests", MedicationRequest)
+    statements = record.all("medicationStatements", MedicationStatement)
+    taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
+    for each in taken:
+        start = taken_from(each) if each.reason_code else None
+        if not each.reason_code or when_taken(each, start, knowledge, as_of) != "current":
+            continue
+        for concept in each.reason_code:
+            for sense in said.by((concept,), "conditions")[0]:
+                if topics[sense.topic].reasons:
+                    evidence = Evidence(reference=each.reference, label=concept.label, day=start, note=note)
+                    found.setdefault(sense.topic, _Buckets()).possible.append(evidence)
+
+
 def _aged(standing: Standing, topic: Topic, as_of: date) -> tuple[Force, str]:
     """The force of an entry for a topic that does not last, such as pregnancy."""
     if topic.recent_days is None or standing.force is not Force.NOW:
@@ -190,25 +208,7 @@ def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: Value
 
 def _words(concepts: tuple[CodeableConcept, ...]) -> str:
     """The text, and the names of the codes: a text such as ``see note`` hides what a code is called."""
-    return " ".join(_named(concepts) or [concept.label for concept in concepts]).lower()
-
-
-def _named(concepts: Iterable[CodeableConcept]) -> list[str]:
-    return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
-
-
-def _says_nothing(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
-    """Whether an entry has neither a code that can be looked up nor a word: it may be anything."""
-    if _named(concepts):
-        return False
-    codings = [coding for concept in concepts for coding in concept.coding if coding.code]
-    value_sets = knowledge.value_sets
-    if any(
-        value_sets.index.knows(coding.system) or value_sets.is_harmless(coding.system, coding.code)
-        for coding in codings
-    ):
-        return False
-    return knowledge.treatments.of_code((coding.system, coding.code) for coding in codings) is None
+    return " ".join(words_of(concepts) or [concept.label for concept in concepts]).lower()
 
 
 _STRENGTH = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
@@ -230,16 +230,14 @@ def _agreed(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
 
 def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
     looks: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    unsaid = {
-        "conditions": _unsaid(record, knowledge),
-        "procedures": _unsaid_procedures(record, knowledge),
-        "devices": _unsaid_devices(record, knowledge),
-    }
+    unsaid = unread_entries(record, knowledge)
+    reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
     for topic, shape in knowledge.value_sets.topics.items():
-        look = looks.get(shape.read_in)
+        places = (*shape.read_in, *reasons) if shape.reasons else shape.read_in
+        look = looks.get(places)
         if look is None:
-            look = looks[shape.read_in] = _looked(record, shape.read_in, unsaid)
+            look = looks[places] = _looked(record, places, unsaid)
         presence = presences.get(topic, _ABSENT)
         name = shape.fact
         facts[name] = Fact(
@@ -258,27 +256,5 @@ def _looked(
     """What was missing where a topic is looked for, and where it was looked for."""
     missing = record.gaps(places)
     if not missing:
-        missing = tuple(why for place in places for why in unsaid[place])
+        missing = tuple(why for place in places for why in unsaid.get(place, ()))
     return missing, tuple(f"{place} ({len(record.input(place).resources)})" for place in places)
-
-
-def _unsaid(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
-    """Why a problem list that was read whole still does not prove absence."""
-    living = [each for each in record.all("conditions", Condition) if not is_withdrawn(each)]
-    if not living:
-        return (knowledge.wording.gaps["no_conditions"],)
-    unread = sum(_says_nothing(condition_concepts(each), knowledge) for each in living)
-    return (knowledge.wording.gaps["unread_diagnoses"].format(count=unread),) if unread else ()
-
-
-def _unsaid_procedures(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
-    """Procedures that may have put anything in place: coded in a system that is not looked up, without a word."""
-    done = [each for each in record.all("procedures", Procedure) if was_done(each)]
-    unread = sum(_says_nothing(procedure_concepts(each), knowledge) for each in done)
-    return (knowledge.wording.gaps["unread_procedures"].format(count=unread),) if unread else ()
-
-
-def _unsaid_devices(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
-    in_place = [each for each in record.all("devices", Device) if not is_withdrawn_device(each)]
-    unread = sum(_says_nothing(device_concepts(each), knowledge) for each in in_place)
-    return (knowledge.wording.gaps["unread_devices"].format(count=unread),) if unread else ()

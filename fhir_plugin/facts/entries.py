@@ -6,6 +6,7 @@ standing on a day, which is read only when it does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from enum import Enum
 from typing import NamedTuple
@@ -45,6 +46,11 @@ _NOT_DONE = frozenset({"not-done", "entered-in-error", "preparation"})
 def condition_concepts(condition: Condition) -> tuple[CodeableConcept, ...]:
     """What the condition is."""
     return (condition.code,) if condition.code else ()
+
+
+def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
+    """The text, and the names of the codes."""
+    return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
 
 
 def is_withdrawn(condition: Condition) -> bool:

@@ -35,8 +35,8 @@ def read_interactions(
         label, groups = named.groups(taken)
         if not groups:
             continue
-        start = _start(taken)
-        when = _when(taken, start, knowledge, as_of)
+        start = taken_from(taken)
+        when = when_taken(taken, start, knowledge, as_of)
         if when is not None:
             evidence = Evidence(reference=taken.reference, label=label, day=start)
             for name in groups:
@@ -48,7 +48,7 @@ def read_interactions(
 When = Literal["current", "past", "possible"]
 
 
-def _when(taken: Taken, start: DaySpan | None, knowledge: Knowledge, as_of: date) -> When | None:
+def when_taken(taken: Taken, start: DaySpan | None, knowledge: Knowledge, as_of: date) -> When | None:
     """Whether it is taken now, was, or may be; ``None`` for what was never given, or not yet ordered."""
     rules = knowledge.interactions
     if isinstance(taken, MedicationDispense):
@@ -79,7 +79,8 @@ def _when_dispensed(
     return "current" if oldest <= lasts else "possible"
 
 
-def _start(taken: Taken) -> DaySpan | None:
+def taken_from(taken: Taken) -> DaySpan | None:
+    """The day of the order, of the statement or of the dispense."""
     if isinstance(taken, MedicationRequest):
         return day_span(taken.authored_on)
     if isinstance(taken, MedicationDispense):

@@ -62,6 +62,8 @@ class Topic(Entry):
     title: str
     read_in: tuple[Place, ...]
     """The inputs in which it is looked for; absence is claimed only when all of them are whole."""
+    reasons: bool = False
+    """Whether the reason of an order in force may point to it."""
     recent_days: int | None = None
     """An entry that nobody closed is taken as in force only for so long (pregnancy); afterwards"""
     when_old: Literal["ended", "open"] = "open"
@@ -81,6 +83,8 @@ class Topics(Reviewed):
     """Systems of which only some topics are coded here, so that a code which is not listed may mean anything."""
     concern_no_topic: dict[str, frozenset[str]] = Field(default_factory=dict)
     """System -> codes of procedures that say nothing of any topic, also where they have no words."""
+    reasons_in: tuple[str, ...] = ()
+    """The inputs whose entries say why a drug is taken."""
     never_a_hint: tuple[str, ...]
     """Pieces of text that say it is somebody else's, or absent, or looked for (``family history``)."""
     recent_days_source: str

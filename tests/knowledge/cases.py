@@ -8,7 +8,8 @@
 * ``allergies``: ``rxnorm 6130``, or words.
 * ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result.
 * ``dispenses``: ``lorazepam 60 days ago``, ``lorazepam supply 30 20 days ago``.
-* ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``.
+* ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``,
+  ``quetiapine for F20.0 60 days ago``.
 * ``not_read``: inputs that were not retrieved.
 * ``facts``: the value of a fact itself, ``2``, ``1-3`` or ``at least 1`` for counts, ``current``, ``past``,
   ``possible``, ``none`` or ``unknown`` for presences.
@@ -133,8 +134,9 @@ def _allergy(number: int, text: str) -> dict[str, Any]:
 
 def _order(number: int, text: str) -> dict[str, Any]:
     status = next((word for word in ("stopped", "on-hold", "completed") if word in text), "active")
-    name = re.sub(rf" ?({status}|\\d+ days? ago)", "", text).strip()
-    return {
+    name = re.sub(rf" ?({status}|for \S+|\\d+ days? ago)", "", text).strip()
+    reason = _word_after("for", text)
+    content = {
         "resourceType": "MedicationRequest",
         "id": f"m{number}",
         "status": status,
@@ -142,6 +144,7 @@ def _order(number: int, text: str) -> dict[str, Any]:
         "authoredOn": _ago(text),
         "medicationCodeableConcept": {"text": name},
     }
+    return content | ({"reasonCode": [_concept(reason)]} if reason else {})
 
 
 def _dispense(number: int, text: str) -> dict[str, Any]:

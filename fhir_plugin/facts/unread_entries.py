@@ -1,0 +1,52 @@
+"""Entries that may be anything, coded in a system that is not looked up and without a word: they leave absence open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from fhir_plugin.facts.entries import (
+    condition_concepts,
+    device_concepts,
+    is_withdrawn,
+    is_withdrawn_device,
+    procedure_concepts,
+    was_done,
+    words_of,
+)
+from fhir_plugin.record import Record
+from fhir_plugin.resources import CodeableConcept, Condition, Device, Procedure
+from mappings.load import Knowledge
+
+
+def unread_entries(record: Record, knowledge: Knowledge) -> Mapping[str, tuple[str, ...]]:
+    """By input: why one that was read whole still does not prove absence."""
+    diagnoses = [each for each in record.all("conditions", Condition) if not is_withdrawn(each)]
+    procedures = (each for each in record.all("procedures", Procedure) if was_done(each))
+    devices = (each for each in record.all("devices", Device) if not is_withdrawn_device(each))
+    gaps = knowledge.wording.gaps
+    return {
+        "conditions": _gap("unread_diagnoses", map(condition_concepts, diagnoses), knowledge)
+        if diagnoses
+        else (gaps["no_conditions"],),
+        "procedures": _gap("unread_procedures", map(procedure_concepts, procedures), knowledge),
+        "devices": _gap("unread_devices", map(device_concepts, devices), knowledge),
+    }
+
+
+def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: Knowledge) -> tuple[str, ...]:
+    unread = sum(_says_nothing(concepts, knowledge) for concepts in entries)
+    return (knowledge.wording.gaps[words].format(count=unread),) if unread else ()
+
+
+def _says_nothing(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
+    """Whether an entry has neither a code that can be looked up nor a word: it may be anything."""
+    if words_of(concepts):
+        return False
+    codings = [coding for concept in concepts for coding in concept.coding if coding.code]
+    value_sets = knowledge.value_sets
+    if any(
+        value_sets.index.knows(coding.system) or value_sets.is_harmless(coding.system, coding.code)
+        for coding in codings
+    ):
+        return False
+    return knowledge.treatments.of_code((coding.system, coding.code) for coding in codings) is None
