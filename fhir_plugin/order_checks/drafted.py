@@ -112,8 +112,12 @@ def _joined(fields: list[tuple[Range, Path | None]], words: tuple[Range, ...], k
     field, word = next(iter(values), None), next(iter(words), None)
     if field is None:
         return NOTHING_SAID if word is None else Said(value=word, words=word)
+    if len(words) == 1 and word is not None and field.differs(word, percent):
+        return Said(fault="disagree", fields=field, words=word)
     if words and all(field.differs(each, percent) for each in words):
-        return Said(fault="disagree", fields=field, words=word) if len(words) == 1 else Said(fault="several")
+        return Said(fault="several")
+    if any(field.differs(each, knowledge.reading.rounded_percent.value) for each in words):
+        return Said(fault="several")
     return Said(value=field, fields=field, words=word, path=fields[0][1] if len(fields) == 1 and not words else None)
 
 

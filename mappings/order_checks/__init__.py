@@ -45,7 +45,8 @@ class OrderChecks:
     def source_keys(self) -> Iterator[tuple[str, str]]:
         """Every source key that is used, with the file and key that uses it."""
         yield from (("order_checks/_words.yaml: other_form.sources", key) for key in self.words.other_form.sources)
-        yield "order_checks/_reading.yaml: same_percent.source", self.reading.same_percent.source
+        for name in ("same_percent", "rounded_percent"):
+            yield f"order_checks/_reading.yaml: {name}.source", getattr(self.reading, name).source
         for check in self.checks:
             yield from ((f"order_checks/{check.id}.yaml: sources", key) for key in check.sources)
             for name, number in check.numbers.items():

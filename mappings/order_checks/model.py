@@ -132,6 +132,7 @@ class Reading(Reviewed):
     time_units: dict[str, float]
     period_weeks: dict[str, float]
     same_percent: Number
+    rounded_percent: Number
     amount: Pattern
     """Words that state an amount: an order that holds them elsewhere is not corrected."""
 

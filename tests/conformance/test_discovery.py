@@ -99,7 +99,7 @@ def test_searches_are_by_token_with_equality_and_nothing_else() -> None:
     for _, template in templates():
         _, _, query = template.partition("?")
         parameters = [pair.partition("=")[0] for pair in query.split("&") if pair]
-        assert set(parameters) <= {"patient", "code"}
+        assert set(parameters) <= {"patient", "code", "status"}
         assert not re.search(r":(?!//)", query.replace("http://", "").replace("https://", ""))
         assert "_include" not in template
         assert "_sort" not in template

@@ -173,6 +173,8 @@ def check_suggestion(suggestion: dict[str, Any], patient: str | None, drafted: C
         _check_action(action)
         if action["type"] == "delete":
             assert drafted is None or action["resourceId"] in drafted
+        if action["type"] == "update" and drafted is not None:
+            assert f"{action['resource']['resourceType']}/{action['resource']['id']}" in drafted
     assert len({each["subject"]["reference"] for each in created}) <= 1
     for resource in created:
         get_fhir_model_class(resource["resourceType"]).model_validate(resource)
