@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 
@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from cds_hooks import logs, questionnaires
 from cds_hooks.clients.admission import Admission, Caller, admission_of
 from cds_hooks.clients.gate import Gate, caller_of
-from cds_hooks.clock import today
+from cds_hooks.clock import now, seconds, today
 from cds_hooks.discovery import discover
 from cds_hooks.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
 from cds_hooks.limits import read_body
@@ -31,6 +32,7 @@ from cds_hooks.protocol import Cards, read_call
 from cds_hooks.replay.capture import Capture
 from cds_hooks.service import HookService
 from cds_hooks.settings import Settings
+from cds_hooks.smart.routes import SmartApp
 from cds_hooks.trace import SCOPE, Trace
 from cds_hooks.web import about
 from cds_hooks.web.pages import Pages
@@ -127,15 +129,34 @@ def create_app(
         app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     app.router.routes.extend(operation_routes(knowledge, memory, metrics, clients))
-    pages = Pages()
-    app.router.routes.extend((*pages.routes, *about.routes(knowledge, pages, today)))
-    if settings.sandbox:
-        app.router.routes.extend(Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir).routes)
+    app.router.routes.extend(_page_routes(app, settings, knowledge, clients, today, demo_fhir))
     _answer_errors(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
     app.middleware_stack = Observed(_across_origins(app, settings), metrics)
     return app
+
+
+def _page_routes(
+    app: FastAPI,
+    settings: Settings,
+    knowledge: Knowledge,
+    clients: Clients,
+    today: Callable[[], date],
+    demo_fhir: str | None,
+) -> Iterator[BaseRoute]:
+    """What people look at, as far as it is switched on."""
+    pages = Pages()
+    yield from pages.routes
+    yield from about.routes(knowledge, pages, today)
+    if settings.sandbox:
+
+        async def limited(request: Request) -> bytes:
+            return await read_body(request, settings.max_body_bytes)
+
+        yield from Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir).routes
+    if settings.smart:
+        yield from SmartApp(knowledge, settings, clients, pages, (today, now, seconds)).routes
 
 
 def _lifespan(

@@ -34,6 +34,15 @@ class StoreUnavailable(TandemError):
     """The database cannot be reached now; the same request may succeed later."""
 
 
+class LaunchRefused(TandemError):
+    """The app cannot be opened; the message is for the user who tried."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        """``reason`` is a word for the log."""
+        super().__init__(message)
+        self.reason = reason
+
+
 class UnknownService(CallError):
     """There is no CDS service of that id."""
 

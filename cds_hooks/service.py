@@ -15,6 +15,7 @@ from cds_hooks.order_notices import notices, other_form_card
 from cds_hooks.own_cards import antidepressant_card, safety_cards
 from cds_hooks.protocol import Card, FhirAuthorization, HookCall, OrderSelect, OrderSign
 from cds_hooks.settings import Settings
+from cds_hooks.smart.card_links import AppLinks
 from cds_hooks.telling import Basis, Telling
 from cds_hooks.this_order import with_checks
 from cds_hooks.trace import Trace, unwatched
@@ -64,6 +65,7 @@ class HookService:
     ) -> None:
         """``new_id`` gives every card its own identifier."""
         self._knowledge = knowledge
+        self._app_links = AppLinks(settings.smart, settings.public_url)
         self._settings = settings
         self._clients = clients
         self._new_id = new_id
@@ -115,7 +117,8 @@ class HookService:
             checked=checked,
             templates=self._templates,
         )
-        answer = Answer(_cards(telling, service, ordered), decision, telling.bases, ordered)
+        cards = self._app_links.on(_cards(telling, service, ordered), call.fhir_server, ordered.treatments)
+        answer = Answer(cards, decision, telling.bases, ordered)
         mark("cards")
         return answer
 

@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cds_hooks.clients.model import BaseUrl, Client, check_apart
 from cds_hooks.logs import Form, Level
 from cds_hooks.loopback import is_loopback
+from cds_hooks.smart.issuers import Issuer
 from cds_hooks.trust import Readable
 from fhir_plugin.errors import BadInput
 
@@ -90,6 +91,20 @@ class Settings(BaseSettings):
     """Who may call; with none of them the service is open."""
     replay_store: AFile | None = None
     """A SQLite file in which several processes remember the tokens that were used; one process needs none."""
+
+    public_url: BaseUrl | None = None
+    """Where browsers reach this service; needed for the SMART app."""
+    smart: tuple[Issuer, ...] = ()
+    """The EHRs from which the SMART app may be launched; with none of them there is no app."""
+
+    @model_validator(mode="after")
+    def _app(self) -> Self:
+        if self.smart and self.public_url is None:
+            raise ValueError("public_url: needed where there is a smart issuer")
+        for name in ("name", "issuer"):
+            if len({getattr(each, name) for each in self.smart}) < len(self.smart):
+                raise ValueError(f"smart: two issuers have the same {name}")
+        return self
 
     @model_validator(mode="after")
     def _clients_decide(self) -> Self:

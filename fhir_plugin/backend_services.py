@@ -123,12 +123,13 @@ async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], clients
 
 
 def _form(client: ClientKey, address: str, types: Iterable[str]) -> Mapping[str, str]:
-    return {
-        "grant_type": "client_credentials",
-        "scope": " ".join(f"system/{kind}.rs" for kind in sorted(set(types))),
-        "client_assertion_type": _ASSERTION,
-        "client_assertion": _assertion(client, address),
-    }
+    scope = " ".join(f"system/{kind}.rs" for kind in sorted(set(types)))
+    return {"grant_type": "client_credentials", "scope": scope, **signed_form(client, address)}
+
+
+def signed_form(client: ClientKey, address: str) -> Mapping[str, str]:
+    """The part of a form by which a client shows to that address who it is."""
+    return {"client_assertion_type": _ASSERTION, "client_assertion": _assertion(client, address)}
 
 
 def _assertion(client: ClientKey, address: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from urllib.parse import urlencode, urlsplit
 
 import httpcore
@@ -27,6 +27,7 @@ from fhir_plugin.subjects import is_fhir_id, reference_parts
 from mappings.servers import PLAIN, Habits
 
 _OK = 200
+_CREATED = 201
 _TOO_MANY_REQUESTS = 429
 _TEMPORARY = frozenset({408, 425, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
 _REDIRECTS = range(300, 400)
@@ -112,6 +113,8 @@ class Answer:
     """Whether the same request may succeed later."""
     wait: float | None = None
     """Seconds after which the server asks to be asked again."""
+    location: str | None = None
+    """Where what was created is, as the server says."""
 
     @property
     def reached(self) -> bool:
@@ -307,14 +310,33 @@ class Clients:
         """How many servers are left alone for now, because they answered nothing."""
         return sum(server.rests for server in self._servers.values())
 
-    async def fetch(self, url: str, most_bytes: int, seconds: float, form: Mapping[str, str] | None = None) -> Answer:
+    async def create(self, base_url: str, kind: str, body: bytes, token: str, seconds: float) -> Answer:
+        """Create one resource on a FHIR server; sent once and never again, because nobody knows what the first did."""
+        server = self.server(base_url)
+        headers = {"Accept": _FHIR, "Content-Type": _FHIR, "Prefer": "return=minimal", **_ALWAYS}
+        headers["Authorization"] = f"Bearer {token}"
+        request = httpx.Request("POST", server.url(kind), headers=headers, content=body)
+        try:
+            async with asyncio.timeout(seconds):
+                return await server.send(request, Allowance(self.limits))
+        except TimeoutError:
+            return Answer("timeout", temporary=True)
+
+    async def fetch(
+        self,
+        url: str,
+        most_bytes: int,
+        seconds: float,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
         """One document that is no FHIR, or the answer to a form; asked for once, within the bounds of all reading."""
         target = httpx.URL(url)
         server = self.server(str(target.copy_with(raw_path=b"/")).rstrip("/"))
         allowance = Allowance(replace(self.limits, bytes_per_record=most_bytes, bytes_per_answer=most_bytes))
         try:
             async with asyncio.timeout(seconds):
-                return await server.send(_plain_request(target, form), allowance)
+                return await server.send(_plain_request(target, form, headers), allowance)
         except TimeoutError:
             return Answer("timeout", temporary=True)
 
@@ -343,8 +365,8 @@ class Clients:
         await self.aclose()
 
 
-def _plain_request(url: httpx.URL, form: Mapping[str, str] | None) -> httpx.Request:
-    headers = {"Accept": _JSON, **_ALWAYS}
+def _plain_request(url: httpx.URL, form: Mapping[str, str] | None, more: Mapping[str, str]) -> httpx.Request:
+    headers = {"Accept": _JSON, **_ALWAYS, **more}
     if form is None:
         return httpx.Request("GET", url, headers=headers)
     return httpx.Request("POST", url, headers=headers | {"Content-Type": _FORM}, content=urlencode(form).encode())
@@ -373,6 +395,8 @@ async def _answer(response: httpx.Response, allowance: Allowance) -> Answer:
     status = response.status_code
     if status == _OK:
         return Answer("200", await _read(response, allowance))
+    if status == _CREATED:
+        return Answer("201", location=response.headers.get("Location"))
     if status in _REDIRECTS:
         return Answer(f"{status} redirect refused")
     wait = _retry_after(response.headers.get("Retry-After")) if status in _TEMPORARY else None

@@ -11,7 +11,7 @@ from fhir_plugin.pictures import Panel, Picture, Row
 from mappings.instruments.model import DrawingStyle
 
 _STRIP = 20
-_PADDING = {"left": 5, "top": 5, "right": 30, "bottom": 5}
+_PADDING = {"left": 20, "top": 5, "right": 30, "bottom": 5}
 """Room at the right, because readers' fonts may be wider than the one that the names of the bands are measured with."""
 
 

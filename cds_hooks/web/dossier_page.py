@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,18 +17,20 @@ _STYLES = ("style.css", "dossier.css")
 
 def dossier_html(dossier: Dossier, knowledge: Knowledge) -> str:
     """The whole page; its ``dossier_body.html`` can be put into another one."""
+    return _templates().get_template("dossier.html").render(page_values(dossier, knowledge), style=_style())
+
+
+def page_values(dossier: Dossier, knowledge: Knowledge) -> dict[str, Any]:
+    """What ``dossier_body.html`` names."""
     words = knowledge.dossier
-    page = _templates().get_template("dossier.html")
-    return page.render(
-        dossier=dossier,
-        sections=sections(dossier, knowledge),
-        title=words.title.format(treatment=words.treatments[dossier.treatment]),
-        lead=words.lead.format(day=dossier.as_of),
-        basis=words.basis.format(digest=dossier.knowledge[:12]),
-        disclaimer=words.disclaimer,
-        absent=words.none,
-        style=_style(),
-    )
+    return {
+        "sections": sections(dossier, knowledge),
+        "title": words.title.format(treatment=words.treatments[dossier.treatment]),
+        "lead": words.lead.format(day=dossier.as_of),
+        "basis": words.basis.format(digest=dossier.knowledge[:12]),
+        "disclaimer": words.disclaimer,
+        "absent": words.none,
+    }
 
 
 def _templates() -> Environment:

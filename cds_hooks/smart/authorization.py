@@ -1,0 +1,129 @@
+"""Talking to the authorization server of an EHR: where it is, where the browser is sent, and the code for a token.
+
+SMART App Launch 2.2, authorization code with PKCE (S256). Nothing that the server says is believed beyond its shape.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from cds_hooks.errors import LaunchRefused
+from cds_hooks.smart.issuers import Issuer
+from fhir_plugin.addresses import is_confidential
+from fhir_plugin.backend_services import read_key, signed_form
+from fhir_plugin.client import Clients
+from fhir_plugin.resources import UNDECODABLE
+
+T = TypeVar("T")
+
+_MOST_BYTES = 100_000
+_SECONDS = 10.0
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """What a FHIR server says of its authorization."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    code_challenge_methods_supported: tuple[str, ...] = ("S256",)
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """A token, and the context that it is for."""
+
+    access_token: str
+    token_type: str
+    scope: str = ""
+    expires_in: int | None = None
+    patient: str = ""
+    encounter: str = ""
+    app_context: msgspec.Raw = msgspec.field(name="appContext", default=msgspec.Raw(b"null"))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of the user's authorization server; kept until the user is back."""
+
+    issuer: Issuer
+    endpoints: Endpoints
+    redirect: str
+    verifier: str
+
+
+async def endpoints_of(issuer: Issuer, connections: Clients) -> Endpoints:
+    """Where the EHR authorizes; :class:`LaunchRefused` where it does not say so, or not safely."""
+    answer = await connections.fetch(f"{issuer.issuer}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
+    found = _decoded(answer.body, Endpoints)
+    if found is None:
+        raise LaunchRefused("configuration", "The EHR does not say where its users are authorized.")
+    if not is_confidential(found.authorization_endpoint) or not is_confidential(found.token_endpoint):
+        raise LaunchRefused("endpoint", "The EHR names an address that is not safe to send anything to.")
+    if "S256" not in found.code_challenge_methods_supported:
+        raise LaunchRefused("pkce", "The EHR does not offer the proof (PKCE, S256) that this app needs.")
+    return found
+
+
+def address_of(asked: Request, state: str, scope: str, launch: str | None) -> str:
+    """Where the browser is sent."""
+    parameters = {
+        "response_type": "code",
+        "client_id": asked.issuer.client_id,
+        "redirect_uri": asked.redirect,
+        "scope": scope,
+        "state": state,
+        "aud": asked.issuer.issuer,
+        "code_challenge": challenge(asked.verifier),
+        "code_challenge_method": "S256",
+    }
+    if launch is not None:
+        parameters["launch"] = launch
+    glue = "&" if "?" in asked.endpoints.authorization_endpoint else "?"
+    return f"{asked.endpoints.authorization_endpoint}{glue}{urlencode(parameters)}"
+
+
+def challenge(verifier: str) -> str:
+    """The S256 challenge of a verifier (RFC 7636)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+async def token_for(code: str, asked: Request, connections: Clients) -> Granted:
+    """The token that a code is worth, once; :class:`LaunchRefused` where there is none."""
+    issuer, address = asked.issuer, asked.endpoints.token_endpoint
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": asked.redirect,
+        "code_verifier": asked.verifier,
+    }
+    headers: Mapping[str, str] = {}
+    if issuer.key is not None:
+        form |= signed_form(read_key(issuer.client_id, issuer.key), address)
+    elif issuer.client_secret is not None:
+        headers = {"Authorization": _basic(issuer.client_id, issuer.client_secret.get_secret_value())}
+    else:
+        form["client_id"] = issuer.client_id
+    answer = await connections.fetch(address, _MOST_BYTES, _SECONDS, form, headers)
+    granted = _decoded(answer.body, Granted)
+    if granted is None or granted.token_type.lower() != "bearer" or not granted.access_token:
+        raise LaunchRefused("token", "The EHR gave no token for this opening.")
+    return granted
+
+
+def _basic(name: str, secret: str) -> str:
+    """RFC 6749, 2.3.1: both are form-encoded first."""
+    pair = f"{quote(name, safe='')}:{quote(secret, safe='')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _decoded(body: bytes | None, shape: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(body, type=shape) if body is not None else None
+    except UNDECODABLE:
+        return None

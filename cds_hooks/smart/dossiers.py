@@ -1,0 +1,18 @@
+"""The page of a prior authorization: the dossier that ``tandem dossier`` prints, made of the open chart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cds_hooks.web.dossier_page import page_values
+from fhir_plugin.decide import Decision
+from fhir_plugin.dossier import build_dossier
+from mappings.load import Knowledge
+
+
+def dossier_of(decision: Decision, knowledge: Knowledge, asked: str) -> dict[str, Any]:
+    """What the page shows; ``asked`` names the treatment, if it is one that a dossier is made for."""
+    treatments = knowledge.dossier.treatments
+    treatment = asked if asked in treatments else next(iter(treatments))
+    made = build_dossier(decision, knowledge, treatment)
+    return page_values(made, knowledge) | {"choices": list(treatments.items()), "asked": treatment}

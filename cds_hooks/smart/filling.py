@@ -1,0 +1,173 @@
+"""Filling a questionnaire: the answers of a form as a QuestionnaireResponse, scored by the server, and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
+
+from cds_hooks.smart.openings import Opening
+from fhir_plugin.client import Clients
+from fhir_plugin.extraction import build_observation
+from fhir_plugin.questionnaires import item_link, option_coding
+from fhir_plugin.resources import QuestionnaireResponse as ReadResponse
+from fhir_plugin.score import Score, score
+from fhir_plugin.subjects import is_fhir_id
+from mappings.instruments import QUESTIONNAIRES, Form, Instruments
+from mappings.instruments.model import Instrument, Item, Risk
+
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question as the form shows it."""
+
+    number: str
+    text: str
+    options: tuple[tuple[str, str], ...]
+    """What is sent, and what is read."""
+    only_if: str
+    """When it is asked, in words; empty for always."""
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A questionnaire with its answers, and what they say."""
+
+    form: Form
+    questions: tuple[Question, ...]
+    score: Score | None
+    """``None`` before anything was answered."""
+    missing: tuple[str, ...]
+    """Numbers of the questions that were asked and are not answered."""
+    values: Mapping[str, int]
+    """The answers, by the numbers of the items."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is a score that may be recorded."""
+        if self.score is None or self.missing:
+            return False
+        return self.score.total is not None or isinstance(self.form.instrument.formula, Risk)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of saving."""
+
+    response: str | None
+    """Reference of the response on the FHIR server."""
+    observation: str | None
+    problem: str = ""
+
+
+def filled(form: Form, given: Mapping[str, str], instruments: Instruments, opening: Opening, now: datetime) -> Filled:
+    """The questionnaire with the answers ``given`` by the numbers of its items; what is no option is no answer."""
+    instrument = form.instrument
+    answers = _answers(instrument, given, instruments)
+    questions = tuple(_question(item, instrument, instruments, answers) for item in instrument.items)
+    asked = [item for item in instrument.items if _is_asked(item, answers)]
+    scored = score(read_back(response_of(form, answers, instruments, opening, now)), instruments) if answers else None
+    return Filled(form, questions, scored, tuple(item.number for item in asked if item.number not in answers), answers)
+
+
+def response_of(
+    form: Form, answers: Mapping[str, int], instruments: Instruments, opening: Opening, now: datetime
+) -> dict[str, Any]:
+    """The answers as a QuestionnaireResponse of the patient whose chart is open."""
+    instrument = form.instrument
+    body = {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": f"{QUESTIONNAIRES}:{instrument.id}",
+        "status": "completed",
+        "subject": {"reference": f"Patient/{opening.patient}"},
+        "authored": now.isoformat(timespec="seconds"),
+        "item": [
+            _item(item, instrument, instruments, answers[item.number])
+            for item in instrument.items
+            if item.number in answers
+        ],
+    }
+    QuestionnaireResponse.model_validate(body)
+    return body
+
+
+def read_back(body: dict[str, Any]) -> ReadResponse:
+    """The response as it would be read from the record."""
+    return msgspec.json.decode(msgspec.json.encode(body), type=ReadResponse)
+
+
+async def save(body: dict[str, Any], scored: Score, instruments: Instruments, opening: Opening, to: Clients) -> Saved:
+    """Create the response, then the Observation that rests on it; each is sent once."""
+    source = opening.source
+    token = source.token or ""
+    kind = "QuestionnaireResponse"
+    answer = await to.create(source.base_url, kind, msgspec.json.encode(body), token, _SECONDS)
+    if answer.outcome != "201":
+        return Saved(None, None, f"The EHR did not take the answers ({answer.outcome}). Nothing was saved.")
+    identifier = _id_of(kind, answer.location)
+    stored = read_back(body | ({"id": identifier} if identifier else {}))
+    observation = build_observation(stored, scored, instruments).model_dump_json().encode()
+    answer = await to.create(source.base_url, "Observation", observation, token, _SECONDS)
+    response = f"{kind}/{identifier}" if identifier else kind
+    if answer.outcome != "201":
+        return Saved(response, None, f"The answers are saved. The EHR did not take the score ({answer.outcome}).")
+    number = _id_of("Observation", answer.location)
+    return Saved(response, f"Observation/{number}" if number else "Observation")
+
+
+def _id_of(kind: str, location: str | None) -> str | None:
+    """The id in a Location header such as ``.../Observation/1/_history/1``."""
+    parts = (location or "").partition("/_history/")[0].split("/")
+    found = parts[-1] if len(parts) > 1 and parts[-2] == kind else ""
+    return found if is_fhir_id(found) else None
+
+
+def _answers(instrument: Instrument, given: Mapping[str, str], instruments: Instruments) -> dict[str, int]:
+    chosen = {
+        item.number: option.value
+        for item in instrument.items
+        for option in instruments.answer_list(instrument, item).options
+        if given.get(item.number) == str(option.value)
+    }
+    return {item.number: chosen[item.number] for item in instrument.items
+            if item.number in chosen and _is_asked(item, chosen)}  # fmt: skip
+
+
+def _is_asked(item: Item, answers: Mapping[str, int]) -> bool:
+    return item.asked_if is None or answers.get(item.asked_if.item) == item.asked_if.value
+
+
+def _question(item: Item, instrument: Instrument, instruments: Instruments, answers: Mapping[str, int]) -> Question:
+    options = instruments.answer_list(instrument, item).options
+    return Question(
+        number=item.number,
+        text=item.wording or item.label,
+        options=tuple((str(option.value), option.display or str(option.value)) for option in options),
+        only_if=_condition(item, instrument, instruments),
+        answer=str(answers[item.number]) if item.number in answers else "",
+    )
+
+
+def _condition(item: Item, instrument: Instrument, instruments: Instruments) -> str:
+    if item.asked_if is None:
+        return ""
+    asked = instrument.item(item.asked_if.item)
+    options = instruments.answer_list(instrument, asked).options
+    option = next(each for each in options if each.value == item.asked_if.value)
+    return f"Only if question {asked.number} is answered with {option.display or option.value}."
+
+
+def _item(item: Item, instrument: Instrument, instruments: Instruments, value: int) -> dict[str, Any]:
+    answers = instruments.answer_list(instrument, item)
+    option = next(option for option in answers.options if option.value == value)
+    coded = option.code or option.display or not answers.integers
+    answer = {"valueCoding": option_coding(option)} if coded else {"valueInteger": value}
+    text = item.wording or item.label
+    return {"linkId": item_link(instrument, item), "text": text, "answer": [answer]}

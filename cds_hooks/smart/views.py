@@ -1,0 +1,211 @@
+"""What the pages of the app show, made of one decision. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from cds_hooks.web.sandbox.findings import Row, TreatmentView, Why, why
+from fhir_plugin.assess import Verdict
+from fhir_plugin.decide import Decision
+from fhir_plugin.facts.scores import Assessment
+from fhir_plugin.recommend import recommend
+from fhir_plugin.resources import Resource
+from fhir_plugin.windows import day_of
+from mappings.load import Knowledge
+from mappings.protocols import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last score of one instrument, and what became of it."""
+
+    short: str
+    title: str
+    day: str
+    total: float | None
+    severity: str | None
+    suicide: bool | None
+    source: str
+    told: tuple[str, ...]
+    """Change and response in sentences; none where there is only one value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The first page."""
+
+    verdict: str
+    protocol: str
+    standings: tuple[tuple[str, str], ...]
+    """Each treatment and where it stands."""
+    pathway: str
+    latest: tuple[Latest, ...]
+    asks: tuple[str, ...]
+    """What would settle what is unknown."""
+    due: str
+    """What is due before the next session; empty where nothing is."""
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One criterion of one treatment under each protocol."""
+
+    row: Row
+    """As the site's own protocol sees it, or the first that names it."""
+    roles: tuple[tuple[str, str, str, str] | None, ...]
+    """By protocol: role, verdict, the verdict in words, weight; ``None`` where the protocol does not name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One treatment, its criteria under all protocols side by side."""
+
+    treatment: str
+    title: str
+    standings: tuple[str | None, ...]
+    compared: tuple[Compared, ...]
+    absent: tuple[Compared, ...]
+    """What was looked for and not found, under no protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """The page of criteria."""
+
+    protocols: tuple[str, ...]
+    treatments: tuple[Comparison, ...]
+    chosen: str
+    conflicts: tuple[tuple[str, tuple[tuple[str, str], ...], str], ...]
+    """Topic, positions by source, and what is done about it."""
+    resources: dict[str, str]
+    """Each resource that a finding rests on, by reference, as it was read."""
+    why: Why
+
+
+def warning(decision: Decision, knowledge: Knowledge) -> str:
+    """What has to be said before anything else; empty where nothing has."""
+    said = [
+        own.summary
+        for own in knowledge.cards.safety
+        if (finding := decision.finding(own.criterion)) and finding.verdict is Verdict.MET
+    ]
+    return " ".join(said)
+
+
+def overview(decision: Decision, knowledge: Knowledge) -> Overview:
+    """Latest scores, where the treatments stand, what is due."""
+    shown = why(decision, knowledge)
+    fitting = decision.recommendation.pathway
+    due = decision.finding(knowledge.cards.session.due)
+    return Overview(
+        verdict=shown.verdict,
+        protocol=shown.protocol,
+        standings=tuple((view.title, view.standing) for view in shown.treatments),
+        pathway=f"{fitting.pathway.title}. {fitting.pathway.says}" if fitting else "",
+        latest=tuple(_latest(decision, knowledge, {each.instrument: each.told for each in shown.course.trends})),
+        asks=tuple(ask.words for ask in decision.recommendation.asks),
+        due=due.because if due and due.verdict is Verdict.MET else "",
+        why=shown,
+    )
+
+
+def _latest(decision: Decision, knowledge: Knowledge, told: Mapping[str, tuple[str, ...]]) -> Iterable[Latest]:
+    forms = knowledge.instruments.forms.items()
+    for name, form in sorted(forms, key=lambda each: each[1].instrument.measures != "depression"):
+        series = decision.facts.scores.series(name)
+        if not series:
+            continue
+        last = series[-1]
+        yield Latest(
+            short=form.instrument.short,
+            title=form.instrument.title,
+            day=_day(last),
+            total=last.total,
+            severity=last.severity,
+            suicide=last.suicide_item_positive,
+            source=last.reference,
+            told=told.get(name, ()),
+        )
+
+
+def _day(assessment: Assessment) -> str:
+    day = day_of(assessment)
+    return day.isoformat() if day else "not dated"
+
+
+def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> Criteria:
+    """Every protocol side by side; ``treatment`` is what the reader came for, if it is one."""
+    own = decision.recommendation.protocol
+    names = [own, *(name for name in knowledge.protocols if name != own)]
+    sides = [_side(decision, knowledge, name) for name in names]
+    titles = knowledge.cards.treatments
+    treatments = [name for name in titles if any(view.title == titles[name] for view in sides[0].treatments)]
+    chosen = treatment if treatment in treatments else knowledge.protocols[own].focus
+    return Criteria(
+        protocols=tuple(side.protocol for side in sides),
+        treatments=tuple(
+            _compared(name, titles[name], sides) for name in sorted(treatments, key=lambda name: name != chosen)
+        ),
+        chosen=chosen,
+        conflicts=tuple(_conflict(each, knowledge) for each in decision.recommendation.conflicts),
+        resources=_resources(decision, sides),
+        why=sides[0],
+    )
+
+
+def _conflict(conflict: Conflict, knowledge: Knowledge) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    positions = tuple((knowledge.sources[key].short, said) for key, said in conflict.positions.items())
+    return conflict.topic, positions, conflict.resolution
+
+
+def _side(decision: Decision, knowledge: Knowledge, protocol: str) -> Why:
+    made = recommend(decision.findings, knowledge.protocols[protocol], knowledge)
+    return why(replace(decision, recommendation=made, beside=()), knowledge)
+
+
+def _compared(name: str, title: str, sides: list[Why]) -> Comparison:
+    views = [next((view for view in side.treatments if view.title == title), None) for side in sides]
+    rows: dict[str, Row] = {}
+    for row in (row for view in views if view for row in (*view.rows, *view.absent)):
+        rows.setdefault(row.title, row)
+    compared = [Compared(row, tuple(_role(view, row.title) for view in views)) for row in rows.values()]
+    return Comparison(
+        treatment=name,
+        title=title,
+        standings=tuple(view.standing if view else None for view in views),
+        compared=tuple(each for each in compared if not each.row.absent),
+        absent=tuple(each for each in compared if each.row.absent),
+    )
+
+
+def _role(view: TreatmentView | None, title: str) -> tuple[str, str, str, str] | None:
+    rows = (*view.rows, *view.absent) if view else ()
+    return next(((row.role, row.verdict, row.word, row.weight) for row in rows if row.title == title), None)
+
+
+def _resources(decision: Decision, sides: Iterable[Why]) -> dict[str, str]:
+    named = {
+        each.reference
+        for side in sides
+        for view in side.treatments
+        for row in (*view.rows, *view.absent)
+        for each in row.evidence
+    }
+    held: Iterable[Resource] = (each for input_ in decision.record.inputs.values() for each in input_.resources)
+    return {each.reference: _written(each) for each in held if each.reference in named}
+
+
+def _written(resource: Resource) -> str:
+    read = msgspec.json.decode(msgspec.json.encode(resource))
+    return msgspec.json.format(msgspec.json.encode(_plain(read)), indent=2).decode()
+
+
+def _plain(value: object) -> object:
+    """The value without what is empty: a view holds a place for every member that may be there."""
+    if isinstance(value, dict):
+        return {key: _plain(member) for key, member in value.items() if member not in (None, [], {})}
+    return [_plain(member) for member in value] if isinstance(value, list) else value
