@@ -11,7 +11,6 @@ from fhir_plugin.facts.entries import (
     is_withdrawn_device,
     procedure_concepts,
     was_done,
-    words_of,
 )
 from fhir_plugin.record import Record
 from fhir_plugin.resources import CodeableConcept, Condition, Device, Procedure
@@ -40,8 +39,9 @@ def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: 
 
 def _says_nothing(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
     """Whether an entry has neither a code that can be looked up nor a word: it may be anything."""
-    if words_of(concepts):
-        return False
+    for concept in concepts:
+        if concept.text or any(coding.display for coding in concept.coding):
+            return False
     codings = [coding for concept in concepts for coding in concept.coding if coding.code]
     value_sets = knowledge.value_sets
     if any(
