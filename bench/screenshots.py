@@ -59,10 +59,15 @@ def _sandbox(browser: Browser, address: str, folder: Path, name: str, size: tupl
     )
     page = context.new_page()
     page.goto(f"{address}/sandbox?patient=uncontrolled-hypertension")
-    _take(page, folder / f"sandbox-start-{name}.png")
     page.get_by_role("button", name="Fire the hook").click()
     page.get_by_role("heading", name="What the EHR shows").wait_for()
-    _take(page, folder / f"sandbox-fired-{name}.png")
+    _take(page, folder / f"sandbox-{name}.png")
+    if name == "wide-light":
+        page.goto(f"{address}/sandbox?patient=partial-response-to-tms&hook=patient-view")
+        page.get_by_role("button", name="Fire the hook").click()
+        page.locator("label[for=view-course]").click()
+        page.locator(".drawing img").wait_for()
+        _take(page, folder / "sandbox-course.png")
     context.close()
 
 

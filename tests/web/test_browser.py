@@ -85,6 +85,18 @@ def test_a_suggestion_is_taken_and_the_hook_fires_again(demo: str, browser: Brow
         expect(page.locator("section[aria-label=Feedback] pre").first).to_contain_text('"accepted"')
 
 
+def test_a_draft_that_is_taken_is_in_the_next_call(demo: str, browser: Browser) -> None:
+    with watched(browser, demo) as seen:
+        page = seen.page
+        fire(page, demo, "two-failures", "order-sign")
+        taken = page.locator(".suggestions button").first
+        label = taken.inner_text()
+        taken.click()
+        expect(page.get_by_text(f"Taken: {label}. The draft orders have changed")).to_be_visible()
+        sent = json.loads(page.locator("#request-json").text_content() or "")
+        assert len(sent["context"]["draftOrders"]["entry"]) == 2
+
+
 def test_everything_works_without_scripts(demo: str, browser: Browser) -> None:
     with watched(browser, demo, scripts=False) as seen:
         page = seen.page

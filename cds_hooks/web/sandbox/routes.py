@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
@@ -46,6 +47,17 @@ _OURS = frozenset({"same-origin", "none"})
 _MOST_FIELDS = 100
 _SECRET_BYTES = 32
 _FIRST_PATIENT, _FIRST_ORDER = "two-failures", "ketamine"
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a button did."""
+
+    form: Form
+    written: tuple[Draft, ...] = ()
+    """What an EHR would now write to the record."""
+    took: str = ""
+    """The suggestion that was taken."""
 
 
 class Sandbox:
@@ -108,7 +120,8 @@ class Sandbox:
         try:
             async with self._data(request) as data:
                 form = read_form(data)
-                form, written = await self._acted(request, form, data)
+                done = await self._acted(request, form, data)
+                form = done.form
             fired = await self._fired(request, form)
         except BadInput as fault:
             return self._page(request, form, problem=str(fault))
@@ -116,7 +129,7 @@ class Sandbox:
         if form.order != JSON_ORDER:
             drafts = fired.built.drafts
             form = replace(form, drafts=_json(bundle_of(drafts)) if drafts else "")
-        return self._page(request, form, fired=fired, written=written)
+        return self._page(request, form, fired=fired, done=done)
 
     async def course(self, request: Request) -> Response:
         """The picture of the course that the form describes, as SVG."""
@@ -152,20 +165,20 @@ class Sandbox:
         recorder = await asyncio.to_thread(Recorder, self._knowledge, secrets.token_bytes(_SECRET_BYTES))
         return write_replay(await recorder.replay(call, decision.record, decision.facts.as_of))
 
-    async def _acted(self, request: Request, form: Form, data: FormData) -> tuple[Form, list[Draft]]:
-        """The form after what its button did, and what an EHR would now write to the record."""
+    async def _acted(self, request: Request, form: Form, data: FormData) -> _Done:
+        """What the button did that was pressed."""
         pressed = {name: str(data[name]) for name in ("take", "override", "open") if name in data}
         if "open" in pressed:
-            return opened(form, await uploaded(data, "file")), []
+            return _Done(opened(form, await uploaded(data, "file")))
         if "take" in pressed:
             return await self._take(request, form, pressed["take"])
         if "override" in pressed:
             place = pressed["override"]
             reason, comment = (str(data.get(f"{name}-{place}", "")) for name in ("reason", "comment"))
-            return await self._override(request, form, place, reason, comment), []
-        return replace(form, overridden="", exchanges=""), []
+            return _Done(await self._override(request, form, place, reason, comment))
+        return _Done(replace(form, overridden="", exchanges=""))
 
-    async def _take(self, request: Request, form: Form, place: str) -> tuple[Form, list[Draft]]:
+    async def _take(self, request: Request, form: Form, place: str) -> _Done:
         card_place, _, suggestion_place = place.partition(".")
         card = _at(read_cards(form.answer), card_place)
         suggestion = _at(card.suggestions, suggestion_place)
@@ -173,7 +186,7 @@ class Sandbox:
         before = read_drafts(form.drafts)
         drafts, written = taken(before, suggestion.actions)
         changed = replace(form, order=JSON_ORDER, drafts=_json(bundle_of(drafts))) if drafts != before else form
-        return _noted(changed, exchange), written
+        return _Done(_noted(changed, exchange), tuple(written), suggestion.label)
 
     async def _override(self, request: Request, form: Form, place: str, reason: str, comment: str) -> Form:
         card = _at(read_cards(form.answer), place)
@@ -192,7 +205,7 @@ class Sandbox:
         form: Form,
         problem: str = "",
         fired: Fired | None = None,
-        written: list[Draft] | None = None,
+        done: _Done | None = None,
     ) -> Response:
         decision = fired.trace.decision if fired else None
         return self._pages.answer(
@@ -202,7 +215,8 @@ class Sandbox:
             form=form,
             problem=problem,
             fired=fired,
-            written=[_json(each) for each in written or ()],
+            took=done.took if done else "",
+            written=[_json(each) for each in done.written] if done else [],
             why=why(decision, self._knowledge) if decision else None,
             sketch=sketch(decision, self._knowledge) if decision else None,
             overridden=_overridden(form),
