@@ -22,11 +22,9 @@ from cds_hooks.clock import now, seconds, today
 from cds_hooks.discovery import discover
 from cds_hooks.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
 from cds_hooks.limits import read_body
-from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.routes import FeedbackRoute
-from cds_hooks.metrics import Metrics
 from cds_hooks.observed import CORRELATION_HEADER, Observed
-from cds_hooks.operation import operation_routes
+from cds_hooks.operation import Operation
 from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
 from cds_hooks.replay.capture import Capture
@@ -73,9 +71,9 @@ def create_app(
     logs.configure(settings.log_level, settings.log_format)
     clients = Clients()
     hooks = HookService(knowledge, settings, clients)
-    memory = Memory(settings, knowledge)
+    operation = Operation(settings, knowledge, clients, today)
+    memory = operation.memory
     capture = Capture(settings, knowledge)
-    metrics = Metrics(knowledge, memory, clients)
     admission = admission_of(settings, clients, knowledge.servers)
     anybody = Caller("", "live", settings.readable)
     services = {service.id: service for service in knowledge.services.services}
@@ -108,7 +106,7 @@ def create_app(
 
     app = FastAPI(
         title="Tandem",
-        lifespan=_lifespan(memory, clients, admission),
+        lifespan=_lifespan(operation, clients, admission),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -125,15 +123,15 @@ def create_app(
 
     app.add_route("/cds-services/{service_id}", call, methods=["POST"])
     if memory.offered:
-        answers = FeedbackRoute(memory, metrics, limited)
+        answers = FeedbackRoute(memory, operation.metrics, limited)
         app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
     app.include_router(questionnaires.router(knowledge.instruments, limited))
-    app.router.routes.extend(operation_routes(knowledge, memory, metrics, clients))
+    app.router.routes.extend(operation.routes)
     app.router.routes.extend(_page_routes(app, settings, knowledge, clients, today, demo_fhir))
     _answer_errors(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
-    app.middleware_stack = Observed(_across_origins(app, settings), metrics)
+    app.middleware_stack = Observed(_across_origins(app, settings), operation.metrics)
     return app
 
 
@@ -160,7 +158,7 @@ def _page_routes(
 
 
 def _lifespan(
-    memory: Memory, clients: Clients, admission: Admission | None
+    operation: Operation, clients: Clients, admission: Admission | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What happens before the first call and after the last."""
 
@@ -171,9 +169,9 @@ def _lifespan(
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
-        await memory.start()
+        await operation.start()
         yield
-        await memory.aclose()
+        await operation.aclose()
         await clients.aclose()
         if admission:
             admission.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from cds_hooks.canaries import Canaries
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import CALLS
 from fhir_plugin.client import Clients
@@ -20,7 +21,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 class Metrics:
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(self, knowledge: Knowledge, memory: Memory, clients: Clients) -> None:
+    def __init__(self, knowledge: Knowledge, memory: Memory, clients: Clients, canaries: Canaries) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tandem_requests", "Requests by operation and status.", ("operation", "status"), registry=self._registry
@@ -38,7 +39,7 @@ class Metrics:
             ("service", "outcome", "reason"),
             registry=self._registry,
         )
-        self._registry.register(_Read(knowledge, memory, clients))
+        self._registry.register(_Read(knowledge, memory, clients, canaries))
 
     def request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -57,8 +58,8 @@ class Metrics:
 class _Read:
     """What is read when it is asked for: tallies, the state of the database, the FHIR servers."""
 
-    def __init__(self, knowledge: Knowledge, memory: Memory, clients: Clients) -> None:
-        self._knowledge, self._memory, self._clients = knowledge, memory, clients
+    def __init__(self, knowledge: Knowledge, memory: Memory, clients: Clients, canaries: Canaries) -> None:
+        self._knowledge, self._memory, self._clients, self._canaries = knowledge, memory, clients, canaries
 
     def describe(self) -> Iterator[Metric]:
         """Nothing in advance: asking would count."""
@@ -78,6 +79,12 @@ class _Read:
         for rule in self._memory.silent:
             silent.add_metric((rule.service, rule.rule), 1)
         yield silent
+        unseen = GaugeMetricFamily(
+            "tandem_canary_silent", "Criteria that a synthetic patient should meet and did not.", labels=("criterion",)
+        )
+        for criterion in self._canaries.silent:
+            unseen.add_metric((criterion,), 1)
+        yield unseen
         states = GaugeMetricFamily("tandem_database_up", "Whether the database of the feedback is open.")
         states.add_metric((), float(self._memory.state == "open"))
         yield states

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cds_hooks.clock import seconds
 from cds_hooks.logs import Line, log
 from cds_hooks.metrics import Metrics
 
@@ -28,7 +28,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation, begun = uuid.uuid4().hex, time.perf_counter()
+        correlation, begun = uuid.uuid4().hex, seconds()
         header = (CORRELATION_HEADER.lower().encode(), correlation.encode())
         status = 0
 
@@ -43,14 +43,14 @@ class Observed:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                operation, seconds = getattr(scope.get("endpoint"), "__name__", "none"), time.perf_counter() - begun
-                self._metrics.request(operation, status, seconds)
-                _tell(operation, scope["method"], status, seconds, line.fields)
+                operation, took = getattr(scope.get("endpoint"), "__name__", "none"), seconds() - begun
+                self._metrics.request(operation, status, took)
+                _tell(operation, scope["method"], status, took, line.fields)
 
 
-def _tell(operation: str, method: str, status: int, seconds: float, noted: dict[str, Any]) -> None:
+def _tell(operation: str, method: str, status: int, took: float, noted: dict[str, Any]) -> None:
     """The operation is the name of the function that answered; the status is 0 where the caller went away before."""
-    fields = {**noted, "method": method, "operation": operation, "status": status, "ms": round(1000 * seconds, 2)}
+    fields = {**noted, "method": method, "operation": operation, "status": status, "ms": round(1000 * took, 2)}
     if status >= _SERVER_FAULT:
         log.error("request", **fields)
     elif operation in _PROBES:

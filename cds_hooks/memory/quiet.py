@@ -24,6 +24,8 @@ MOST_QUIET = 50_000
 ROLES = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
 SIGNING = "order-sign"
 
+_DANGERS = ("safety:", "review:")
+"""Rules about a danger, or about what may be one: quiet for a shorter time."""
 _RUNNING_DAYS = re.compile(r"\d+(?= (?:\w+ )?days)")
 """Day counts of what is still going on change every morning; that is no change of the facts."""
 _ENCODER = msgspec.json.Encoder()
@@ -109,7 +111,7 @@ class Quiet:
             return
         self._entries.pop(key, None)
         if heard.outcome == "overridden" and heard.reason in self._reasons:
-            until = heard.received_at + self._times[heard.shown.rule.startswith("safety:")]
+            until = heard.received_at + self._times[heard.shown.rule.startswith(_DANGERS)]
             self._entries[key] = _Entry(order, until)
             if len(self._entries) > MOST_QUIET:
                 del self._entries[next(iter(self._entries))]

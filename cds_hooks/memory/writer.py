@@ -59,6 +59,7 @@ class Writer:
         self._heard_until: int | None = None
         self._counted = self._cleaned = 0.0
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._ended)
 
     @property
     def pending(self) -> int:
@@ -119,6 +120,13 @@ class Writer:
         await asyncio.gather(*waiting, return_exceptions=True)
         with suppress(*FAULTS):
             await self._engine.dispose()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A fault of this program is told, and the service goes on without memory."""
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            self._store = None
+            self._say("away", fault)
 
     async def _run(self) -> None:
         pause = _SHORTEST_PAUSE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -48,6 +50,11 @@ def call(client: TestClient, url: str, patient: str, *drafts: dict[str, Any], **
     answer = client.post(url, json=body(url, patient, *drafts, **changes))
     assert answer.status_code == 200, answer.text
     return check(answer.json())
+
+
+def nameless(card: dict[str, Any]) -> str:
+    """All that a card says, its identifiers left out."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", json.dumps(card))
 
 
 def overridden(card: str, code: str | None = "considered", at: str = FEEDBACK_AT, **more: Any) -> dict[str, Any]:

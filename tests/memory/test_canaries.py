@@ -12,8 +12,8 @@ import pytest
 from tests.hooks.calls import KETAMINE, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW, body, order
 from tests.memory.service import accepted, overridden, remembering, tell
 
-CANARY = "Canary"
-NAME, RECORD, TOKEN, NOTE = "CanaryJane CanaryRoe", "MRN-Canary-0815", "eyJCanaryToken", "She said Canary; `rm` <b>"
+CANARY = "Wagtail"
+NAME, RECORD, TOKEN, NOTE = "WagtailJane WagtailRoe", "MRN-Wagtail-0815", "eyJWagtailToken", "Wagtail; `rm` <b>"
 PATIENT = "acute-crisis"
 
 
@@ -113,13 +113,13 @@ def test_no_canary_gets_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 
 def test_a_patient_stands_in_the_database_as_a_keyed_hash_alone(tmp_path: Path) -> None:
     request = body(PATIENT_VIEW, PATIENT)
-    request["context"] |= {"userId": "Practitioner/CanaryJane"}
+    request["context"] |= {"userId": "Practitioner/WagtailJane"}
     found = []
     for name in ("a", "b"):
         with remembering(tmp_path / name / "memory.sqlite") as service:
             assert service.post(PATIENT_VIEW, json=request).json()["cards"]
         stored = b"".join(each.read_bytes() for each in (tmp_path / name).iterdir())
         assert request["context"]["patientId"].encode() not in stored
-        assert b"CanaryJane" not in stored
+        assert b"WagtailJane" not in stored
         found.append(stored)
     assert found[0] != found[1]

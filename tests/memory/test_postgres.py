@@ -14,7 +14,7 @@ from cds_hooks.memory.database import REVISION, database_url, open_engine
 from cds_hooks.settings import Settings
 from tests.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, order
 from tests.memory.postgres import Postgres, postgres, programs
-from tests.memory.service import call, overridden, remembering, tandem, tell, until
+from tests.memory.service import call, nameless, overridden, remembering, tandem, tell, until
 from tests.memory.test_migrations import migrated
 
 PATIENT = "two-failures"
@@ -43,24 +43,25 @@ def test_from_nothing_the_migrations_make_the_model(server: Postgres) -> None:
 def test_feedback_is_kept_quiets_and_is_reported(server: Postgres) -> None:
     database = server.database("whole")
     with on(database, state="old tables") as service:
-        (card,) = call(service, PATIENT_VIEW, PATIENT)
+        card = call(service, PATIENT_VIEW, PATIENT)[0]
         assert tell(service, PATIENT_VIEW, overridden(card["uuid"])).status_code == 503
     assert f"revision {REVISION}" in tandem(database, "database", "upgrade")
     with on(database) as one, on(database) as other:
-        (card,) = call(one, PATIENT_VIEW, PATIENT)
+        card, *others = call(one, PATIENT_VIEW, PATIENT)
         for _ in range(3):
             assert tell(one, PATIENT_VIEW, overridden(card["uuid"])).status_code == 200
         assert tell(one, PATIENT_VIEW, overridden("'; DROP TABLE cards; --")).status_code == 404
         assert tell(one, PATIENT_VIEW, overridden("\x00" * 36)).status_code == 404
-        assert call(one, PATIENT_VIEW, PATIENT) == []
+        assert len(call(one, PATIENT_VIEW, PATIENT)) == len(others)
         # Another process learns of it with its own next feedback, or a few seconds later.
         (elsewhere,) = call(other, ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
         assert tell(other, ORDER_SIGN, overridden(elsewhere["uuid"], "other")).status_code == 200
-        assert call(other, PATIENT_VIEW, PATIENT) == []
+        assert len(call(other, PATIENT_VIEW, PATIENT)) == len(others)
     report = tandem(database, "feedback", "report")
     assert "considered 1" in report
     assert "criteria:combination" in report
-    assert tandem(database, "feedback", "purge", "--days", "0") == "4 rows forgotten.\n"
+    assert tandem(database, "feedback", "purge", "--days", "0").endswith("rows forgotten.\n")
+    assert "considered" not in tandem(database, "feedback", "report")
 
 
 def test_a_server_that_goes_away_stops_no_card_and_is_found_again(server: Postgres) -> None:
@@ -72,7 +73,7 @@ def test_a_server_that_goes_away_stops_no_card_and_is_found_again(server: Postgr
         try:
             (during,) = call(service, ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
             assert tell(service, ORDER_SIGN, overridden(during["uuid"])).status_code == 503
-            assert {**before, "uuid": ""} == {**during, "uuid": ""}
+            assert nameless(before) == nameless(during)
         finally:
             server.start()
         until(service, "open")
