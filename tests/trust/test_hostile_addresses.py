@@ -108,17 +108,20 @@ def test_a_listed_name_that_leads_inside_is_not_connected_to(monkeypatch: pytest
 
 
 async def follow(links: list[str], clients: Clients, base_url: str, token: str) -> None:
-    """Read a record whose first page of conditions goes on at each of the links."""
+    """Read a record whose first page of conditions goes on at each of the links, and whose order refers to a drug there."""
     source = FhirSource(base_url, token)
     for link in links:
         page = bundle(resource("Condition"), next_url=link)
+        drug = {"reference": f"{link.rstrip('/')}/Medication/m1"}
+        orders = bundle(resource("MedicationRequest", medicationReference=drug))
+        supplied = {"conditions": page, "medicationRequests": orders}
         try:
-            await gather(PATIENT, {"conditions": page}, ("patient", "conditions"), (), source, clients, 1.0)
+            await gather(PATIENT, supplied, ("patient", *supplied), (), source, clients, 1.0)
         except RecordUnavailable:
             continue
 
 
-def test_no_next_link_leads_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_next_link_and_no_reference_leads_away(monkeypatch: pytest.MonkeyPatch) -> None:
     async def go() -> tuple[list[str], list[Any]]:
         async with faulty_server() as faults, Clients() as clients:
             base_url = faults.base()
