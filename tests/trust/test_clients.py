@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from cds_hooks import logs
 from tests.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, order, patient_id
 from tests.hooks.calls import client as open_service
-from tests.trust.signing import AUDIENCE, BASE, bearer, claims, client, clients, header, service, signed
+from tests.trust.signing import BASE, bearer, claims, client, clients, header, service, signed
 
 PATIENT = "uncontrolled-hypertension"
 EXTRACT = "/fhir/QuestionnaireResponse/$extract"
@@ -211,7 +211,3 @@ def test_a_browser_may_read_that_the_service_failed(monkeypatch: pytest.MonkeyPa
     assert answer.status_code == 500
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert answer.json()["resourceType"] == "OperationOutcome"
-
-
-def test_the_audience_is_the_address_of_the_call() -> None:
-    assert AUDIENCE == BASE + ORDER_SIGN

@@ -108,7 +108,7 @@ def test_a_listed_name_that_leads_inside_is_not_connected_to(monkeypatch: pytest
 
 
 async def follow(links: list[str], clients: Clients, base_url: str, token: str) -> None:
-    """Read a record whose first page of conditions goes on at each of the links, and whose order refers to a drug there."""
+    """Read records whose conditions go on at each of the links, and whose order refers to a drug there."""
     source = FhirSource(base_url, token)
     for link in links:
         page = bundle(resource("Condition"), next_url=link)

@@ -20,7 +20,7 @@ from cds_hooks.clients.key_sources import FRESH_SECONDS, KEPT_SECONDS, REFETCH_S
 from cds_hooks.clients.keys import KeySet, read_key_set
 from fhir_plugin.errors import BadInput
 from tests.hooks.calls import ORDER_SIGN
-from tests.trust.signing import BASE, bearer, claims, client, header, keys, service, signed
+from tests.trust.signing import bearer, claims, client, header, keys, service, signed
 
 ISSUER = "https://ehr.example"
 
@@ -265,4 +265,3 @@ def test_what_is_no_key_set_is_refused(content: bytes) -> None:
 def test_a_private_key_is_no_key_to_verify_with() -> None:
     with pytest.raises(BadInput, match="no public key"):
         read_key_set(json.dumps({"keys": [keys()["ec-1"].as_dict(private=True)]}).encode())
-    assert BASE.startswith("https://")
