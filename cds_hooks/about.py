@@ -304,6 +304,8 @@ def _dates(knowledge: Knowledge, as_of: date) -> Iterator[Dated]:
         *((f"protocols/{each.id}", each) for each in knowledge.protocols.values()),
         *((f"criteria/{each.id}", each) for each in knowledge.criteria.values()),
         *((f"value_sets/{each.id}", each) for each in knowledge.value_sets.sets),
+        *((f"orders/{each.id}", each) for each in knowledge.orders.by_id.values()),
+        ("orders", knowledge.orders.words),
         ("claims", knowledge.claims),
         ("cards", knowledge.cards),
         ("services", knowledge.services),

@@ -111,12 +111,20 @@ class Chart:
         return next(scored, order.instruments[0])
 
     def drafted(self, order: Order) -> bool:
-        """Whether such an order is among the drafts already, by its code or, without one, by its words."""
+        """Whether such an order is among the drafts already: by its code, its words, or as one of the same kind."""
         codes, titles = self._called(order)
+        is_companion = self.knowledge.order_checks.is_companion
+        beside = is_companion((order.title,), (code for _, code in codes))
         return any(
-            any((coding.system, coding.code) in codes for coding in draft.codings) or draft.text in titles
+            any((coding.system, coding.code) in codes for coding in draft.codings)
+            or draft.text in titles
+            or (beside and is_companion(draft.words, (coding.code for coding in draft.codings)))
             for draft in self.drafts
         )
+
+    def drafted_otherwise(self, treatment: str) -> bool:
+        """Whether the drug of a treatment is drafted in a form that its orders are not made for."""
+        return any(each.other_form == treatment for each in (*self.ordered.recognised, *self.ordered.beside))
 
     def _called(self, order: Order) -> tuple[set[tuple[str, str]], set[str]]:
         if order.kind != "questionnaire":

@@ -5,7 +5,7 @@ Reckoned in decimals, so that 0.1 is 0.1.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_DOWN, Decimal
 from typing import NamedTuple
 
 from mappings.model import Number
@@ -45,20 +45,20 @@ def amount_of(parameter: Parameter) -> Amount:
 
 
 def dose_by_weight(dose: Dose, per_kg: Parameter, kilograms: float) -> ByWeight:
-    """The dose in mg for a weight; never negative, never above or below the product by more than half a step."""
+    """The dose in mg for a weight: the product rounded down, so that it never exceeds what the parameter says."""
     weight = to_step(exact(kilograms), dose.weight_to)
     rate = amount_of(per_kg)
     product = Amount(rate.low * weight, None if rate.high is None else rate.high * weight)
-    high = None if product.high is None else to_step(product.high, dose.round_to)
-    return ByWeight(weight, product, Amount(to_step(product.low, dose.round_to), high))
+    high = None if product.high is None else to_step(product.high, dose.round_to, ROUND_DOWN)
+    return ByWeight(weight, product, Amount(to_step(product.low, dose.round_to, ROUND_DOWN), high))
 
 
-def to_step(value: Decimal, step: Number | None) -> Decimal:
-    """The nearest multiple of a step, of two the lower; the value itself without a step."""
+def to_step(value: Decimal, step: Number | None, rounding: str = ROUND_HALF_DOWN) -> Decimal:
+    """The nearest multiple of a step, of two the lower, or the next one down; the value itself without a step."""
     if step is None:
         return value
     size = exact(step.value)
-    return (value / size).to_integral_value(ROUND_HALF_DOWN) * size
+    return (value / size).to_integral_value(rounding) * size
 
 
 def exact(value: float) -> Decimal:

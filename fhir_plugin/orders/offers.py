@@ -172,7 +172,9 @@ class _Making:
     def _is_drafted(self, treatment: str) -> bool:
         """Whether the treatment, or what is given instead, is drafted in a way that a plan could not replace."""
         instead = self.chart.knowledge.orders.instead_of(treatment)
-        if any(each.treatment in self.chart.of_treatment for each in instead):
+        if self.chart.drafted_otherwise(treatment) or any(
+            each.treatment in self.chart.of_treatment for each in instead
+        ):
             return True
         return treatment in self.chart.of_treatment and not self._bare(treatment)
 

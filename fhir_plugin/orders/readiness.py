@@ -111,7 +111,6 @@ def _said(chart: Chart, line: Line, dose: Dose, found: ByWeight) -> dict[str, st
         day=weight.day,
         converted=words.converted.format(written=weight.written) if weight.written else "",
         product=found.product,
-        step=f"{dose.round_to}",
     )
     return {
         "dose": f"{found.dose} mg",

@@ -56,7 +56,7 @@ class Dose(Entry):
     weight_to: Number | None = None
     """Step in kg to which the weight is rounded before it is multiplied."""
     round_to: Number | None = None
-    """Step in mg to which the product is rounded."""
+    """Step in mg to which the product is rounded down."""
     rate_to: Number | None = None
     """Step in mg/min to which the rate is rounded in words; the rate itself is given as dose over time."""
     highest: Number | None = None

@@ -89,7 +89,7 @@ def test_every_number_of_a_draft_comes_from_a_parameter_a_resource_or_its_templa
     (weight,) = [each for each in resources(PATIENT) if each["id"].endswith("-weight")]
     known |= {f"{weight['valueQuantity']['value']:g}", *weight["effectiveDateTime"][:10].split("-")}
     card = offering(cards(PATIENT_VIEW, PATIENT))
-    worked_out = {"41.25", "41", "1.02"}  # 0.5 mg/kg x 82.5 kg, rounded to 0.5 mg, over 40 min
+    worked_out = {"41.25", "41", "1.02"}  # 0.5 mg/kg x 82.5 kg, rounded down, over 40 min
     for suggestion in card["suggestions"]:
         for draft in taken(suggestion):
             said = " ".join([each["text"] for each in draft.get("dosageInstruction", ())])

@@ -47,6 +47,12 @@ DRAFTS = {
     "ketamine with a dose": _draft("ketamine", "MedicationRequest", RXNORM, "6130", **_DOSE),
     "esketamine": _draft("esketamine", "MedicationRequest", RXNORM, "2119365"),
     "blood pressure": _draft("pressure", "ServiceRequest", LOINC, "85354-9"),
+    "vital signs in words": {"resourceType": "ServiceRequest", "id": "v", "code": {"text": "Vital signs q15min"}},
+    "ketamine by mouth": {
+        "resourceType": "MedicationRequest",
+        "id": "oral",
+        "medicationCodeableConcept": {"text": "ketamine 50 mg oral capsule"},
+    },
     "phq9": _draft("phq9", "ServiceRequest", LOINC, "44249-1"),
 }
 

@@ -65,11 +65,10 @@ def with_more(record: Record, *contents: dict[str, Any]) -> Record:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_input_taken_away_never_adds_a_treatment(name: str) -> None:
-    protocol = shipped().protocol
     for place in records()[name].inputs:
         for less in less_of(records()[name], place):
             facts = read_facts(less, shipped(), AS_OF)
-            for hook, drafts in HOOKS:
+            for (hook, drafts), protocol in itertools.product(HOOKS, PROTOCOLS):
                 after = made(less, hook, drafts, protocol, facts)
                 assert treating(after) <= treating(before(name, hook, drafts, protocol)), (hook, place)
 
