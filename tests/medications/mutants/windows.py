@@ -166,3 +166,8 @@ def stopped_orders_run_on(patch: pytest.MonkeyPatch, known: Medications) -> None
 @mutant
 def hold_not_flagged(patch: pytest.MonkeyPatch, known: Medications) -> None:
     _window(patch, "order_window", lambda window: replace(window, flags=()))
+
+
+@mutant
+def undated_records_dropped(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(supply, "_undated", nothing)
