@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 
-from fhir_plugin.facts.medications import lines
+from fhir_plugin.facts.medications import lines, sigs
 from fhir_plugin.facts.medications.lines import forget
 from fhir_plugin.facts.trials import READ_GROUPS
 from tests.medications.records import order
@@ -46,3 +46,24 @@ def test_the_book_begins_anew_when_it_is_full(monkeypatch: Any) -> None:
     for supply in (30, 60, 90):
         read([order(SERTRALINE | {"supply": supply})])
     assert len(kept()) == 1
+
+
+def test_a_reading_of_many_phases_is_not_kept() -> None:
+    forget()
+    read([order(SERTRALINE | {"sig": "Start 1 mg daily, increase by 1 mg every 2 days to 50 mg"})])
+    assert not kept()
+    assert not sigs._SENTENCES
+
+
+def test_a_sentence_of_many_words_is_not_kept() -> None:
+    forget()
+    sigs.read_sig("take 1 tablet daily " + "and 1 tablet daily " * 20, KNOWN.sig_words)
+    assert not sigs._SENTENCES
+
+
+def test_the_sentences_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
+    monkeypatch.setattr(sigs, "_KEPT_SENTENCES", 2)
+    forget()
+    for amount in (1, 2, 3):
+        sigs.read_sig(f"take {amount} tablets daily", KNOWN.sig_words)
+    assert len(sigs._SENTENCES) == 1

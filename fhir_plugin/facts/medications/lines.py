@@ -10,7 +10,7 @@ import msgspec
 from fhir_plugin.facts.medications.dosage import NOTHING_SAID, Reading, read_dosage
 from fhir_plugin.facts.medications.exposures import Prescription, prescribe, units_per_day
 from fhir_plugin.facts.medications.products import Identified, Products
-from fhir_plugin.facts.medications.sigs import forget_sigs, read_sig
+from fhir_plugin.facts.medications.sigs import KEPT_PHASES, forget_sigs, read_sig
 from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.facts.medications.supply import Fill, Taken, Window, fill_of
 from fhir_plugin.resources import CodeableConcept, Dosage, Quantity, Reference
@@ -142,7 +142,8 @@ class Lines:
 
     def _keep(self, mark: _Mark, line: Line) -> None:
         """In the book what is small, so that no request can make it large; with this record what is not."""
-        if len(msgspec.msgpack.encode(mark)) > _LARGEST_MARK:
+        phases = len(line.reading.structured or ()) + len(line.reading.text or ())
+        if phases > KEPT_PHASES or len(msgspec.msgpack.encode(mark)) > _LARGEST_MARK:
             self._lines[mark] = line
             return
         if len(self._book) >= _BOOK_LINES:

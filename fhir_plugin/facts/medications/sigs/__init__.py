@@ -7,8 +7,6 @@ a sig read with confidence is worse than none. Words without a part in the gramm
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from fhir_plugin.facts.medications.sigs.grammar import Reader
 from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig
 from fhir_plugin.facts.medications.sigs.tokens import Vocabulary, tokens_of
@@ -23,12 +21,26 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     """The phases of a sig; ``None`` where it is empty, too long or not understood."""
     if not text or len(text) > MAX_LENGTH:
         return None
-    return _read(tokens_of(text, vocabulary))
+    tokens = tokens_of(text, vocabulary)
+    if tokens in _SENTENCES:
+        return _SENTENCES[tokens]
+    sig = _read(tokens)
+    if len(tokens) <= _KEPT_TOKENS and (sig is None or len(sig.phases) <= KEPT_PHASES):
+        if len(_SENTENCES) >= _KEPT_SENTENCES:
+            _SENTENCES.clear()
+        _SENTENCES[tokens] = sig
+    return sig
 
 
-@lru_cache(maxsize=4096)
+_SENTENCES: dict[tuple[Token, ...], Sig | None] = {}
+"""The grammar's answers to sentences, kept for the next record: the tokens hold no word of the patient's."""
+_KEPT_SENTENCES = 4096
+_KEPT_TOKENS = 64
+KEPT_PHASES = 16
+"""Phases beyond which a reading is not kept, so that no request can make the process large."""
+
+
 def _read(tokens: tuple[Token, ...]) -> Sig | None:
-    """The grammar's answer to a sentence, kept for the next record: the tokens hold no word of the patient's."""
     if not _REFUSED.isdisjoint([token.kind for token in tokens]):
         return None
     try:
@@ -39,7 +51,7 @@ def _read(tokens: tuple[Token, ...]) -> Sig | None:
 
 def forget_sigs() -> None:
     """Empty the store of sentences, so that the next sig is parsed."""
-    _read.cache_clear()
+    _SENTENCES.clear()
 
 
 def read_frequency(text: str, vocabulary: Vocabulary) -> float | None:

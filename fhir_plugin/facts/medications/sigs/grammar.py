@@ -10,7 +10,7 @@ from fhir_plugin.facts.medications.sigs.doses import DIMENSIONS
 from fhir_plugin.facts.medications.sigs.frequencies import Frequencies
 from fhir_plugin.facts.medications.sigs.stages import Dose, Item, NotUnderstood, Sig, sig_of
 
-_STEPS = 1000
+_STEPS = 100
 """A ramp of more steps is no titration."""
 
 
