@@ -26,7 +26,8 @@ def test_without_prefetch_every_input_is_read_with_the_token_by_get_or_search_an
     with ehr() as running:
         cards_of(running.view(running.faults.base(), fhirAuthorization=AUTHORIZATION))
         asked = [each for each in running.faults.requests if each.kind != "Medication"]
-        assert len(asked) == len(knowledge().inputs)
+        (viewed,) = [each for each in knowledge().services.services if each.hook == "patient-view"]
+        assert len(asked) == len(knowledge().inputs_of(viewed))
         for each in running.faults.requests:
             assert each.headers["authorization"] == f"Bearer {TOKEN}"
             assert "application/fhir+json" in each.headers["accept"]
