@@ -218,6 +218,7 @@ def test_a_changed_file_starts_guarded_or_not_at_all(
     apps: list[Any] = []
     monkeypatch.setattr("cds_hooks.app.create_app", lambda *given: apps.append(create_app(*given)) or apps[-1])
     monkeypatch.setattr(serve, "listen", lambda *_: Listener())
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mappings.load.load_knowledge", lambda site=None: knowledge())
     refused = ""
     try:
