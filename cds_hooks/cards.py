@@ -205,7 +205,8 @@ def _gaps(telling: Telling) -> str:
 
 
 def _overdue(telling: Telling) -> str:
-    due = min(telling.protocol.review_due, telling.knowledge.criteria_due, telling.knowledge.orders.review_due)
+    known = telling.knowledge
+    due = min(telling.protocol.review_due, known.criteria_due, known.orders.review_due, known.order_checks.review_due)
     return telling.words.review_overdue.format(day=due) if due <= telling.as_of else ""
 
 

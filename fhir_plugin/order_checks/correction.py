@@ -42,14 +42,19 @@ def corrected_resource(draft: Draft, drafted: Drafted, path: Path, value: str, r
     if not has_known_id(draft) or any(drafted.of(rate).value or drafted.of(rate).fault == "several" for rate in _RATES):
         return None
     changed = replaced(content, path, value.encode())
-    if changed is None or _is_said_elsewhere(content, reading):
+    if changed is None:
+        return None
+    resource = msgspec.json.decode(content)
+    if len(resource["dosageInstruction"]) != len(draft.dosage):  # what could not be read may state a dose too
+        return None
+    if _is_said_elsewhere(resource, reading):
         return None
     return Raw(changed)
 
 
-def _is_said_elsewhere(content: bytes, reading: Reading) -> bool:
+def _is_said_elsewhere(resource: Any, reading: Reading) -> bool:
     amount = re.compile(reading.amount)
-    return any(amount.search(text.lower()) for text in _texts(msgspec.json.decode(content)))
+    return any(amount.search(text.lower()) for text in _texts(resource))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -89,6 +89,14 @@ def test_an_order_that_states_an_amount_elsewhere_or_has_no_id_is_not_corrected(
     assert actions(card, "update") == []
 
 
+def test_an_order_of_which_a_step_cannot_be_read_is_not_corrected() -> None:
+    draft = infusion(FAILED, 80)
+    draft["dosageInstruction"].insert(0, {"text": 7, "doseAndRate": [{"doseQuantity": {"value": 40, "unit": "mg"}}]})
+    (card,) = cards(ORDER_SIGN, FAILED, draft)
+    assert "80 mg" in card["detail"]
+    assert actions(card, "update") == []
+
+
 def test_the_strength_of_the_product_is_no_dose() -> None:
     concept = KETAMINE | {"text": "ketamine 50 mg/mL injection"}
     (card,) = cards(ORDER_SIGN, FAILED, infusion(FAILED, 80, medicationCodeableConcept=concept))
