@@ -22,7 +22,8 @@ _RATES = ("rate_mg", "rate_per_kg")
 
 def has_known_id(draft: Draft) -> bool:
     """Whether the client can be told which resource is meant."""
-    return is_fhir_id(draft.reference.partition("/")[2])
+    kind, _, identifier = draft.reference.partition("/")
+    return kind.isascii() and kind.isalpha() and is_fhir_id(identifier)
 
 
 def corrected_to(check: Check, bounds: Range, factor: float, *, rounded: bool) -> float | None:

@@ -113,6 +113,13 @@ def test_a_contraindicated_order_is_offered_for_removal(url: str, patient: str, 
     assert card["indicator"] == ("critical" if url == ORDER_SIGN else "warning")
 
 
+@pytest.mark.parametrize("kind", ["Medication Request", "MedicationRequest/x", "Médication"])
+def test_a_type_that_is_none_is_not_sent_back(kind: str) -> None:
+    draft = order(KETAMINE, HYPERTENSION, resourceType=kind)
+    (card,) = check(client().post(ORDER_SIGN, json=body(ORDER_SIGN, HYPERTENSION, draft)).json())
+    assert (card["indicator"], actions(card, "delete")) == ("critical", [])
+
+
 def test_a_contraindicated_order_without_an_id_cannot_be_removed_and_is_still_refused() -> None:
     draft = order(KETAMINE, HYPERTENSION)
     del draft["id"]
