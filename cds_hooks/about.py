@@ -5,12 +5,23 @@ Everything follows from the knowledge that is loaded, so that what is told is wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from datetime import date
 from importlib.metadata import version
 
-import msgspec
-
+from cds_hooks.about_shapes import (
+    About,
+    Cited,
+    Dated,
+    Dispute,
+    Figure,
+    ProtocolTold,
+    RoleOf,
+    Rule,
+    ServiceTold,
+    Way,
+)
 from fhir_plugin.inputs import INPUTS
 from mappings.about import Attribute
 from mappings.claims import Claim
@@ -19,135 +30,6 @@ from mappings.load import Knowledge
 from mappings.model import Number, Reviewed, Source
 from mappings.protocols import Clause, Parameter, Pathway, Protocol
 from mappings.services import ServiceDefinition
-
-
-class Cited(msgspec.Struct, frozen=True):
-    """A source as a reader sees it."""
-
-    key: str
-    citation: str
-    kind: str
-    grade: str
-    read: str
-    supports: str
-    url: str = ""
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One number with where it comes from."""
-
-    name: str
-    value: str
-    source: str
-    verification: str
-    note: str = ""
-    local: bool = False
-
-
-class RoleOf(msgspec.Struct, frozen=True):
-    """What a criterion does to some treatments."""
-
-    role: str
-    treatments: tuple[str, ...]
-    why: str
-    grade: str
-    sources: tuple[str, ...]
-    local: bool
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """One criterion in words."""
-
-    id: str
-    title: str
-    statement: str
-    in_words: str
-    figures: tuple[Figure, ...]
-    inputs: tuple[str, ...]
-    sources: tuple[str, ...]
-    asks: str
-    roles: tuple[RoleOf, ...]
-    review_due: date
-    overdue: bool
-
-
-class Way(msgspec.Struct, frozen=True):
-    """One pathway of a protocol."""
-
-    title: str
-    all_of: tuple[str, ...]
-    any_of: tuple[str, ...]
-    none_of: tuple[str, ...]
-    steps: tuple[str, ...]
-    choice: str
-    grade: str
-    says: str
-    sources: tuple[str, ...]
-
-
-class ProtocolTold(msgspec.Struct, frozen=True):
-    """A protocol; ``applied`` for the one that decides."""
-
-    id: str
-    title: str
-    note: str
-    applied: bool
-    parameters: tuple[Figure, ...]
-    pathways: tuple[Way, ...]
-    sources: tuple[str, ...]
-
-
-class Dispute(msgspec.Struct, frozen=True):
-    """A matter on which the sources disagree."""
-
-    topic: str
-    positions: dict[str, str]
-    resolution: str
-
-
-class Dated(msgspec.Struct, frozen=True):
-    """A part of the knowledge with its days."""
-
-    name: str
-    reviewed: date
-    review_due: date
-    overdue: bool
-
-
-class About(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole page."""
-
-    title: str
-    service: ServiceTold | None
-    services: tuple[ServiceTold, ...]
-    purpose: str
-    user: str
-    patients: str
-    not_for: tuple[str, ...]
-    limits: tuple[str, ...]
-    not_done: tuple[str, ...]
-    review_basis: str
-    attributes: tuple[dict[str, str | bool | None], ...]
-    rules: tuple[Rule, ...]
-    protocols: tuple[ProtocolTold, ...]
-    conflicts: tuple[Dispute, ...]
-    claims: tuple[dict[str, str | tuple[str, ...]], ...]
-    inputs: dict[str, str]
-    sources: dict[str, Cited]
-    site: str
-    version: str
-    knowledge: str
-    as_of: date
-    dates: tuple[Dated, ...]
-
-
-class ServiceTold(msgspec.Struct, frozen=True):
-    """One CDS service."""
-
-    id: str
-    hook: str
-    title: str
-    description: str
 
 
 def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None = None) -> About:
@@ -300,20 +182,17 @@ def _cited(key: str, source: Source) -> Cited:
 
 def _dates(knowledge: Knowledge, as_of: date) -> Iterator[Dated]:
     """Every part of the knowledge with the day by which it must be reviewed, the first due first."""
-    named: list[tuple[str, Reviewed]] = [
-        *((f"protocols/{each.id}", each) for each in knowledge.protocols.values()),
-        *((f"criteria/{each.id}", each) for each in knowledge.criteria.values()),
-        *((f"value_sets/{each.id}", each) for each in knowledge.value_sets.sets),
-        *((f"orders/{each.id}", each) for each in knowledge.orders.by_id.values()),
-        ("orders", knowledge.orders.words),
-        ("claims", knowledge.claims),
-        ("cards", knowledge.cards),
-        ("services", knowledge.services),
-        ("vitals", knowledge.vital_signs),
-        ("laboratory", knowledge.laboratory),
-        ("interactions", knowledge.interactions),
-        ("about", knowledge.about),
-        *((("this site's file", knowledge.site),) if knowledge.site else ()),
-    ]
-    for name, part in sorted(named, key=lambda each: (each[1].review_due, each[0])):
-        yield Dated(name, part.reviewed, part.review_due, part.review_due <= as_of)
+    forms = {name: form.instrument for name, form in knowledge.instruments.forms.items()}
+    value_sets = {each.id: each for each in knowledge.value_sets.sets}
+    parts: dict[str, object] = {field.name: getattr(knowledge, field.name) for field in fields(knowledge)}
+    parts |= {"instruments": forms, "value_sets": value_sets}
+    parts |= {"treatments": knowledge.treatments.by_id, "payers": knowledge.payers.policies}
+    parts |= {"orders": {**knowledge.orders.by_id, **knowledge.orders.data, "words": knowledge.orders.words}}
+    named: list[tuple[str, Reviewed]] = []
+    for name, part in parts.items():
+        if isinstance(part, Reviewed):
+            named.append((name, part))
+        elif isinstance(part, Mapping):
+            named += [(f"{name}/{key}", each) for key, each in part.items() if isinstance(each, Reviewed)]
+    for name, reviewed in sorted(named, key=lambda each: (each[1].review_due, each[0])):
+        yield Dated(name, reviewed.reviewed, reviewed.review_due, reviewed.review_due <= as_of)

@@ -126,3 +126,5 @@ def test_a_review_that_is_overdue_is_marked() -> None:
     assert all(rule["overdue"] for rule in told["rules"])
     assert "review overdue" in late.get("/about", headers=HTML).text.lower()
     assert not any(each["overdue"] for each in content(client(shipped()))["dates"])
+    parts = {each["name"] for each in told["dates"]}
+    assert {"criteria/age.adult", "protocols/sequenced", "claims", "laboratory", "treatments/tms"} <= parts
