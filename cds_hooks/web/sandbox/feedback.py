@@ -57,6 +57,14 @@ def write_exchanges(exchanges: list[Exchange]) -> str:
     return msgspec.json.encode(exchanges[-_MOST:]).decode()
 
 
+def read_reasons(text: str) -> dict[str, str]:
+    """Why cards were overridden, by summary, as a form carried it; none where it was tampered with."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, str]) if text else {}
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
+
+
 def _feedback(card: ShownCard, moment: datetime, **members: Any) -> dict[str, Any]:
     when = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {"feedback": [{"card": card.uuid, **members, "outcomeTimestamp": when}]}

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from fhir_plugin.errors import BadInput
 
 Source = Literal["demo", "server", "bundle", "request"]
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 Prefetching = Literal["all", "none", "some"]
 JSON_ORDER = "json"
 """The order that is not one of the list: what stands in ``drafts``."""
@@ -55,9 +56,12 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
         if not self.as_of:
             return None
         try:
-            return date.fromisoformat(self.as_of)
+            day = date.fromisoformat(self.as_of)
         except ValueError:
             raise BadInput("the day to answer for must be written YYYY-MM-DD") from None
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise BadInput(f"the day to answer for must lie between {_FIRST_YEAR} and {_LAST_YEAR}")
+        return day
 
 
 _MANY, _FLAGS = frozenset({"prefetched"}), frozenset({"with_server"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,19 +20,26 @@ from starlette.types import ASGIApp, Message
 
 from cds_hooks.clock import now
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from cds_hooks.protocol import read_call
-from cds_hooks.replay.files import write_replay
-from cds_hooks.replay.recording import Recorder
 from cds_hooks.settings import Settings
 from cds_hooks.web.cards import read_cards
+from cds_hooks.web.origin import is_ours
 from cds_hooks.web.pages import Pages, page_headers
 from cds_hooks.web.sandbox.building import Building
 from cds_hooks.web.sandbox.course import Drawings, sketch
-from cds_hooks.web.sandbox.feedback import Exchange, accepted, overridden, read_exchanges, send, write_exchanges
+from cds_hooks.web.sandbox.feedback import (
+    Exchange,
+    accepted,
+    overridden,
+    read_exchanges,
+    read_reasons,
+    send,
+    write_exchanges,
+)
 from cds_hooks.web.sandbox.findings import why
 from cds_hooks.web.sandbox.firing import Fired, fire
 from cds_hooks.web.sandbox.form import JSON_ORDER, Form, opened, read_form, uploaded
 from cds_hooks.web.sandbox.orders import ORDERS, Draft, bundle_of, read_drafts, taken
+from cds_hooks.web.sandbox.saving import saved
 from fhir_plugin.client import Clients
 from fhir_plugin.errors import BadInput, TandemError
 from fhir_plugin.inputs import INPUTS
@@ -43,9 +50,8 @@ T = TypeVar("T")
 
 ADDRESS = "/sandbox"
 _BAD_REQUEST, _FORBIDDEN = 400, 403
-_OURS = frozenset({"same-origin", "none"})
+_PLACE = re.compile(r"[0-9]{1,3}")
 _MOST_FIELDS = 100
-_SECRET_BYTES = 32
 _FIRST_PATIENT, _FIRST_ORDER = "two-failures", "ketamine"
 
 
@@ -114,12 +120,12 @@ class Sandbox:
 
     async def posted(self, request: Request) -> Response:
         """What a button asked for: fire, take a suggestion, override a card, open a file."""
-        if not _is_ours(request):
+        if not is_ours(request):
             return self._refused(request)
         form = Form()
         try:
             async with self._data(request) as data:
-                form = read_form(data)
+                form = self._checked(read_form(data))
                 done = await self._acted(request, form, data)
                 form = done.form
             fired = await self._fired(request, form)
@@ -133,7 +139,7 @@ class Sandbox:
 
     async def course(self, request: Request) -> Response:
         """The picture of the course that the form describes, as SVG."""
-        if not _is_ours(request):
+        if not is_ours(request):
             return self._refused(request)
         try:
             async with self._data(request) as data:
@@ -145,25 +151,17 @@ class Sandbox:
 
     async def replay(self, request: Request) -> Response:
         """The call that the form describes as a replay file, without whom it is about."""
-        if not _is_ours(request):
+        if not is_ours(request):
             return self._refused(request)
         form = Form()
         try:
             async with self._data(request) as data:
                 form = read_form(data)
-            content = await self._recorded(await self._fired(request, form))
+            content = await saved(await self._fired(request, form), self._knowledge)
         except TandemError as fault:
             return self._page(request, form, problem=str(fault))
         headers = {**page_headers(), "Content-Disposition": 'attachment; filename="tandem-replay.json"'}
         return Response(content, headers=headers, media_type="application/json")
-
-    async def _recorded(self, fired: Fired) -> bytes:
-        decision = fired.trace.decision
-        if decision is None:
-            raise BadInput("nothing was assessed, so that there is nothing to replay")
-        call = read_call(msgspec.json.encode(fired.built.request), fired.built.service.hook)
-        recorder = await asyncio.to_thread(Recorder, self._knowledge, secrets.token_bytes(_SECRET_BYTES))
-        return write_replay(await recorder.replay(call, decision.record, decision.facts.as_of))
 
     async def _acted(self, request: Request, form: Form, data: FormData) -> _Done:
         """What the button did that was pressed."""
@@ -191,7 +189,7 @@ class Sandbox:
     async def _override(self, request: Request, form: Form, place: str, reason: str, comment: str) -> Form:
         card = _at(read_cards(form.answer), place)
         exchange = await send(self._app, request.scope, form, overridden(card, reason, comment, now()))
-        before = _overridden(form)
+        before = read_reasons(form.overridden)
         said = {**before, card.summary: comment or reason or "no reason given"}
         return replace(_noted(form, exchange), overridden=_json(said))
 
@@ -219,7 +217,7 @@ class Sandbox:
             written=[_json(each) for each in done.written] if done else [],
             why=why(decision, self._knowledge) if decision else None,
             sketch=sketch(decision, self._knowledge) if decision else None,
-            overridden=_overridden(form),
+            overridden=read_reasons(form.overridden),
             exchanges=[(_json(each.sent), each.status, each.said) for each in read_exchanges(form.exchanges)],
             address=str(request.base_url).rstrip("/"),
             patients=list(self._patients().values()),
@@ -239,6 +237,12 @@ class Sandbox:
             why="This was sent from a page of another site. Open the sandbox and use its own form.",
             back=ADDRESS,
         )
+
+    def _checked(self, form: Form) -> Form:
+        """The form; the service that it says gave its cards must be one of ours, because feedback goes there."""
+        if form.service in {"", *(each.id for each in self._knowledge.services.services)}:
+            return form
+        raise BadInput("that service is not offered: fire the hook again")
 
     @asynccontextmanager
     async def _data(self, request: Request) -> AsyncIterator[FormData]:
@@ -265,27 +269,11 @@ class Sandbox:
         return day, {each.id: each for each in demo_patients(day)}
 
 
-def _is_ours(request: Request) -> bool:
-    """Whether the form was sent from a page of our own: another site must not fire anything in a visitor's name."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site in _OURS
-    origin = request.headers.get("origin")
-    return origin is None or origin == str(request.base_url).rstrip("/")
-
-
 def _at(items: Sequence[T], place: str) -> T:
     """The item of that place; :class:`BadInput` where the form does not carry it."""
-    if place.isdecimal() and int(place) < len(items):
+    if _PLACE.fullmatch(place) and int(place) < len(items):
         return items[int(place)]
     raise BadInput("that card is no longer there: fire the hook again")
-
-
-def _overridden(form: Form) -> dict[str, str]:
-    try:
-        return msgspec.json.decode(form.overridden, type=dict[str, str]) if form.overridden else {}
-    except (msgspec.MsgspecError, RecursionError):
-        return {}
 
 
 def _noted(form: Form, exchange: Exchange) -> Form:
