@@ -24,6 +24,7 @@ from cds_hooks.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownServi
 from cds_hooks.limits import read_body
 from cds_hooks.memory.routes import FeedbackRoute
 from cds_hooks.observed import CORRELATION_HEADER, Observed
+from cds_hooks.openapi import describe
 from cds_hooks.operation import Operation
 from cds_hooks.outcomes import outcome
 from cds_hooks.protocol import Cards, read_call
@@ -111,7 +112,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    document = msgspec.json.encode(discover(knowledge))
+    offered = discover(knowledge)
+    document = msgspec.json.encode(offered)
+    app.openapi = lambda: describe(offered)  # type: ignore[method-assign]
 
     @app.get("/cds-services")
     async def discovery() -> Response:

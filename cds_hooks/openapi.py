@@ -1,0 +1,19 @@
+"""The published description of what the service offers over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cds_hooks.protocol import Discovery
+
+FILE = Path(__file__).with_name("openapi.yaml")
+
+
+def describe(offered: Discovery) -> dict[str, Any]:
+    """The OpenAPI document, with the ids of the services that are offered."""
+    document: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    document["components"]["parameters"]["service"]["schema"] = {"enum": [each.id for each in offered.services]}
+    return document
