@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 
-.PHONY: demo test check serve bench lock clean
+.PHONY: demo test check serve bench fuzz lock clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
@@ -22,6 +22,9 @@ serve: .venv/.demo
 
 bench: .venv/.test
 	bench/run
+
+fuzz: .venv/.test
+	$(BIN)/pytest tests/fuzz -k mutated --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 lock:
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

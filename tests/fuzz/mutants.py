@@ -60,11 +60,11 @@ def mutate(draw: st.DrawFn, value: dict[str, Any]) -> None:
     elif happens == "wrapped":
         holder[key] = [holder[key]] if draw(st.booleans()) else {"value": holder[key]}
     elif happens == "doubled" and isinstance(holder, list):
-        holder.extend([holder[int(key)]] * 3)
+        holder.extend(copy.deepcopy(holder[int(key)]) for _ in range(3))
     elif happens == "moved":
         holder[key] = copy.deepcopy(_at(value, draw(st.sampled_from(where))))
     else:
-        holder[key] = draw(st.sampled_from(ODD))
+        holder[key] = copy.deepcopy(draw(st.sampled_from(ODD)))
 
 
 @st.composite
