@@ -9,7 +9,7 @@ demo: .venv/.demo
 	$(BIN)/tandem demo
 
 test: .venv/.test
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
 check: .venv/.test
 	$(BIN)/ruff format --check .
