@@ -24,15 +24,17 @@ from mappings.protocols import Role
 def with_scores(telling: Telling, cards: tuple[Card, ...]) -> tuple[Card, ...]:
     """The cards, the last of them offering to record scores; a card of their own where there is none to carry them.
 
-    A card of which only one suggestion may be taken carries no scores: recording them excludes no order.
+    A score excludes no order, and CDS Hooks has one behaviour for all suggestions of a card: beside scores any may be
+    taken, rather than a second card shown.
     """
     suggestions = tuple(_score_suggestions(telling))
     if not suggestions:
         return cards
-    if cards and cards[-1].selection_behavior != AT_MOST_ONE:
+    if cards:
         carrying = (*cards[-1].suggestions, *suggestions)
         return (*cards[:-1], replace(cards[-1], suggestions=carrying, selection_behavior=ANY))
-    return (*cards, replace(_score_card(telling), suggestions=suggestions, selection_behavior=ANY))
+    card = replace(_score_card(telling), suggestions=suggestions, selection_behavior=ANY)
+    return (card,)
 
 
 def session_card(telling: Telling) -> tuple[Card, ...]:

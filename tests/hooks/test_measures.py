@@ -117,17 +117,17 @@ def test_a_score_that_is_not_on_the_record_can_be_recorded_with_one_click() -> N
     cards = check(client().post(PATIENT_VIEW, json=request).json())
     (offering,) = [card for card in cards if recorded([card])]
     assert offering["selectionBehavior"] == "any"
-    assert 1 <= len(offering["suggestions"]) <= knowledge().cards.scores.most
+    assert 1 <= len(recorded([offering])) <= knowledge().cards.scores.most
     taken = []
-    for suggestion in offering["suggestions"]:
+    for suggestion in recorded([offering]):
         (action,) = suggestion["actions"]
         observation = Observation.model_validate(action["resource"])
         assert observation.subject.reference == f"Patient/{patient_id(PATIENT)}"
         taken.append(action["resource"] | {"id": f"taken-{len(taken)}"})
     request["prefetch"]["observations"]["entry"] += [{"resource": resource} for resource in taken]
     again = check(client().post(PATIENT_VIEW, json=request).json())
-    left = [suggestion["label"] for card in again for suggestion in card.get("suggestions", ())]
-    assert not set(left) & {suggestion["label"] for suggestion in offering["suggestions"]}
+    left = [suggestion["label"] for suggestion in recorded(again)]
+    assert not set(left) & {suggestion["label"] for suggestion in recorded([offering])}
 
 
 def test_an_old_questionnaire_is_no_task_of_this_visit() -> None:
