@@ -92,7 +92,7 @@ class HookService:
         try:
             record = await gather(
                 call.context.patient_id,
-                call.prefetch,
+                readable.supplied(call.prefetch),
                 self._knowledge.inputs_of(service),
                 self._codes,
                 source,

@@ -6,8 +6,11 @@ a neighbour's database). Only servers of a list are read, and those on loopback 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Raw
 
 from cds_hooks.loopback import is_loopback
 from fhir_plugin.client import normal_base_url
@@ -24,6 +27,14 @@ class Readable:
     """Whether any on this machine may be read besides."""
     habits: Habits = PLAIN
     """How they want to be asked."""
+    null_is_none: bool = True
+    """Whether ``null`` in the prefetch says that there is no data; else it says nothing."""
+
+    def supplied(self, prefetch: Mapping[str, Raw]) -> Mapping[str, Raw]:
+        """What the prefetch says; a key that says nothing is as good as missing."""
+        if self.null_is_none:
+            return prefetch
+        return {key: value for key, value in prefetch.items() if bytes(value).strip() != b"null"}
 
 
 def may_read(server: str, readable: Readable) -> bool:

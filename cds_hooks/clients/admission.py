@@ -91,7 +91,8 @@ def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Reada
     """The FHIR servers of a client, and how they are asked; :class:`BadInput` where there is no such profile."""
     if client.profile not in profiles:
         raise BadInput(f"clients.{client.name}.profile: is none: choose one of {', '.join(profiles)}")
-    return Readable(client.fhir_servers, habits=profiles[client.profile].habits)
+    null_is_none = client.null_means == "none"
+    return Readable(client.fhir_servers, habits=profiles[client.profile].habits, null_is_none=null_is_none)
 
 
 def _bearer(request: Request) -> str:

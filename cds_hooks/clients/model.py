@@ -93,6 +93,8 @@ class Client(BaseModel):
     """FHIR base URLs that may be read on its behalf; none: it is answered from the prefetch alone."""
     allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     """Browser origins that may call with its tokens."""
+    null_means: Literal["none", "unknown"] = "none"
+    """What ``null`` in its prefetch says: that there is no data (CDS Hooks), or that the key is not supported."""
     profile: str = GENERIC
     """The kind of its FHIR servers, one of ``mappings/servers``."""
     mode: Mode

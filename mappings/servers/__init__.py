@@ -28,8 +28,6 @@ class Habits(Entry):
     """Whether ``Prefer: handling=strict`` asks it to refuse a parameter that it would otherwise ignore."""
     not_offered: frozenset[str] = frozenset()
     """Resource types that it does not have: not asked for, and never read as "there is none"."""
-    null_means: Literal["none", "unknown"] = "none"
-    """What ``null`` in a prefetch says: that there is no data (CDS Hooks), or that the key is not supported."""
 
 
 PLAIN = Habits()

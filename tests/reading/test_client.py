@@ -117,6 +117,7 @@ def test_a_lasting_refusal_is_not_tried_again(status: int) -> None:
         ("soon", 2),
         ("-5", 2),
     ],
+    ids=["at once", "in an hour", "at an instant in an hour", "at an instant an hour ago", "in words", "before now"],
 )
 @respx.mock
 def test_retry_after_is_kept_when_it_fits_the_deadline(retry_after: str, calls: int) -> None:

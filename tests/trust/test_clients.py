@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cds_hooks import logs
-from tests.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, order, patient_id
+from tests.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, order, patient_id, prefetch
 from tests.hooks.calls import client as open_service
 from tests.trust.signing import BASE, bearer, claims, client, clients, header, service, signed
 
@@ -55,6 +55,16 @@ def test_a_client_that_is_off_is_told_that_there_is_no_such_service() -> None:
     answer = call(guarded, "https://a.example")
     assert answer.status_code == 404
     assert answer.content == open_service().post("/cds-services/nope", content=b"{}").content
+
+
+def test_null_says_that_there_is_none_unless_the_client_means_less_by_it() -> None:
+    said = {}
+    for meaning in ("none", "unknown"):
+        guarded = service(client("general", "ec-1", issuer="https://a.example", mode="live", null_means=meaning))
+        answer = call(guarded, "https://a.example", prefetch={**prefetch(PATIENT), "procedures": None})
+        said[meaning] = answer.json()["cards"][0]["detail"]
+    assert "procedures: not retrieved" in said["unknown"]
+    assert "procedures: not retrieved" not in said["none"]
 
 
 # What is public, and what is not
