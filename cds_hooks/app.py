@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
+from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import FastAPI
@@ -147,7 +148,7 @@ def _page_routes(
     demo_fhir: str | None,
 ) -> Iterator[BaseRoute]:
     """What people look at, as far as it is switched on."""
-    pages = Pages()
+    pages = Pages(root=urlsplit(settings.public_url or "").path)
     yield from pages.routes
     yield from about.routes(knowledge, pages, today)
     if settings.sandbox:

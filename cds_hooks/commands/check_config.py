@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from cds_hooks.clients.keys import KeySet
 from cds_hooks.clients.model import Client
 from cds_hooks.commands.serve import refuse_open_address
 from cds_hooks.settings import OF_EACH_CLIENT, Settings, load_settings
+from cds_hooks.smart.registrations import Registration, registrations
 from fhir_plugin.client import Clients as Connections
 from mappings.load import load_knowledge
 
@@ -34,7 +35,8 @@ def check_config(
     for client in settings.clients:
         readable_for(client, knowledge.servers)
         keys[client.name] = _key_set(client, fetch=fetch_keys)
-    typer.echo("\n".join(_lines(settings, keys)))
+    ehrs = registrations(settings.smart, knowledge.servers)
+    typer.echo("\n".join((*_lines(settings, keys), *_app_lines(ehrs.values()))))
 
 
 def _key_set(client: Client, *, fetch: bool) -> KeySet | None:
@@ -50,7 +52,7 @@ async def _fetched(client: Client) -> KeySet:
 
 def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
     unused = set() if settings.open else {*OF_EACH_CLIENT, "allow_open"}
-    yield from _values(settings.model_dump(exclude={"clients", *unused}))
+    yield from _values(settings.model_dump(exclude={"clients", "smart", *unused}))
     if settings.open:
         yield "clients: none, so that anybody may call who can reach the service"
     for client in settings.clients:
@@ -58,6 +60,23 @@ def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
         values = client.model_dump(exclude={"name"}) | {"jku": client.expected_jku}
         yield from (f"  {line}" for line in _values(values))
         yield f"  keys: {_told(keys[client.name])}"
+
+
+def _app_lines(ehrs: Iterable[Registration]) -> Iterator[str]:
+    """The EHRs that may launch the app; of a secret and of a key only that there is one."""
+    if not ehrs:
+        yield "smart: none, so that there is no app"
+    for ehr in ehrs:
+        yield f"smart {ehr.issuer.name}:"
+        yield from (f"  {line}" for line in _values(ehr.issuer.model_dump(exclude={"name", "client_secret"})))
+        yield f"  authenticates by: {_proof(ehr)}"
+
+
+def _proof(ehr: Registration) -> str:
+    if ehr.key is not None:
+        key = ehr.key.key
+        return f"key {key.kid or key.thumbprint()} ({ehr.key.algorithm})"
+    return "secret" if ehr.issuer.client_secret else "nothing (public client)"
 
 
 def _values(values: dict[str, object]) -> Iterator[str]:

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from cds_hooks.errors import LaunchRefused
-from cds_hooks.smart.issuers import Issuer
+from cds_hooks.smart.registrations import Registration
 from fhir_plugin.addresses import is_confidential
-from fhir_plugin.backend_services import read_key, signed_form
+from fhir_plugin.backend_services import signed_form
 from fhir_plugin.client import Clients
 from fhir_plugin.resources import UNDECODABLE
 
@@ -51,15 +51,15 @@ class Granted(msgspec.Struct, frozen=True):
 class Request:
     """What is asked of the user's authorization server; kept until the user is back."""
 
-    issuer: Issuer
+    registration: Registration
     endpoints: Endpoints
     redirect: str
     verifier: str
 
 
-async def endpoints_of(issuer: Issuer, connections: Clients) -> Endpoints:
+async def endpoints_of(fhir_server: str, connections: Clients) -> Endpoints:
     """Where the EHR authorizes; :class:`LaunchRefused` where it does not say so, or not safely."""
-    answer = await connections.fetch(f"{issuer.issuer}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
+    answer = await connections.fetch(f"{fhir_server}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
     found = _decoded(answer.body, Endpoints)
     if found is None:
         raise LaunchRefused("configuration", "The EHR does not say where its users are authorized.")
@@ -72,13 +72,14 @@ async def endpoints_of(issuer: Issuer, connections: Clients) -> Endpoints:
 
 def address_of(asked: Request, state: str, scope: str, launch: str | None) -> str:
     """Where the browser is sent."""
+    issuer = asked.registration.issuer
     parameters = {
         "response_type": "code",
-        "client_id": asked.issuer.client_id,
+        "client_id": issuer.client_id,
         "redirect_uri": asked.redirect,
         "scope": scope,
         "state": state,
-        "aud": asked.issuer.issuer,
+        "aud": issuer.issuer,
         "code_challenge": challenge(asked.verifier),
         "code_challenge_method": "S256",
     }
@@ -95,7 +96,7 @@ def challenge(verifier: str) -> str:
 
 async def token_for(code: str, asked: Request, connections: Clients) -> Granted:
     """The token that a code is worth, once; :class:`LaunchRefused` where there is none."""
-    issuer, address = asked.issuer, asked.endpoints.token_endpoint
+    issuer, key, address = asked.registration.issuer, asked.registration.key, asked.endpoints.token_endpoint
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -103,8 +104,8 @@ async def token_for(code: str, asked: Request, connections: Clients) -> Granted:
         "code_verifier": asked.verifier,
     }
     headers: Mapping[str, str] = {}
-    if issuer.key is not None:
-        form |= signed_form(read_key(issuer.client_id, issuer.key), address)
+    if key is not None:
+        form |= signed_form(key, address)
     elif issuer.client_secret is not None:
         headers = {"Authorization": _basic(issuer.client_id, issuer.client_secret.get_secret_value())}
     else:

@@ -1,4 +1,4 @@
-"""Filling a questionnaire: the answers of a form as a QuestionnaireResponse, scored by the server, and saved."""
+"""Filling a questionnaire: the answers of a form as a QuestionnaireResponse, scored by the server. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import Any
 import msgspec
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
-from cds_hooks.smart.openings import Opening
-from fhir_plugin.client import Clients
-from fhir_plugin.extraction import build_observation
 from fhir_plugin.questionnaires import item_link, option_coding
 from fhir_plugin.resources import QuestionnaireResponse as ReadResponse
 from fhir_plugin.score import Score, score
-from fhir_plugin.subjects import is_fhir_id
 from mappings.instruments import QUESTIONNAIRES, Form, Instruments
 from mappings.instruments.model import Instrument, Item, Risk
 
-_SECONDS = 10.0
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The patient whose chart is open, as far as a score depends on it."""
+
+    id: str
+    sex: str | None
+    """FHIR ``Patient.gender``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +60,20 @@ class Filled:
         return self.score.total is not None or isinstance(self.form.instrument.formula, Risk)
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What became of saving."""
-
-    response: str | None
-    """Reference of the response on the FHIR server."""
-    observation: str | None
-    problem: str = ""
-
-
-def filled(form: Form, given: Mapping[str, str], instruments: Instruments, opening: Opening, now: datetime) -> Filled:
+def filled(form: Form, given: Mapping[str, str], instruments: Instruments, whose: Whose, now: datetime) -> Filled:
     """The questionnaire with the answers ``given`` by the numbers of its items; what is no option is no answer."""
     instrument = form.instrument
     answers = _answers(instrument, given, instruments)
     questions = tuple(_question(item, instrument, instruments, answers) for item in instrument.items)
     asked = [item for item in instrument.items if _is_asked(item, answers)]
-    scored = score(read_back(response_of(form, answers, instruments, opening, now)), instruments) if answers else None
+    scored = None
+    if answers:
+        scored = score(read_back(response_of(form, answers, instruments, whose, now)), instruments, sex=whose.sex)
     return Filled(form, questions, scored, tuple(item.number for item in asked if item.number not in answers), answers)
 
 
 def response_of(
-    form: Form, answers: Mapping[str, int], instruments: Instruments, opening: Opening, now: datetime
+    form: Form, answers: Mapping[str, int], instruments: Instruments, whose: Whose, now: datetime
 ) -> dict[str, Any]:
     """The answers as a QuestionnaireResponse of the patient whose chart is open."""
     instrument = form.instrument
@@ -86,7 +81,7 @@ def response_of(
         "resourceType": "QuestionnaireResponse",
         "questionnaire": f"{QUESTIONNAIRES}:{instrument.id}",
         "status": "completed",
-        "subject": {"reference": f"Patient/{opening.patient}"},
+        "subject": {"reference": f"Patient/{whose.id}"},
         "authored": now.isoformat(timespec="seconds"),
         "item": [
             _item(item, instrument, instruments, answers[item.number])
@@ -101,32 +96,6 @@ def response_of(
 def read_back(body: dict[str, Any]) -> ReadResponse:
     """The response as it would be read from the record."""
     return msgspec.json.decode(msgspec.json.encode(body), type=ReadResponse)
-
-
-async def save(body: dict[str, Any], scored: Score, instruments: Instruments, opening: Opening, to: Clients) -> Saved:
-    """Create the response, then the Observation that rests on it; each is sent once."""
-    source = opening.source
-    token = source.token or ""
-    kind = "QuestionnaireResponse"
-    answer = await to.create(source.base_url, kind, msgspec.json.encode(body), token, _SECONDS)
-    if answer.outcome != "201":
-        return Saved(None, None, f"The EHR did not take the answers ({answer.outcome}). Nothing was saved.")
-    identifier = _id_of(kind, answer.location)
-    stored = read_back(body | ({"id": identifier} if identifier else {}))
-    observation = build_observation(stored, scored, instruments).model_dump_json().encode()
-    answer = await to.create(source.base_url, "Observation", observation, token, _SECONDS)
-    response = f"{kind}/{identifier}" if identifier else kind
-    if answer.outcome != "201":
-        return Saved(response, None, f"The answers are saved. The EHR did not take the score ({answer.outcome}).")
-    number = _id_of("Observation", answer.location)
-    return Saved(response, f"Observation/{number}" if number else "Observation")
-
-
-def _id_of(kind: str, location: str | None) -> str | None:
-    """The id in a Location header such as ``.../Observation/1/_history/1``."""
-    parts = (location or "").partition("/_history/")[0].split("/")
-    found = parts[-1] if len(parts) > 1 and parts[-2] == kind else ""
-    return found if is_fhir_id(found) else None
 
 
 def _answers(instrument: Instrument, given: Mapping[str, str], instruments: Instruments) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from fhir_plugin.addresses import is_confidential
 from fhir_plugin.client import normal_base_url
 from fhir_plugin.errors import BadInput
 from mappings.servers import GENERIC
+
+_ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 def confidential(url: str) -> str:
@@ -25,8 +28,8 @@ def confidential(url: str) -> str:
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if not is_confidential(text) or parts.path or parts.query:
+    # It becomes a part of a header, so that nothing else than an origin may be in it.
+    if not _ORIGIN.fullmatch(text) or not is_confidential(text):
         raise ValueError("must be an origin such as https://ehr.example")
     return text
 
@@ -53,7 +56,7 @@ class Issuer(BaseModel):
     may_write: bool = True
     """Whether permission to save questionnaires is asked for."""
     profile: str = GENERIC
-    """How its FHIR server is asked."""
+    """The kind of its FHIR server, one of ``mappings/servers``."""
     minutes: Annotated[int, Field(gt=0, le=480)] = 60
     """How long one opening of the app lasts at most; shorter where its token ends before."""
 

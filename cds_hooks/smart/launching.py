@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import msgspec
@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from cds_hooks.errors import LaunchRefused
-from cds_hooks.smart.authorization import Granted, address_of, endpoints_of, token_for
+from cds_hooks.smart.authorization import Endpoints, Granted, address_of, endpoints_of, token_for
 from cds_hooks.smart.authorization import Request as Asked
-from cds_hooks.smart.issuers import Issuer
 from cds_hooks.smart.openings import LAUNCH_SECONDS, Opening, Openings
 from cds_hooks.smart.permissions import asked_for
+from cds_hooks.smart.registrations import Registration
 from fhir_plugin.client import Clients, normal_base_url
 from fhir_plugin.errors import BadInput
 from fhir_plugin.gather import FhirSource
@@ -24,8 +24,18 @@ from fhir_plugin.subjects import patient_id_from
 from mappings.load import Knowledge
 
 APP = "/smart"
+PAGES = {
+    "overview": "Overview",
+    "criteria": "Criteria",
+    "trials": "Trials",
+    "questionnaires": "Questionnaires",
+    "dossier": "Dossier",
+}
+"""The pages of an opening by the last part of their addresses; the first is where it begins."""
 _SEE_OTHER = 303
 _LONGEST = 2_000
+_ENDPOINTS_SECONDS = 300.0
+_UNSEEN = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _REFUSALS = {
     "access_denied": "The EHR did not allow it, or it was cancelled.",
     "invalid_scope": "The EHR does not allow what this app has to read.",
@@ -45,73 +55,95 @@ class Launching:
     """Sends browsers to the EHR, and opens the app when they come back."""
 
     def __init__(
-        self, issuers: Mapping[str, Issuer], public_url: str, knowledge: Knowledge, connections: Clients
+        self,
+        ehrs: Mapping[str, Registration],
+        public_url: str,
+        knowledge: Knowledge,
+        connections: Clients,
+        seconds: Callable[[], float],
     ) -> None:
-        """``issuers`` by FHIR base URL; ``public_url`` is where browsers reach this service."""
-        self._issuers = issuers
+        """``ehrs`` by FHIR base URL; ``public_url`` is where browsers reach this service; ``seconds`` counts them."""
+        self._ehrs = ehrs
         self._public_url = public_url
-        self._knowledge = knowledge
+        self._treatments = frozenset(knowledge.cards.treatments)
         self._connections = connections
+        self._seconds = seconds
+        self._endpoints: dict[str, tuple[float, Endpoints]] = {}
         self._types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
 
     async def begin(self, request: Request, openings: Openings) -> Response:
         """Redirect to the EHR's sign-in; :class:`LaunchRefused` for an EHR that is not on the list."""
-        issuer = self._issuer(request.query_params.get("iss", ""))
+        ehr = self._ehr(request.query_params.get("iss", ""))
         launch = request.query_params.get("launch")
         if launch is not None and (not launch or len(launch) > _LONGEST):
             raise LaunchRefused("launch", "The launch from the chart came without its key. Open the app again there.")
-        endpoints = await endpoints_of(issuer, self._connections)
-        asked = Asked(issuer, endpoints, f"{self._public_url}{APP}/callback", secrets.token_urlsafe(48))
+        endpoints = await self._endpoints_of(ehr.issuer.issuer)
+        asked = Asked(ehr, endpoints, f"{self._public_url}{APP}/callback", secrets.token_urlsafe(48))
         state, secret = openings.launches.put(asked, LAUNCH_SECONDS)
-        scope = asked_for(issuer, self._types, launched=launch is not None)
-        answer = RedirectResponse(address_of(asked, state, scope, launch), _SEE_OTHER)
-        answer.headers["Cache-Control"] = "no-store"
-        answer.headers["Referrer-Policy"] = "no-referrer"
+        scope = asked_for(ehr.issuer, self._types, launched=launch is not None)
+        answer = RedirectResponse(address_of(asked, state, scope, launch), _SEE_OTHER, _UNSEEN)
         self._keep(answer, f"launch-{state}", secret, f"{APP}/callback", int(LAUNCH_SECONDS))
         return answer
 
     async def finish(self, request: Request, openings: Openings) -> Response:
         """Trade the code for a token, and open the app; :class:`LaunchRefused` says what was wrong."""
-        asked_for_page = request.query_params
-        state = asked_for_page.get("state", "")
+        given = request.query_params
+        state = given.get("state", "")
         asked = openings.launches.take(state, request.cookies.get(f"tandem-launch-{state}", ""))
         if asked is None:
             raise LaunchRefused("state", "This sign-in is over, or began in another browser. Open the app again.")
-        if "error" in asked_for_page:
-            said = _REFUSALS.get(asked_for_page["error"], "The EHR did not let this app in.")
+        if "error" in given:
+            said = _REFUSALS.get(given["error"], "The EHR did not let this app in.")
             raise LaunchRefused("refused", said)
-        code = asked_for_page.get("code", "")
+        code = given.get("code", "")
         if not code or len(code) > _LONGEST:
             raise LaunchRefused("code", "The EHR sent no code. Open the app again.")
         granted = await token_for(code, asked, self._connections)
-        return self._opened(asked, granted, openings)
+        answer = self._opened(asked, granted, openings)
+        self._keep(answer, f"launch-{state}", "", f"{APP}/callback", 0)
+        return answer
 
     def _opened(self, asked: Asked, granted: Granted, openings: Openings) -> Response:
-        issuer = asked.issuer
+        issuer = asked.registration.issuer
+        scopes = granted.scope or asked_for(issuer, self._types, launched=True)
         try:
             patient = patient_id_from(granted.patient)
-            source = FhirSource(issuer.issuer, granted.access_token, self._knowledge.servers[issuer.profile].habits)
+            source = FhirSource(issuer.issuer, granted.access_token, asked.registration.habits, scopes)
         except BadInput:
             raise LaunchRefused(
                 "context", "The EHR did not say whose chart it is. Open the app from a chart."
             ) from None
-        seconds = min(
-            60 * issuer.minutes, granted.expires_in if granted.expires_in is not None else 60 * issuer.minutes
-        )
+        longest = 60 * issuer.minutes
+        seconds = longest if granted.expires_in is None else min(longest, granted.expires_in)
         if seconds <= 0:
             raise LaunchRefused("expired", "The EHR gave a token that is over already.")
-        scopes = granted.scope or asked_for(issuer, self._types, launched=True)
         view, secret = openings.views.put(Opening(issuer, source, patient, scopes), seconds)
-        answer = RedirectResponse(f"{self._public_url}{APP}/v/{view}/{_first_page(granted)}", _SEE_OTHER)
-        answer.headers["Cache-Control"] = "no-store"
+        page = f"{self._public_url}{APP}/v/{view}/{self._first_page(granted)}"
+        answer = RedirectResponse(page, _SEE_OTHER, _UNSEEN)
         self._keep(answer, view, secret, f"{APP}/v/{view}", seconds)
         return answer
 
-    def _issuer(self, given: str) -> Issuer:
+    def _first_page(self, granted: Granted) -> str:
+        """Where the app opens: on what the card was about, if it came from one."""
+        context = _context(bytes(granted.app_context))
+        if context.page not in PAGES:
+            return next(iter(PAGES))
+        known = context.treatment in self._treatments
+        return f"{context.page}?{urlencode({'treatment': context.treatment})}" if known else context.page
+
+    def _ehr(self, given: str) -> Registration:
         try:
-            return self._issuers[normal_base_url(given)]
+            return self._ehrs[normal_base_url(given)]
         except (BadInput, KeyError):
             raise LaunchRefused("issuer", "This app is not set up for the EHR that opened it.") from None
+
+    async def _endpoints_of(self, fhir_server: str) -> Endpoints:
+        """Asked for once in a while: who floods us with launches shall not flood the EHR."""
+        until, found = self._endpoints.get(fhir_server, (0.0, None))
+        if found is None or until <= self._seconds():
+            found = await endpoints_of(fhir_server, self._connections)
+            self._endpoints[fhir_server] = (self._seconds() + _ENDPOINTS_SECONDS, found)
+        return found
 
     def _keep(self, answer: Response, name: str, secret: str, path: str, seconds: int) -> None:
         """A cookie that no script reads; inside another site's frame it needs to be partitioned."""
@@ -122,14 +154,6 @@ class Launching:
         answer.headers.append(
             "Set-Cookie", f"tandem-{name}={secret}; Path={place}; Max-Age={seconds}; HttpOnly; {rules}"
         )
-
-
-def _first_page(granted: Granted) -> str:
-    """Where the app opens: on what the card was about, if it came from one."""
-    context = _context(bytes(granted.app_context))
-    if context.page not in ("criteria", "trials", "questionnaires", "dossier"):
-        return "overview"
-    return f"{context.page}?{urlencode({'treatment': context.treatment})}" if context.treatment else context.page
 
 
 def _context(raw: bytes) -> AppContext:

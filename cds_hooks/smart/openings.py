@@ -6,26 +6,39 @@ browser can never show each other's patient.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from cds_hooks.smart.authorization import Request
 from cds_hooks.smart.issuers import Issuer
+from cds_hooks.smart.saving import Saved
 from fhir_plugin.gather import FhirSource
+from fhir_plugin.record import Record
 
 T = TypeVar("T")
 
 LAUNCH_SECONDS = 600.0
 """How long a user may take to sign in."""
-MOST_LAUNCHES, MOST_OPENINGS, MOST_FORMS = 1_000, 1_000, 50
+MOST_LAUNCHES, MOST_OPENINGS, MOST_FORMS = 10_000, 1_000, 50
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A form that was sent to be saved."""
+
+    what: object
+    """What it held."""
+    saved: asyncio.Task[Saved]
+    """What becomes of it."""
+
+
+@dataclass(slots=True, eq=False)
 class Opening:
     """One patient's chart, opened by one user."""
 
@@ -37,22 +50,29 @@ class Opening:
     """The scopes."""
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     """Stands in every form of the app, so that no other page can send one."""
+    person: Record | None = field(default=None, repr=False)
+    """The record with nothing but the patient, once it was read: who it is does not change."""
     drawn: dict[str, Any] = field(default_factory=dict, repr=False)
     """What the pictures of the last pages show, by name."""
-    unspent: OrderedDict[str, None] = field(default_factory=OrderedDict, repr=False)
-    """Marks of the forms that may still be saved."""
+    _forms: OrderedDict[str, Sent | None] = field(default_factory=OrderedDict, repr=False)
+    """The last forms that may be saved, by their marks, and those that were."""
 
     def once(self) -> str:
         """A mark for one form: what it holds is saved once, however often it is sent."""
-        while len(self.unspent) >= MOST_FORMS:
-            self.unspent.popitem(last=False)
+        while len(self._forms) >= MOST_FORMS:
+            self._forms.popitem(last=False)
         mark = secrets.token_urlsafe(12)
-        self.unspent[mark] = None
+        self._forms[mark] = None
         return mark
 
-    def spend(self, mark: str) -> bool:
-        """Whether the form of that mark may be saved; from now on it may not."""
-        return self.unspent.pop(mark, self) is None
+    def send(self, mark: str, what: object, saving: Callable[[], Coroutine[Any, Any, Saved]]) -> Sent | None:
+        """The form of that mark, sent now unless it was before; ``None`` for a mark that no form has."""
+        if mark not in self._forms:
+            return None
+        sent = self._forms[mark]
+        if sent is None:
+            sent = self._forms[mark] = Sent(what, asyncio.create_task(saving()))
+        return sent
 
 
 class Kept(Generic[T]):

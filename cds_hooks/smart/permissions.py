@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable
 
 from cds_hooks.smart.issuers import Issuer
+from fhir_plugin.scopes import Covers, covers
 
 WRITTEN = ("QuestionnaireResponse", "Observation")
 """Resource types that saving a questionnaire creates."""
-_SCOPE = re.compile(r"(patient|user)/(\*|[A-Za-z]+)\.(read|write|\*|[cruds]{1,5})(\?.*)?")
+_CREATES = re.compile(r"(?:patient|user)/(\*|[A-Za-z]+)\.(?:write|\*|cr?u?d?s?)")
+"""A scope that lets a type be created as a whole; one with a query lets only a part of it."""
 
 
 def asked_for(issuer: Issuer, types: Iterable[str], *, launched: bool) -> str:
@@ -24,25 +26,10 @@ def asked_for(issuer: Issuer, types: Iterable[str], *, launched: bool) -> str:
 
 def may_read(granted: str, kind: str) -> bool:
     """Whether a type may be read as a whole; a permission for a part of it (``?category=...``) is none."""
-    return any(_covers(scope, kind) and not scope[4] and (scope[3] in ("read", "*") or {"r", "s"} <= set(scope[3]))
-               for scope in _scopes(granted))  # fmt: skip
+    return covers(granted, kind, search=kind != "Patient") is Covers.ALL
 
 
 def may_create(granted: str, kind: str) -> bool:
     """Whether a resource of a type may be created."""
-    return any(
-        _covers(scope, kind) and not scope[4] and (scope[3] in ("write", "*") or "c" in _letters(scope[3]))
-        for scope in _scopes(granted)
-    )
-
-
-def _letters(what: str | None) -> str:
-    return what if what and what not in ("read", "write") else ""
-
-
-def _scopes(granted: str) -> list[re.Match[str]]:
-    return [found for each in granted.split() if (found := _SCOPE.fullmatch(each))]
-
-
-def _covers(scope: re.Match[str], kind: str) -> bool:
-    return scope[2] in ("*", kind)
+    found = (_CREATES.fullmatch(each) for each in granted.split())
+    return any(scope is not None and scope[1] in ("*", kind) for scope in found)

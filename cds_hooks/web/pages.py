@@ -48,8 +48,10 @@ def page_headers(frame_ancestors: Sequence[str] = NOBODY) -> dict[str, str]:
 class Pages:
     """The templates and assets of one application."""
 
-    def __init__(self, assets: Assets | None = None) -> None:
+    def __init__(self, assets: Assets | None = None, root: str = "") -> None:
+        """``root`` is the path that a proxy takes off before it passes a request on."""
         self._assets = assets or Assets()
+        self._root = root
         self._templates = Environment(
             loader=PackageLoader("cds_hooks.web"),
             autoescape=True,
@@ -67,8 +69,8 @@ class Pages:
         return [Route(ADDRESS, self._assets.answer, methods=["GET"])]
 
     def html(self, template: str, request: Request, **values: Any) -> str:
-        """A template filled in; ``root`` is the path that a proxy put before the application's own."""
-        root = request.scope.get("root_path", "")
+        """A template filled in; its ``root`` is the path that stands before the application's own."""
+        root = self._root or request.scope.get("root_path", "")
 
         def asset(name: str) -> str:
             return f"{root}{self._assets.address(name)}"

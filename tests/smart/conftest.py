@@ -18,7 +18,7 @@ from cds_hooks.app import create_app
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.settings import Settings
-from mappings.load import load_knowledge
+from tests.hooks.calls import knowledge
 from tests.smart.ehr import Ehr, running_ehr
 from tests.web.conftest import browser
 
@@ -64,7 +64,7 @@ def running_app(ehr: Ehr, **issuer: Any) -> Iterator[App]:
         entry = {"name": "test", "title": "Test EHR", "issuer": ehr.issuer, "client_id": "tandem"}
         entry |= {"frame_ancestors": [ANCESTOR]} | issuer
         settings = Settings(public_url=address, smart=(entry,), database="off")  # type: ignore[arg-type]
-        made = create_app(settings, load_knowledge(), today=lambda: DAY)
+        made = create_app(settings, knowledge(), today=lambda: DAY)
         server = uvicorn.Server(uvicorn.Config(made, log_level="critical", access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -48,6 +48,9 @@ class Ehr:
     refuse_with: str = ""
     """The error of RFC 6749 that the user comes back with."""
     refuse_writes: tuple[str, ...] = ()
+    """Resource types that it does not let be created."""
+    lose_writes: bool = False
+    """Whether it creates resources and fails before it says so."""
     codes: dict[str, Code] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     """Token -> patient."""
@@ -137,6 +140,9 @@ class _Handler(BaseHTTPRequestHandler):
             content = answer.read()
         finally:
             connection.close()
+        if self.ehr.lose_writes and self.command == "POST":
+            self._json({}, 502)
+            return
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in _HOP:

@@ -213,13 +213,31 @@ def test_another_browser_sees_nothing_of_an_opening(app: App, visitor: httpx2.Cl
 
 def test_permissions_that_are_missing_are_named(app: App, visitor: httpx2.Client) -> None:
     app.ehr.token_changes = {
-        "scope": "launch patient/Patient.rs patient/Condition.r patient/Observation.rs?category=survey"
+        "scope": "launch patient/Patient.rs patient/Condition.rs patient/MedicationRequest.r"
+        " patient/Observation.rs?category=survey"
     }
     answer = visitor.get(app.launch())
     assert answer.status_code == 200
     said = answer.text.partition("Not allowed to read:")[2].partition(".")[0]
-    assert {"Condition", "Observation", "Procedure"} <= set(re.findall(r"\w+", said))
-    assert "Patient" not in re.findall(r"\w+", said)
+    assert {"MedicationRequest", "Observation", "Procedure"} <= set(re.findall(r"\w+", said))
+    assert {"Patient", "Condition"}.isdisjoint(re.findall(r"\w+", said))
+    # What may not be asked for is not, and what was found of a part is not all there is.
+    assert not [each for each in app.ehr.asked if "Procedure" in each or "MedicationRequest" in each]
+    assert re.search(r"\w+: \w+ \(the scope of the access token is for a part of it\)", answer.text)
+
+
+def test_a_page_that_nothing_can_be_said_on_says_which_permission_is_missing(app: App, visitor: httpx2.Client) -> None:
+    app.ehr.token_changes = {"scope": "launch patient/Patient.rs patient/Observation.rs"}
+    answer = visitor.get(app.launch())
+    assert answer.status_code == 502
+    assert "conditions" in answer.text
+    assert "outside the scope of the access token" in answer.text
+
+
+def test_a_flood_of_launches_does_not_become_one_of_the_ehr(app: App, visitor: httpx2.Client) -> None:
+    for _ in range(3):
+        visitor.get(app.launch(), follow_redirects=False)
+    assert app.ehr.asked == ["GET /fhir/.well-known/smart-configuration"]
 
 
 @pytest.fixture(params=["secret", "key"])

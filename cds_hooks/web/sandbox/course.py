@@ -61,12 +61,12 @@ class Drawings:
     def draw(self, text: str) -> str:
         """The picture as SVG; :class:`BadInput` for what is no sketch."""
         key = hashlib.sha256(text.encode()).hexdigest()
-        if key not in self._kept:
-            self._kept[key] = self._drawn(text)
-        self._kept.move_to_end(key)
+        # Threads draw at the same time: what one has looked up another may push out.
+        drawn = self._kept.pop(key, None) or self._drawn(text)
+        self._kept[key] = drawn
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
-        return self._kept[key]
+        return drawn
 
     def _drawn(self, text: str) -> str:
         try:

@@ -1,0 +1,129 @@
+"""What all pages of an opening have in common: who may see them, whose chart it is, and what is said when they fail."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_hooks.errors import BodyTooLarge, LaunchRefused
+from cds_hooks.limits import read_body
+from cds_hooks.logs import note
+from cds_hooks.smart.forms import read_form
+from cds_hooks.smart.issuers import Issuer
+from cds_hooks.smart.launching import PAGES
+from cds_hooks.smart.openings import Opening, Openings
+from cds_hooks.smart.permissions import may_read
+from cds_hooks.smart.views import warning
+from cds_hooks.web.pages import NOBODY, Pages
+from fhir_plugin.client import Clients
+from fhir_plugin.decide import Decision
+from fhir_plugin.dossier_record import person
+from fhir_plugin.errors import RecordUnavailable
+from fhir_plugin.gather import gather
+from fhir_plugin.inputs import INPUTS
+from fhir_plugin.record import Record
+from mappings.load import Knowledge
+
+BAD_REQUEST, FORBIDDEN, NOT_FOUND, UNAVAILABLE = 400, 403, 404, 502
+SECONDS = 10.0
+"""The time that one page may spend on reading from the EHR."""
+_MOST_FORM_BYTES = 50_000
+
+
+class Frame:
+    """Finds the opening of a request, and makes the pages around what they show."""
+
+    def __init__(
+        self, knowledge: Knowledge, issuers: tuple[Issuer, ...], connections: Clients, pages: Pages, openings: Openings
+    ) -> None:
+        self._knowledge = knowledge
+        self._connections = connections
+        self._pages = pages
+        self._openings = openings
+        self._ancestors = tuple(dict.fromkeys(each for issuer in issuers for each in issuer.frame_ancestors))
+        self._types = sorted({INPUTS[each].resource_type for each in knowledge.inputs})
+
+    def opening(self, request: Request) -> Opening | None:
+        """The opening that the address names; ``None`` where it is over, or belongs to another browser."""
+        view = request.path_params["view"]
+        opening = self._openings.views.get(view, _secret(request))
+        if opening is not None:
+            note(tenant=opening.issuer.name)
+        return opening
+
+    def close(self, request: Request) -> None:
+        """Forget the opening that the address names, and its token."""
+        self._openings.views.take(request.path_params["view"], _secret(request))
+
+    async def form(self, request: Request, opening: Opening) -> dict[str, str] | None:
+        """The fields of a form of this opening; ``None`` for one that another page sent."""
+        try:
+            fields = read_form(await read_body(request, _MOST_FORM_BYTES))
+        except BodyTooLarge:
+            return None
+        return fields if hmac.compare_digest(fields.get("token", "").encode(), opening.form_token.encode()) else None
+
+    async def person(self, opening: Opening) -> Record:
+        """The record with nothing but the patient; :class:`RecordUnavailable` where it was never to be had."""
+        if opening.person is None:
+            opening.person = await gather(
+                opening.patient, {}, ("patient",), (), opening.source, self._connections, SECONDS
+            )
+        return opening.person
+
+    def shown(
+        self,
+        request: Request,
+        opening: Opening,
+        name: str,
+        record: Record,
+        decision: Decision | None = None,
+        template: str = "",
+        **content: Any,
+    ) -> Response:
+        """A page; ``name`` is its place in the navigation, ``template`` another one than that of this name."""
+        knowledge = self._knowledge
+        return self._pages.answer(
+            f"smart/{template or name}.html",
+            request,
+            frame_ancestors=opening.issuer.frame_ancestors or NOBODY,
+            view=request.path_params["view"],
+            pages=PAGES,
+            current=name,
+            who=person(record, knowledge),
+            form_token=opening.form_token,
+            warning=warning(decision, knowledge) if decision else "",
+            gaps=record.gaps(knowledge.inputs) if decision else (),
+            dropped=record.dropped,
+            missing=[kind for kind in self._types if not may_read(opening.granted, kind)],
+            **content,
+        )
+
+    def unreadable(self, request: Request, opening: Opening, fault: RecordUnavailable) -> Response:
+        """The page that says that the EHR did not answer."""
+        words = f"What every page needs could not be read from the EHR: {fault}."
+        return self.error(request, UNAVAILABLE, "The chart could not be read", words, opening)
+
+    def refused(self, request: Request, refused: LaunchRefused) -> Response:
+        """The page that says why the app was not opened."""
+        note(reason=f"launch.{refused.reason}")
+        return self.error(request, BAD_REQUEST, "The app could not be opened", str(refused))
+
+    def over(self, request: Request) -> Response:
+        """The page for everybody who may not see what they asked for; the same whatever the reason."""
+        words = "This opening of the app is over, or belongs to another browser. Open the app again from the chart."
+        return self.error(request, FORBIDDEN, "Open the app again", words)
+
+    def error(self, request: Request, status: int, title: str, words: str, opening: Opening | None = None) -> Response:
+        """A page of words; where no opening says whose frame it may stand in, in that of any EHR."""
+        allowed = (opening.issuer.frame_ancestors if opening else self._ancestors) or NOBODY
+        return self._pages.answer(
+            "error.html", request, status=status, frame_ancestors=allowed, title=title, why=words, back=""
+        )
+
+
+def _secret(request: Request) -> str:
+    return request.cookies.get(f"tandem-{request.path_params['view']}", "")

@@ -1,0 +1,36 @@
+"""The configured EHRs made ready: key files read, kinds of server looked up; what is wrong keeps us from starting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cds_hooks.smart.issuers import Issuer
+from fhir_plugin.backend_services import ClientKey, read_key
+from fhir_plugin.errors import BadInput
+from mappings.servers import Habits, ServerProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """This app as one EHR knows it."""
+
+    issuer: Issuer
+    habits: Habits
+    key: ClientKey | None = field(repr=False)
+    """By which a confidential client authenticates, where it does not do so by a secret."""
+
+
+def registrations(issuers: Iterable[Issuer], profiles: Mapping[str, ServerProfile]) -> dict[str, Registration]:
+    """Every EHR by its FHIR base URL; :class:`BadInput` names the key of ``[[smart]]`` that cannot be used."""
+    return {each.issuer: _registration(each, profiles) for each in issuers}
+
+
+def _registration(issuer: Issuer, profiles: Mapping[str, ServerProfile]) -> Registration:
+    if issuer.profile not in profiles:
+        raise BadInput(f"smart.{issuer.name}.profile: is none: choose one of {', '.join(profiles)}")
+    try:
+        key = read_key(issuer.client_id, issuer.key) if issuer.key else None
+    except BadInput as fault:
+        raise BadInput(f"smart.{issuer.name}.key: {fault}") from None
+    return Registration(issuer, profiles[issuer.profile].habits, key)

@@ -1,0 +1,64 @@
+"""Saving a filled questionnaire on the EHR's FHIR server: the response, then the Observation that rests on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cds_hooks.smart.filling import read_back
+from fhir_plugin.client import Answer, Clients
+from fhir_plugin.extraction import build_observation
+from fhir_plugin.gather import FhirSource
+from fhir_plugin.score import Score
+from fhir_plugin.subjects import is_fhir_id
+from mappings.instruments import Instruments
+
+_SECONDS = 10.0
+_CREATED = "201"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of saving."""
+
+    response: str | None
+    """Reference of the response on the FHIR server; ``None`` where nothing is known to be there."""
+    observation: str | None
+    problem: str = ""
+
+
+async def save(body: dict[str, Any], scored: Score, instruments: Instruments, source: FhirSource, to: Clients) -> Saved:
+    """Create the two; each is sent once, and what is not known to be saved is not said to be."""
+    kind = "QuestionnaireResponse"
+    answer = await _create(kind, msgspec.json.encode(body), source, to)
+    if answer.outcome != _CREATED:
+        return Saved(None, None, _problem(answer, "the answers"))
+    identifier = _id_of(kind, answer.location)
+    response = f"{kind}/{identifier}" if identifier else kind
+    stored = read_back(body | ({"id": identifier} if identifier else {}))
+    observation = build_observation(stored, scored, instruments).model_dump_json().encode()
+    answer = await _create("Observation", observation, source, to)
+    if answer.outcome != _CREATED:
+        return Saved(response, None, f"The answers are saved. {_problem(answer, 'the score')}")
+    number = _id_of("Observation", answer.location)
+    return Saved(response, f"Observation/{number}" if number else "Observation")
+
+
+async def _create(kind: str, body: bytes, source: FhirSource, to: Clients) -> Answer:
+    return await to.create(source.base_url, kind, body, source.token or "", _SECONDS)
+
+
+def _problem(answer: Answer, what: str) -> str:
+    """A server that refuses has saved nothing; what one did that did not answer, nobody knows."""
+    if answer.outcome.startswith("4"):
+        return f"The EHR did not take {what} ({answer.outcome}), and so nothing of it was saved."
+    return f"It is not known whether the EHR took {what} ({answer.outcome}). Look into the chart before saving again."
+
+
+def _id_of(kind: str, location: str | None) -> str | None:
+    """The id in a Location header such as ``.../Observation/1/_history/1``."""
+    parts = (location or "").partition("/_history/")[0].split("/")
+    found = parts[-1] if len(parts) > 1 and parts[-2] == kind else ""
+    return found if is_fhir_id(found) else None
