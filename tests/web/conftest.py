@@ -36,9 +36,12 @@ ARGUMENTS = (
 MILLISECONDS = 30_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium with a fresh profile; without one the tests are skipped, and say so."""
+    """Chromium with a fresh profile; without one the tests are skipped, and say so.
+
+    Of one file only: while it runs, its driver holds an event loop of this thread, which other tests start themselves.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("Chromium is not installed: the pages were not tested in a browser")
