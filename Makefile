@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 
-.PHONY: demo test check serve bench fuzz lock clean
+.PHONY: demo test check serve bench fuzz screenshots lock clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
@@ -25,6 +25,9 @@ bench: .venv/.test
 
 fuzz: .venv/.test
 	$(BIN)/pytest tests/fuzz -k mutated --hypothesis-profile=fuzz --hypothesis-show-statistics
+
+screenshots: .venv/.test
+	$(BIN)/python -m bench.screenshots
 
 lock:
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
