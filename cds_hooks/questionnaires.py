@@ -13,7 +13,7 @@ from cds_hooks.outcomes import FHIR_JSON, outcome
 from fhir_plugin.errors import BadInput, WrongQuestionnaire
 from fhir_plugin.extraction import build_extract
 from fhir_plugin.questionnaires import build_questionnaire
-from fhir_plugin.resources import Questionnaire, QuestionnaireResponse
+from fhir_plugin.resources import UNDECODABLE, Questionnaire, QuestionnaireResponse
 from fhir_plugin.score import Score, score
 from mappings.instruments import Instruments
 
@@ -88,13 +88,13 @@ def read_extract(body: bytes) -> tuple[QuestionnaireResponse, Questionnaire | No
     """
     try:
         kind = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get("resourceType")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+    except UNDECODABLE as fault:
         raise BadInput("the body is not a JSON object") from fault
     try:
         if kind is not None and bytes(kind).strip() == b'"Parameters"':
             return _from_parameters(msgspec.json.decode(body, type=Parameters))
         return msgspec.json.decode(body, type=QuestionnaireResponse), None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+    except UNDECODABLE as fault:
         raise WrongQuestionnaire("the body is no QuestionnaireResponse that can be read") from fault
 
 

@@ -22,9 +22,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cds_hooks.clients.model import BaseUrl, Client, check_apart
 from cds_hooks.logs import Form, Level
-from cds_hooks.loopback import is_loopback
 from cds_hooks.smart.issuers import Issuer
 from cds_hooks.trust import Readable
+from fhir_plugin.addresses import is_loopback
 from fhir_plugin.errors import BadInput
 
 OF_EACH_CLIENT = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")

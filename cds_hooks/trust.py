@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Raw
 
-from cds_hooks.loopback import is_loopback
+from fhir_plugin.addresses import is_loopback
 from fhir_plugin.client import normal_base_url
 from fhir_plugin.errors import BadInput
 from mappings.servers import PLAIN, Habits

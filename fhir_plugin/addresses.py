@@ -49,11 +49,11 @@ def is_allowed(address: IPv4Address | IPv6Address, host: str) -> bool:
     decides about them. Link-local addresses (where clouds keep their metadata), multicast, unspecified and reserved
     ones never are, and loopback is only where the name itself says so.
     """
-    plain = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+    plain = _plain(address)
     if plain.is_link_local or plain.is_multicast or plain.is_unspecified:
         return False
     if plain.is_loopback:
-        return _says_loopback(host)
+        return is_loopback(host)
     return not plain.is_reserved
 
 
@@ -66,12 +66,17 @@ def is_confidential(url: str) -> bool:
         return False
     if not parts.hostname or "@" in parts.netloc or "\\" in url or parts.fragment:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _says_loopback(parts.hostname))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
-def _says_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine; a name other than ``localhost`` never does."""
     literal = _literal(host)
-    return literal is not None or host == "localhost" or host.endswith(".localhost")
+    return host.lower() == "localhost" if literal is None else _plain(literal).is_loopback
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:

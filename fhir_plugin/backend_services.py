@@ -12,19 +12,16 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from fhir_plugin import lenient
 from fhir_plugin.addresses import is_confidential
 from fhir_plugin.client import Clients, normal_base_url
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailable, TemporarilyUnavailable
-from fhir_plugin.resources import UNDECODABLE
-
-T = TypeVar("T")
 
 ALGORITHMS = {"P-384": "ES384", "RSA": "RS384"}
 """Those that every server of this kind must know, by the kind of key."""
@@ -76,20 +73,13 @@ def read_key(client_id: str, path: Path) -> ClientKey:
 
 
 def _key_of(content: bytes) -> ECKey | RSAKey | None:
-    value = _jwk(content) or content
+    value = lenient.read(content, dict[str, str | list[str]]) or content
     for kind in (ECKey, RSAKey):
         try:
             return kind.import_key(value)
         except (JoseError, ValueError, TypeError, KeyError):
             continue
     return None
-
-
-def _jwk(content: bytes) -> dict[str, str | list[str]] | None:
-    try:
-        return msgspec.json.decode(content, type=dict[str, str | list[str]])
-    except UNDECODABLE:
-        return None
 
 
 def fetch_token(base_url: str, client: ClientKey, types: Iterable[str], seconds: float) -> str:
@@ -107,7 +97,7 @@ def fetch_token(base_url: str, client: ClientKey, types: Iterable[str], seconds:
 
 async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], clients: Clients, seconds: float) -> str:
     found = await clients.fetch(f"{base_url}/.well-known/smart-configuration", _MOST_BYTES, seconds)
-    configuration = _decoded(found.body, Configuration)
+    configuration = lenient.read(found.body, Configuration)
     if configuration is None:
         raise _unavailable("the server does not say where tokens are had", found.outcome, temporary=found.temporary)
     if "private_key_jwt" not in configuration.token_endpoint_auth_methods_supported:
@@ -116,7 +106,7 @@ async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], clients
     if not is_confidential(address):
         raise PermanentlyUnavailable("the server names an address for tokens that is not https")
     answer = await clients.fetch(address, _MOST_BYTES, seconds, _form(client, address, types))
-    token = _decoded(answer.body, TokenAnswer)
+    token = lenient.read(answer.body, TokenAnswer)
     if token is None or token.token_type.lower() != "bearer":
         raise _unavailable("no token was given", answer.outcome, temporary=answer.temporary)
     return token.access_token
@@ -142,13 +132,6 @@ def _assertion(client: ClientKey, address: str) -> str:
         "jti": str(uuid.uuid4()),
     }
     return jwt.encode(header, claims, client.key, algorithms=[client.algorithm])
-
-
-def _decoded(body: bytes | None, shape: type[T]) -> T | None:
-    try:
-        return msgspec.json.decode(body, type=shape) if body is not None else None
-    except UNDECODABLE:
-        return None
 
 
 def _unavailable(what: str, outcome: str, *, temporary: bool) -> RecordUnavailable:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import msgspec
 
 from fhir_plugin.dates import day_span
 from fhir_plugin.decide import Decision
 from fhir_plugin.facts.entries import status_of
+from fhir_plugin.lenient import several
 from fhir_plugin.record import Record
-from fhir_plugin.resources import Condition, HumanName, Identifier, Raw
+from fhir_plugin.resources import Condition, HumanName, Identifier
 from mappings.load import Knowledge
 
 _TOPICS = ("conditions.depression", "conditions.severe_depression")
 _OFFICIAL = ("official", "usual", None)
-T = TypeVar("T")
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,21 +43,13 @@ def person(record: Record, knowledge: Knowledge) -> Person:
     if patient is None:
         return Person(id=record.patient_id, name="", born="", identifiers=())
     left_out = knowledge.dossier.identifiers_left_out
-    found = (each for each in _each(patient.identifier, Identifier) if each.system not in left_out)
+    found = (each for each in several(patient.identifier, Identifier) if each.system not in left_out)
     return Person(
         id=record.patient_id,
-        name=_name(_each(patient.name, HumanName)),
+        name=_name(several(patient.name, HumanName)),
         born=patient.birth_date or "",
         identifiers=tuple(each.value for each in found if each.value),
     )
-
-
-def _each(raw: Raw, kind: type[T]) -> tuple[T, ...]:
-    """The elements of a list; none where it is no such list, because nothing here decides."""
-    try:
-        return msgspec.json.decode(raw, type=tuple[kind, ...])  # type: ignore[valid-type]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ()
 
 
 def _name(names: tuple[HumanName, ...]) -> str:

@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.draft_members import NOTHING, concept, read, several, text
+from fhir_plugin.draft_members import NOTHING, concept, text
+from fhir_plugin.lenient import read, several
 from fhir_plugin.resources import CodeableConcept, Medication, Reference
 
 Drugs: TypeAlias = Mapping[str, "Drug"]

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.resources import UNDECODABLE, CodeableConcept, Coding
-
-T = TypeVar("T")
+from fhir_plugin.lenient import read, several
+from fhir_plugin.resources import CodeableConcept, Coding
 
 NOTHING = Raw(b"null")
-
-
-def read(raw: Raw, shape: type[T]) -> T | None:
-    """One value of a shape; ``None`` where it is another."""
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except UNDECODABLE:
-        return None
-
-
-def several(raw: Raw, shape: type[T]) -> tuple[T, ...]:
-    """The elements of an array that decode; none for anything but an array."""
-    items = read(raw, tuple[Raw, ...]) or ()
-    return tuple(item for element in items if (item := read(element, shape)) is not None)
 
 
 def text(raw: Raw) -> str | None:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from fhir_plugin.draft_drugs import Drugs, Named, drugs_of_bundle, drugs_read, what_is_named
-from fhir_plugin.draft_members import NOTHING, read, several, text
+from fhir_plugin.draft_members import NOTHING, text
+from fhir_plugin.lenient import read, several
 from fhir_plugin.resources import Annotation, CodeableConcept, Coding, Dosage, Medication, Quantity, Reference, Timing
 
 WITHDRAWN = frozenset({"cancelled", "stopped", "revoked", "ended", "entered-in-error"})

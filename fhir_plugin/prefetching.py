@@ -12,6 +12,7 @@ from fhir_plugin.client import Allowance, Clients
 from fhir_plugin.gather import FhirSource
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import Query
+from fhir_plugin.resources import UNDECODABLE
 from fhir_plugin.subjects import patient_id_from
 
 
@@ -66,7 +67,7 @@ def _count(body: bytes | None) -> int | None:
     try:
         found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         entries = msgspec.json.decode(body, type=_Counted).entry
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return None
     if bytes(found.get("resourceType", b"")).strip() != b'"Bundle"':
         return 1

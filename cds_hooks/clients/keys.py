@@ -10,6 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, RSAKey
 
 from fhir_plugin.errors import BadInput
+from fhir_plugin.resources import UNDECODABLE
 
 PublicKey = ECKey | RSAKey
 
@@ -56,7 +57,7 @@ def read_key_set(content: bytes) -> KeySet:
     """
     try:
         listed = msgspec.json.decode(content, type=_Keys).keys
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise BadInput('is no JWK set: expected {"keys": [...]}') from None
     if len(listed) > MOST_KEYS:
         raise BadInput(f"holds more than {MOST_KEYS} keys")

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from cds_hooks.loopback import is_loopback
+from fhir_plugin.addresses import is_loopback
 from fhir_plugin.client import normal_base_url
 from fhir_plugin.errors import BadInput
 from mappings.servers import GENERIC

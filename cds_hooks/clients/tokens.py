@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from cds_hooks.clients.keys import PublicKey
 from cds_hooks.clients.model import Client
+from fhir_plugin.resources import UNDECODABLE
 
 
 class Reason(StrEnum):
@@ -112,7 +113,7 @@ def read_token(text: str) -> Token:
         raise Refused(Reason.TYPE)
     try:
         return Token(signed, header, _CLAIMS.decode(signed.payload or b""))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise Refused(Reason.CLAIMS) from None
 
 

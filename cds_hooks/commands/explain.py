@@ -21,6 +21,7 @@ from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision
 from fhir_plugin.errors import BadInput
 from fhir_plugin.report import report
+from fhir_plugin.resources import UNDECODABLE
 from mappings.load import Knowledge, load_knowledge
 from mappings.services import ServiceDefinition
 
@@ -51,7 +52,7 @@ def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
     """The service that is called at the hook of the request."""
     try:
         hook = msgspec.json.decode(body, type=_Hook).hook
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except UNDECODABLE as fault:
         raise BadInput("the request is not a JSON object with a hook") from fault
     for service in knowledge.services.services:
         if service.hook == hook:

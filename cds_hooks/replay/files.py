@@ -10,6 +10,7 @@ import msgspec
 
 from cds_hooks.protocol import Card
 from fhir_plugin.errors import BadInput
+from fhir_plugin.resources import UNDECODABLE
 
 _DIGEST = re.compile(r"\bKnowledge [0-9a-f]{12}\b")
 _OWN = frozenset({"uuid"})
@@ -32,7 +33,7 @@ def read_replay(content: bytes) -> Replay:
     """A replay file; :class:`BadInput` for anything else."""
     try:
         return msgspec.json.decode(content, type=Replay)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+    except UNDECODABLE as fault:
         raise BadInput("this is no replay file: the sandbox saves them, and the setting capture keeps them") from fault
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from fhir_plugin import lenient
+
 
 class Read(msgspec.Struct, frozen=True, rename="camel"):
     """A part of a card that is read: unknown members are passed over."""
@@ -72,7 +74,4 @@ class _Answer(msgspec.Struct):
 
 def read_cards(answer: bytes | str) -> tuple[ShownCard, ...]:
     """The cards of an answer; none where it is no answer with cards."""
-    try:
-        return msgspec.json.decode(answer, type=_Answer).cards if answer else ()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ()
+    return (lenient.read(answer, _Answer) or _Answer()).cards

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import msgspec
 
+from fhir_plugin import lenient
 from fhir_plugin.dates import day_span
 from fhir_plugin.record import Record
-from fhir_plugin.resources import Coverage, Organization, Raw
+from fhir_plugin.resources import Coverage, Organization
 from mappings.payers import INPUT
 
 _IN_FORCE = ("active", None)
@@ -51,7 +51,7 @@ def _in_force(coverage: Coverage, as_of: date) -> bool:
 
 
 def _cover(coverage: Coverage) -> Cover:
-    organizations = tuple(_contained(coverage.contained))
+    organizations = tuple(lenient.each(coverage.contained, Organization))
     named = {f"#{each.id}": each for each in organizations}
     payers = [found for each in coverage.payor if (found := named.get(each.reference or ""))]
     names = [each.display for each in coverage.payor] + [word for each in payers for word in (each.name, *each.alias)]
@@ -69,11 +69,3 @@ def _cover(coverage: Coverage) -> Cover:
 
 def _joined(words: list[str | None]) -> str:
     return ", ".join(dict.fromkeys(word for word in words if word))
-
-
-def _contained(resources: tuple[Raw, ...]) -> Iterator[Organization]:
-    for raw in resources:
-        try:
-            yield msgspec.json.decode(raw, type=Organization)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue

@@ -9,19 +9,17 @@ from enum import StrEnum
 import msgspec
 
 from fhir_plugin.dates import DaySpan, day_span
+from fhir_plugin.facts.medications.products import medication_named
 from fhir_plugin.record import Record
 from fhir_plugin.resources import (
-    UNDECODABLE,
     AdministrationDosage,
     CodeableConcept,
-    Medication,
     MedicationAdministration,
     MedicationDispense,
     MedicationRequest,
     MedicationStatement,
     Period,
     Procedure,
-    Reference,
     Resource,
 )
 from mappings.treatments import Treatments
@@ -187,21 +185,7 @@ def medication_concept(resource: MedicationResource, record: Record) -> Codeable
     reference = resource.medication_reference
     if reference is None:
         return None
-    if (reference.reference or "").startswith("#"):
-        medication = _contained(resource, reference)
-    else:
-        medication = record.medications.get(reference.reference or "")
+    medication = medication_named(reference.reference, record.medications, resource.contained)
     if medication and medication.code:
         return medication.code
     return CodeableConcept(text=reference.display) if reference.display else None
-
-
-def _contained(resource: MedicationResource, reference: Reference) -> Medication | None:
-    for raw in resource.contained:
-        try:
-            medication = msgspec.json.decode(raw, type=Medication)
-        except UNDECODABLE:
-            continue
-        if f"#{medication.id}" == reference.reference:
-            return medication
-    return None

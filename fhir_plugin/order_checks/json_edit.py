@@ -6,6 +6,8 @@ import re
 
 import msgspec
 
+from fhir_plugin.resources import UNDECODABLE
+
 Path = tuple[str | int, ...]
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
@@ -19,7 +21,7 @@ def replaced(content: bytes, path: Path, value: bytes) -> bytes | None:
     try:
         content.decode("utf-8")
         msgspec.json.decode(content)
-    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         return None
     span = _span(content, path)
     return None if span is None else content[: span[0]] + value + content[span[1] :]

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-import msgspec
-
+from fhir_plugin import lenient
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.resources import (
-    UNDECODABLE,
     Answer,
     Questionnaire,
     QuestionnaireItem,
@@ -110,12 +108,7 @@ def _recognised(
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:
     """The Questionnaire that the response brings along."""
-    for raw in response.contained:
-        try:
-            return msgspec.json.decode(raw, type=Questionnaire)
-        except UNDECODABLE:
-            continue
-    return None
+    return next(lenient.each(response.contained, Questionnaire), None)
 
 
 def _questions(questionnaire: Questionnaire | None) -> Iterator[QuestionnaireItem]:

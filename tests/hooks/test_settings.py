@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cds_hooks.commands.serve import run
-from cds_hooks.loopback import is_loopback
 from cds_hooks.settings import Settings, load_settings
 from cds_hooks.trust import Readable, may_read
+from fhir_plugin.addresses import is_loopback
 from fhir_plugin.errors import BadInput
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.addresses import is_allowed
+from fhir_plugin.addresses import is_allowed, is_confidential
 from fhir_plugin.client import Allowance, Answer, Clients, Limits
 from tests.reading.faults import faulty_server
 
@@ -43,6 +43,32 @@ from tests.reading.faults import faulty_server
 )
 def test_where_a_server_may_live(address: str, host: str, *, allowed: bool) -> None:
     assert is_allowed(ip_address(address), host) == allowed
+
+
+@pytest.mark.parametrize(
+    ("url", "confidential"),
+    [
+        ("https://ehr.example/token", True),
+        ("https://10.1.2.3/token", True),
+        ("http://127.0.0.1:8080/token", True),
+        ("http://[::1]/token", True),
+        ("http://localhost/token", True),
+        ("http://ehr.example/token", False),
+        ("http://10.1.2.3/token", False),
+        ("http://203.0.113.7/token", False),
+        ("http://[2001:db8::1]/token", False),
+        ("http://localhost.ehr.example/token", False),
+        ("http://127.0.0.1@ehr.example/token", False),
+        ("https://user@ehr.example/token", False),
+        ("https://ehr.example\\@evil.example/token", False),
+        ("https://ehr.example/token#part", False),
+        ("https://ehr.example:port/token", False),
+        ("https:///token", False),
+        ("ftp://127.0.0.1/token", False),
+    ],
+)
+def test_a_secret_is_sent_only_where_nobody_can_listen(url: str, *, confidential: bool) -> None:
+    assert is_confidential(url) == confidential
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:

@@ -20,6 +20,7 @@ from fhir_plugin.gather import FhirSource
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.prefetching import prefetch
 from fhir_plugin.record import Query
+from fhir_plugin.resources import UNDECODABLE
 from mappings.services import ServiceDefinition
 
 _ORDER_HOOKS = frozenset({"order-select", "order-sign"})
@@ -115,7 +116,7 @@ class Building:
         try:
             given = msgspec.json.decode(form.request, type=dict[str, Any])
             context = msgspec.convert(given.get("context"), dict[str, Any])
-        except (msgspec.MsgspecError, RecursionError):
+        except UNDECODABLE:
             raise BadInput("the request must be a JSON object with a context") from None
         patient = str(context.get("patientId", ""))
         drafts = drafted(form, patient)
@@ -150,7 +151,7 @@ def _resources(bundle: str | bytes) -> list[dict[str, Any]]:
     """The resources of a pasted Bundle."""
     try:
         found = msgspec.json.decode(bundle, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         raise BadInput("paste one patient's record as a FHIR Bundle in JSON") from None
     entries = found.get("entry") if found.get("resourceType") == "Bundle" else [{"resource": found}]
     if not isinstance(entries, list):

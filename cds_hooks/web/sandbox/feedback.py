@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Scope
 from cds_hooks.web.cards import ShownCard, Suggestion
 from cds_hooks.web.own_call import post
 from cds_hooks.web.sandbox.form import Form
+from fhir_plugin import lenient
 
 _MOST = 10
 
@@ -46,10 +47,7 @@ async def send(app: ASGIApp, scope: Scope, form: Form, message: dict[str, Any]) 
 
 def read_exchanges(text: str) -> list[Exchange]:
     """The exchanges that a form carried; none where it was tampered with."""
-    try:
-        return msgspec.json.decode(text, type=list[Exchange]) if text else []
-    except (msgspec.MsgspecError, RecursionError):
-        return []
+    return lenient.read(text, list[Exchange]) or []
 
 
 def write_exchanges(exchanges: list[Exchange]) -> str:
@@ -59,10 +57,7 @@ def write_exchanges(exchanges: list[Exchange]) -> str:
 
 def read_reasons(text: str) -> dict[str, str]:
     """Why cards were overridden, by summary, as a form carried it; none where it was tampered with."""
-    try:
-        return msgspec.json.decode(text, type=dict[str, str]) if text else {}
-    except (msgspec.MsgspecError, RecursionError):
-        return {}
+    return lenient.read(text, dict[str, str]) or {}
 
 
 def _feedback(card: ShownCard, moment: datetime, **members: Any) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from cds_hooks.web.cards import ShownCard, read_cards
 from cds_hooks.web.own_call import Reply, post
 from cds_hooks.web.sandbox.building import Built
 from cds_hooks.web.sandbox.form import Form
+from fhir_plugin import lenient
+from fhir_plugin.resources import UNDECODABLE
 
 _OK = 200
 _LONGEST_SHOWN = 200_000
@@ -48,11 +50,8 @@ class Fired:
         """What the answer says is wrong, where it is no answer with cards."""
         if self.ok:
             return []
-        try:
-            issues = msgspec.json.decode(self.reply.body, type=_Outcome).issue
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            issues = ()
-        return [each.diagnostics for each in issues if each.diagnostics] or ["the answer says no more"]
+        found = lenient.read(self.reply.body, _Outcome) or _Outcome()
+        return [each.diagnostics for each in found.issue if each.diagnostics] or ["the answer says no more"]
 
     @property
     def request_shown(self) -> str:
@@ -97,7 +96,7 @@ def _without_token(request: dict[str, Any]) -> dict[str, Any]:
 def _pretty(body: bytes) -> str:
     try:
         text = msgspec.json.format(body, indent=2).decode()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         text = body.decode(errors="replace")
     more = len(text) - _LONGEST_SHOWN
     return text if more <= 0 else f"{text[:_LONGEST_SHOWN]}\n... and {more} more characters"

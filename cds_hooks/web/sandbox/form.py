@@ -9,6 +9,7 @@ import msgspec
 from starlette.datastructures import FormData, UploadFile
 
 from fhir_plugin.errors import BadInput
+from fhir_plugin.resources import UNDECODABLE
 
 Source = Literal["demo", "server", "bundle", "request"]
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
@@ -108,7 +109,7 @@ def opened(form: Form, content: bytes) -> Form:
         file = msgspec.convert(request, _File)
         request = request if file.request is None else file.request
         asked = msgspec.convert(request, _File)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise BadInput("the file is neither a replay file nor a CDS Hooks request") from None
     if not asked.hook or not asked.context:
         raise BadInput("the file is neither a replay file nor a CDS Hooks request")

@@ -10,6 +10,7 @@ import msgspec
 from cds_hooks.demo import calls
 from cds_hooks.web.cards import Action
 from fhir_plugin.errors import BadInput
+from fhir_plugin.resources import UNDECODABLE
 
 Draft = dict[str, Any]
 
@@ -43,7 +44,7 @@ def read_drafts(text: str) -> list[Draft]:
         return []
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         raise BadInput("the draft orders are not JSON") from None
     if isinstance(found, dict) and (found.get("resourceType") == "Bundle" or "entry" in found):
         entries = found.get("entry")

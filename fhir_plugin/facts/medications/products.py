@@ -7,12 +7,11 @@ two of them name different drugs, or different strengths of one, the product is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from fhir_plugin.resources import UNDECODABLE, CodeableConcept, Coding, Medication, Raw, Reference
+from fhir_plugin import lenient
+from fhir_plugin.resources import CodeableConcept, Coding, Medication, Raw, Reference
 from mappings.medications import Medications, Part, Product
 
 SPECIFIC = frozenset(("SCD", "SBD"))
@@ -69,7 +68,7 @@ def identify_medication(
         return identify(concept, known)
     if reference is None:
         return Identified(None, "")
-    resource = _resolve(reference.reference, medications or {}, contained)
+    resource = medication_named(reference.reference, medications or {}, contained)
     if resource is None:
         found = identify(CodeableConcept(text=reference.display), known)
         return found if found.label else found._replace(label=reference.reference or "")
@@ -227,21 +226,15 @@ def _without_strength(product: Product) -> Product:
     return product._replace(parts=tuple(Part(part.ingredient, None, "") for part in product.parts))
 
 
-def _resolve(
-    reference: str | None, medications: Mapping[str, Medication], contained: Sequence[Raw]
+def medication_named(
+    reference: str | None, medications: Mapping[str, Medication], contained: Iterable[Raw]
 ) -> Medication | None:
+    """The Medication that a reference names: contained, or found beside the record."""
     if not reference:
         return None
     if not reference.startswith("#"):
         return medications.get(reference)
-    for raw in contained:
-        try:
-            resource = msgspec.json.decode(raw, type=Medication)
-        except UNDECODABLE:
-            continue
-        if resource.id == reference[1:]:
-            return resource
-    return None
+    return next((each for each in lenient.each(contained, Medication) if each.id == reference[1:]), None)
 
 
 def _of_resource(
@@ -259,7 +252,7 @@ def _of_resource(
         if item.item_codeable_concept is not None:
             inner = identify(item.item_codeable_concept, known)
         elif item.item_reference is not None and depth < _MAX_DEPTH:
-            target = _resolve(item.item_reference.reference, medications, contained)
+            target = medication_named(item.item_reference.reference, medications, contained)
             inner = _of_resource(target, known, medications, contained, depth + 1) if target else Identified(None, "")
         else:
             continue
