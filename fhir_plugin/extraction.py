@@ -10,7 +10,8 @@ from fhir.resources.R4B.observation import Observation
 from pydantic import ValidationError
 
 from fhir_plugin.errors import WrongQuestionnaire
-from fhir_plugin.questionnaires import item_coding, option_coding, total_coding, weight
+from fhir_plugin.instrument_codes import item_coding, option_coding, total_coding
+from fhir_plugin.questionnaires import weight
 from fhir_plugin.resources import QuestionnaireResponse
 from fhir_plugin.score import Score
 from mappings.instruments import LOCAL_CODES, Instruments

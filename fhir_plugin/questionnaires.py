@@ -6,7 +6,8 @@ from typing import Any
 
 from fhir.resources.R4B.questionnaire import Questionnaire
 
-from mappings.instruments import LOCAL_CODES, QUESTIONNAIRES, Form, Instruments, link_id
+from fhir_plugin.instrument_codes import item_coding, item_link, option_coding, panel_coding, total_coding
+from mappings.instruments import QUESTIONNAIRES, Form, Instruments
 from mappings.instruments.model import LOINC, AnswerList, Instrument, Item, Option, Risk, SumOfMaxima
 
 ORDINAL_VALUE = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
@@ -39,32 +40,6 @@ def build_questionnaire(form: Form, instruments: Instruments) -> Questionnaire:
     return Questionnaire.model_validate(body)
 
 
-def item_link(instrument: Instrument, item: Item) -> str:
-    """The linkId that our own Questionnaire gives an item."""
-    return link_id(instrument.link_styles[0], item.number, item.code)
-
-
-def item_coding(instrument: Instrument, item: Item) -> dict[str, str]:
-    """The code of an item: LOINC where it is known, else our own."""
-    if item.code:
-        return {"system": LOINC, "code": item.code}
-    return {"system": LOCAL_CODES, "code": item_link(instrument, item)}
-
-
-def panel_coding(instrument: Instrument) -> dict[str, str]:
-    """The code of the instrument as a whole."""
-    if instrument.loinc:
-        return {"system": LOINC, "code": instrument.loinc.panel}
-    return {"system": LOCAL_CODES, "code": instrument.id}
-
-
-def total_coding(instrument: Instrument) -> dict[str, str]:
-    """The code of the total, or of the risk level."""
-    if instrument.loinc:
-        return {"system": LOINC, "code": instrument.loinc.total}
-    return {"system": LOCAL_CODES, "code": f"{instrument.id}-total"}
-
-
 def _item(item: Item, instrument: Instrument, instruments: Instruments) -> dict[str, Any]:
     answers = instruments.answer_list(instrument, item)
     body: dict[str, Any] = {
@@ -88,14 +63,6 @@ def weight(option: Option, item: Item, answers: AnswerList) -> int:
     """What an option counts for this item, turned round where the item is reversed."""
     values = [each.value for each in answers.options]
     return max(values) + min(values) - option.value if item.reversed else option.value
-
-
-def option_coding(option: Option) -> dict[str, str]:
-    """An option as a Coding: its LOINC code, else its words."""
-    coding = (
-        {"system": LOINC, "code": option.code} if option.code else {"system": LOCAL_CODES, "code": str(option.value)}
-    )
-    return coding | ({"display": option.display} if option.display else {})
 
 
 def _option(option: Option, counts: int, answers: AnswerList) -> dict[str, Any]:

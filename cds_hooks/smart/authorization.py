@@ -9,19 +9,16 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from cds_hooks.errors import LaunchRefused
 from cds_hooks.smart.registrations import Registration
+from fhir_plugin import lenient
 from fhir_plugin.addresses import is_confidential
 from fhir_plugin.backend_services import signed_form
 from fhir_plugin.client import Clients
-from fhir_plugin.resources import UNDECODABLE
-
-T = TypeVar("T")
 
 _MOST_BYTES = 100_000
 _SECONDS = 10.0
@@ -60,7 +57,7 @@ class Request:
 async def endpoints_of(fhir_server: str, connections: Clients) -> Endpoints:
     """Where the EHR authorizes; :class:`LaunchRefused` where it does not say so, or not safely."""
     answer = await connections.fetch(f"{fhir_server}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
-    found = _decoded(answer.body, Endpoints)
+    found = lenient.read(answer.body, Endpoints)
     if found is None:
         raise LaunchRefused("configuration", "The EHR does not say where its users are authorized.")
     if not is_confidential(found.authorization_endpoint) or not is_confidential(found.token_endpoint):
@@ -111,7 +108,7 @@ async def token_for(code: str, asked: Request, connections: Clients) -> Granted:
     else:
         form["client_id"] = issuer.client_id
     answer = await connections.fetch(address, _MOST_BYTES, _SECONDS, form, headers)
-    granted = _decoded(answer.body, Granted)
+    granted = lenient.read(answer.body, Granted)
     if granted is None or granted.token_type.lower() != "bearer" or not granted.access_token:
         raise LaunchRefused("token", "The EHR gave no token for this opening.")
     return granted
@@ -121,10 +118,3 @@ def _basic(name: str, secret: str) -> str:
     """RFC 6749, 2.3.1: both are form-encoded first."""
     pair = f"{quote(name, safe='')}:{quote(secret, safe='')}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
-
-
-def _decoded(body: bytes | None, shape: type[T]) -> T | None:
-    try:
-        return msgspec.json.decode(body, type=shape) if body is not None else None
-    except UNDECODABLE:
-        return None

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
-from fhir_plugin.questionnaires import item_link, option_coding
+from fhir_plugin.instrument_codes import item_link, option_coding
 from fhir_plugin.resources import QuestionnaireResponse as ReadResponse
 from fhir_plugin.score import Score, score
 from mappings.instruments import QUESTIONNAIRES, Form, Instruments

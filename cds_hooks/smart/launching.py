@@ -16,6 +16,7 @@ from cds_hooks.smart.authorization import Request as Asked
 from cds_hooks.smart.openings import LAUNCH_SECONDS, Opening, Openings
 from cds_hooks.smart.permissions import asked_for
 from cds_hooks.smart.registrations import Registration
+from fhir_plugin import lenient
 from fhir_plugin.client import Clients, normal_base_url
 from fhir_plugin.errors import BadInput
 from fhir_plugin.gather import FhirSource
@@ -158,8 +159,4 @@ class Launching:
 
 def _context(raw: bytes) -> AppContext:
     """The context of a link, as an object or as the string that CDS Hooks makes of it."""
-    try:
-        told = msgspec.json.decode(raw)
-        return msgspec.json.decode(told if isinstance(told, str) else raw, type=AppContext)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return AppContext()
+    return lenient.read(lenient.read(raw, str) or raw, AppContext) or AppContext()

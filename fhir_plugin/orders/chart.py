@@ -12,10 +12,10 @@ from fhir_plugin.decide import Decision
 from fhir_plugin.drafts import Draft
 from fhir_plugin.facts.fact import Measurement, Presence
 from fhir_plugin.facts.weight import DosingWeight, dosing_weight
+from fhir_plugin.instrument_codes import panel_coding
 from fhir_plugin.ordered import NOTHING_ORDERED, Ordered
 from fhir_plugin.orders.fhir import About, Resource, is_reference
 from fhir_plugin.orders.templates import Templates
-from fhir_plugin.questionnaires import panel_coding
 from fhir_plugin.recommend import Standing
 from mappings.load import Knowledge
 from mappings.orders.model import Order, OrderWords

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from fhir_plugin.instrument_codes import panel_coding
 from fhir_plugin.orders.dosing import Amount, amount_of, number
 from fhir_plugin.orders.filling import Filling
-from fhir_plugin.questionnaires import panel_coding
 from mappings.instruments import QUESTIONNAIRES
 from mappings.instruments.model import Instrument
 from mappings.orders.model import Line, Order, OrderCode, Schedule
