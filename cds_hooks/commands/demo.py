@@ -39,48 +39,56 @@ def demo(
     from cds_hooks import logs
     from cds_hooks.app import create_app
     from cds_hooks.clock import today
+    from cds_hooks.demo.ehr import CLIENT_ID, demo_ehr
     from cds_hooks.demo.server import fhir_server
     from cds_hooks.demo.stories import demo_patients
     from cds_hooks.settings import load_settings
     from mappings.load import load_knowledge
 
-    with _signals_stop(), TemporaryDirectory(prefix="tandem-memory-") as kept:
-        settings = load_settings(
-            host="127.0.0.1",
-            port=port,
-            allow_loopback_fhir=True,
-            log_level="warning",
-            sandbox=True,
-            database=f"sqlite:///{kept}/memory.sqlite",
-        )
+    with (
+        _signals_stop(),
+        TemporaryDirectory(prefix="tandem-memory-") as kept,
+        listen("127.0.0.1", port) as listener,
+    ):
         day = today()
         patients = demo_patients(day)
-        with listen(settings.host, settings.port) as listener, fhir_server(patients, fhir_port) as fhir:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with fhir_server(patients, fhir_port) as fhir, demo_ehr(fhir, f"{address}/smart/callback") as ehr:
+            entry = {"name": "demo", "title": "The EHR of the demo", "issuer": ehr.issuer, "client_id": CLIENT_ID}
+            settings = load_settings(
+                allow_loopback_fhir=True,
+                log_level="warning",
+                sandbox=True,
+                database=f"sqlite:///{kept}/memory.sqlite",
+                public_url=address,
+                smart=(entry,),
+            )
             knowledge = load_knowledge(site=settings.site)
             app = create_app(settings, knowledge, demo_fhir=fhir)
             # A call that comes before the service is up waits instead of being refused.
             listener.listen()
-            service = f"http://127.0.0.1:{listener.getsockname()[1]}/cds-services"
             ids: dict[str, str] = {offered.hook: offered.id for offered in knowledge.services.services}
             logs.take_over()
             config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
             _stop_instead(server)
-            typer.echo("\n".join(greeting(service, fhir, ids, patients, day)))
+            launch = f"{address}/smart/launch?iss={ehr.issuer}&launch={READY}"
+            typer.echo("\n".join(greeting(f"{address}/cds-services", fhir, ids, patients, day, launch)))
             if not no_browser and _has_screen():
-                webbrowser.open(_sandbox(service))
+                webbrowser.open(f"{address}/sandbox")
             server.run(sockets=[listener])
     typer.echo("Stopped.", err=True)
 
 
 def greeting(
-    service: str, fhir: str, ids: Mapping[str, str], patients: Iterable[DemoPatient], as_of: date
+    service: str, fhir: str, ids: Mapping[str, str], patients: Iterable[DemoPatient], as_of: date, launch: str
 ) -> Iterator[str]:
     """What the terminal shows: addresses, patients, three calls to paste, and what to do next."""
     yield f"Tandem answers at {service}"
     yield f"Synthetic patients, as of {as_of.isoformat()}, are on the FHIR server at {fhir}:"
     yield from (f"  {patient.id:30} {patient.title}" for patient in patients)
     yield f"\nTry calls in a browser: {_sandbox(service)}"
+    yield f"Open the app in a chart: {launch}"
     yield "\nWhat the service offers:"
     yield curl(service)
     yield "\nA chart is opened; the service reads the record from the FHIR server:"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from cds_hooks.demo.calls import curl
@@ -91,6 +92,18 @@ def test_every_patient_is_named_with_what_the_story_is(running: tuple[subprocess
     text = "\n".join(running[1])
     assert "cochlear-implant" in text
     assert "Doing well, nothing needed" in text
+
+
+def test_the_app_opens_in_the_chart_of_the_patient(running: tuple[subprocess.Popen[str], list[str]]) -> None:
+    (launch,) = (line.rpartition(" ")[2] for line in running[1] if line.startswith("Open the app"))
+    with httpx2.Client(follow_redirects=True, timeout=30) as visitor:
+        page = visitor.get(launch)
+        assert page.status_code == 200
+        assert "two-failures" in page.text
+        ehr = urlsplit(str(page.history[1].url))
+        elsewhere = f"{ehr.scheme}://{ehr.netloc}/authorize?client_id=tandem&redirect_uri=https://evil.example/"
+        assert visitor.get(elsewhere).status_code == 400
+        assert visitor.get(f"{ehr.scheme}://{ehr.netloc}/fhir/Patient/two-failures").status_code == 401
 
 
 @pytest.mark.parametrize("option", ["--port", "--fhir-port"])

@@ -1,0 +1,175 @@
+"""The EHR of the demo, as far as the SMART app needs one: a sign-in that asks nobody, before the FHIR server.
+
+For synthetic patients on loopback and nothing else. A launch key is the id of a patient.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+
+CLIENT_ID = "tandem"
+FIRST_PATIENT = "two-failures"
+_JSON = "application/json"
+_SECONDS = 30
+_FORWARDED = ("Accept", "Content-Type", "Prefer")
+_ANSWERED = ("Content-Type", "Location")
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """What a code is worth, once."""
+
+    challenge: str
+    scope: str
+    patient: str
+
+
+@dataclass
+class DemoEhr:
+    """What it has given away so far."""
+
+    fhir: str
+    """Base URL of the FHIR server behind it."""
+    redirect: str
+    """The one address that browsers are sent back to."""
+    address: str
+    codes: dict[str, _Code] = field(default_factory=dict)
+    tokens: set[str] = field(default_factory=set)
+
+    @property
+    def issuer(self) -> str:
+        """The FHIR base URL that apps are launched with."""
+        return f"{self.address}/fhir"
+
+    def configuration(self) -> dict[str, object]:
+        """Where its users are authorized."""
+        return {
+            "authorization_endpoint": f"{self.address}/authorize",
+            "token_endpoint": f"{self.address}/token",
+            "code_challenge_methods_supported": ["S256"],
+            "capabilities": ["launch-ehr", "launch-standalone", "client-public", "context-ehr-patient"],
+        }
+
+    def way_back(self, asked: Mapping[str, str]) -> str:
+        """The address that the browser is sent back to, with a code."""
+        code = secrets.token_urlsafe(24)
+        self.codes[code] = _Code(
+            challenge=asked.get("code_challenge", ""),
+            scope=asked.get("scope", ""),
+            patient=asked.get("launch", FIRST_PATIENT),
+        )
+        return f"{self.redirect}?{urlencode({'code': code, 'state': asked.get('state', '')})}"
+
+    def token(self, form: Mapping[str, str]) -> dict[str, object] | None:
+        """The token that a code is worth to who began with its proof; ``None`` for anybody else."""
+        code = self.codes.pop(form.get("code", ""), None)
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if code is None or code.challenge != proof or form.get("redirect_uri") != self.redirect:
+            return None
+        given = secrets.token_urlsafe(24)
+        self.tokens.add(given)
+        return {"access_token": given, "token_type": "Bearer", "expires_in": 3600, "scope": code.scope,
+                "patient": code.patient}  # fmt: skip
+
+
+class _Handler(BaseHTTPRequestHandler):
+    ehr: DemoEhr
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Where users are authorized, the sign-in, or what the FHIR server says."""
+        path = urlsplit(self.path)
+        if path.path == "/fhir/.well-known/smart-configuration":
+            self._json(self.ehr.configuration())
+        elif path.path == "/authorize":
+            asked = dict(parse_qsl(path.query))
+            if (asked.get("client_id"), asked.get("redirect_uri")) == (CLIENT_ID, self.ehr.redirect):
+                self._answer(HTTPStatus.FOUND, b"", {"Location": self.ehr.way_back(asked)})
+            else:
+                self._json({"error": "unauthorized_client"}, HTTPStatus.BAD_REQUEST)
+        else:
+            self._forward(b"")
+
+    def do_POST(self) -> None:
+        """A token for a code, or what the FHIR server says."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.path != "/token":
+            self._forward(body)
+            return
+        given = self.ehr.token(dict(parse_qsl(body.decode(errors="replace"))))
+        self._json(given or {"error": "invalid_grant"}, HTTPStatus.OK if given else HTTPStatus.BAD_REQUEST)
+
+    def _forward(self, body: bytes) -> None:
+        """Ask the FHIR server, for who has a token; addresses in what it says are made ours."""
+        if not self.path.startswith("/fhir/"):
+            self._json({}, HTTPStatus.NOT_FOUND)
+            return
+        if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.ehr.tokens:
+            self._json({}, HTTPStatus.UNAUTHORIZED)
+            return
+        behind = urlsplit(self.ehr.fhir)
+        connection = http.client.HTTPConnection(behind.hostname or "", behind.port, timeout=_SECONDS)
+        headers = {name: self.headers[name] for name in _FORWARDED if name in self.headers}
+        try:
+            connection.request(self.command, behind.path + self.path.removeprefix("/fhir"), body or None, headers)
+            answer = connection.getresponse()
+            content = answer.read().replace(self.ehr.fhir.encode(), self.ehr.issuer.encode())
+        except (OSError, http.client.HTTPException):
+            self._json({}, HTTPStatus.BAD_GATEWAY)
+            return
+        finally:
+            connection.close()
+        told = {name: value.replace(self.ehr.fhir, self.ehr.issuer) for name in _ANSWERED
+                if (value := answer.getheader(name))}  # fmt: skip
+        self._answer(answer.status, content, told)
+
+    def _json(self, body: Mapping[str, object], status: int = HTTPStatus.OK) -> None:
+        self._answer(status, msgspec.json.encode(body), {"Content-Type": _JSON})
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature is the base class's
+        """Nothing: addresses name patients."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    """A page asks for a dozen things at once."""
+
+
+@contextmanager
+def demo_ehr(fhir: str, redirect: str) -> Iterator[DemoEhr]:
+    """Run it in a thread on a free port of loopback; ``fhir`` is the base URL of the server with the patients.
+
+    ``redirect`` is where the app wants its users back.
+    """
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        ehr = DemoEhr(fhir, redirect, f"http://127.0.0.1:{server.server_address[1]}")
+        server.RequestHandlerClass = type("Handler", (_Handler,), {"ehr": ehr})
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield ehr
+        finally:
+            server.shutdown()
+            thread.join()
