@@ -26,7 +26,7 @@ def conflicts_settled_silently(patch: pytest.MonkeyPatch, known: Medications) ->
 
 @mutant
 def references_not_followed(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(products, "_resolve", nothing)
+    patch.setattr(products, "medication_named", nothing)
 
 
 @mutant
