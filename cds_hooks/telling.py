@@ -41,6 +41,10 @@ class Basis:
     """Whether it tells of a contraindication, or of one that may be there for all that is known, or of a danger."""
     once: bool = False
     """Whether one piece of evidence makes one alert, however the finding is worded on another day."""
+    orders: tuple[tuple[str, ...], ...] = ()
+    """What the checks say of the orders that it is about; another dose makes it another card."""
+    far_out: bool = False
+    """Whether one of these orders is far outside what is expected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from cds_hooks.markdown import plain, quote
 from cds_hooks.protocol import Action, Card, Suggestion
-from cds_hooks.telling import LONGEST_SUMMARY, Telling
+from cds_hooks.telling import LONGEST_SUMMARY, Basis, Telling
 from fhir_plugin.order_checks.result import CheckedOrder, CheckVerdict, Correction, OrderCheck
 from mappings.order_checks.words import OrderWords, SuggestionWords
 
@@ -22,12 +23,19 @@ def this_order(telling: Telling) -> list[str]:
 
 def with_checks(telling: Telling, card: Card) -> Card:
     """The card, warning of a value far out, offering to take orders back or to correct them; none pre-selected."""
+    telling.bases[card.uuid] = _resting_on_orders(telling, telling.bases[card.uuid])
     card = _warning(telling, card)
     suggestions = tuple(each for order in telling.checked for each in _suggestions(telling, order))
     if not suggestions:
         return card
     behavior = card.selection_behavior or ANY
     return replace(card, suggestions=(*suggestions, *card.suggestions), selection_behavior=behavior)
+
+
+def _resting_on_orders(telling: Telling, basis: Basis) -> Basis:
+    every = [(order.treatment, check) for order in telling.checked for check in order.checks]
+    said = tuple((treatment, each.check, each.verdict, each.drafted, each.why) for treatment, each in every)
+    return dataclasses.replace(basis, orders=said, far_out=any(each.gross for _, each in every))
 
 
 def _warning(telling: Telling, card: Card) -> Card:

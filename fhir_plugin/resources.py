@@ -179,6 +179,7 @@ class Patient(Resource, frozen=True):
     gender: str | None = None
     deceased_boolean: bool | None = None
     deceased_date_time: str | None = None
+    link: Raw = Raw(b"null")
 
 
 class Condition(Resource, frozen=True):

@@ -262,6 +262,9 @@ def _measured_source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
         for component_name, component in sign.components.items():
             yield f"vitals.yaml: {name}.{component_name}.lowest", component.lowest.source
             yield f"vitals.yaml: {name}.{component_name}.highest", component.highest.source
+        if sign.agreement is not None:
+            yield f"vitals.yaml: {name}.agreement.percent", sign.agreement.percent.source
+            yield f"vitals.yaml: {name}.agreement.days", sign.agreement.days.source
 
 
 def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -23,6 +24,24 @@ class Component(Entry):
     """Outside of these it is a slip of the pen and is not used."""
 
 
+class Agreement(Entry):
+    """How far two readings in a row may lie apart; one of two that do not agree is taken for a slip."""
+
+    percent: Number
+    """Of the larger."""
+    days: Number
+    """For how long the earlier one is held against the later one."""
+
+    @property
+    def span(self) -> timedelta:
+        """The days."""
+        return timedelta(days=self.days.value)
+
+    def holds(self, one: float, other: float) -> bool:
+        """Whether two values agree."""
+        return abs(one - other) * 100 <= self.percent.value * max(one, other)
+
+
 class VitalSign(Entry):
     """One vital sign, alone or as a panel."""
 
@@ -33,6 +52,7 @@ class VitalSign(Entry):
     """A unit as servers write it (code as it stands, name in lower case) -> factor to ``unit``."""
     panels: tuple[str, ...] = ()
     components: dict[str, Component]
+    agreement: Agreement | None = None
     rising: tuple[str, ...] = ()
     """Components in an order that true readings keep, the lower first."""
 

@@ -1,8 +1,8 @@
 """Which overridden cards stay quiet. Pure: the moment is given, and nothing is waited for.
 
-A card is the same as an earlier one when it shows the same findings from the same evidence. It stays quiet for the
-patient, the rule and the role of the user to whom it was overridden, for a set time. Contraindications at signing are
-never quiet.
+A card is the same as an earlier one when it shows the same findings from the same evidence, and the same order says
+the same. It stays quiet for the patient, the rule and the role of the user to whom it was overridden, for a set time.
+Contraindications and doses far out are never quiet at signing.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def fingerprint(card: Card, basis: Basis, keyed: Keyed) -> str:
     A card without findings is the same while it says the same to the letter.
     """
     if basis.once:
-        evidence = sorted(each.reference for finding in basis.findings for each in finding.evidence)
+        evidence = sorted((each.reference, each.label) for finding in basis.findings for each in finding.evidence)
         return keyed.of("evidence", basis.rule, _ENCODER.encode(evidence))
     offered = [suggestion.label for suggestion in card.suggestions]
     facts = [_said(finding) for finding in basis.findings] or card.detail
-    return keyed.of("facts", _ENCODER.encode((basis.rule, card.summary, card.indicator, offered, facts)))
+    return keyed.of("facts", _ENCODER.encode((basis.rule, card.summary, card.indicator, offered, facts, basis.orders)))
 
 
 def _said(finding: Finding) -> tuple[object, ...]:
@@ -83,8 +83,8 @@ def _said(finding: Finding) -> tuple[object, ...]:
 
 
 def may_be_quiet(card: Card, basis: Basis, service: ServiceDefinition) -> bool:
-    """Whether an override can keep this card quiet: never a contraindication or a danger when an order is signed."""
-    return service.hook != SIGNING or not (basis.against or card.indicator == "critical")
+    """Whether an override can keep this card quiet: when an order is signed never a danger, nor a dose far out."""
+    return service.hook != SIGNING or not (basis.against or basis.far_out or card.indicator == "critical")
 
 
 class Quiet:

@@ -93,8 +93,8 @@ class _Buckets:
         self.past: list[Evidence] = []
         self.possible: list[Evidence] = []
 
-    def add(self, meaning: Meaning, force: Force, evidence: Evidence) -> None:
-        """Put one entry where its code and its force together say."""
+    def add(self, meaning: Meaning, force: Force, evidence: Evidence, *, lasting: bool) -> None:
+        """Put one entry where its code and its force together say; ``lasting``: to have had it once counts."""
         if force is Force.DOUBTFUL:
             self.possible.append(evidence)
         elif meaning is Meaning.PAST or (meaning is Meaning.CURRENT and force is Force.ENDED):
@@ -104,7 +104,7 @@ class _Buckets:
         elif meaning is Meaning.CURRENT:
             self.past.append(evidence)
             self.possible.append(evidence)
-        elif force is not Force.ENDED:
+        elif lasting or force is not Force.ENDED:
             self.possible.append(evidence)
 
     def presence(self) -> Presence:
@@ -142,7 +142,7 @@ def _sort_in(
         buckets = found.get(sense.topic)
         if buckets is None:
             buckets = found[sense.topic] = _Buckets()
-        buckets.add(sense.meaning, force, evidence)
+        buckets.add(sense.meaning, force, evidence, lasting=knowledge.value_sets.topics[sense.topic].lasting)
 
 
 def _add_reasons(record: Record, said: _Said, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]) -> None:

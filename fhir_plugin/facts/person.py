@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from fhir_plugin.dates import day_span
 from fhir_plugin.facts.fact import Count, Evidence, Fact
 from fhir_plugin.record import Record
-from fhir_plugin.resources import Patient
+from fhir_plugin.resources import UNDECODABLE, Patient
 from mappings.load import Knowledge
 
 AGE = "person.age"
@@ -16,7 +18,7 @@ AGE = "person.age"
 def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
     """``person.age``: whole years, with both bounds where the birth date is a year or a month.
 
-    Who has died has no age, so that nothing which needs one is ever met.
+    Who has died, and whose record was replaced by another one, has no age, so that nothing which needs one is met.
     """
     looked = (f"patient ({len(record.input('patient').resources)})",)
     patient = record.patient
@@ -26,6 +28,8 @@ def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
         return Fact(name=AGE, value=None, missing=missing, looked_in=looked)
     if _has_died(patient, as_of):
         return Fact(name=AGE, value=None, missing=(knowledge.wording.gaps["deceased"],), looked_in=looked)
+    if _is_replaced(patient):
+        return Fact(name=AGE, value=None, missing=(knowledge.wording.gaps["replaced"],), looked_in=looked)
     age = Count(low=max(0, _years(born.last, as_of)), high=_years(born.first, as_of), unit="a")
     evidence = (Evidence(reference=patient.reference),)  # the age says enough; the day of birth is not repeated
     return Fact(name=AGE, value=age, evidence=evidence, looked_in=looked)
@@ -34,6 +38,19 @@ def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
 def _has_died(patient: Patient, as_of: date) -> bool:
     died = day_span(patient.deceased_date_time)
     return bool(patient.deceased_boolean) or (died is not None and died.first <= as_of)
+
+
+class _Link(msgspec.Struct, frozen=True):
+    type: str | None = None
+
+
+def _is_replaced(patient: Patient) -> bool:
+    """Whether the record goes on under another Patient, so that what is not here may be there."""
+    try:
+        links = msgspec.json.decode(patient.link, type=tuple[_Link, ...] | None)
+    except UNDECODABLE:
+        return False
+    return any(link.type == "replaced-by" for link in links or ())
 
 
 def _years(born: date, as_of: date) -> int:

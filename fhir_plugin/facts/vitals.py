@@ -35,6 +35,11 @@ class Reading(NamedTuple):
     """As the record has it, ``176 [lb_av]``, where the unit is another than ours."""
 
     @property
+    def values(self) -> tuple[float, ...]:
+        """What was believed, by the names of the components."""
+        return tuple(value for _, value in sorted(self.components.items()) if value is not None)
+
+    @property
     def order(self) -> tuple[date, float, tuple[float, ...], str]:
         """Oldest first; of readings of the same moment the highest last, which is the safer one to use."""
         values = tuple(value if value is not None else 0.0 for _, value in sorted(self.components.items()))
@@ -141,13 +146,18 @@ def _believed(quantity: Quantity, shape: VitalSign, component: str) -> float | N
 
 
 def _factor(quantity: Quantity, shape: VitalSign) -> float | None:
-    """What turns the unit of the quantity into ours; ``None`` for one that is not known."""
-    written = _unit(quantity)
+    """What turns the unit of the quantity into ours; ``None`` for one that is not known, and for two that differ."""
+    factor = _known(_unit(quantity), shape)
+    beside = _known(quantity.unit or "", shape)
+    return None if factor and beside and factor != beside else factor  # ``lb`` beside the code ``kg``
+
+
+def _known(written: str, shape: VitalSign) -> float | None:
     return shape.units.get(written) or shape.units.get(written.lower())
 
 
 def _unit(quantity: Quantity) -> str:
-    return quantity.code or quantity.unit or ""  # the code decides: a unit beside it may say something else
+    return quantity.code or quantity.unit or ""  # the code decides: a unit beside it may be in any words
 
 
 def _converted(quantity: Quantity, shape: VitalSign) -> str:
@@ -166,11 +176,13 @@ def _consistent(components: Mapping[str, float | None], shape: VitalSign) -> boo
 
 def _joined(found: list[Reading], shape: VitalSign) -> list[Reading]:
     """Readings in order; single components written apart at one moment become one reading."""
-    whole = [reading for reading in found if len(reading.components) > 1]
+    whole: list[Reading] = []
     single: dict[float, list[Reading]] = {}
     for reading in found:
-        if len(reading.components) == 1:
+        if len(reading.components) == 1 < len(shape.components):
             single.setdefault(reading.moment, []).append(reading)
+        else:
+            whole.append(reading)
     for moment, parts in single.items():
         parts.sort(key=lambda part: part.order)
         components = {name: value for part in parts for name, value in part.components.items()}
@@ -192,6 +204,8 @@ def _latest(
     missing = record.gaps(("observations",))
     if passed_over:
         missing += (gaps["unusable_reading"].format(what=shape.title),)
+    if newest and (before := _contradicted(name, newest, days, knowledge, as_of)):
+        missing += (gaps["readings_disagree"].format(what=shape.title, day=before.day),)
     fact = f"{name}.latest"
     looked = (f"observations ({len(record.input('observations').resources)})",)
     if newest is None:
@@ -231,3 +245,29 @@ def _newest(
             else:
                 loose = loose or reading
     return loose, passed_over
+
+
+def _contradicted(
+    name: str, newest: Reading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
+) -> Reading | None:
+    """The reading before the newest, where it is recent and so far from it that one of the two must be a slip."""
+    agreement = knowledge.vital_signs.vital_signs[name].agreement
+    if agreement is None or newest.day == _UNDATED:
+        return None
+    before = _before(name, newest, days, knowledge, as_of)
+    if before is None or newest.day.first - before.day.last > agreement.span:
+        return None
+    return None if all(map(agreement.holds, newest.values, before.values)) else before
+
+
+def _before(
+    name: str, newest: Reading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
+) -> Reading | None:
+    """The next reading that can be believed, on the same day or before it."""
+    for day in sorted(days, reverse=True):
+        found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
+        for reading in reversed(_joined(found, knowledge.vital_signs.vital_signs[name])):
+            is_other = reading.reference != newest.reference and reading.day.last <= newest.day.last
+            if is_other and reading.day.first <= as_of and None not in reading.components.values():
+                return reading
+    return None

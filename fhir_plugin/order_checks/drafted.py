@@ -19,7 +19,16 @@ Stated = tuple[str, Range, Path | None]
 Found = Iterator[Stated]
 
 _DAYS = 7
-_WORD_MEASURES = ("dose_per_kg", "dose_mg", "infusion_minutes", "per_week", "sessions", "weeks")
+_WORD_MEASURES = (
+    "dose_per_kg",
+    "dose_mg",
+    "rate_mg",
+    "rate_per_kg",
+    "infusion_minutes",
+    "per_week",
+    "sessions",
+    "weeks",
+)
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,7 +176,7 @@ def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, floa
         measure, factor = first
         value = Range(_plain(low.value) * factor, _plain(high.value) * last[1])
         if value.low <= value.high and not (low.comparator or high.comparator):
-            yield measure, value, path
+            yield measure, value, path if factor == 1 else None  # a correction writes the number, never the unit
 
 
 def _unit(quantity: Quantity, units: Mapping[str, tuple[str, float]]) -> tuple[str, float] | None:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from mappings.order_checks import OrderChecks
 
+_DECIMAL_COMMA = re.compile(r"0,\d+|\d+,\d{1,2}")
+"""``0,5``; a comma before three digits groups thousands."""
+
 
 class Range(NamedTuple):
     """A number, or two between which it lies."""
@@ -58,6 +61,6 @@ def _number(text: str, knowledge: OrderChecks) -> float | None:
     if text in knowledge.reading.numbers:
         return knowledge.reading.numbers[text]
     try:
-        return float(text.replace(",", ""))
+        return float(text.replace(",", "." if _DECIMAL_COMMA.fullmatch(text) else ""))
     except ValueError:
         return None

@@ -14,8 +14,8 @@ Kind = Literal["compare", "contraindicated", "duplicate", "criterion", "companio
 Measure = Literal["dose_mg", "dose_per_kg", "infusion_minutes", "rate_per_kg", "per_week", "sessions"]
 Phase = Literal["", "first", "later", "start", "maintenance"]
 
-_RANGE = r"(?<![\w./])(?P<low>{number})(?:\s*(?:-|–|to|or)\s*(?P<high>{number}))?"
-_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+"
+_RANGE = r"(?<![\w./])(?<!\d,)(?P<low>{number})(?:\s*(?:-|–|to|or)\s*(?P<high>{number}))?"
+_NUMBER = r"0,\d+|\d+,\d{1,2}(?![\d,])|\d+(?:,\d{3})*(?:\.\d+)?|\.\d+"
 
 
 class Expected(Entry):

@@ -68,6 +68,8 @@ class Topic(Entry):
     """An entry that nobody closed is taken as in force only for so long (pregnancy); afterwards"""
     when_old: Literal["ended", "open"] = "open"
     """it has ended, or it is open whether it still holds."""
+    lasting: bool = False
+    """Whether having had it once counts, so that an entry which ended and only may mean it stays a possible one."""
     hints: tuple[str, ...] = ()
     """Lower-case pieces of words that make an entry without a known code a possible one."""
     hints_except: tuple[str, ...] = ()

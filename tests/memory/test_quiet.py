@@ -86,6 +86,26 @@ def test_a_contraindication_at_signing_is_never_quiet(service: TestClient) -> No
     assert card["indicator"] == "critical"
 
 
+def dosed(milligrams: float) -> dict[str, Any]:
+    dose = {"value": milligrams, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
+    return order(KETAMINE, READY, dosageInstruction=[{"doseAndRate": [{"doseQuantity": dose}]}])
+
+
+def test_a_dose_far_out_is_never_quiet_at_signing(service: TestClient) -> None:
+    """The one who signs 800 mg is told, although the same was overridden for 80 mg."""
+    for milligrams in (80, 80, 800):
+        (card,) = call(service, ORDER_SIGN, READY, dosed(milligrams))
+        assert "far outside" in card["summary"]
+        tell(service, ORDER_SIGN, overridden(card["uuid"]))
+
+
+def test_a_card_about_an_order_returns_when_the_order_says_something_else(service: TestClient) -> None:
+    (card,) = call(service, ORDER_SIGN, READY, dosed(36))
+    tell(service, ORDER_SIGN, overridden(card["uuid"]))
+    assert call(service, ORDER_SIGN, READY, dosed(36)) == []
+    assert len(call(service, ORDER_SIGN, READY, dosed(54))) == 1
+
+
 def test_a_contraindication_that_may_be_there_is_never_quiet_at_signing(service: TestClient) -> None:
     draft = order(KETAMINE, "nearly-empty")
     (card,) = call(service, ORDER_SIGN, "nearly-empty", draft)
