@@ -1,4 +1,4 @@
-"""Takes the pictures of the pages that the README shows: starts the demo, and looks at it with Chromium."""
+"""Takes the pictures that the README shows: starts the demo and the app, and looks at them with Chromium."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cds_hooks.demo.server import fhir_server
+from cds_hooks.demo.stories import demo_patients
+from tests.smart.conftest import DAY, App, running_app
+from tests.smart.ehr import running_ehr
+
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 SIZES = {"wide": (1280, 1000), "narrow": (400, 1000)}
 SCHEMES = ("light", "dark")
+APP_PATIENT = "partial-response-to-ketamine"
+APP_PICTURES = (("wide", "light"), ("narrow", "dark"))
+APP_VIEWS = ("overview", "criteria", "questionnaires/phq9")
 
 
 def main() -> None:
@@ -27,11 +35,13 @@ def main() -> None:
     given = options.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or sys.exit("Chromium is needed: install it, or put it on the PATH")
-    with demo(given.address) as address, sync_playwright() as playwright:
+    with demo(given.address) as address, app() as launched, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         for size, (width, height) in SIZES.items():
             for scheme in SCHEMES:
                 _sandbox(browser, address, given.folder, f"{size}-{scheme}", (width, height), scheme)
+        for size, scheme in APP_PICTURES:
+            _app(browser, launched, given.folder, f"{size}-{scheme}", SIZES[size], scheme)
         browser.close()
 
 
@@ -68,6 +78,27 @@ def _sandbox(browser: Browser, address: str, folder: Path, name: str, size: tupl
         page.locator("label[for=view-course]").click()
         page.locator(".drawing img").wait_for()
         _take(page, folder / "sandbox-course.png")
+    context.close()
+
+
+@contextmanager
+def app() -> Iterator[App]:
+    """The app beside an EHR that holds one patient."""
+    patients = [each for each in demo_patients(DAY) if each.id == APP_PATIENT]
+    with fhir_server(patients) as fhir, running_ehr(fhir) as ehr, running_app(ehr) as running:
+        yield running
+
+
+def _app(browser: Browser, launched: App, folder: Path, name: str, size: tuple[int, int], scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(launched.launch(APP_PATIENT))
+    opening = page.url.rpartition("/")[0]
+    for view in APP_VIEWS:
+        page.goto(f"{opening}/{view}", wait_until="networkidle")
+        _take(page, folder / f"app-{view.rpartition('/')[2]}-{name}.png")
     context.close()
 
 

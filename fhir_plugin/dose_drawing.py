@@ -68,7 +68,7 @@ def _row(course: DoseCourse, style: DrawingStyle, span: list[str], *, place: int
         titleBaseline="middle",
     )  # fmt: skip
     kinds = alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values()))
-    legend = alt.Legend(orient="top") if place == 0 else None
+    legend = alt.Legend(orient="top", direction="vertical") if place == 0 else None
     base = alt.Chart(alt.InlineData(values=[_drawn(step) for step in course.steps]))
     x = alt.X("first:T", scale=time, axis=dates)
     bars = base.mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(

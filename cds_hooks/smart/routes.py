@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -33,6 +34,9 @@ from fhir_plugin.facts.staging import read_staging
 from fhir_plugin.gather import gather
 from fhir_plugin.needs import observation_tokens
 from mappings.load import Knowledge
+
+_NARROW = "narrow"
+"""In the address of a picture for a narrow window."""
 
 
 class SmartApp:
@@ -152,7 +156,7 @@ class SmartApp:
         drawn = opening.drawn.get("course") if opening else None
         if opening is None or not drawn:
             return self._frame.over(request)
-        return await _picture(self._drawings.draw, drawn)
+        return await _picture(partial(self._drawings.draw, drawn, narrow=_NARROW in request.query_params))
 
     async def doses(self, request: Request) -> Response:
         """The picture of the doses that the page of trials told of."""
@@ -160,7 +164,9 @@ class SmartApp:
         courses = opening.drawn.get("doses") if opening else None
         if opening is None or not courses:
             return self._frame.over(request)
-        return await _picture(draw_doses, courses, self._knowledge.instruments.drawing, PAGES["trials"])
+        style = self._knowledge.instruments.drawing
+        style = style.narrow if _NARROW in request.query_params else style
+        return await _picture(partial(draw_doses, courses, style, PAGES["trials"]))
 
     async def _decision(self, opening: Opening) -> Decision:
         """The chart as it is now: nothing of it is kept from one page to the next but what a picture shows."""
@@ -171,10 +177,10 @@ class SmartApp:
         return decide(record, knowledge, knowledge.protocol, self._today())
 
 
-async def _picture(draw: Callable[..., str], *what: Any) -> Response:
+async def _picture(draw: Callable[[], str]) -> Response:
     """Drawn beside the loop, because it takes a third of a second; 404 for what is too much to be drawn."""
     try:
-        svg = await asyncio.to_thread(draw, *what)
+        svg = await asyncio.to_thread(draw)
     except BadInput:
         return Response(status_code=NOT_FOUND, headers=page_headers())
     return Response(svg, headers=page_headers(), media_type="image/svg+xml")

@@ -15,7 +15,7 @@ from fhir_plugin.recommend import recommend
 from fhir_plugin.resources import Resource
 from fhir_plugin.windows import day_of
 from mappings.load import Knowledge
-from mappings.protocols import Conflict
+from mappings.protocols import Conflict, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,9 @@ class Comparison:
     title: str
     standings: tuple[str | None, ...]
     compared: tuple[Compared, ...]
+    """What decides, and what is not known."""
+    noted: tuple[Compared, ...]
+    """What is known and decides under no protocol."""
     absent: tuple[Compared, ...]
     """What was looked for and not found, under no protocol."""
 
@@ -177,9 +180,15 @@ def _compared(name: str, title: str, sides: list[Why]) -> Comparison:
         treatment=name,
         title=title,
         standings=tuple(view.standing if view else None for view in views),
-        compared=tuple(each for each in compared if not each.row.absent),
+        compared=tuple(each for each in compared if not each.row.absent and not _is_noted(each)),
+        noted=tuple(each for each in compared if not each.row.absent and _is_noted(each)),
         absent=tuple(each for each in compared if each.row.absent),
     )
+
+
+def _is_noted(compared: Compared) -> bool:
+    known = compared.row.verdict != Verdict.UNKNOWN.value
+    return known and all(role is None or role[0] == Role.CONTEXT.value for role in compared.roles)
 
 
 def _role(view: TreatmentView | None, title: str) -> tuple[str, str, str, str] | None:

@@ -457,8 +457,15 @@ class DrawingStyle(Entry):
     join_within_days: JoinWithin
     width: int
     height: int
+    narrow_width: int
+    """For the side panel of an EHR."""
     shades: tuple[str, ...]
     ink: str
     alarm: str
     sessions: dict[str, SessionMark]
     words: DrawingWords
+
+    @property
+    def narrow(self) -> Self:
+        """The same for a narrow place."""
+        return self.model_copy(update={"width": self.narrow_width})

@@ -57,8 +57,8 @@ class Ehr:
     authorizations: list[dict[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     token_forms: list[dict[str, str]] = field(default_factory=list)
-    rewrites: dict[bytes, bytes] = field(default_factory=dict)
-    """Bytes of the FHIR server's answers that are put into others."""
+    replaced: dict[str, list[dict[str, Any]]] | None = None
+    """By type, what stands in the place of all that the FHIR server holds."""
 
     @property
     def issuer(self) -> str:
@@ -131,6 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.ehr.tokens:
             self._json({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "login"}]}, 401)
             return
+        if self.ehr.replaced is not None:
+            self._replaced(self.ehr.replaced)
+            return
         behind = urlsplit(self.ehr.fhir)
         connection = http.client.HTTPConnection(behind.hostname or "", behind.port, timeout=30)
         headers = {name: self.headers[name] for name in ("Accept", "Content-Type", "Prefer") if name in self.headers}
@@ -147,11 +150,19 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in _HOP:
                 self.send_header(name, value.replace(self.ehr.fhir, self.ehr.issuer))
-        for old, new in {self.ehr.fhir.encode(): self.ehr.issuer.encode(), **self.ehr.rewrites}.items():
-            content = content.replace(old, new)
+        content = content.replace(self.ehr.fhir.encode(), self.ehr.issuer.encode())
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def _replaced(self, held: dict[str, list[dict[str, Any]]]) -> None:
+        kind, _, identifier = urlsplit(self.path).path.removeprefix("/fhir/").partition("/")
+        found = held.get(kind, [])
+        if identifier and identifier != "_search":
+            self._json(found[0])
+        else:
+            entries = [{"resource": each} for each in found]
+            self._json({"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
     def _json(self, body: dict[str, Any], status: int = 200) -> None:
         content = json.dumps(body).encode()
@@ -165,13 +176,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests look at what was asked."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    """A page asks for a dozen things at once; who does not fit into the queue waits for a second."""
+
+
 @contextmanager
 def running_ehr(fhir: str) -> Iterator[Ehr]:
     """Run it; ``fhir`` is the base URL of the FHIR server behind it."""
     ehr = Ehr(fhir)
     handler = type("Handler", (_Handler,), {"ehr": ehr})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), handler) as server:
         ehr.address = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -42,7 +42,7 @@ def test_every_protocol_stands_beside_the_others_as_it_was_decided(patient: str)
             assert shown.standings[place] == (answer.standing.value if answer else None)
             told = {
                 each.row.title: each.roles[place][:3]
-                for each in (*shown.compared, *shown.absent)
+                for each in (*shown.compared, *shown.noted, *shown.absent)
                 if each.roles[place] is not None
             }
             decided = {
@@ -63,6 +63,9 @@ def test_what_is_unknown_comes_first_and_says_what_would_settle_it(patient: str)
         unknown = verdicts.count("unknown")
         assert verdicts[:unknown] == ["unknown"] * unknown
         assert all(bool(each.row.settle) == (each.row.verdict == "unknown") for each in shown.compared)
+        for each in shown.noted:
+            assert each.row.verdict != "unknown"
+            assert {role[0] for role in each.roles if role} == {Role.CONTEXT}
         for each in shown.absent:
             assert each.row.verdict == "not_met"
             assert each.row.role in (Role.CONTRAINDICATION, Role.CAUTION)
@@ -75,7 +78,7 @@ def test_every_reference_leads_to_the_resource_as_it_was_read(patient: str) -> N
     named = {
         evidence.reference
         for shown in page.treatments
-        for each in (*shown.compared, *shown.absent)
+        for each in (*shown.compared, *shown.noted, *shown.absent)
         for evidence in each.row.evidence
     }
     assert named

@@ -58,20 +58,20 @@ class Drawings:
         self._instruments = knowledge.instruments
         self._kept: OrderedDict[str, str] = OrderedDict()
 
-    def draw(self, text: str) -> str:
+    def draw(self, text: str, *, narrow: bool = False) -> str:
         """The picture as SVG; :class:`BadInput` for what is no sketch."""
-        key = hashlib.sha256(text.encode()).hexdigest()
+        key = f"{narrow}{hashlib.sha256(text.encode()).hexdigest()}"
         # Threads draw at the same time: what one has looked up another may push out.
-        drawn = self._kept.pop(key, None) or self._drawn(text)
+        drawn = self._kept.pop(key, None) or self._drawn(text, narrow=narrow)
         self._kept[key] = drawn
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return drawn
 
-    def _drawn(self, text: str) -> str:
+    def _drawn(self, text: str, *, narrow: bool) -> str:
         try:
             made = msgspec.json.decode(text, type=Sketch)
-            shown = self._picture(made)
+            shown = self._picture(made, narrow=narrow)
         except (msgspec.MsgspecError, KeyError, RecursionError):
             raise BadInput("there is no picture to draw: fire the hook again") from None
         if sum(len(each.values) for each in shown.panels) + len(shown.sessions) > _MOST_ROWS:
@@ -81,11 +81,11 @@ class Drawings:
         except (KeyError, ValueError):
             raise BadInput("the picture cannot be drawn: fire the hook again") from None
 
-    def _picture(self, made: Sketch) -> Picture:
+    def _picture(self, made: Sketch, *, narrow: bool) -> Picture:
         sessions: list[dict[str, Any]] = [*made.sessions]
         treated: list[dict[str, Any]] = [*made.treated]
         panels = tuple(self._panel(each) for each in made.panels)
-        style = self._instruments.drawing
+        style = self._instruments.drawing.narrow if narrow else self._instruments.drawing
         return Picture(style=style, span=made.span, panels=panels, sessions=sessions, treated=treated)
 
     def _panel(self, panel: SketchedPanel) -> Panel:
