@@ -146,18 +146,23 @@ def _sort_in(
 
 
 def _add_reasons(record: Record, said: _Said, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]) -> None:
-    """What a drug in force is taken for may be on the record nowhere else; it is possible, never certain."""
+    """What a drug is taken for may be on the record nowhere else; it is possible, never certain.
+
+    A drug that is over counts where to have had it once does.
+    """
     topics, note = knowledge.value_sets.topics, knowledge.wording.entries["reason"]
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
     taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
     for each in taken:
         start = taken_from(each) if each.reason_code else None
-        if not each.reason_code or when_taken(each, start, knowledge, as_of) != "current":
+        when = when_taken(each, start, knowledge, as_of) if each.reason_code else None
+        if when is None:
             continue
         for concept in each.reason_code:
             for sense in said.by((concept,), "conditions")[0]:
-                if topics[sense.topic].reasons:
+                topic = topics[sense.topic]
+                if topic.reasons and (topic.lasting or when == "current"):
                     evidence = Evidence(reference=each.reference, label=concept.label, day=start, note=note)
                     found.setdefault(sense.topic, _Buckets()).possible.append(evidence)
 

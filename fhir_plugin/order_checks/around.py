@@ -64,6 +64,8 @@ def duplicate(check: Check, case: Case) -> OrderCheck:
         if course.treatment == case.treatment and not course.ended:
             why = case.why("under_way", count=course.count, first=course.first, last=course.last)
             return _result(check, CheckVerdict.DEVIATES, why)
+    if twice := _drafted_beside(case):
+        return _result(check, CheckVerdict.DEVIATES, case.why("drafted_twice", words=twice))
     if any(reference != case.draft.reference for reference in _same_orders(case)):
         return _result(check, CheckVerdict.DEVIATES, case.why("ordered_already"))
     way = case.everything.treatments[case.treatment].given_as
@@ -71,6 +73,17 @@ def duplicate(check: Check, case: Case) -> OrderCheck:
     if gaps:
         return _result(check, CheckVerdict.UNKNOWN, "; ".join(gaps))
     return _result(check, CheckVerdict.OK, case.why("nothing_else"))
+
+
+def _drafted_beside(case: Case) -> str:
+    """Another of the drafts that orders the drug too, in whichever form; sessions of TMS may well be several orders."""
+    known = case.everything.treatments
+    mine = known[case.treatment]
+    others = (each for each in case.ordered.recognised if each.draft.reference != case.draft.reference)
+    drugs = (known[name] for each in others for name in each.treatments)
+    if mine.given_as != "medication":
+        return ""
+    return next((drug.title for drug in drugs if drug.given_as == "medication" and drug.modality == mine.modality), "")
 
 
 def _result(check: Check, verdict: CheckVerdict, why: str = "") -> OrderCheck:

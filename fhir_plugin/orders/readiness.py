@@ -63,7 +63,19 @@ def _in_the_way(chart: Chart, orders: TreatmentOrders) -> Held | None:
         if verdict is not Verdict.NOT_MET:
             sentence = words.under_way if verdict is Verdict.MET else words.perhaps_under_way
             return Held(why=sentence.format(order=orders.title, criterion=chart.title(criterion)))
+    if other := _another_drug(chart, orders.treatment):
+        return Held(why=words.other_drug.format(order=orders.title, treatment=other))
     return None
+
+
+def _another_drug(chart: Chart, treatment: str) -> str:
+    """The other form of the same drug, where a course of it is under way; empty where there is none."""
+    known = chart.knowledge.treatments
+    if treatment not in known.by_id:
+        return ""
+    courses = (each for each in chart.decision.facts.treatments.courses if not each.ended)
+    others = (each for each in courses if each.treatment != treatment and each.modality == known[treatment].modality)
+    return next((known[each.treatment].title for each in others), "")
 
 
 def _given(week: Week) -> dict[str, str]:

@@ -230,6 +230,7 @@ class HeldWords(Entry):
     perhaps_under_way: str
     week: str
     earlier_course: str
+    other_drug: str
     no_age: str
 
 

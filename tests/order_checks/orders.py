@@ -5,7 +5,8 @@
   ``count``, ``quantity``, ``route``.
 * ``weight``: ``72 kg 3 days ago``. ``blood_pressure``, ``conditions``, ``scores``, ``medications``, ``not_read``,
   ``facts``: as in the cases of the criteria.
-* ``given``: ``ketamine 6 times, every 3 days, last 10 days ago``. ``beside``: other drafts, by their words.
+* ``given``: ``ketamine 6 times, every 3 days, last 10 days ago``. ``beside``, ``drugs_beside``: other drafts,
+  by their words.
   ``services``: active orders for services on the record, ``... revoked`` for one that is not.
 * ``verdict``: ``ok``, ``deviates``, ``unknown``, ``silent``; ``because``: words that are said; ``far_out``: the card
   warns; ``corrected``: the number that is suggested, or ``none``.
@@ -36,7 +37,7 @@ from tests.knowledge.cases import facts_of, record_of
 from tests.knowledge.charts import AS_OF, observation, resource
 
 KEYS = {"order", "name", "fields", "weight", "blood_pressure", "conditions", "scores", "medications", "not_read",
-        "facts", "given", "beside", "verdict", "because", "far_out", "corrected",
+        "facts", "given", "beside", "drugs_beside", "verdict", "because", "far_out", "corrected",
         "treatment", "protocol", "note", "services"}  # fmt: skip
 NAMES = {"ketamine": "ketamine", "esketamine": "esketamine", "tms": "TMS"}
 
@@ -103,6 +104,10 @@ def _drafts(case: dict[str, Any]) -> Any:
     others = [
         {"resourceType": "ServiceRequest", "id": f"other-{n}", "code": {"text": text}}
         for n, text in enumerate(case.get("beside", []))
+    ]
+    others += [
+        {"resourceType": "MedicationRequest", "id": f"drug-{n}", "medicationCodeableConcept": {"text": text}}
+        for n, text in enumerate(case.get("drugs_beside", []))
     ]
     entries = [(None, msgspec.Raw(json.dumps(each).encode())) for each in (draft_of(case), *others)]
     return read_drafts(entries, "p")
