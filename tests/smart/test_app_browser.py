@@ -15,7 +15,7 @@ from tests.smart.conftest import App, running_app
 from tests.smart.ehr import running_ehr
 from tests.web.conftest import Watched, watched
 from tests.web.hostile import hostile_strings
-from tests.web.test_browser import FITS, accessible, to
+from tests.web.pages import FITS, accessible, to
 
 pytestmark = pytest.mark.server
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.web.conftest import watched
+from tests.web.pages import FITS, accessible
 from tests.web.sandbox import fire, look_at
 
 pytestmark = pytest.mark.server
@@ -21,7 +21,6 @@ TITLES = {
     "feedback": "Feedback",
 }
 VIEWS = tuple(TITLES)
-FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 
 @pytest.mark.parametrize(
@@ -50,10 +49,3 @@ def test_the_pages_are_accessible(scheme: str, width: int, views: tuple[str, ...
             )
             accessible(page, "main" if view == views[0] else f"section[aria-label='{TITLES[view]}']", whole=first)
         assert page.evaluate(FITS), "the page is wider than the window"
-
-
-def accessible(page: Page, part: str = "html", *, whole: bool) -> None:
-    """Every rule of axe; where not ``whole``, only what depends on the colours and the width."""
-    rules = None if whole else {"runOnly": ["color-contrast", "scrollable-region-focusable", "target-size"]}
-    found = Axe().run(page, context=part, options=rules)
-    assert found.violations_count == 0, found.generate_report()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.web.conftest import watched
+from tests.web.pages import to
 from tests.web.sandbox import fire, look_at
 
 pytestmark = pytest.mark.server
@@ -99,12 +100,3 @@ def test_the_keyboard_suffices(demo: str, browser: Browser) -> None:
         to(page, "button[name=override]")
         page.keyboard.press("Enter")
         expect(page.get_by_text("Overridden:")).to_be_visible()
-
-
-def to(page: Page, selector: str, *, back: bool = False) -> None:
-    """Press Tab until what ``selector`` names has the focus."""
-    for _ in range(80):
-        if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
-            return
-        page.keyboard.press("Shift+Tab" if back else "Tab")
-    raise AssertionError(f"{selector} is not reached with the keyboard")
