@@ -21,9 +21,9 @@ from cds_hooks.smart.launching import APP, PAGES, Launching
 from cds_hooks.smart.openings import Opening, Openings
 from cds_hooks.smart.registrations import registrations
 from cds_hooks.smart.views import criteria, overview
+from cds_hooks.web.course import Drawings, sketch
+from cds_hooks.web.findings import why
 from cds_hooks.web.pages import Pages, page_headers
-from cds_hooks.web.sandbox.course import Drawings, sketch
-from cds_hooks.web.sandbox.findings import why
 from fhir_plugin.client import Clients
 from fhir_plugin.decide import Decision, decide
 from fhir_plugin.dose_drawing import draw_doses, told

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from cds_hooks.web.sandbox.findings import Row, TreatmentView, Why, why
+from cds_hooks.web.findings import Row, TreatmentView, Why, why
 from fhir_plugin.assess import Verdict
 from fhir_plugin.decide import Decision
 from fhir_plugin.facts.scores import Assessment

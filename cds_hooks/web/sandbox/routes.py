@@ -22,10 +22,11 @@ from cds_hooks.clock import now
 from cds_hooks.demo.stories import DemoPatient, demo_patients
 from cds_hooks.settings import Settings
 from cds_hooks.web.cards import read_cards
+from cds_hooks.web.course import Drawings, sketch
+from cds_hooks.web.findings import why
 from cds_hooks.web.origin import is_ours
 from cds_hooks.web.pages import Pages, page_headers
 from cds_hooks.web.sandbox.building import Building
-from cds_hooks.web.sandbox.course import Drawings, sketch
 from cds_hooks.web.sandbox.feedback import (
     Exchange,
     accepted,
@@ -35,7 +36,6 @@ from cds_hooks.web.sandbox.feedback import (
     send,
     write_exchanges,
 )
-from cds_hooks.web.sandbox.findings import why
 from cds_hooks.web.sandbox.firing import Fired, fire
 from cds_hooks.web.sandbox.form import JSON_ORDER, Form, opened, read_form, uploaded
 from cds_hooks.web.sandbox.orders import ORDERS, Draft, bundle_of, read_drafts, taken

@@ -13,6 +13,7 @@ from fhir_plugin.decide import Decision
 from fhir_plugin.drawing import describe, picture, written
 from fhir_plugin.errors import BadInput
 from fhir_plugin.pictures import Panel, Picture
+from fhir_plugin.resources import UNDECODABLE
 from mappings.load import Knowledge
 
 _MOST_KEPT = 32
@@ -72,7 +73,7 @@ class Drawings:
         try:
             made = msgspec.json.decode(text, type=Sketch)
             shown = self._picture(made, narrow=narrow)
-        except (msgspec.MsgspecError, KeyError, RecursionError):
+        except (*UNDECODABLE, KeyError):
             raise BadInput("there is no picture to draw: fire the hook again") from None
         if sum(len(each.values) for each in shown.panels) + len(shown.sessions) > _MOST_ROWS:
             raise BadInput("there is too much to draw")
