@@ -1,14 +1,14 @@
-"""Hypersensitivity to the drugs of the protocols, from AllergyIntolerance."""
+"""Hypersensitivity to the drugs of the protocols, from AllergyIntolerance, and perhaps from the problem list."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from fhir_plugin.dates import day_span
-from fhir_plugin.facts.entries import status_of
+from fhir_plugin.facts.entries import condition_concepts, is_withdrawn, status_of, words_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.record import Record
-from fhir_plugin.resources import AllergyIntolerance, CodeableConcept
+from fhir_plugin.resources import AllergyIntolerance, CodeableConcept, Condition
 from mappings.load import Knowledge
 
 KETAMINE = "allergies.ketamine"
@@ -37,7 +37,8 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
             possible.append(evidence)
         else:
             (past if status_of(allergy.clinical_status) in _ENDED else current).append(evidence)
-    missing = record.gaps(("allergies",))
+    possible += _in_problem_list(record, knowledge)
+    missing = record.gaps(("allergies", "conditions"))
     if not missing and not allergies:
         missing = (knowledge.wording.gaps["no_allergies"],)
     value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
@@ -46,8 +47,24 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
         value=value,
         evidence=value.current + value.past + value.possible,
         missing=missing,
-        looked_in=(f"allergies ({len(allergies)})",),
+        looked_in=(f"allergies ({len(allergies)})", f"conditions ({len(record.input('conditions').resources)})"),
     )
+
+
+def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
+    """Entries that name the drug and speak of an allergy; words that take a hint back do so here too."""
+    found = []
+    for condition in record.all("conditions", Condition):
+        words = " ".join(words_of(condition_concepts(condition))).lower()
+        if not any(piece in words for piece in knowledge.treatments.allergy_words) or is_withdrawn(condition):
+            continue
+        if any(piece in words for piece in knowledge.value_sets.reviewed.never_a_hint):
+            continue
+        if condition.code and _is_ketamine(condition.code, knowledge):
+            note = knowledge.wording.entries["uncoded"]
+            day = day_span(condition.recorded_date)
+            found.append(Evidence(reference=condition.reference, label=condition.code.label, day=day, note=note))
+    return sorted(found, key=lambda entry: entry.reference)
 
 
 def _verification(allergy: AllergyIntolerance) -> str | None:

@@ -28,6 +28,8 @@ class Treatments:
     """(system, start of the code, treatment)."""
     words: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]
     """(treatment, what its text holds, what it must not hold)."""
+    allergy_words: tuple[str, ...] = ()
+    """Lower-case pieces of words that speak of an allergy."""
     ordered_as: tuple[tuple[str, re.Pattern[str]], ...] = ()
     """(treatment, what an order of it may hold whatever else it holds)."""
     other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = ()
@@ -115,6 +117,7 @@ def load_treatments(folder: Path | None = None) -> Treatments:
     return Treatments(
         by_id=by_id,
         response=read_yaml(folder / "_response.yaml", ResponseRule),
+        allergy_words=read_yaml(folder / "_allergy.yaml", dict[str, tuple[str, ...]])["words"],
         systems={address: short for short, addresses in systems.items() for address in addresses},
         codes=codes,
         prefixes=tuple(
