@@ -54,6 +54,13 @@ def app(fhir: str) -> Iterator[App]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def shared(fhir: str) -> Iterator[App]:
+    """One app for the tests that leave the EHR as it is."""
+    with running_ehr(fhir) as ehr, running_app(ehr) as running:
+        yield running
+
+
 @contextmanager
 def running_app(ehr: Ehr, **issuer: Any) -> Iterator[App]:
     """The app, set up for that EHR."""

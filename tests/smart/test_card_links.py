@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -23,7 +24,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def service() -> TestClient:
+def service() -> Iterator[TestClient]:
     entry = {"name": "test", "title": "Test EHR", "issuer": EHR, "client_id": "tandem"}
     settings = Settings(
         public_url="https://tandem.example",
@@ -31,7 +32,8 @@ def service() -> TestClient:
         fhir_servers=(EHR, "https://other.example/fhir"),
         database="off",  # type: ignore[arg-type]
     )
-    return TestClient(create_app(settings, knowledge(), today=lambda: calls.DAY))
+    with TestClient(create_app(settings, knowledge(), today=lambda: calls.DAY)) as client:
+        yield client
 
 
 def cards(service: TestClient, url: str, *drafts: Json, **changes: Any) -> list[Json]:

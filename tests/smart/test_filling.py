@@ -198,8 +198,8 @@ def test_what_is_saved_is_what_was_answered(phq9: Filling) -> None:
 
 @pytest.mark.server
 @pytest.mark.parametrize("name", FORMS)
-def test_every_questionnaire_can_be_filled_and_saved(name: str, app: App, visitor: httpx2.Client) -> None:
-    filling = Filling(app, visitor, name)
+def test_every_questionnaire_can_be_filled_and_saved(name: str, shared: App, visitor: httpx2.Client) -> None:
+    filling = Filling(shared, visitor, name)
     instrument = INSTRUMENTS[name]
     least = {
         item.number: min(each.value for each in INSTRUMENTS.answer_list(instrument, item).options)
