@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -9,8 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import date
+from functools import cache
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from starlette.testclient import TestClient
 
 from cds_hooks.app import create_app
 from cds_hooks.cli import app
+from cds_hooks.memory.database import database_url, open_engine, upgrade
 from cds_hooks.settings import Settings
 from tests.hooks.calls import DAY, body, check, knowledge
 
@@ -25,6 +29,27 @@ FEEDBACK_AT = "2026-01-15T10:00:00Z"
 OURS = "urn:tandem-cds"
 PATIENCE_SECONDS = 60
 """After which what is waited for will not happen any more."""
+
+
+@cache
+def _tables() -> bytes:
+    with TemporaryDirectory() as folder:
+        url = database_url(Settings(database=f"sqlite:///{folder}/memory.sqlite"))
+        assert url is not None
+
+        async def make() -> None:
+            engine = open_engine(url)
+            await upgrade(engine)
+            await engine.dispose()
+
+        asyncio.run(make())
+        return Path(folder, "memory.sqlite").read_bytes()
+
+
+def with_tables(file: Path) -> Path:
+    """The file as a database with its tables and nothing in them, copied from one that was migrated once."""
+    file.write_bytes(_tables())
+    return file
 
 
 @contextmanager

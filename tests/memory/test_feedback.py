@@ -17,7 +17,7 @@ from cds_hooks.errors import BadRequest
 from cds_hooks.memory.store import MOST_ANSWERS
 from cds_hooks.memory.wire import MOST_ITEMS, read_feedback
 from tests.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, client, order
-from tests.memory.service import OURS, accepted, call, overridden, remembering, rows, tell
+from tests.memory.service import OURS, accepted, call, overridden, remembering, rows, tell, with_tables
 
 PATIENT = "two-failures"
 MISSING = "00000000-0000-4000-8000-000000000000"
@@ -26,7 +26,7 @@ FEEDBACK = "SELECT card, outcome, reason, comment, accepted FROM feedback ORDER 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "memory.sqlite"
+    return with_tables(tmp_path / "memory.sqlite")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from fhir_plugin.assess import Finding, Verdict
 from fhir_plugin.dates import DaySpan
 from fhir_plugin.facts.fact import Evidence
 from tests.hooks.calls import ESKETAMINE, KETAMINE, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW, body, knowledge, order
-from tests.memory.service import accepted, call, overridden, remembering, tell
+from tests.memory.service import accepted, call, overridden, remembering, tell, with_tables
 
 CRISIS, READY, HYPERTENSION = "acute-crisis", "two-failures", "uncontrolled-hypertension"
 SAFETY = "safety:suicidality.current"
@@ -28,7 +28,7 @@ SAFETY = "safety:suicidality.current"
 
 @pytest.fixture
 def service(tmp_path: Path) -> Any:
-    with remembering(tmp_path / "memory.sqlite") as found:
+    with remembering(with_tables(tmp_path / "memory.sqlite")) as found:
         yield found
 
 
