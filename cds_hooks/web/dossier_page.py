@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cds_hooks.dossier_sections import sections
+from cds_hooks.web.rendering import environment
 from fhir_plugin.dossier import Dossier
 from mappings.load import Knowledge
 
@@ -17,7 +17,7 @@ _STYLES = ("style.css", "dossier.css")
 
 def dossier_html(dossier: Dossier, knowledge: Knowledge) -> str:
     """The whole page; its ``dossier_body.html`` can be put into another one."""
-    return _templates().get_template("dossier.html").render(page_values(dossier, knowledge), style=_style())
+    return environment().get_template("dossier.html").render(page_values(dossier, knowledge), style=_style())
 
 
 def page_values(dossier: Dossier, knowledge: Knowledge) -> dict[str, Any]:
@@ -31,16 +31,6 @@ def page_values(dossier: Dossier, knowledge: Knowledge) -> dict[str, Any]:
         "disclaimer": words.disclaimer,
         "absent": words.none,
     }
-
-
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("cds_hooks.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _style() -> Markup:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from cds_hooks.web.assets import ADDRESS, Assets
 from cds_hooks.web.markdown import markdown_html
+from cds_hooks.web.rendering import environment
 
 NOBODY = ("'none'",)
 """The ancestors of a page that must not be framed."""
@@ -52,14 +52,7 @@ class Pages:
         """``root`` is the path that a proxy takes off before it passes a request on."""
         self._assets = assets or Assets()
         self._root = root
-        self._templates = Environment(
-            loader=PackageLoader("cds_hooks.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
+        self._templates = environment()
         self._templates.filters["markdown"] = markdown_html
         self._templates.filters["json"] = _indented
 
