@@ -5,26 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
+from cds_hooks.clients.model import BaseUrl
 from fhir_plugin.addresses import is_confidential
-from fhir_plugin.client import normal_base_url
-from fhir_plugin.errors import BadInput
 from mappings.servers import GENERIC
 
 _ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9.-]+(:[0-9]{1,5})?")
-
-
-def confidential(url: str) -> str:
-    """A base URL in its one spelling; ValueError where others could listen or two readers would differ."""
-    if not is_confidential(url) or urlsplit(url).query:
-        raise ValueError("must be an https address without user, query or fragment (http only on loopback)")
-    try:
-        return normal_base_url(url)
-    except BadInput as fault:
-        raise ValueError(str(fault)) from None
 
 
 def _origin(text: str) -> str:
@@ -42,7 +30,7 @@ class Issuer(BaseModel):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
     title: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     """What people call it, on the page where a launch begins without a chart."""
-    issuer: Annotated[str, AfterValidator(confidential)]
+    issuer: BaseUrl
     """Its FHIR base URL: the ``iss`` of a launch, compared exactly, trailing slash aside."""
     client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     client_secret: SecretStr | None = None
