@@ -208,6 +208,7 @@ def _is_about(members: _Members, patient_id: str) -> bool:
     for raw in (members.subject, members.patient):
         reference = read(raw, Reference)
         if reference is not None and reference.reference:
-            about = reference.reference.partition("/_history/")[0]
-            return about.rpartition("/")[2] == patient_id.removeprefix("Patient/")
+            path, _, identifier = reference.reference.partition("/_history/")[0].rpartition("/")
+            of_a_patient = path.rpartition("/")[2] in ("", "Patient")
+            return of_a_patient and identifier == patient_id.removeprefix("Patient/")
     return True

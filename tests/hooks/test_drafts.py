@@ -93,7 +93,15 @@ def test_a_request_of_any_type_and_version_is_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["Patient/p2", "https://ehr.example/fhir/Patient/p2", "Patient/p2/_history/p1", "p2"]
+    "reference",
+    [
+        "Patient/p2",
+        "https://ehr.example/fhir/Patient/p2",
+        "Patient/p2/_history/p1",
+        "p2",
+        "Group/p1",
+        "https://ehr.example/fhir/Group/p1",
+    ],
 )
 @pytest.mark.parametrize("member", ["subject", "patient"])
 def test_a_draft_for_somebody_else_is_dropped_and_counted(reference: str, member: str) -> None:
