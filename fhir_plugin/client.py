@@ -55,7 +55,7 @@ class Limits:
     pages: int = 10
     entries: int = 2_000
     """Per input, whoever they are about."""
-    parallel: int = 12
+    parallel: int = 16
     """Requests at the same time for one record."""
     connections: int = 48
     """To one server, for all records."""
