@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
+from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
@@ -79,6 +80,7 @@ def create_app(
     admission = admission_of(settings, clients, knowledge.servers)
     anybody = Caller("", "live", settings.readable)
     services = {service.id: service for service in knowledge.services.services}
+    limited = partial(read_body, limit=settings.max_body_bytes)
 
     async def call(request: Request) -> Response:
         caller = caller_of(request, anybody)
@@ -86,7 +88,7 @@ def create_app(
         service = _service({} if caller.mode == "off" else services, request.path_params["service_id"])
         logs.note(service=service.id, knowledge=knowledge.digest[:12])
         trace: Trace | None = request.scope.get(SCOPE)
-        body = await read_body(request, settings.max_body_bytes)
+        body = await limited(request)
         if trace:
             trace.begin()
         asked = read_call(body, service.hook)
@@ -122,16 +124,13 @@ def create_app(
         """The CDS services that are offered."""
         return Response(document, media_type="application/json")
 
-    async def limited(request: Request) -> bytes:
-        return await read_body(request, settings.max_body_bytes)
-
     app.add_route("/cds-services/{service_id}", call, methods=["POST"])
     if memory.offered:
         answers = FeedbackRoute(memory, operation.metrics, limited)
         app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     app.router.routes.extend(operation.routes)
-    app.router.routes.extend(_page_routes(app, settings, knowledge, clients, today, demo_fhir))
+    app.router.routes.extend(_page_routes(app, settings, knowledge, clients, today, limited, demo_fhir))
     _answer_errors(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
@@ -145,6 +144,7 @@ def _page_routes(
     knowledge: Knowledge,
     clients: Clients,
     today: Callable[[], date],
+    limited: Callable[[Request], Awaitable[bytes]],
     demo_fhir: str | None,
 ) -> Iterator[BaseRoute]:
     """What people look at, as far as it is switched on."""
@@ -152,10 +152,6 @@ def _page_routes(
     yield from pages.routes
     yield from about.routes(knowledge, pages, today)
     if settings.sandbox:
-
-        async def limited(request: Request) -> bytes:
-            return await read_body(request, settings.max_body_bytes)
-
         yield from Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir).routes
     if settings.smart:
         yield from SmartApp(knowledge, settings, clients, pages, (today, now, seconds)).routes

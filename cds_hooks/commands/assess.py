@@ -10,20 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands.records import (
-    AsOf,
-    BundleFile,
-    ClientId,
-    Deadline,
-    Fhir,
-    KeyFile,
-    PatientId,
-    Place,
-    Profile,
-    Token,
-    day_from,
-    read_record,
-)
+from cds_hooks.commands import records
 from fhir_plugin.decide import Decision, decide
 from fhir_plugin.errors import BadInput
 from fhir_plugin.report import CriterionReport, Report, report
@@ -34,17 +21,17 @@ Format = Literal["text", "json"]
 
 
 def assess(
-    fhir: Fhir = None,
-    patient: PatientId = None,
-    token: Token = None,
-    client_id: ClientId = None,
-    key: KeyFile = None,
-    profile: Profile = GENERIC,
-    bundle: BundleFile = None,
-    as_of: AsOf = None,
+    fhir: records.Fhir = None,
+    patient: records.PatientId = None,
+    token: records.Token = None,
+    client_id: records.ClientId = None,
+    key: records.KeyFile = None,
+    profile: records.Profile = GENERIC,
+    bundle: records.BundleFile = None,
+    as_of: records.AsOf = None,
     protocol: Annotated[str | None, typer.Option(help="Which protocol to apply; the default is the safer one.")] = None,
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
-    deadline: Deadline = 10.0,
+    deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")] = "text",
 ) -> None:
     """Assess one patient: which criteria are met, not met or unknown, and why."""
@@ -52,8 +39,10 @@ def assess(
     chosen = protocol or knowledge.protocol
     if chosen not in knowledge.protocols:
         raise BadInput(f"no protocol {chosen}: choose one of {', '.join(knowledge.protocols)}")
-    day = day_from(as_of)
-    record = read_record(knowledge, Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
+    day = records.day_from(as_of)
+    record = records.read_record(
+        knowledge, records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key)
+    )
     decision = decide(record, knowledge, chosen, day)
     typer.echo(_json(decision, knowledge, day) if output == "json" else _text(decision, knowledge, day))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands.records import ClientId, KeyFile, Place, Profile, Token, source_of
+from cds_hooks.commands import records
 from fhir_plugin.errors import PermanentlyUnavailable
 from fhir_plugin.needs import observation_tokens
 from fhir_plugin.server_check import Tried, check_server
@@ -18,17 +18,17 @@ from mappings.servers import GENERIC
 def check(
     url: Annotated[str, typer.Argument(help="Base URL of a FHIR R4 server.")],
     patient: Annotated[str, typer.Option(help="Patient id on that server.")],
-    token: Token = None,
-    client_id: ClientId = None,
-    key: KeyFile = None,
-    profile: Profile = GENERIC,
+    token: records.Token = None,
+    client_id: records.ClientId = None,
+    key: records.KeyFile = None,
+    profile: records.Profile = GENERIC,
     deadline: Annotated[float, typer.Option(help="Seconds for everything together.")] = 10.0,
     slow: Annotated[float, typer.Option(help="Seconds after which an answer is called slow.")] = 1.0,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="A table to read, or JSON.")] = "text",
 ) -> None:
     """Try each query on one patient and say what came: ok, empty, refused, ignored parameter, slow."""
     knowledge = load_knowledge()
-    source = source_of(knowledge, Place(url, patient, token, None, deadline, profile, client_id, key))
+    source = records.source_of(knowledge, records.Place(url, patient, token, None, deadline, profile, client_id, key))
     tried = check_server(source, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)
     typer.echo(msgspec.json.encode(tried).decode() if output == "json" else _table(tried))
     lacking = [each.input for each in tried if each.required and not each.offer.usable]

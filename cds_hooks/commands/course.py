@@ -8,20 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands.records import (
-    AsOf,
-    BundleFile,
-    ClientId,
-    Deadline,
-    Fhir,
-    KeyFile,
-    PatientId,
-    Place,
-    Profile,
-    Token,
-    day_from,
-    read_record,
-)
+from cds_hooks.commands import records
 from fhir_plugin.course_report import CourseReport, TreatmentCourse, course_report
 from fhir_plugin.errors import BadInput
 from fhir_plugin.facts.scores import read_scores
@@ -33,22 +20,24 @@ Format = Literal["text", "json"]
 
 
 def course(
-    fhir: Fhir = None,
-    patient: PatientId = None,
-    token: Token = None,
-    client_id: ClientId = None,
-    key: KeyFile = None,
-    profile: Profile = GENERIC,
-    bundle: BundleFile = None,
-    as_of: AsOf = None,
+    fhir: records.Fhir = None,
+    patient: records.PatientId = None,
+    token: records.Token = None,
+    client_id: records.ClientId = None,
+    key: records.KeyFile = None,
+    profile: records.Profile = GENERIC,
+    bundle: records.BundleFile = None,
+    as_of: records.AsOf = None,
     svg: Annotated[Path | None, typer.Option(help="Also write the picture to this file.")] = None,
-    deadline: Deadline = 10.0,
+    deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Sentences to read, or JSON.")] = "text",
 ) -> None:
     """Tell how symptoms changed over time, and what was given when."""
     knowledge = load_knowledge()
-    day = day_from(as_of)
-    record = read_record(knowledge, Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
+    day = records.day_from(as_of)
+    record = records.read_record(
+        knowledge, records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key)
+    )
     scores = read_scores(record, knowledge.instruments, day)
     treatments = read_treatments(record, knowledge.treatments, day, scores.assessments, knowledge.instruments)
     report = course_report(scores, treatments)

@@ -8,20 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands.records import (
-    AsOf,
-    BundleFile,
-    ClientId,
-    Deadline,
-    Fhir,
-    KeyFile,
-    PatientId,
-    Place,
-    Profile,
-    Token,
-    day_from,
-    read_record,
-)
+from cds_hooks.commands import records
 from cds_hooks.dossier_markdown import dossier_markdown
 from fhir_plugin.decide import decide
 from fhir_plugin.dossier import Dossier, build_dossier
@@ -36,24 +23,26 @@ Format = Literal["md", "html", "json"]
 
 def dossier(
     treatment: Annotated[Treatment, typer.Option("--for", help="The treatment that is asked for.")],
-    fhir: Fhir = None,
-    patient: PatientId = None,
-    token: Token = None,
-    client_id: ClientId = None,
-    key: KeyFile = None,
-    profile: Profile = GENERIC,
-    bundle: BundleFile = None,
-    as_of: AsOf = None,
+    fhir: records.Fhir = None,
+    patient: records.PatientId = None,
+    token: records.Token = None,
+    client_id: records.ClientId = None,
+    key: records.KeyFile = None,
+    profile: records.Profile = GENERIC,
+    bundle: records.BundleFile = None,
+    as_of: records.AsOf = None,
     payer: Annotated[str | None, typer.Option(help="Whose policy to use; by the Coverage if not given.")] = None,
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
-    deadline: Deadline = 10.0,
+    deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Markdown, a page that prints, or JSON.")] = "md",
 ) -> None:
     """Assemble what a prior authorization asks for, with what is missing first."""
     knowledge = load_knowledge(site=site)
     chosen = _policy(payer, treatment, knowledge)
-    day = day_from(as_of)
-    record = read_record(knowledge, Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
+    day = records.day_from(as_of)
+    record = records.read_record(
+        knowledge, records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key)
+    )
     decision = decide(record, knowledge, knowledge.protocol, day)
     typer.echo(_shown(build_dossier(decision, knowledge, treatment, chosen), knowledge, output), nl=False)
 

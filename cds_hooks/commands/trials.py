@@ -7,21 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands.records import (
-    AsOf,
-    BundleFile,
-    ClientId,
-    Deadline,
-    Fhir,
-    KeyFile,
-    PatientId,
-    Place,
-    Profile,
-    Token,
-    day_from,
-    read_file,
-    read_record,
-)
+from cds_hooks.commands import records
 from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.errors import BadInput
@@ -39,25 +25,25 @@ Format = Literal["text", "json"]
 
 
 def trials(
-    bundle: BundleFile = None,
-    as_of: AsOf = None,
+    bundle: records.BundleFile = None,
+    as_of: records.AsOf = None,
     episode_start: Annotated[str | None, typer.Option(help="When the current episode began: YYYY[-MM[-DD]].")] = None,
     policy: Annotated[str | None, typer.Option(help="How long a trial must last: MGH-ATRQ, ATHF or payer.")] = None,
-    fhir: Fhir = None,
-    patient: PatientId = None,
-    token: Token = None,
-    client_id: ClientId = None,
-    key: KeyFile = None,
-    profile: Profile = GENERIC,
-    deadline: Deadline = 10.0,
+    fhir: records.Fhir = None,
+    patient: records.PatientId = None,
+    token: records.Token = None,
+    client_id: records.ClientId = None,
+    key: records.KeyFile = None,
+    profile: records.Profile = GENERIC,
+    deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Lines to read, or JSON.")] = "text",
 ) -> None:
     """Count adequate and failed trials, and say what each rests on."""
     known = load_medications()
     if policy is not None and policy not in known.policies:
         raise BadInput(f"--policy: no policy {policy}: choose one of {', '.join(known.policies)}")
-    day, episode = day_from(as_of), _episode(episode_start)
-    record = _record(Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
+    day, episode = records.day_from(as_of), _episode(episode_start)
+    record = _record(records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
     scores = read_scores(record, load_instruments(), day)
     history = read_trials(record, known, day, assessments=scores.assessments, episode_start=episode, policy=policy)
     staged = read_staging(record, history, known, day)
@@ -68,11 +54,11 @@ def trials(
         typer.echo("\n".join(trial_lines(history, staged)))
 
 
-def _record(place: Place) -> Record:
+def _record(place: records.Place) -> Record:
     """The record; a file is read without the rest of the knowledge, which this command does not need."""
     if place.bundle is not None and place.fhir is None:
-        return record_from_bundle(read_file(place.bundle), place.patient)
-    return read_record(load_knowledge(), place)
+        return record_from_bundle(records.read_file(place.bundle), place.patient)
+    return records.read_record(load_knowledge(), place)
 
 
 def _episode(text: str | None) -> DaySpan | None:
