@@ -5,8 +5,6 @@ For synthetic patients on loopback and nothing else. A launch key is the id of a
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import http.client
 import secrets
 import threading
@@ -15,9 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
+
+from cds_hooks.smart.authorization import challenge
 
 CLIENT_ID = "tandem"
 FIRST_PATIENT = "two-failures"
@@ -36,6 +37,17 @@ class _Code:
     patient: str
 
 
+class Fronting(Protocol):
+    """What a front has to know."""
+
+    fhir: str
+    """Base URL of the FHIR server behind it."""
+
+    @property
+    def issuer(self) -> str:
+        """The FHIR base URL by which it is known itself."""
+
+
 @dataclass
 class DemoEhr:
     """What it has given away so far."""
@@ -44,7 +56,7 @@ class DemoEhr:
     """Base URL of the FHIR server behind it."""
     redirect: str
     """The one address that browsers are sent back to."""
-    address: str
+    address: str = ""
     codes: dict[str, _Code] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
 
@@ -75,8 +87,7 @@ class DemoEhr:
     def token(self, form: Mapping[str, str]) -> dict[str, object] | None:
         """The token that a code is worth to who began with its proof; ``None`` for anybody else."""
         code = self.codes.pop(form.get("code", ""), None)
-        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-        proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        proof = challenge(form.get("code_verifier", ""))
         if code is None or code.challenge != proof or form.get("redirect_uri") != self.redirect:
             return None
         given = secrets.token_urlsafe(24)
@@ -85,61 +96,43 @@ class DemoEhr:
                 "patient": code.patient}  # fmt: skip
 
 
-class _Handler(BaseHTTPRequestHandler):
-    ehr: DemoEhr
+class Front(BaseHTTPRequestHandler):
+    """What stands before a FHIR server: asks it in its own name, and makes the addresses in what it says its own."""
+
     protocol_version = "HTTP/1.1"
+    ehr: Fronting
 
-    def do_GET(self) -> None:
-        """Where users are authorized, the sign-in, or what the FHIR server says."""
-        path = urlsplit(self.path)
-        if path.path == "/fhir/.well-known/smart-configuration":
-            self._json(self.ehr.configuration())
-        elif path.path == "/authorize":
-            asked = dict(parse_qsl(path.query))
-            if (asked.get("client_id"), asked.get("redirect_uri")) == (CLIENT_ID, self.ehr.redirect):
-                self._answer(HTTPStatus.FOUND, b"", {"Location": self.ehr.way_back(asked)})
-            else:
-                self._json({"error": "unauthorized_client"}, HTTPStatus.BAD_REQUEST)
-        else:
-            self._forward(b"")
-
-    def do_POST(self) -> None:
-        """A token for a code, or what the FHIR server says."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if self.path != "/token":
-            self._forward(body)
-            return
-        given = self.ehr.token(dict(parse_qsl(body.decode(errors="replace"))))
-        self._json(given or {"error": "invalid_grant"}, HTTPStatus.OK if given else HTTPStatus.BAD_REQUEST)
-
-    def _forward(self, body: bytes) -> None:
-        """Ask the FHIR server, for who has a token; addresses in what it says are made ours."""
-        if not self.path.startswith("/fhir/"):
-            self._json({}, HTTPStatus.NOT_FOUND)
-            return
-        if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.ehr.tokens:
-            self._json({}, HTTPStatus.UNAUTHORIZED)
-            return
-        behind = urlsplit(self.ehr.fhir)
-        connection = http.client.HTTPConnection(behind.hostname or "", behind.port, timeout=_SECONDS)
+    def behind(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """What the FHIR server says to this request: status, headers and body; 502 where it says nothing."""
+        fhir, issuer = self.ehr.fhir, self.ehr.issuer
+        address = urlsplit(fhir)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_SECONDS)
         headers = {name: self.headers[name] for name in _FORWARDED if name in self.headers}
         try:
-            connection.request(self.command, behind.path + self.path.removeprefix("/fhir"), body or None, headers)
+            connection.request(self.command, address.path + self.path.removeprefix("/fhir"), body or None, headers)
             answer = connection.getresponse()
-            content = answer.read().replace(self.ehr.fhir.encode(), self.ehr.issuer.encode())
+            content = answer.read().replace(fhir.encode(), issuer.encode())
         except (OSError, http.client.HTTPException):
-            self._json({}, HTTPStatus.BAD_GATEWAY)
-            return
+            return HTTPStatus.BAD_GATEWAY, {"Content-Type": _JSON}, b"{}"
         finally:
             connection.close()
-        told = {name: value.replace(self.ehr.fhir, self.ehr.issuer) for name in _ANSWERED
-                if (value := answer.getheader(name))}  # fmt: skip
-        self._answer(answer.status, content, told)
+        told = {name: value.replace(fhir, issuer) for name in _ANSWERED if (value := answer.getheader(name))}
+        return answer.status, told, content
 
-    def _json(self, body: Mapping[str, object], status: int = HTTPStatus.OK) -> None:
-        self._answer(status, msgspec.json.encode(body), {"Content-Type": _JSON})
+    def token_of(self) -> str:
+        """The access token that the request carries."""
+        return self.headers.get("Authorization", "").removeprefix("Bearer ")
 
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    def body(self) -> bytes:
+        """The whole body."""
+        return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+
+    def json(self, body: Mapping[str, object], status: int = HTTPStatus.OK) -> None:
+        """Answer with JSON."""
+        self.answer(status, {"Content-Type": _JSON}, msgspec.json.encode(body))
+
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """Answer, with the length of the body."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -151,25 +144,68 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: addresses name patients."""
 
 
+class _Handler(Front):
+    ehr: DemoEhr
+
+    def do_GET(self) -> None:
+        """Where users are authorized, the sign-in, or what the FHIR server says."""
+        path = urlsplit(self.path)
+        if path.path == "/fhir/.well-known/smart-configuration":
+            self.json(self.ehr.configuration())
+        elif path.path == "/authorize":
+            asked = dict(parse_qsl(path.query))
+            if (asked.get("client_id"), asked.get("redirect_uri")) == (CLIENT_ID, self.ehr.redirect):
+                self.answer(HTTPStatus.FOUND, {"Location": self.ehr.way_back(asked)})
+            else:
+                self.json({"error": "unauthorized_client"}, HTTPStatus.BAD_REQUEST)
+        else:
+            self._forward(b"")
+
+    def do_POST(self) -> None:
+        """A token for a code, or what the FHIR server says."""
+        body = self.body()
+        if self.path != "/token":
+            self._forward(body)
+            return
+        given = self.ehr.token(dict(parse_qsl(body.decode(errors="replace"))))
+        self.json(given or {"error": "invalid_grant"}, HTTPStatus.OK if given else HTTPStatus.BAD_REQUEST)
+
+    def _forward(self, body: bytes) -> None:
+        """Ask the FHIR server, for who has a token."""
+        if not self.path.startswith("/fhir/"):
+            self.json({}, HTTPStatus.NOT_FOUND)
+        elif self.token_of() not in self.ehr.tokens:
+            self.json({}, HTTPStatus.UNAUTHORIZED)
+        else:
+            self.answer(*self.behind(body))
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
-    """A page asks for a dozen things at once."""
+    """A page asks for a dozen things at once; who does not fit into the queue waits for a second."""
+
+
+@contextmanager
+def serving(handler: type[Front]) -> Iterator[str]:
+    """A front in a thread on a free port of loopback, as its address."""
+    with _Server(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
 def demo_ehr(fhir: str, redirect: str) -> Iterator[DemoEhr]:
-    """Run it in a thread on a free port of loopback; ``fhir`` is the base URL of the server with the patients.
+    """Run it; ``fhir`` is the base URL of the server with the patients.
 
     ``redirect`` is where the app wants its users back.
     """
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        ehr = DemoEhr(fhir, redirect, f"http://127.0.0.1:{server.server_address[1]}")
-        server.RequestHandlerClass = type("Handler", (_Handler,), {"ehr": ehr})
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield ehr
-        finally:
-            server.shutdown()
-            thread.join()
+    ehr = DemoEhr(fhir, redirect)
+    with serving(type("Handler", (_Handler,), {"ehr": ehr})) as address:
+        ehr.address = address
+        yield ehr

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
-import json
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from cds_hooks.demo.ehr import Front, serving
+
 DEFAULT_PATIENT = "two-failures"
-_HOP = {"connection", "transfer-encoding", "content-length", "content-encoding", "server", "date"}
 
 
 @dataclass
@@ -65,32 +62,31 @@ class Ehr:
         return f"{self.address}/fhir"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Front):
     ehr: Ehr
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name is that of http.server
         path = urlsplit(self.path)
         self.ehr.asked.append(f"GET {path.path}")
         if path.path == "/fhir/.well-known/smart-configuration":
             right = {"authorization_endpoint": f"{self.ehr.address}/authorize",
                      "token_endpoint": f"{self.ehr.address}/token",
                      "code_challenge_methods_supported": ["S256"]}  # fmt: skip
-            self._json(right | self.ehr.configuration)
+            self.json(right | self.ehr.configuration)
         elif path.path == "/authorize":
             self._authorize({name: values[0] for name, values in parse_qs(path.query).items()})
         elif path.path.startswith("/fhir/"):
             self._proxied(b"")
         else:
-            self._json({}, 404)
+            self.json({}, 404)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name is that of http.server
         self.ehr.asked.append(f"POST {urlsplit(self.path).path}")
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = self.body()
         if self.path == "/token":
             self._token({name: values[0] for name, values in parse_qs(body.decode()).items()})
         elif self.path.rpartition("/")[2] in self.ehr.refuse_writes:
-            self._json({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}, 403)
+            self.json({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}, 403)
         else:
             self._proxied(body)
 
@@ -105,10 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
                 asked["code_challenge"], asked["redirect_uri"], asked["client_id"], asked["scope"],
                 asked.get("launch", DEFAULT_PATIENT),
             )  # fmt: skip
-        self.send_response(302)
-        self.send_header("Location", f"{asked['redirect_uri']}?{urlencode(back)}")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.answer(302, {"Location": f"{asked['redirect_uri']}?{urlencode(back)}"})
 
     def _token(self, form: dict[str, str]) -> None:
         self.ehr.token_forms.append(form)
@@ -119,80 +112,38 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = f"Basic {base64.b64encode(f'tandem:{self.ehr.secret}'.encode()).decode()}" if self.ehr.secret else ""
         named = given == wanted and (bool(given) or form.get("client_id") == "tandem")
         if code is None or code.challenge != proof or form.get("redirect_uri") != code.redirect or not named:
-            self._json({"error": "invalid_grant"}, 400)
+            self.json({"error": "invalid_grant"}, 400)
             return
         token = secrets.token_urlsafe(24)
         self.ehr.tokens[token] = code.patient
         answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
         answer |= {"scope": code.scope, "patient": code.patient} | self.ehr.token_changes
-        self._json({name: value for name, value in answer.items() if value is not None})
+        self.json({name: value for name, value in answer.items() if value is not None})
 
     def _proxied(self, body: bytes) -> None:
-        if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.ehr.tokens:
-            self._json({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "login"}]}, 401)
-            return
-        if self.ehr.replaced is not None:
+        if self.token_of() not in self.ehr.tokens:
+            self.json({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "login"}]}, 401)
+        elif self.ehr.replaced is not None:
             self._replaced(self.ehr.replaced)
-            return
-        behind = urlsplit(self.ehr.fhir)
-        connection = http.client.HTTPConnection(behind.hostname or "", behind.port, timeout=30)
-        headers = {name: self.headers[name] for name in ("Accept", "Content-Type", "Prefer") if name in self.headers}
-        try:
-            connection.request(self.command, behind.path + self.path.removeprefix("/fhir"), body or None, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        if self.ehr.lose_writes and self.command == "POST":
-            self._json({}, 502)
-            return
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in _HOP:
-                self.send_header(name, value.replace(self.ehr.fhir, self.ehr.issuer))
-        content = content.replace(self.ehr.fhir.encode(), self.ehr.issuer.encode())
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        else:
+            said = self.behind(body)
+            lost = self.ehr.lose_writes and self.command == "POST"
+            self.answer(*((502, {}, b"{}") if lost else said))
 
     def _replaced(self, held: dict[str, list[dict[str, Any]]]) -> None:
         kind, _, identifier = urlsplit(self.path).path.removeprefix("/fhir/").partition("/")
         found = held.get(kind, [])
         if identifier and identifier != "_search":
-            self._json(found[0])
+            self.json(found[0])
         else:
             entries = [{"resource": each} for each in found]
-            self._json({"resourceType": "Bundle", "type": "searchset", "entry": entries})
-
-    def _json(self, body: dict[str, Any], status: int = 200) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature is the base class's
-        """Nothing: the tests look at what was asked."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    """A page asks for a dozen things at once; who does not fit into the queue waits for a second."""
+            self.json({"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
 
 @contextmanager
 def running_ehr(fhir: str) -> Iterator[Ehr]:
     """Run it; ``fhir`` is the base URL of the FHIR server behind it."""
     ehr = Ehr(fhir)
-    handler = type("Handler", (_Handler,), {"ehr": ehr})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        ehr.address = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield ehr
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(type("Handler", (_Handler,), {"ehr": ehr})) as address:
+        ehr.address = address
+        yield ehr
