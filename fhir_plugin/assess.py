@@ -105,7 +105,7 @@ _NO_VALUE = ("unknown", "old")
 def _any_of(verdicts: list[Verdict]) -> Verdict:
     if Verdict.MET in verdicts:
         return Verdict.MET
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.NOT_MET
+    return Verdict.NOT_MET if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
 
 
 _T = TypeVar("_T")
@@ -234,7 +234,7 @@ def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | Non
     ]
     if any(known):
         return True
-    return False if len(known) == len(criterion.limits) else None
+    return False if known and len(known) == len(criterion.limits) else None
 
 
 def _written(value: Measurement) -> str:

@@ -120,13 +120,14 @@ def _answer(treatment: str, weighed: list[Weighed]) -> TreatmentAnswer:
 
 
 def _standing(weighed: tuple[Weighed, ...]) -> Standing:
-    """The rule of precedence: what is unknown never lets a treatment through."""
+    """The rule of precedence: neither what is unknown nor what no clause asks for ever lets a treatment through."""
     said = {(each.role, each.finding.verdict) for each in weighed}
     if _SPEAKS_AGAINST in said:
         return Standing.CONTRAINDICATED
     if _LACKS in said:
         return Standing.NOT_MET
-    return Standing.MET if said.isdisjoint(_LEAVES_OPEN) else Standing.UNKNOWN
+    asked = {role for role, _ in said}
+    return Standing.MET if asked.issuperset(_DECIDES) and said.isdisjoint(_LEAVES_OPEN) else Standing.UNKNOWN
 
 
 _SPEAKS_AGAINST = (Role.CONTRAINDICATION, Verdict.MET)
@@ -148,13 +149,16 @@ def _pathway(
 
 
 def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
-    """Whether all conditions of a pathway hold: false as soon as one is false, unknown while one is open."""
+    """Whether all conditions of a pathway hold: false as soon as one is false, unknown while one is open.
+
+    A pathway without conditions fits nobody for certain.
+    """
     every = [findings[each].verdict for each in pathway.all_of]
     every += [_NEGATED[findings[each].verdict] for each in pathway.none_of]
     if pathway.any_of:
         some = [findings[each].verdict for each in pathway.any_of]
         every.append(next((verdict for verdict in _MOST_TRUE if verdict in some), Verdict.NOT_MET))
-    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in every), Verdict.MET)
+    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in every), Verdict.UNKNOWN)
 
 
 _MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)

@@ -122,11 +122,11 @@ class ScoreWords(Entry):
 class SessionWords(Entry):
     """What is said before a treatment session."""
 
-    under_way: tuple[str, ...]
+    under_way: tuple[str, ...] = Field(min_length=1)
     """Criteria of which one must be met: no course, nothing to say."""
-    speaks_when: tuple[str, ...]
+    speaks_when: tuple[str, ...] = Field(min_length=1)
     """Criteria of which one must be met or unknown."""
-    criteria: tuple[str, ...]
+    criteria: tuple[str, ...] = Field(min_length=1)
     """Rows of the table."""
     due: str
     """The criterion that, met or unknown, suggests a measure."""
@@ -197,7 +197,7 @@ class CardWords(Reviewed):
     source: str
     link: str
     indicators: dict[str, dict[StandingKey, Indicator]]
-    safety: tuple[OwnCard, ...]
+    safety: tuple[OwnCard, ...] = Field(min_length=1)
     another_antidepressant: OwnCard
     scores: ScoreWords
     session: SessionWords

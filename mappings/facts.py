@@ -27,6 +27,8 @@ class FactDefinition(Entry):
     unit: str = ""
     components: tuple[str, ...] = ()
     """Of a measurement."""
+    highest: float | None = None
+    """Of a count: the most that it can be, where that is known."""
 
 
 class _FactFile(Entry):

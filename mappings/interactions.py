@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from mappings.files import read_yaml
 from mappings.medications import Medications
@@ -16,6 +19,12 @@ class DrugGroup(Entry):
     groups: frozenset[str] = frozenset()
     ingredients: frozenset[str] = frozenset()
 
+    @model_validator(mode="after")
+    def _some_drug(self) -> Self:
+        if not self.groups and not self.ingredients:
+            raise ValueError("names no group and no ingredient, so that no drug would ever be found")
+        return self
+
 
 class Interactions(Reviewed):
     """The groups, and which prescriptions count as current."""
@@ -23,12 +32,12 @@ class Interactions(Reviewed):
     current_days: Number
     dispensed_days: Number
     """For how long a dispense counts as current, unless its stated supply lasts longer."""
-    active: frozenset[str]
+    active: frozenset[str] = Field(min_length=1)
     """Statuses of an order or a statement that is in force."""
     open: frozenset[str]
     """Statuses that leave it open."""
     not_given: frozenset[str]
-    dispensed: frozenset[str]
+    dispensed: frozenset[str] = Field(min_length=1)
     """Statuses of a dispense that was handed over."""
     not_dispensed: frozenset[str]
     drugs: dict[str, DrugGroup]

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mappings.files import read_yaml
 from mappings.model import Entry, Number, Reviewed
@@ -28,7 +28,7 @@ class LaboratoryTest(Entry):
     """One test."""
 
     title: str
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
     recent_days: Number
     """For how long a positive result counts as current."""
@@ -37,6 +37,9 @@ class LaboratoryTest(Entry):
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
+        for name, written in (("positive", self.positive), ("negative", self.negative)):
+            if not written.words and not any(written.codes.values()):
+                raise ValueError(f"{name}: no words and no codes, so that such a result is never recognised")
         if both := self.positive.words & self.negative.words:
             raise ValueError(f"both positive and negative: {', '.join(sorted(both))}")
         return self
@@ -48,7 +51,7 @@ class Laboratory(Reviewed):
     source: str
     systems: frozenset[str]
     """Names of LOINC."""
-    believed: frozenset[str]
+    believed: frozenset[str] = Field(min_length=1)
     """Values of ``Observation.status`` of a result that stands."""
     withdrawn: frozenset[str]
     result_systems: dict[str, tuple[str, ...]]

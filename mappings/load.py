@@ -15,6 +15,7 @@ from mappings.criteria import Criterion, load_criteria
 from mappings.dossier import load_dossier_words
 from mappings.facts import FactDefinition, load_fact_definitions
 from mappings.files import KNOWLEDGE, read_yaml
+from mappings.gates import check_gates
 from mappings.instruments import load_instruments
 from mappings.interactions import load_interactions
 from mappings.knowledge import Knowledge
@@ -47,6 +48,7 @@ def load_knowledge(folder: Path = KNOWLEDGE, site: Path | None = None) -> Knowle
     if site is not None:
         knowledge = _with_site(knowledge, site)
     check(knowledge)
+    check_gates(knowledge, site.name if site else "")
     return knowledge
 
 

@@ -24,9 +24,9 @@ class Verification(StrEnum):
 
 
 class Entry(BaseModel):
-    """A strict, frozen piece of a knowledge file: an unknown key is an error."""
+    """A strict, frozen piece of a knowledge file: an unknown key is an error, and a number is finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
 
 class Reviewed(Entry):

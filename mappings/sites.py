@@ -9,7 +9,7 @@ from pydantic import Field
 from mappings.criteria import Criterion
 from mappings.files import read_yaml
 from mappings.model import KnowledgeError, Number, Reviewed, Source
-from mappings.protocols import Parameter, Protocol, Role
+from mappings.protocols import Clause, Parameter, Protocol, Role
 
 
 class Site(Reviewed):
@@ -83,6 +83,10 @@ def _with_roles(protocol: Protocol, roles: dict[str, Role], file: str) -> Protoc
     for criterion in roles:
         if all(clause.criterion != criterion for clause in protocol.clauses):
             raise KnowledgeError(f"{file}: roles.{protocol.id}: no clause for {criterion!r}")
+    for clause in protocol.clauses:
+        role = roles.get(clause.criterion, clause.role)
+        if role not in (clause.role, *_STRONGER[clause.role]):
+            raise KnowledgeError(_weakened(f"{file}: roles.{protocol.id}.{clause.criterion}", clause, role))
     clauses = tuple(
         clause.model_copy(update={"role": roles[clause.criterion], "local": True})
         if clause.criterion in roles
@@ -90,3 +94,21 @@ def _with_roles(protocol: Protocol, roles: dict[str, Role], file: str) -> Protoc
         for clause in protocol.clauses
     )
     return protocol.model_copy(update={"clauses": clauses})
+
+
+_STRONGER: dict[Role, tuple[Role, ...]] = {
+    Role.REQUIRED: (),
+    Role.CONTRAINDICATION: (),
+    Role.EXPECTED: (Role.REQUIRED,),
+    Role.CAUTION: (Role.CONTRAINDICATION,),
+    Role.CONTEXT: (Role.EXPECTED, Role.REQUIRED, Role.CAUTION, Role.CONTRAINDICATION),
+}
+"""What a site may make of each role. Required and contraindication look opposite ways: neither replaces the other."""
+
+
+def _weakened(where: str, clause: Clause, role: Role) -> str:
+    allowed = " or ".join(each.value for each in (clause.role, *_STRONGER[clause.role]))
+    return (
+        f"{where}: {role.value}: it is {clause.role.value} for {', '.join(clause.treatments)}, "
+        f"and a site may only make a role stricter; allowed is {allowed}"
+    )

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mappings.files import read_yaml
 from mappings.model import Entry, Number, Reviewed
@@ -17,7 +17,7 @@ from mappings.model import Entry, Number, Reviewed
 class Component(Entry):
     """One measured number of a vital sign."""
 
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
     lowest: Number
     highest: Number
@@ -69,7 +69,7 @@ class VitalSigns(Reviewed):
     systems: frozenset[str]
     """Names of LOINC."""
     source: str
-    statuses: frozenset[str]
+    statuses: frozenset[str] = Field(min_length=1)
     """Values of ``Observation.status`` that may be believed."""
     vital_signs: dict[str, VitalSign]
 

@@ -103,7 +103,7 @@ class Level(Entry):
     """A risk level and the items of which any positive one reaches it."""
 
     name: str
-    any_of: tuple[Number, ...]
+    any_of: tuple[Number, ...] = Field(min_length=1)
     code: str
     """LOINC answer code of the level."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mappings.criteria import Ask, Comparator, Criterion
 from mappings.model import Entry, Number, Reviewed, Verification
@@ -83,6 +83,12 @@ class ScoreItem(_Item):
     """Instruments of which one must have been taken, where no limit is asked."""
     max_age_days: Number
 
+    @model_validator(mode="after")
+    def _some_scale(self) -> Self:
+        if not self.at_least and not self.recorded:
+            raise ValueError("either at_least or recorded names the scales")
+        return self
+
 
 class CriterionItem(_Item):
     """What one of our criteria answers."""
@@ -130,7 +136,7 @@ class Policy(Reviewed):
     matching: Matching | None = None
     """``None``: the generic checklist of a treatment."""
     note: str = ""
-    items: tuple[Item, ...]
+    items: tuple[Item, ...] = Field(min_length=1)
 
     @cached_property
     def payer(self) -> str:

@@ -34,7 +34,7 @@ class Clause(Entry):
 
     criterion: str
     role: Role
-    treatments: tuple[str, ...]
+    treatments: tuple[str, ...] = Field(min_length=1)
     sources: tuple[str, ...]
     grade: Grade
     why: str
@@ -145,8 +145,9 @@ class Protocol(Reviewed):
 
     @cached_property
     def weakest_grade(self) -> Grade:
-        """The weakest grade among the clauses that are required."""
-        return max((clause.grade for clause in self.clauses if clause.role is Role.REQUIRED), key=list(Grade).index)
+        """The weakest grade among the clauses that are required; not graded where there are none."""
+        grades = (clause.grade for clause in self.clauses if clause.role is Role.REQUIRED)
+        return max(grades, key=list(Grade).index, default=Grade.NONE)
 
 
 class Conflicts(Reviewed):

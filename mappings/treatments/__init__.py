@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mappings.files import KNOWLEDGE, read_yaml
 from mappings.model import KnowledgeError
-from mappings.treatments.model import ResponseRule, Treatment
+from mappings.treatments.model import AllergyWords, ResponseRule, Treatment
 
 Code = tuple[str | None, str | None]
 """A system's address and a code, as a resource gives them."""
@@ -117,7 +117,7 @@ def load_treatments(folder: Path | None = None) -> Treatments:
     return Treatments(
         by_id=by_id,
         response=read_yaml(folder / "_response.yaml", ResponseRule),
-        allergy_words=read_yaml(folder / "_allergy.yaml", dict[str, tuple[str, ...]])["words"],
+        allergy_words=read_yaml(folder / "_allergy.yaml", AllergyWords).words,
         systems={address: short for short, addresses in systems.items() for address in addresses},
         codes=codes,
         prefixes=tuple(

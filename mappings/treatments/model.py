@@ -50,9 +50,9 @@ class OtherUse(Entry):
 class OtherForms(Entry):
     """The same drug in a form or by a route for which the criteria here are not made."""
 
-    holds: tuple[Pattern, ...]
+    holds: tuple[Pattern, ...] = Field(min_length=1)
     """What the words of the order, its route or its form hold,"""
-    lacks: tuple[Pattern, ...]
+    lacks: tuple[Pattern, ...] = Field(min_length=1)
     """and must not hold: a route that the criteria are made for."""
     source: str = Field(min_length=1)
     verification: Verification
@@ -73,7 +73,7 @@ class Treatment(Reviewed):
     prefixes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Starts of codes, by the short name of their system."""
     codes_source: str
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[Pattern, ...] = Field(min_length=1)
     """What a text in lower case holds when it means this treatment."""
     not_patterns: tuple[Pattern, ...]
     ordered_as: tuple[Pattern, ...] = ()
@@ -84,6 +84,13 @@ class Treatment(Reviewed):
     other_use: OtherUse | None = None
     course: Course
     disputes: tuple[str, ...] = ()
+
+
+class AllergyWords(Entry):
+    """How an entry of the problem list speaks of an allergy."""
+
+    words: tuple[str, ...] = Field(min_length=1)
+    """Pieces of words, in lower case."""
 
 
 class ResponseRule(Entry):

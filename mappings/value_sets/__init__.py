@@ -60,7 +60,7 @@ class Topic(Entry):
     fact: str
     """Name of the fact: ``conditions.<topic>``."""
     title: str
-    read_in: tuple[Place, ...]
+    read_in: tuple[Place, ...] = Field(min_length=1)
     """The inputs in which it is looked for; absence is claimed only when all of them are whole."""
     reasons: bool = False
     """Whether the reason of an order in force may point to it."""
