@@ -58,8 +58,8 @@ def _check_pathways(protocol: Protocol) -> None:
 def _check_parameters(protocol: Protocol, weight_max_age: str, site: str) -> None:
     for name, parameter in protocol.parameters.items():
         where = f"{site}: parameters.{protocol.id}" if parameter.local else f"{protocol.id}.yaml: parameters"
-        if parameter.low <= 0 or (parameter.high is not None and parameter.high < parameter.low):
-            raise KnowledgeError(f"{where}.{name}: give a number above 0, or a range from lower to higher")
+        if not parameter.is_positive_range:
+            raise KnowledgeError(f"{where}.{name}: an order needs a number above 0, or a range from lower to higher")
         if name == weight_max_age and parameter.low > OLDEST_DAYS:
             raise KnowledgeError(
                 f"{where}.{name}: {parameter.low:g} {parameter.unit}: a weight would be dosed by whatever its age; "

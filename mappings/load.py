@@ -36,7 +36,7 @@ from mappings.value_sets import load_value_sets
 from mappings.vitals import load_vital_signs
 from mappings.wording import FindingWords, Wording, load_wording
 
-__all__ = ["Knowledge", "load_knowledge"]
+__all__ = ["Knowledge", "load_knowledge", "with_site"]
 
 
 def load_knowledge(folder: Path = KNOWLEDGE, site: Path | None = None) -> Knowledge:
@@ -46,13 +46,24 @@ def load_knowledge(folder: Path = KNOWLEDGE, site: Path | None = None) -> Knowle
     """
     knowledge = _read(folder)
     if site is not None:
-        knowledge = _with_site(knowledge, site)
+        return with_site(knowledge, site)
     check(knowledge)
-    check_gates(knowledge, site.name if site else "")
+    check_gates(knowledge)
     return knowledge
 
 
-def _with_site(knowledge: Knowledge, path: Path) -> Knowledge:
+def with_site(knowledge: Knowledge, path: Path) -> Knowledge:
+    """The knowledge with a site's own file, cross-checked as a whole.
+
+    :raises KnowledgeError: names the file and the key at fault.
+    """
+    changed = _replaced(knowledge, path)
+    check(changed)
+    check_gates(changed, path.name)
+    return changed
+
+
+def _replaced(knowledge: Knowledge, path: Path) -> Knowledge:
     site = load_site(path)
     if taken := site.sources.keys() & knowledge.sources.keys():
         raise KnowledgeError(f"{path.name}: sources: {', '.join(sorted(taken))}: the key is one of ours")

@@ -75,6 +75,9 @@ def _with_parameters(protocol: Protocol, parameters: dict[str, Parameter], file:
             raise KnowledgeError(
                 f"{file}: parameters.{protocol.id}.{key}.unit: must be {protocol.parameters[key].unit}"
             )
+        if not parameter.is_positive_range:
+            where = f"{file}: parameters.{protocol.id}.{key}"
+            raise KnowledgeError(f"{where}: an order needs a number above 0, or a range from lower to higher")
     local = {key: parameter.model_copy(update={"local": True}) for key, parameter in parameters.items()}
     return protocol.model_copy(update={"parameters": protocol.parameters | local})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +56,11 @@ class Parameter(Entry):
     note: str = ""
     local: bool = False
     """Whether a site put it in the place of ours."""
+
+    @property
+    def is_positive_range(self) -> bool:
+        """Whether it is a number above 0, or a range from lower to higher."""
+        return 0 < self.low and (self.high is None or self.low <= self.high)
 
 
 class Step(Entry):
@@ -143,7 +147,7 @@ class Protocol(Reviewed):
     resolutions: dict[str, str] = Field(default_factory=dict)
     """Conflict -> what this protocol does, where it is not the safer resolution of ``conflicts.yaml``."""
 
-    @cached_property
+    @property
     def weakest_grade(self) -> Grade:
         """The weakest grade among the clauses that are required; not graded where there are none."""
         grades = (clause.grade for clause in self.clauses if clause.role is Role.REQUIRED)

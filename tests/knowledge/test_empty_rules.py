@@ -119,7 +119,7 @@ def given_to_ect(content: dict[str, Any], *roles: str) -> None:
         ),
         (
             lambda content: content["parameters"]["monitoring.pressure_after_dose"].update(low=0),
-            r"parameters\.monitoring\.pressure_after_dose: give a number above 0",
+            r"parameters\.monitoring\.pressure_after_dose: an order needs a number above 0",
         ),
     ],
 )
