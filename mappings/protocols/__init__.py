@@ -60,7 +60,7 @@ class Parameter(Entry):
     @property
     def is_positive_range(self) -> bool:
         """Whether it is a number above 0, or a range from lower to higher."""
-        return 0 < self.low and (self.high is None or self.low <= self.high)
+        return self.low > 0 and (self.high is None or self.low <= self.high)
 
 
 class Step(Entry):
