@@ -13,9 +13,9 @@ from typer.exceptions import TyperException
 
 from cds_hooks.lazy_commands import Command, LazyGroup
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
+from fhir_plugin.extras import DISTRIBUTION
 from mappings.errors import KnowledgeError
 
-DISTRIBUTION = "tandem-cds"
 BAD_USE, UNREADABLE = 2, 3
 EXIT: dict[type[Exception], int] = {
     BadInput: BAD_USE,
