@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from mappings.errors import KnowledgeError as KnowledgeError
+from mappings.errors import KnowledgeError as KnowledgeError  # noqa: PLC0414 - modules of knowledge import it from here
 
 
 class Verification(StrEnum):
