@@ -1,7 +1,7 @@
-"""What the start of a command costs: user CPU of a process, median of several starts, in seconds.
+"""What the start of a command costs: user CPU of a process in seconds, median of several starts.
 
-A first start of each is thrown away: it writes the bytecode that an installed product has. A machine that is busy shows more
-than one at rest; `python -c pass` stands beside it.
+The first start of each stands apart: it writes the bytecode that an installed product has. A busy machine shows more
+than one at rest: ``python -c pass`` is there to compare.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main() -> None:
     for name in commands:
         goal = f"  goal {GOALS[name]:.1f}" if name in GOALS else ""
         median = statistics.median(measured[name] for measured in rounds)
-        print(f"{name:22} {median:.2f} s  without bytecode {first[name]:.2f} s{goal}")
+        print(f"{name:22} {median:.2f} s  first {first[name]:.2f} s{goal}")
 
 
 if __name__ == "__main__":
