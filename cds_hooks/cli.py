@@ -1,31 +1,20 @@
-"""The ``tandem`` command: its sub-commands, and the one place that turns errors into exit codes."""
+"""The ``tandem`` command: its sub-commands, and the one place that turns errors into exit codes.
+
+Imports nothing that one command alone needs: see :mod:`cds_hooks.lazy_commands`.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
-from cds_hooks.commands import (
-    assess,
-    check_config,
-    check_server,
-    course,
-    database,
-    demo,
-    dossier,
-    explain,
-    feedback,
-    knowledge,
-    replay,
-    score,
-    serve,
-    trials,
-)
+from cds_hooks.lazy_commands import Command, LazyGroup
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
-from mappings.model import KnowledgeError
+from fhir_plugin.extras import DISTRIBUTION
+from mappings.errors import KnowledgeError
 
 BAD_USE, UNREADABLE = 2, 3
 EXIT: dict[type[Exception], int] = {
@@ -36,27 +25,104 @@ EXIT: dict[type[Exception], int] = {
 }
 """0 is done; 2 is a bad use of the command; 3 is a record that could not be read."""
 
+_FOLDER = "cds_hooks.commands"
+
+
+class Commands(LazyGroup):
+    """The sub-commands, in the order of the help."""
+
+    table = (
+        Command(
+            "assess",
+            f"{_FOLDER}.assess",
+            "assess",
+            "Assess one patient: which criteria are met, not met or unknown, and why.",
+        ),
+        Command(
+            "check-config",
+            f"{_FOLDER}.check_config",
+            "check_config",
+            "Check a settings file as the start does, and print what is set; secrets are not shown.",
+        ),
+        Command(
+            "check-server",
+            f"{_FOLDER}.check_server",
+            "check",
+            "Try each query on one patient and say what came: ok, empty, refused, ignored parameter, slow.",
+        ),
+        Command(
+            "course",
+            f"{_FOLDER}.course",
+            "course",
+            "Tell how symptoms changed over time, and what was given when.",
+        ),
+        Command("database", f"{_FOLDER}.database", "app", "The database of cards and feedback."),
+        Command(
+            "demo",
+            f"{_FOLDER}.demo",
+            "demo",
+            "Start the service and a local FHIR server with synthetic patients, and print calls to try.",
+        ),
+        Command(
+            "dossier",
+            f"{_FOLDER}.dossier",
+            "dossier",
+            "Assemble what a prior authorization asks for, with what is missing first.",
+        ),
+        Command(
+            "explain",
+            f"{_FOLDER}.explain",
+            "explain",
+            "Say which cards a request gets, and of every criterion and pathway why it spoke or was silent.",
+        ),
+        Command("feedback", f"{_FOLDER}.feedback", "app", "What clinicians did with the cards."),
+        Command("knowledge", f"{_FOLDER}.knowledge", "app", "Extend the knowledge of this installation."),
+        Command(
+            "replay",
+            f"{_FOLDER}.replay",
+            "replay",
+            "Make captured calls again and print what changed, card by card; exit status 1 where something did.",
+        ),
+        Command(
+            "score",
+            f"{_FOLDER}.score",
+            "score_file",
+            "Score questionnaires: a total only where every item that counts was answered.",
+        ),
+        Command("serve", f"{_FOLDER}.serve", "serve", "Start the CDS Hooks service."),
+        Command(
+            "trials",
+            f"{_FOLDER}.trials",
+            "trials",
+            "Count adequate and failed trials, and say what each rests on.",
+        ),
+    )
+
+
 app = typer.Typer(
+    cls=Commands,
     name="tandem",
     help="CDS Hooks service and FHIR plugin for combining ketamine and TMS in depression.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("assess")(assess.assess)
-app.command("check-config")(check_config.check_config)
-app.command("check-server")(check_server.check)
-app.command("course")(course.course)
-app.add_typer(database.app, name="database")
-app.command("demo")(demo.demo)
-app.command("dossier")(dossier.dossier)
-app.add_typer(feedback.app, name="feedback")
-app.add_typer(knowledge.app, name="knowledge")
-app.command("explain")(explain.explain)
-app.command("replay")(replay.replay)
-app.command("score")(score.score_file)
-app.command("serve")(serve.serve)
-app.command("trials")(trials.trials)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tandem {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+@app.callback()
+def tandem(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What all sub-commands have in common."""
 
 
 def main() -> NoReturn:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from fhir_plugin.extras import DRAWING
 from fhir_plugin.facts.medications.dose_course import DoseCourse, DoseStep
 from mappings.instruments.model import DrawingStyle
 
@@ -22,7 +23,11 @@ _HEADROOM = 1.15
 
 
 def draw_doses(courses: Sequence[DoseCourse], style: DrawingStyle, title: str) -> str:
-    """The picture as SVG, told in words for those who do not see it; there must be a course."""
+    """The picture as SVG, told in words for those who do not see it; there must be a course.
+
+    :raises MissingExtra: nothing can be drawn.
+    """
+    DRAWING.require()
     import vl_convert
 
     svg: str = vl_convert.vegalite_to_svg(_chart(courses, style).to_dict(validate=False))

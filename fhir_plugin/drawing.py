@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from html import escape
 
 from fhir_plugin.dates import instant
+from fhir_plugin.extras import DRAWING
 from fhir_plugin.facts.courses import Course
 from fhir_plugin.facts.scores import Assessment, ScoreHistory
 from fhir_plugin.pictures import Panel, Picture, Row
@@ -28,7 +29,8 @@ def draw_svg(scores: ScoreHistory, courses: Sequence[Course], treatments: Treatm
 
 
 def written(shown: Picture, told: str) -> str:
-    """A picture as SVG; ``told`` describes it."""
+    """A picture as SVG; ``told`` describes it. :class:`MissingExtra` where nothing can be drawn."""
+    DRAWING.require()
     import vl_convert
 
     from fhir_plugin.panels import specification

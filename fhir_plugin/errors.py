@@ -10,6 +10,7 @@
         WrongPatient            the server or the prefetch answered with another patient
       WrongQuestionnaire        a questionnaire response cannot be scored
       BadInput                  a file or an argument cannot be used
+        MissingExtra            it needs packages of an extra that is not installed
 
 Messages name what, where and what to do. They never hold patient data.
 """
@@ -41,3 +42,7 @@ class WrongQuestionnaire(TandemError):
 
 class BadInput(TandemError):
     """A file, an option or an address given by the user cannot be used."""
+
+
+class MissingExtra(BadInput):
+    """What was asked for needs packages of an extra that is not installed."""

@@ -1,4 +1,4 @@
-"""The error of a wrong knowledge file, and what every knowledge file has in common."""
+"""What every knowledge file has in common."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-
-class KnowledgeError(Exception):
-    """A knowledge file is wrong. The message names the file and the key; nothing starts until it is mended."""
+from mappings.errors import KnowledgeError as KnowledgeError  # noqa: PLC0414 - modules of knowledge import it from here
 
 
 class Verification(StrEnum):

@@ -28,8 +28,11 @@ def check_config(
     fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Fetch the key sets of addresses too.")] = False,
 ) -> None:
     """Check a settings file as the start does, and print what is set; secrets are not shown."""
+    from cds_hooks.memory.database import database_url
+
     settings = load_settings(file)
     refuse_open_address(settings)
+    database_url(settings)
     knowledge = load_knowledge(site=settings.site)
     keys = {}
     for client in settings.clients:

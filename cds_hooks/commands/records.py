@@ -1,4 +1,7 @@
-"""Where a command reads a record from: a file, or a FHIR server with a token, or with a key that earns one."""
+"""Where a command reads a record from: a file, or a FHIR server with a token, or with a key that earns one.
+
+Reading a file loads no HTTP client.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,20 @@ import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cds_hooks.clock import today
 from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable
-from fhir_plugin.gather import FhirSource, fetch_record
 from fhir_plugin.inputs import INPUTS
-from fhir_plugin.needs import observation_tokens
 from fhir_plugin.record import Record
-from mappings.load import Knowledge
 from mappings.servers import GENERIC
+
+if TYPE_CHECKING:
+    from fhir_plugin.gather import FhirSource
+    from mappings.load import Knowledge
 
 Fhir = Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")]
 PatientId = Annotated[str | None, typer.Option(help="Patient id on that server, or in the Bundle.")]
@@ -60,6 +64,9 @@ def read_record(knowledge: Knowledge, place: Place) -> Record:
             raise PermanentlyUnavailable(f"{place.bundle}: {fault}") from fault
     if place.patient is None:
         raise BadInput("--fhir needs --patient")
+    from fhir_plugin.gather import fetch_record
+    from fhir_plugin.needs import observation_tokens
+
     source = source_of(knowledge, place)
     return fetch_record(source, place.patient, knowledge.inputs, observation_tokens(knowledge), place.deadline)
 
@@ -69,6 +76,8 @@ def source_of(knowledge: Knowledge, place: Place) -> FhirSource:
     profile = knowledge.servers.get(place.profile)
     if profile is None:
         raise BadInput(f"--profile: no profile {place.profile}: choose one of {', '.join(knowledge.servers)}")
+    from fhir_plugin.gather import FhirSource
+
     source = FhirSource(place.fhir or "", place.token, profile.habits)
     if place.client_id is None and place.key is None:
         return source

@@ -17,7 +17,6 @@ from fhir_plugin.facts.trial_report import trial_document, trial_lines
 from fhir_plugin.facts.trials import read_trials
 from fhir_plugin.record import Record
 from mappings.instruments import load_instruments
-from mappings.load import load_knowledge
 from mappings.medications import load_medications
 from mappings.servers import GENERIC
 
@@ -58,6 +57,8 @@ def _record(place: records.Place) -> Record:
     """The record; a file is read without the rest of the knowledge, which this command does not need."""
     if place.bundle is not None and place.fhir is None:
         return record_from_bundle(records.read_file(place.bundle), place.patient)
+    from mappings.load import load_knowledge
+
     return records.read_record(load_knowledge(), place)
 
 

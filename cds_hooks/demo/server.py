@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from cds_hooks.demo.stories import DemoPatient
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable
+from fhir_plugin.extras import DEMO
 
 _SCRIPT = Path(__file__).with_name("fhir_process.py")
 _START_SECONDS, _STOP_SECONDS = 60, 5
@@ -26,11 +26,11 @@ _HEADERS = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
 def fhir_server(patients: Iterable[DemoPatient], port: int = 0) -> Iterator[str]:
     """A FHIR server on loopback that holds ``patients``, as its base URL; stopped on the way out.
 
-    :raises BadInput: the port is taken, or the server is not installed.
+    :raises BadInput: the port is taken.
+    :raises MissingExtra: the server is not installed.
     :raises PermanentlyUnavailable: it did not start or did not take the patients.
     """
-    if find_spec("sekmet") is None:
-        raise BadInput("the demo needs the FHIR server sekmet-fhir: pip install 'tandem-cds[demo]'")
+    DEMO.require()
     with TemporaryDirectory(prefix="tandem-demo-") as folder, TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603 - our own script, no shell
             [sys.executable, "-P", str(_SCRIPT), str(port)],

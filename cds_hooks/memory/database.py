@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from cds_hooks.settings import Settings
+from fhir_plugin.extras import POSTGRESQL
 
 REVISION = "0001"
 """The newest migration; the tables of a database of another revision are not used."""
@@ -33,11 +34,16 @@ def default_file() -> Path:
 
 
 def database_url(settings: Settings) -> URL | None:
-    """The database of the settings with its driver; ``None`` where memory is switched off."""
+    """The database of the settings with its driver; ``None`` where memory is switched off.
+
+    :raises MissingExtra: its driver is not installed.
+    """
     written = settings.database.get_secret_value()
     if written == OFF:
         return None
     url = make_url(written) if written else URL.create("sqlite", database=str(default_file()))
+    if not is_file(url):
+        POSTGRESQL.require()
     return url.set(drivername=_DRIVERS[url.get_backend_name()])
 
 

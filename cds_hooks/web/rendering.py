@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fhir_plugin.extras import DRAWING
+
 
 def environment() -> Environment:
-    """The templates that ship with the product."""
-    return Environment(
+    """The templates that ship with the product; ``drawing`` tells them whether a picture can be drawn."""
+    made = Environment(
         loader=PackageLoader("cds_hooks.web"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -15,3 +17,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.globals["drawing"] = DRAWING.installed
+    return made

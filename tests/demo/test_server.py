@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cds_hooks.demo import server
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import DemoPatient
-from fhir_plugin.errors import BadInput, PermanentlyUnavailable
+from fhir_plugin.errors import BadInput, MissingExtra, PermanentlyUnavailable
 
 pytestmark = pytest.mark.server
 
@@ -72,8 +71,8 @@ def test_a_patient_that_the_server_refuses_stops_the_start(patients: dict[str, D
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match=r"pip install 'tandem-cds\[demo\]'"):
+    monkeypatch.setitem(sys.modules, "sekmet", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'tandem-cds\[demo\]'"):
         fhir_server(()).__enter__()
 
 
