@@ -14,7 +14,7 @@ from mappings.claims import load_claims
 from mappings.criteria import Criterion, load_criteria
 from mappings.dossier import load_dossier_words
 from mappings.facts import FactDefinition, load_fact_definitions
-from mappings.files import KNOWLEDGE, read_yaml
+from mappings.files import KNOWLEDGE, read_yaml, rule_files
 from mappings.instruments import load_instruments
 from mappings.interactions import load_interactions
 from mappings.knowledge import Knowledge
@@ -121,9 +121,8 @@ def _sentences(criterion: Criterion, wording: Wording, facts: Mapping[str, FactD
 
 
 def _digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".csv", ".txt"})
     total = hashlib.sha256()
-    for path in files:
+    for path in rule_files(folder):
         content = path.read_bytes()
         total.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
         total.update(content)
