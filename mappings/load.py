@@ -35,7 +35,7 @@ from mappings.value_sets import load_value_sets
 from mappings.vitals import load_vital_signs
 from mappings.wording import FindingWords, Wording, load_wording
 
-__all__ = ["Knowledge", "load_knowledge"]
+__all__ = ["Knowledge", "knowledge_digest", "load_knowledge"]
 
 
 def load_knowledge(folder: Path = KNOWLEDGE, site: Path | None = None) -> Knowledge:
@@ -105,7 +105,7 @@ def _read(folder: Path) -> Knowledge:
         order_checks=load_order_checks(folder / "order_checks"),
         about=load_about(folder / "about.yaml"),
         memory=load_memory_rules(folder / "memory.yaml"),
-        digest=_digest(folder),
+        digest=knowledge_digest(folder),
     )
 
 
@@ -120,7 +120,9 @@ def _sentences(criterion: Criterion, wording: Wording, facts: Mapping[str, FactD
     return {name: words.titled(facts[name].title) for name in criterion.facts if name in facts}
 
 
-def _digest(folder: Path) -> str:
+def knowledge_digest(folder: Path) -> str:
+    """Names the rules: the same for the same rules, whatever test patients stand beside them."""
+    """Names the rules: the same for the same files, whatever test patients stand beside them."""
     total = hashlib.sha256()
     for path in rule_files(folder):
         content = path.read_bytes()
