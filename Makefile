@@ -3,7 +3,7 @@
 UV ?= uv
 BIN := .venv/bin
 
-.PHONY: demo test check serve bench fuzz screenshots lock clean
+.PHONY: demo test check serve bench fuzz screenshots lock wheel installs clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
@@ -28,6 +28,13 @@ fuzz: .venv/.test
 
 screenshots: .venv/.test
 	$(BIN)/python -m bench.screenshots
+
+wheel:
+	@PYTHON='$(PYTHON)' install/wheel dist
+
+# The steps of the image in empty environments, and the oldest pip against the newest: needs a package index.
+installs: .venv/.test
+	$(BIN)/python install/pips.py
 
 # make lock UPGRADE=--upgrade takes the newest versions that pyproject.toml allows.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)

@@ -1,28 +1,37 @@
 """Installs with the oldest pip that this Python ever came with and with the newest, and fails where they differ.
 
-Each has an empty environment, which must then hold the server's lock and the wheel, and serve. The lock of the tests is
-large: of it, what each pip would install is compared, file by file, after it was fetched and its hashes were checked.
+Each has an empty environment, in which the steps of the image put the server's lock and the wheel, and which must then
+serve. The lock of the tests is large: of it, what each pip would install is compared, file by file, after it was fetched
+and its hashes were checked.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = {(3, 11): "22.3", (3, 12): "23.2.1", (3, 13): "24.2", (3, 14): "25.2"}
 """The pip that each Python's first release bundles (``Lib/ensurepip/__init__.py``); later ones bundle newer."""
 
 
-def environment(folder: Path, pip: str, wheel: Path) -> None:
-    """An environment with what a server needs, by the same door as everything else."""
+def image(folder: Path, pip: str) -> None:
+    """What the image holds, made by every step of the Containerfile, in a folder that is not there yet."""
     asked = os.environ | {"PYTHON": sys.executable, "WITH_PIP": pip}
-    subprocess.run((ROOT / "install" / "environment", folder, "requirements/server.txt", wheel), env=asked, check=True)
+    for step in image_steps():
+        subprocess.run(step.replace("/opt/tandem", str(folder)).split(), cwd=ROOT, env=asked, check=True)
+
+
+def image_steps() -> list[str]:
+    """What the Containerfile runs."""
+    return re.findall(r"^RUN (.+)$", (ROOT / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def frozen(python: Path) -> set[str]:
@@ -35,7 +44,12 @@ def would_install(python: Path, lock: Path, report: Path) -> set[str]:
     options = ("--quiet", "--disable-pip-version-check", "--ignore-installed", "--require-hashes", "--no-deps")
     run(python, "-m", "pip", "install", "--dry-run", *options, "--report", report, "--requirement", lock)
     files = [item["download_info"] for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
-    return {file["url"].rpartition("/")[2] + " " + file["archive_info"]["hash"] for file in files}
+    return {f"{Path(file['url']).name} {digest(file['archive_info'])}" for file in files}
+
+
+def digest(archive: dict[str, Any]) -> str:
+    """The SHA-256 of a file in a report; old pips write it another way."""
+    return str(archive["hashes"]["sha256"] if "hashes" in archive else archive["hash"].removeprefix("sha256="))
 
 
 def run(*command: str | Path) -> str:
@@ -56,12 +70,12 @@ def differences(what: str, oldest: Iterable[str], newest: Iterable[str]) -> list
     ]
 
 
-def main(folder: Path, wheel: Path) -> int:
+def main(folder: Path) -> int:
     """0 where both did the same."""
     held, chosen = [], []
     for number, pip in enumerate((OLDEST[sys.version_info[:2]], "newest")):
         place = folder / f"env{number}"
-        environment(place, pip, wheel)
+        image(place, pip)
         python = place / "bin" / "python"
         print(run(python, "-m", "pip", "--version").partition(" from ")[0], flush=True)
         chosen.append(would_install(python, ROOT / "requirements" / "test.txt", folder / "report.json"))
@@ -74,4 +88,4 @@ def main(folder: Path, wheel: Path) -> int:
 
 if __name__ == "__main__":
     with TemporaryDirectory(prefix="tandem-pips-") as name:
-        sys.exit(main(Path(name), Path(sys.argv[1]).resolve()))
+        sys.exit(main(Path(name)))
