@@ -1,8 +1,8 @@
 """Installs with the oldest pip that this Python ever came with and with the newest, and fails where they differ.
 
 Each has an empty environment, in which the steps of the image put the server's lock and the wheel, and which must then
-serve. The lock of the tests is large: of it, what each pip would install is compared, file by file, after it was fetched
-and its hashes were checked.
+serve. The lock of the tests is large: what each pip would install of it is compared, file by file, after they were
+fetched and their hashes checked.
 """
 
 from __future__ import annotations

@@ -30,11 +30,11 @@ def entries(lock: str) -> Iterator[tuple[Requirement, list[str]]]:
         yield Requirement(line), hashes
 
 
-def pins(lock: str) -> dict[tuple[str, str], str]:
-    """Version by name and marker: a universal lock may hold a package once for each platform."""
+def pins(lock: str) -> dict[tuple[str, str], list[str]]:
+    """Hashes by name and version: a universal lock may hold a package in several versions, for several platforms."""
     return {
-        (canonicalize_name(requirement.name), str(requirement.marker or "")): str(requirement.specifier)
-        for requirement, _ in entries(lock)
+        (canonicalize_name(requirement.name), str(requirement.specifier)): hashes
+        for requirement, hashes in entries(lock)
     }
 
 
