@@ -21,7 +21,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 CALL_SECONDS = 20
 
 
