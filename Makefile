@@ -1,9 +1,9 @@
 # Four doors: demo, test, check, serve. Each sets up what it needs.
-PYTHON ?= python3
+# make PYTHON=python3.12 chooses the Python; without it the environment keeps the one that it has, at first python3.
 UV ?= uv
 BIN := .venv/bin
 
-.PHONY: demo test check serve bench fuzz screenshots lock clean
+.PHONY: demo test check serve bench fuzz screenshots lock wheel installs clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
@@ -29,25 +29,29 @@ fuzz: .venv/.test
 screenshots: .venv/.test
 	$(BIN)/python -m bench.screenshots
 
+wheel:
+	@PYTHON='$(PYTHON)' install/wheel dist
+
+# The steps of the image in empty environments, and the oldest pip against the newest: needs a package index.
+installs: .venv/.test
+	$(BIN)/python install/pips.py
+
+# make lock UPGRADE=--upgrade takes the newest versions that pyproject.toml allows.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
 lock:
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra demo --extra drawing --extra build pyproject.toml -o requirements/demo.txt
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra demo --extra drawing --extra build --extra postgresql --extra test -c requirements/demo.txt pyproject.toml -o requirements/test.txt
+	$(COMPILE) --extra demo --extra drawing --extra build pyproject.toml -o requirements/demo.txt
+	$(COMPILE) --extra demo --extra drawing --extra build --extra postgresql --extra test -c requirements/demo.txt \
+	  pyproject.toml -o requirements/test.txt
+	$(COMPILE) --extra drawing --extra postgresql -c requirements/test.txt pyproject.toml -o requirements/server.txt
+	echo hatchling | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 
 clean:
 	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'Tandem needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)'; exit 1; }
-	$(PYTHON) -m venv .venv
+# Always asked, and quick: install/environment knows what is there, also when it was broken off.
+.PHONY: .venv/.demo .venv/.test
+.venv/.demo:
+	@PYTHON='$(PYTHON)' install/environment .venv requirements/demo.txt .
 
-.venv/.demo: .venv/bin/python requirements/demo.txt pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/demo.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
-
-.venv/.test: .venv/.demo requirements/test.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/test.txt
-	@touch $@
+.venv/.test:
+	@PYTHON='$(PYTHON)' install/environment .venv requirements/test.txt .

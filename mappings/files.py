@@ -16,6 +16,9 @@ T = TypeVar("T")
 KNOWLEDGE = Path(__file__).parent
 """The folder that ships with the product."""
 
+CASES = ".cases.yaml"
+"""How the name of a file of test patients ends: it is about the rules and none of them."""
+
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -70,13 +73,22 @@ def read_named(folder: Path, shape: type[N]) -> dict[str, N]:
     """
     found: dict[str, N] = {}
     for path in sorted(folder.glob("[!_]*.yaml")):
-        if path.name.endswith(".cases.yaml"):
+        if path.name.endswith(CASES):
             continue
         content = read_yaml(path, shape)
         if path.name != f"{content.id}.yaml":
             raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {content.id!r}")
         found[content.id] = content
     return found
+
+
+def rule_files(folder: Path) -> list[Path]:
+    """Every file that says what the service does, test patients left out; sorted, so that it names one knowledge."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in {".yaml", ".csv", ".txt"} and not path.name.endswith(CASES) and path.is_file()
+    )
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

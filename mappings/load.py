@@ -14,7 +14,7 @@ from mappings.claims import load_claims
 from mappings.criteria import Criterion, load_criteria
 from mappings.dossier import load_dossier_words
 from mappings.facts import FactDefinition, load_fact_definitions
-from mappings.files import KNOWLEDGE, read_yaml
+from mappings.files import KNOWLEDGE, read_yaml, rule_files
 from mappings.gates import check_gates
 from mappings.instruments import load_instruments
 from mappings.interactions import load_interactions
@@ -36,7 +36,7 @@ from mappings.value_sets import load_value_sets
 from mappings.vitals import load_vital_signs
 from mappings.wording import FindingWords, Wording, load_wording
 
-__all__ = ["Knowledge", "load_knowledge", "with_site"]
+__all__ = ["Knowledge", "knowledge_digest", "load_knowledge", "with_site"]
 
 
 def load_knowledge(folder: Path = KNOWLEDGE, site: Path | None = None) -> Knowledge:
@@ -118,7 +118,7 @@ def _read(folder: Path) -> Knowledge:
         order_checks=load_order_checks(folder / "order_checks"),
         about=load_about(folder / "about.yaml"),
         memory=load_memory_rules(folder / "memory.yaml"),
-        digest=_digest(folder),
+        digest=knowledge_digest(folder),
     )
 
 
@@ -133,10 +133,11 @@ def _sentences(criterion: Criterion, wording: Wording, facts: Mapping[str, FactD
     return {name: words.titled(facts[name].title) for name in criterion.facts if name in facts}
 
 
-def _digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".csv", ".txt"})
+def knowledge_digest(folder: Path) -> str:
+    """Names the rules: the same for the same rules, whatever test patients stand beside them."""
+    """Names the rules: the same for the same files, whatever test patients stand beside them."""
     total = hashlib.sha256()
-    for path in files:
+    for path in rule_files(folder):
         content = path.read_bytes()
         total.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
         total.update(content)

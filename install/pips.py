@@ -1,0 +1,91 @@
+"""Installs with the oldest pip that this Python ever came with and with the newest, and fails where they differ.
+
+Each has an empty environment, in which the steps of the image put the server's lock and the wheel, and which must then
+serve. The lock of the tests is large: what each pip would install of it is compared, file by file, after they were
+fetched and their hashes checked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST = {(3, 11): "22.3", (3, 12): "23.2.1", (3, 13): "24.2", (3, 14): "25.2"}
+"""The pip that each Python's first release bundles (``Lib/ensurepip/__init__.py``); later ones bundle newer."""
+
+
+def image(folder: Path, pip: str) -> None:
+    """What the image holds, made by every step of the Containerfile, in a folder that is not there yet."""
+    asked = os.environ | {"PYTHON": sys.executable, "WITH_PIP": pip}
+    for step in image_steps():
+        subprocess.run(step.replace("/opt/tandem", str(folder)).split(), cwd=ROOT, env=asked, check=True)
+
+
+def image_steps() -> list[str]:
+    """What the Containerfile runs."""
+    return re.findall(r"^RUN (.+)$", (ROOT / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def frozen(python: Path) -> set[str]:
+    """The packages that an environment holds, pip aside."""
+    return set(run(python, "-m", "pip", "freeze", "--disable-pip-version-check").splitlines())
+
+
+def would_install(python: Path, lock: Path, report: Path) -> set[str]:
+    """The files that its pip would install by a lock; each was fetched, and is one that the lock names."""
+    options = ("--quiet", "--disable-pip-version-check", "--ignore-installed", "--require-hashes", "--no-deps")
+    run(python, "-m", "pip", "install", "--dry-run", *options, "--report", report, "--requirement", lock)
+    files = [item["download_info"] for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
+    return {f"{Path(file['url']).name} {digest(file['archive_info'])}" for file in files}
+
+
+def digest(archive: dict[str, Any]) -> str:
+    """The SHA-256 of a file in a report; old pips write it another way."""
+    return str(archive["hashes"]["sha256"] if "hashes" in archive else archive["hash"].removeprefix("sha256="))
+
+
+def run(*command: str | Path) -> str:
+    """What a command prints; ``SystemExit`` with its last line where it fails."""
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        last = (ran.stderr or ran.stdout).strip().splitlines()[-1:]
+        raise SystemExit(f"{' '.join(map(str, command))}: {' '.join(last)}")
+    return ran.stdout
+
+
+def differences(what: str, oldest: Iterable[str], newest: Iterable[str]) -> list[str]:
+    """One line for each item that only one of the two has."""
+    old, new = set(oldest), set(newest)
+    return [
+        *(f"{what}: only the oldest pip: {item}" for item in sorted(old - new)),
+        *(f"{what}: only the newest pip: {item}" for item in sorted(new - old)),
+    ]
+
+
+def main(folder: Path) -> int:
+    """0 where both did the same."""
+    held, chosen = [], []
+    for number, pip in enumerate((OLDEST[sys.version_info[:2]], "newest")):
+        place = folder / f"env{number}"
+        image(place, pip)
+        python = place / "bin" / "python"
+        print(run(python, "-m", "pip", "--version").partition(" from ")[0], flush=True)
+        chosen.append(would_install(python, ROOT / "requirements" / "test.txt", folder / "report.json"))
+        held.append(frozen(python))
+        print(run(sys.executable, ROOT / "install" / "smoke.py", place / "bin" / "tandem").strip(), flush=True)
+    found = [*differences("server.txt", *held), *differences("test.txt", *chosen)]
+    print("\n".join(found) or f"the pips agree: {len(held[0])} packages installed, {len(chosen[0])} files chosen")
+    return bool(found)
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory(prefix="tandem-pips-") as name:
+        sys.exit(main(Path(name)))
