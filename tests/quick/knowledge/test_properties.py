@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from cds_hooks.demo.stories import DemoPatient, demo_patients
@@ -15,8 +15,9 @@ from fhir_plugin.record import NOT_RETRIEVED, InputState, Record
 from mappings.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, PLACES, chart, condition, patient, pressure
 from tests.support.knowledge.drawn import contents
+from tests.support.profiles import examples
 
-QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+QUIET = examples(2, HealthCheck.function_scoped_fixture)
 
 
 def decide(record: Record, knowledge: Knowledge, protocol: str) -> Recommendation:

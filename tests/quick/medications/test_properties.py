@@ -6,7 +6,7 @@ import pickle
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.facts.staging import read_staging
@@ -23,6 +23,7 @@ from tests.support.medications.drawn import (
     read,
 )
 from tests.support.medications.records import dispense, order, record_of, statement
+from tests.support.profiles import examples
 
 NARROW = {
     "product": st.sampled_from([{"rxnorm": 312938}, {"rxnorm": 312940}]),
@@ -79,7 +80,7 @@ def test_another_drug_changes_nothing_of_the_days(entries: list[dict[str, Any]])
         )
 
 
-@settings(max_examples=400)
+@examples(4)
 @given(st.one_of(NARROW_RECORDS, RECORDS))
 def test_taking_a_resource_away_never_makes_indeterminate_adequate(entries: list[dict[str, Any]]) -> None:
     resources = built(entries)
@@ -183,7 +184,7 @@ ODD_ORDERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(st.lists(ODD_ORDERS, max_size=3))
 def test_no_odd_order_breaks_the_reading(resources: list[dict[str, Any]]) -> None:
     history = read(resources)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.orders.dosing import dose_by_weight, exact
 from mappings.model import Number, Verification
 from mappings.orders.model import Dose
 from mappings.protocols import Parameter
+from tests.support.profiles import examples
 from tests.support.shipped import shipped
 
 SHIPPED = [
@@ -50,7 +51,7 @@ def doses() -> st.SearchStrategy[Dose]:
     return st.sampled_from(SHIPPED) | st.builds(with_steps, st.sampled_from(SHIPPED), steps, steps)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(3)
 @given(doses(), rates, weights)
 def test_the_dose_is_the_product_rounded_down(dose: Dose, rate: float, kilograms: float) -> None:
     found = dose_by_weight(dose, per_kg(rate), kilograms)
@@ -62,14 +63,14 @@ def test_the_dose_is_the_product_rounded_down(dose: Dose, rate: float, kilograms
     assert found.dose.high is None
 
 
-@settings(max_examples=200, deadline=None)
+@examples(2)
 @given(doses(), rates, weights, weights)
 def test_who_weighs_more_never_gets_less(dose: Dose, rate: float, one: float, other: float) -> None:
     lighter, heavier = sorted((one, other))
     assert dose_by_weight(dose, per_kg(rate), lighter).dose.low <= dose_by_weight(dose, per_kg(rate), heavier).dose.low
 
 
-@settings(max_examples=100, deadline=None)
+@examples(1)
 @given(doses(), rates, rates, weights)
 def test_a_range_of_the_parameter_is_a_range_of_the_dose(dose: Dose, one: float, other: float, weight: float) -> None:
     low, high = sorted((one, other))

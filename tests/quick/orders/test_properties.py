@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from cds_hooks.demo.stories import demo_patients
@@ -22,10 +22,11 @@ from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Record
 from mappings.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, condition, observation, resource
 from tests.support.orders.patients import DRAFTS, offered, treating
+from tests.support.profiles import examples
 from tests.support.shipped import shipped
 
 HOOKS = [("patient-view", ()), ("order-select", ("ketamine",)), ("order-select", ("tms",)), ("order-sign", ("esketamine",))]  # fmt: skip  # noqa: E501
-QUIET = settings(suppress_health_check=list(HealthCheck), max_examples=50, deadline=None)
+QUIET = examples(0.5, *HealthCheck)
 
 
 @cache

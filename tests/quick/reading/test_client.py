@@ -14,11 +14,12 @@ from email.utils import format_datetime
 import httpx
 import pytest
 import respx
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.client import Allowance, Answer, Clients, Limits, Server, _retry_after, normal_base_url
 from fhir_plugin.errors import BadInput
+from tests.support.profiles import examples
 
 BASE = "https://ehr.example/fhir"
 LIMITS = Limits(pause_seconds=0)
@@ -189,7 +190,7 @@ def body_of(chunks: list[bytes], encoding: str, limits: Limits = LIMITS) -> Answ
         return ask("x", limits=limits)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(0.4)
 @given(st.binary(max_size=3000), st.integers(1, 400), st.integers(1, 200), st.integers(1, 3))
 def test_compressed_bodies_come_out_whole(data: bytes, repeat: int, size: int, members: int) -> None:
     whole = data * repeat
@@ -330,7 +331,7 @@ def test_next_links_that_are_refused_or_stay_under_the_base(link: str) -> None:
         assert ".." not in url.path
 
 
-@settings(max_examples=200, deadline=None)
+@examples(2)
 @given(
     st.lists(
         st.sampled_from(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.decode import decode_value, record_from_bundle
@@ -13,6 +13,7 @@ from fhir_plugin.errors import BadInput, RecordUnavailable
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import Record
 from fhir_plugin.resources import AnyResource, Patient, subject_reference
+from tests.support.profiles import examples
 from tests.support.reading.material import OTHER, PATIENT, TYPES, bundle, patient, resource, to_bytes
 
 json_values = st.recursive(
@@ -92,7 +93,7 @@ def test_any_bytes_are_answered(noise: bytes, at: int, name: str) -> None:
             assert name == "patient"
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(st.lists(entries, max_size=8), st.sampled_from([name for name in INPUTS if name != "patient"]))
 def test_nothing_about_anybody_else_is_kept(made: list[Any], name: str) -> None:
     decoded = decode_value(name, dumped({"resourceType": "Bundle", "entry": made}), PATIENT, "https://h/fhir")
@@ -100,7 +101,7 @@ def test_nothing_about_anybody_else_is_kept(made: list[Any], name: str) -> None:
         assert_mine(kept)
 
 
-@settings(max_examples=200)
+@examples(2)
 @given(st.lists(entries, max_size=8))
 def test_nothing_about_anybody_else_is_kept_from_a_file(made: list[Any]) -> None:
     record = file_record(made)

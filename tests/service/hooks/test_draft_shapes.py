@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import respx
 from httpx import Response
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.hooks.calls import (
@@ -23,6 +23,7 @@ from tests.support.hooks.calls import (
     order,
     patient_id,
 )
+from tests.support.profiles import examples
 
 HYPERTENSION, FAILED = "uncontrolled-hypertension", "two-failures"
 SYSTEM = {"resourceType": "Medication", "id": "ket-vial"}
@@ -286,7 +287,7 @@ MEMBERS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@examples(1.5)
 @given(st.dictionaries(MEMBERS, ODD, max_size=5), st.sampled_from([KETAMINE, ESKETAMINE, TMS, None]))
 def test_no_draft_is_odd_enough_to_fail_a_call(members: dict[str, Any], what: dict[str, Any] | None) -> None:
     draft = order(what, FAILED) if what else drug(FAILED)

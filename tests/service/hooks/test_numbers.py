@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from msgspec.structs import replace
 
 from cds_hooks.cards import criteria_card
@@ -24,6 +24,7 @@ from tests.support.hooks.calls import DAY
 from tests.support.hooks.tracing import numbers, unknown_references, untraced
 from tests.support.knowledge.charts import AS_OF, chart
 from tests.support.knowledge.drawn import contents
+from tests.support.profiles import examples
 from tests.support.shipped import shipped
 
 PATIENTS = {patient.id: patient for patient in demo_patients(DAY)}
@@ -60,7 +61,7 @@ def test_every_number_and_every_reference_on_a_card_is_accounted_for(patient: st
             assert unknown_references(card, resources) == []
 
 
-@settings(max_examples=40)
+@examples(0.4)
 @given(contents)
 def test_so_they_are_for_any_record(entries: list[dict[str, Any]]) -> None:
     kept = {f"{each['resourceType']}/{each['id']}": each for each in entries}  # one resource for each id

@@ -13,7 +13,7 @@ from fhir_plugin.errors import RecordUnavailable, WrongPatient
 from fhir_plugin.gather import FhirSource, gather
 from fhir_plugin.inputs import INPUTS
 from fhir_plugin.record import InputState, Record
-from tests.support.reading.faults import BOMB, KINDS, Faults, faulty_server
+from tests.support.reading.faults import KINDS, Faults, bomb, faulty_server
 from tests.support.reading.material import PATIENT, TYPES, supplied
 
 DEADLINES = (0.4, 1.2, 3.6)
@@ -102,7 +102,7 @@ def test_another_patient_fails_closed() -> None:
 
 
 def test_a_bomb_stays_small_in_memory() -> None:
-    assert len(BOMB) < 400_000
+    assert len(bomb()) < 400_000
 
     async def go() -> None:
         async with faulty_server() as faults, Clients() as clients:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -18,27 +16,8 @@ from cds_hooks.commands import serve
 from cds_hooks.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import ORDER_SIGN, knowledge
-from tests.support.trust.files import EXAMPLE, as_toml
-from tests.support.trust.signing import key_set
-
-
-def file_with(folder: Path, top: str = "", **changes: Any) -> Path:
-    """A file with one client, changed; ``...`` takes a key away."""
-    members: dict[str, Any] = {
-        "name": "general",
-        "issuer": "https://ehr.example",
-        "key_set": key_set("ec-1"),
-        "audience_base": "https://tandem.example",
-        "mode": "live",
-    } | changes
-    lines = [f"{name} = {as_toml(value)}" for name, value in members.items() if value is not ...]
-    file = folder / "tandem.toml"
-    file.write_text("\n".join([top, "[[clients]]", *lines]))
-    return file
-
-
-def tandem(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "cds_hooks.cli", *words], capture_output=True, text=True, check=False)
+from tests.support.profiles import examples
+from tests.support.trust.files import EXAMPLE, as_toml, file_with
 
 
 def test_the_example_is_right_and_names_every_key() -> None:
@@ -141,27 +120,6 @@ def test_every_token_belongs_to_one_client(
 # The command
 
 
-def test_check_config_prints_what_is_set(tmp_path: Path) -> None:
-    done = tandem("check-config", str(file_with(tmp_path, "port = 9000", fhir_servers=["https://ehr.example/fhir/"])))
-    assert (done.returncode, done.stderr) == (0, "")
-    said = done.stdout.splitlines()
-    assert {"port: 9000", "client general:", "  mode: live", "  fhir_servers: https://ehr.example/fhir"} <= set(said)
-    assert "  keys: ec-1 (EC)" in said
-
-
-def test_check_config_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
-    done = tandem("check-config", str(file_with(tmp_path, key_set="missing.json")))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "tandem: clients.general.key_set: cannot be read: No such file or directory\n"
-
-
-def test_check_config_fetches_keys_when_it_is_told_to(tmp_path: Path) -> None:
-    file = str(file_with(tmp_path, key_set="http://127.0.0.1:9/keys"))
-    assert "--fetch-keys" in tandem("check-config", file).stdout
-    done = tandem("check-config", "--fetch-keys", file)
-    assert (done.returncode, done.stderr) == (2, "tandem: clients.general.key_set: connection failed\n")
-
-
 # Never half started
 
 VALUES = (
@@ -195,7 +153,7 @@ class Listener:
     | st.fixed_dictionaries({}, optional=dict.fromkeys(("key_set", "algorithms", "fhir_servers", "jku"), ANYTHING)),
     st.none() | st.tuples(st.integers(0, 400), st.integers(0, 30), st.text(max_size=3)),
 )
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(10, HealthCheck.function_scoped_fixture)
 def test_a_changed_file_starts_guarded_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, top: dict[str, Any], client: dict[str, Any], cut: Any
 ) -> None:
