@@ -1,15 +1,31 @@
-# Four doors: demo, test, check, serve. Each sets up what it needs.
+# Doors: demo, serve, check, and the tests by what they cost (docs/testing.md). Each sets up what it needs.
 PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 
-.PHONY: demo test check serve bench fuzz screenshots lock clean
+# Where bytecode is not kept, every worker of the tests and every process that they start compiles 1,600 modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# A file is run by one worker, and the files that take longest come first.
+WORKERS := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+LANDING := tests/process tests/service tests/quick
+
+.PHONY: demo quick test cover nightly check serve bench fuzz screenshots lock clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
 
+quick: .venv/.test
+	$(BIN)/pytest $(WORKERS) -p no:schemathesis --hypothesis-profile=quick tests/quick
+
 test: .venv/.test
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
+	$(BIN)/pytest $(WORKERS) --hypothesis-profile=ci $(LANDING)
+
+cover: .venv/.test
+	$(BIN)/pytest $(WORKERS) --hypothesis-profile=ci --cov --cov-report=term $(LANDING)
+
+nightly: .venv/.test
+	$(BIN)/pytest $(WORKERS) --hypothesis-profile=nightly tests/nightly $(LANDING)
 
 check: .venv/.test
 	$(BIN)/ruff format --check .
@@ -24,7 +40,7 @@ bench: .venv/.test
 	bench/run
 
 fuzz: .venv/.test
-	$(BIN)/pytest tests/fuzz -k mutated --hypothesis-profile=fuzz --hypothesis-show-statistics
+	$(BIN)/pytest tests/service/fuzz -k mutated --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 screenshots: .venv/.test
 	$(BIN)/python -m bench.screenshots

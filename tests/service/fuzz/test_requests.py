@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
 import schemathesis
 from hypothesis import given
 from schemathesis.checks import not_a_server_error
-from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from tests.support.conformance.ehr import post
@@ -19,13 +17,7 @@ from tests.support.fuzz.mutants import requests
 from tests.support.hooks.calls import check, client, diagnostics
 
 SEEN: Counter[int] = Counter()
-API = schemathesis.pytest.from_fixture("description").include(path_regex="^/cds-services")
-
-
-@pytest.fixture
-def description() -> BaseSchema:
-    """What the service publishes; read when the test runs, not when it is found."""
-    return schemathesis.openapi.from_asgi("/openapi.json", client().app)
+API = schemathesis.openapi.from_asgi("/openapi.json", client().app).include(path_regex="^/cds-services")
 
 
 @given(requests())
