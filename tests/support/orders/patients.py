@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from fhir_plugin.record import Record
 from mappings.files import KNOWLEDGE
 from mappings.load import Knowledge
 from tests.support.knowledge.cases import CPT, RXNORM, facts_of, record_of
-from tests.support.shipped import load_yaml
+from tests.support.shipped import load_yaml, shipped
 
 LOINC = "http://loinc.org"
 _TIMES = {"occurrenceTiming": {"repeat": {"count": 30}}}
@@ -84,8 +85,15 @@ def offered(
     ordered = order_of(read, knowledge)
     findings = assess(facts, knowledge)
     made = recommend(findings, knowledge.protocols[chosen], knowledge, ordered.treatments)
-    chart = Chart(Decision(record, facts, findings, made), knowledge, Templates(knowledge, chosen), ordered)
+    templates = shipped_templates(chosen) if knowledge is shipped() else Templates(knowledge, chosen)
+    chart = Chart(Decision(record, facts, findings, made), knowledge, templates, ordered)
     return make_offers(chart, hook)
+
+
+@cache
+def shipped_templates(protocol: str) -> Templates:
+    """Filled in once for each protocol, as a service does when it starts."""
+    return Templates(shipped(), protocol)
 
 
 def text_of(offer: Offer) -> str:
