@@ -8,6 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # A file is run by one worker, and the files that take longest come first.
 WORKERS := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+# COVER=1 has the same run measure branch coverage.
+COVER ?=
 LANDING := tests/process tests/service tests/quick
 
 .PHONY: demo quick test cover nightly check serve bench fuzz screenshots lock clean
@@ -19,10 +21,10 @@ quick: .venv/.test
 	$(BIN)/pytest $(WORKERS) -p no:schemathesis --hypothesis-profile=quick tests/quick
 
 test: .venv/.test
-	$(BIN)/pytest $(WORKERS) --hypothesis-profile=ci $(LANDING)
+	$(BIN)/pytest $(WORKERS) --hypothesis-profile=ci $(if $(COVER),--cov --cov-report=term) $(LANDING)
 
-cover: .venv/.test
-	$(BIN)/pytest $(WORKERS) --hypothesis-profile=ci --cov --cov-report=term $(LANDING)
+cover:
+	$(MAKE) test COVER=1
 
 nightly: .venv/.test
 	$(BIN)/pytest $(WORKERS) --hypothesis-profile=nightly tests/nightly $(LANDING)
