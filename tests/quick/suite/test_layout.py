@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shipped import load_yaml
+
 ROOT = Path(__file__).parents[3]
 TESTS = ROOT / "tests"
 BEFORE_A_CHANGE_LANDS = ("quick", "service", "process")
@@ -79,3 +81,11 @@ def test_every_proof_of_an_invariant_runs_before_a_change_lands() -> None:
     named = [path for path in named_tests("ARCHITECTURE.md") if path != "tests/"]
     assert len(named) > 10
     assert [path for path in named if path.split("/")[1] not in BEFORE_A_CHANGE_LANDS] == []
+
+
+def test_pre_commit_checks_what_make_check_checks() -> None:
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert recipe
+    checks = [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
+    (local,) = load_yaml(ROOT / ".pre-commit-config.yaml")["repos"]
+    assert [hook["entry"] for hook in local["hooks"]] == checks
