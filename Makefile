@@ -1,15 +1,33 @@
-# Four doors: demo, test, check, serve. Each sets up what it needs.
+# Doors: demo, serve, check, and the tests by what they cost (docs/testing.md). Each sets up what it needs.
 # make PYTHON=python3.12 chooses the Python; without it the environment keeps the one that it has, at first python3.
 UV ?= uv
 BIN := .venv/bin
 
-.PHONY: demo test check serve bench fuzz screenshots lock wheel installs clean
+# Where bytecode is not kept, every worker of the tests and every process that they start compiles 1,600 modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# A file is run by one worker, and the files that take longest come first.
+WORKERS := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+# COVER=1 has the same run measure branch coverage.
+COVER ?=
+LANDING := tests/process tests/service tests/quick
+
+.PHONY: demo quick test cover nightly check serve bench fuzz screenshots lock wheel installs clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
 
+quick: .venv/.test
+	$(BIN)/pytest $(WORKERS) -p no:schemathesis --hypothesis-profile=quick tests/quick
+
 test: .venv/.test
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
+	$(BIN)/pytest $(WORKERS) --hypothesis-profile=ci $(if $(COVER),--cov --cov-report=term) $(LANDING)
+
+cover:
+	$(MAKE) test COVER=1
+
+nightly: .venv/.test
+	$(BIN)/pytest $(WORKERS) --hypothesis-profile=nightly tests/nightly $(LANDING)
 
 check: .venv/.test
 	$(BIN)/ruff format --check .
@@ -24,7 +42,7 @@ bench: .venv/.test
 	bench/run
 
 fuzz: .venv/.test
-	$(BIN)/pytest tests/fuzz -k mutated --hypothesis-profile=fuzz --hypothesis-show-statistics
+	$(BIN)/pytest tests/service/fuzz -k mutated --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 screenshots: .venv/.test
 	$(BIN)/python -m bench.screenshots

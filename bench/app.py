@@ -10,8 +10,8 @@ import httpx2
 
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import demo_patients
-from tests.smart.conftest import running_app
-from tests.smart.ehr import running_ehr
+from tests.support.smart.ehr import running_ehr
+from tests.support.smart.fixtures import running_app
 
 REPEATS = 20
 AIM_MS = 300

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import demo_patients
-from tests.smart.conftest import DAY, App, running_app
-from tests.smart.ehr import running_ehr
+from tests.support.smart.ehr import running_ehr
+from tests.support.smart.fixtures import DAY, App, running_app
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")

@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-# Machines are small and noisy: how long an example takes says nothing about whether it is right.
-settings.register_profile("tandem", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fuzz", settings.get_profile("tandem"), max_examples=20_000)
-settings.load_profile("tandem")
+from mappings.instruments import Instruments
+from mappings.load import Knowledge
+from mappings.treatments import Treatments
+from tests.support.profiles import register_profiles
+from tests.support.shipped import shipped
+
+register_profiles()
+# The doors of the Makefile name another.
+settings.load_profile("quick")
 
 # No test and no process that a test starts leaves anything in the home folder; those about memory name a file.
 os.environ["TANDEM_DATABASE"] = "off"
@@ -31,3 +36,18 @@ def _certificates_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", made_before)
         yield
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    return shipped()
+
+
+@pytest.fixture(scope="session")
+def instruments() -> Instruments:
+    return shipped().instruments
+
+
+@pytest.fixture(scope="session")
+def treatments() -> Treatments:
+    return shipped().treatments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class DemoPatient:
     """A FHIR transaction Bundle (JSON) that puts the whole record on a server."""
 
 
+@lru_cache(maxsize=4)
 def demo_patients(anchor: date) -> tuple[DemoPatient, ...]:
     """The demo patients as they are on the day ``anchor``; :class:`KnowledgeError` where a story is wrong."""
     forms = read_yaml(_HERE / "forms.yaml", Forms)

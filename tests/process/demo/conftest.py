@@ -1,0 +1,3 @@
+from tests.support.demo.fixtures import fhir, patients
+
+__all__ = ["fhir", "patients"]

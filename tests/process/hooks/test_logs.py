@@ -1,0 +1,177 @@
+"""The log says what happened, and nothing of whom: what is not on the closed list is dropped."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from cds_hooks import app as application
+from cds_hooks import logs
+from cds_hooks.app import create_app
+from cds_hooks.settings import Settings
+from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, body, client, knowledge, order, patient_id
+
+SECRET = "Canary Person 4711"
+PATIENT = "uncontrolled-hypertension"
+
+
+def lines(said: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _as_served() -> None:
+    logs.configure("info", "json")
+
+
+def test_a_call_is_one_line_with_what_an_operator_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    request = body(ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
+    answer = client().post(ORDER_SIGN, json=request)
+    (line,) = lines(capsys.readouterr().err)
+    assert (line["event"], line["level"], line["status"]) == ("request", "info", 200)
+    assert line["service"] == "combination-therapy-order-sign"
+    assert line["operation"] == "call"
+    assert line["correlation"] == answer.headers["X-Correlation-Id"]
+    assert line["knowledge"] == knowledge().digest[:12]
+    assert line["cards"] == len(answer.json()["cards"])
+    assert sum(line["verdicts"].values()) == len(knowledge().criteria)
+    assert line["ms"] > 0
+    assert patient_id(PATIENT) not in json.dumps(line)
+
+
+def test_every_call_has_its_own_correlation_id_whatever_the_caller_sends(capsys: pytest.CaptureFixture[str]) -> None:
+    sent = {"X-Correlation-Id": SECRET, "X-Request-Id": SECRET}
+    first, second = (client().get("/cds-services", headers=sent) for _ in range(2))
+    assert first.headers["X-Correlation-Id"] != second.headers["X-Correlation-Id"]
+    assert SECRET not in capsys.readouterr().err
+
+
+def test_a_path_that_is_no_route_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    client().get(f"/{SECRET}?{SECRET}")
+    client().post(f"/cds-services/{SECRET}", content=SECRET)
+    said = capsys.readouterr().err
+    assert [line["status"] for line in lines(said)] == [404, 404]
+    assert "Canary" not in said
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"patient": SECRET},
+        {"status": SECRET},
+        {"reason": SECRET},
+        {"service": SECRET},
+        {"verdicts": {SECRET: 1}},
+        {"verdicts": {"met": SECRET}},
+        {"correlation": SECRET},
+        {"exc_info": ValueError(SECRET)},
+        {"fault": SECRET},
+        {"place": f"module:{SECRET}"},
+        {"tenant": SECRET},
+    ],
+)
+def test_a_field_off_the_list_or_out_of_shape_is_dropped(
+    fields: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.log.error("something happened", **fields)
+    logs.log.error(f"somebody put {SECRET} into the event", count=1)
+    said = capsys.readouterr().err
+    assert "Canary" not in said
+    assert [line["event"] for line in lines(said)] == ["something happened", "unnamed"]
+
+
+def test_a_fault_is_told_by_type_and_place_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(application, "read_call", fail)
+    failing = TestClient(
+        create_app(Settings(log_format="json"), knowledge(), lambda: DAY), raise_server_exceptions=False
+    )
+    answer = failing.post(ORDER_SIGN, json=body(ORDER_SIGN, PATIENT))
+    said = capsys.readouterr().err
+    assert answer.status_code == 500
+    assert "Canary" not in said + answer.text
+    call, fault = lines(said)
+    assert (call["event"], call["level"], call["status"]) == ("request", "error", 500)
+    assert (fault["event"], fault["fault"]) == ("fault", "KeyError")
+    assert fault["place"].startswith("cds_hooks.app:")
+    assert fault["correlation"] == answer.headers["X-Correlation-Id"]
+
+
+def test_a_terminal_gets_words_under_the_same_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "console")
+    logs.log.warning("refused", reason="expired", token=SECRET)
+    said = capsys.readouterr().err
+    assert "refused" in said
+    assert "reason=expired" in said
+    assert "Canary" not in said
+
+
+def test_a_log_that_cannot_be_written_fails_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def isatty(self) -> bool:
+            return False
+
+        def write(self, _: str) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Broken())
+    assert client().get("/cds-services").status_code == 200
+
+
+def test_a_library_is_named_and_not_quoted(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = logs._FromLibraries()
+    try:
+        int(SECRET)
+    except ValueError:
+        fault = sys.exc_info()
+    for name in ("httpcore", "uvicorn.error"):
+        handler.emit(logging.LogRecord(name, logging.ERROR, "", 0, "failed for %s", (SECRET,), fault))
+    handler.emit(logging.LogRecord("httpx", logging.INFO, "", 0, f"GET {SECRET}", (), None))
+    said = capsys.readouterr().err
+    assert "Canary" not in said
+    assert [line["logger"] for line in lines(said)] == ["httpcore", "uvicorn.error"]
+    assert lines(said)[0]["fault"] == "ValueError"
+
+
+@contextmanager
+def served() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``tandem serve`` as a process, its address, what it says kept apart."""
+    command = [sys.executable, "-m", "cds_hooks.cli", "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"}
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield urlsplit(process.stdout.readline().split()[3]).netloc, process
+        finally:
+            process.kill()
+
+
+def test_a_served_process_says_everything_in_lines_of_json() -> None:
+    with served() as (address, process):
+        connection = http.client.HTTPConnection(address, timeout=20)
+        connection.request("POST", f"/cds-services/{SECRET.replace(' ', '')}", SECRET)
+        assert connection.getresponse().status == 404
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    told = lines(said)
+    assert [line["status"] for line in told if line["event"] == "request"] == [404]
+    assert any(line.get("logger", "").startswith("uvicorn") for line in told)
+    assert "Canary" not in said

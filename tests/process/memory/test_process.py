@@ -1,0 +1,88 @@
+"""The service as a process, killed without warning while feedback comes in: what was acknowledged is there."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, order
+from tests.support.memory.service import overridden, rows
+
+PATIENT = "nearly-empty"
+CLIENTS, ACKNOWLEDGED = 3, 25
+
+
+@contextmanager
+def served(file: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``tandem serve`` with its memory in ``file``, and its address."""
+    command = [sys.executable, "-m", "cds_hooks.cli", "serve", "--port", "0"]
+    environment = os.environ | {"TANDEM_DATABASE": f"sqlite:///{file}"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield urlsplit(process.stdout.readline().split()[3]).netloc, process
+        finally:
+            process.kill()
+
+
+def post(connection: http.client.HTTPConnection, path: str, content: object) -> tuple[int, bytes]:
+    connection.request("POST", path, json.dumps(content), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+class Clinician(threading.Thread):
+    """Calls, and overrides each card, until the service is gone."""
+
+    def __init__(self, address: str, enough: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._address, self._enough = address, enough
+        self.acknowledged: list[tuple[str, int]] = []
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=30)
+        request = body(ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
+        try:
+            for number in itertools.count():
+                _, answer = post(connection, ORDER_SIGN, request)
+                card = json.loads(answer)["cards"][0]["uuid"]
+                item = overridden(card, at=f"2026-01-15T10:{number // 60 % 60:02}:{number % 60:02}Z")
+                status, _ = post(connection, f"{ORDER_SIGN}/feedback", {"feedback": [item]})
+                if status == 200:
+                    self.acknowledged.append((card, number % 3600))
+                if len(self.acknowledged) >= ACKNOWLEDGED:
+                    self._enough.set()
+        except (OSError, http.client.HTTPException):
+            return
+        finally:
+            connection.close()
+
+
+def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path) -> None:
+    file, acknowledged = tmp_path / "memory.sqlite", []
+    for _ in range(2):
+        with served(file) as (address, process):
+            enough = threading.Event()
+            clinicians = [Clinician(address, enough) for _ in range(CLIENTS)]
+            for each in clinicians:
+                each.start()
+            assert enough.wait(60)
+            process.kill()
+            for each in clinicians:
+                each.join(30)
+                acknowledged += each.acknowledged
+    kept = rows(file, "SELECT card, (outcome_at / 1000 - 1768471200) FROM feedback")
+    assert len(acknowledged) > 2 * ACKNOWLEDGED
+    assert set(acknowledged) <= {(card, second) for card, second in kept}
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]

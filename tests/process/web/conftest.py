@@ -1,0 +1,3 @@
+from tests.support.web.fixtures import browser, demo
+
+__all__ = ["browser", "demo"]

@@ -1,0 +1,3 @@
+from tests.support.demo.fixtures import patients
+
+__all__ = ["patients"]

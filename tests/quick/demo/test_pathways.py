@@ -1,0 +1,35 @@
+"""Each demo patient gives the pathway that the story says, straight through facts, assess and recommend."""
+
+from datetime import date
+
+import pytest
+
+from cds_hooks.demo.stories import DemoPatient, demo_patients
+from fhir_plugin.assess import Verdict, assess
+from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.facts.read import read_facts
+from fhir_plugin.recommend import recommend
+from mappings.load import Knowledge
+from tests.support.shipped import shipped
+
+PROTOCOL = "safer_reading"
+ANCHOR = date(2026, 11, 21)
+PATIENTS = {patient.id: patient for patient in demo_patients(ANCHOR)}
+
+
+@pytest.fixture(scope="module")
+def knowledge() -> Knowledge:
+    return shipped()
+
+
+@pytest.mark.parametrize("patient", PATIENTS.values(), ids=PATIENTS)
+def test_the_story_gives_its_pathway(patient: DemoPatient, knowledge: Knowledge) -> None:
+    record = record_from_bundle(patient.bundle)
+    assert record.unread == ()
+    findings = assess(read_facts(record, knowledge, ANCHOR), knowledge)
+    answer = recommend(findings, knowledge.protocols[PROTOCOL], knowledge)
+    assert {each.treatment: each.standing.value for each in answer.treatments} == patient.expect.standings
+    assert tuple(each.id for each in answer.pathways if each.fits is Verdict.MET) == patient.expect.fits
+    met = {finding.criterion for finding in findings if finding.verdict is Verdict.MET}
+    assert set(patient.expect.decided_by) <= met
+    assert answer.speaks is patient.expect.speaks

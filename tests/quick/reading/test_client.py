@@ -1,0 +1,415 @@
+"""What is sent to a FHIR server, and what is accepted from it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+import respx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhir_plugin.client import Allowance, Answer, Clients, Limits, Server, _retry_after, normal_base_url
+from fhir_plugin.errors import BadInput
+from tests.support.profiles import examples
+
+BASE = "https://ehr.example/fhir"
+LIMITS = Limits(pause_seconds=0)
+CONTEXT = ssl.create_default_context()
+
+
+def with_server(work: Callable[[Server], Awaitable[Answer]], limits: Limits = LIMITS) -> Answer:
+    """What the work comes to on a server of its own."""
+
+    async def go() -> Answer:
+        async with Clients(limits, CONTEXT) as clients:
+            return await work(clients.server(BASE))
+
+    return asyncio.run(go())
+
+
+def ask(relative: str, token: str | None = None, limits: Limits = LIMITS, seconds: float = 1.0) -> Answer:
+    """One question, one answer."""
+
+    async def work(server: Server) -> Answer:
+        deadline = asyncio.get_running_loop().time() + seconds
+        return await server.ask(server.url(relative), token, Allowance(limits), deadline)
+
+    return with_server(work, limits)
+
+
+@respx.mock
+def test_a_read_says_what_it_must_and_nothing_more(caplog: pytest.LogCaptureFixture) -> None:
+    route = respx.get(f"{BASE}/Condition", params={"patient": "p1"}).respond(
+        json={}, headers={"Set-Cookie": "session=1"}
+    )
+    with caplog.at_level(logging.INFO):
+        assert ask("Condition?patient=p1", "secret") == Answer("200", b"{}")
+    sent = route.calls.last.request
+    assert sent.headers["Authorization"] == "Bearer secret"
+    assert sent.headers["Accept"] == "application/fhir+json"
+    assert sent.headers["Accept-Encoding"] == "gzip"
+    assert caplog.text == "", "a URL names the patient: it is in no log"
+
+
+@respx.mock
+def test_nothing_of_one_caller_is_kept_for_the_next() -> None:
+    route = respx.get(f"{BASE}/Patient/p1").respond(json={}, headers={"Set-Cookie": "session=1; Path=/"})
+
+    async def twice(server: Server) -> Answer:
+        deadline = asyncio.get_running_loop().time() + 1
+        await server.ask(server.url("Patient/p1"), "first", Allowance(LIMITS), deadline)
+        return await server.ask(server.url("Patient/p1"), None, Allowance(LIMITS), deadline)
+
+    with_server(twice)
+    second = route.calls.last.request
+    assert "Cookie" not in second.headers
+    assert "Authorization" not in second.headers
+
+
+@respx.mock
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:1")
+    respx.get(f"{BASE}/Patient/p1").respond(json={})
+    assert ask("Patient/p1").outcome == "200"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@respx.mock
+def test_a_temporary_failure_is_tried_once_more(status: int) -> None:
+    route = respx.get(f"{BASE}/Patient/p1")
+    route.side_effect = [httpx.Response(status), httpx.Response(200, content=b"1"), httpx.Response(500)]
+    assert ask("Patient/p1") == Answer("200", b"1")
+    assert route.call_count == 2
+
+
+@respx.mock
+def test_a_temporary_failure_is_not_tried_a_third_time() -> None:
+    route = respx.get(f"{BASE}/Patient/p1").mock(side_effect=httpx.ReadError)
+    assert ask("Patient/p1") == Answer("connection failed", temporary=True)
+    assert route.call_count == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 410, 501])
+@respx.mock
+def test_a_lasting_refusal_is_not_tried_again(status: int) -> None:
+    route = respx.get(f"{BASE}/Patient/p1").respond(status, headers={"Location": "https://canary.example/"})
+    answer = ask("Patient/p1")
+    words = f"{status} redirect refused" if status < 400 else str(status)
+    assert (answer, route.call_count) == (Answer(words), 1)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "calls"),
+    [
+        ("0", 2),
+        ("3600", 1),
+        (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 1),
+        (format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True), 2),
+        ("soon", 2),
+        ("-5", 2),
+    ],
+    ids=["at once", "in an hour", "at an instant in an hour", "at an instant an hour ago", "in words", "before now"],
+)
+@respx.mock
+def test_retry_after_is_kept_when_it_fits_the_deadline(retry_after: str, calls: int) -> None:
+    route = respx.get(f"{BASE}/Patient/p1").respond(429, headers={"Retry-After": retry_after})
+    assert ask("Patient/p1").outcome == "429"
+    assert route.call_count == calls
+
+
+DATES = r"[A-Z][a-z]{2}, \d{1,9} [A-Z][a-z]{2} \d{1,9} \d\d:\d\d:\d\d [A-Z+]{1,3}\d*"
+
+
+@given(st.text(max_size=12) | st.from_regex(DATES))
+def test_any_retry_after_is_read_as_seconds_or_not_at_all(text: str) -> None:
+    wait = _retry_after(text)
+    assert wait is None or wait >= 0
+
+
+LONG = "Observation?patient=p1&code=" + ",".join(f"http%3A%2F%2Floinc.org%7C{number}" for number in range(100))
+
+
+@respx.mock
+def test_a_long_search_is_posted() -> None:
+    posted = respx.post(f"{BASE}/Observation/_search").respond(json={})
+    assert ask(LONG, "secret").outcome == "200"
+    sent = posted.calls.last.request
+    assert sent.content.decode() == LONG.partition("?")[2]
+    assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert sent.headers["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize("status", [404, 405, 415, 501])
+@respx.mock
+def test_a_server_that_refuses_the_post_gets_the_url(status: int) -> None:
+    respx.post(f"{BASE}/Observation/_search").respond(status)
+    got = respx.get(url__startswith=f"{BASE}/Observation?").respond(json={})
+    assert ask(LONG).outcome == "200"
+    assert got.call_count == 1
+
+
+@respx.mock
+def test_a_refused_token_is_not_offered_again_by_url() -> None:
+    respx.post(f"{BASE}/Observation/_search").respond(403)
+    assert ask(LONG).outcome == "403"
+
+
+@pytest.mark.parametrize("token", ["t\u00f6ken", "\ud800", "a\nb"])
+def test_a_token_that_no_header_can_hold_is_an_answer_and_not_a_fault(token: str) -> None:
+    """Sent to no server: the transport, or the header before it, refuses."""
+    assert ask("Patient/1", token).outcome in {"the access token cannot be sent", "connection failed"}
+
+
+class Stream(httpx.AsyncByteStream):
+    """A body that comes in chunks."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+
+
+def body_of(chunks: list[bytes], encoding: str, limits: Limits = LIMITS) -> Answer:
+    """What is read of a body that comes in those chunks."""
+
+    with respx.mock:
+        headers = {"Content-Encoding": encoding} if encoding else {}
+        respx.get(f"{BASE}/x").mock(return_value=httpx.Response(200, headers=headers, stream=Stream(chunks)))
+        return ask("x", limits=limits)
+
+
+@examples(0.4)
+@given(st.binary(max_size=3000), st.integers(1, 400), st.integers(1, 200), st.integers(1, 3))
+def test_compressed_bodies_come_out_whole(data: bytes, repeat: int, size: int, members: int) -> None:
+    whole = data * repeat
+    packed = gzip.compress(whole) * members
+    step = max(size, len(packed) // 50)
+    chunks = [packed[at : at + step] for at in range(0, len(packed), step)]
+    assert body_of(chunks, "gzip").body == whole * members
+
+
+@pytest.mark.parametrize(
+    ("chunks", "encoding", "outcome"),
+    [
+        ([b"12345"], "", "200"),
+        ([b"12345", b"67890"], "", "200"),
+        ([b"12345", b"678901"], "", "too large"),
+        ([gzip.compress(b"1" * 10)], "gzip", "200"),
+        ([gzip.compress(b"1" * 11)], "gzip", "too large"),
+        ([gzip.compress(b"1" * 6), gzip.compress(b"1" * 5)], "gzip", "too large"),
+        ([gzip.compress(b"1" * 9_000_000)], "x-gzip", "too large"),
+        ([gzip.compress(b"1")[:-1]], "gzip", "unknown or damaged compression"),
+        ([b""], "gzip", "unknown or damaged compression"),
+        ([b"plain"], "gzip", "unknown or damaged compression"),
+        ([zlib.compress(b"1")], "deflate", "unknown or damaged compression"),
+        ([gzip.compress(gzip.compress(b"1"))], "gzip, gzip", "unknown or damaged compression"),
+    ],
+)
+def test_bodies_are_bounded_while_they_are_unpacked(chunks: list[bytes], encoding: str, outcome: str) -> None:
+    assert body_of(chunks, encoding, Limits(bytes_per_answer=10)).outcome == outcome
+
+
+def test_what_is_too_large_leaves_the_allowance_to_others() -> None:
+    async def go(server: Server) -> Answer:
+        allowance = Allowance(Limits(bytes_per_record=10, bytes_per_answer=8))
+        deadline = asyncio.get_running_loop().time() + 1
+        answers = [await server.ask(server.url(path), None, allowance, deadline) for path in ("a", "b", "c")]
+        assert [answer.outcome for answer in answers] == ["too large", "200", "too large"]
+        return answers[0]
+
+    with respx.mock:
+        for path, chunks in (("a", [b"1" * 5, b"1" * 5]), ("b", [b"1" * 8]), ("c", [b"1" * 3])):
+            respx.get(f"{BASE}/{path}").mock(return_value=httpx.Response(200, stream=Stream(chunks)))
+        with_server(go)
+
+
+# Links
+
+
+def page_url(link: str, base: str = BASE) -> str | None:
+    """Where a next link would be followed to."""
+
+    async def go() -> str | None:
+        async with Clients(context=CONTEXT) as clients:
+            url = clients.server(base).page_url(link)
+            return None if url is None else str(url)
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("link", "followed"),
+    [
+        (f"{BASE}/Observation?page=2", f"{BASE}/Observation?page=2"),
+        (f"{BASE}?_getpages=7&_getpagesoffset=20", f"{BASE}?_getpages=7&_getpagesoffset=20"),
+        (f"{BASE}/?_getpages=7", f"{BASE}/?_getpages=7"),
+        ("https://ehr.example:443/fhir/Observation?page=2", "https://ehr.example/fhir/Observation?page=2"),
+        ("HTTPS://EHR.EXAMPLE/fhir/Observation?page=2", f"{BASE}/Observation?page=2"),
+        ("Observation?page=2", f"{BASE}/Observation?page=2"),
+        (f"{BASE}/./a/../Observation?page=2", f"{BASE}/Observation?page=2"),
+        ("?_getpages=7", f"{BASE}?_getpages=7"),
+        ("/fhir/Observation?page=2", f"{BASE}/Observation?page=2"),
+        ("/Observation?page=2", f"{BASE}/Observation?page=2"),
+        (f"{BASE}/Observation?next=https://canary.example/", f"{BASE}/Observation?next=https://canary.example/"),
+    ],
+)
+def test_next_links_that_are_followed(link: str, followed: str) -> None:
+    assert page_url(link) == followed
+
+
+HOSTILE = (
+    "https://canary.example/fhir/Observation?page=2",
+    "http://ehr.example/fhir/Observation?page=2",
+    "https://ehr.example:8443/fhir/Observation",
+    "https://ehr.example:443:443/fhir/Observation",
+    "https://ehr.example.canary.example/fhir/Observation",
+    "https://ehr.example./fhir/Observation",
+    "https://ehr.example@canary.example/fhir/Observation",
+    "https://ehr.example:x@canary.example/fhir/Observation",
+    "https://user@ehr.example/fhir/Observation",
+    "https://canary.example#@ehr.example/fhir/Observation",
+    "https://canary.example\\@ehr.example/fhir/Observation",
+    "https://ehr.example\\.canary.example/fhir/Observation",
+    "https:\\\\canary.example/fhir",
+    "//canary.example/fhir/Observation",
+    "///canary.example/fhir/Observation",
+    "https:///canary.example/fhir",
+    "https://ehr.example/admin",
+    "https://ehr.example/fhirx/Observation",
+    "https://ehr.example/fhir/../admin",
+    "https://ehr.example/fhir/%2e%2e/admin",
+    "https://ehr.example/fhir/%2E%2E%2fadmin",
+    "https://ehr.example/fhir/..%5cadmin",
+    "https://ehr.example/fhir/x%2fadmin",
+    "https://ehr.example/fhir/x%2f..%2f..%2fadmin",
+    "https://ehr.example/FHIR/Observation",
+    "https://ehr.example/fhir/Observation#x",
+    "https://ehr.example/fhir/a\r\nHost: canary.example",
+    "https://ehr.example/fhir/\x00",
+    "../admin",
+    "/../admin",
+    "Observation/../../admin",
+    "ftp://ehr.example/fhir/x",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "http://127.0.0.1/fhir",
+    "http://[::1]/fhir",
+    "https://2130706433/fhir/Observation",
+    "https://xn--hr-fka.example/fhir/",
+    "https://xn--localhost-/fhir/",
+    "https://ehr.example%00.canary.example/fhir/",
+    "https://ehr.example%2f.canary.example/fhir/",
+    "https://еhr.example/fhir/Observation",
+    "https://ehr。example/fhir@canary.example/",
+    "https://[ehr.example/fhir",
+    "https://ehr.example:99999/fhir",
+    "://",
+)
+
+
+@pytest.mark.parametrize("link", HOSTILE)
+def test_next_links_that_are_refused_or_stay_under_the_base(link: str) -> None:
+    followed = page_url(link)
+    if "://" in link:
+        assert followed is None
+    elif followed is not None:
+        url = httpx.URL(followed)
+        assert (url.scheme, url.host, url.port) == ("https", "ehr.example", None)
+        assert url.path.startswith("/fhir/")
+        assert ".." not in url.path
+
+
+@examples(2)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "https:",
+                "http:",
+                "/",
+                "//",
+                "ehr.example",
+                "canary.example",
+                "@",
+                ":",
+                "443",
+                "fhir",
+                "..",
+                ".",
+                "\\",
+                "%2e",
+                "%2f",
+                "%5c",
+                "#",
+                "?",
+                "Observation",
+                "admin",
+                "\t",
+                " ",
+                "\u3002",
+                "[",
+                "]",
+                ";",
+            ]
+        ),
+        max_size=12,
+    )
+)
+def test_no_link_leads_away(parts: list[str]) -> None:
+    followed = page_url("".join(parts))
+    if followed is not None:
+        url = httpx.URL(followed)
+        assert (url.scheme, url.host, url.port, url.userinfo) == ("https", "ehr.example", None, b"")
+        assert url.path.rstrip("/") == "/fhir" or url.path.startswith("/fhir/")
+        assert not {"..", "."} & set(url.path.split("/"))
+        assert "\\" not in url.path
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("https://EHR.example/fhir/", BASE),
+        ("https://ehr.example:443/fhir", BASE),
+        (" https://ehr.example/fhir ", BASE),
+        ("http://127.0.0.1:8090", "http://127.0.0.1:8090"),
+    ],
+)
+def test_one_way_to_write_a_base_url(text: str, normal: str) -> None:
+    assert normal_base_url(text) == normal
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ehr.example/fhir",
+        "ftp://h/x",
+        "https://",
+        "https://u:p@h/fhir",
+        "https://h/fhir?x=1",
+        "https://h/#x",
+        "https://h:port/",
+        "https://h:99999/fhir",
+        "https://h/fhir/../x",
+        "https://[h/",
+        "https://h/ x",
+        "https://h\\x",
+        "https://еhr.example",
+        "https://h/a%2fb",
+    ],
+)
+def test_what_is_no_base_url(text: str) -> None:
+    with pytest.raises(BadInput, match="FHIR server"):
+        normal_base_url(text)

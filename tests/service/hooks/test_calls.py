@@ -1,0 +1,367 @@
+"""Whole calls in process: what is answered, what is refused, and what is never said."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from cds_hooks.app import create_app
+from cds_hooks.settings import Settings
+from mappings.load import load_knowledge
+from tests.support.hooks.calls import (
+    DAY,
+    ESKETAMINE,
+    HOOKS,
+    HOSTILE,
+    KETAMINE,
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+    SERTRALINE,
+    TMS,
+    assert_nothing_empty,
+    body,
+    cards,
+    check,
+    client,
+    diagnostics,
+    knowledge,
+    order,
+    patient_id,
+    prefetch,
+    without_uuids,
+)
+
+HYPERTENSION, IMPLANT, CRISIS, WELL = "uncontrolled-hypertension", "cochlear-implant", "acute-crisis", "doing-well"
+
+
+# Discovery
+
+
+def test_discovery_lists_every_service_with_nothing_empty() -> None:
+    services = client().get("/cds-services").json()["services"]
+    assert_nothing_empty(services)
+    assert {(service["id"], service["hook"]) for service in services} >= {
+        ("combination-therapy-order-select", "order-select"),
+        ("combination-therapy-order-sign", "order-sign"),
+        ("combination-therapy-patient-view", "patient-view"),
+    }
+
+
+def test_prefetch_templates_stay_in_the_subset_that_clients_support() -> None:
+    for service in client().get("/cds-services").json()["services"]:
+        for template in service["prefetch"].values():
+            assert re.fullmatch(
+                r"\w+(/|\?patient=)\{\{context\.patientId\}\}(&status=active)?(&code=[\w.:/|,-]+)?", template
+            )
+
+
+def test_every_listed_service_can_be_called() -> None:
+    for service in client().get("/cds-services").json()["services"]:
+        assert client().post(f"/cds-services/{service['id']}", content=b"{}").status_code == 400
+
+
+# What is answered
+
+
+@pytest.mark.parametrize(("what", "treatment"), [(KETAMINE, "Ketamine"), (ESKETAMINE, "Esketamine")])
+def test_a_contraindication_to_what_is_signed_is_critical_and_named(what: dict[str, Any], treatment: str) -> None:
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, order(what, HYPERTENSION))
+    assert card["indicator"] == "critical"
+    assert card["summary"].startswith(f"{treatment}: contraindicated")
+    assert "172/104 mm[Hg]" in card["detail"]
+
+
+def test_the_same_contraindication_only_warns_while_the_order_is_chosen() -> None:
+    (card,) = cards(ORDER_SELECT, HYPERTENSION, order(KETAMINE, HYPERTENSION))
+    assert card["indicator"] == "warning"
+
+
+def test_a_contraindication_to_ketamine_is_none_to_tms() -> None:
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, order(TMS, HYPERTENSION))
+    assert card["indicator"] != "critical"
+    assert "contraindicated" not in card["summary"]
+
+
+def test_an_implant_speaks_against_tms_and_not_against_ketamine() -> None:
+    (card,) = cards(ORDER_SIGN, IMPLANT, order(TMS, IMPLANT))
+    assert card["indicator"] == "critical"
+    (card,) = cards(ORDER_SIGN, IMPLANT, order(KETAMINE, IMPLANT))
+    assert card["indicator"] != "critical"
+
+
+def test_a_suicide_signal_has_its_own_card_before_every_other() -> None:
+    first, second = cards(ORDER_SIGN, CRISIS, order(KETAMINE, CRISIS))
+    assert first["indicator"] == "critical"
+    assert "not an emergency detector" in first["detail"]
+    assert "disagree" in first["detail"]
+    assert second["summary"].startswith("Ketamine")
+
+
+def test_who_needs_nothing_gets_no_card() -> None:
+    assert cards(PATIENT_VIEW, WELL) == []
+
+
+@pytest.mark.parametrize("url", [ORDER_SIGN, ORDER_SELECT])
+def test_an_order_that_does_not_concern_us_is_met_with_silence(url: str) -> None:
+    amoxicillin = {"text": "Amoxicillin 500 mg"}
+    assert cards(url, HYPERTENSION, order(amoxicillin, HYPERTENSION)) == []
+    assert cards(url, HYPERTENSION) == []
+
+
+def test_only_the_selected_draft_is_judged() -> None:
+    drafts = order(KETAMINE, HYPERTENSION), order({"text": "Amoxicillin"}, HYPERTENSION, id="other")
+    request = body(ORDER_SELECT, HYPERTENSION, *drafts)
+    request["context"]["selections"] = ["MedicationRequest/other"]
+    assert check(client().post(ORDER_SELECT, json=request).json()) == []
+
+
+def test_another_antidepressant_after_two_adequate_failures_is_remarked_on() -> None:
+    (card,) = cards(ORDER_SIGN, "two-failures", order(SERTRALINE, "two-failures"))
+    assert card["indicator"] == "info"
+    assert "two or more adequate antidepressant trials" in card["summary"]
+
+
+def test_another_antidepressant_in_a_first_treatment_is_not() -> None:
+    assert cards(ORDER_SIGN, WELL, order(SERTRALINE, WELL)) == []
+
+
+def test_a_draft_for_another_patient_is_left_out() -> None:
+    foreign = order(KETAMINE, HYPERTENSION) | {"subject": {"reference": "Patient/somebody-else"}}
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, foreign)
+    assert (card["indicator"], card["summary"][:31]) == ("info", "No draft order names the patien")
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, foreign, order(TMS, HYPERTENSION))
+    assert "1 draft orders for another patient" in card["detail"]
+
+
+def offered(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The suggestions of all cards."""
+    return [each for card in cards for each in card.get("suggestions", ())]
+
+
+def test_the_same_call_gives_the_same_answer() -> None:
+    request = body(ORDER_SIGN, CRISIS, order(KETAMINE, CRISIS))
+    first, second = (client().post(ORDER_SIGN, json=request).json()["cards"] for _ in range(2))
+    given = [[card.pop("uuid") for card in (*cards, *offered(cards))] for cards in (first, second)]
+    assert set(given[0]).isdisjoint(given[1])
+    assert first == second
+
+
+def test_the_order_of_entries_changes_nothing() -> None:
+    request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))
+    turned = json.loads(json.dumps(request))
+    for value in turned["prefetch"].values():
+        if value["resourceType"] == "Bundle":
+            value["entry"].reverse()
+    answers = [client().post(ORDER_SIGN, json=each).json()["cards"] for each in (request, turned)]
+    assert without_uuids(answers[0]) == without_uuids(answers[1])
+
+
+# What is missing
+
+
+@pytest.mark.parametrize("name", sorted(set(knowledge().deciding_inputs) - {"patient", "conditions"}))
+@pytest.mark.parametrize("how", ["absent", "OperationOutcome", "wrong type", "part"])
+def test_an_input_that_is_missing_is_named_and_never_makes_a_verdict_better(name: str, how: str) -> None:
+    request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))
+    if how == "absent":
+        del request["prefetch"][name]
+    elif how == "part":
+        request["prefetch"][name]["link"] = [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]
+    else:
+        request["prefetch"][name] = {"resourceType": how if how == "OperationOutcome" else "Patient", "issue": []}
+    (card,) = check(client().post(ORDER_SIGN, json=request).json())
+    assert f"{name}: " in card["detail"]
+    whole = cards(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))[0]
+    assert BETTER[_standing(whole)] >= BETTER[_standing(card)]
+
+
+BETTER = {"contraindicated": 0, "required criteria not met": 0, "not known": 1, "no contraindication found": 2}
+
+
+def _standing(card: dict[str, Any]) -> str:
+    return next(words for words in BETTER if words in card["summary"])
+
+
+@pytest.mark.parametrize("name", ["patient", "conditions"])
+def test_a_required_input_that_nobody_has_is_412(name: str) -> None:
+    request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))
+    del request["prefetch"][name]
+    answer = client().post(ORDER_SIGN, json=request)
+    assert answer.status_code == 412
+    assert name in diagnostics(answer)
+
+
+def test_nothing_at_all_is_412() -> None:
+    request = body(PATIENT_VIEW, WELL)
+    del request["prefetch"]
+    assert client().post(PATIENT_VIEW, json=request).status_code == 412
+
+
+def test_a_server_that_may_not_be_read_is_not_read() -> None:
+    request = body(PATIENT_VIEW, WELL, fhirServer="https://evil.example/fhir")
+    del request["prefetch"]
+    assert client().post(PATIENT_VIEW, json=request).status_code == 412
+
+
+def test_another_patient_in_the_prefetch_ends_the_call() -> None:
+    request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))
+    request["prefetch"]["patient"] = prefetch(WELL)["patient"]
+    answer = client().post(ORDER_SIGN, json=request)
+    assert answer.status_code == 412
+    assert patient_id(WELL) not in answer.text
+
+
+def test_resources_of_another_patient_change_nothing_but_are_counted() -> None:
+    request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))
+    foreign = prefetch(HYPERTENSION)["observations"]["entry"]
+    assert foreign
+    request["prefetch"]["observations"]["entry"] += foreign
+    (card,) = check(client().post(ORDER_SIGN, json=request).json())
+    assert f"{len(foreign)} resources about another patient" in card["detail"]
+    assert "172/104" not in card["detail"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 100_000, b"{}"])
+def test_a_body_that_is_no_request_is_400_and_says_where(content: bytes) -> None:
+    answer = client().post(ORDER_SIGN, content=content)
+    assert answer.status_code == 400
+    assert diagnostics(answer)
+
+
+@pytest.mark.parametrize("wrong", [b"\x80", b"\xc3(", b"\xed\xa0\x80"])
+@pytest.mark.parametrize("place", [b"Practitioner/1", b"ketamine", b"Patient/two-failures", b"draft-1", b"active"])
+def test_bytes_that_are_no_text_are_refused_or_read_around(place: bytes, wrong: bytes) -> None:
+    whole = json.dumps(body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))).encode()
+    assert place in whole
+    answer = client().post(ORDER_SIGN, content=whole.replace(place, place + wrong))
+    assert answer.status_code in {200, 400, 412}
+
+
+def test_a_hook_that_the_service_is_not_for_is_400() -> None:
+    request = body(PATIENT_VIEW, WELL)
+    assert diagnostics(client().post(ORDER_SIGN, json=request)).startswith("/hook")
+
+
+@pytest.mark.parametrize("given", ["../../etc/passwd", "a?b=c", "a#b", "a b", "x" * 65, "a%2Fb"])
+def test_a_patient_id_that_is_none_is_400_and_not_quoted(given: str) -> None:
+    request = body(PATIENT_VIEW, WELL)
+    request["context"]["patientId"] = given
+    answer = client().post(PATIENT_VIEW, json=request)
+    assert answer.status_code == 400
+    assert diagnostics(answer).startswith("/context/patientId")
+    assert given not in answer.text
+
+
+@pytest.mark.parametrize("service", ["nope", "..%2f..%2fetc", "combination-therapy-order-sign%00", "COMBINATION"])
+def test_a_service_that_there_is_not_is_404(service: str) -> None:
+    answer = client().post(f"/cds-services/{service}", json={})
+    assert answer.status_code == 404
+    assert diagnostics(answer)
+
+
+def test_a_wrong_method_is_405() -> None:
+    answer = client().get(ORDER_SIGN)
+    assert answer.status_code == 405
+    assert diagnostics(answer)
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_body_over_the_limit_is_413(chunked: bool) -> None:
+    small = TestClient(create_app(Settings(max_body_bytes=1000), knowledge(), today=lambda: DAY))
+    content: Any = iter([b"x" * 600, b"x" * 600]) if chunked else b"x" * 1200
+    answer = small.post(ORDER_SIGN, content=content)
+    assert answer.status_code == 413
+    assert diagnostics(answer)
+
+
+@pytest.mark.parametrize("url", [*HOOKS, "/cds-services", "/nowhere"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_browser_may_read_every_answer_and_every_error(url: str, method: str) -> None:
+    answer = client().request(method, url, content=b"{", headers={"Origin": "https://sandbox.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("url", [*HOOKS, "/cds-services"])
+def test_a_preflight_needs_nothing(url: str) -> None:
+    headers = {
+        "Origin": "https://sandbox.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    answer = client().options(url, headers=headers)
+    assert answer.status_code == 200
+    allowed = answer.headers["access-control-allow-headers"].lower()
+    assert "authorization" in allowed
+    assert "content-type" in allowed
+
+
+# Text of the record
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_the_record_stays_text(text: str) -> None:
+    request = body(ORDER_SIGN, CRISIS, order(KETAMINE, CRISIS))
+    expected = [card["summary"] for card in check(client().post(ORDER_SIGN, json=request).json())]
+    for name in ("conditions", "observations", "procedures"):
+        for entry in request["prefetch"][name]["entry"]:
+            entry["resource"]["code"]["text"] = text
+    answer = check(client().post(ORDER_SIGN, json=request).json())
+    assert [card["summary"] for card in answer] == expected
+    outside = "".join(re.sub(r"`[^`]*`", "", card["detail"]) for card in answer)
+    for piece in ("<script", "javascript:", "evil.example", "# heading", "Ignore the rules", "\u202e"):
+        assert piece not in outside
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a b", "ä"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_quoted(token: str) -> None:
+    request = body(PATIENT_VIEW, WELL, fhirServer="http://127.0.0.1:9/fhir")
+    request["fhirAuthorization"] = {"access_token": token}
+    answer = client().post(PATIENT_VIEW, json=request)
+    assert answer.status_code == 400
+    assert diagnostics(answer).startswith("/fhir")
+    assert token not in answer.text
+
+
+def test_a_site_decides_its_own_numbers_and_the_card_says_so(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        """
+reviewed: 2026-01-01
+review_due: 2027-01-01
+answers_for_it: Test committee
+criteria:
+  blood_pressure.hold:
+    limits.systolic: {value: 180, source: design, verification: design}
+    limits.diastolic: {value: 110, source: design, verification: design}
+"""
+    )
+    local = TestClient(create_app(Settings(site=site), load_knowledge(site=site), today=lambda: DAY))
+    request = body(ORDER_SIGN, HYPERTENSION, order(KETAMINE, HYPERTENSION))
+    (card,) = check(local.post(ORDER_SIGN, json=request).json())
+    assert "contraindicated" not in card["summary"]
+    nearer = json.loads(json.dumps(request).replace("172", "184"))
+    (card,) = check(local.post(ORDER_SIGN, json=nearer).json())
+    assert "180/110 mm[Hg]" in card["detail"] or "110/180 mm[Hg]" in card["detail"]
+    assert "this site's own" in card["detail"]
+
+
+def test_an_order_is_known_by_the_name_of_its_code_though_a_text_stands_before_it() -> None:
+    concept = {"coding": [{"system": "urn:local", "code": "7", "display": "ketamine (KETALAR) infusion"}]}
+    (card,) = cards(ORDER_SIGN, "two-failures", order(concept | {"text": "Per protocol"}, "two-failures"))
+    assert card["summary"].startswith("Ketamine:")
+
+
+def test_an_order_in_words_for_both_treatments_is_an_order_for_both() -> None:
+    both = {"text": "Ketamine infusion with rTMS session"}
+    (card,) = cards(ORDER_SIGN, "cochlear-implant", order(both, "cochlear-implant"))
+    assert (card["indicator"], card["summary"][:20]) == ("critical", "TMS: contraindicated")

@@ -1,0 +1,170 @@
+"""Scores to record, and what is due before a session: suggestions that an EHR can take as they are."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fhir.resources.R4B.observation import Observation
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.facts.scores import read_scores
+from tests.support.hooks.calls import (
+    DAY,
+    PATIENT_VIEW,
+    body,
+    check,
+    client,
+    knowledge,
+    patient_id,
+    prefetch,
+    resources,
+)
+
+SESSION = "/cds-services/treatment-session-encounter-start"
+PATIENT = "two-failures"
+
+
+def score_of(patient: str, name: str, days_ago: int) -> dict[str, Any]:
+    """A PHQ-9 total as an Observation."""
+    code = {"coding": [{"system": "http://loinc.org", "code": "44261-6"}]}
+    return {
+        "resourceType": "Observation",
+        "id": name,
+        "status": "final",
+        "code": code,
+        "subject": {"reference": f"Patient/{patient_id(patient)}"},
+        "effectiveDateTime": (DAY - timedelta(days=days_ago)).isoformat(),
+        "valueInteger": 15,
+    }
+
+
+def session_of_tms(patient: str, number: int, days_ago: int) -> dict[str, Any]:
+    return {
+        "resourceType": "Procedure",
+        "id": f"tms-{number}",
+        "status": "completed",
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "90868"}]},
+        "subject": {"reference": f"Patient/{patient_id(patient)}"},
+        "performedDateTime": (DAY - timedelta(days=days_ago)).isoformat(),
+    }
+
+
+def session_start(*, last_score: int, sessions: int) -> list[dict[str, Any]]:
+    """The cards when an encounter starts, by days since the last score and number of TMS sessions so far."""
+    given = prefetch(PATIENT)
+    given["questionnaireResponses"]["entry"] = []
+    kept = [entry for entry in given["observations"]["entry"] if "valueInteger" not in entry["resource"]]
+    given["observations"]["entry"] = [entry for entry in kept if "44261-6" not in json.dumps(entry)]
+    given["observations"]["entry"].append({"resource": score_of(PATIENT, "last", last_score)})
+    given["procedures"]["entry"] = [
+        {"resource": session_of_tms(PATIENT, number, 2 * number + 1)} for number in range(sessions)
+    ]
+    context = {"userId": "Practitioner/1", "patientId": patient_id(PATIENT), "encounterId": "e1"}
+    request = {"hook": "encounter-start", "hookInstance": "1", "context": context, "prefetch": given}
+    answer = client().post(SESSION, json=request)
+    assert answer.status_code == 200, answer.text
+    return check(answer.json())
+
+
+def test_a_scale_that_is_due_before_a_session_is_suggested() -> None:
+    (card,) = session_start(last_score=20, sessions=5)
+    assert "Depression scale due" in card["summary"]
+    (suggestion,) = card["suggestions"]
+    (action,) = suggestion["actions"]
+    order = ServiceRequest.model_validate(action["resource"])
+    assert action["type"] == "create"
+    assert "id" not in action["resource"]
+    assert order.status == "draft"
+    assert order.subject.reference == f"Patient/{patient_id(PATIENT)}"
+    assert order.code.coding[0].code == "44249-1"
+    assert "isRecommended" not in suggestion
+
+
+@pytest.mark.parametrize(("last_score", "sessions"), [(3, 5), (20, 0)], ids=["nothing due", "no course"])
+def test_a_session_with_nothing_due_and_a_visit_without_a_course_are_silent(last_score: int, sessions: int) -> None:
+    assert session_start(last_score=last_score, sessions=sessions) == []
+
+
+def test_a_missing_encounter_is_refused() -> None:
+    context = {"userId": "Practitioner/1", "patientId": patient_id(PATIENT)}
+    answer = client().post(SESSION, json={"hook": "encounter-start", "hookInstance": "1", "context": context})
+    assert answer.status_code == 400
+    assert "/context/encounterId" in answer.text
+
+
+def without_scores(patient: str) -> dict[str, Any]:
+    """A patient-view call in which no score is on the record but the questionnaires are."""
+    request = body(PATIENT_VIEW, patient)
+    entries = request["prefetch"]["observations"]["entry"]
+    request["prefetch"]["observations"]["entry"] = [
+        entry for entry in entries if not entry["resource"].get("derivedFrom") and "44261-6" not in json.dumps(entry)
+    ]
+    return request
+
+
+def recorded(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The suggestions that record a score."""
+    offered = [each for card in cards for each in card.get("suggestions", ())]
+    return [each for each in offered if each["actions"][0]["resource"]["resourceType"] == "Observation"]
+
+
+def test_a_score_that_is_not_on_the_record_can_be_recorded_with_one_click() -> None:
+    request = without_scores(PATIENT)
+    cards = check(client().post(PATIENT_VIEW, json=request).json())
+    (offering,) = [card for card in cards if recorded([card])]
+    assert offering["selectionBehavior"] == "any"
+    assert 1 <= len(recorded([offering])) <= knowledge().cards.scores.most
+    taken = []
+    for suggestion in recorded([offering]):
+        (action,) = suggestion["actions"]
+        observation = Observation.model_validate(action["resource"])
+        assert observation.subject.reference == f"Patient/{patient_id(PATIENT)}"
+        taken.append(action["resource"] | {"id": f"taken-{len(taken)}"})
+    request["prefetch"]["observations"]["entry"] += [{"resource": resource} for resource in taken]
+    again = check(client().post(PATIENT_VIEW, json=request).json())
+    left = [suggestion["label"] for suggestion in recorded(again)]
+    assert not set(left) & {suggestion["label"] for suggestion in recorded([offering])}
+
+
+def test_an_old_questionnaire_is_no_task_of_this_visit() -> None:
+    request = without_scores(PATIENT)
+    days = knowledge().cards.scores.recent_days
+    for ago, offered in ((days, 1), (days + 1, 0)):
+        moment = (DAY - timedelta(days=ago)).isoformat()
+        entries = request["prefetch"]["questionnaireResponses"]["entry"][:1]
+        entries[0]["resource"]["authored"] = moment
+        request["prefetch"]["questionnaireResponses"]["entry"] = entries
+        cards = check(client().post(PATIENT_VIEW, json=request).json())
+        assert len(recorded(cards)) == offered
+
+
+def test_taking_the_suggestion_changes_no_score() -> None:
+    request = without_scores(PATIENT)
+    cards = check(client().post(PATIENT_VIEW, json=request).json())
+    created = [
+        action["resource"] | {"id": f"taken-{number}"}
+        for number, suggestion in enumerate(recorded(cards))
+        for action in suggestion["actions"]
+    ]
+    before = [each for each in resources(PATIENT) if each["resourceType"] != "Observation"]
+    series = [_series(before), _series(before + created)]
+    assert series[0] == series[1]
+    assert series[0]
+
+
+def _series(found: list[dict[str, Any]]) -> list[tuple[str, float | None]]:
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in found]}
+    record = record_from_bundle(json.dumps(bundle).encode())
+    history = read_scores(record, knowledge().instruments, DAY)
+    return [(each.instrument, each.total) for each in history.assessments]
+
+
+def test_a_record_without_observations_offers_nothing_because_they_may_be_there() -> None:
+    request = body(PATIENT_VIEW, PATIENT)
+    del request["prefetch"]["observations"]
+    cards = check(client().post(PATIENT_VIEW, json=request).json())
+    assert not recorded(cards)

@@ -1,0 +1,104 @@
+"""Every number on a card is from the knowledge or from a resource of the record, and can be shown to be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from msgspec.structs import replace
+
+from cds_hooks.cards import criteria_card
+from cds_hooks.demo.stories import demo_patients
+from cds_hooks.measures import session_card
+from cds_hooks.own_cards import antidepressant_card, safety_cards
+from cds_hooks.protocol import Card
+from cds_hooks.telling import Telling
+from fhir_plugin.decide import decide
+from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.record import Record
+from tests.support.hooks.calls import DAY
+from tests.support.hooks.tracing import numbers, unknown_references, untraced
+from tests.support.knowledge.charts import AS_OF, chart
+from tests.support.knowledge.drawn import contents
+from tests.support.profiles import examples
+from tests.support.shipped import shipped
+
+PATIENTS = {patient.id: patient for patient in demo_patients(DAY)}
+ORDERS = ((), ("ketamine",), ("esketamine",), ("tms",), ("ketamine", "tms"))
+
+
+def tellings(record: Record, as_of: Any) -> list[Telling]:
+    knowledge = shipped()
+    made = []
+    for ordered in ORDERS:
+        decision = decide(record, knowledge, knowledge.protocol, as_of, ordered)
+        hook = "order-sign" if ordered else "patient-view"
+        made.append(Telling(decision, knowledge, hook, as_of, 0, lambda: "00000000-0000-4000-8000-000000000000"))
+    return made
+
+
+def cards(telling: Telling) -> tuple[Card, ...]:
+    others = (*safety_cards(telling), *antidepressant_card(telling), *session_card(telling))
+    return (criteria_card(telling), *others)
+
+
+def resources_of(bundle: bytes) -> Mapping[str, Any]:
+    entries = [entry["resource"] for entry in json.loads(bundle)["entry"]]
+    return {f"{each['resourceType']}/{each['id']}": each for each in entries}
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_every_number_and_every_reference_on_a_card_is_accounted_for(patient: str) -> None:
+    bundle = PATIENTS[patient].bundle
+    resources = resources_of(bundle)
+    for telling in tellings(record_from_bundle(bundle, None), DAY):
+        for card in cards(telling):
+            assert untraced(card, telling, resources) == []
+            assert unknown_references(card, resources) == []
+
+
+@examples(0.4)
+@given(contents)
+def test_so_they_are_for_any_record(entries: list[dict[str, Any]]) -> None:
+    kept = {f"{each['resourceType']}/{each['id']}": each for each in entries}  # one resource for each id
+    for telling in tellings(chart(*kept.values()), AS_OF):
+        for card in cards(telling):
+            assert untraced(card, telling, kept) == []
+
+
+@pytest.mark.parametrize("patient", ["acute-crisis", "uncontrolled-hypertension", "partial-response-to-tms"])
+def test_a_number_that_is_wrong_is_found(patient: str) -> None:
+    """The property can fail: each number of the rows and of the trials, changed by itself, is noticed."""
+    bundle = PATIENTS[patient].bundle
+    telling = tellings(record_from_bundle(bundle, None), DAY)[1]
+    card, resources = criteria_card(telling), resources_of(bundle)
+    changed = noticed = 0
+    for match in re.finditer(r"(?<![\w.-])\d{1,3}(?![\w.-])", card.detail):
+        wrong = str(int(match.group()) + 611)
+        detail = card.detail[: match.start()] + wrong + card.detail[match.end() :]
+        changed += 1
+        noticed += bool(untraced(replace(card, detail=detail), telling, resources))
+    assert noticed == changed > 10
+
+
+def test_a_limit_that_is_not_the_criterion_s_is_found() -> None:
+    bundle = PATIENTS["acute-crisis"].bundle
+    telling = tellings(record_from_bundle(bundle, None), DAY)[0]
+    card = criteria_card(telling)
+    assert "at least 18 years" in card.detail
+    wrong = replace(card, detail=card.detail.replace("at least 18 years", "at least 21 years"))
+    assert untraced(wrong, telling, resources_of(bundle))
+
+
+def test_numbers_are_told_from_names() -> None:
+    assert numbers("C0 x12, 25 on 2026-01-15, 0.5 mg/kg, 2024-01 (4)") == [
+        "25",
+        "2026-01-15",
+        "0.5",
+        "2024-01",
+        "4",
+    ]

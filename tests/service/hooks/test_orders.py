@@ -1,0 +1,98 @@
+"""Orders as suggestions of whole calls: what an EHR can take, and what it is asked when it has taken it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.hooks.calls import (
+    ESKETAMINE,
+    KETAMINE,
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+    TMS,
+    cards,
+    knowledge,
+    order,
+    prefetch,
+    resources,
+)
+
+PATIENT = "acute-crisis"
+
+
+def offering(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one card that offers orders."""
+    (card,) = [card for card in found if "criteria met" in card["summary"] or "contraindicated" in card["summary"]]
+    return card
+
+
+def taken(suggestion: dict[str, Any]) -> list[dict[str, Any]]:
+    """The drafts that there are after a suggestion was taken, as a client names them."""
+    created = [each["resource"] for each in suggestion["actions"] if each["type"] == "create"]
+    return [resource | {"id": f"taken-{number}"} for number, resource in enumerate(created)]
+
+
+@pytest.mark.parametrize("what", [KETAMINE, ESKETAMINE, TMS], ids=["ketamine", "esketamine", "TMS"])
+def test_a_suggestion_that_was_taken_is_not_made_again(what: dict[str, Any]) -> None:
+    card = offering(cards(ORDER_SELECT, PATIENT, order(what, PATIENT)))
+    assert card["selectionBehavior"] == "at-most-one"
+    first = card["suggestions"][0]
+    assert first["actions"][-1]["type"] == "delete"
+    again = offering(cards(ORDER_SELECT, PATIENT, *taken(first)))
+    assert first["label"] not in [each["label"] for each in again.get("suggestions", ())]
+
+
+def test_the_whole_plan_when_taken_leaves_nothing_to_offer() -> None:
+    card = offering(cards(PATIENT_VIEW, PATIENT))
+    plan = card["suggestions"][0]
+    assert plan["actions"][-1]["resource"]["resourceType"] == "CarePlan"
+    assert "suggestions" not in offering(cards(ORDER_SIGN, PATIENT, *taken(plan)))
+
+
+@pytest.mark.parametrize("patient", [PATIENT, "trauma", "two-failures", "partial-response-to-tms"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_what_is_offered_is_as_the_checks_expect_it(patient: str, number: int) -> None:
+    found = offering(cards(PATIENT_VIEW, patient))["suggestions"]
+    suggestions = [each for each in found if each["actions"][0]["resource"]["resourceType"] != "Observation"]
+    card = offering(cards(ORDER_SIGN, patient, *taken(suggestions[min(number, len(suggestions) - 1)])))
+    assert "**This order**" in card["detail"]
+    assert "; expected" not in card["detail"]
+    assert "update" not in {action["type"] for each in card.get("suggestions", ()) for action in each["actions"]}
+
+
+@pytest.mark.parametrize("url", [ORDER_SELECT, ORDER_SIGN])
+@pytest.mark.parametrize("patient", ["uncontrolled-hypertension", "alcohol-use", "past-psychosis"])
+def test_what_is_contraindicated_is_never_offered(url: str, patient: str) -> None:
+    found = offering(cards(url, patient, order(KETAMINE, patient))).get("suggestions", ())
+    assert "create" not in {action["type"] for each in found for action in each["actions"]}
+
+
+def test_without_a_weight_the_card_says_why_there_is_no_dose_and_offers_to_weigh() -> None:
+    given = prefetch(PATIENT)
+    entries = given["observations"]["entry"]
+    given["observations"]["entry"] = [each for each in entries if "29463-7" not in str(each)]
+    card = offering(cards(PATIENT_VIEW, PATIENT, prefetch=given))
+    assert "**Not offered as an order:** Ketamine infusions: no body weight on the record." in card["detail"]
+    labels = [each["label"] for each in card["suggestions"]]
+    assert knowledge().orders.data["weight"].label in labels
+    assert not [label for label in labels if " mg" in label]
+
+
+def test_every_number_of_a_draft_comes_from_a_parameter_a_resource_or_its_template() -> None:
+    templates = " ".join(order.model_dump_json() for order in knowledge().orders.by_id.values())
+    parameters = knowledge().protocols[knowledge().protocol].parameters.values()
+    known = set(re.findall(r"\d+(?:\.\d+)?", templates))
+    known |= {f"{end:g}" for each in parameters for end in (each.low, each.high) if end is not None}
+    (weight,) = [each for each in resources(PATIENT) if each["id"].endswith("-weight")]
+    known |= {f"{weight['valueQuantity']['value']:g}", *weight["effectiveDateTime"][:10].split("-")}
+    card = offering(cards(PATIENT_VIEW, PATIENT))
+    worked_out = {"41.25", "41", "1.02"}  # 0.5 mg/kg x 82.5 kg, rounded down, over 40 min
+    for suggestion in card["suggestions"]:
+        for draft in taken(suggestion):
+            said = " ".join([each["text"] for each in draft.get("dosageInstruction", ())])
+            said += " ".join(each["text"] for each in draft.get("note", ())[:-2])
+            assert set(re.findall(r"\d+(?:\.\d+)?", said)) <= known | worked_out

@@ -1,0 +1,118 @@
+"""Two hundred records, each input taken away in turn: nothing that was held back is ever let through.
+
+The records are the demo patients with resources left out and others put in, so that treatments stand everywhere from
+contraindicated to met; the draw is fixed, so that a failure comes back.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from cds_hooks.demo.stories import demo_patients
+from fhir_plugin.assess import assess
+from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.facts.fact import Count
+from fhir_plugin.facts.read import read_facts
+from fhir_plugin.recommend import Standing, recommend
+from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Record
+from mappings.load import Knowledge
+from tests.support.knowledge.charts import AS_OF, PLACES, condition, pressure, resource
+
+RECORDS, SEED = 200, 20260601
+EXTRA: tuple[dict[str, Any], ...] = (
+    condition("F20.0", id="x1"),
+    condition("F10.20", id="x2"),
+    condition("I67.1", id="x3"),
+    condition("Z96.21", id="x4"),
+    condition("G40.909", id="x5"),
+    condition("Z33.1", id="x6", onsetDateTime="2026-04-01"),
+    condition("F31.4", id="x7"),
+    condition("F33.1", id="x8", verificationStatus={"coding": [{"code": "unconfirmed"}]}),
+    pressure(172, 104, "2026-05-30", id="x9"),
+    pressure(122, 78, "2026-05-30", id="x10"),
+    {"resourceType": "Device", "id": "x11", "type": {"text": "Cochlear implant"}},
+    {"resourceType": "AllergyIntolerance", "id": "x12", "code": {"text": "Ketamine"}},
+    {
+        "resourceType": "Procedure",
+        "id": "x13",
+        "status": "completed",
+        "code": {"coding": [{"system": "u", "code": "1"}]},
+    },
+)
+
+
+@cache
+def stories() -> tuple[Record, ...]:
+    return tuple(record_from_bundle(told.bundle) for told in demo_patients(AS_OF))
+
+
+def drawn(number: int) -> Record:
+    """The record of a number: a story, some resources left out, some put in."""
+    draw = random.Random(SEED + number)  # noqa: S311 - a fixed draw, not a secret
+    record = draw.choice(stories())
+    left_out = draw.choice((0.0, 0.0, 0.02, 0.2))
+    inputs = {
+        name: replace(each, resources=tuple(one for one in each.resources if draw.random() >= left_out))
+        for name, each in record.inputs.items()
+    }
+    for content in draw.sample(EXTRA, draw.choice((0, 0, 0, 1, 2))):
+        place = PLACES[content["resourceType"]]
+        inputs[place] = replace(inputs[place], resources=(*inputs[place].resources, resource(content)))
+    return replace(record, inputs=inputs)
+
+
+def less(record: Record, number: int) -> Iterator[tuple[str, Record]]:
+    """The record without each of its inputs in turn: not retrieved, not readable, or only a part of it."""
+    ways = (NOT_RETRIEVED, Input(InputState.UNREADABLE), None)
+    for turn, (place, whole) in enumerate(sorted(record.inputs.items())):
+        taken = ways[(number + turn) % len(ways)] or replace(whole, state=InputState.PARTIAL)
+        yield place, replace(record, inputs={**record.inputs, place: taken})
+
+
+def met(record: Record, knowledge: Knowledge) -> set[tuple[str, str]]:
+    """Which treatments stand at met, under which protocol."""
+    findings = assess(read_facts(record, knowledge, AS_OF), knowledge)
+    made = {name: recommend(findings, each, knowledge) for name, each in knowledge.protocols.items()}
+    return {
+        (name, answer.treatment)
+        for name, each in made.items()
+        for answer in each.treatments
+        if answer.standing is Standing.MET
+    }
+
+
+@pytest.mark.parametrize("tens", range(RECORDS // 10))
+def test_taking_an_input_away_lets_nothing_through(tens: int, knowledge: Knowledge) -> None:
+    for number in range(tens * 10, tens * 10 + 10):
+        record = drawn(number)
+        before = met(record, knowledge)
+        for place, fewer in less(record, number):
+            assert met(fewer, knowledge) <= before, (number, place)
+
+
+def test_the_records_stand_on_both_sides(knowledge: Knowledge) -> None:
+    """If nothing were ever met, or everything, the property would say little."""
+    some = [bool(met(drawn(number), knowledge)) for number in range(RECORDS)]
+    assert RECORDS / 5 < sum(some) < RECORDS * 4 / 5
+
+
+def test_every_input_is_taken_away(knowledge: Knowledge) -> None:
+    assert {place for place, _ in less(drawn(0), 0)} >= set(knowledge.inputs)
+
+
+@pytest.mark.parametrize(("dispenses", "certain"), [(Input(InputState.COMPLETE), 2), (NOT_RETRIEVED, 0)])
+def test_orders_alone_are_certain_trials_only_where_the_dispenses_were_read(
+    dispenses: Input, certain: int, knowledge: Knowledge
+) -> None:
+    (told,) = (told for told in demo_patients(AS_OF) if told.id == "two-failures")
+    record = record_from_bundle(told.bundle)
+    facts = read_facts(replace(record, inputs={**record.inputs, "medicationDispenses": dispenses}), knowledge, AS_OF)
+    count = facts.named["trials.failed"].value
+    assert isinstance(count, Count)
+    assert count.low == certain

@@ -1,0 +1,138 @@
+"""Whatever a FHIR server does, reading ends in time: with the gap named, or with RecordUnavailable."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import tracemalloc
+
+import pytest
+
+from fhir_plugin.client import Clients, Limits
+from fhir_plugin.errors import RecordUnavailable, WrongPatient
+from fhir_plugin.gather import FhirSource, gather
+from fhir_plugin.inputs import INPUTS
+from fhir_plugin.record import InputState, Record
+from tests.support.reading.faults import KINDS, Faults, bomb, faulty_server
+from tests.support.reading.material import PATIENT, TYPES, supplied
+
+DEADLINES = (0.4, 1.2, 3.6)
+"""Seconds that one reading may take; where a busy machine stalls, it is given more of them."""
+WANTED = tuple(INPUTS)
+HONEST = {"wrong-patient", "none"}
+"""What ends with whole inputs, because all that was about somebody else has been dropped and counted."""
+
+
+async def read(faults: Faults, fault: str, kind: str, clients: Clients) -> Record | RecordUnavailable:
+    """One record from the failing server alone, in time, whatever the time is that the machine needs."""
+    spent: list[float] = []
+    for deadline in DEADLINES:
+        start = time.monotonic()
+        result = await read_once(faults, fault, kind, clients, deadline)
+        spent.append(time.monotonic() - start)
+        if spent[-1] < deadline * 1.5 and not _stalled(result, kind):
+            return result
+    raise AssertionError(f"{fault} on {kind} took {spent} seconds")
+
+
+def _stalled(result: Record | RecordUnavailable, kind: str) -> bool:
+    """Whether the machine let another query time out than the one that was to fail."""
+    if isinstance(result, RecordUnavailable):
+        return "timeout" in str(result) and not str(result).startswith(TYPES[kind])
+    ours = TYPES.get(kind, "medications")
+    return any(query.outcome == "timeout" and query.input != ours for query in result.queries)
+
+
+async def read_once(
+    faults: Faults, fault: str, kind: str, clients: Clients, deadline: float = DEADLINES[0]
+) -> Record | RecordUnavailable:
+    source = FhirSource(faults.base(fault, kind), token="canary-token")
+    try:
+        return await gather(PATIENT, {}, WANTED, ("44261-6",), source, clients, deadline)
+    except RecordUnavailable as error:
+        return error
+
+
+@pytest.mark.parametrize("fault", KINDS)
+def test_every_fault_on_every_query_ends_in_time_and_names_the_gap(fault: str) -> None:
+    async def each_query() -> None:
+        async with faulty_server() as faults, Clients() as clients:
+            for name, definition in INPUTS.items():
+                check(fault, name, await read(faults, fault, definition.resource_type, clients))
+            assert faults.canary == []
+
+    asyncio.run(each_query())
+
+
+def check(fault: str, name: str, result: Record | RecordUnavailable) -> None:
+    """The faulty input is not whole, every other one is; or the error names the input and tells no data."""
+    if isinstance(result, RecordUnavailable):
+        assert INPUTS[name].required
+        assert name in str(result)
+        assert "Canary" not in str(result)
+        assert PATIENT not in str(result)
+        return
+    state = result.input(name).state
+    assert result.input(name).whole == (fault in HONEST), f"{fault} on {name}: {state}"
+    assert all(result.input(other).whole for other in WANTED if other != name)
+    assert len(result.queries) >= len(WANTED)
+    if fault in HONEST:
+        assert result.dropped
+        assert not result.input(name).resources
+
+
+@pytest.mark.parametrize("fault", ["latency", "500", "404", "html", "outcome"])
+def test_medications_that_cannot_be_had_are_named(fault: str) -> None:
+    async def go() -> Record | RecordUnavailable:
+        async with faulty_server() as faults, Clients() as clients:
+            return await read(faults, fault, "Medication", clients)
+
+    record = asyncio.run(go())
+    assert isinstance(record, Record)
+    assert record.input("medicationRequests").state is InputState.PARTIAL
+    assert any("Medications referred to" in unread.why for unread in record.unread)
+
+
+def test_another_patient_fails_closed() -> None:
+    async def go() -> Record | RecordUnavailable:
+        async with faulty_server() as faults, Clients() as clients:
+            return await read(faults, "wrong-patient", "Patient", clients)
+
+    assert isinstance(asyncio.run(go()), WrongPatient)
+
+
+def test_a_bomb_stays_small_in_memory() -> None:
+    assert len(bomb()) < 400_000
+
+    async def go() -> None:
+        async with faulty_server() as faults, Clients() as clients:
+            await asyncio.gather(*(read_once(faults, "bomb", kind, clients) for kind in ("Condition", "Observation")))
+
+    tracemalloc.start()
+    try:
+        asyncio.run(go())
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000, "two bombs at once, 20 MB each"
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_server_that_stays_silent_is_left_alone_and_then_asked_again() -> None:
+    limits = Limits(silent_calls=2, rest_seconds=0.3)
+
+    async def go() -> None:
+        async with faulty_server() as faults, Clients(limits) as clients:
+            source = FhirSource(faults.base("reset", "Patient"))
+            ask = lambda: gather(PATIENT, supplied("patient"), WANTED, (), source, clients, 0.2)  # noqa: E731
+            for _ in range(limits.silent_calls):
+                with pytest.raises(RecordUnavailable, match="connection failed"):
+                    await ask()
+            before = len(faults.requests)
+            with pytest.raises(RecordUnavailable, match="silent"):
+                await ask()
+            assert len(faults.requests) == before
+            await asyncio.sleep(limits.rest_seconds)
+            with pytest.raises(RecordUnavailable, match="connection failed"):
+                await ask()
+            assert len(faults.requests) > before
+
+    asyncio.run(go())

@@ -1,0 +1,203 @@
+"""Nothing of names, notes and identifiers is left in what is kept, and the verdicts are the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pytest
+
+from cds_hooks.protocol import HookCall, read_call
+from cds_hooks.replay.deidentify import Deidentifier
+from cds_hooks.replay.files import Replay, write_replay
+from cds_hooks.replay.recording import Recorder, whole_request
+from cds_hooks.replay.wording import without_names
+from cds_hooks.service import Answer, HookService
+from cds_hooks.settings import Settings
+from cds_hooks.trust import Readable
+from fhir_plugin.client import Clients
+from mappings.vocabulary import load_vocabulary
+from tests.support.hooks.calls import (
+    DAY,
+    HOOKS,
+    KETAMINE,
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+    PATIENTS,
+    TMS,
+    body,
+    knowledge,
+    order,
+)
+
+SECRETS = (b"one secret of a site, thirty-two bytes", b"another")
+CANARY = "Quibblethorpe"
+_FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@cache
+def service() -> HookService:
+    return HookService(knowledge(), Settings(), Clients())
+
+
+@cache
+def recorder(secret: bytes) -> Recorder:
+    return Recorder(knowledge(), secret)
+
+
+def answered(call: HookCall, as_of: date) -> Answer:
+    (definition,) = (each for each in knowledge().services.services if each.hook == call.hook)
+    return asyncio.run(service().answer(call, definition, as_of, Readable(())))
+
+
+def called(request: dict[str, Any]) -> HookCall:
+    return read_call(json.dumps(request).encode(), request["hook"])
+
+
+def recorded(request: dict[str, Any], secret: bytes = SECRETS[0]) -> tuple[Answer, Replay]:
+    """The answer to a request, and what is kept of it."""
+    call = called(request)
+    answer = answered(call, DAY)
+    assert answer.decision is not None
+    return answer, asyncio.run(recorder(secret).replay(call, answer.decision.record, DAY))
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+@pytest.mark.parametrize("url", [PATIENT_VIEW, ORDER_SIGN, ORDER_SELECT])
+def test_every_verdict_and_every_card_stays_what_it_was(patient: str, url: str) -> None:
+    drafts = () if url == PATIENT_VIEW else (order(TMS if url == ORDER_SELECT else KETAMINE, patient),)
+    for secret in SECRETS:
+        answer, kept = recorded(body(url, patient, *drafts), secret)
+        again = answered(called(kept.request), kept.as_of)
+        assert answer.decision is not None
+        assert again.decision is not None
+        before = {finding.criterion: finding.verdict for finding in answer.decision.findings}
+        assert {finding.criterion: finding.verdict for finding in again.decision.findings} == before
+        assert [(card.indicator, card.summary) for card in again.cards] == [
+            (card.indicator, card.summary) for card in answer.cards
+        ]
+        assert kept.hook == HOOKS[url]
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_no_name_no_identifier_no_note_and_no_date_is_left(patient: str) -> None:
+    request = body(ORDER_SIGN, patient, order(KETAMINE, patient))
+    _, kept = recorded(request)
+    written = write_replay(kept).decode()
+    person = request["prefetch"]["patient"]
+    names = [name["family"] for name in person["name"]] + [given for name in person["name"] for given in name["given"]]
+    identifiers = [each["value"] for each in person["identifier"]]
+    ids = {each for each in _values(request, "id") if re.search(r"[-\d]", str(each))}
+    for gone in (*names, *identifiers, *ids, patient):
+        assert f'"{gone}"' not in written
+        assert not re.search(rf"\b{re.escape(gone)}\b", written), gone
+    dates = set(_FULL_DATE.findall(json.dumps(request)))
+    left = set(_FULL_DATE.findall(json.dumps(kept.request["prefetch"])))
+    shift = (DAY - kept.as_of).days
+    assert shift >= 30
+    moved = {str(date.fromordinal(date.fromisoformat(each).toordinal() - shift)) for each in dates}
+    assert left <= moved, "a date that is not one of the record's, moved like all others"
+
+
+def _values(node: Any, name: str) -> Iterator[Any]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == name:
+                yield value
+            yield from _values(value, name)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _values(each, name)
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_a_canary_in_every_string_is_nowhere_afterwards(patient: str) -> None:
+    request = body(ORDER_SIGN, patient, order(KETAMINE, patient))
+    planted = _planted(request)
+    call = called(planted)
+    answer = answered(call, DAY)
+    if answer.decision is None:
+        pytest.skip("the call with canaries assesses nothing")
+    hidden = Deidentifier(SECRETS[0], load_vocabulary())
+    written = json.dumps(hidden.request(whole_request(call, answer.decision.record), answer.decision.record.patient_id))
+    assert CANARY.lower() not in written.lower()
+    assert "5550199" not in written
+    raw = json.dumps(hidden.request({**planted, "prefetch": planted["prefetch"]}, patient))
+    assert CANARY.lower() not in raw.lower()
+    assert "5550199" not in raw
+
+
+def _planted(node: Any, key: str = "") -> Any:
+    """The same with a name and a number in every string that could hold one, and in members nobody expects."""
+    if isinstance(node, dict):
+        planted = {name: _planted(value, name) for name, value in node.items()}
+        if key not in ("prefetch", "context", ""):
+            planted["x-extra"] = f"{CANARY} 5550199"
+            planted.setdefault("note", [{"text": f"Call {CANARY} at 5550199, MRN 5550199."}])
+            planted.setdefault("telecom", [{"value": "5550199"}])
+        return planted
+    if isinstance(node, list):
+        return [_planted(each, key) for each in node]
+    if not isinstance(node, str) or key in ("resourceType", "hook", "hookInstance", "patientId", "reference", "system"):
+        return node
+    if key in ("text", "display", "valueString", "patientInstruction", "family", "name"):
+        return f"{node} {CANARY} 5550199"
+    if key == "value":
+        return CANARY
+    return node
+
+
+def test_identifiers_are_replaced_the_same_way_and_only_with_the_same_secret() -> None:
+    request = body(PATIENT_VIEW, "trauma")
+    (_, one), (_, same), (_, other) = (recorded(request, secret) for secret in (*SECRETS[:1] * 2, SECRETS[1]))
+    assert write_replay(one) == write_replay(same)
+    assert one.request["context"]["patientId"] != other.request["context"]["patientId"]
+    assert one.as_of != other.as_of
+    patients = {each for each in _values(one.request["prefetch"], "reference") if each.startswith("Patient/")}
+    assert patients == {f"Patient/{one.request['context']['patientId']}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "Take 1 and 1/2 tablets (150 mg) by mouth every morning",
+            "Take 1 and 1/2 tablets (150 mg) by mouth every morning",
+        ),
+        ("Lack of efficacy, says Mrs Quibblethorpe", "Lack of efficacy, zz zz zz"),
+        ("MRN 1001", "zz zz"),
+        ("call 555-0199", "zz zz"),
+        ("sertraline 50mg", "sertraline 50mg"),
+        ("born 1980", "zz zz"),
+        ("Ünal Öztürk", "zz zz"),
+        ("<b>\u202ename</b>", "<zz>zz</zz>"),
+        ("", ""),
+    ],
+)
+def test_of_a_text_the_words_that_are_read_are_left(text: str, left: str) -> None:
+    assert without_names(text, load_vocabulary()) == left
+
+
+def test_the_vocabulary_holds_no_name_of_a_source() -> None:
+    words = load_vocabulary().words
+    assert {"sertraline", "tablet", "daily", "efficacy"} <= words
+    assert not {"perera", "cole", "osmind", "quibblethorpe"} & words
+
+
+def test_a_code_of_nobody_knows_which_system_is_replaced() -> None:
+    hidden = Deidentifier(SECRETS[0], load_vocabulary())
+    condition = {
+        "resourceType": "Condition",
+        "id": "c",
+        "code": {"coding": [{"system": "https://local.example", "code": CANARY, "display": CANARY}]},
+        "onsetDateTime": CANARY,
+        "clinicalStatus": CANARY,
+    }
+    request = {"hook": "patient-view", "context": {"userId": CANARY}, "prefetch": {"conditions": condition}}
+    assert CANARY not in json.dumps(hidden.request(request, "p"))

@@ -1,0 +1,54 @@
+"""Feedback belongs to the client that was shown the card; what a silent client would have been shown is counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, check, order
+from tests.support.memory.service import overridden, remembering
+from tests.support.trust.signing import BASE, bearer, claims, client, signed
+
+PATIENT = "uncontrolled-hypertension"
+FEEDBACK = f"{ORDER_SIGN}/feedback"
+
+
+def by(name: str, url: str) -> dict[str, str]:
+    """The header of one client's call of an address."""
+    return bearer(signed(payload=claims(iss=f"https://{name}.example", aud=BASE + url)))
+
+
+def cards(service: TestClient, name: str) -> list[dict[str, Any]]:
+    request = body(ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
+    answer = service.post(ORDER_SIGN, json=request, headers=by(name, ORDER_SIGN))
+    assert answer.status_code == 200
+    return check(answer.json())
+
+
+def tell(service: TestClient, name: str, card: str) -> int:
+    told = {"feedback": [overridden(card)]}
+    return service.post(FEEDBACK, json=told, headers=by(name, FEEDBACK)).status_code
+
+
+@pytest.fixture
+def clients() -> tuple[Any, ...]:
+    return tuple(client(name, "ec-1", mode=mode) for name, mode in (("a", "live"), ("b", "live"), ("c", "silent")))
+
+
+def test_only_who_was_shown_a_card_may_answer_it(tmp_path: Path, clients: tuple[Any, ...]) -> None:
+    with remembering(tmp_path / "memory.sqlite", clients=clients) as service:
+        (card,) = cards(service, "a")
+        assert tell(service, "b", card["uuid"]) == 404
+        assert tell(service, "a", card["uuid"]) == 200
+        untold = service.post(FEEDBACK, json={"feedback": [overridden(card["uuid"])]})
+        assert untold.status_code == 401
+
+
+def test_what_a_silent_client_would_have_been_shown_is_counted(tmp_path: Path, clients: tuple[Any, ...]) -> None:
+    with remembering(tmp_path / "memory.sqlite", clients=clients) as service:
+        assert cards(service, "c") == []
+        counted = [line for line in service.get("/metrics").text.splitlines() if 'mode="silent"' in line]
+        assert any(float(line.rpartition(" ")[2]) > 0 for line in counted), service.get("/metrics").text

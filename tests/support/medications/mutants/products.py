@@ -1,0 +1,73 @@
+"""Without a rule of which product a record means."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from fhir_plugin.facts.medications import exposures, products
+from mappings.medications import Medications, Part, Product
+from tests.support.medications.mutants.registry import mutant, nothing
+
+
+@mutant
+def any_code_first(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(products, "_rank", lambda product: 0)
+
+
+@mutant
+def conflicts_settled_silently(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    def first(hits: list[Product], named: Product | None, label: str) -> products.Identified:
+        return products.Identified(hits[0] if hits else named, label)
+
+    patch.setattr(products, "_agree", first)
+
+
+@mutant
+def references_not_followed(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(products, "medication_named", nothing)
+
+
+@mutant
+def ingredients_of_medications_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(
+        products, "_of_resource", lambda resource, known, medications, contained, depth: products.identify(
+            resource.code, known
+        )
+    )  # fmt: skip
+
+
+@mutant
+def displays_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(products, "_text_of", lambda concept: concept.text or "")
+
+
+@mutant
+def strength_of_a_combination_is_one_sum(patch: pytest.MonkeyPatch, known: Medications) -> Medications:
+    def summed(product: Product) -> Product:
+        total = sum(part.strength or 0 for part in product.parts)
+        return product._replace(parts=tuple(part._replace(strength=total) for part in product.parts))
+
+    every = {code: summed(p) if len(p.parts) > 1 else p for code, p in known.products.items()}
+    return dataclasses.replace(known, products=every)
+
+
+@mutant
+def only_the_first_part_of_a_combination(patch: pytest.MonkeyPatch, known: Medications) -> Medications:
+    every = {code: p._replace(parts=p.parts[:1]) for code, p in known.products.items()}
+    return dataclasses.replace(known, products=every)
+
+
+@mutant
+def dextromethorphan_bupropion_is_bupropion(patch: pytest.MonkeyPatch, known: Medications) -> Medications:
+    def renamed(part: Part) -> Part:
+        return part._replace(ingredient=part.ingredient.removeprefix("dextromethorphan/"))
+
+    every = {code: p._replace(parts=tuple(map(renamed, p.parts))) for code, p in known.products.items()}
+    return dataclasses.replace(known, products=every)
+
+
+@mutant
+def milligrams_of_a_combination_believed(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(exposures, "_in_milligrams", lambda reading: False)
