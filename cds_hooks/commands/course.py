@@ -11,7 +11,6 @@ import typer
 from cds_hooks.commands import records
 from fhir_plugin.course_report import CourseReport, TreatmentCourse, course_report
 from fhir_plugin.errors import BadInput
-from fhir_plugin.extras import DRAWING
 from fhir_plugin.facts.scores import read_scores
 from fhir_plugin.facts.treatments import read_treatments
 from mappings.load import load_knowledge
@@ -34,8 +33,6 @@ def course(
     output: Annotated[Format, typer.Option("--format", help="Sentences to read, or JSON.")] = "text",
 ) -> None:
     """Tell how symptoms changed over time, and what was given when."""
-    if svg is not None:
-        DRAWING.require()
     knowledge = load_knowledge()
     day = records.day_from(as_of)
     record = records.read_record(

@@ -19,7 +19,6 @@ import typer
 from cds_hooks.commands.serve import listen
 from cds_hooks.demo.calls import curl, ketamine_order, order_sign, patient_view
 from cds_hooks.demo.stories import DemoPatient
-from fhir_plugin.extras import DEMO
 
 if TYPE_CHECKING:
     import uvicorn
@@ -35,7 +34,6 @@ def demo(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page in a browser.")] = False,
 ) -> None:
     """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
-    DEMO.require()
     import uvicorn
 
     from cds_hooks import logs
