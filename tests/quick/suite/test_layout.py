@@ -56,7 +56,7 @@ def test_what_is_quick_starts_no_process_and_no_service(file: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted((TESTS / "service").rglob("*.py")), ids=lambda file: file.stem)
 def test_what_asks_the_service_starts_no_process(file: Path) -> None:
-    assert {module.partition(".")[0] for module in imports(file)} & PROCESSES == set()
+    assert {module.partition(".")[0] for module in reached(file, set())} & PROCESSES == set()
 
 
 def test_every_number_of_examples_comes_from_the_profile() -> None:
