@@ -11,11 +11,11 @@ from httpx import Response
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.settings import Settings
-from mappings.load import load_knowledge
+from cds_hooks.settings.settings import Settings
+from mappings.schema.load import load_knowledge
 
 REPEATS = 20
 AIM_MS = 300

@@ -8,9 +8,9 @@ import time
 
 import msgspec
 
-from fhir_plugin.resources import QuestionnaireResponse
-from fhir_plugin.score import score
-from mappings.instruments import load_instruments
+from fhir_plugin.record.resources import QuestionnaireResponse
+from fhir_plugin.scales.scoring import score
+from mappings.schema.instruments import load_instruments
 
 MANY = 10_000
 BUDGET_SECONDS = 1.0

@@ -51,7 +51,7 @@ def demo(address: str | None) -> Iterator[str]:
     if address:
         yield address
         return
-    command = [sys.executable, "-m", "cds_hooks.cli", "demo", "--no-browser", "--port", "0", "--fhir-port", "0"]
+    command = [sys.executable, "-m", "cds_hooks.cli.main", "demo", "--no-browser", "--port", "0", "--fhir-port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -42,7 +42,7 @@ def starts(folder: Path) -> dict[str, list[str]]:
     bundle, response = folder / "bundle.json", folder / "response.json"
     bundle.write_bytes(content)
     response.write_text(json.dumps(answered), encoding="utf-8")
-    tandem = [sys.executable, "-m", "cds_hooks.cli"]
+    tandem = [sys.executable, "-m", "cds_hooks.cli.main"]
     record = ["--bundle", str(bundle), "--as-of", DAY.isoformat()]
     return {
         "python -c pass": [sys.executable, "-c", "pass"],

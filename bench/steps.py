@@ -12,20 +12,21 @@ import msgspec
 
 from bench.requests import AS_OF, SIZES, build
 from bench.servers import SERVER_CORE, pin
-from cds_hooks.app import COLLECT_AFTER
-from cds_hooks.cards import criteria_card
-from cds_hooks.protocol import Cards, HookCall, read_call
-from cds_hooks.telling import Telling
-from fhir_plugin.assess import assess
-from fhir_plugin.client import Clients
-from fhir_plugin.decide import Decision
+from cds_hooks.application.app import COLLECT_AFTER
+from cds_hooks.cards.builder import CardContext
+from cds_hooks.cards.criteria import criteria_card
+from cds_hooks.protocol.requests import HookCall, read_call
+from cds_hooks.protocol.responses import CardsResponse
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.recommend import recommend
 from fhir_plugin.facts.read import read_facts
-from fhir_plugin.gather import gather
-from fhir_plugin.needs import observation_tokens
 from fhir_plugin.orders.templates import Templates
-from fhir_plugin.recommend import recommend
-from fhir_plugin.record import Record
-from mappings.load import Knowledge, load_knowledge
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import gather
+from fhir_plugin.reading.needs import observation_tokens
+from fhir_plugin.record.record import Record
+from mappings.schema.load import Knowledge, load_knowledge
 
 REPEATS = 300
 
@@ -57,15 +58,15 @@ def main() -> None:
 
 def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
     call = read_call(body, "order-sign")
-    needs = knowledge.inputs, observation_tokens(knowledge), Clients()
+    needs = knowledge.inputs, observation_tokens(knowledge), FhirServers()
     record = _gathered(call, *needs)
     facts = read_facts(record, knowledge, AS_OF)
     findings = assess(facts, knowledge)
     protocol = knowledge.protocols[knowledge.protocol]
     recommendation = recommend(findings, protocol, knowledge, ("ketamine",))
     decision, templates = Decision(record, facts, findings, recommendation), Templates(knowledge, protocol.id)
-    telling = Telling(decision, knowledge, call.hook, AS_OF, 0, lambda: "id", templates=templates)
-    cards = Cards((criteria_card(telling),))
+    telling = CardContext(decision, knowledge, call.hook, AS_OF, 0, lambda: "id", templates=templates)
+    cards = CardsResponse((criteria_card(telling),))
     steps: dict[str, Callable[[], object]] = {
         "request": lambda: read_call(body, "order-sign"),
         "gather (decode, subjects)": lambda: _gathered(call, *needs),
@@ -78,7 +79,7 @@ def _steps(body: bytes, knowledge: Knowledge, repeats: int) -> dict[str, float]:
     return {name: median_ms(step, repeats) for name, step in steps.items()}
 
 
-def _gathered(call: HookCall, wanted: tuple[str, ...], codes: tuple[str, ...], clients: Clients) -> Record:
+def _gathered(call: HookCall, wanted: tuple[str, ...], codes: tuple[str, ...], clients: FhirServers) -> Record:
     """Gather without an event loop: with everything prefetched, the coroutine never waits."""
     waiting = gather(call.context.patient_id, call.prefetch, wanted, codes, None, clients)
     try:

@@ -16,13 +16,13 @@ from datetime import date, timedelta
 
 import msgspec
 
-from cds_hooks.app import COLLECT_AFTER
-from fhir_plugin.dates import DaySpan
+from cds_hooks.application.app import COLLECT_AFTER
 from fhir_plugin.facts.medications.lines import forget
-from fhir_plugin.facts.trials import read_trials
-from fhir_plugin.record import Input, InputState, Record
-from fhir_plugin.resources import MedicationDispense, MedicationRequest, MedicationStatement
-from mappings.medications import Medications, load_medications
+from fhir_plugin.facts.trials.read import read_trials
+from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.record import Input, InputState, Record
+from fhir_plugin.record.resources import MedicationDispense, MedicationRequest, MedicationStatement
+from mappings.schema.medications import Medications, load_medications
 
 DRUGS = (
     ("312938", "Take 1 tablet by mouth daily"),

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from mappings.instruments import Instruments
-from mappings.load import Knowledge
-from mappings.treatments import Treatments
+from mappings.schema.instruments import Instruments
+from mappings.schema.load import Knowledge
+from mappings.schema.treatments import Treatments
 from tests.support.profiles import register_profiles
 from tests.support.shipped import shipped
 

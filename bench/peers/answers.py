@@ -4,7 +4,7 @@ import gc
 from typing import Any
 
 COLLECT_AFTER = 50_000
-"""The setting of ``cds_hooks.app``, so that no peer pays more to the collector than Tandem does."""
+"""The setting of ``cds_hooks.application.app``, so that no peer pays more to the collector than Tandem does."""
 
 
 def settle() -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.peers.answers import CARD, settle
-from fhir_plugin.resources import AnyResource, Bundle
+from fhir_plugin.record.bundles import AnyResource, Bundle
 
 
 class Call(msgspec.Struct, rename="camel"):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bench.requests import AS_OF
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
-from mappings.load import load_knowledge
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from mappings.schema.load import load_knowledge
 
 app = create_app(Settings(), load_knowledge(), today=lambda: AS_OF)

@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from cds_hooks.clients.key_sources import KeySource, key_source
-from cds_hooks.clients.model import Client, Mode
-from cds_hooks.clients.replays import FileReplays, MemoryReplays, Replays
-from cds_hooks.clients.tokens import LONGEST_TOKEN, Reason, Refused, check_claims, client_of, read_token, verify
-from cds_hooks.settings import Settings
-from cds_hooks.trust import Readable
-from fhir_plugin.client import Clients as Connections
+from cds_hooks.clients.replays import FileReplayStore, MemoryReplayStore, ReplayStore
+from cds_hooks.clients.tokens import (
+    LONGEST_TOKEN,
+    RefusalReason,
+    TokenRefused,
+    check_claims,
+    client_of,
+    read_token,
+    verify,
+)
+from cds_hooks.settings.clients import Client, Mode
+from cds_hooks.settings.readable import ReadableServers
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
-from mappings.servers import ServerProfile
+from fhir_plugin.reading.client import FhirServers as Connections
+from mappings.schema.service.servers import ServerProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class Caller:
 
     name: str
     mode: Mode
-    readable: Readable
+    readable: ReadableServers
     """The FHIR servers that may be read for it."""
 
 
@@ -36,7 +44,7 @@ class Admission:
         self,
         clients: Sequence[Client],
         connections: Connections,
-        replays: Replays,
+        replays: ReplayStore,
         profiles: Mapping[str, ServerProfile],
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -65,12 +73,12 @@ class Admission:
         self._check_origin(client, request.headers.get("origin"))
         until = token.claims.exp + client.leeway_seconds
         if not await self._replays.first_use(client.name, token.claims.jti, until):
-            raise Refused(Reason.REPLAYED, client.name)
+            raise TokenRefused(RefusalReason.REPLAYED, client.name)
         return self._callers[client.name]
 
     def _check_origin(self, client: Client, origin: str | None) -> None:
         if origin is not None and self._origins[client.name].isdisjoint(("*", origin)):
-            raise Refused(Reason.ORIGIN, client.name)
+            raise TokenRefused(RefusalReason.ORIGIN, client.name)
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -83,16 +91,16 @@ def admission_of(
     """What lets the configured clients in; ``None`` where the service is open. :class:`BadInput` as they raise it."""
     if settings.open:
         return None
-    replays = FileReplays(settings.replay_store) if settings.replay_store else MemoryReplays()
+    replays = FileReplayStore(settings.replay_store) if settings.replay_store else MemoryReplayStore()
     return Admission(settings.clients, connections, replays, profiles)
 
 
-def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Readable:
+def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> ReadableServers:
     """The FHIR servers of a client, and how they are asked; :class:`BadInput` where there is no such profile."""
     if client.profile not in profiles:
         raise BadInput(f"clients.{client.name}.profile: is none: choose one of {', '.join(profiles)}")
     null_is_none = client.null_means == "none"
-    return Readable(client.fhir_servers, habits=profiles[client.profile].habits, null_is_none=null_is_none)
+    return ReadableServers(client.fhir_servers, habits=profiles[client.profile].habits, null_is_none=null_is_none)
 
 
 def _bearer(request: Request) -> str:
@@ -100,7 +108,7 @@ def _bearer(request: Request) -> str:
     given = request.headers.getlist("authorization")
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token:
-        raise Refused(Reason.NO_TOKEN)
+        raise TokenRefused(RefusalReason.NO_TOKEN)
     if len(token) > LONGEST_TOKEN:
-        raise Refused(Reason.MALFORMED)
+        raise TokenRefused(RefusalReason.MALFORMED)
     return token.strip()

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cds_hooks.clients.admission import Admission, Caller
-from cds_hooks.clients.replays import ReplaysUnavailable
-from cds_hooks.clients.tokens import Refused
-from cds_hooks.logs import note
-from cds_hooks.outcomes import outcome
+from cds_hooks.clients.replays import ReplayStoreUnavailable
+from cds_hooks.clients.tokens import TokenRefused
+from cds_hooks.protocol.outcomes import outcome
+from cds_hooks.telemetry.logs import note
 
 PUBLIC = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_DOOR = "/smart/"
@@ -37,10 +37,10 @@ class Gate:
             return
         try:
             caller = await self._admission.admit(Request(scope))
-        except Refused as refused:
+        except TokenRefused as refused:
             note(reason=refused.reason.value, tenant=refused.client)
             await _refusal()(scope, receive, send)
-        except ReplaysUnavailable as fault:
+        except ReplayStoreUnavailable as fault:
             note(reason=f"replays.{fault}")
             await _unavailable()(scope, receive, send)
         else:

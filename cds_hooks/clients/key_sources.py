@@ -7,10 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from cds_hooks.clients.keys import KeySet, PublicKey, read_key_set
-from cds_hooks.clients.model import Client
-from cds_hooks.logs import log
-from fhir_plugin.client import Clients as Connections
+from cds_hooks.settings.clients import Client
+from cds_hooks.telemetry.logs import log
 from fhir_plugin.errors import BadInput
+from fhir_plugin.reading.client import FhirServers as Connections
 
 REFETCH_SECONDS = 30.0
 """The least time between two attempts to read a key set, whatever keys are asked for."""

@@ -10,7 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, RSAKey
 
 from fhir_plugin.errors import BadInput
-from fhir_plugin.resources import UNDECODABLE
+from fhir_plugin.record.datatypes import UNDECODABLE
 
 PublicKey = ECKey | RSAKey
 

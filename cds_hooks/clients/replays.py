@@ -28,11 +28,11 @@ _TABLE = (
 )
 
 
-class ReplaysUnavailable(Exception):
+class ReplayStoreUnavailable(Exception):
     """Whether a token was used cannot be said now: so it must not be accepted. In a word: ``full`` or ``store``."""
 
 
-class Replays(Protocol):
+class ReplayStore(Protocol):
     """Remembers the tokens that were used."""
 
     async def first_use(self, client: str, jti: str, until: float) -> bool:
@@ -45,7 +45,7 @@ class Replays(Protocol):
         """Give up what is held open."""
 
 
-class MemoryReplays:
+class MemoryReplayStore:
     """For one process."""
 
     def __init__(self, now: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
@@ -55,7 +55,7 @@ class MemoryReplays:
         self._expiries: dict[str, list[tuple[float, bytes]]] = {}
 
     async def first_use(self, client: str, jti: str, until: float) -> bool:
-        """See :class:`Replays`."""
+        """See :class:`ReplayStore`."""
         used = self._used.setdefault(client, set())
         expiries = self._expiries.setdefault(client, [])
         while expiries and expiries[0][0] < self._now():
@@ -64,7 +64,7 @@ class MemoryReplays:
         if token in used:
             return False
         if len(used) >= self._most:
-            raise ReplaysUnavailable("full")
+            raise ReplayStoreUnavailable("full")
         used.add(token)
         heappush(expiries, (until, token))
         return True
@@ -73,7 +73,7 @@ class MemoryReplays:
         """Nothing is held open."""
 
 
-class FileReplays:
+class FileReplayStore:
     """For several processes on one machine."""
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
@@ -91,7 +91,7 @@ class FileReplays:
             raise BadInput(f"replay_store: {path.name} cannot be used: {fault}") from fault
 
     async def first_use(self, client: str, jti: str, until: float) -> bool:
-        """See :class:`Replays`."""
+        """See :class:`ReplayStore`."""
         async with self._turn:
             return await asyncio.to_thread(self._insert, client, _hash(jti), until)
 
@@ -106,7 +106,7 @@ class FileReplays:
                 (client, token, until, self._now()),
             )
         except sqlite3.Error as fault:
-            raise ReplaysUnavailable("store") from fault
+            raise ReplayStoreUnavailable("store") from fault
         return added.rowcount == 1
 
     def _sweep(self, client: str) -> None:
@@ -114,7 +114,7 @@ class FileReplays:
         self._file.execute("DELETE FROM used WHERE until < ?", (self._now(),))
         (count,) = self._file.execute("SELECT count(*) FROM used WHERE client = ?", (client,)).fetchone()
         if count >= self._most:
-            raise ReplaysUnavailable("full")
+            raise ReplayStoreUnavailable("full")
 
     def close(self) -> None:
         """Close the file."""

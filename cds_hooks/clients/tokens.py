@@ -1,6 +1,6 @@
 """A signed token, checked against all that CDS Hooks and the client's configuration ask of it.
 
-What is wrong is a :class:`Refused` with a reason for the log; the caller is told none. Nothing that the token names is
+What is wrong is a :class:`TokenRefused` with a reason for the log; the caller is told none. Nothing that the token names is
 ever fetched, and no key that it carries is looked at (``jwk``, ``x5c``, ``x5u``).
 """
 
@@ -17,11 +17,11 @@ from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate
 from msgspec import Meta
 
 from cds_hooks.clients.keys import PublicKey
-from cds_hooks.clients.model import Client
-from fhir_plugin.resources import UNDECODABLE
+from cds_hooks.settings.clients import Client
+from fhir_plugin.record.datatypes import UNDECODABLE
 
 
-class Reason(StrEnum):
+class RefusalReason(StrEnum):
     """Why a call was refused, for the log."""
 
     NO_TOKEN = "no-token"  # noqa: S105 - a reason
@@ -43,10 +43,10 @@ class Reason(StrEnum):
     ORIGIN = "origin"
 
 
-class Refused(Exception):
+class TokenRefused(Exception):
     """The call is not to be answered."""
 
-    def __init__(self, reason: Reason, client: str = "") -> None:
+    def __init__(self, reason: RefusalReason, client: str = "") -> None:
         """``client`` is the name of the configured client that the token claims to be from."""
         super().__init__(reason)
         self.reason = reason
@@ -56,7 +56,7 @@ class Refused(Exception):
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
-class Header(msgspec.Struct, frozen=True):
+class TokenHeader(msgspec.Struct, frozen=True):
     """What counts of the header."""
 
     alg: str
@@ -65,7 +65,7 @@ class Header(msgspec.Struct, frozen=True):
     jku: str = ""
 
 
-class Claims(msgspec.Struct, frozen=True):
+class TokenClaims(msgspec.Struct, frozen=True):
     """What counts of the claims; times in seconds since 1970."""
 
     iss: Text
@@ -87,66 +87,66 @@ class _Registry(JWSRegistry):
 
 LONGEST_TOKEN = _Registry.max_header_length + _Registry.max_payload_length + _Registry.max_signature_length
 _ANY = _Registry(strict_check_header=False)
-_CLAIMS = msgspec.json.Decoder(Claims)
+_CLAIMS = msgspec.json.Decoder(TokenClaims)
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class UnverifiedToken:
     """A token that was read and is not verified yet."""
 
     signed: CompactSignature
-    header: Header
-    claims: Claims
+    header: TokenHeader
+    claims: TokenClaims
 
 
-def read_token(text: str) -> Token:
+def read_token(text: str) -> UnverifiedToken:
     """Read a token without believing it."""
     try:
         signed = extract_compact(text.encode("ascii"), registry=_ANY)
-        header = msgspec.convert(signed.protected, Header)
+        header = msgspec.convert(signed.protected, TokenHeader)
     except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError):
-        raise Refused(Reason.MALFORMED) from None
+        raise TokenRefused(RefusalReason.MALFORMED) from None
     # What must be understood to read the token is nothing that we understand.
     if not {"crit", "b64"}.isdisjoint(signed.protected):
-        raise Refused(Reason.CRITICAL)
+        raise TokenRefused(RefusalReason.CRITICAL)
     if header.typ.upper() != "JWT":
-        raise Refused(Reason.TYPE)
+        raise TokenRefused(RefusalReason.TYPE)
     try:
-        return Token(signed, header, _CLAIMS.decode(signed.payload or b""))
+        return UnverifiedToken(signed, header, _CLAIMS.decode(signed.payload or b""))
     except UNDECODABLE:
-        raise Refused(Reason.CLAIMS) from None
+        raise TokenRefused(RefusalReason.CLAIMS) from None
 
 
-def client_of(token: Token, by_issuer: Mapping[str, Sequence[Client]]) -> Client:
+def client_of(token: UnverifiedToken, by_issuer: Mapping[str, Sequence[Client]]) -> Client:
     """The client that the token claims to be from."""
     sharing = by_issuer.get(token.claims.iss)
     if not sharing:
-        raise Refused(Reason.ISSUER)
+        raise TokenRefused(RefusalReason.ISSUER)
     for client in sharing:
         if client.tenant in (None, token.claims.tenant):
             return client
-    raise Refused(Reason.TENANT)
+    raise TokenRefused(RefusalReason.TENANT)
 
 
-def check_claims(token: Token, client: Client, path: str, now: float) -> None:
+def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) -> None:
     """Whether the token is meant for the call of ``path``, at the time ``now``, within what the client may sign."""
     header, claims = token.header, token.claims
     if header.alg not in client.algorithms:
-        raise Refused(Reason.ALGORITHM, client.name)
+        raise TokenRefused(RefusalReason.ALGORITHM, client.name)
     if header.jku and client.expected_jku not in (None, header.jku):
-        raise Refused(Reason.JKU, client.name)
+        raise TokenRefused(RefusalReason.JKU, client.name)
     if not header.kid and client.kid_required:
-        raise Refused(Reason.KEY, client.name)
+        raise TokenRefused(RefusalReason.KEY, client.name)
     if not _meant_for(claims.aud, client, path):
-        raise Refused(Reason.AUDIENCE, client.name)
+        raise TokenRefused(RefusalReason.AUDIENCE, client.name)
     if claims.exp <= now - client.leeway_seconds:
-        raise Refused(Reason.EXPIRED, client.name)
+        raise TokenRefused(RefusalReason.EXPIRED, client.name)
     if claims.iat > now + client.leeway_seconds:
-        raise Refused(Reason.NOT_YET, client.name)
+        raise TokenRefused(RefusalReason.NOT_YET, client.name)
     if claims.nbf is not msgspec.UNSET and claims.nbf > now + client.leeway_seconds:
-        raise Refused(Reason.NOT_YET, client.name)
+        raise TokenRefused(RefusalReason.NOT_YET, client.name)
     if not 0 < claims.exp - claims.iat <= client.lifetime_seconds:
-        raise Refused(Reason.LIFETIME, client.name)
+        raise TokenRefused(RefusalReason.LIFETIME, client.name)
 
 
 def _meant_for(audience: str | list[str], client: Client, path: str) -> bool:
@@ -155,15 +155,17 @@ def _meant_for(audience: str | list[str], client: Client, path: str) -> bool:
     return called in meant or (client.audience_may_end_in_slash and f"{called}/" in meant)
 
 
-async def verify(token: Token, client: Client, find: Callable[[str | None, str], Awaitable[PublicKey | None]]) -> None:
+async def verify(
+    token: UnverifiedToken, client: Client, find: Callable[[str | None, str], Awaitable[PublicKey | None]]
+) -> None:
     """Whether the client signed the token; ``find`` gives the key of an id (or without one) for an algorithm."""
     key = await find(token.header.kid or None, token.header.alg)
     if key is None:
-        raise Refused(Reason.KEY, client.name)
+        raise TokenRefused(RefusalReason.KEY, client.name)
     registry = _Registry(algorithms=client.algorithms, strict_check_header=False)
     try:
         valid = validate_compact(token.signed, key, registry=registry)
     except (JoseError, ValueError, TypeError):
         valid = False
     if not valid:
-        raise Refused(Reason.SIGNATURE, client.name)
+        raise TokenRefused(RefusalReason.SIGNATURE, client.name)

@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands import records
-from fhir_plugin.decide import Decision, decide
+from cds_hooks.cli import records
+from fhir_plugin.deciding.decide import Decision, decide
+from fhir_plugin.deciding.report import CriterionReport, DecisionReport, report
 from fhir_plugin.errors import BadInput
-from fhir_plugin.report import CriterionReport, Report, report
-from mappings.load import Knowledge, load_knowledge
-from mappings.servers import GENERIC
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.service.servers import GENERIC
 
 Format = Literal["text", "json"]
 
@@ -41,7 +41,7 @@ def assess(
         raise BadInput(f"no protocol {chosen}: choose one of {', '.join(knowledge.protocols)}")
     day = records.day_from(as_of)
     record = records.read_record(
-        knowledge, records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key)
+        knowledge, records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
     )
     decision = decide(record, knowledge, chosen, day)
     typer.echo(_json(decision, knowledge, day) if output == "json" else _text(decision, knowledge, day))
@@ -57,7 +57,7 @@ def _text(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
     return "\n".join((head, "", *criteria_lines(content))).rstrip()
 
 
-def criteria_lines(content: Report) -> Iterator[str]:
+def criteria_lines(content: DecisionReport) -> Iterator[str]:
     """A line for each criterion, what decides first, and what could not be read."""
     width = max(len(criterion.id) for criterion in content.criteria)
     for criterion in sorted(content.criteria, key=_urgency):

@@ -13,12 +13,12 @@ import typer
 from cds_hooks.clients.admission import readable_for
 from cds_hooks.clients.key_sources import key_set_of_address, key_set_of_file
 from cds_hooks.clients.keys import KeySet
-from cds_hooks.clients.model import Client
 from cds_hooks.commands.serve import refuse_open_address
-from cds_hooks.settings import OF_EACH_CLIENT, Settings, load_settings
+from cds_hooks.settings.clients import Client
+from cds_hooks.settings.settings import OF_EACH_CLIENT, Settings, load_settings
 from cds_hooks.smart.registrations import Registration, registrations
-from fhir_plugin.client import Clients as Connections
-from mappings.load import load_knowledge
+from fhir_plugin.reading.client import FhirServers as Connections
+from mappings.schema.load import load_knowledge
 
 _USER = re.compile(r"(?<=://)[^/@\s]*@")
 

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands import records
+from cds_hooks.cli import records
 from fhir_plugin.errors import PermanentlyUnavailable
-from fhir_plugin.needs import observation_tokens
-from fhir_plugin.server_check import Tried, check_server
-from mappings.load import load_knowledge
-from mappings.servers import GENERIC
+from fhir_plugin.reading.needs import observation_tokens
+from fhir_plugin.reading.server_check import InputCheck, check_server
+from mappings.schema.load import load_knowledge
+from mappings.schema.service.servers import GENERIC
 
 
 def check(
@@ -28,7 +28,9 @@ def check(
 ) -> None:
     """Try each query on one patient and say what came: ok, empty, refused, ignored parameter, slow."""
     knowledge = load_knowledge()
-    source = records.source_of(knowledge, records.Place(url, patient, token, None, deadline, profile, client_id, key))
+    source = records.source_of(
+        knowledge, records.RecordLocation(url, patient, token, None, deadline, profile, client_id, key)
+    )
     tried = check_server(source, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)
     typer.echo(msgspec.json.encode(tried).decode() if output == "json" else _table(tried))
     lacking = [each.input for each in tried if each.required and not each.offer.usable]
@@ -36,7 +38,7 @@ def check(
         raise PermanentlyUnavailable(f"what every assessment needs cannot be had: {', '.join(lacking)}")
 
 
-def _table(tried: tuple[Tried, ...]) -> str:
+def _table(tried: tuple[InputCheck, ...]) -> str:
     rows = [("query", "what came", "count", "ms", "")]
     rows += [(each.query, str(each.offer), str(each.count), f"{each.milliseconds:.0f}", each.detail) for each in tried]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

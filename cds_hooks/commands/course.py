@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands import records
-from fhir_plugin.course_report import CourseReport, TreatmentCourse, course_report
+from cds_hooks.cli import records
+from fhir_plugin.courses.report import CourseLine, CourseReport, course_report
 from fhir_plugin.errors import BadInput
-from fhir_plugin.facts.scores import read_scores
-from fhir_plugin.facts.treatments import read_treatments
-from mappings.load import load_knowledge
-from mappings.servers import GENERIC
+from fhir_plugin.facts.scores.read import read_scores
+from fhir_plugin.facts.treatments.read import read_treatments
+from mappings.schema.load import load_knowledge
+from mappings.schema.service.servers import GENERIC
 
 Format = Literal["text", "json"]
 
@@ -36,13 +36,13 @@ def course(
     knowledge = load_knowledge()
     day = records.day_from(as_of)
     record = records.read_record(
-        knowledge, records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key)
+        knowledge, records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
     )
     scores = read_scores(record, knowledge.instruments, day)
     treatments = read_treatments(record, knowledge.treatments, day, scores.assessments, knowledge.instruments)
     report = course_report(scores, treatments)
     if svg is not None:
-        from fhir_plugin.drawing import draw_svg
+        from fhir_plugin.courses.drawing import draw_svg
 
         _write(svg, draw_svg(scores, treatments.courses, knowledge.treatments))
     if output == "json":
@@ -69,7 +69,7 @@ def _text(report: CourseReport) -> str:
     return "\n".join(lines)
 
 
-def _treatment(each: TreatmentCourse) -> str:
+def _treatment(each: CourseLine) -> str:
     many = f"{'' if each.sessions_are_exact else 'at least '}{each.sessions} sessions"
     state = "ended" if each.ended else "under way"
     outcome = each.outcome or f"response not judged ({each.why})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cds_hooks.settings import Settings, load_settings
+from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput, TemporarilyUnavailable
 
 if TYPE_CHECKING:

@@ -36,14 +36,14 @@ def demo(
     """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
     import uvicorn
 
-    from cds_hooks import logs
-    from cds_hooks.app import create_app
-    from cds_hooks.clock import today
+    from cds_hooks.application.app import create_app
     from cds_hooks.demo.ehr import CLIENT_ID, demo_ehr
     from cds_hooks.demo.server import fhir_server
     from cds_hooks.demo.stories import demo_patients
-    from cds_hooks.settings import load_settings
-    from mappings.load import load_knowledge
+    from cds_hooks.protocol.clock import today
+    from cds_hooks.settings.settings import load_settings
+    from cds_hooks.telemetry import logs
+    from mappings.schema.load import load_knowledge
 
     with (
         _signals_stop(),

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands import records
-from cds_hooks.dossier_markdown import dossier_markdown
-from fhir_plugin.decide import decide
-from fhir_plugin.dossier import Dossier, build_dossier
+from cds_hooks.cli import records
+from cds_hooks.dossier.markdown import dossier_markdown
+from fhir_plugin.deciding.decide import decide
 from fhir_plugin.errors import BadInput
-from mappings.load import Knowledge, load_knowledge
-from mappings.payers.model import Policy
-from mappings.servers import GENERIC
+from fhir_plugin.payers.dossier import Dossier, build_dossier
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.payers.model import PayerPolicy
+from mappings.schema.service.servers import GENERIC
 
 Treatment = Literal["tms", "esketamine"]
 Format = Literal["md", "html", "json"]
@@ -41,13 +41,13 @@ def dossier(
     chosen = _policy(payer, treatment, knowledge)
     day = records.day_from(as_of)
     record = records.read_record(
-        knowledge, records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key)
+        knowledge, records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
     )
     decision = decide(record, knowledge, knowledge.protocol, day)
     typer.echo(_shown(build_dossier(decision, knowledge, treatment, chosen), knowledge, output), nl=False)
 
 
-def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> Policy | None:
+def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> PayerPolicy | None:
     if payer is None:
         return None
     policy = knowledge.payers.named(payer, treatment)
@@ -61,7 +61,7 @@ def _shown(made: Dossier, knowledge: Knowledge, output: Format) -> str:
     if output == "json":
         return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
     if output == "html":
-        from cds_hooks.web.dossier_page import dossier_html
+        from cds_hooks.dossier.page import dossier_html
 
         return dossier_html(made, knowledge)
     return dossier_markdown(made, knowledge)

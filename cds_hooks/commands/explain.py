@@ -11,19 +11,19 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cds_hooks.cli.records import day_from, read_file
 from cds_hooks.commands.assess import criteria_lines
-from cds_hooks.commands.records import day_from, read_file
-from cds_hooks.errors import CallError
-from cds_hooks.protocol import HookCall, read_call
-from cds_hooks.service import Answer, HookService
-from cds_hooks.settings import load_settings
-from fhir_plugin.client import Clients
-from fhir_plugin.decide import Decision
+from cds_hooks.hooks.service import HookAnswer, HookService
+from cds_hooks.protocol.errors import CallError
+from cds_hooks.protocol.requests import HookCall, read_call
+from cds_hooks.settings.settings import load_settings
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.report import report
 from fhir_plugin.errors import BadInput
-from fhir_plugin.report import report
-from fhir_plugin.resources import UNDECODABLE
-from mappings.load import Knowledge, load_knowledge
-from mappings.services import ServiceDefinition
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.record.datatypes import UNDECODABLE
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.service.services import ServiceDefinition
 
 
 class _Hook(msgspec.Struct):
@@ -61,13 +61,13 @@ def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
     raise BadInput(f"no service for the hook of the request; there are services for {offered}")
 
 
-async def _answered(call: HookCall, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Answer:
-    async with Clients() as clients:
+async def _answered(call: HookCall, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> HookAnswer:
+    async with FhirServers() as clients:
         settings = load_settings()
         return await HookService(knowledge, settings, clients).answer(call, service, as_of, settings.readable)
 
 
-def _lines(answer: Answer, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Iterator[str]:
+def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Iterator[str]:
     yield f"{service.id}: {len(answer.cards)} card(s)"
     for card in answer.cards:
         yield f"  [{card.indicator}] {card.summary}"

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from cds_hooks.clock import milliseconds, today
 from cds_hooks.commands.database import Config, connected, settings_from
-from cds_hooks.settings import Settings
+from cds_hooks.protocol.clock import milliseconds, today
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from cds_hooks.memory.report import Report
+    from cds_hooks.memory.report import FeedbackReport
     from cds_hooks.memory.store import Store
 
 _DAY_MS = 86_400_000
@@ -26,7 +26,7 @@ _DAY_MS = 86_400_000
 app = typer.Typer(help="What clinicians did with the cards.")
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """How the report is written."""
 
     TEXT = "text"
@@ -37,13 +37,13 @@ class Format(StrEnum):
 def report(
     config: Config = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How many days to look back.")] = 90,
-    output: Annotated[Format, typer.Option("--format", help="A table, or JSON.")] = Format.TEXT,
+    output: Annotated[ReportFormat, typer.Option("--format", help="A table, or JSON.")] = ReportFormat.TEXT,
 ) -> None:
     """Per service and rule: fired, accepted, overridden by reason, and rules that have stopped speaking."""
     from cds_hooks.memory.report import lines
 
     made = asyncio.run(_report(settings_from(config), days))
-    if output is Format.JSON:
+    if output is ReportFormat.JSON:
         typer.echo(msgspec.json.format(msgspec.json.encode(made)).decode())
     else:
         typer.echo("\n".join(lines(made)))
@@ -61,9 +61,9 @@ def purge(
     typer.echo(f"{gone} rows forgotten.")
 
 
-async def _report(settings: Settings, days: int) -> Report:
+async def _report(settings: Settings, days: int) -> FeedbackReport:
     from cds_hooks.memory.report import make_report
-    from mappings.load import load_knowledge
+    from mappings.schema.load import load_knowledge
 
     knowledge, until = load_knowledge(site=settings.site), today()
     silence = knowledge.memory.silence

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from fhir_plugin.errors import BadInput
-from mappings.medications import FOLDER, load_medications
-from mappings.medications.rxnorm import extend_products, import_rxnorm
+from mappings.schema.medications import FOLDER, load_medications
+from mappings.schema.medications.rxnorm import extend_products, import_rxnorm
 
 app = typer.Typer(help="Extend the knowledge of this installation.")
 

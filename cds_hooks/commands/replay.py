@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cds_hooks.commands.records import read_file
+from cds_hooks.cli.records import read_file
 from cds_hooks.replay.differences import differences
 from cds_hooks.replay.files import Replay, comparable, read_replay
-from cds_hooks.replay.recording import Answering
+from cds_hooks.replay.recording import ReplayRunner
 from fhir_plugin.errors import BadInput, TandemError
-from mappings.load import load_knowledge
+from mappings.schema.load import load_knowledge
 
 DIFFERS = 1
 
@@ -27,8 +27,8 @@ def replay(
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
 ) -> None:
     """Make captured calls again and print what changed, card by card; exit status 1 where something did."""
-    here = Answering(load_knowledge(site=site))
-    there = Answering(load_knowledge(knowledge, site=site)) if knowledge else None
+    here = ReplayRunner(load_knowledge(site=site))
+    there = ReplayRunner(load_knowledge(knowledge, site=site)) if knowledge else None
     named = list(_files(files))
     found = {path: list(asyncio.run(_compared(path, here, there))) for path in named}
     changed = {path: lines for path, lines in found.items() if lines}
@@ -50,7 +50,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from inside
 
 
-async def _compared(path: Path, here: Answering, there: Answering | None) -> list[str]:
+async def _compared(path: Path, here: ReplayRunner, there: ReplayRunner | None) -> list[str]:
     try:
         file = read_replay(read_file(path))
     except BadInput as fault:
@@ -61,7 +61,7 @@ async def _compared(path: Path, here: Answering, there: Answering | None) -> lis
     return list(differences(now, await _cards(there, file)))
 
 
-async def _cards(answering: Answering, file: Replay) -> tuple[dict[str, Any], ...]:
+async def _cards(answering: ReplayRunner, file: Replay) -> tuple[dict[str, Any], ...]:
     """The cards of a call; a call that cannot be answered stands as one card that says so."""
     try:
         return comparable(await answering.cards(file.hook, file.request, file.as_of))

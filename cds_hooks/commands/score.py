@@ -10,17 +10,18 @@ from typing import Annotated
 import msgspec
 import typer
 
-from fhir_plugin.decode import Opened, Spoiled, open_value
 from fhir_plugin.errors import BadInput, TandemError, WrongQuestionnaire
-from fhir_plugin.resources import BundleEntry, Patient, Questionnaire, QuestionnaireResponse
-from fhir_plugin.score import Score, score
-from mappings.instruments import Instruments, load_instruments
+from fhir_plugin.record.bundles import BundleEntry
+from fhir_plugin.record.opening import OpenedBundle, UnreadableEntry, open_value
+from fhir_plugin.record.resources import Patient, Questionnaire, QuestionnaireResponse
+from fhir_plugin.scales.scoring import Score, score
+from mappings.schema.instruments import Instruments, load_instruments
 
 NOTHING_TO_SCORE = 3
 _RESPONSE = QuestionnaireResponse.__name__
 
 
-class Format(StrEnum):
+class ScoreFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
 
@@ -42,7 +43,7 @@ def score_file(
     prorate: Annotated[
         bool, typer.Option(help="Make up for a few missing items, where the instrument allows.")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    form: Annotated[ScoreFormat, typer.Option("--format", help="How to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Score questionnaires: a total only where every item that counts was answered."""
     try:
@@ -53,9 +54,11 @@ def score_file(
     except TandemError as fault:
         typer.echo(f"tandem: {fault}", err=True)
         raise typer.Exit(NOTHING_TO_SCORE) from fault
-    if unread := sum(isinstance(entry, Spoiled) and entry.resource_type == _RESPONSE for entry in opened.entries):
+    if unread := sum(
+        isinstance(entry, UnreadableEntry) and entry.resource_type == _RESPONSE for entry in opened.entries
+    ):
         typer.echo(f"tandem: {file}: {unread} QuestionnaireResponse(s) in it could not be read", err=True)
-    if form is Format.JSON:
+    if form is ScoreFormat.JSON:
         typer.echo(_as_json(scored, several=opened.bundle))
     else:
         for each in scored:
@@ -63,7 +66,7 @@ def score_file(
 
 
 def score_all(
-    opened: Opened,
+    opened: OpenedBundle,
     instruments: Instruments,
     questionnaire: Questionnaire | None = None,
     *,
@@ -92,12 +95,12 @@ def score_all(
         raise fault
 
 
-def _open(file: Path) -> Opened:
+def _open(file: Path) -> OpenedBundle:
     try:
         opened = open_value(file.read_bytes())
     except OSError as fault:
         raise BadInput(f"{file}: cannot be read: {fault.strerror}") from fault
-    if not isinstance(opened, Opened) or not any(isinstance(entry, BundleEntry) for entry in opened.entries):
+    if not isinstance(opened, OpenedBundle) or not any(isinstance(entry, BundleEntry) for entry in opened.entries):
         raise BadInput(f"{file}: no QuestionnaireResponse or Bundle in JSON that can be read")
     return opened
 

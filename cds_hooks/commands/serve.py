@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cds_hooks.settings import Settings, load_settings
+from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
 
 
@@ -37,9 +37,9 @@ def run(settings: Settings, announce: bool = True) -> None:
     refuse_open_address(settings)
     import uvicorn
 
-    from cds_hooks import logs
-    from cds_hooks.app import create_app
-    from mappings.load import load_knowledge
+    from cds_hooks.application.app import create_app
+    from cds_hooks.telemetry import logs
+    from mappings.schema.load import load_knowledge
 
     with listen(settings.host, settings.port) as listener:
         # Nobody can connect before everything that is configured has been found to be right.

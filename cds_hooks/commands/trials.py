@@ -7,18 +7,18 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cds_hooks.commands import records
-from fhir_plugin.dates import DaySpan, day_span
-from fhir_plugin.decode import record_from_bundle
+from cds_hooks.cli import records
 from fhir_plugin.errors import BadInput
-from fhir_plugin.facts.scores import read_scores
-from fhir_plugin.facts.staging import read_staging
-from fhir_plugin.facts.trial_report import trial_document, trial_lines
-from fhir_plugin.facts.trials import read_trials
-from fhir_plugin.record import Record
-from mappings.instruments import load_instruments
-from mappings.medications import load_medications
-from mappings.servers import GENERIC
+from fhir_plugin.facts.scores.read import read_scores
+from fhir_plugin.facts.trials.read import read_trials
+from fhir_plugin.facts.trials.report import trial_document, trial_lines
+from fhir_plugin.facts.trials.staging import read_staging
+from fhir_plugin.record.dates import DaySpan, day_span
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.record import Record
+from mappings.schema.instruments import load_instruments
+from mappings.schema.medications import load_medications
+from mappings.schema.service.servers import GENERIC
 
 Format = Literal["text", "json"]
 
@@ -42,7 +42,7 @@ def trials(
     if policy is not None and policy not in known.policies:
         raise BadInput(f"--policy: no policy {policy}: choose one of {', '.join(known.policies)}")
     day, episode = records.day_from(as_of), _episode(episode_start)
-    record = _record(records.Place(fhir, patient, token, bundle, deadline, profile, client_id, key))
+    record = _record(records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key))
     scores = read_scores(record, load_instruments(), day)
     history = read_trials(record, known, day, assessments=scores.assessments, episode_start=episode, policy=policy)
     staged = read_staging(record, history, known, day)
@@ -53,11 +53,11 @@ def trials(
         typer.echo("\n".join(trial_lines(history, staged)))
 
 
-def _record(place: records.Place) -> Record:
+def _record(place: records.RecordLocation) -> Record:
     """The record; a file is read without the rest of the knowledge, which this command does not need."""
     if place.bundle is not None and place.fhir is None:
         return record_from_bundle(records.read_file(place.bundle), place.patient)
-    from mappings.load import load_knowledge
+    from mappings.schema.load import load_knowledge
 
     return records.read_record(load_knowledge(), place)
 

@@ -37,7 +37,7 @@ class _Code:
     patient: str
 
 
-class Fronting(Protocol):
+class ProxySettings(Protocol):
     """What a front has to know."""
 
     fhir: str
@@ -96,11 +96,11 @@ class DemoEhr:
                 "patient": code.patient}  # fmt: skip
 
 
-class Front(BaseHTTPRequestHandler):
+class FhirProxy(BaseHTTPRequestHandler):
     """What stands before a FHIR server: asks it in its own name, and makes the addresses in what it says its own."""
 
     protocol_version = "HTTP/1.1"
-    ehr: Fronting
+    ehr: ProxySettings
 
     def behind(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """What the FHIR server says to this request: status, headers and body; 502 where it says nothing."""
@@ -144,7 +144,7 @@ class Front(BaseHTTPRequestHandler):
         """Nothing: addresses name patients."""
 
 
-class _Handler(Front):
+class _Handler(FhirProxy):
     ehr: DemoEhr
 
     def do_GET(self) -> None:
@@ -187,7 +187,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(handler: type[Front]) -> Iterator[str]:
+def serving(handler: type[FhirProxy]) -> Iterator[str]:
     """A front in a thread on a free port of loopback, as its address."""
     with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -12,12 +12,12 @@ from datetime import date
 from typing import Any
 
 from cds_hooks.demo.moments import Moment, read_moment
-from mappings.model import Entry, KnowledgeError
+from mappings.schema.base.entries import Entry, KnowledgeError
 
 _BLANK = re.compile(r"\$(?:(?P<table>\w+)\[)?(?P<name>[a-z_]+)(?:\.(?P<place>\d+))?\]?(?P<absent>[?!]?)")
 
 
-class Forms(Entry):
+class DemoForms(Entry):
     """The forms by name, what is given where a story does not say, and tables to look codes up in."""
 
     given: dict[str, dict[str, Any]]
@@ -25,7 +25,7 @@ class Forms(Entry):
     forms: dict[str, dict[str, Any]]
 
 
-class _LeftOut(Exception):
+class _OmittedElement(Exception):
     """The element around this blank is not wanted."""
 
 
@@ -36,7 +36,7 @@ class _Absent:
 _ABSENT = _Absent()
 
 
-class Filling:
+class FormRenderer:
     """One form being filled in with what one story says, for the anchor day."""
 
     def __init__(self, values: Mapping[str, Any], tables: Mapping[str, Mapping[str | int, Any]], anchor: date) -> None:
@@ -56,7 +56,7 @@ class Filling:
     def _item(self, node: Any) -> Any:
         try:
             return self.fill(node)
-        except _LeftOut:
+        except _OmittedElement:
             return _ABSENT
 
     def _members(self, node: dict[str, Any]) -> Any:
@@ -87,7 +87,7 @@ class Filling:
 
     def _missing(self, blank: re.Match[str]) -> _Absent:
         if blank["absent"] == "!":
-            raise _LeftOut
+            raise _OmittedElement
         if blank["absent"] == "?":
             return _ABSENT
         raise KnowledgeError(

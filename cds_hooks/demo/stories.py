@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from cds_hooks.demo.forms import Filling, Forms
+from cds_hooks.demo.forms import DemoForms, FormRenderer
 from cds_hooks.demo.moments import Moment, read_moment, series
-from mappings.files import read_yaml
-from mappings.model import Entry, KnowledgeError
+from mappings.schema.base.entries import Entry, KnowledgeError
+from mappings.schema.base.files import read_yaml
 
 _HERE = Path(__file__).parent
 _STORIES = _HERE / "patients"
@@ -63,7 +63,7 @@ class DemoPatient:
 @lru_cache(maxsize=4)
 def demo_patients(anchor: date) -> tuple[DemoPatient, ...]:
     """The demo patients as they are on the day ``anchor``; :class:`KnowledgeError` where a story is wrong."""
-    forms = read_yaml(_HERE / "forms.yaml", Forms)
+    forms = read_yaml(_HERE / "forms.yaml", DemoForms)
     return tuple(_told(identity, story, forms, anchor) for identity, story in _stories())
 
 
@@ -73,7 +73,7 @@ def _stories() -> tuple[tuple[str, Story], ...]:
     return tuple(sorted(stories, key=lambda told: told[1].order))
 
 
-def _told(identity: str, story: Story, forms: Forms, anchor: date) -> DemoPatient:
+def _told(identity: str, story: Story, forms: DemoForms, anchor: date) -> DemoPatient:
     resources = [made for entry in story.resources for made in _made(identity, entry, forms, anchor)]
     entries = [
         {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
@@ -83,10 +83,10 @@ def _told(identity: str, story: Story, forms: Forms, anchor: date) -> DemoPatien
     return DemoPatient(identity, story.title, story.story, story.expect, bundle)
 
 
-def _made(patient: str, entry: dict[str, Any], forms: Forms, anchor: date) -> Iterator[dict[str, Any]]:
+def _made(patient: str, entry: dict[str, Any], forms: DemoForms, anchor: date) -> Iterator[dict[str, Any]]:
     """The resources that one entry stands for: a form filled in, once or several times, or FHIR as it is written."""
     if "resourceType" in entry:
-        yield Filling({"patient": patient, "id": entry.get("id")}, forms.tables, anchor).fill(entry)
+        yield FormRenderer({"patient": patient, "id": entry.get("id")}, forms.tables, anchor).fill(entry)
         return
     name, said = next((key, value) for key, value in entry.items() if key not in ("times", "every"))
     if name not in forms.forms:
@@ -94,7 +94,7 @@ def _made(patient: str, entry: dict[str, Any], forms: Forms, anchor: date) -> It
     values = {**forms.given.get(name, {}), **said, "patient": patient}
     for place, moment in enumerate(_moments(values, entry, anchor), start=1):
         identity = f"{values['id']}-{place}" if "times" in entry else values.get("id")
-        filling = Filling({**values, "day": moment, "id": identity, "number": place}, forms.tables, anchor)
+        filling = FormRenderer({**values, "day": moment, "id": identity, "number": place}, forms.tables, anchor)
         yield filling.fill(forms.forms[name])
 
 

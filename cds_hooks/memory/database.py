@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, column, event, inspect, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.extras import POSTGRESQL
 
 REVISION = "0001"

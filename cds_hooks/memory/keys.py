@@ -16,13 +16,13 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from cds_hooks.memory.database import is_file
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
 
 _KEY_BYTES = 32
 
 
-class Keyed:
+class KeyedHash:
     """HMAC-SHA-256 under one secret."""
 
     def __init__(self, secret: bytes) -> None:

@@ -9,38 +9,39 @@ from typing import NamedTuple
 
 import msgspec
 
-from cds_hooks.clock import milliseconds
-from cds_hooks.errors import StoreUnavailable
-from cds_hooks.logs import log, told
-from cds_hooks.markdown import plain
+from cds_hooks.cards.builder import CardBasis
+from cds_hooks.hooks.service import HookAnswer
 from cds_hooks.memory.database import OFF, database_url, make_file
-from cds_hooks.memory.keys import Keyed, site_key
-from cds_hooks.memory.quiet import Quiet, Shown, fingerprint, may_be_quiet, role_of
+from cds_hooks.memory.keys import KeyedHash, site_key
+from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, may_be_quiet, role_of
 from cds_hooks.memory.repeats import Repeats
-from cds_hooks.memory.silence import Rule
+from cds_hooks.memory.silence import RuleActivity
 from cds_hooks.memory.store import AnswerRow, CardRow, Kept
-from cds_hooks.memory.tally import Place, Said, Tally
-from cds_hooks.memory.wire import Item, Reason
+from cds_hooks.memory.tally import Said, Tally, TallyKey
+from cds_hooks.memory.wire import FeedbackItem, ReasonCoding
 from cds_hooks.memory.writer import Writer
-from cds_hooks.protocol import Card, HookCall
-from cds_hooks.service import Answer
-from cds_hooks.settings import Settings
-from cds_hooks.telling import Basis
-from mappings.load import Knowledge
-from mappings.services import ServiceDefinition
+from cds_hooks.protocol.clock import milliseconds
+from cds_hooks.protocol.errors import StoreUnavailable
+from cds_hooks.protocol.markdown import plain
+from cds_hooks.protocol.requests import HookCall
+from cds_hooks.protocol.responses import Card
+from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry.logs import log, told
+from mappings.schema.load import Knowledge
+from mappings.schema.service.services import ServiceDefinition
 
 LONGEST_COMMENT = 1_000
 UNLISTED, COMMENT, NO_REASON = "unlisted", "comment", "none"
 """What stands for an override reason that is not on a list, for one in words alone, and for none."""
-_NO_BASIS = Basis("other", ())
+_NO_BASIS = CardBasis("other", ())
 _ENCODER = msgspec.json.Encoder()
 
 
-class _Made(NamedTuple):
+class _PreparedCard(NamedTuple):
     """One card with what memory needs of it."""
 
     card: Card
-    basis: Basis
+    basis: CardBasis
     facts: str
 
 
@@ -52,11 +53,11 @@ class Memory:
         days = rules.days.value if settings.quiet_days is None else settings.quiet_days
         self.tally = Tally()
         self._settings, self._knowledge = settings, knowledge
-        self._quiet = Quiet(frozenset(rules.reasons), days, min(days, rules.safety_days.value))
+        self._quiet = QuietCards(frozenset(rules.reasons), days, min(days, rules.safety_days.value))
         self._repeats = Repeats(int(rules.again_seconds.value * 1000))
         self._codes = {reason.code for reason in knowledge.cards.override_reasons}
         self._url = database_url(settings)
-        self._keyed: Keyed | None = None
+        self._keyed: KeyedHash | None = None
         self._writer: Writer | None = None
 
     @property
@@ -82,7 +83,7 @@ class Memory:
         return self._writer.given_up if self._writer else 0
 
     @property
-    def silent(self) -> Sequence[Rule]:
+    def silent(self) -> Sequence[RuleActivity]:
         """Rules that have stopped speaking."""
         return self._writer.silent if self._writer else ()
 
@@ -100,7 +101,7 @@ class Memory:
             return
         try:
             make_file(self._url)
-            self._keyed = Keyed(site_key(self._settings, self._url))
+            self._keyed = KeyedHash(site_key(self._settings, self._url))
         except OSError as fault:
             log.error("the folder of the database cannot be used", **told(fault))
             return
@@ -116,7 +117,7 @@ class Memory:
         self,
         call: HookCall,
         service: ServiceDefinition,
-        answer: Answer,
+        answer: HookAnswer,
         day: date,
         tenant: str = "",
         mode: str = "live",
@@ -125,7 +126,7 @@ class Memory:
 
         In another mode than ``live`` nobody sees them: they are counted, and nothing is remembered.
         """
-        moment, place = milliseconds(), Place(tenant, service.id, mode)
+        moment, place = milliseconds(), TallyKey(tenant, service.id, mode)
         patient = self._patient(call, tenant)
         made = [each for each in self._made(answer) if not self._hides(each, patient, call, service, moment)]
         cards = tuple(each.card for each in made)
@@ -146,17 +147,19 @@ class Memory:
             return ""
         return self._keyed.of("patient", tenant, (call.fhir_server or "").rstrip("/"), call.context.patient_id)
 
-    def _made(self, answer: Answer) -> Iterator[_Made]:
+    def _made(self, answer: HookAnswer) -> Iterator[_PreparedCard]:
         for card in answer.cards:
             basis = answer.bases.get(card.uuid, _NO_BASIS)
-            yield _Made(card, basis, fingerprint(card, basis, self._keyed) if self._keyed else "")
+            yield _PreparedCard(card, basis, fingerprint(card, basis, self._keyed) if self._keyed else "")
 
-    def _hides(self, made: _Made, patient: str, call: HookCall, service: ServiceDefinition, moment: int) -> bool:
+    def _hides(
+        self, made: _PreparedCard, patient: str, call: HookCall, service: ServiceDefinition, moment: int
+    ) -> bool:
         if not patient or not may_be_quiet(made.card, made.basis, service):
             return False
-        return self._quiet.hides(Shown(patient, made.basis.rule, role_of(call.context.user_id)), made.facts, moment)
+        return self._quiet.hides(CardKey(patient, made.basis.rule, role_of(call.context.user_id)), made.facts, moment)
 
-    def _row(self, made: _Made, patient: str, role: str, place: Place, moment: int) -> CardRow:
+    def _row(self, made: _PreparedCard, patient: str, role: str, place: TallyKey, moment: int) -> CardRow:
         return CardRow(
             uuid=made.card.uuid,
             shown_at=moment,
@@ -172,7 +175,7 @@ class Memory:
             suggestions=_ENCODER.encode([suggestion.uuid for suggestion in made.card.suggestions]).decode(),
         )
 
-    async def keep(self, items: Sequence[Item], service: ServiceDefinition, tenant: str = "") -> list[Kept]:
+    async def keep(self, items: Sequence[FeedbackItem], service: ServiceDefinition, tenant: str = "") -> list[Kept]:
         """Keep what was done with cards; what came of each item, once it is committed.
 
         :raises StoreUnavailable: the database is away, slow or switched off.
@@ -183,7 +186,7 @@ class Memory:
         rows = [self._answer(item, moment, self._keyed) for item in items]
         return await self._writer.keep(rows, tenant, service.id)
 
-    def _answer(self, item: Item, moment: int, keyed: Keyed) -> AnswerRow:
+    def _answer(self, item: FeedbackItem, moment: int, keyed: KeyedHash) -> AnswerRow:
         reason = self.reason(item.reason, item.comment)
         what = (item.outcome, str(item.outcome_at), reason, item.comment, *item.accepted)
         return AnswerRow(
@@ -197,7 +200,7 @@ class Memory:
             suggestions=item.accepted,
         )
 
-    def reason(self, reason: Reason | None, comment: str = "") -> str:
+    def reason(self, reason: ReasonCoding | None, comment: str = "") -> str:
         """One of a closed set: our code, a listed one of the EHR, or what stands for any other."""
         if reason is None or not reason.code:
             return COMMENT if comment else NO_REASON
@@ -207,10 +210,10 @@ class Memory:
         return written if written in self._settings.feedback_reasons else UNLISTED
 
 
-def _verdicts(answer: Answer) -> Iterator[Said]:
+def _verdicts(answer: HookAnswer) -> Iterator[Said]:
     findings = answer.decision.findings if answer.decision else ()
     return ((finding.criterion, finding.verdict.value) for finding in findings)
 
 
-def _spoken(made: Iterable[_Made]) -> Iterator[Said]:
+def _spoken(made: Iterable[_PreparedCard]) -> Iterator[Said]:
     return ((each.basis.rule, each.card.indicator) for each in made)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from cds_hooks.memory.keys import Keyed
-from cds_hooks.protocol import Card
-from cds_hooks.telling import Basis
-from fhir_plugin.assess import Finding
-from mappings.services import ServiceDefinition
+from cds_hooks.cards.builder import CardBasis
+from cds_hooks.memory.keys import KeyedHash
+from cds_hooks.protocol.responses import Card
+from fhir_plugin.deciding.assess import Finding
+from mappings.schema.service.services import ServiceDefinition
 
 DAY_MS = 86_400_000
 MOST_QUIET = 50_000
@@ -31,7 +31,7 @@ _RUNNING_DAYS = re.compile(r"\d+(?= (?:\w+ )?days)")
 _ENCODER = msgspec.json.Encoder()
 
 
-class Shown(NamedTuple):
+class CardKey(NamedTuple):
     """To whom a card speaks of what: keyed hash of the patient, rule of the card, role of the user."""
 
     patient: str
@@ -39,12 +39,12 @@ class Shown(NamedTuple):
     role: str
 
 
-class Heard(NamedTuple):
+class FeedbackRecord(NamedTuple):
     """One answer to one card, as it stands in the database."""
 
     outcome_at: int
     id: int
-    shown: Shown
+    shown: CardKey
     fingerprint: str
     outcome: str
     reason: str
@@ -62,7 +62,7 @@ def role_of(user: str) -> str:
     return kind if kind in ROLES else "other"
 
 
-def fingerprint(card: Card, basis: Basis, keyed: Keyed) -> str:
+def fingerprint(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
     """What the card says of the facts; of a safety signal only the evidence, however it is worded another day.
 
     A card without findings is the same while it says the same to the letter.
@@ -82,18 +82,18 @@ def _said(finding: Finding) -> tuple[object, ...]:
     return (finding.criterion, finding.verdict, finding.because, finding.missing, evidence)
 
 
-def may_be_quiet(card: Card, basis: Basis, service: ServiceDefinition) -> bool:
+def may_be_quiet(card: Card, basis: CardBasis, service: ServiceDefinition) -> bool:
     """Whether an override can keep this card quiet: when an order is signed never a danger, nor a dose far out."""
     return service.hook != SIGNING or not (basis.against or basis.far_out or card.indicator == "critical")
 
 
-class Quiet:
+class QuietCards:
     """The cards that are quiet now, learned from the answers to them."""
 
     def __init__(self, reasons: frozenset[str], days: float, safety_days: float) -> None:
         self._reasons = reasons
         self._times = {True: int(safety_days * DAY_MS), False: int(days * DAY_MS)}
-        self._entries: dict[tuple[Shown, str], _Entry] = {}
+        self._entries: dict[tuple[CardKey, str], _Entry] = {}
 
     @property
     def longest(self) -> int:
@@ -103,7 +103,7 @@ class Quiet:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def learn(self, heard: Heard) -> None:
+    def learn(self, heard: FeedbackRecord) -> None:
         """Take in one answer. The last one counts, so that accepting, or giving no reason, ends the quiet."""
         key, order = (heard.shown, heard.fingerprint), (heard.outcome_at, heard.id)
         before = self._entries.get(key)
@@ -116,7 +116,7 @@ class Quiet:
             if len(self._entries) > MOST_QUIET:
                 del self._entries[next(iter(self._entries))]
 
-    def hides(self, shown: Shown, facts: str, now: int) -> bool:
+    def hides(self, shown: CardKey, facts: str, now: int) -> bool:
         """Whether a card that shows these facts was overridden not long before ``now`` (milliseconds)."""
         entry = self._entries.get((shown, facts))
         return entry is not None and now < entry.until

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from cds_hooks.memory.keys import Keyed
-from cds_hooks.protocol import Card
+from cds_hooks.memory.keys import KeyedHash
+from cds_hooks.protocol.responses import Card
 
 MOST_REMEMBERED = 5_000
 _ENCODER = msgspec.json.Encoder()
@@ -25,7 +25,7 @@ class Repeats:
 
     def __init__(self, milliseconds: int) -> None:
         self._milliseconds = milliseconds
-        self._keyed = Keyed(secrets.token_bytes())
+        self._keyed = KeyedHash(secrets.token_bytes())
         self._answers: dict[str, tuple[int, _Identities]] = {}
 
     def same(self, asked: Sequence[str], cards: tuple[Card, ...], now: int) -> tuple[Card, ...] | None:

@@ -9,9 +9,9 @@ from datetime import date
 import msgspec
 
 from cds_hooks.memory.silence import compare, is_silent
-from cds_hooks.memory.store import Answered
+from cds_hooks.memory.store import OutcomeCount
 from cds_hooks.memory.tally import ANSWERED, CALLS, Daily
-from mappings.memory import Silence
+from mappings.schema.service.memory import SilenceRule
 
 LIVE = "live"
 
@@ -34,7 +34,7 @@ class RuleReport(msgspec.Struct, kw_only=True):
     """Whether it should have spoken in the last days, going by the days before, and did not."""
 
 
-class Report(msgspec.Struct, kw_only=True):
+class FeedbackReport(msgspec.Struct, kw_only=True):
     """The report over some days."""
 
     since: date
@@ -45,8 +45,13 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def make_report(
-    counts: Daily, answered: Iterable[Answered], since: date, until: date, silence: Silence, criteria: Iterable[str]
-) -> Report:
+    counts: Daily,
+    answered: Iterable[OutcomeCount],
+    since: date,
+    until: date,
+    silence: SilenceRule,
+    criteria: Iterable[str],
+) -> FeedbackReport:
     """Counts from ``since`` on; whether a rule has stopped is judged by the days of ``silence``, up to ``until``."""
     rules: dict[tuple[str, str], RuleReport] = {}
     calls: dict[str, Counter[str]] = {}
@@ -73,14 +78,16 @@ def make_report(
             _rule(rules, compared.service, compared.rule).stopped = True
     known = set(criteria)
     ordered = sorted(rules.values(), key=lambda each: (each.service, each.rule in known, -each.fired, each.rule))
-    return Report(since=since, until=until, calls={name: dict(calls[name]) for name in sorted(calls)}, rules=ordered)
+    return FeedbackReport(
+        since=since, until=until, calls={name: dict(calls[name]) for name in sorted(calls)}, rules=ordered
+    )
 
 
 def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> RuleReport:
     return rules.setdefault((service, rule), RuleReport(service=service, rule=rule, reasons={}))
 
 
-def lines(report: Report) -> Iterator[str]:
+def lines(report: FeedbackReport) -> Iterator[str]:
     """The report for a terminal."""
     yield f"Cards and feedback from {report.since} to {report.until}"
     for service in sorted({*report.calls, *(rule.service for rule in report.rules)}):

@@ -8,14 +8,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks.errors import StoreUnavailable
-from cds_hooks.logs import note
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.store import Kept
-from cds_hooks.memory.wire import Item, read_feedback
-from cds_hooks.metrics import Metrics
-from cds_hooks.outcomes import FHIR_JSON, outcome
-from mappings.services import ServiceDefinition
+from cds_hooks.memory.wire import FeedbackItem, read_feedback
+from cds_hooks.operation.metrics import Metrics
+from cds_hooks.protocol.errors import StoreUnavailable
+from cds_hooks.protocol.outcomes import FHIR_JSON, outcome
+from cds_hooks.telemetry.logs import note
+from mappings.schema.service.services import ServiceDefinition
 
 RETRY_SECONDS = 5
 _WHY: Mapping[Kept, str] = {
@@ -48,7 +48,7 @@ class FeedbackRoute:
         return _answer(items, came)
 
 
-def _answer(items: Sequence[Item], came: Sequence[Kept]) -> Response:
+def _answer(items: Sequence[FeedbackItem], came: Sequence[Kept]) -> Response:
     left = [f"/feedback/{place}/card: {_WHY[fate]}" for place, fate in enumerate(came) if fate not in _DONE]
     if not left:
         return Response(status_code=200)

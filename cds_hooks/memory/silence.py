@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from cds_hooks.memory.tally import ANSWERED, CALLS, Daily
-from mappings.memory import Silence
+from mappings.schema.service.memory import SilenceRule
 
 _NOT_FIRED = frozenset({"not_met", "unknown", ANSWERED})
 
 
 @dataclass(slots=True)
-class Rate:
+class FiringRate:
     """How often one rule of one service spoke, in so many calls."""
 
     fired: int = 0
@@ -21,13 +21,13 @@ class Rate:
 
 
 @dataclass(slots=True)
-class Rule:
+class RuleActivity:
     """One rule of one service, in the recent days and in the days before them."""
 
     service: str
     rule: str
-    before: Rate = field(default_factory=Rate)
-    recent: Rate = field(default_factory=Rate)
+    before: FiringRate = field(default_factory=FiringRate)
+    recent: FiringRate = field(default_factory=FiringRate)
 
     @property
     def expected(self) -> float:
@@ -35,11 +35,11 @@ class Rule:
         return self.before.fired / self.before.calls * self.recent.calls if self.before.calls else 0.0
 
 
-def compare(counts: Daily, today: date, rules: Silence) -> list[Rule]:
+def compare(counts: Daily, today: date, rules: SilenceRule) -> list[RuleActivity]:
     """Every rule that ever spoke in the days of ``rules``, by service and name."""
     turn = today - timedelta(days=rules.recent_days.value)
     start = turn - timedelta(days=rules.before_days.value)
-    found: dict[tuple[str, str], Rule] = {}
+    found: dict[tuple[str, str], RuleActivity] = {}
     calls: Counter[tuple[str, bool]] = Counter()
     for (day, place, (rule, said)), count in counts.items():
         if day <= start:
@@ -48,7 +48,7 @@ def compare(counts: Daily, today: date, rules: Silence) -> list[Rule]:
         if rule == CALLS:
             calls[place.service, recent] += count
         elif said not in _NOT_FIRED:
-            one = found.setdefault((place.service, rule), Rule(place.service, rule))
+            one = found.setdefault((place.service, rule), RuleActivity(place.service, rule))
             rate = one.recent if recent else one.before
             rate.fired += count
     for one in found.values():
@@ -56,6 +56,6 @@ def compare(counts: Daily, today: date, rules: Silence) -> list[Rule]:
     return [found[key] for key in sorted(found)]
 
 
-def is_silent(rule: Rule, rules: Silence) -> bool:
+def is_silent(rule: RuleActivity, rules: SilenceRule) -> bool:
     """Whether it did not speak at all although it should have."""
     return rule.recent.fired == 0 and rule.expected >= rules.expected.value

@@ -12,9 +12,9 @@ from sqlalchemy import Table, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from cds_hooks.memory.quiet import Heard, Shown
+from cds_hooks.memory.quiet import CardKey, FeedbackRecord
 from cds_hooks.memory.tables import CARDS, FEEDBACK, FIRINGS
-from cds_hooks.memory.tally import Daily, Place
+from cds_hooks.memory.tally import Daily, TallyKey
 
 MOST_ANSWERS = 20
 """Different answers to one card that are kept; a clinician changes her mind, a loop does so for ever."""
@@ -56,7 +56,7 @@ class AnswerRow(NamedTuple):
     suggestions: tuple[str, ...]
 
 
-class Answered(NamedTuple):
+class OutcomeCount(NamedTuple):
     """How often cards of a rule ended with an outcome."""
 
     service: str
@@ -129,7 +129,7 @@ class Store:
             found[row.card].add(row.digest)
         return found
 
-    async def heard_since(self, moment: int) -> list[Heard]:
+    async def heard_since(self, moment: int) -> list[FeedbackRecord]:
         """The answers received since a moment, in the order in which they were given."""
         joined = FEEDBACK.join(CARDS, CARDS.c.uuid == FEEDBACK.c.card)
         wanted = select(
@@ -140,7 +140,7 @@ class Store:
         async with self._engine.connect() as connection:
             rows = await connection.execute(recent.order_by(FEEDBACK.c.outcome_at, FEEDBACK.c.id))
             return [
-                Heard(at, number, Shown(patient, rule, role), facts, outcome, reason, received)
+                FeedbackRecord(at, number, CardKey(patient, rule, role), facts, outcome, reason, received)
                 for at, number, patient, rule, role, facts, outcome, reason, received in rows
             ]
 
@@ -149,11 +149,11 @@ class Store:
         async with self._engine.connect() as connection:
             rows = await connection.execute(select(FIRINGS).where(FIRINGS.c.day >= since))
             return {
-                (day, Place(tenant, service, mode), (rule, said)): count
+                (day, TallyKey(tenant, service, mode), (rule, said)): count
                 for day, tenant, service, mode, rule, said, count in rows
             }
 
-    async def answered(self, since: int) -> list[Answered]:
+    async def answered(self, since: int) -> list[OutcomeCount]:
         """The last answer to each card shown since a moment, counted by service, rule, outcome and reason."""
         newest = (FEEDBACK.c.outcome_at.desc(), FEEDBACK.c.id.desc())
         place = func.row_number().over(partition_by=FEEDBACK.c.card, order_by=newest).label("place")
@@ -167,7 +167,7 @@ class Store:
             .order_by(*what)
         )
         async with self._engine.connect() as connection:
-            return [Answered(*row) for row in await connection.execute(wanted)]
+            return [OutcomeCount(*row) for row in await connection.execute(wanted)]
 
     async def purge(self, answered_before: int, unanswered_before: int) -> int:
         """Forget what is older than these moments, and the oldest unanswered cards beyond ``MOST_CARDS``; how many."""

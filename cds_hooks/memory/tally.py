@@ -11,7 +11,7 @@ CALLS, ANSWERED = "calls", "answered"
 """The rule under which every call is counted, and what it says."""
 
 
-class Place(NamedTuple):
+class TallyKey(NamedTuple):
     """Who asked which service, and whether the answer was shown (``live``) or only counted (``silent``)."""
 
     tenant: str
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 Said = tuple[str, str]
 """A rule and what it said: a card's rule and its indicator, or a criterion and its verdict."""
-Daily = Mapping[tuple[date, Place, Said], int]
+Daily = Mapping[tuple[date, TallyKey, Said], int]
 
 
 class Tally:
@@ -29,11 +29,11 @@ class Tally:
 
     def __init__(self) -> None:
         self._day = date.min
-        self._fresh: dict[Place, Counter[Said]] = {}
-        self._total: Counter[tuple[Place, Said]] = Counter()
-        self._unsaved: Counter[tuple[date, Place, Said]] = Counter()
+        self._fresh: dict[TallyKey, Counter[Said]] = {}
+        self._total: Counter[tuple[TallyKey, Said]] = Counter()
+        self._unsaved: Counter[tuple[date, TallyKey, Said]] = Counter()
 
-    def count(self, day: date, place: Place, said: Iterable[Said]) -> None:
+    def count(self, day: date, place: TallyKey, said: Iterable[Said]) -> None:
         """Count one call and what the rules said in it."""
         if day != self._day:
             self._settle()
@@ -52,7 +52,7 @@ class Tally:
         self._fresh = {}
 
     @property
-    def total(self) -> Mapping[tuple[Place, Said], int]:
+    def total(self) -> Mapping[tuple[TallyKey, Said], int]:
         """Everything since the start of the process."""
         self._settle()
         return self._total

@@ -9,8 +9,8 @@ from typing import Literal, cast
 
 import msgspec
 
-from cds_hooks.errors import BadRequest
-from cds_hooks.protocol import Wire, decode
+from cds_hooks.protocol.errors import BadRequest
+from cds_hooks.protocol.requests import RequestMessage, decode
 
 MOST_ITEMS = 100
 """In one request."""
@@ -21,41 +21,41 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\
 _OUTCOMES = ("accepted", "overridden")
 
 
-class Accepted(Wire, frozen=True):
+class AcceptedSuggestion(RequestMessage, frozen=True):
     """One suggestion that was taken."""
 
     id: str
 
 
-class Reason(Wire, frozen=True):
+class ReasonCoding(RequestMessage, frozen=True):
     """A Coding; the public sandbox leaves out ``system``."""
 
     code: str = ""
     system: str = ""
 
 
-class OverrideReason(Wire, frozen=True):
+class OverrideReason(RequestMessage, frozen=True):
     """Why a card was overridden; ``code`` and ``system`` stood here directly in the drafts of 1.1."""
 
-    reason: Reason | None = None
+    reason: ReasonCoding | None = None
     user_comment: str | None = None
     code: str = ""
     system: str = ""
 
 
-class _Item(Wire, frozen=True):
+class _Item(RequestMessage, frozen=True):
     card: str
     outcome: str
     outcome_timestamp: str
-    accepted_suggestions: tuple[Accepted, ...] | None = None
+    accepted_suggestions: tuple[AcceptedSuggestion, ...] | None = None
     override_reason: OverrideReason | None = None
 
 
-class _Body(Wire, frozen=True):
+class _Body(RequestMessage, frozen=True):
     feedback: tuple[_Item, ...]
 
 
-class Item(msgspec.Struct, frozen=True):
+class FeedbackItem(msgspec.Struct, frozen=True):
     """What was done with one card."""
 
     card: str
@@ -64,14 +64,14 @@ class Item(msgspec.Struct, frozen=True):
     """Milliseconds since 1970."""
     accepted: tuple[str, ...] = ()
     """Uuids of suggestions."""
-    reason: Reason | None = None
+    reason: ReasonCoding | None = None
     comment: str = ""
 
 
 _BODY = msgspec.json.Decoder(_Body)
 
 
-def read_feedback(body: bytes) -> tuple[Item, ...]:
+def read_feedback(body: bytes) -> tuple[FeedbackItem, ...]:
     """The items of one request.
 
     :raises BadRequest: with the JSON pointer of what is missing or of the wrong type.
@@ -82,7 +82,7 @@ def read_feedback(body: bytes) -> tuple[Item, ...]:
     return tuple(_checked(items))
 
 
-def _checked(items: tuple[_Item, ...]) -> Iterator[Item]:
+def _checked(items: tuple[_Item, ...]) -> Iterator[FeedbackItem]:
     for place, item in enumerate(items):
         at = f"/feedback/{place}"
         if not item.card:
@@ -92,12 +92,12 @@ def _checked(items: tuple[_Item, ...]) -> Iterator[Item]:
         if item.outcome == "accepted" and item.accepted_suggestions is None:
             raise BadRequest(f"{at}/acceptedSuggestions", "required by the outcome accepted")
         said = item.override_reason or OverrideReason()
-        yield Item(
+        yield FeedbackItem(
             card=item.card,
             outcome=cast("Outcome", item.outcome),
             outcome_at=_milliseconds(item.outcome_timestamp, f"{at}/outcomeTimestamp"),
             accepted=tuple(each.id for each in item.accepted_suggestions or ()),
-            reason=said.reason or (Reason(said.code, said.system) if said.code else None),
+            reason=said.reason or (ReasonCoding(said.code, said.system) if said.code else None),
             comment=said.user_comment or "",
         )
 

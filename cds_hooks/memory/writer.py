@@ -14,16 +14,16 @@ from typing import Literal
 
 from sqlalchemy import URL
 
-from cds_hooks.clock import milliseconds, today
-from cds_hooks.errors import StoreUnavailable
-from cds_hooks.logs import log, told
 from cds_hooks.memory.database import FAULTS, REVISION, is_file, open_engine, revision, upgrade
-from cds_hooks.memory.quiet import DAY_MS, Quiet
-from cds_hooks.memory.silence import Rule, compare, is_silent
+from cds_hooks.memory.quiet import DAY_MS, QuietCards
+from cds_hooks.memory.silence import RuleActivity, compare, is_silent
 from cds_hooks.memory.store import AnswerRow, CardRow, Kept, Store
 from cds_hooks.memory.tally import Tally
-from cds_hooks.settings import Settings
-from mappings.memory import Silence
+from cds_hooks.protocol.clock import milliseconds, today
+from cds_hooks.protocol.errors import StoreUnavailable
+from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry.logs import log, told
+from mappings.schema.service.memory import SilenceRule
 
 State = Literal["starting", "open", "away", "old tables"]
 
@@ -42,11 +42,11 @@ _OVERLAP_MS = 60_000
 class Writer:
     """Owns the engine; started and stopped with the application."""
 
-    def __init__(self, url: URL, settings: Settings, quiet: Quiet, tally: Tally, silence: Silence) -> None:
+    def __init__(self, url: URL, settings: Settings, quiet: QuietCards, tally: Tally, silence: SilenceRule) -> None:
         self.state: State = "starting"
         self.given_up = 0
         """Cards that were never written because the database was away for too long."""
-        self.silent: list[Rule] = []
+        self.silent: list[RuleActivity] = []
         """Rules that should have spoken in the last days and did not."""
         self._url, self._settings = url, settings
         self._quiet, self._tally, self._silence = quiet, tally, silence

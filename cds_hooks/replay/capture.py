@@ -11,15 +11,15 @@ from pathlib import Path
 
 from starlette.background import BackgroundTask
 
-from cds_hooks.logs import log
-from cds_hooks.protocol import HookCall
+from cds_hooks.hooks.service import HookAnswer
+from cds_hooks.protocol.requests import HookCall
 from cds_hooks.replay.files import write_replay
 from cds_hooks.replay.recording import Recorder
-from cds_hooks.service import Answer
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry.logs import log
 from fhir_plugin.errors import BadInput, TandemError
-from fhir_plugin.record import Record
-from mappings.load import Knowledge
+from fhir_plugin.record.record import Record
+from mappings.schema.load import Knowledge
 
 _SECRET_BYTES = 32
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
@@ -45,7 +45,7 @@ class Capture:
         except OSError as fault:
             raise BadInput(f"capture: {self._folder} cannot be made: {fault.strerror}") from fault
 
-    def task(self, call: HookCall, answer: Answer, as_of: date) -> BackgroundTask | None:
+    def task(self, call: HookCall, answer: HookAnswer, as_of: date) -> BackgroundTask | None:
         """What is left to do when the answer is sent; nothing where nothing is kept, or nothing was assessed."""
         if self._recorder is None or answer.decision is None:
             return None

@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 
 from cds_hooks.replay.wording import without_names
-from fhir_plugin import resources
-from fhir_plugin.resources import RESOURCE_TYPES
-from fhir_plugin.subjects import reference_parts
-from mappings.vocabulary import Vocabulary
+from fhir_plugin.record import resources
+from fhir_plugin.record.bundles import RESOURCE_TYPES
+from fhir_plugin.record.subjects import reference_parts
+from mappings.schema.codes.vocabulary import Vocabulary
 
 NEXT_PAGE = "urn:next-page"
 """The link of an input of which only a part was read."""

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from cds_hooks.protocol import Card
+from cds_hooks.protocol.responses import Card
 from fhir_plugin.errors import BadInput
-from fhir_plugin.resources import UNDECODABLE
+from fhir_plugin.record.datatypes import UNDECODABLE
 
 _DIGEST = re.compile(r"\bKnowledge [0-9a-f]{12}\b")
 _OWN = frozenset({"uuid"})

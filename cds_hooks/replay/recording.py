@@ -9,32 +9,33 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
-from cds_hooks.protocol import Card, HookCall, read_call
+from cds_hooks.hooks.service import HookService
+from cds_hooks.protocol.requests import HookCall, read_call
+from cds_hooks.protocol.responses import Card
 from cds_hooks.replay.deidentify import NEXT_PAGE, Deidentifier
 from cds_hooks.replay.files import Replay, comparable
-from cds_hooks.service import HookService
-from cds_hooks.settings import Settings
-from cds_hooks.trust import Readable
-from fhir_plugin.client import Clients
-from fhir_plugin.decode import MEDICATION_INPUTS
+from cds_hooks.settings.readable import ReadableServers
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import Input, InputState, Record
-from mappings.load import Knowledge
-from mappings.services import ServiceDefinition
-from mappings.vocabulary import load_vocabulary
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.medication_references import MEDICATION_INPUTS
+from fhir_plugin.record.record import Input, InputState, Record
+from mappings.schema.codes.vocabulary import load_vocabulary
+from mappings.schema.load import Knowledge
+from mappings.schema.service.services import ServiceDefinition
 
 _LEFT_OUT = frozenset({"Coverage"})
 """Kinds of resources that say little beside whom they are about."""
 
 
-class Answering:
+class ReplayRunner:
     """Answers requests from what they hold alone: no FHIR server is read."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
         self._services: dict[str, ServiceDefinition] = {each.hook: each for each in knowledge.services.services}
-        self._hooks = HookService(knowledge, Settings(database=SecretStr("off")), Clients())
+        self._hooks = HookService(knowledge, Settings(database=SecretStr("off")), FhirServers())
 
     async def cards(self, hook: str, request: dict[str, Any], as_of: date) -> tuple[Card, ...]:
         """The cards that a request gets.
@@ -47,7 +48,7 @@ class Answering:
             raise BadInput("no service is offered for the hook of the request")
         body = {name: value for name, value in request.items() if name not in ("fhirServer", "fhirAuthorization")}
         call = read_call(msgspec.json.encode(body), hook)
-        return (await self._hooks.answer(call, self._services[hook], as_of, Readable(()))).cards
+        return (await self._hooks.answer(call, self._services[hook], as_of, ReadableServers(()))).cards
 
 
 class Recorder:
@@ -55,7 +56,7 @@ class Recorder:
 
     def __init__(self, knowledge: Knowledge, secret: bytes) -> None:
         """``secret`` keys what stands for identifiers, and by how much dates are moved."""
-        self._answering = Answering(knowledge)
+        self._answering = ReplayRunner(knowledge)
         self._hidden = Deidentifier(secret, load_vocabulary())
 
     async def replay(self, call: HookCall, record: Record, as_of: date) -> Replay:

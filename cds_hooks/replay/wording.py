@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mappings.vocabulary import Vocabulary
+from mappings.schema.codes.vocabulary import Vocabulary
 
 GONE = "zz"
 """Stands for each word that is left out, so that what is left keeps its distances."""

@@ -10,33 +10,35 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks.smart.filling import Filled, Whose, filled, response_of
+from cds_hooks.smart.filling import FilledQuestionnaire, PatientContext, filled, response_of
 from cds_hooks.smart.forms import read_answers
-from cds_hooks.smart.frame import NOT_FOUND, Frame
-from cds_hooks.smart.openings import Opening
+from cds_hooks.smart.frame import NOT_FOUND, PageFrame
+from cds_hooks.smart.openings import AppSession
 from cds_hooks.smart.permissions import WRITTEN, may_create
-from cds_hooks.smart.saving import Saved, save
-from fhir_plugin.client import Clients
+from cds_hooks.smart.saving import SaveResult, save
 from fhir_plugin.errors import RecordUnavailable
-from fhir_plugin.record import Record
-from fhir_plugin.score import Score
-from mappings.instruments import Form
-from mappings.load import Knowledge
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.record.record import Record
+from fhir_plugin.scales.scoring import Score
+from mappings.schema.instruments import PreparedInstrument
+from mappings.schema.load import Knowledge
 
 _FORGOTTEN = "This form is too old to be saved. Nothing was saved; look at the answers and save again."
 _OTHER = "This form was saved before, with other answers. These were not saved; save again if they should be, too."
 
 
-class Answering:
+class QuestionnaireForms:
     """The questionnaires that there are, and what becomes of the answers."""
 
-    def __init__(self, knowledge: Knowledge, frame: Frame, connections: Clients, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, knowledge: Knowledge, frame: PageFrame, connections: FhirServers, now: Callable[[], datetime]
+    ) -> None:
         self._knowledge = knowledge
         self._frame = frame
         self._connections = connections
         self._now = now
 
-    async def listed(self, request: Request, opening: Opening) -> Response:
+    async def listed(self, request: Request, opening: AppSession) -> Response:
         """The page of all questionnaires."""
         forms = [form.instrument for form in self._knowledge.instruments.forms.values()]
         return self._frame.shown(request, opening, "questionnaires", await self._frame.person(opening), forms=forms)
@@ -75,17 +77,25 @@ class Answering:
         return self._shown(request, opening, person, filling, answered=True, saved=saved)
 
     async def _saved(
-        self, opening: Opening, mark: str, filling: Filled, scored: Score, whose: Whose, now: datetime
-    ) -> Saved:
+        self,
+        opening: AppSession,
+        mark: str,
+        filling: FilledQuestionnaire,
+        scored: Score,
+        whose: PatientContext,
+        now: datetime,
+    ) -> SaveResult:
         instruments, what = self._knowledge.instruments, (filling.form.instrument.id, filling.values)
         body = response_of(filling.form, filling.values, instruments, whose, now)
         sent = opening.send(mark, what, lambda: save(body, scored, instruments, opening.source, self._connections))
         if sent is None:
-            return Saved(None, None, _FORGOTTEN)
+            return SaveResult(None, None, _FORGOTTEN)
         saved = await asyncio.shield(sent.saved)
-        return saved if sent.what == what else Saved(None, None, _OTHER)
+        return saved if sent.what == what else SaveResult(None, None, _OTHER)
 
-    def _shown(self, request: Request, opening: Opening, person: Record, filling: Filled, **more: Any) -> Response:
+    def _shown(
+        self, request: Request, opening: AppSession, person: Record, filling: FilledQuestionnaire, **more: Any
+    ) -> Response:
         own = self._knowledge.cards.safety[0]
         content = {"answered": False, "saved": None, "may_write": _may_write(opening)} | more
         return self._frame.shown(
@@ -93,13 +103,13 @@ class Answering:
             filling=filling, once=opening.once(), safety=(own.summary, own.lead), **content,
         )  # fmt: skip
 
-    def _form_of(self, request: Request) -> Form | None:
+    def _form_of(self, request: Request) -> PreparedInstrument | None:
         return self._knowledge.instruments.forms.get(request.path_params["form"].replace("-", "_"))
 
 
-def _whose(person: Record) -> Whose:
-    return Whose(person.patient_id, person.patient.gender if person.patient else None)
+def _whose(person: Record) -> PatientContext:
+    return PatientContext(person.patient_id, person.patient.gender if person.patient else None)
 
 
-def _may_write(opening: Opening) -> bool:
+def _may_write(opening: AppSession) -> bool:
     return opening.issuer.may_write and all(may_create(opening.granted, kind) for kind in WRITTEN)

@@ -13,12 +13,12 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from cds_hooks.errors import LaunchRefused
+from cds_hooks.protocol.errors import LaunchRefused
 from cds_hooks.smart.registrations import Registration
-from fhir_plugin import lenient
-from fhir_plugin.addresses import is_confidential
-from fhir_plugin.backend_services import signed_form
-from fhir_plugin.client import Clients
+from fhir_plugin.reading.addresses import is_confidential
+from fhir_plugin.reading.backend_services import signed_form
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.record import lenient
 
 _MOST_BYTES = 100_000
 _SECONDS = 10.0
@@ -32,7 +32,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     code_challenge_methods_supported: tuple[str, ...] = ("S256",)
 
 
-class Granted(msgspec.Struct, frozen=True):
+class TokenGrant(msgspec.Struct, frozen=True):
     """A token, and the context that it is for."""
 
     access_token: str
@@ -45,7 +45,7 @@ class Granted(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AuthorizationRequest:
     """What is asked of the user's authorization server; kept until the user is back."""
 
     registration: Registration
@@ -54,7 +54,7 @@ class Request:
     verifier: str
 
 
-async def endpoints_of(fhir_server: str, connections: Clients) -> Endpoints:
+async def endpoints_of(fhir_server: str, connections: FhirServers) -> Endpoints:
     """Where the EHR authorizes; :class:`LaunchRefused` where it does not say so, or not safely."""
     answer = await connections.fetch(f"{fhir_server}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
     found = lenient.read(answer.body, Endpoints)
@@ -67,7 +67,7 @@ async def endpoints_of(fhir_server: str, connections: Clients) -> Endpoints:
     return found
 
 
-def address_of(asked: Request, state: str, scope: str, launch: str | None) -> str:
+def address_of(asked: AuthorizationRequest, state: str, scope: str, launch: str | None) -> str:
     """Where the browser is sent."""
     issuer = asked.registration.issuer
     parameters = {
@@ -91,7 +91,7 @@ def challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-async def token_for(code: str, asked: Request, connections: Clients) -> Granted:
+async def token_for(code: str, asked: AuthorizationRequest, connections: FhirServers) -> TokenGrant:
     """The token that a code is worth, once; :class:`LaunchRefused` where there is none."""
     issuer, key, address = asked.registration.issuer, asked.registration.key, asked.endpoints.token_endpoint
     form = {
@@ -108,7 +108,7 @@ async def token_for(code: str, asked: Request, connections: Clients) -> Granted:
     else:
         form["client_id"] = issuer.client_id
     answer = await connections.fetch(address, _MOST_BYTES, _SECONDS, form, headers)
-    granted = lenient.read(answer.body, Granted)
+    granted = lenient.read(answer.body, TokenGrant)
     if granted is None or granted.token_type.lower() != "bearer" or not granted.access_token:
         raise LaunchRefused("token", "The EHR gave no token for this opening.")
     return granted

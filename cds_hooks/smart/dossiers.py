@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_hooks.web.dossier_page import page_values
-from fhir_plugin.decide import Decision
-from fhir_plugin.dossier import build_dossier
-from mappings.load import Knowledge
+from cds_hooks.dossier.page import page_values
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.payers.dossier import build_dossier
+from mappings.schema.load import Knowledge
 
 
 def dossier_of(decision: Decision, knowledge: Knowledge, asked: str) -> dict[str, Any]:

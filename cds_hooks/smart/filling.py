@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
-from fhir_plugin.instrument_codes import item_link, option_coding
-from fhir_plugin.resources import QuestionnaireResponse as ReadResponse
-from fhir_plugin.score import Score, score
-from mappings.instruments import QUESTIONNAIRES, Form, Instruments
-from mappings.instruments.model import Instrument, Item, Risk
+from fhir_plugin.record.resources import QuestionnaireResponse as ReadResponse
+from fhir_plugin.scales.codes import item_link, option_coding
+from fhir_plugin.scales.scoring import Score, score
+from mappings.schema.instruments import QUESTIONNAIRES, Instruments, PreparedInstrument
+from mappings.schema.instruments.model import Instrument, InstrumentItem, Risk
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class PatientContext:
     """The patient whose chart is open, as far as a score depends on it."""
 
     id: str
@@ -27,7 +27,7 @@ class Whose:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FormQuestion:
     """One question as the form shows it."""
 
     number: str
@@ -40,11 +40,11 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledQuestionnaire:
     """A questionnaire with its answers, and what they say."""
 
-    form: Form
-    questions: tuple[Question, ...]
+    form: PreparedInstrument
+    questions: tuple[FormQuestion, ...]
     score: Score | None
     """``None`` before anything was answered."""
     missing: tuple[str, ...]
@@ -60,7 +60,9 @@ class Filled:
         return self.score.total is not None or isinstance(self.form.instrument.formula, Risk)
 
 
-def filled(form: Form, given: Mapping[str, str], instruments: Instruments, whose: Whose, now: datetime) -> Filled:
+def filled(
+    form: PreparedInstrument, given: Mapping[str, str], instruments: Instruments, whose: PatientContext, now: datetime
+) -> FilledQuestionnaire:
     """The questionnaire with the answers ``given`` by the numbers of its items; what is no option is no answer."""
     instrument = form.instrument
     answers = _answers(instrument, given, instruments)
@@ -69,11 +71,13 @@ def filled(form: Form, given: Mapping[str, str], instruments: Instruments, whose
     scored = None
     if answers:
         scored = score(read_back(response_of(form, answers, instruments, whose, now)), instruments, sex=whose.sex)
-    return Filled(form, questions, scored, tuple(item.number for item in asked if item.number not in answers), answers)
+    return FilledQuestionnaire(
+        form, questions, scored, tuple(item.number for item in asked if item.number not in answers), answers
+    )
 
 
 def response_of(
-    form: Form, answers: Mapping[str, int], instruments: Instruments, whose: Whose, now: datetime
+    form: PreparedInstrument, answers: Mapping[str, int], instruments: Instruments, whose: PatientContext, now: datetime
 ) -> dict[str, Any]:
     """The answers as a QuestionnaireResponse of the patient whose chart is open."""
     instrument = form.instrument
@@ -109,13 +113,15 @@ def _answers(instrument: Instrument, given: Mapping[str, str], instruments: Inst
             if item.number in chosen and _is_asked(item, chosen)}  # fmt: skip
 
 
-def _is_asked(item: Item, answers: Mapping[str, int]) -> bool:
+def _is_asked(item: InstrumentItem, answers: Mapping[str, int]) -> bool:
     return item.asked_if is None or answers.get(item.asked_if.item) == item.asked_if.value
 
 
-def _question(item: Item, instrument: Instrument, instruments: Instruments, answers: Mapping[str, int]) -> Question:
+def _question(
+    item: InstrumentItem, instrument: Instrument, instruments: Instruments, answers: Mapping[str, int]
+) -> FormQuestion:
     options = instruments.answer_list(instrument, item).options
-    return Question(
+    return FormQuestion(
         number=item.number,
         text=item.wording or item.label,
         options=tuple((str(option.value), option.display or str(option.value)) for option in options),
@@ -124,7 +130,7 @@ def _question(item: Item, instrument: Instrument, instruments: Instruments, answ
     )
 
 
-def _condition(item: Item, instrument: Instrument, instruments: Instruments) -> str:
+def _condition(item: InstrumentItem, instrument: Instrument, instruments: Instruments) -> str:
     if item.asked_if is None:
         return ""
     asked = instrument.item(item.asked_if.item)
@@ -133,7 +139,7 @@ def _condition(item: Item, instrument: Instrument, instruments: Instruments) -> 
     return f"Only if question {asked.number} is answered with {option.display or option.value}."
 
 
-def _item(item: Item, instrument: Instrument, instruments: Instruments, value: int) -> dict[str, Any]:
+def _item(item: InstrumentItem, instrument: Instrument, instruments: Instruments, value: int) -> dict[str, Any]:
     answers = instruments.answer_list(instrument, item)
     option = next(option for option in answers.options if option.value == value)
     coded = option.code or option.display or not answers.integers

@@ -8,24 +8,24 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks.errors import BodyTooLarge, LaunchRefused
-from cds_hooks.limits import read_body
-from cds_hooks.logs import note
+from cds_hooks.protocol.errors import BodyTooLarge, LaunchRefused
+from cds_hooks.protocol.limits import read_body
+from cds_hooks.settings.issuers import Issuer
 from cds_hooks.smart.forms import read_form
-from cds_hooks.smart.issuers import Issuer
 from cds_hooks.smart.launching import PAGES
-from cds_hooks.smart.openings import Opening, Openings
+from cds_hooks.smart.openings import AppSession, AppSessions
 from cds_hooks.smart.permissions import may_read
 from cds_hooks.smart.views import warning
+from cds_hooks.telemetry.logs import note
 from cds_hooks.web.pages import NOBODY, Pages
-from fhir_plugin.client import Clients
-from fhir_plugin.decide import Decision
-from fhir_plugin.dossier_record import person
+from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.errors import RecordUnavailable
-from fhir_plugin.gather import gather
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import Record
-from mappings.load import Knowledge
+from fhir_plugin.payers.dossier_record import person
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import gather
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import Record
+from mappings.schema.load import Knowledge
 
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, UNAVAILABLE = 400, 403, 404, 502
 SECONDS = 10.0
@@ -33,11 +33,16 @@ SECONDS = 10.0
 _MOST_FORM_BYTES = 50_000
 
 
-class Frame:
+class PageFrame:
     """Finds the opening of a request, and makes the pages around what they show."""
 
     def __init__(
-        self, knowledge: Knowledge, issuers: tuple[Issuer, ...], connections: Clients, pages: Pages, openings: Openings
+        self,
+        knowledge: Knowledge,
+        issuers: tuple[Issuer, ...],
+        connections: FhirServers,
+        pages: Pages,
+        openings: AppSessions,
     ) -> None:
         self._knowledge = knowledge
         self._connections = connections
@@ -46,7 +51,7 @@ class Frame:
         self._ancestors = tuple(dict.fromkeys(each for issuer in issuers for each in issuer.frame_ancestors))
         self._types = sorted({INPUTS[each].resource_type for each in knowledge.inputs})
 
-    def opening(self, request: Request) -> Opening | None:
+    def opening(self, request: Request) -> AppSession | None:
         """The opening that the address names; ``None`` where it is over, or belongs to another browser."""
         view = request.path_params["view"]
         opening = self._openings.views.get(view, _secret(request))
@@ -58,7 +63,7 @@ class Frame:
         """Forget the opening that the address names, and its token."""
         self._openings.views.take(request.path_params["view"], _secret(request))
 
-    async def form(self, request: Request, opening: Opening) -> dict[str, str] | None:
+    async def form(self, request: Request, opening: AppSession) -> dict[str, str] | None:
         """The fields of a form of this opening; ``None`` for one that another page sent."""
         try:
             fields = read_form(await read_body(request, _MOST_FORM_BYTES))
@@ -66,7 +71,7 @@ class Frame:
             return None
         return fields if hmac.compare_digest(fields.get("token", "").encode(), opening.form_token.encode()) else None
 
-    async def person(self, opening: Opening) -> Record:
+    async def person(self, opening: AppSession) -> Record:
         """The record with nothing but the patient; :class:`RecordUnavailable` where it was never to be had."""
         if opening.person is None:
             opening.person = await gather(
@@ -77,7 +82,7 @@ class Frame:
     def shown(
         self,
         request: Request,
-        opening: Opening,
+        opening: AppSession,
         name: str,
         record: Record,
         decision: Decision | None = None,
@@ -102,7 +107,7 @@ class Frame:
             **content,
         )
 
-    def unreadable(self, request: Request, opening: Opening, fault: RecordUnavailable) -> Response:
+    def unreadable(self, request: Request, opening: AppSession, fault: RecordUnavailable) -> Response:
         """The page that says that the EHR did not answer."""
         words = f"What every page needs could not be read from the EHR: {fault}."
         return self.error(request, UNAVAILABLE, "The chart could not be read", words, opening)
@@ -117,7 +122,9 @@ class Frame:
         words = "This opening of the app is over, or belongs to another browser. Open the app again from the chart."
         return self.error(request, FORBIDDEN, "Open the app again", words)
 
-    def error(self, request: Request, status: int, title: str, words: str, opening: Opening | None = None) -> Response:
+    def error(
+        self, request: Request, status: int, title: str, words: str, opening: AppSession | None = None
+    ) -> Response:
         """A page of words; where no opening says whose frame it may stand in, in that of any EHR."""
         allowed = (opening.issuer.frame_ancestors if opening else self._ancestors) or NOBODY
         return self._pages.answer(

@@ -10,19 +10,20 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from cds_hooks.errors import LaunchRefused
-from cds_hooks.smart.authorization import Endpoints, Granted, address_of, endpoints_of, token_for
-from cds_hooks.smart.authorization import Request as Asked
-from cds_hooks.smart.openings import LAUNCH_SECONDS, Opening, Openings
+from cds_hooks.protocol.errors import LaunchRefused
+from cds_hooks.smart.authorization import AuthorizationRequest as Asked
+from cds_hooks.smart.authorization import Endpoints, TokenGrant, address_of, endpoints_of, token_for
+from cds_hooks.smart.openings import LAUNCH_SECONDS, AppSession, AppSessions
 from cds_hooks.smart.permissions import asked_for
 from cds_hooks.smart.registrations import Registration
-from fhir_plugin import lenient
-from fhir_plugin.client import Clients, normal_base_url
 from fhir_plugin.errors import BadInput
-from fhir_plugin.gather import FhirSource
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.subjects import patient_id_from
-from mappings.load import Knowledge
+from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.record import lenient
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.subjects import patient_id_from
+from mappings.schema.load import Knowledge
 
 APP = "/smart"
 PAGES = {
@@ -52,7 +53,7 @@ class AppContext(msgspec.Struct, frozen=True):
     treatment: str = ""
 
 
-class Launching:
+class LaunchFlow:
     """Sends browsers to the EHR, and opens the app when they come back."""
 
     def __init__(
@@ -60,7 +61,7 @@ class Launching:
         ehrs: Mapping[str, Registration],
         public_url: str,
         knowledge: Knowledge,
-        connections: Clients,
+        connections: FhirServers,
         seconds: Callable[[], float],
     ) -> None:
         """``ehrs`` by FHIR base URL; ``public_url`` is where browsers reach this service; ``seconds`` counts them."""
@@ -72,7 +73,7 @@ class Launching:
         self._endpoints: dict[str, tuple[float, Endpoints]] = {}
         self._types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
 
-    async def begin(self, request: Request, openings: Openings) -> Response:
+    async def begin(self, request: Request, openings: AppSessions) -> Response:
         """Redirect to the EHR's sign-in; :class:`LaunchRefused` for an EHR that is not on the list."""
         ehr = self._ehr(request.query_params.get("iss", ""))
         launch = request.query_params.get("launch")
@@ -86,7 +87,7 @@ class Launching:
         self._keep(answer, f"launch-{state}", secret, f"{APP}/callback", int(LAUNCH_SECONDS))
         return answer
 
-    async def finish(self, request: Request, openings: Openings) -> Response:
+    async def finish(self, request: Request, openings: AppSessions) -> Response:
         """Trade the code for a token, and open the app; :class:`LaunchRefused` says what was wrong."""
         given = request.query_params
         state = given.get("state", "")
@@ -104,7 +105,7 @@ class Launching:
         self._keep(answer, f"launch-{state}", "", f"{APP}/callback", 0)
         return answer
 
-    def _opened(self, asked: Asked, granted: Granted, openings: Openings) -> Response:
+    def _opened(self, asked: Asked, granted: TokenGrant, openings: AppSessions) -> Response:
         issuer = asked.registration.issuer
         scopes = granted.scope or asked_for(issuer, self._types, launched=True)
         try:
@@ -118,13 +119,13 @@ class Launching:
         seconds = longest if granted.expires_in is None else min(longest, granted.expires_in)
         if seconds <= 0:
             raise LaunchRefused("expired", "The EHR gave a token that is over already.")
-        view, secret = openings.views.put(Opening(issuer, source, patient, scopes), seconds)
+        view, secret = openings.views.put(AppSession(issuer, source, patient, scopes), seconds)
         page = f"{self._public_url}{APP}/v/{view}/{self._first_page(granted)}"
         answer = RedirectResponse(page, _SEE_OTHER, _UNSEEN)
         self._keep(answer, view, secret, f"{APP}/v/{view}", seconds)
         return answer
 
-    def _first_page(self, granted: Granted) -> str:
+    def _first_page(self, granted: TokenGrant) -> str:
         """Where the app opens: on what the card was about, if it came from one."""
         context = _context(bytes(granted.app_context))
         if context.page not in PAGES:

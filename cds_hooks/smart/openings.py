@@ -15,11 +15,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from cds_hooks.smart.authorization import Request
-from cds_hooks.smart.issuers import Issuer
-from cds_hooks.smart.saving import Saved
-from fhir_plugin.gather import FhirSource
-from fhir_plugin.record import Record
+from cds_hooks.settings.issuers import Issuer
+from cds_hooks.smart.authorization import AuthorizationRequest
+from cds_hooks.smart.saving import SaveResult
+from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.record.record import Record
 
 T = TypeVar("T")
 
@@ -29,17 +29,17 @@ MOST_LAUNCHES, MOST_OPENINGS, MOST_FORMS = 10_000, 1_000, 50
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SubmittedForm:
     """A form that was sent to be saved."""
 
     what: object
     """What it held."""
-    saved: asyncio.Task[Saved]
+    saved: asyncio.Task[SaveResult]
     """What becomes of it."""
 
 
 @dataclass(slots=True, eq=False)
-class Opening:
+class AppSession:
     """One patient's chart, opened by one user."""
 
     issuer: Issuer
@@ -54,7 +54,7 @@ class Opening:
     """The record with nothing but the patient, once it was read: who it is does not change."""
     drawn: dict[str, Any] = field(default_factory=dict, repr=False)
     """What the pictures of the last pages show, by name."""
-    _forms: OrderedDict[str, Sent | None] = field(default_factory=OrderedDict, repr=False)
+    _forms: OrderedDict[str, SubmittedForm | None] = field(default_factory=OrderedDict, repr=False)
     """The last forms that may be saved, by their marks, and those that were."""
 
     def once(self) -> str:
@@ -65,17 +65,19 @@ class Opening:
         self._forms[mark] = None
         return mark
 
-    def send(self, mark: str, what: object, saving: Callable[[], Coroutine[Any, Any, Saved]]) -> Sent | None:
+    def send(
+        self, mark: str, what: object, saving: Callable[[], Coroutine[Any, Any, SaveResult]]
+    ) -> SubmittedForm | None:
         """The form of that mark, sent now unless it was before; ``None`` for a mark that no form has."""
         if mark not in self._forms:
             return None
         sent = self._forms[mark]
         if sent is None:
-            sent = self._forms[mark] = Sent(what, asyncio.create_task(saving()))
+            sent = self._forms[mark] = SubmittedForm(what, asyncio.create_task(saving()))
         return sent
 
 
-class Kept(Generic[T]):
+class ExpiringStore(Generic[T]):
     """Values by a name that is no secret, each to be had only with its secret and only for a time."""
 
     def __init__(self, most: int, now: Callable[[], float]) -> None:
@@ -119,9 +121,9 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-class Openings:
+class AppSessions:
     """Everything that is open, and everything that is about to be."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.launches: Kept[Request] = Kept(MOST_LAUNCHES, now)
-        self.views: Kept[Opening] = Kept(MOST_OPENINGS, now)
+        self.launches: ExpiringStore[AuthorizationRequest] = ExpiringStore(MOST_LAUNCHES, now)
+        self.views: ExpiringStore[AppSession] = ExpiringStore(MOST_OPENINGS, now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cds_hooks.smart.issuers import Issuer
-from fhir_plugin.backend_services import ClientKey, read_key
+from cds_hooks.settings.issuers import Issuer
 from fhir_plugin.errors import BadInput
-from mappings.servers import Habits, ServerProfile
+from fhir_plugin.reading.backend_services import ClientKey, read_key
+from mappings.schema.service.servers import ServerHabits, ServerProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Registration:
     """This app as one EHR knows it."""
 
     issuer: Issuer
-    habits: Habits
+    habits: ServerHabits
     key: ClientKey | None = field(repr=False)
     """By which a confidential client authenticates, where it does not do so by a secret."""
 

@@ -12,28 +12,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cds_hooks.errors import LaunchRefused
-from cds_hooks.settings import Settings
-from cds_hooks.smart.answering import Answering
+from cds_hooks.protocol.errors import LaunchRefused
+from cds_hooks.settings.settings import Settings
+from cds_hooks.smart.answering import QuestionnaireForms
 from cds_hooks.smart.dossiers import dossier_of
-from cds_hooks.smart.frame import NOT_FOUND, SECONDS, Frame
-from cds_hooks.smart.launching import APP, PAGES, Launching
-from cds_hooks.smart.openings import Opening, Openings
+from cds_hooks.smart.frame import NOT_FOUND, SECONDS, PageFrame
+from cds_hooks.smart.launching import APP, PAGES, LaunchFlow
+from cds_hooks.smart.openings import AppSession, AppSessions
 from cds_hooks.smart.registrations import registrations
 from cds_hooks.smart.views import criteria, overview
 from cds_hooks.web.course import Drawings, sketch
 from cds_hooks.web.findings import why
 from cds_hooks.web.pages import Pages, page_headers
-from fhir_plugin.client import Clients
-from fhir_plugin.decide import Decision, decide
-from fhir_plugin.dose_drawing import draw_doses, told
-from fhir_plugin.drawing import describe
+from fhir_plugin.courses.dose_drawing import draw_doses, told
+from fhir_plugin.courses.drawing import describe
+from fhir_plugin.deciding.decide import Decision, decide
 from fhir_plugin.errors import BadInput, RecordUnavailable
-from fhir_plugin.facts.medications.dose_course import read_dose_courses
-from fhir_plugin.facts.staging import read_staging
-from fhir_plugin.gather import gather
-from fhir_plugin.needs import observation_tokens
-from mappings.load import Knowledge
+from fhir_plugin.facts.trials.dose_course import read_dose_courses
+from fhir_plugin.facts.trials.staging import read_staging
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import gather
+from fhir_plugin.reading.needs import observation_tokens
+from mappings.schema.load import Knowledge
 
 _NARROW = "narrow"
 """In the address of a picture for a narrow window."""
@@ -46,7 +46,7 @@ class SmartApp:
         self,
         knowledge: Knowledge,
         settings: Settings,
-        connections: Clients,
+        connections: FhirServers,
         pages: Pages,
         clock: tuple[Callable[[], date], Callable[[], datetime], Callable[[], float]],
     ) -> None:
@@ -59,11 +59,11 @@ class SmartApp:
         self._pages = pages
         self._today, now, seconds = clock
         self._issuers = settings.smart
-        self._openings = Openings(seconds)
+        self._openings = AppSessions(seconds)
         ehrs = registrations(settings.smart, knowledge.servers)
-        self._launching = Launching(ehrs, settings.public_url or "", knowledge, connections, seconds)
-        self._frame = Frame(knowledge, settings.smart, connections, pages, self._openings)
-        self._answering = Answering(knowledge, self._frame, connections, now)
+        self._launching = LaunchFlow(ehrs, settings.public_url or "", knowledge, connections, seconds)
+        self._frame = PageFrame(knowledge, settings.smart, connections, pages, self._openings)
+        self._answering = QuestionnaireForms(knowledge, self._frame, connections, now)
         self._drawings = Drawings(knowledge)
         self._codes = observation_tokens(knowledge)
 
@@ -131,7 +131,7 @@ class SmartApp:
         content = self._content(name, opening, decision, request.query_params.get("treatment", ""))
         return self._frame.shown(request, opening, name, decision.record, decision, **content)
 
-    def _content(self, name: str, opening: Opening, decision: Decision, treatment: str) -> dict[str, Any]:
+    def _content(self, name: str, opening: AppSession, decision: Decision, treatment: str) -> dict[str, Any]:
         """What the template of that page names; ``treatment`` is what the reader came for."""
         knowledge = self._knowledge
         if name == "overview":
@@ -168,7 +168,7 @@ class SmartApp:
         style = style.narrow if _NARROW in request.query_params else style
         return await _picture(partial(draw_doses, courses, style, PAGES["trials"]))
 
-    async def _decision(self, opening: Opening) -> Decision:
+    async def _decision(self, opening: AppSession) -> Decision:
         """The chart as it is now: nothing of it is kept from one page to the next but what a picture shows."""
         knowledge = self._knowledge
         record = await gather(

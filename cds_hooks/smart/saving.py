@@ -8,19 +8,20 @@ from typing import Any
 import msgspec
 
 from cds_hooks.smart.filling import read_back
-from fhir_plugin.client import Answer, Clients
-from fhir_plugin.extraction import build_observation
-from fhir_plugin.gather import FhirSource
-from fhir_plugin.score import Score
-from fhir_plugin.subjects import is_fhir_id
-from mappings.instruments import Instruments
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.responses import ServerResponse
+from fhir_plugin.record.subjects import is_fhir_id
+from fhir_plugin.scales.extraction import build_observation
+from fhir_plugin.scales.scoring import Score
+from mappings.schema.instruments import Instruments
 
 _SECONDS = 10.0
 _CREATED = "201"
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SaveResult:
     """What became of saving."""
 
     response: str | None
@@ -29,28 +30,30 @@ class Saved:
     problem: str = ""
 
 
-async def save(body: dict[str, Any], scored: Score, instruments: Instruments, source: FhirSource, to: Clients) -> Saved:
+async def save(
+    body: dict[str, Any], scored: Score, instruments: Instruments, source: FhirSource, to: FhirServers
+) -> SaveResult:
     """Create the two; each is sent once, and what is not known to be saved is not said to be."""
     kind = "QuestionnaireResponse"
     answer = await _create(kind, msgspec.json.encode(body), source, to)
     if answer.outcome != _CREATED:
-        return Saved(None, None, _problem(answer, "the answers"))
+        return SaveResult(None, None, _problem(answer, "the answers"))
     identifier = _id_of(kind, answer.location)
     response = f"{kind}/{identifier}" if identifier else kind
     stored = read_back(body | ({"id": identifier} if identifier else {}))
     observation = build_observation(stored, scored, instruments).model_dump_json().encode()
     answer = await _create("Observation", observation, source, to)
     if answer.outcome != _CREATED:
-        return Saved(response, None, f"The answers are saved. {_problem(answer, 'the score')}")
+        return SaveResult(response, None, f"The answers are saved. {_problem(answer, 'the score')}")
     number = _id_of("Observation", answer.location)
-    return Saved(response, f"Observation/{number}" if number else "Observation")
+    return SaveResult(response, f"Observation/{number}" if number else "Observation")
 
 
-async def _create(kind: str, body: bytes, source: FhirSource, to: Clients) -> Answer:
+async def _create(kind: str, body: bytes, source: FhirSource, to: FhirServers) -> ServerResponse:
     return await to.create(source.base_url, kind, body, source.token or "", _SECONDS)
 
 
-def _problem(answer: Answer, what: str) -> str:
+def _problem(answer: ServerResponse, what: str) -> str:
     """A server that refuses has saved nothing; what one did that did not answer, nobody knows."""
     if answer.outcome.startswith("4"):
         return f"The EHR did not take {what} ({answer.outcome}), and so nothing of it was saved."

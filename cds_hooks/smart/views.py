@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from cds_hooks.web.findings import Row, TreatmentView, Why, why
-from fhir_plugin.assess import Verdict
-from fhir_plugin.decide import Decision
-from fhir_plugin.facts.scores import Assessment
-from fhir_plugin.recommend import recommend
-from fhir_plugin.resources import Resource
-from fhir_plugin.windows import day_of
-from mappings.load import Knowledge
-from mappings.protocols import Conflict, Role
+from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, why
+from fhir_plugin.courses.windows import day_of
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.record.resources import Resource
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Conflict, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
+class LatestScore:
     """The last score of one instrument, and what became of it."""
 
     short: str
@@ -34,7 +34,7 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class OverviewPage:
     """The first page."""
 
     verdict: str
@@ -42,51 +42,51 @@ class Overview:
     standings: tuple[tuple[str, str], ...]
     """Each treatment and where it stands."""
     pathway: str
-    latest: tuple[Latest, ...]
+    latest: tuple[LatestScore, ...]
     asks: tuple[str, ...]
     """What would settle what is unknown."""
     due: str
     """What is due before the next session; empty where nothing is."""
-    why: Why
+    why: DecisionView
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class CriterionComparison:
     """One criterion of one treatment under each protocol."""
 
-    row: Row
+    row: FindingRow
     """As the site's own protocol sees it, or the first that names it."""
     roles: tuple[tuple[str, str, str, str] | None, ...]
     """By protocol: role, verdict, the verdict in words, weight; ``None`` where the protocol does not name it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TreatmentComparison:
     """One treatment, its criteria under all protocols side by side."""
 
     treatment: str
     title: str
     standings: tuple[str | None, ...]
-    compared: tuple[Compared, ...]
+    compared: tuple[CriterionComparison, ...]
     """What decides, and what is not known."""
-    noted: tuple[Compared, ...]
+    noted: tuple[CriterionComparison, ...]
     """What is known and decides under no protocol."""
-    absent: tuple[Compared, ...]
+    absent: tuple[CriterionComparison, ...]
     """What was looked for and not found, under no protocol."""
 
 
 @dataclass(frozen=True, slots=True)
-class Criteria:
+class CriteriaPage:
     """The page of criteria."""
 
     protocols: tuple[str, ...]
-    treatments: tuple[Comparison, ...]
+    treatments: tuple[TreatmentComparison, ...]
     chosen: str
     conflicts: tuple[tuple[str, tuple[tuple[str, str], ...], str], ...]
     """Topic, positions by source, and what is done about it."""
     resources: dict[str, str]
     """Each resource that a finding rests on, by reference, as it was read."""
-    why: Why
+    why: DecisionView
 
 
 def warning(decision: Decision, knowledge: Knowledge) -> str:
@@ -99,12 +99,12 @@ def warning(decision: Decision, knowledge: Knowledge) -> str:
     return " ".join(said)
 
 
-def overview(decision: Decision, knowledge: Knowledge) -> Overview:
+def overview(decision: Decision, knowledge: Knowledge) -> OverviewPage:
     """Latest scores, where the treatments stand, what is due."""
     shown = why(decision, knowledge)
     fitting = decision.recommendation.pathway
     due = decision.finding(knowledge.cards.session.due)
-    return Overview(
+    return OverviewPage(
         verdict=shown.verdict,
         protocol=shown.protocol,
         standings=tuple((view.title, view.standing) for view in shown.treatments),
@@ -116,14 +116,14 @@ def overview(decision: Decision, knowledge: Knowledge) -> Overview:
     )
 
 
-def _latest(decision: Decision, knowledge: Knowledge, told: Mapping[str, tuple[str, ...]]) -> Iterable[Latest]:
+def _latest(decision: Decision, knowledge: Knowledge, told: Mapping[str, tuple[str, ...]]) -> Iterable[LatestScore]:
     forms = knowledge.instruments.forms.items()
     for name, form in sorted(forms, key=lambda each: each[1].instrument.measures != "depression"):
         series = decision.facts.scores.series(name)
         if not series:
             continue
         last = series[-1]
-        yield Latest(
+        yield LatestScore(
             short=form.instrument.short,
             title=form.instrument.title,
             day=_day(last),
@@ -140,7 +140,7 @@ def _day(assessment: Assessment) -> str:
     return day.isoformat() if day else "not dated"
 
 
-def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> Criteria:
+def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> CriteriaPage:
     """Every protocol side by side; ``treatment`` is what the reader came for, if it is one."""
     own = decision.recommendation.protocol
     names = [own, *(name for name in knowledge.protocols if name != own)]
@@ -148,7 +148,7 @@ def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> Criter
     titles = knowledge.cards.treatments
     treatments = [name for name in titles if any(view.title == titles[name] for view in sides[0].treatments)]
     chosen = treatment if treatment in treatments else knowledge.protocols[own].focus
-    return Criteria(
+    return CriteriaPage(
         protocols=tuple(side.protocol for side in sides),
         treatments=tuple(
             _compared(name, titles[name], sides) for name in sorted(treatments, key=lambda name: name != chosen)
@@ -165,18 +165,18 @@ def _conflict(conflict: Conflict, knowledge: Knowledge) -> tuple[str, tuple[tupl
     return conflict.topic, positions, conflict.resolution
 
 
-def _side(decision: Decision, knowledge: Knowledge, protocol: str) -> Why:
+def _side(decision: Decision, knowledge: Knowledge, protocol: str) -> DecisionView:
     made = recommend(decision.findings, knowledge.protocols[protocol], knowledge)
     return why(replace(decision, recommendation=made, beside=()), knowledge)
 
 
-def _compared(name: str, title: str, sides: list[Why]) -> Comparison:
+def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComparison:
     views = [next((view for view in side.treatments if view.title == title), None) for side in sides]
-    rows: dict[str, Row] = {}
+    rows: dict[str, FindingRow] = {}
     for row in (row for view in views if view for row in (*view.rows, *view.absent)):
         rows.setdefault(row.title, row)
-    compared = [Compared(row, tuple(_role(view, row.title) for view in views)) for row in rows.values()]
-    return Comparison(
+    compared = [CriterionComparison(row, tuple(_role(view, row.title) for view in views)) for row in rows.values()]
+    return TreatmentComparison(
         treatment=name,
         title=title,
         standings=tuple(view.standing if view else None for view in views),
@@ -186,7 +186,7 @@ def _compared(name: str, title: str, sides: list[Why]) -> Comparison:
     )
 
 
-def _is_noted(compared: Compared) -> bool:
+def _is_noted(compared: CriterionComparison) -> bool:
     known = compared.row.verdict != Verdict.UNKNOWN.value
     return known and all(role is None or role[0] == Role.CONTEXT.value for role in compared.roles)
 
@@ -196,7 +196,7 @@ def _role(view: TreatmentView | None, title: str) -> tuple[str, str, str, str] |
     return next(((row.role, row.verdict, row.word, row.weight) for row in rows if row.title == title), None)
 
 
-def _resources(decision: Decision, sides: Iterable[Why]) -> dict[str, str]:
+def _resources(decision: Decision, sides: Iterable[DecisionView]) -> dict[str, str]:
     named = {
         each.reference
         for side in sides

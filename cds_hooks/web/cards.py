@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin import lenient
+from fhir_plugin.record import lenient
 
 
-class Read(msgspec.Struct, frozen=True, rename="camel"):
+class ShownPart(msgspec.Struct, frozen=True, rename="camel"):
     """A part of a card that is read: unknown members are passed over."""
 
 
-class Reason(Read, frozen=True):
+class ShownReason(ShownPart, frozen=True):
     """One reason for which the card may be overridden."""
 
     code: str = ""
@@ -21,7 +21,7 @@ class Reason(Read, frozen=True):
     system: str = ""
 
 
-class Action(Read, frozen=True):
+class ShownAction(ShownPart, frozen=True):
     """One step of a suggestion."""
 
     type: str = ""
@@ -30,16 +30,16 @@ class Action(Read, frozen=True):
     resource_id: str = ""
 
 
-class Suggestion(Read, frozen=True):
+class ShownSuggestion(ShownPart, frozen=True):
     """Something to take with one click."""
 
     label: str = ""
     uuid: str = ""
     is_recommended: bool = False
-    actions: tuple[Action, ...] = ()
+    actions: tuple[ShownAction, ...] = ()
 
 
-class Link(Read, frozen=True):
+class ShownLink(ShownPart, frozen=True):
     """A link, or the launch of a SMART app."""
 
     label: str = ""
@@ -48,24 +48,24 @@ class Link(Read, frozen=True):
     app_context: str = ""
 
 
-class Source(Read, frozen=True):
+class ShownSource(ShownPart, frozen=True):
     """Whose guidance the card gives."""
 
     label: str = ""
     url: str = ""
 
 
-class ShownCard(Read, frozen=True):
+class ShownCard(ShownPart, frozen=True):
     """One card, as a page shows it."""
 
     summary: str = ""
     indicator: str = "info"
-    source: Source = Source()
+    source: ShownSource = ShownSource()
     uuid: str = ""
     detail: str = ""
-    suggestions: tuple[Suggestion, ...] = ()
-    override_reasons: tuple[Reason, ...] = ()
-    links: tuple[Link, ...] = ()
+    suggestions: tuple[ShownSuggestion, ...] = ()
+    override_reasons: tuple[ShownReason, ...] = ()
+    links: tuple[ShownLink, ...] = ()
 
 
 class _Answer(msgspec.Struct):

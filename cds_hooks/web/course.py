@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.decide import Decision
-from fhir_plugin.drawing import describe, picture, written
+from fhir_plugin.courses.drawing import describe, picture, written
+from fhir_plugin.courses.pictures import Panel, Picture
+from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.errors import BadInput
-from fhir_plugin.pictures import Panel, Picture
-from fhir_plugin.resources import UNDECODABLE
-from mappings.load import Knowledge
+from fhir_plugin.record.datatypes import UNDECODABLE
+from mappings.schema.load import Knowledge
 
 _MOST_KEPT = 32
 _MOST_ROWS = 5_000

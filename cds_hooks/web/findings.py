@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fhir_plugin.assess import Verdict
-from fhir_plugin.course_report import CourseReport, course_report
-from fhir_plugin.decide import Decision
+from fhir_plugin.courses.report import CourseReport, course_report
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer, WeighedFinding
 from fhir_plugin.facts.fact import Evidence
-from fhir_plugin.facts.trial_report import shown_trial
-from fhir_plugin.recommend import PathwayAnswer, TreatmentAnswer, Weighed
-from mappings.load import Knowledge
-from mappings.model import Source
-from mappings.protocols import Role
+from fhir_plugin.facts.trials.report import shown_trial
+from mappings.schema.base.entries import Source
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Role
 
 _AGAINST = frozenset({Role.CONTRAINDICATION, Role.CAUTION})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FindingRow:
     """One criterion of one treatment."""
 
     title: str
@@ -50,13 +50,13 @@ class TreatmentView:
     standing: str
     about: bool
     """Whether the call is about it."""
-    rows: tuple[Row, ...]
-    absent: tuple[Row, ...]
+    rows: tuple[FindingRow, ...]
+    absent: tuple[FindingRow, ...]
     """What was looked for and not found: what does not speak against the treatment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class DecisionView:
     """All that a decision rests on."""
 
     verdict: str
@@ -74,12 +74,12 @@ class Why:
     """What a reader calls each treatment."""
 
 
-def why(decision: Decision, knowledge: Knowledge) -> Why:
+def why(decision: Decision, knowledge: Knowledge) -> DecisionView:
     """What the panels of a page show."""
     made, trials = decision.recommendation, decision.facts.trials
     about = made.ordered or (knowledge.protocols[made.protocol].focus,)
     views = [_treatment(answer, about=answer.treatment in about, knowledge=knowledge) for answer in made.treatments]
-    return Why(
+    return DecisionView(
         verdict=made.verdict.value,
         protocol=knowledge.protocols[made.protocol].title,
         treatments=tuple(sorted(views, key=lambda view: not view.about)),
@@ -107,11 +107,11 @@ def _treatment(answer: TreatmentAnswer, *, about: bool, knowledge: Knowledge) ->
     )
 
 
-def _row(weighed: Weighed, knowledge: Knowledge) -> Row:
+def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
     finding, role = weighed.finding, weighed.role
     criterion = knowledge.criteria[finding.criterion]
     keys = dict.fromkeys((*weighed.clause.sources, *finding.sources))
-    return Row(
+    return FindingRow(
         title=criterion.title,
         statement=criterion.statement,
         role=role.value,
@@ -136,7 +136,7 @@ def _source(source: Source) -> tuple[str, str]:
     return source.citation, f"https://doi.org/{source.doi}" if source.doi else source.url or ""
 
 
-def _urgency(weighed: Weighed) -> int:
+def _urgency(weighed: WeighedFinding) -> int:
     """Unknowns first, those that decide before the others; then what speaks against; then the rest."""
     verdict, role = weighed.finding.verdict, weighed.role
     if verdict is Verdict.UNKNOWN:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from fhir_plugin.dates import day_span
 from fhir_plugin.facts.entries import condition_concepts, is_withdrawn, status_of, words_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.record import Record
-from fhir_plugin.resources import AllergyIntolerance, CodeableConcept, Condition
-from mappings.load import Knowledge
+from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.dates import day_span
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import AllergyIntolerance, Condition
+from mappings.schema.load import Knowledge
 
 KETAMINE = "allergies.ketamine"
 _IN_ERROR = "entered-in-error"

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from fhir_plugin.dates import DaySpan
 from fhir_plugin.facts.entries import (
+    EntryStatus,
     Force,
-    Standing,
     condition_concepts,
     condition_standing,
     device_concepts,
@@ -27,10 +26,12 @@ from fhir_plugin.facts.entries import (
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import taken_from, when_taken
 from fhir_plugin.facts.unread_entries import unread_entries
-from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, Condition, Device, MedicationRequest, MedicationStatement, Procedure
-from mappings.load import Knowledge
-from mappings.value_sets import Meaning, Sense, Topic, ValueSets
+from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Condition, Device, MedicationRequest, MedicationStatement, Procedure
+from mappings.schema.codes.value_sets import Meaning, Sense, Topic, ValueSets
+from mappings.schema.load import Knowledge
 
 _ABSENT = Presence()
 _NO_EVIDENCE: tuple[Evidence, ...] = ()
@@ -52,7 +53,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
     """Look every topic up in the inputs in which it may stand."""
     found: dict[str, _Buckets] = {}
-    said = _Said(knowledge.value_sets)
+    said = _EntryReader(knowledge.value_sets)
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
         senses, hinted = said.by(concepts, "conditions")
@@ -78,7 +79,7 @@ class _Entry(NamedTuple):
 
     reference: str
     concept: CodeableConcept
-    standing: Standing
+    standing: EntryStatus
     hinted: bool
     """Whether only its words speak of the topic."""
 
@@ -145,7 +146,9 @@ def _sort_in(
         buckets.add(sense.meaning, force, evidence, lasting=knowledge.value_sets.topics[sense.topic].lasting)
 
 
-def _add_reasons(record: Record, said: _Said, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]) -> None:
+def _add_reasons(
+    record: Record, said: _EntryReader, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]
+) -> None:
     """What a drug is taken for may be on the record nowhere else; it is possible, never certain.
 
     A drug that is over counts where to have had it once does.
@@ -167,7 +170,7 @@ def _add_reasons(record: Record, said: _Said, knowledge: Knowledge, as_of: date,
                     found.setdefault(sense.topic, _Buckets()).possible.append(evidence)
 
 
-def _aged(standing: Standing, topic: Topic, as_of: date) -> tuple[Force, str]:
+def _aged(standing: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
     """The force of an entry for a topic that does not last, such as pregnancy."""
     if topic.recent_days is None or standing.force is not Force.NOW:
         return standing.force, standing.note
@@ -179,7 +182,7 @@ def _aged(standing: Standing, topic: Topic, as_of: date) -> tuple[Force, str]:
     return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, standing.note)
 
 
-class _Said:
+class _EntryReader:
     """What entries say; concepts that repeat on a record, such as a diagnosis at every visit, are looked up once."""
 
     __slots__ = ("_seen", "_value_sets")

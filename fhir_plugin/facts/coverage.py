@@ -6,16 +6,16 @@ from datetime import date
 
 import msgspec
 
-from fhir_plugin import lenient
-from fhir_plugin.dates import day_span
-from fhir_plugin.record import Record
-from fhir_plugin.resources import Coverage, Organization
-from mappings.payers import INPUT
+from fhir_plugin.record import lenient
+from fhir_plugin.record.dates import day_span
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Coverage, Organization
+from mappings.schema.payers import INPUT
 
 _IN_FORCE = ("active", None)
 
 
-class Cover(msgspec.Struct, frozen=True, kw_only=True):
+class ActiveCoverage(msgspec.Struct, frozen=True, kw_only=True):
     """One Coverage in force. All words are text of the record."""
 
     reference: str
@@ -29,17 +29,19 @@ class Cover(msgspec.Struct, frozen=True, kw_only=True):
     """``system|value`` of the payer."""
 
 
-class Covers(msgspec.Struct, frozen=True, kw_only=True):
+class ActiveCoverages(msgspec.Struct, frozen=True, kw_only=True):
     """All of them, and what stood in the way."""
 
-    covers: tuple[Cover, ...]
+    covers: tuple[ActiveCoverage, ...]
     missing: tuple[str, ...]
 
 
-def read_covers(record: Record, as_of: date) -> Covers:
+def read_covers(record: Record, as_of: date) -> ActiveCoverages:
     """The Coverages that are active and within their period; one without a status or an end counts."""
     covers = [_cover(each) for each in record.all(INPUT, Coverage) if _in_force(each, as_of)]
-    return Covers(covers=tuple(sorted(covers, key=lambda cover: cover.reference)), missing=record.gaps((INPUT,)))
+    return ActiveCoverages(
+        covers=tuple(sorted(covers, key=lambda cover: cover.reference)), missing=record.gaps((INPUT,))
+    )
 
 
 def _in_force(coverage: Coverage, as_of: date) -> bool:
@@ -50,7 +52,7 @@ def _in_force(coverage: Coverage, as_of: date) -> bool:
     return not (start and start.first > as_of) and not (end and end.last < as_of)
 
 
-def _cover(coverage: Coverage) -> Cover:
+def _cover(coverage: Coverage) -> ActiveCoverage:
     organizations = tuple(lenient.each(coverage.contained, Organization))
     named = {f"#{each.id}": each for each in organizations}
     payers = [found for each in coverage.payor if (found := named.get(each.reference or ""))]
@@ -58,7 +60,7 @@ def _cover(coverage: Coverage) -> Cover:
     identifiers = [each.identifier for each in coverage.payor] + [one for each in payers for one in each.identifier]
     classes = [word for each in coverage.classes for word in (each.name, each.value)]
     kinds = [coverage.type.text, *(code.display for code in coverage.type.coding)] if coverage.type else []
-    return Cover(
+    return ActiveCoverage(
         reference=coverage.reference,
         payer=_joined(names),
         plan=_joined([*kinds, *classes]),

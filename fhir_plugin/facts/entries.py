@@ -11,8 +11,9 @@ from datetime import date
 from enum import Enum
 from typing import NamedTuple
 
-from fhir_plugin.dates import DaySpan, day_span
-from fhir_plugin.resources import CodeableConcept, Condition, Device, Procedure
+from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.dates import DaySpan, day_span
+from fhir_plugin.record.resources import Condition, Device, Procedure
 
 
 class Force(Enum):
@@ -26,7 +27,7 @@ class Force(Enum):
     """It neither proves nor excludes."""
 
 
-class Standing(NamedTuple):
+class EntryStatus(NamedTuple):
     """An entry on the day of assessment."""
 
     force: Force
@@ -58,7 +59,7 @@ def is_withdrawn(condition: Condition) -> bool:
     return status_of(condition.verification_status) in _WITHDRAWN
 
 
-def condition_standing(condition: Condition, as_of: date) -> Standing | None:
+def condition_standing(condition: Condition, as_of: date) -> EntryStatus | None:
     """A condition on a day; ``None`` for one that was withdrawn."""
     verification = status_of(condition.verification_status)
     if verification in _WITHDRAWN:
@@ -67,10 +68,10 @@ def condition_standing(condition: Condition, as_of: date) -> Standing | None:
     onset = condition.onset_date_time or (period.start if period else None)
     start = day_span(onset) or day_span(condition.recorded_date)
     if verification is not None and verification != _CONFIRMED:
-        return Standing(Force.DOUBTFUL, "unconfirmed", start)
+        return EntryStatus(Force.DOUBTFUL, "unconfirmed", start)
     if start is not None and start.first > as_of:
-        return Standing(Force.DOUBTFUL, "future", start)
-    return Standing(*_force(condition, as_of), start)
+        return EntryStatus(Force.DOUBTFUL, "future", start)
+    return EntryStatus(*_force(condition, as_of), start)
 
 
 def status_of(concept: CodeableConcept | None) -> str | None:
@@ -111,16 +112,16 @@ def was_done(procedure: Procedure) -> bool:
     return procedure.status not in _NOT_DONE
 
 
-def procedure_standing(procedure: Procedure, as_of: date) -> Standing | None:
+def procedure_standing(procedure: Procedure, as_of: date) -> EntryStatus | None:
     """A procedure on a day; what it put in place is taken to be there still. ``None``: it was not done."""
     if not was_done(procedure):
         return None
     period = procedure.performed_period
     start = day_span(procedure.performed_date_time or (period.start if period else None))
     if start is not None and start.first > as_of:
-        return Standing(Force.DOUBTFUL, "future", start)
+        return EntryStatus(Force.DOUBTFUL, "future", start)
     force, note = (Force.NOW, "") if procedure.status in _DONE else (Force.DOUBTFUL, "not_completed")
-    return Standing(force, note, start)
+    return EntryStatus(force, note, start)
 
 
 def device_concepts(device: Device) -> tuple[CodeableConcept, ...]:
@@ -134,15 +135,15 @@ def is_withdrawn_device(device: Device) -> bool:
     return device.status in _WITHDRAWN
 
 
-def device_standing(device: Device, _as_of: date) -> Standing | None:
+def device_standing(device: Device, _as_of: date) -> EntryStatus | None:
     """A device; ``None`` for one that was entered in error."""
     if is_withdrawn_device(device):
         return None
-    return _DEVICE.get(device.status, Standing(Force.DOUBTFUL, "no_status", None))
+    return _DEVICE.get(device.status, EntryStatus(Force.DOUBTFUL, "no_status", None))
 
 
 _DEVICE = {
-    "active": Standing(Force.NOW, "", None),
-    None: Standing(Force.NOW, "", None),
-    "inactive": Standing(Force.ENDED, "", None),
+    "active": EntryStatus(Force.NOW, "", None),
+    None: EntryStatus(Force.NOW, "", None),
+    "inactive": EntryStatus(Force.ENDED, "", None),
 }

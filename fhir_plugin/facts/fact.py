@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from fhir_plugin.dates import DaySpan
+from fhir_plugin.record.dates import DaySpan
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal, TypeAlias
 
-from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.facts.medications.products import Products
-from fhir_plugin.record import Record
-from fhir_plugin.resources import MedicationDispense, MedicationRequest, MedicationStatement
-from mappings.interactions import Interactions
-from mappings.load import Knowledge
-from mappings.medications import Product
+from fhir_plugin.facts.medications.products import ProductReader
+from fhir_plugin.record.dates import DaySpan, day_span
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import MedicationDispense, MedicationRequest, MedicationStatement
+from mappings.schema.codes.interactions import Interactions
+from mappings.schema.load import Knowledge
+from mappings.schema.medications import Product
 
 INPUTS = ("medicationRequests", "medicationStatements", "medicationDispenses")
 
@@ -21,7 +21,7 @@ Taken: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
 
 
 def read_interactions(
-    record: Record, knowledge: Knowledge, as_of: date, products: Products | None = None
+    record: Record, knowledge: Knowledge, as_of: date, products: ProductReader | None = None
 ) -> Mapping[str, Fact]:
     """``drugs.<group>`` for every group of ``interactions.yaml``."""
     names = knowledge.interactions.drugs
@@ -30,7 +30,7 @@ def read_interactions(
     statements = record.all("medicationStatements", MedicationStatement)
     dispenses = record.all("medicationDispenses", MedicationDispense)
     all_taken: list[Taken] = [*orders, *statements, *dispenses]
-    named = _Named(products or Products(knowledge.medications, record.medications), knowledge)
+    named = _GroupLookup(products or ProductReader(knowledge.medications, record.medications), knowledge)
     for taken in all_taken:
         label, groups = named.groups(taken)
         if not groups:
@@ -89,10 +89,10 @@ def taken_from(taken: Taken) -> DaySpan | None:
     return day_span(taken.effective_date_time or (period.start if period else None) or taken.date_asserted)
 
 
-class _Named:
+class _GroupLookup:
     """The groups of what is taken, looked up once for each drug of a record."""
 
-    def __init__(self, products: Products, knowledge: Knowledge) -> None:
+    def __init__(self, products: ProductReader, knowledge: Knowledge) -> None:
         self._products = products
         self._knowledge = knowledge
         self._seen: dict[Product, tuple[str, ...]] = {}

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
-from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.record import Record
-from fhir_plugin.resources import Observation
-from mappings.laboratory import Result
-from mappings.load import Knowledge
+from fhir_plugin.record.dates import DaySpan, day_span
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Observation
+from mappings.schema.codes.laboratory import Result
+from mappings.schema.load import Knowledge
 
 
 class _Tested(NamedTuple):

@@ -6,11 +6,12 @@ from datetime import date
 
 import msgspec
 
-from fhir_plugin.dates import day_span
 from fhir_plugin.facts.fact import Count, Evidence, Fact
-from fhir_plugin.record import Record
-from fhir_plugin.resources import UNDECODABLE, Patient
-from mappings.load import Knowledge
+from fhir_plugin.record.datatypes import UNDECODABLE
+from fhir_plugin.record.dates import day_span
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Patient
+from mappings.schema.load import Knowledge
 
 AGE = "person.age"
 

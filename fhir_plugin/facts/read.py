@@ -12,14 +12,14 @@ from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.interactions import read_interactions
 from fhir_plugin.facts.laboratory import read_laboratory
-from fhir_plugin.facts.medications.products import Products
+from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.person import read_age
-from fhir_plugin.facts.scores import ScoreHistory, read_scores
-from fhir_plugin.facts.treatments import TreatmentHistory, read_treatments
-from fhir_plugin.facts.trials import TrialHistory, read_trials
+from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
+from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
+from fhir_plugin.facts.trials.read import TrialHistory, read_trials
 from fhir_plugin.facts.vitals import Vitals, read_vitals
-from fhir_plugin.record import Record
-from mappings.load import Knowledge
+from fhir_plugin.record.record import Record
+from mappings.schema.load import Knowledge
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     scores = read_scores(record, knowledge.instruments, as_of)
     treatments = read_treatments(record, knowledge.treatments, as_of, scores.assessments, knowledge.instruments)
     age = read_age(record, knowledge, as_of)
-    products = Products(knowledge.medications, record.medications)
+    products = ProductReader(knowledge.medications, record.medications)
     trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments, products=products)
     allergy = read_ketamine_allergy(record, knowledge, as_of)
     named = {

@@ -12,9 +12,10 @@ from fhir_plugin.facts.entries import (
     procedure_concepts,
     was_done,
 )
-from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, Condition, Device, Procedure
-from mappings.load import Knowledge
+from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Condition, Device, Procedure
+from mappings.schema.load import Knowledge
 
 
 def unread_entries(record: Record, knowledge: Knowledge) -> Mapping[str, tuple[str, ...]]:

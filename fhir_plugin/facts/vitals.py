@@ -13,17 +13,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from fhir_plugin.dates import DaySpan, day_span
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
-from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, Observation, ObservationComponent, Quantity
-from mappings.load import Knowledge
-from mappings.vitals import VitalSign
+from fhir_plugin.record.datatypes import CodeableConcept, Quantity
+from fhir_plugin.record.dates import DaySpan, day_span
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Observation, ObservationComponent
+from mappings.schema.codes.vitals import VitalSign
+from mappings.schema.load import Knowledge
 
 _UNDATED = DaySpan(date.min, date.min)
 
 
-class Reading(NamedTuple):
+class VitalReading(NamedTuple):
     """Some components of one vital sign at one moment; ``None`` for a component that cannot be believed."""
 
     day: DaySpan
@@ -88,7 +89,7 @@ def _sign_of(observation: Observation, knowledge: Knowledge) -> str | None:
     return None
 
 
-def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Reading | None:
+def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> VitalReading | None:
     when = _when(observation)
     measured: list[Observation | ObservationComponent] = [observation, *observation.component]
     components: dict[str, float | None] = {}
@@ -107,7 +108,7 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Readi
         components = dict.fromkeys(shape.components)
     elif not _consistent(components, shape):
         components = dict.fromkeys(components)
-    return Reading(day_span(when) or _UNDATED, _moment(when), components, observation.reference, written)
+    return VitalReading(day_span(when) or _UNDATED, _moment(when), components, observation.reference, written)
 
 
 def _when(observation: Observation) -> str | None:
@@ -174,10 +175,10 @@ def _consistent(components: Mapping[str, float | None], shape: VitalSign) -> boo
     return all(low < high for low, high in pairwise(known))
 
 
-def _joined(found: list[Reading], shape: VitalSign) -> list[Reading]:
+def _joined(found: list[VitalReading], shape: VitalSign) -> list[VitalReading]:
     """Readings in order; single components written apart at one moment become one reading."""
-    whole: list[Reading] = []
-    single: dict[float, list[Reading]] = {}
+    whole: list[VitalReading] = []
+    single: dict[float, list[VitalReading]] = {}
     for reading in found:
         if len(reading.components) == 1 < len(shape.components):
             single.setdefault(reading.moment, []).append(reading)
@@ -189,7 +190,7 @@ def _joined(found: list[Reading], shape: VitalSign) -> list[Reading]:
         if not _consistent(components, shape):
             components = dict.fromkeys(components)
         written = parts[-1].written if len(components) == 1 else ""
-        whole.append(Reading(parts[-1].day, moment, components, parts[-1].reference, written))
+        whole.append(VitalReading(parts[-1].day, moment, components, parts[-1].reference, written))
     if all(reading.moment for reading in whole):
         return sorted(whole, key=lambda reading: reading.order)
     return sorted(whole, key=lambda reading: (reading.day.last, *reading.order[2:]))  # no telling which is newer
@@ -224,13 +225,13 @@ def _latest(
 
 def _newest(
     name: str, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
-) -> tuple[Reading | None, bool]:
+) -> tuple[VitalReading | None, bool]:
     """The newest reading that is believed in all it says, and whether one that may be newer was passed over.
 
     A reading of a year or a month never outranks one whose day is known and may be later.
     """
     passed_over = False
-    loose: Reading | None = None
+    loose: VitalReading | None = None
     for day in sorted(days, reverse=True):
         found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
         for reading in reversed(_joined(found, knowledge.vital_signs.vital_signs[name])):
@@ -248,8 +249,8 @@ def _newest(
 
 
 def _contradicted(
-    name: str, newest: Reading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
-) -> Reading | None:
+    name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
+) -> VitalReading | None:
     """The reading before the newest, where it is recent and so far from it that one of the two must be a slip."""
     agreement = knowledge.vital_signs.vital_signs[name].agreement
     if agreement is None or newest.day == _UNDATED:
@@ -261,8 +262,8 @@ def _contradicted(
 
 
 def _before(
-    name: str, newest: Reading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
-) -> Reading | None:
+    name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
+) -> VitalReading | None:
     """The next reading that can be believed, on the same day or before it."""
     for day in sorted(days, reverse=True):
         found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]

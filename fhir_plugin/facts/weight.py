@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from fhir_plugin.dates import DaySpan
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
 from fhir_plugin.facts.read import Facts
-from mappings.wording import Wording
+from fhir_plugin.record.dates import DaySpan
+from mappings.schema.texts.wording import Wording
 
 WEIGHT = "weight.latest"
 

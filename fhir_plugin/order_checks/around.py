@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from fhir_plugin.assess import Verdict
-from fhir_plugin.drafts import Draft
-from fhir_plugin.facts.sessions import medication_concept
-from fhir_plugin.order_checks.case import Case
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.recommend import Standing
+from fhir_plugin.drafts.draft_orders import Draft
+from fhir_plugin.facts.treatments.sessions import medication_concept
+from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
-from fhir_plugin.recommend import Standing
-from fhir_plugin.record import Record
-from fhir_plugin.resources import CodeableConcept, Coding, MedicationRequest, ServiceRequest
-from mappings.order_checks.model import Check
-from mappings.protocols import Role
+from fhir_plugin.record.datatypes import CodeableConcept, Coding
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import MedicationRequest, ServiceRequest
+from mappings.schema.order_checks.model import CheckDefinition
+from mappings.schema.rules.protocols import Role
 
 SERVICES = "serviceRequests"
 _NOT_ORDERS = ("proposal", "plan", "option")
 
 
-def contraindicated(check: Check, case: Case) -> OrderCheck | None:
+def contraindicated(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """Whether something on the record contraindicates the treatment; ``None`` where nothing is known to."""
     answer = next((each for each in case.decision.recommendation.treatments if each.treatment == case.treatment), None)
     if answer is None or answer.standing is not Standing.CONTRAINDICATED:
@@ -33,7 +34,7 @@ def contraindicated(check: Check, case: Case) -> OrderCheck | None:
     return _result(check, CheckVerdict.DEVIATES, case.why("contraindicated", criteria=", ".join(titles)))
 
 
-def criterion(check: Check, case: Case) -> OrderCheck:
+def criterion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     """Whether a criterion is met."""
     finding = case.findings[check.criterion]
     if finding.verdict is Verdict.MET:
@@ -43,7 +44,7 @@ def criterion(check: Check, case: Case) -> OrderCheck:
     return _result(check, CheckVerdict.UNKNOWN, finding.because.rstrip("."))
 
 
-def companion(check: Check, case: Case) -> OrderCheck:
+def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     """Whether an order that belongs to it stands among the drafts or on the record."""
     drafts = (each.draft for each in case.ordered.recognised if each.draft.reference != case.draft.reference)
     if any(_is_companion(draft, check) for draft in drafts) or any(
@@ -57,7 +58,7 @@ def companion(check: Check, case: Case) -> OrderCheck:
     return _result(check, CheckVerdict.DEVIATES, case.why("no_companion"))
 
 
-def duplicate(check: Check, case: Case) -> OrderCheck:
+def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     """Whether a course of the treatment is under way, or another active order of it stands on the record."""
     history = case.decision.facts.treatments
     for course in history.courses:
@@ -75,7 +76,7 @@ def duplicate(check: Check, case: Case) -> OrderCheck:
     return _result(check, CheckVerdict.OK, case.why("nothing_else"))
 
 
-def _drafted_beside(case: Case) -> str:
+def _drafted_beside(case: DraftCase) -> str:
     """Another of the drafts that orders the drug too, in whichever form; sessions of TMS may well be several orders."""
     known = case.everything.treatments
     mine = known[case.treatment]
@@ -86,21 +87,21 @@ def _drafted_beside(case: Case) -> str:
     return next((drug.title for drug in drugs if drug.given_as == "medication" and drug.modality == mine.modality), "")
 
 
-def _result(check: Check, verdict: CheckVerdict, why: str = "") -> OrderCheck:
+def _result(check: CheckDefinition, verdict: CheckVerdict, why: str = "") -> OrderCheck:
     return OrderCheck(check=check.id, title=check.title, verdict=verdict, why=why, sources=check.sources)
 
 
-def _is_companion(draft: Draft, check: Check) -> bool:
+def _is_companion(draft: Draft, check: CheckDefinition) -> bool:
     return _holds(check, draft.words, draft.codings)
 
 
-def _holds(check: Check, words: Iterable[str], codings: Iterable[Coding]) -> bool:
+def _holds(check: CheckDefinition, words: Iterable[str], codings: Iterable[Coding]) -> bool:
     return any(coding.code in check.codes for coding in codings) or any(
         re.search(pattern, text.lower()) for pattern in check.holds for text in words
     )
 
 
-def _same_orders(case: Case) -> Iterator[str]:
+def _same_orders(case: DraftCase) -> Iterator[str]:
     """The active orders of the treatment on the record."""
     record, treatments = case.decision.record, case.everything.treatments
     concepts: list[tuple[str, CodeableConcept | None]] = [
@@ -121,7 +122,7 @@ def _active_medications(record: Record) -> Iterator[MedicationRequest]:
             yield each
 
 
-def _active_services(case: Case) -> Iterator[ServiceRequest]:
+def _active_services(case: DraftCase) -> Iterator[ServiceRequest]:
     for each in case.decision.record.all(SERVICES, ServiceRequest):
         if each.status == "active" and not each.do_not_perform and each.intent not in _NOT_ORDERS:
             yield each

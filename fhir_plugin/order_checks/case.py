@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fhir_plugin.assess import Finding
-from fhir_plugin.decide import Decision
-from fhir_plugin.drafts import Draft
+from fhir_plugin.deciding.assess import Finding
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.drafts.draft_orders import Draft
+from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.weight import DosingWeight
-from fhir_plugin.order_checks.drafted import Drafted
-from fhir_plugin.order_checks.stage import Stage
-from fhir_plugin.order_checks.words import Range
-from fhir_plugin.ordered import Ordered
-from mappings.load import Knowledge
-from mappings.order_checks import OrderChecks
-from mappings.order_checks.words import OrderWords
-from mappings.protocols import Protocol
+from fhir_plugin.order_checks.drafted import DraftMeasures
+from fhir_plugin.order_checks.stage import TreatmentStage
+from fhir_plugin.order_checks.words import StatedRange
+from mappings.schema.load import Knowledge
+from mappings.schema.order_checks import OrderChecks
+from mappings.schema.order_checks.words import OrderCheckWords
+from mappings.schema.rules.protocols import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class DraftCase:
     """One draft for one treatment."""
 
     draft: Draft
     treatment: str
-    drafted: Drafted
-    stage: Stage
+    drafted: DraftMeasures
+    stage: TreatmentStage
     weight: DosingWeight
     findings: Mapping[str, Finding]
     decision: Decision
-    ordered: Ordered
+    ordered: OrderedTreatments
     protocol: Protocol
     everything: Knowledge
 
@@ -40,7 +40,7 @@ class Case:
         return self.everything.order_checks
 
     @property
-    def words(self) -> OrderWords:
+    def words(self) -> OrderCheckWords:
         """The sentences."""
         return self.knowledge.words
 
@@ -49,16 +49,16 @@ class Case:
         reasons: Mapping[str, str] = {str(name): said for name, said in self.words.why.items()}
         return reasons[key].format(**values)
 
-    def number(self, value: Range) -> str:
+    def number(self, value: StatedRange) -> str:
         """A number or a range, to two decimals."""
         low, high = (f"{round(end, 2):g}" for end in value)
         return low if low == high else self.words.range.format(low=low, high=high)
 
-    def told(self, value: Range, unit: str) -> str:
+    def told(self, value: StatedRange, unit: str) -> str:
         """A value with its unit."""
         return self.words.drafted.value.format(value=self.number(value), unit=unit).strip()
 
-    def told_by_weight(self, dose: Range, whole: str, value: Range, unit: str) -> str:
+    def told_by_weight(self, dose: StatedRange, whole: str, value: StatedRange, unit: str) -> str:
         """A dose, and what it is for each kilogram."""
         return self.words.drafted.by_weight.format(
             dose=self.number(dose), whole=whole, value=self.number(value), unit=unit, weight=self.told_weight

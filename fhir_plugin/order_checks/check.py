@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from fhir_plugin.decide import Decision
-from fhir_plugin.drafts import Draft
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.drafts.draft_orders import Draft
+from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.weight import dosing_weight
 from fhir_plugin.order_checks.around import companion, contraindicated, criterion, duplicate
-from fhir_plugin.order_checks.case import Case
+from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.compare import compare
 from fhir_plugin.order_checks.correction import has_known_id
 from fhir_plugin.order_checks.drafted import read_order
 from fhir_plugin.order_checks.result import CheckedOrder, OrderCheck
 from fhir_plugin.order_checks.stage import stage_of
-from fhir_plugin.ordered import Ordered
-from mappings.load import Knowledge
-from mappings.order_checks.model import Check
+from mappings.schema.load import Knowledge
+from mappings.schema.order_checks.model import CheckDefinition
 
 MAX_AGE_OF_WEIGHT = "ketamine.weight_max_age"
 """The parameter of every protocol that says how many days a weight may be old to dose by."""
@@ -25,7 +25,7 @@ _KINDS = {"compare": compare, "contraindicated": contraindicated, "duplicate": d
     "companion": companion}  # fmt: skip
 
 
-def check_orders(ordered: Ordered, decision: Decision, knowledge: Knowledge) -> tuple[CheckedOrder, ...]:
+def check_orders(ordered: OrderedTreatments, decision: Decision, knowledge: Knowledge) -> tuple[CheckedOrder, ...]:
     """The checks of each draft and treatment, in the order of the drafts; pure."""
     return tuple(
         _checked(recognised.draft, treatment, ordered, decision, knowledge)
@@ -35,7 +35,9 @@ def check_orders(ordered: Ordered, decision: Decision, knowledge: Knowledge) -> 
     )
 
 
-def _checked(draft: Draft, treatment: str, ordered: Ordered, decision: Decision, knowledge: Knowledge) -> CheckedOrder:
+def _checked(
+    draft: Draft, treatment: str, ordered: OrderedTreatments, decision: Decision, knowledge: Knowledge
+) -> CheckedOrder:
     checks = [check for check in knowledge.order_checks.checks if treatment in check.treatments]
     case = _case(draft, treatment, checks, ordered, decision, knowledge)
     results = [result for check in checks if (result := _KINDS[check.kind](check, case)) is not None]
@@ -52,11 +54,16 @@ def _checked(draft: Draft, treatment: str, ordered: Ordered, decision: Decision,
 
 
 def _case(
-    draft: Draft, treatment: str, checks: list[Check], ordered: Ordered, decision: Decision, knowledge: Knowledge
-) -> Case:
+    draft: Draft,
+    treatment: str,
+    checks: list[CheckDefinition],
+    ordered: OrderedTreatments,
+    decision: Decision,
+    knowledge: Knowledge,
+) -> DraftCase:
     protocol = knowledge.protocols[decision.recommendation.protocol]
     oldest = protocol.parameters.get(MAX_AGE_OF_WEIGHT)
-    return Case(
+    return DraftCase(
         draft=draft,
         treatment=treatment,
         drafted=read_order(draft, knowledge.order_checks, dose_in_name=any(check.dose_in_name for check in checks)),
@@ -70,5 +77,5 @@ def _case(
     )
 
 
-def _is_refusal(result: OrderCheck, checks: list[Check]) -> bool:
+def _is_refusal(result: OrderCheck, checks: list[CheckDefinition]) -> bool:
     return any(check.id == result.check and check.kind == "contraindicated" for check in checks)

@@ -8,14 +8,14 @@ from functools import reduce
 
 import msgspec
 
-from fhir_plugin.order_checks.case import Case
+from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.correction import corrected_resource, corrected_to
-from fhir_plugin.order_checks.drafted import Said
-from fhir_plugin.order_checks.expected import Bounds, bounds_of
+from fhir_plugin.order_checks.drafted import StatedMeasure
+from fhir_plugin.order_checks.expected import ExpectedBounds, bounds_of
 from fhir_plugin.order_checks.result import CheckVerdict, Correction, OrderCheck
-from fhir_plugin.order_checks.words import Range
-from mappings.model import Number
-from mappings.order_checks.model import Check
+from fhir_plugin.order_checks.words import StatedRange
+from mappings.schema.base.entries import Number
+from mappings.schema.order_checks.model import CheckDefinition
 
 _PERCENT = 100
 _MINUTES = 60
@@ -24,9 +24,9 @@ _MINUTES = 60
 class _Compared(msgspec.Struct, frozen=True, kw_only=True):
     """The value that is compared, how it is told, and what turns it back into a dose."""
 
-    value: Range
+    value: StatedRange
     drafted: str
-    said: Said
+    said: StatedMeasure
     factor: float = 1.0
     """What turns the value into the dose: kilograms, or 1 where the value is as it is stated."""
     unit: str = ""
@@ -34,12 +34,12 @@ class _Compared(msgspec.Struct, frozen=True, kw_only=True):
     because: str = ""
 
 
-def compare(check: Check, case: Case) -> OrderCheck | None:
+def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """The verdict on one measure; ``None`` where the order does not state it and need not."""
     compared = _route(check, case) or _value(check, case)
     if isinstance(compared, str):
         return None if check.only_if_stated and compared == case.why("not_stated") else _unknown(check, compared)
-    if check.single_is_fine and compared.value == Range(1, 1):
+    if check.single_is_fine and compared.value == StatedRange(1, 1):
         return None
     bounds = bounds_of(check, case.protocol, case.stage, case.findings)
     if not bounds:
@@ -61,11 +61,11 @@ def compare(check: Check, case: Case) -> OrderCheck | None:
     return msgspec.structs.replace(result, correction=_correction(check, compared, bounds, case))
 
 
-def _unknown(check: Check, why: str, drafted: str = "") -> OrderCheck:
+def _unknown(check: CheckDefinition, why: str, drafted: str = "") -> OrderCheck:
     return OrderCheck(check=check.id, title=check.title, verdict=CheckVerdict.UNKNOWN, why=why, drafted=drafted)
 
 
-def _route(check: Check, case: Case) -> str:
+def _route(check: CheckDefinition, case: DraftCase) -> str:
     """Why the check is not made by the route of the order; empty where it is."""
     if not check.other_routes or _holds(check.only_routes, case.drafted.manner):
         return ""
@@ -79,7 +79,7 @@ def _holds(patterns: Iterable[str], text: str) -> bool:
 # The value
 
 
-def _value(check: Check, case: Case) -> _Compared | str:
+def _value(check: CheckDefinition, case: DraftCase) -> _Compared | str:
     """What is compared, or why nothing can be."""
     if check.measure in ("dose_per_kg", "rate_per_kg"):
         return _by_weight(check, case)
@@ -93,7 +93,7 @@ def _value(check: Check, case: Case) -> _Compared | str:
     return _Compared(value=said.value, drafted=case.told(said.value, check.unit), said=said, unit=check.unit)
 
 
-def _by_weight(check: Check, case: Case) -> _Compared | str:
+def _by_weight(check: CheckDefinition, case: DraftCase) -> _Compared | str:
     """A dose or a rate for each kilogram: as stated, else what is stated over the weight."""
     measure, unit = check.measure or "", check.unit.replace("/kg", "", 1)
     whole_measure = measure.replace("_per_kg", "_mg")
@@ -123,23 +123,23 @@ def _by_weight(check: Check, case: Case) -> _Compared | str:
     )
 
 
-def _time_of_rate(case: Case) -> Said:
+def _time_of_rate(case: DraftCase) -> StatedMeasure:
     """The infusion time that dose and rate make together."""
     for dose, rate in (("dose_mg", "rate_mg"), ("dose_per_kg", "rate_per_kg")):
         whole, speed = case.drafted.of(dose).value, case.drafted.of(rate).value
         if whole and speed:
-            return Said(value=Range(whole.low / speed.high, whole.high / speed.low).times(_MINUTES))
-    return Said(fault="not_stated")
+            return StatedMeasure(value=StatedRange(whole.low / speed.high, whole.high / speed.low).times(_MINUTES))
+    return StatedMeasure(fault="not_stated")
 
 
-def _rate_disagrees(stated: Range, case: Case) -> str:
+def _rate_disagrees(stated: StatedRange, case: DraftCase) -> str:
     made = _time_of_rate(case).value
     if made is None or not made.differs(stated, case.knowledge.reading.same_percent.value * 5):
         return ""
     return case.why("rate_disagrees", minutes=case.number(made), stated=case.number(stated))
 
 
-def _fault(said: Said, unit: str, case: Case) -> str:
+def _fault(said: StatedMeasure, unit: str, case: DraftCase) -> str:
     if said.fault == "disagree" and said.fields and said.words:
         return case.why("disagree", fields=case.told(said.fields, unit), words=case.told(said.words, unit))
     return case.why(said.fault or "not_stated")
@@ -148,7 +148,7 @@ def _fault(said: Said, unit: str, case: Case) -> str:
 # The verdict
 
 
-def _verdict(check: Check, value: Range, bounds: tuple[Bounds, ...]) -> CheckVerdict:
+def _verdict(check: CheckDefinition, value: StatedRange, bounds: tuple[ExpectedBounds, ...]) -> CheckVerdict:
     """Ok within a range that holds, or within every one that may; open where only some that may hold it."""
     sure = [each for each in bounds if each.applies]
     perhaps = [each for each in bounds if each.applies is None]
@@ -161,13 +161,13 @@ def _verdict(check: Check, value: Range, bounds: tuple[Bounds, ...]) -> CheckVer
     return CheckVerdict.DEVIATES
 
 
-def _open(bounds: tuple[Bounds, ...], case: Case) -> str:
+def _open(bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:
     """What the record would have to tell."""
     criteria = dict.fromkeys(case.everything.criteria[each.when].title for each in bounds if each.when)
     return case.why("criterion_unknown", criteria=", ".join(criteria)) if criteria else case.why("course_unknown")
 
 
-def _fits(check: Check, value: Range, bounds: Bounds) -> bool:
+def _fits(check: CheckDefinition, value: StatedRange, bounds: ExpectedBounds) -> bool:
     low = bounds.range.low * (1 - _slack(check.slack_below) / _PERCENT)
     high = bounds.range.high * (1 + _slack(check.slack_above) / _PERCENT)
     if check.step and any(round(end / check.step.value, 6) % 1 for end in value):
@@ -183,7 +183,7 @@ def _slack(number: Number | None) -> float:
     return number.value if number else 0.0
 
 
-def _is_gross(check: Check, value: Range, bounds: tuple[Bounds, ...]) -> bool:
+def _is_gross(check: CheckDefinition, value: StatedRange, bounds: tuple[ExpectedBounds, ...]) -> bool:
     """Far out; a site whose own range reaches further out is not warned within it."""
     lowest, highest = min(each.range.low for each in bounds), max(each.range.high for each in bounds)
     below = check.gross_below is not None and value.low < min(check.gross_below.value, lowest) - _TINY
@@ -191,7 +191,7 @@ def _is_gross(check: Check, value: Range, bounds: tuple[Bounds, ...]) -> bool:
     return below or above
 
 
-def _expected(check: Check, bounds: tuple[Bounds, ...], case: Case) -> str:
+def _expected(check: CheckDefinition, bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:
     ranges = dict.fromkeys(each.range for each in bounds)
     said = reduce(
         lambda one, other: case.words.or_.format(one=one, other=other), (case.number(each) for each in ranges)
@@ -199,19 +199,21 @@ def _expected(check: Check, bounds: tuple[Bounds, ...], case: Case) -> str:
     return f"{said} {check.unit}".strip()
 
 
-def _correction(check: Check, compared: _Compared, bounds: tuple[Bounds, ...], case: Case) -> Correction | None:
+def _correction(
+    check: CheckDefinition, compared: _Compared, bounds: tuple[ExpectedBounds, ...], case: DraftCase
+) -> Correction | None:
     path = compared.said.path
     if path is None or len(bounds) != 1 or compared.said.fields is None:
         return None
     rounded = compared.unit == check.correct.round_to_unit if check.correct else False
     value = corrected_to(check, bounds[0].range, compared.factor, rounded=rounded)
-    if value is None or not _fits(check, Range(value, value).times(1 / compared.factor), bounds[0]):
+    if value is None or not _fits(check, StatedRange(value, value).times(1 / compared.factor), bounds[0]):
         return None
     written = f"{value:g}"
     resource = corrected_resource(case.draft, case.drafted, path, written, case.knowledge.reading)
     if resource is None:
         return None
-    lowest = case.number(Range(bounds[0].range.low, bounds[0].range.low))
+    lowest = case.number(StatedRange(bounds[0].range.low, bounds[0].range.low))
     because = f"{lowest} {check.unit}" + (f", {compared.because}" if compared.because else "")
     return Correction(
         value=written, before=case.number(compared.said.fields), unit=compared.unit, because=because, resource=resource

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.drafts import Draft
-from fhir_plugin.order_checks.drafted import Drafted, Path
+from fhir_plugin.drafts.draft_orders import Draft
+from fhir_plugin.order_checks.drafted import DraftMeasures, Path
 from fhir_plugin.order_checks.json_edit import replaced
-from fhir_plugin.order_checks.words import Range
-from fhir_plugin.subjects import is_fhir_id
-from mappings.order_checks.model import Check, Reading
+from fhir_plugin.order_checks.words import StatedRange
+from fhir_plugin.record.subjects import is_fhir_id
+from mappings.schema.order_checks.model import CheckDefinition, OrderReadingRules
 
 _RATES = ("rate_mg", "rate_per_kg")
 
@@ -26,7 +26,7 @@ def has_known_id(draft: Draft) -> bool:
     return kind.isascii() and kind.isalpha() and is_fhir_id(identifier)
 
 
-def corrected_to(check: Check, bounds: Range, factor: float, *, rounded: bool) -> float | None:
+def corrected_to(check: CheckDefinition, bounds: StatedRange, factor: float, *, rounded: bool) -> float | None:
     """The dose to order: ``bounds`` times ``factor`` (kilograms, or 1), rounded down; ``None`` where it is not one."""
     if check.correct is None or (check.correct.to == "only" and bounds.low != bounds.high):
         return None
@@ -37,7 +37,9 @@ def corrected_to(check: Check, bounds: Range, factor: float, *, rounded: bool) -
     return value if value > 0 else None
 
 
-def corrected_resource(draft: Draft, drafted: Drafted, path: Path, value: str, reading: Reading) -> Raw | None:
+def corrected_resource(
+    draft: Draft, drafted: DraftMeasures, path: Path, value: str, reading: OrderReadingRules
+) -> Raw | None:
     """The client's own bytes with the one number changed; ``None`` where anything else states an amount or a rate."""
     content = bytes(draft.raw)
     if not has_known_id(draft) or any(drafted.of(rate).value or drafted.of(rate).fault == "several" for rate in _RATES):
@@ -53,7 +55,7 @@ def corrected_resource(draft: Draft, drafted: Drafted, path: Path, value: str, r
     return Raw(changed)
 
 
-def _is_said_elsewhere(resource: Any, reading: Reading) -> bool:
+def _is_said_elsewhere(resource: Any, reading: OrderReadingRules) -> bool:
     amount = re.compile(reading.amount)
     return any(amount.search(text.lower()) for text in _texts(resource))
 

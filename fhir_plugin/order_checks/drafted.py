@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from fhir_plugin.drafts import Draft
-from fhir_plugin.order_checks.words import Range, stated
-from fhir_plugin.resources import Dosage, DoseAndRate, Quantity, Ratio, Timing, TimingRepeat
-from mappings.order_checks import OrderChecks
-from mappings.order_checks.model import Reading
+from fhir_plugin.drafts.draft_orders import Draft
+from fhir_plugin.order_checks.words import StatedRange, stated
+from fhir_plugin.record.datatypes import Dosage, DoseAndRate, Quantity, Ratio, Timing, TimingRepeat
+from mappings.schema.order_checks import OrderChecks
+from mappings.schema.order_checks.model import OrderReadingRules
 
 Path = tuple[str | int, ...]
-Stated = tuple[str, Range, Path | None]
+Stated = tuple[str, StatedRange, Path | None]
 """A measure, its value, and where the one number stands."""
 Found = Iterator[Stated]
 
@@ -31,36 +31,36 @@ _WORD_MEASURES = (
 )
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class StatedMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """What an order states of one measure."""
 
-    value: Range | None = None
+    value: StatedRange | None = None
     fault: str = ""
     """Why there is no one value: a key of ``why`` in ``_words.yaml``."""
-    fields: Range | None = None
-    words: Range | None = None
+    fields: StatedRange | None = None
+    words: StatedRange | None = None
     path: Path | None = None
     """Where in the resource the one number stands, when it stands in one place."""
 
 
-NOTHING_SAID = Said(fault="not_stated")
+NOTHING_SAID = StatedMeasure(fault="not_stated")
 
 
-class Drafted(msgspec.Struct, frozen=True, kw_only=True):
+class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
     """Every measure of one order."""
 
-    said: Mapping[str, Said]
+    said: Mapping[str, StatedMeasure]
     manner: str
     """The words of routes and instructions, in lower case."""
 
-    def of(self, measure: str) -> Said:
+    def of(self, measure: str) -> StatedMeasure:
         """What is stated of a measure."""
         return self.said.get(measure, NOTHING_SAID)
 
 
-def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> Drafted:
+def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> DraftMeasures:
     """The measures of a draft; ``dose_in_name``: the name of the product tells the dose of a session."""
-    said: dict[str, Said] = {}
+    said: dict[str, StatedMeasure] = {}
     parts = tuple(_parts(draft, knowledge))
     for fields, texts in parts:
         for measure, found in _part(fields, texts, knowledge).items():
@@ -71,7 +71,7 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
     _what_follows(said)
     doses = [place for fields, _ in parts for measure, _, place in fields if measure.startswith("dose_")]
     manner = "\n".join((*draft.routes, *(text for _, texts in parts for text in texts))).lower()
-    return Drafted(said=said if len(doses) == 1 else _without_paths(said), manner=manner)
+    return DraftMeasures(said=said if len(doses) == 1 else _without_paths(said), manner=manner)
 
 
 def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[Stated], tuple[str, ...]]]:
@@ -102,7 +102,7 @@ def _words_of(dosage: Dosage) -> tuple[str, ...]:
     return tuple(text for text in (dosage.text, dosage.patient_instruction, code) if text)
 
 
-def _part(fields: list[Stated], texts: tuple[str, ...], knowledge: OrderChecks) -> dict[str, Said]:
+def _part(fields: list[Stated], texts: tuple[str, ...], knowledge: OrderChecks) -> dict[str, StatedMeasure]:
     said = {}
     for measure in {*_WORD_MEASURES, *(name for name, _, _ in fields)}:
         words = stated(measure, texts, knowledge) if measure in _WORD_MEASURES else ()
@@ -112,43 +112,47 @@ def _part(fields: list[Stated], texts: tuple[str, ...], knowledge: OrderChecks) 
     return said
 
 
-def _joined(fields: list[tuple[Range, Path | None]], words: tuple[Range, ...], knowledge: OrderChecks) -> Said:
+def _joined(
+    fields: list[tuple[StatedRange, Path | None]], words: tuple[StatedRange, ...], knowledge: OrderChecks
+) -> StatedMeasure:
     """One value from fields and words; words that also calculate must still name the value of the fields."""
     percent = knowledge.reading.same_percent.value
     values = list(dict.fromkeys(value for value, _ in fields))
     if len(values) > 1 or (len(words) > 1 and not values):
-        return Said(fault="several")
+        return StatedMeasure(fault="several")
     field, word = next(iter(values), None), next(iter(words), None)
     if field is None:
-        return NOTHING_SAID if word is None else Said(value=word, words=word)
+        return NOTHING_SAID if word is None else StatedMeasure(value=word, words=word)
     if len(words) == 1 and word is not None and field.differs(word, percent):
-        return Said(fault="disagree", fields=field, words=word)
+        return StatedMeasure(fault="disagree", fields=field, words=word)
     if words and all(field.differs(each, percent) for each in words):
-        return Said(fault="several")
+        return StatedMeasure(fault="several")
     if any(field.differs(each, knowledge.reading.rounded_percent.value) for each in words):
-        return Said(fault="several")
-    return Said(value=field, fields=field, words=word, path=fields[0][1] if len(fields) == 1 and not words else None)
+        return StatedMeasure(fault="several")
+    return StatedMeasure(
+        value=field, fields=field, words=word, path=fields[0][1] if len(fields) == 1 and not words else None
+    )
 
 
-def _what_follows(said: dict[str, Said]) -> None:
+def _what_follows(said: dict[str, StatedMeasure]) -> None:
     """How many sessions, from how often and for how long; or how often, from how many and for how long."""
     often, weeks, count = said["per_week"], said["weeks"].value, said["sessions"]
     if weeks is None:
         return
     if count.fault == "not_stated" and often.value:
-        made = Range(round(often.value.low * weeks.low, 1), round(often.value.high * weeks.high, 1))
-        said["sessions"] = Said(value=made)
+        made = StatedRange(round(often.value.low * weeks.low, 1), round(often.value.high * weeks.high, 1))
+        said["sessions"] = StatedMeasure(value=made)
     elif often.fault == "not_stated" and count.value:
         ends = (count.value.low / weeks.high, count.value.high / weeks.low)
-        said["per_week"] = Said(value=Range(min(ends), max(ends)))
+        said["per_week"] = StatedMeasure(value=StatedRange(min(ends), max(ends)))
 
 
-def _without_paths(said: dict[str, Said]) -> dict[str, Said]:
+def _without_paths(said: dict[str, StatedMeasure]) -> dict[str, StatedMeasure]:
     return {measure: msgspec.structs.replace(each, path=None) for measure, each in said.items()}
 
 
-def _per_week(days: Range) -> Range:
-    return Range(_DAYS / days.high, _DAYS / days.low)
+def _per_week(days: StatedRange) -> StatedRange:
+    return StatedRange(_DAYS / days.high, _DAYS / days.low)
 
 
 # Fields
@@ -174,7 +178,7 @@ def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, floa
     first, last = _unit(low, units), _unit(high, units)
     if first and last and first[0] == last[0] and _usable(low.value) and _usable(high.value):
         measure, factor = first
-        value = Range(_plain(low.value) * factor, _plain(high.value) * last[1])
+        value = StatedRange(_plain(low.value) * factor, _plain(high.value) * last[1])
         if value.low <= value.high and not (low.comparator or high.comparator):
             yield measure, value, path if factor == 1 else None  # a correction writes the number, never the unit
 
@@ -208,11 +212,11 @@ def _timing(timing: Timing, knowledge: OrderChecks) -> Found:
     if repeat is None:
         return
     if _usable(repeat.count):
-        yield "sessions", Range(_plain(repeat.count), max(_plain(repeat.count), repeat.count_max or 0.0)), None
+        yield "sessions", StatedRange(_plain(repeat.count), max(_plain(repeat.count), repeat.count_max or 0.0)), None
     minutes = reading.time_units.get((repeat.duration_unit or "").lower())
     if minutes and _usable(repeat.duration):
         longest = repeat.duration_max if _usable(repeat.duration_max) else repeat.duration
-        value = Range(_plain(repeat.duration), _plain(longest)).times(minutes)
+        value = StatedRange(_plain(repeat.duration), _plain(longest)).times(minutes)
         if value.low <= value.high:
             yield "infusion_minutes", value, None
     yield from _bounds(repeat, reading)
@@ -225,10 +229,10 @@ def _timing(timing: Timing, knowledge: OrderChecks) -> Found:
         often = repeat.frequency if _usable(repeat.frequency) else 1.0
         most = max(_plain(often), repeat.frequency_max or 0.0)
         longest_period = max(period, repeat.period_max or 0.0)
-        yield "per_week", Range(_plain(often) / (longest_period * weeks_each), most / (period * weeks_each)), None
+        yield "per_week", StatedRange(_plain(often) / (longest_period * weeks_each), most / (period * weeks_each)), None
 
 
-def _bounds(repeat: TimingRepeat, reading: Reading) -> Found:
+def _bounds(repeat: TimingRepeat, reading: OrderReadingRules) -> Found:
     """For how many weeks."""
     duration, span = repeat.bounds_duration, repeat.bounds_range
     low, high = (span.low, span.high) if span else (duration, duration)
@@ -236,7 +240,7 @@ def _bounds(repeat: TimingRepeat, reading: Reading) -> Found:
         return
     first, last = (reading.period_weeks.get(each.code or each.unit or "") for each in (low, high))
     if first and last and _plain(low.value) * first <= _plain(high.value) * last:
-        yield "weeks", Range(_plain(low.value) * first, _plain(high.value) * last), None
+        yield "weeks", StatedRange(_plain(low.value) * first, _plain(high.value) * last), None
 
 
 def _usable(value: float | None) -> bool:
@@ -247,5 +251,5 @@ def _plain(value: float | None) -> float:
     return value if value is not None else 0.0
 
 
-def _range(value: float | None) -> Range:
-    return Range(_plain(value), _plain(value))
+def _range(value: float | None) -> StatedRange:
+    return StatedRange(_plain(value), _plain(value))

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fhir_plugin.assess import Finding, Verdict
-from fhir_plugin.order_checks.stage import Stage
-from fhir_plugin.order_checks.words import Range
-from mappings.order_checks.model import Check, Expected
-from mappings.protocols import Parameter, Protocol
+from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.order_checks.stage import TreatmentStage
+from fhir_plugin.order_checks.words import StatedRange
+from mappings.schema.order_checks.model import CheckDefinition, ExpectedRange
+from mappings.schema.rules.protocols import Protocol, ProtocolParameter
 
 _DAYS = 7
 _MINUTES = 60
 
 
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedBounds(msgspec.Struct, frozen=True, kw_only=True):
     """One range with where it comes from."""
 
-    range: Range
+    range: StatedRange
     sources: tuple[str, ...]
     local: bool
     applies: bool | None
@@ -28,7 +28,9 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """The criterion that it depends on, where that is unknown."""
 
 
-def bounds_of(check: Check, protocol: Protocol, stage: Stage, findings: Mapping[str, Finding]) -> tuple[Bounds, ...]:
+def bounds_of(
+    check: CheckDefinition, protocol: Protocol, stage: TreatmentStage, findings: Mapping[str, Finding]
+) -> tuple[ExpectedBounds, ...]:
     """Every range of the check that the protocol has a number for and that may hold for this patient."""
     found = []
     for expected in check.expected:
@@ -36,7 +38,7 @@ def bounds_of(check: Check, protocol: Protocol, stage: Stage, findings: Mapping[
         if applies is not False and (made := _range(expected, protocol)):
             value, used = made
             found.append(
-                Bounds(
+                ExpectedBounds(
                     range=value,
                     sources=tuple(dict.fromkeys(each.source for each in used)),
                     local=any(each.local for each in used),
@@ -47,7 +49,7 @@ def bounds_of(check: Check, protocol: Protocol, stage: Stage, findings: Mapping[
     return tuple(found)
 
 
-def _range(expected: Expected, protocol: Protocol) -> tuple[Range, list[Parameter]] | None:
+def _range(expected: ExpectedRange, protocol: Protocol) -> tuple[StatedRange, list[ProtocolParameter]] | None:
     parameters = protocol.parameters
     base = next((parameters[name] for name in expected.of if name in parameters), None)
     if base is None:
@@ -55,29 +57,29 @@ def _range(expected: Expected, protocol: Protocol) -> tuple[Range, list[Paramete
     used, value = [base], _in_our_unit(base)
     if stretch := parameters.get(expected.up_to):
         used.append(stretch)
-        value = Range(value.low, max(value.high, _in_our_unit(stretch).high))
+        value = StatedRange(value.low, max(value.high, _in_our_unit(stretch).high))
     if expected.times and base.unit.endswith("per week"):
         if (factor := parameters.get(expected.times)) is None:
             return None
         used.append(factor)
         by = _in_our_unit(factor)
-        value = Range(value.low * by.low, value.high * by.high)
+        value = StatedRange(value.low * by.low, value.high * by.high)
     if expected.per and not base.unit.endswith("per week"):
         if (divisor := parameters.get(expected.per)) is None:
             return None
         used.append(divisor)
         by = _in_our_unit(divisor).times(1 / _MINUTES if divisor.unit == "min" else 1)
-        value = Range(value.low / by.high, value.high / by.low)
+        value = StatedRange(value.low / by.high, value.high / by.low)
     return value, used
 
 
-def _in_our_unit(parameter: Parameter) -> Range:
+def _in_our_unit(parameter: ProtocolParameter) -> StatedRange:
     """An interval in days as a frequency per week; anything else as it is."""
     low, high = parameter.low, parameter.high if parameter.high is not None else parameter.low
-    return Range(_DAYS / high, _DAYS / low) if parameter.unit == "days" else Range(low, high)
+    return StatedRange(_DAYS / high, _DAYS / low) if parameter.unit == "days" else StatedRange(low, high)
 
 
-def _applies(expected: Expected, stage: Stage, findings: Mapping[str, Finding]) -> bool | None:
+def _applies(expected: ExpectedRange, stage: TreatmentStage, findings: Mapping[str, Finding]) -> bool | None:
     """Whether all its conditions hold: not as soon as one does not, open while one is."""
     answers = [_in_phase(expected.phase, stage), _in_weeks(expected.weeks, stage)]
     if expected.when:
@@ -85,11 +87,11 @@ def _applies(expected: Expected, stage: Stage, findings: Mapping[str, Finding]) 
     return False if False in answers else None if None in answers else True
 
 
-def _is_open(expected: Expected, findings: Mapping[str, Finding]) -> bool:
+def _is_open(expected: ExpectedRange, findings: Mapping[str, Finding]) -> bool:
     return bool(expected.when) and findings[expected.when].verdict is Verdict.UNKNOWN
 
 
-def _in_phase(phase: str, stage: Stage) -> bool | None:
+def _in_phase(phase: str, stage: TreatmentStage) -> bool | None:
     known = {"first": stage.first, "maintenance": stage.maintenance}
     if not phase:
         return True
@@ -99,7 +101,7 @@ def _in_phase(phase: str, stage: Stage) -> bool | None:
     return None if opposite is None else not opposite
 
 
-def _in_weeks(weeks: tuple[int, int | None] | None, stage: Stage) -> bool | None:
+def _in_weeks(weeks: tuple[int, int | None] | None, stage: TreatmentStage) -> bool | None:
     if weeks is None:
         return True
     return None if stage.week is None else weeks[0] <= stage.week and (weeks[1] is None or stage.week <= weeks[1])

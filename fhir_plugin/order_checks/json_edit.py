@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from fhir_plugin.resources import UNDECODABLE
+from fhir_plugin.record.datatypes import UNDECODABLE
 
 Path = tuple[str | int, ...]
 

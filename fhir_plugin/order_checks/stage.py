@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from fhir_plugin.facts.read import Facts
-from fhir_plugin.facts.sessions import Strength
-from mappings.treatments import Treatments
+from fhir_plugin.facts.treatments.sessions import Strength
+from mappings.schema.treatments import Treatments
 
 _DAYS = 7
 
 
-class Stage(msgspec.Struct, frozen=True, kw_only=True):
+class TreatmentStage(msgspec.Struct, frozen=True, kw_only=True):
     """Three answers each: ``None`` where the record does not tell."""
 
     first: bool | None
@@ -22,7 +22,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """The week since the first session, which is in week 1."""
 
 
-def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> Stage:
+def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> TreatmentStage:
     """From the sessions on record; an entry that may or may not be a session leaves it open."""
     history = facts.treatments
     way = treatments[treatment].given_as
@@ -38,7 +38,7 @@ def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> Stage:
         course = active[0]
         known = certain and len(active) == 1 and course.counted
         week = (facts.as_of - course.first).days // _DAYS + 1 if known else None
-        return Stage(first=False, maintenance=course.completed, week=week)
+        return TreatmentStage(first=False, maintenance=course.completed, week=week)
     if courses or not certain:
-        return Stage(first=None, maintenance=None, week=None)
-    return Stage(first=True, maintenance=False, week=1)
+        return TreatmentStage(first=None, maintenance=None, week=None)
+    return TreatmentStage(first=True, maintenance=False, week=1)

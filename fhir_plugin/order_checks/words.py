@@ -6,35 +6,35 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mappings.order_checks import OrderChecks
+from mappings.schema.order_checks import OrderChecks
 
 _DECIMAL_COMMA = re.compile(r"0,\d+|\d+,\d{1,2}")
 """``0,5``; a comma before three digits groups thousands."""
 
 
-class Range(NamedTuple):
+class StatedRange(NamedTuple):
     """A number, or two between which it lies."""
 
     low: float
     high: float
 
-    def times(self, factor: float) -> Range:
+    def times(self, factor: float) -> StatedRange:
         """In another unit."""
-        return Range(self.low * factor, self.high * factor)
+        return StatedRange(self.low * factor, self.high * factor)
 
-    def differs(self, other: Range, percent: float) -> bool:
+    def differs(self, other: StatedRange, percent: float) -> bool:
         """Whether an end of it lies further from that of another than so many percent."""
         pairs = ((self.low, other.low), (self.high, other.high))
         return any(abs(one - two) * 100 > percent * max(abs(one), abs(two)) for one, two in pairs)
 
 
-def stated(measure: str, texts: Iterable[str], knowledge: OrderChecks) -> tuple[Range, ...]:
+def stated(measure: str, texts: Iterable[str], knowledge: OrderChecks) -> tuple[StatedRange, ...]:
     """Every value of a measure that the texts state, each once."""
     found = (value for text in texts for value in _in_text(measure, text.lower(), knowledge))
     return tuple(dict.fromkeys(found))
 
 
-def _in_text(measure: str, text: str, knowledge: OrderChecks) -> Iterable[Range]:
+def _in_text(measure: str, text: str, knowledge: OrderChecks) -> Iterable[StatedRange]:
     """Patterns in their order; what an earlier one has read is not read again."""
     taken: list[tuple[int, int]] = []
     for pattern in knowledge.patterns[measure]:
@@ -47,14 +47,14 @@ def _in_text(measure: str, text: str, knowledge: OrderChecks) -> Iterable[Range]
                 yield value
 
 
-def _value(match: re.Match[str], units: dict[str, float], knowledge: OrderChecks) -> Range | None:
+def _value(match: re.Match[str], units: dict[str, float], knowledge: OrderChecks) -> StatedRange | None:
     said = match.groupdict()
     low = _number(said.get("low") or "1", knowledge)
     high = _number(said.get("high") or said.get("low") or "1", knowledge)
     factor = units.get(said["unit"]) if said.get("unit") else 1.0
     if low is None or high is None or factor is None or not 0 < low <= high:
         return None
-    return Range(low, high).times(factor)
+    return StatedRange(low, high).times(factor)
 
 
 def _number(text: str, knowledge: OrderChecks) -> float | None:

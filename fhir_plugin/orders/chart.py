@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fhir_plugin.assess import Verdict
-from fhir_plugin.decide import Decision
-from fhir_plugin.drafts import Draft
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.recommend import Standing
+from fhir_plugin.drafts.draft_orders import Draft
+from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments
 from fhir_plugin.facts.fact import Measurement, Presence
 from fhir_plugin.facts.weight import DosingWeight, dosing_weight
-from fhir_plugin.instrument_codes import panel_coding
-from fhir_plugin.ordered import NOTHING_ORDERED, Ordered
-from fhir_plugin.orders.fhir import About, Resource, is_reference
+from fhir_plugin.orders.fhir import OrderContext, Resource, is_reference
 from fhir_plugin.orders.templates import Templates
-from fhir_plugin.recommend import Standing
-from mappings.load import Knowledge
-from mappings.orders.model import Order, OrderWords
-from mappings.protocols import Protocol
+from fhir_plugin.scales.codes import panel_coding
+from mappings.schema.load import Knowledge
+from mappings.schema.orders.model import OfferWords, Order
+from mappings.schema.rules.protocols import Protocol
 
 _NAMESPACE = uuid.UUID("a5d2c0d4-0f0a-5b0c-9d1e-7c6f3e2b1a90")
 
@@ -31,7 +31,7 @@ class Chart:
     decision: Decision
     knowledge: Knowledge
     templates: Templates
-    ordered: Ordered = NOTHING_ORDERED
+    ordered: OrderedTreatments = NOTHING_ORDERED
     """What the drafts of the call are about."""
 
     @cached_property
@@ -54,7 +54,7 @@ class Chart:
         return self.knowledge.protocols[self.decision.recommendation.protocol]
 
     @property
-    def words(self) -> OrderWords:
+    def words(self) -> OfferWords:
         """The sentences."""
         return self.knowledge.orders.words
 
@@ -78,12 +78,12 @@ class Chart:
         return dosing_weight(self.decision.facts, age.low, self.knowledge.wording)
 
     @cached_property
-    def about(self) -> About:
+    def about(self) -> OrderContext:
         """Whom the orders are for, and why."""
         criterion = self.knowledge.criteria[self.words.reason]
         values = [self.decision.facts.named[name].value for name in criterion.facts]
         entries = [each for value in values if isinstance(value, Presence) for each in value.current]
-        return About(
+        return OrderContext(
             patient_id=self.decision.record.patient_id,
             as_of=self.decision.facts.as_of,
             reasons=tuple(each.reference for each in entries if is_reference(each.reference)),

@@ -8,12 +8,12 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, ROUND_HALF_DOWN, Decimal
 from typing import NamedTuple
 
-from mappings.model import Number
-from mappings.orders.model import Dose
-from mappings.protocols import Parameter
+from mappings.schema.base.entries import Number
+from mappings.schema.orders.model import OrderDose
+from mappings.schema.rules.protocols import ProtocolParameter
 
 
-class Amount(NamedTuple):
+class NumberRange(NamedTuple):
     """A number or a range."""
 
     low: Decimal
@@ -28,29 +28,29 @@ class Amount(NamedTuple):
         return said(self.low) if self.high is None else f"{said(self.low)}-{said(self.high)}"
 
 
-class ByWeight(NamedTuple):
+class WeightBasedDose(NamedTuple):
     """How a dose by weight came about, each step to be shown."""
 
     weight: Decimal
     """In kg, rounded."""
-    product: Amount
+    product: NumberRange
     """In mg, before it was rounded."""
-    dose: Amount
+    dose: NumberRange
     """In mg."""
 
 
-def amount_of(parameter: Parameter) -> Amount:
+def amount_of(parameter: ProtocolParameter) -> NumberRange:
     """A parameter as it stands."""
-    return Amount(exact(parameter.low), None if parameter.high is None else exact(parameter.high))
+    return NumberRange(exact(parameter.low), None if parameter.high is None else exact(parameter.high))
 
 
-def dose_by_weight(dose: Dose, per_kg: Parameter, kilograms: float) -> ByWeight:
+def dose_by_weight(dose: OrderDose, per_kg: ProtocolParameter, kilograms: float) -> WeightBasedDose:
     """The dose in mg for a weight: the product rounded down, so that it never exceeds what the parameter says."""
     weight = to_step(exact(kilograms), dose.weight_to)
     rate = amount_of(per_kg)
-    product = Amount(rate.low * weight, None if rate.high is None else rate.high * weight)
+    product = NumberRange(rate.low * weight, None if rate.high is None else rate.high * weight)
     high = None if product.high is None else to_step(product.high, dose.round_to, ROUND_DOWN)
-    return ByWeight(weight, product, Amount(to_step(product.low, dose.round_to, ROUND_DOWN), high))
+    return WeightBasedDose(weight, product, NumberRange(to_step(product.low, dose.round_to, ROUND_DOWN), high))
 
 
 def to_step(value: Decimal, step: Number | None, rounding: str = ROUND_HALF_DOWN) -> Decimal:

@@ -8,30 +8,30 @@ import msgspec
 
 from fhir_plugin.orders.chart import Chart
 from fhir_plugin.orders.fhir import Resource, care_plan, notes
-from fhir_plugin.orders.readiness import Ready
+from fhir_plugin.orders.readiness import ReadyOrders
 from fhir_plugin.orders.templates import Template
-from mappings.protocols import Pathway
+from mappings.schema.rules.protocols import Pathway
 
 
-class Drafted(msgspec.Struct, frozen=True, kw_only=True):
+class DraftOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One draft: what it is called, and the resource."""
 
     title: str
     resource: Resource
 
 
-def drafts_of(chart: Chart, ready: Ready, said: Iterable[str] = ()) -> list[Drafted]:
+def drafts_of(chart: Chart, ready: ReadyOrders, said: Iterable[str] = ()) -> list[DraftOrder]:
     """Each order of a set as a draft; what is ``said`` of this patient stands between its own notes and its basis."""
     annotations = notes(said)
     return [_draft(chart, template, annotations) for template in ready.chosen]
 
 
-def _draft(chart: Chart, template: Template, said: list[Resource]) -> Drafted:
+def _draft(chart: Chart, template: Template, said: list[Resource]) -> DraftOrder:
     order = template.order
     instrument = chart.instrument(order) if order.instruments else ""
     body = template.body[instrument] | chart.head
     body["note"] = [*template.own, *said, *template.basis]
-    return Drafted(title=order.title or chart.knowledge.instruments[instrument].short, resource=body)
+    return DraftOrder(title=order.title or chart.knowledge.instruments[instrument].short, resource=body)
 
 
 def safety_notes(chart: Chart) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def safety_notes(chart: Chart) -> tuple[str, ...]:
     return tuple(note for note in said if note)
 
 
-def plan_of(chart: Chart, pathway: Pathway, orders: list[Drafted], said: Iterable[str]) -> Drafted:
+def plan_of(chart: Chart, pathway: Pathway, orders: list[DraftOrder], said: Iterable[str]) -> DraftOrder:
     """The plan that holds the orders together; every order gets an id, so that the plan can name it."""
     words, treatments = chart.words.plan, chart.knowledge.cards.treatments
     for place, order in enumerate(orders, start=1):
@@ -53,4 +53,4 @@ def plan_of(chart: Chart, pathway: Pathway, orders: list[Drafted], said: Iterabl
     title = words.title.format(pathway=pathway.title)
     plan = care_plan(chart.about, title, pathway.says, (each.resource for each in orders), later)
     plan |= {"id": chart.identity, "note": [*notes(said), *chart.templates.basis(pathway.sources)]}
-    return Drafted(title=title, resource=plan)
+    return DraftOrder(title=title, resource=plan)

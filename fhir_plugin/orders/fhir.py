@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.instrument_codes import panel_coding
-from fhir_plugin.orders.dosing import Amount, amount_of, number
-from fhir_plugin.orders.filling import Filling
-from mappings.instruments import QUESTIONNAIRES
-from mappings.instruments.model import Instrument
-from mappings.orders.model import Line, Order, OrderCode, Schedule
-from mappings.protocols import Parameter
+from fhir_plugin.orders.dosing import NumberRange, amount_of, number
+from fhir_plugin.orders.filling import OrderFields
+from fhir_plugin.scales.codes import panel_coding
+from mappings.schema.instruments import QUESTIONNAIRES
+from mappings.schema.instruments.model import Instrument
+from mappings.schema.orders.model import Order, OrderCode, OrderLine, OrderSchedule
+from mappings.schema.rules.protocols import ProtocolParameter
 
 UCUM = "http://unitsofmeasure.org"
 QUESTIONNAIRE_ASKED = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-servicerequest-questionnaire"
@@ -28,7 +28,7 @@ _REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64}")
 Resource = dict[str, Any]
 
 
-class About(msgspec.Struct, frozen=True, kw_only=True):
+class OrderContext(msgspec.Struct, frozen=True, kw_only=True):
     """What all drafts of one decision have in common."""
 
     patient_id: str
@@ -75,7 +75,7 @@ def questionnaire(instrument: Instrument) -> Resource:
     }
 
 
-def service(order: Order, filling: Filling) -> Resource:
+def service(order: Order, filling: OrderFields) -> Resource:
     """A procedure or a measurement, with its occurrence."""
     body: Resource = {"resourceType": "ServiceRequest", "code": _concept(order.title, order.codes)}
     if order.details:
@@ -93,12 +93,12 @@ def medication(order: Order) -> Resource:
     return {"resourceType": "MedicationRequest", "medicationCodeableConcept": _concept(order.title, order.codes)}
 
 
-def dosages(order: Order, filling: Filling) -> list[Resource]:
+def dosages(order: Order, filling: OrderFields) -> list[Resource]:
     """Each line of the template as a dosage instruction."""
     return [_dosage(place, line, order, filling) for place, line in enumerate(order.lines, start=1)]
 
 
-def care_plan(about: About, title: str, says: str, orders: Iterable[Resource], later: Iterable[str]) -> Resource:
+def care_plan(about: OrderContext, title: str, says: str, orders: Iterable[Resource], later: Iterable[str]) -> Resource:
     """The plan: a reference to each order, which must have an id, and what is not ordered yet in words."""
     done = [{"reference": {"reference": f"{order['resourceType']}/{order['id']}"}} for order in orders]
     waiting = [{"detail": {"status": "not-started", "description": words}} for words in later]
@@ -123,7 +123,7 @@ def _concept(text: str, codes: tuple[OrderCode, ...]) -> Resource:
 # Doses
 
 
-def _dosage(place: int, line: Line, order: Order, filling: Filling) -> Resource:
+def _dosage(place: int, line: OrderLine, order: Order, filling: OrderFields) -> Resource:
     body: Resource = {"sequence": place, "text": filling.sentence(line.says)}
     if repeat := _repeat(line.schedule, filling.parameters):
         body["timing"] = {"repeat": repeat}
@@ -135,19 +135,19 @@ def _dosage(place: int, line: Line, order: Order, filling: Filling) -> Resource:
     return body
 
 
-def _amount(line: Line, filling: Filling) -> Amount | None:
+def _amount(line: OrderLine, filling: OrderFields) -> NumberRange | None:
     if line.dose is None:
         return None
     return filling.by_weight if line.dose.per_kg else amount_of(filling.parameters[line.dose.amount])
 
 
-def _dose(amount: Amount) -> Resource:
+def _dose(amount: NumberRange) -> Resource:
     if amount.high is None:
         return {"doseQuantity": _quantity(amount.low, "mg")}
     return {"doseRange": {"low": _quantity(amount.low, "mg"), "high": _quantity(amount.high, "mg")}}
 
 
-def _rate(amount: Amount, schedule: Schedule, filling: Filling) -> Resource:
+def _rate(amount: NumberRange, schedule: OrderSchedule, filling: OrderFields) -> Resource:
     """The dose over its time, exactly; none where either is a range."""
     if not schedule.duration:
         return {}
@@ -164,7 +164,7 @@ def _quantity(value: Any, unit: str) -> Resource:
 # Times
 
 
-def _repeat(schedule: Schedule, parameters: Mapping[str, Parameter]) -> Resource:
+def _repeat(schedule: OrderSchedule, parameters: Mapping[str, ProtocolParameter]) -> Resource:
     """A schedule as ``Timing.repeat``."""
     named = {use: parameters[name] for use, name in schedule if name}
     parts: Resource = {}
@@ -173,7 +173,7 @@ def _repeat(schedule: Schedule, parameters: Mapping[str, Parameter]) -> Resource
     return parts
 
 
-def _bounds(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+def _bounds(parameter: ProtocolParameter) -> Iterator[tuple[str, Any]]:
     amount, unit = amount_of(parameter), _PERIOD[parameter.unit]
     if amount.high is None:
         yield "boundsDuration", _quantity(amount.low, unit)
@@ -181,25 +181,25 @@ def _bounds(parameter: Parameter) -> Iterator[tuple[str, Any]]:
         yield "boundsRange", {"low": _quantity(amount.low, unit), "high": _quantity(amount.high, unit)}
 
 
-def _ends(key: str, parameter: Parameter) -> Iterator[tuple[str, Any]]:
+def _ends(key: str, parameter: ProtocolParameter) -> Iterator[tuple[str, Any]]:
     amount = amount_of(parameter)
     yield key, number(amount.low)
     if amount.high is not None:
         yield f"{key}Max", number(amount.high)
 
 
-def _weekly(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+def _weekly(parameter: ProtocolParameter) -> Iterator[tuple[str, Any]]:
     yield from _ends("frequency", parameter)
     yield from (("period", 1), ("periodUnit", "wk"))
 
 
-def _every(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+def _every(parameter: ProtocolParameter) -> Iterator[tuple[str, Any]]:
     yield "frequency", 1
     yield from _ends("period", parameter)
     yield "periodUnit", _PERIOD[parameter.unit]
 
 
-def _lasting(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+def _lasting(parameter: ProtocolParameter) -> Iterator[tuple[str, Any]]:
     yield from _ends("duration", parameter)
     yield "durationUnit", _PERIOD[parameter.unit]
 

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fhir_plugin.orders.dosing import Amount, amount_of
-from mappings.model import Verification
-from mappings.orders.model import FIELD, NumberWords, parameters_of
-from mappings.protocols import Parameter
+from fhir_plugin.orders.dosing import NumberRange, amount_of
+from mappings.schema.base.entries import Verification
+from mappings.schema.orders.model import FIELD, NumberWords, parameters_of
+from mappings.schema.rules.protocols import ProtocolParameter
 
 
-class Filling(msgspec.Struct, frozen=True, kw_only=True):
+class OrderFields(msgspec.Struct, frozen=True, kw_only=True):
     """What the fields of an order's sentences stand for."""
 
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, ProtocolParameter]
     said: Mapping[str, str]
     """Every field that a sentence may hold, in its braces, with what it says."""
-    by_weight: Amount | None = None
+    by_weight: NumberRange | None = None
     """The dose by weight, in mg."""
 
     def fits(self, sentence: str) -> bool:
@@ -30,26 +30,26 @@ class Filling(msgspec.Struct, frozen=True, kw_only=True):
         """The sentence with its numbers; a field that is worked out for a patient stands as it is until it is known."""
         return FIELD.sub(self._field, text)
 
-    def given(self, known: Mapping[str, str], by_weight: Amount | None = None) -> Filling:
+    def given(self, known: Mapping[str, str], by_weight: NumberRange | None = None) -> OrderFields:
         """The same with what was worked out for the patient: dose, week, ..."""
         said = {**self.said, **{f"{{{name}}}": words for name, words in known.items()}}
-        return Filling(parameters=self.parameters, said=said, by_weight=by_weight)
+        return OrderFields(parameters=self.parameters, said=said, by_weight=by_weight)
 
     def _field(self, found: re.Match[str]) -> str:
         return self.said.get(found[0], found[0])
 
 
-def filling_of(parameters: Mapping[str, Parameter], words: NumberWords) -> Filling:
+def filling_of(parameters: Mapping[str, ProtocolParameter], words: NumberWords) -> OrderFields:
     """The numbers of a protocol; one that is not sourced, or is the site's own, says so."""
     said = {}
     for name, parameter in parameters.items():
         label = _label(parameter, words)
         said[f"{{{name}}}"] = f"{quantity(parameter)} {label}".rstrip()
         said[f"{{{name}|or}}"] = f"{quantity(parameter, either=True)} {label}".rstrip()
-    return Filling(parameters=parameters, said=said)
+    return OrderFields(parameters=parameters, said=said)
 
 
-def _label(parameter: Parameter, words: NumberWords) -> str:
+def _label(parameter: ProtocolParameter, words: NumberWords) -> str:
     if parameter.local:
         return words.local
     if parameter.verification is Verification.RECALLED:
@@ -57,7 +57,7 @@ def _label(parameter: Parameter, words: NumberWords) -> str:
     return words.design if parameter.verification is Verification.DESIGN else ""
 
 
-def quantity(parameter: Parameter, *, either: bool = False) -> str:
+def quantity(parameter: ProtocolParameter, *, either: bool = False) -> str:
     """``30-36 sessions``, ``40 min``, ``1 session per week``; ``56 or 84 mg`` where either end may be taken."""
     amount = str(amount_of(parameter))
     if either:

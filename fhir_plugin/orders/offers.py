@@ -12,18 +12,18 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.drafts import Draft
+from fhir_plugin.deciding.recommend import Standing
+from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.orders.chart import Chart
-from fhir_plugin.orders.drafting import Drafted, drafts_of, plan_of, safety_notes
+from fhir_plugin.orders.drafting import DraftOrder, drafts_of, plan_of, safety_notes
 from fhir_plugin.orders.fhir import is_reference
-from fhir_plugin.orders.readiness import Held, Ready, readiness, ready
+from fhir_plugin.orders.readiness import HeldOrders, ReadyOrders, readiness, ready
 from fhir_plugin.orders.templates import datum_name
-from fhir_plugin.recommend import Standing
-from mappings.orders.model import DataOrders, TreatmentOrders
-from mappings.protocols import Pathway, Step
+from mappings.schema.orders.model import DataOrders, TreatmentOrders
+from mappings.schema.rules.protocols import Pathway, PathwayStep
 
 
-class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that taking an offer does: create a draft, or take one back."""
 
     description: str
@@ -39,7 +39,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     treats: bool
     """Whether a treatment is ordered, so that of several offers only one may be taken."""
-    actions: tuple[Proposed, ...]
+    actions: tuple[ProposedAction, ...]
 
 
 class Offers(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,19 +57,19 @@ class Offers(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_offers(chart: Chart, hook: str) -> Offers:
     """The offers for one hook, in the order of the knowledge; none for a hook that it does not name."""
-    making = _Making(chart)
+    making = _OfferBuilder(chart)
     found = [offer for part in making.words.parts(hook) for offer in making.part(part)]
     return Offers(offers=tuple(found), held=tuple(dict.fromkeys(held.why for held in making.held if held.why)))
 
 
-class _Making:
+class _OfferBuilder:
     """The offers of one chart, and what was found to be held back on the way."""
 
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
         self.words = chart.words
-        self.held: list[Held] = []
-        self._asked: dict[str, Ready | None] = {}
+        self.held: list[HeldOrders] = []
+        self._asked: dict[str, ReadyOrders | None] = {}
 
     def part(self, part: str) -> Iterator[Offer]:
         """The offers of one part of ``hooks`` in the knowledge."""
@@ -93,7 +93,7 @@ class _Making:
         found = [(step, self._of_treatment(step.treatment)) for step in steps]
         if way is None or not found or any(self._is_drafted(step.treatment) for step in steps):
             return
-        together: dict[str, list[Drafted]] = {}
+        together: dict[str, list[DraftOrder]] = {}
         replaced: list[Draft] = []
         for step, each in found:
             if each is None:
@@ -125,7 +125,7 @@ class _Making:
                 if found is not None:
                     yield self._treatment(treatment, found, self._step_notes(way, step), way)
 
-    def _step_notes(self, way: Pathway, step: Step) -> tuple[str, ...]:
+    def _step_notes(self, way: Pathway, step: PathwayStep) -> tuple[str, ...]:
         treatment = self.chart.knowledge.cards.treatments[step.treatment]
         place = self.words.plan.step.format(pathway=way.title, treatment=treatment, timing=step.timing, why=step.why)
         return (place, *safety_notes(self.chart), *self._choice_note(way))
@@ -200,22 +200,27 @@ class _Making:
 
     # Offers
 
-    def _of_treatment(self, treatment: str) -> Ready | None:
+    def _of_treatment(self, treatment: str) -> ReadyOrders | None:
         if treatment not in self._asked:
             orders = self.chart.knowledge.orders.of_treatment(treatment)
-            found = readiness(self.chart, orders) if orders else Held()
-            if isinstance(found, Held):
+            found = readiness(self.chart, orders) if orders else HeldOrders()
+            if isinstance(found, HeldOrders):
                 self.held.append(found)
-            self._asked[treatment] = found if isinstance(found, Ready) else None
+            self._asked[treatment] = found if isinstance(found, ReadyOrders) else None
         return self._asked[treatment]
 
-    def _company(self, each: Ready | None) -> Iterator[Ready]:
+    def _company(self, each: ReadyOrders | None) -> Iterator[ReadyOrders]:
         if each is not None and isinstance(each.orders, TreatmentOrders):
             by_id = self.chart.knowledge.orders.by_id
             yield from (ready(self.chart, name, by_id[name]) for name in each.orders.company)
 
     def _treatment(
-        self, treatment: str, found: Ready, notes: tuple[str, ...], way: Pathway | None, bare: list[Draft] | None = None
+        self,
+        treatment: str,
+        found: ReadyOrders,
+        notes: tuple[str, ...],
+        way: Pathway | None,
+        bare: list[Draft] | None = None,
     ) -> Offer:
         drafts = drafts_of(self.chart, found, notes)
         if isinstance(found.orders, TreatmentOrders) and found.orders.monitored_by:
@@ -227,14 +232,14 @@ class _Making:
         self,
         identity: str,
         label: str,
-        drafts: list[Drafted],
+        drafts: list[DraftOrder],
         replaced: list[Draft] | None = None,
         *,
         treats: bool = True,
     ) -> Offer:
         create = [
-            Proposed(description=self.words.create.format(title=draft.title), resource=draft.resource)
+            ProposedAction(description=self.words.create.format(title=draft.title), resource=draft.resource)
             for draft in drafts
         ]
-        back = [Proposed(description=self.words.replace, takes_back=draft.reference) for draft in replaced or ()]
+        back = [ProposedAction(description=self.words.replace, takes_back=draft.reference) for draft in replaced or ()]
         return Offer(id=identity, label=label, treats=treats, actions=(*create, *back))

@@ -8,10 +8,10 @@ import msgspec
 
 from fhir_plugin.orders.fhir import Resource, dosages, medication, notes, questionnaire, service
 from fhir_plugin.orders.filling import filling_of
-from mappings.load import Knowledge
-from mappings.model import Source
-from mappings.orders.model import GIVEN, Order, OrderSet, fields_of, parameters_of
-from mappings.protocols import Parameter, Protocol
+from mappings.schema.base.entries import Source
+from mappings.schema.load import Knowledge
+from mappings.schema.orders.model import GIVEN, Order, OrderSet, fields_of, parameters_of
+from mappings.schema.rules.protocols import Protocol, ProtocolParameter
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ def _short(source: Source) -> str:
     return source.short or source.citation.rstrip(".")
 
 
-def _cited(order: Order, among: OrderSet, parameters: Mapping[str, Parameter]) -> Iterator[str]:
+def _cited(order: Order, among: OrderSet, parameters: Mapping[str, ProtocolParameter]) -> Iterator[str]:
     """The sources of the set, and of every number that the order says."""
     yield from among.sources
     said = order.parameters.union(*(parameters_of(note) for note in order.notes))

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from mappings.load import Knowledge, load_knowledge
+from mappings.schema.load import Knowledge, load_knowledge
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

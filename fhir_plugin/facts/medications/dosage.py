@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from fhir_plugin.dates import day_span
-from fhir_plugin.facts.medications.intakes import LONGEST, Intake, Phase
+from fhir_plugin.facts.medications.intakes import LONGEST, DosePhase, Intake
 from fhir_plugin.facts.medications.sigs import read_frequency
 from fhir_plugin.facts.medications.sigs.stages import Sig
-from fhir_plugin.resources import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
-from mappings.medications import Medications
+from fhir_plugin.record.datatypes import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
+from fhir_plugin.record.dates import day_span
+from mappings.schema.medications import Medications
 
 SigReader: TypeAlias = Callable[[str], Sig | None]
 
 DAYS_PER_WEEK = 7
 
 
-class Reading(NamedTuple):
+class DosageReading(NamedTuple):
     """What the dosage of one resource says, product aside."""
 
-    structured: tuple[Phase, ...] | None
+    structured: tuple[DosePhase, ...] | None
     """``None`` where the fields do not give a dose and a frequency."""
-    text: tuple[Phase, ...] | None
+    text: tuple[DosePhase, ...] | None
     """``None`` where the words are missing or not understood."""
     prn: bool = False
     """Whether all of it is taken only as needed."""
@@ -44,18 +44,18 @@ class Reading(NamedTuple):
         return tuple(sorted({moment for intake in intakes for moment in intake.moments}))
 
 
-NOTHING_SAID = Reading(None, None)
+NOTHING_SAID = DosageReading(None, None)
 
 
 class _Element(NamedTuple):
     sequence: float
-    structured: tuple[Phase, ...] | None
-    text: tuple[Phase, ...] | None
+    structured: tuple[DosePhase, ...] | None
+    text: tuple[DosePhase, ...] | None
     prn: bool
     flags: tuple[str, ...]
 
 
-def read_dosage(elements: tuple[Dosage, ...], known: Medications, sigs: SigReader) -> Reading:
+def read_dosage(elements: tuple[Dosage, ...], known: Medications, sigs: SigReader) -> DosageReading:
     """The phases of a dosage instruction; ``sigs`` reads its words."""
     if not elements:
         return NOTHING_SAID
@@ -63,10 +63,10 @@ def read_dosage(elements: tuple[Dosage, ...], known: Medications, sigs: SigReade
     flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
     counted = [element for element in read if not element.prn]
     if not counted:
-        return Reading(None, None, prn=True, flags=(*flags, "prn"))
+        return DosageReading(None, None, prn=True, flags=(*flags, "prn"))
     structured = _in_sequence([(element.sequence, element.structured) for element in counted])
     text = _in_sequence([(element.sequence, element.text) for element in counted])
-    return Reading(structured, text, flags=flags)
+    return DosageReading(structured, text, flags=flags)
 
 
 def _element(element: Dosage, known: Medications, sigs: SigReader) -> _Element:
@@ -81,14 +81,14 @@ def _element(element: Dosage, known: Medications, sigs: SigReader) -> _Element:
     return _Element(element.sequence or 0, structured, sig.phases if sig and not sig.prn else None, prn, tuple(flags))
 
 
-def _in_sequence(read: list[tuple[float, tuple[Phase, ...] | None]]) -> tuple[Phase, ...] | None:
+def _in_sequence(read: list[tuple[float, tuple[DosePhase, ...] | None]]) -> tuple[DosePhase, ...] | None:
     """One list of phases for all elements; ``None`` as soon as one of them could not be read."""
-    groups: dict[float, list[tuple[Phase, ...]]] = {}
+    groups: dict[float, list[tuple[DosePhase, ...]]] = {}
     for sequence, phases in read:
         if phases is None:
             return None
         groups.setdefault(sequence, []).append(phases)
-    result: list[Phase] = []
+    result: list[DosePhase] = []
     for sequence in sorted(groups):
         together = _together(groups[sequence])
         if together is None or (result and result[-1].days is None):
@@ -97,7 +97,7 @@ def _in_sequence(read: list[tuple[float, tuple[Phase, ...] | None]]) -> tuple[Ph
     return tuple(result)
 
 
-def _together(group: list[tuple[Phase, ...]]) -> tuple[Phase, ...] | None:
+def _together(group: list[tuple[DosePhase, ...]]) -> tuple[DosePhase, ...] | None:
     if len(group) == 1:
         return group[0]
     if any(len(phases) != 1 for phases in group):
@@ -105,10 +105,10 @@ def _together(group: list[tuple[Phase, ...]]) -> tuple[Phase, ...] | None:
     lengths = {phases[0].days for phases in group}
     if len(lengths) != 1:
         return None
-    return (Phase(tuple(intake for phases in group for intake in phases[0].intakes), lengths.pop()),)
+    return (DosePhase(tuple(intake for phases in group for intake in phases[0].intakes), lengths.pop()),)
 
 
-def _structured(element: Dosage, known: Medications, flags: list[str]) -> tuple[Phase, ...] | None:
+def _structured(element: Dosage, known: Medications, flags: list[str]) -> tuple[DosePhase, ...] | None:
     dose = _dose(element.dose_and_rate)
     if dose is None or dose.value is None or dose.value < 0 or element.timing is None:
         return None
@@ -130,7 +130,7 @@ def _structured(element: Dosage, known: Medications, flags: list[str]) -> tuple[
         ml=amount if unit.dimension == "ml" else None,
         moments=moments,
     )
-    return (Phase((intake,), _bounds(element.timing, known)),)
+    return (DosePhase((intake,), _bounds(element.timing, known)),)
 
 
 def _dose(choices: tuple[DoseAndRate, ...]) -> Quantity | None:

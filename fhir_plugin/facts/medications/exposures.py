@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from fhir_plugin.facts.medications.dosage import Reading
-from fhir_plugin.facts.medications.intakes import HOURS_PER_DAY, Phase, differ, milligrams
-from fhir_plugin.facts.medications.supply import Fill, Window
-from mappings.medications import Medications, Minimum, Part, Policy, Product
+from fhir_plugin.facts.medications.dosage import DosageReading
+from fhir_plugin.facts.medications.intakes import HOURS_PER_DAY, DosePhase, differ, milligrams
+from fhir_plugin.facts.medications.supply import Fill, SupplyWindow
+from mappings.schema.medications import Medications, Minimum, Product, ProductPart, TrialPolicy
 
 _ROUNDING = 1e-9
 
 
-class Dose(NamedTuple):
+class DailyDose(NamedTuple):
     """Milligrams a day from a day of the exposure on."""
 
     offset: int
@@ -26,7 +26,7 @@ class Prescription(NamedTuple):
 
     ingredient: str
     product: Product
-    doses: tuple[Dose, ...]
+    doses: tuple[DailyDose, ...]
     """Ascending by offset; empty where no dose is known."""
     length: int | None
     """Days after which the written phases are over; ``None``: they last as long as the supply."""
@@ -44,7 +44,7 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
     """One ingredient by one record."""
 
     prescription: Prescription
-    window: Window
+    window: SupplyWindow
     reference: str
     counted: bool
     """Whether it may count at all: not as needed, not a product of another use."""
@@ -55,12 +55,12 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
 
 def prescribe(
     product: Product,
-    part: Part,
-    reading: Reading,
+    part: ProductPart,
+    reading: DosageReading,
     fill: Fill,
     days: int,
     known: Medications,
-    policy: Policy,
+    policy: TrialPolicy,
     *,
     doubtful: bool,
 ) -> Prescription:
@@ -83,7 +83,7 @@ def prescribe(
     )
 
 
-def units_per_day(reading: Reading, part: Part) -> float | None:
+def units_per_day(reading: DosageReading, part: ProductPart) -> float | None:
     """Units of the product that the first phase takes a day."""
     phases = reading.structured or reading.text
     if not phases:
@@ -99,7 +99,7 @@ def units_per_day(reading: Reading, part: Part) -> float | None:
     return total or None
 
 
-def _length(reading: Reading, fill: Fill) -> int | None:
+def _length(reading: DosageReading, fill: Fill) -> int | None:
     """When the last written phase ends; a duration that only repeats the days of one fill bounds nothing."""
     phases = reading.structured or reading.text
     if not phases or phases[-1].days is None:
@@ -111,8 +111,14 @@ def _length(reading: Reading, fill: Fill) -> int | None:
 
 
 def _doses(
-    product: Product, part: Part, reading: Reading, fill: Fill, days: int, known: Medications, flags: list[str]
-) -> tuple[Dose, ...]:
+    product: Product,
+    part: ProductPart,
+    reading: DosageReading,
+    fill: Fill,
+    days: int,
+    known: Medications,
+    flags: list[str],
+) -> tuple[DailyDose, ...]:
     """Milligrams a day by the written dosage and by the supply, the lower where they disagree; empty: unknown."""
     allowed = known.parameters["dose_disagreement"].value
     if len(product.parts) > 1 and _in_milligrams(reading):
@@ -126,21 +132,23 @@ def _doses(
     equivalent = known.equivalents.get((part.ingredient, product.formulation))
     if equivalent is not None:
         flags.append("weekly_product")
-        chosen = tuple(Dose(dose.offset, round(dose.mg * equivalent.factor, 4)) for dose in chosen)
+        chosen = tuple(DailyDose(dose.offset, round(dose.mg * equivalent.factor, 4)) for dose in chosen)
     if not chosen:
         flags.append("dose_unknown")
         return ()
     return _believable(chosen, part, known, flags)
 
 
-def _in_milligrams(reading: Reading) -> bool:
+def _in_milligrams(reading: DosageReading) -> bool:
     """Whether the dose of a combination is written in mg, which does not say of which ingredient."""
     phases = reading.structured or reading.text or ()
     return any(intake.mg is not None and intake.units is None for phase in phases for intake in phase.intakes)
 
 
-def _phased(phases: tuple[Phase, ...], part: Part, allowed: float, flags: list[str]) -> tuple[Dose, ...]:
-    doses: list[Dose] = []
+def _phased(
+    phases: tuple[DosePhase, ...], part: ProductPart, allowed: float, flags: list[str]
+) -> tuple[DailyDose, ...]:
+    doses: list[DailyDose] = []
     offset = 0.0
     for phase in phases:
         total = 0.0
@@ -151,18 +159,18 @@ def _phased(phases: tuple[Phase, ...], part: Part, allowed: float, flags: list[s
             if amount.mg is None:
                 return ()
             total += amount.mg * intake.per_day
-        doses.append(Dose(int(offset), round(total, 6)))
+        doses.append(DailyDose(int(offset), round(total, 6)))
         offset += phase.days or 0
     return tuple(doses)
 
 
-def _highest(doses: tuple[Dose, ...]) -> float:
+def _highest(doses: tuple[DailyDose, ...]) -> float:
     if len(doses) == 1:
         return doses[0].mg
     return max((dose.mg for dose in doses), default=0.0)
 
 
-def _mean(doses: tuple[Dose, ...], days: int) -> float:
+def _mean(doses: tuple[DailyDose, ...], days: int) -> float:
     if len(doses) == 1:
         return doses[0].mg
     ends = [*(dose.offset for dose in doses[1:]), days]
@@ -171,8 +179,8 @@ def _mean(doses: tuple[Dose, ...], days: int) -> float:
 
 
 def _lower(
-    structured: tuple[Dose, ...], text: tuple[Dose, ...], days: int, allowed: float, flags: list[str]
-) -> tuple[Dose, ...]:
+    structured: tuple[DailyDose, ...], text: tuple[DailyDose, ...], days: int, allowed: float, flags: list[str]
+) -> tuple[DailyDose, ...]:
     if not structured or not text:
         return structured or text
     by_fields, by_words = _mean(structured, days), _mean(text, days)
@@ -182,7 +190,7 @@ def _lower(
     return structured if len(structured) >= len(text) else text
 
 
-def _supplied(fill: Fill, part: Part, known: Medications) -> float | None:
+def _supplied(fill: Fill, part: ProductPart, known: Medications) -> float | None:
     """Dispense arithmetic: quantity x strength / days."""
     quantity, days = fill.quantity, fill.stated
     if not days or quantity is None or quantity.value is None or quantity.value <= 0 or part.strength is None:
@@ -199,19 +207,21 @@ def _supplied(fill: Fill, part: Part, known: Medications) -> float | None:
 
 
 def _with_supply(
-    written: tuple[Dose, ...], supplied: float | None, days: int, allowed: float, flags: list[str]
-) -> tuple[Dose, ...]:
+    written: tuple[DailyDose, ...], supplied: float | None, days: int, allowed: float, flags: list[str]
+) -> tuple[DailyDose, ...]:
     if supplied is None:
         return written
     if not written:
-        return (Dose(0, supplied),)
+        return (DailyDose(0, supplied),)
     if not differ(_mean(written, days), supplied, allowed):
         return written
     flags.append("dose_conflict")
-    return tuple(Dose(dose.offset, min(dose.mg, supplied)) for dose in written)
+    return tuple(DailyDose(dose.offset, min(dose.mg, supplied)) for dose in written)
 
 
-def _believable(doses: tuple[Dose, ...], part: Part, known: Medications, flags: list[str]) -> tuple[Dose, ...]:
+def _believable(
+    doses: tuple[DailyDose, ...], part: ProductPart, known: Medications, flags: list[str]
+) -> tuple[DailyDose, ...]:
     maximum = known.ingredients[part.ingredient].maximum
     if maximum is None:
         return doses

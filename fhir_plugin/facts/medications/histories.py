@@ -6,33 +6,28 @@ from collections import defaultdict
 from typing import NamedTuple, TypeVar
 
 from fhir_plugin.facts.medications.exposures import Exposure
-from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, Line, Lines
-from fhir_plugin.facts.medications.products import Products
+from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, MedicationLine, MedicationLines
+from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.medications.reasons import is_depression, meanings
 from fhir_plugin.facts.medications.supply import (
     NO_REQUEST,
+    SupplyWindow,
     Taken,
-    Window,
     administration_window,
     dispense_window,
     indications,
     order_window,
     statement_window,
 )
-from fhir_plugin.record import Record
-from fhir_plugin.resources import (
-    Annotation,
-    CodeableConcept,
-    Dosage,
-    DoseAndRate,
+from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Dosage, DoseAndRate, Timing, TimingRepeat
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import (
     MedicationAdministration,
     MedicationDispense,
     MedicationRequest,
     MedicationStatement,
-    Timing,
-    TimingRepeat,
 )
-from mappings.medications import Medications, Part, Policy
+from mappings.schema.medications import Medications, ProductPart, TrialPolicy
 
 INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements")
 """The inputs whose absence leaves the history open; administrations are read where they are."""
@@ -51,7 +46,7 @@ class Unmapped(NamedTuple):
     """Whether it looks like an antidepressant."""
 
 
-class Reason(NamedTuple):
+class StopReason(NamedTuple):
     """What one record says of why the drug was stopped or how it worked."""
 
     meanings: frozenset[str]
@@ -64,7 +59,7 @@ class MedicationHistory(NamedTuple):
 
     exposures: dict[str, list[Exposure]]
     """By ingredient."""
-    reasons: dict[str, list[Reason]]
+    reasons: dict[str, list[StopReason]]
     unmapped: tuple[Unmapped, ...]
     resources: int
     """How many medication resources were looked at, ours or not; those entered in error say nothing."""
@@ -75,14 +70,14 @@ class MedicationHistory(NamedTuple):
 class _Reader:
     """Reads the resources of one record, each once."""
 
-    def __init__(self, record: Record, known: Medications, as_of: int, lines: Lines) -> None:
+    def __init__(self, record: Record, known: Medications, as_of: int, lines: MedicationLines) -> None:
         self._record = record
         self._known = known
         self._as_of = as_of
         self._lines = lines
         self._ordered: dict[str, tuple[Dosage, ...]] = {}
         self.exposures: defaultdict[str, list[Exposure]] = defaultdict(list)
-        self.reasons: dict[str, list[Reason]] = {}
+        self.reasons: dict[str, list[StopReason]] = {}
         self.unmapped: dict[str, Unmapped] = {}
         self.resources = 0
         self.nameless = 0
@@ -154,7 +149,7 @@ class _Reader:
         else:
             self._set_aside(dispense, line)
 
-    def _set_aside(self, resource: Taken, line: Line) -> None:
+    def _set_aside(self, resource: Taken, line: MedicationLine) -> None:
         """What is not of the groups: a name that looks psychotropic is kept, and a record without any is counted."""
         found = line.named.found
         if found.unmapped:
@@ -165,7 +160,9 @@ class _Reader:
         elif not found.label and resource.status != _IN_ERROR:
             self.nameless += 1
 
-    def _keep(self, resource: Taken, line: Line, window: Window | None, links: tuple[str, ...] = ()) -> None:
+    def _keep(
+        self, resource: Taken, line: MedicationLine, window: SupplyWindow | None, links: tuple[str, ...] = ()
+    ) -> None:
         if window is None:
             return
         if window.start is None and (line.fill.stated is not None or line.fill.quantity is not None):
@@ -183,19 +180,21 @@ class _Reader:
         resource: Taken,
         reasons: tuple[CodeableConcept, ...],
         notes: tuple[Annotation, ...],
-        line: Line,
-        window: Window | None,
+        line: MedicationLine,
+        window: SupplyWindow | None,
     ) -> None:
         """Why it was stopped, or how it worked."""
         if window is None:
             return
         said = meanings(reasons, [note.text for note in notes if note.text], self._known)
         if said:
-            reason = Reason(said, resource.reference, window.start)
+            reason = StopReason(said, resource.reference, window.start)
             for part in line.named.parts:
                 self.reasons.setdefault(part.ingredient, []).append(reason)
 
-    def _conditional(self, resource: Taken, part: Part, line: Line, window: Window, links: tuple[str, ...]) -> Exposure:
+    def _conditional(
+        self, resource: Taken, part: ProductPart, line: MedicationLine, window: SupplyWindow, links: tuple[str, ...]
+    ) -> Exposure:
         """An exposure to a product that counts only for some uses, or never."""
         excluded, doubts = self._standing(resource, part, line)
         doubtful = bool(doubts) or CONFLICT in line.named.found.flags
@@ -203,7 +202,9 @@ class _Reader:
         flags = (*line.flags, *excluded, *doubts)
         return Exposure(prescription, window, resource.reference, line.counted and not excluded, flags, links)
 
-    def _standing(self, resource: Taken, part: Part, line: Line) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _standing(
+        self, resource: Taken, part: ProductPart, line: MedicationLine
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Flags that keep the record from counting, and flags that leave it in doubt."""
         known = self._known
         product = line.named.found.product
@@ -221,14 +222,14 @@ class _Reader:
 def read_history(
     record: Record,
     known: Medications,
-    policy: Policy,
+    policy: TrialPolicy,
     as_of: int,
     groups: frozenset[str],
-    products: Products | None = None,
+    products: ProductReader | None = None,
 ) -> MedicationHistory:
     """The exposures of a record to ingredients of the groups, up to the day ``as_of`` (an ordinal)."""
-    products = products or Products(known, record.medications)
-    reader = _Reader(record, known, as_of, Lines(known, policy, groups, products))
+    products = products or ProductReader(known, record.medications)
+    reader = _Reader(record, known, as_of, MedicationLines(known, policy, groups, products))
     reader.read()
     unmapped = tuple(sorted(reader.unmapped.values()))
     return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources, reader.nameless)

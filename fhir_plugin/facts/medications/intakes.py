@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mappings.medications import Part
+from mappings.schema.medications import ProductPart
 
 HOURS_PER_DAY = 24
 LONGEST = 36_500
@@ -24,7 +24,7 @@ class Intake(NamedTuple):
     moments: tuple[str, ...] = ()
 
 
-class Phase(NamedTuple):
+class DosePhase(NamedTuple):
     """What is taken together for some days; without ``days`` it lasts as long as the supply."""
 
     intakes: tuple[Intake, ...]
@@ -38,7 +38,7 @@ class Amount(NamedTuple):
     flags: tuple[str, ...] = ()
 
 
-def milligrams(intake: Intake, part: Part, disagreement: float) -> Amount:
+def milligrams(intake: Intake, part: ProductPart, disagreement: float) -> Amount:
     """Milligrams of ``part`` in one administration; the lower where two readings differ by over ``disagreement``."""
     by_units = _by_units(intake, part)
     if intake.mg is None and intake.stated is not None:
@@ -55,7 +55,7 @@ def differ(first: float, second: float, disagreement: float) -> bool:
     return abs(first - second) > disagreement * max(first, second)
 
 
-def _by_units(intake: Intake, part: Part) -> float | None:
+def _by_units(intake: Intake, part: ProductPart) -> float | None:
     if part.strength is None:
         return None
     if part.unit == "MG/ML":
@@ -65,7 +65,7 @@ def _by_units(intake: Intake, part: Part) -> float | None:
     return intake.units * part.strength * (HOURS_PER_DAY if part.unit == "MG/HR" else 1)
 
 
-def _stated(units: float, stated: float, by_units: float | None, part: Part) -> Amount:
+def _stated(units: float, stated: float, by_units: float | None, part: ProductPart) -> Amount:
     if by_units is None:
         lower = min(stated, units * stated)
         return Amount(lower, () if units == 1 else ("dose_conflict",))

@@ -7,29 +7,29 @@ from typing import TypeAlias
 
 import msgspec
 
-from fhir_plugin.facts.medications.dosage import NOTHING_SAID, Reading, read_dosage
+from fhir_plugin.facts.medications.dosage import NOTHING_SAID, DosageReading, read_dosage
 from fhir_plugin.facts.medications.exposures import Prescription, prescribe, units_per_day
-from fhir_plugin.facts.medications.products import Identified, Products
+from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader
 from fhir_plugin.facts.medications.sigs import KEPT_PHASES, forget_sigs, read_sig
 from fhir_plugin.facts.medications.sigs.stages import Sig
-from fhir_plugin.facts.medications.supply import Fill, Taken, Window, fill_of
-from fhir_plugin.resources import CodeableConcept, Dosage, Quantity, Reference
-from mappings.medications import Medications, Part, Policy, Product
+from fhir_plugin.facts.medications.supply import Fill, SupplyWindow, Taken, fill_of
+from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Quantity, Reference
+from mappings.schema.medications import Medications, Product, ProductPart, TrialPolicy
 
 CONFLICT = "conflicting_codes"
 CONDITIONAL = ("never", "if_depression")
 """How an ingredient counts that does not count whatever it was taken for."""
 
-_Mark: TypeAlias = tuple["CodeableConcept | Named", tuple[Dosage, ...], Quantity | None, Quantity | None]
+_Mark: TypeAlias = tuple["CodeableConcept | NamedConcept", tuple[Dosage, ...], Quantity | None, Quantity | None]
 """What makes a line: a drug, a dosage, a supply and a quantity."""
 
 
-class Named:
+class NamedConcept:
     """One concept of a record: what it stands for. Compared as the object that it is, so that a key of it is quick."""
 
     __slots__ = ("found", "ours", "parts", "unconditional")
 
-    def __init__(self, found: Identified, known: Medications, groups: frozenset[str]) -> None:
+    def __init__(self, found: IdentifiedProduct, known: Medications, groups: frozenset[str]) -> None:
         product = found.product
         self.found = found
         self.parts = product.parts if product else ()
@@ -42,12 +42,14 @@ class Named:
         """Whether it counts whatever it was taken for."""
 
 
-class Line:
+class MedicationLine:
     """One drug with one dosage and one supply."""
 
     __slots__ = ("_days", "_known", "_policy", "_sure", "counted", "fill", "flags", "named", "reading")
 
-    def __init__(self, named: Named, reading: Reading, fill: Fill, known: Medications, policy: Policy) -> None:
+    def __init__(
+        self, named: NamedConcept, reading: DosageReading, fill: Fill, known: Medications, policy: TrialPolicy
+    ) -> None:
         self.named = named
         self.reading = reading
         self.fill = fill
@@ -58,7 +60,7 @@ class Line:
         self._days = _compared_days(reading, fill)
         self._sure: tuple[Prescription, ...] = ()
 
-    def prescriptions(self, window: Window) -> tuple[Prescription, ...]:
+    def prescriptions(self, window: SupplyWindow) -> tuple[Prescription, ...]:
         """What is taken of each part of the product, where only its codes can leave it in doubt."""
         if self._sure:
             return self._sure
@@ -68,7 +70,7 @@ class Line:
             self._sure = every
         return every
 
-    def prescription(self, part: Part, window: Window, *, doubtful: bool) -> Prescription:
+    def prescription(self, part: ProductPart, window: SupplyWindow, *, doubtful: bool) -> Prescription:
         """What is taken of one part of the product."""
         product = self.named.found.product or Product((part,))
         days = self._days or max(window.stop - (window.start or window.stop), 1)
@@ -81,7 +83,7 @@ _LARGEST_MARK = 2048
 
 
 @lru_cache(maxsize=8)
-def _book(known: Medications, policy: Policy, groups: frozenset[str]) -> dict[_Mark, Line]:  # noqa: ARG001 - the key
+def _book(known: Medications, policy: TrialPolicy, groups: frozenset[str]) -> dict[_Mark, MedicationLine]:  # noqa: ARG001 - the key
     """Lines that were read before, for whomever: what a prescription says does not depend on whose it is."""
     return {}
 
@@ -92,25 +94,27 @@ def forget() -> None:
     forget_sigs()
 
 
-class Lines:
+class MedicationLines:
     """The lines of one record; a concept, a dosage and a line that repeat are read once."""
 
     __slots__ = ("_book", "_groups", "_known", "_lines", "_named", "_policy", "_products", "_readings", "_sigs")
 
-    def __init__(self, known: Medications, policy: Policy, groups: frozenset[str], products: Products) -> None:
+    def __init__(
+        self, known: Medications, policy: TrialPolicy, groups: frozenset[str], products: ProductReader
+    ) -> None:
         self._book = _book(known, policy, groups)
         self._known = known
         self._policy = policy
         self._groups = groups
         self._products = products
-        self._named: dict[CodeableConcept | Reference, Named] = {}
-        self._readings: dict[tuple[Dosage, ...], Reading] = {}
+        self._named: dict[CodeableConcept | Reference, NamedConcept] = {}
+        self._readings: dict[tuple[Dosage, ...], DosageReading] = {}
         self._sigs: dict[str, Sig | None] = {}
-        self._lines: dict[_Mark, Line] = {}
+        self._lines: dict[_Mark, MedicationLine] = {}
 
     def of(
         self, taken: Taken, dosage: tuple[Dosage, ...], supply: Quantity | None = None, quantity: Quantity | None = None
-    ) -> Line:
+    ) -> MedicationLine:
         """The line of a record; of a drug that is not ours it says nothing but the name."""
         concept = taken.medication_codeable_concept
         if concept is None:
@@ -126,7 +130,7 @@ class Lines:
 
     def _of_reference(
         self, taken: Taken, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
-    ) -> Line:
+    ) -> MedicationLine:
         named = self._referenced(taken)
         mark = (named, dosage, supply, quantity)
         line = self._lines.get(mark)
@@ -135,12 +139,12 @@ class Lines:
         return line
 
     def _new(
-        self, named: Named, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
-    ) -> Line:
+        self, named: NamedConcept, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
+    ) -> MedicationLine:
         reading = self._reading(dosage) if named.ours else NOTHING_SAID
         return self._line(named, reading, supply, quantity)
 
-    def _keep(self, mark: _Mark, line: Line) -> None:
+    def _keep(self, mark: _Mark, line: MedicationLine) -> None:
         """In the book what is small, so that no request can make it large; with this record what is not."""
         phases = len(line.reading.structured or ()) + len(line.reading.text or ())
         if phases > KEPT_PHASES or len(msgspec.msgpack.encode(mark)) > _LARGEST_MARK:
@@ -150,31 +154,33 @@ class Lines:
             self._book.clear()
         self._book[mark] = line
 
-    def bare(self, line: Line) -> Line:
+    def bare(self, line: MedicationLine) -> MedicationLine:
         """The same without its supply, which says nothing where no day is known."""
         return self._line(line.named, line.reading, None, None)
 
-    def _line(self, named: Named, reading: Reading, supply: Quantity | None, quantity: Quantity | None) -> Line:
+    def _line(
+        self, named: NamedConcept, reading: DosageReading, supply: Quantity | None, quantity: Quantity | None
+    ) -> MedicationLine:
         units = units_per_day(reading, named.parts[0]) if named.parts else None
-        return Line(named, reading, fill_of(supply, quantity, units, self._known), self._known, self._policy)
+        return MedicationLine(named, reading, fill_of(supply, quantity, units, self._known), self._known, self._policy)
 
-    def _identified(self, concept: CodeableConcept) -> Named:
+    def _identified(self, concept: CodeableConcept) -> NamedConcept:
         named = self._named.get(concept)
         if named is None:
             found = self._products.of(concept, None)
-            named = self._named[concept] = Named(found, self._known, self._groups)
+            named = self._named[concept] = NamedConcept(found, self._known, self._groups)
         return named
 
-    def _referenced(self, taken: Taken) -> Named:
+    def _referenced(self, taken: Taken) -> NamedConcept:
         reference, contained = taken.medication_reference, taken.contained
         named = self._named.get(reference) if reference and not contained else None
         if named is None:
-            named = Named(self._products.of(None, reference, contained), self._known, self._groups)
+            named = NamedConcept(self._products.of(None, reference, contained), self._known, self._groups)
             if reference and not contained:
                 self._named[reference] = named
         return named
 
-    def _reading(self, elements: tuple[Dosage, ...]) -> Reading:
+    def _reading(self, elements: tuple[Dosage, ...]) -> DosageReading:
         reading = self._readings.get(elements)
         if reading is None:
             reading = self._readings[elements] = read_dosage(elements, self._known, self._sig)
@@ -186,7 +192,7 @@ class Lines:
         return self._sigs[text]
 
 
-def _compared_days(reading: Reading, fill: Fill) -> int:
+def _compared_days(reading: DosageReading, fill: Fill) -> int:
     """The days over which two readings of a dose are compared: one fill, or the whole window (0).
 
     Where there is only one reading, or neither changes with the days, any number will do.

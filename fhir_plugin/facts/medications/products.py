@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from fhir_plugin import lenient
-from fhir_plugin.resources import CodeableConcept, Coding, Medication, Raw, Reference
-from mappings.medications import Medications, Part, Product
+from fhir_plugin.record import lenient
+from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
+from fhir_plugin.record.resources import Medication
+from mappings.schema.medications import Medications, Product, ProductPart
 
 SPECIFIC = frozenset(("SCD", "SBD"))
 PACKS = frozenset(("GPCK", "BPCK"))
@@ -25,7 +26,7 @@ _MILLIGRAMS = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 _MAX_DEPTH = 2
 
 
-class Identified(NamedTuple):
+class IdentifiedProduct(NamedTuple):
     """What a resource says was taken."""
 
     product: Product | None
@@ -42,16 +43,16 @@ class Identified(NamedTuple):
         return any(group in known.ingredients[part.ingredient].groups for part in self.product.parts)
 
 
-def identify(concept: CodeableConcept | None, known: Medications) -> Identified:
+def identify(concept: CodeableConcept | None, known: Medications) -> IdentifiedProduct:
     """The product that a codeable concept names, by all its codings and its words."""
     if concept is None:
-        return Identified(None, "")
+        return IdentifiedProduct(None, "")
     hits = [hit for coding in concept.coding if (hit := _by_code(coding, known))]
     hits.sort(key=_rank)
     text = _text_of(concept)
     named = name_product(text, known) if text else None
     if not hits and named is None:
-        return Identified(None, concept.label, unmapped=known.hints.look_psychotropic(text))
+        return IdentifiedProduct(None, concept.label, unmapped=known.hints.look_psychotropic(text))
     return _agree(hits, named, concept.label)
 
 
@@ -62,12 +63,12 @@ def identify_medication(
     *,
     medications: Mapping[str, Medication] | None = None,
     contained: Sequence[Raw] = (),
-) -> Identified:
+) -> IdentifiedProduct:
     """The product of a request, dispense, statement or draft: by concept, contained or referenced Medication."""
     if concept is not None:
         return identify(concept, known)
     if reference is None:
-        return Identified(None, "")
+        return IdentifiedProduct(None, "")
     resource = medication_named(reference.reference, medications or {}, contained)
     if resource is None:
         found = identify(CodeableConcept(text=reference.display), known)
@@ -75,7 +76,7 @@ def identify_medication(
     return _of_resource(resource, known, medications or {}, contained, depth=0)
 
 
-class Products:
+class ProductReader:
     """The drugs of one record; a concept that repeats is identified once."""
 
     __slots__ = ("_known", "_medications", "_seen")
@@ -83,11 +84,11 @@ class Products:
     def __init__(self, known: Medications, medications: Mapping[str, Medication]) -> None:
         self._known = known
         self._medications = medications
-        self._seen: dict[CodeableConcept, Identified] = {}
+        self._seen: dict[CodeableConcept, IdentifiedProduct] = {}
 
     def of(
         self, concept: CodeableConcept | None, reference: Reference | None, contained: Sequence[Raw] = ()
-    ) -> Identified:
+    ) -> IdentifiedProduct:
         """The product that a request, dispense, statement or administration names."""
         if concept is None:
             return identify_medication(None, reference, self._known, medications=self._medications, contained=contained)
@@ -113,8 +114,8 @@ def name_product(text: str, known: Medications) -> Product | None:
     if len(found) > 1:
         names = sorted({part.ingredient for product in found for part in product.parts}, reverse=True)
         if "/".join(names) in known.ingredients:
-            return Product((Part("/".join(names), None, ""),))
-        return Product(tuple(Part(name, None, "") for name in sorted(names)))
+            return Product((ProductPart("/".join(names), None, ""),))
+        return Product(tuple(ProductPart(name, None, "") for name in sorted(names)))
     return _with_words(found[0], lower, frozenset(words), known)
 
 
@@ -137,15 +138,15 @@ def _with_words(product: Product, text: str, words: frozenset[str], known: Medic
     return product._replace(parts=(part,))
 
 
-def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> Part:
+def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> ProductPart:
     amount = float(number) * _MILLIGRAMS[unit]
     if not of:
-        return Part(ingredient, amount, "MG")
+        return ProductPart(ingredient, amount, "MG")
     share = float(per) if per else 1.0
     if not share:
-        return Part(ingredient, None, "")
+        return ProductPart(ingredient, None, "")
     dimension = "MG/ML" if of == "ml" else "MG/ACTUAT" if of == "actuat" else "MG/HR"
-    return Part(ingredient, amount / share, dimension)
+    return ProductPart(ingredient, amount / share, dimension)
 
 
 def _text_of(concept: CodeableConcept) -> str:
@@ -164,7 +165,7 @@ def _by_code(coding: Coding, known: Medications) -> Product | None:
     if system in systems.ndc:
         return known.ndc.get(_eleven_digits(code))
     if system in systems.atc and code in known.atc:
-        return Product((Part(known.atc[code], None, ""),), tty="ATC")
+        return Product((ProductPart(known.atc[code], None, ""),), tty="ATC")
     return None
 
 
@@ -192,23 +193,23 @@ def _ingredients(product: Product) -> tuple[str, ...]:
     return tuple(sorted(part.ingredient for part in product.parts))
 
 
-def _agree(hits: list[Product], named: Product | None, label: str) -> Identified:
+def _agree(hits: list[Product], named: Product | None, label: str) -> IdentifiedProduct:
     candidates = [*hits, named] if named else hits
     best = candidates[0]
     flags: list[str] = ["pack"] if best.tty in PACKS else []
     if any(_ingredients(other) != _ingredients(best) for other in hits[1:]) or (
         named is not None and not _covers(best, named)
     ):
-        return Identified(_without_strength(best), label, (*flags, "conflicting_codes"))
+        return IdentifiedProduct(_without_strength(best), label, (*flags, "conflicting_codes"))
     strengths = {other.parts[0][1:] for other in candidates if len(other.parts) == 1 and other.parts[0].strength}
     if len(strengths) > 1:
-        return Identified(_without_strength(best), label, (*flags, "conflicting_codes"))
+        return IdentifiedProduct(_without_strength(best), label, (*flags, "conflicting_codes"))
     if strengths and best.parts[0].strength is None and len(best.parts) == 1 and best.tty not in PACKS:
         strength, unit = next(iter(strengths))
-        best = best._replace(parts=(Part(best.parts[0].ingredient, strength, unit),))
+        best = best._replace(parts=(ProductPart(best.parts[0].ingredient, strength, unit),))
     if strengths and not any(hit.parts[0].strength for hit in hits):
         flags.append("strength_from_text")
-    return Identified(_refined(best, candidates), label, tuple(flags))
+    return IdentifiedProduct(_refined(best, candidates), label, tuple(flags))
 
 
 def _refined(best: Product, candidates: list[Product]) -> Product:
@@ -223,7 +224,7 @@ def _refined(best: Product, candidates: list[Product]) -> Product:
 
 
 def _without_strength(product: Product) -> Product:
-    return product._replace(parts=tuple(Part(part.ingredient, None, "") for part in product.parts))
+    return product._replace(parts=tuple(ProductPart(part.ingredient, None, "") for part in product.parts))
 
 
 def medication_named(
@@ -243,27 +244,31 @@ def _of_resource(
     medications: Mapping[str, Medication],
     contained: Sequence[Raw],
     depth: int,
-) -> Identified:
+) -> IdentifiedProduct:
     found = identify(resource.code, known)
     if found.product is not None or not resource.ingredient:
         return found
-    parts: list[Part] = []
+    parts: list[ProductPart] = []
     for item in resource.ingredient:
         if item.item_codeable_concept is not None:
             inner = identify(item.item_codeable_concept, known)
         elif item.item_reference is not None and depth < _MAX_DEPTH:
             target = medication_named(item.item_reference.reference, medications, contained)
-            inner = _of_resource(target, known, medications, contained, depth + 1) if target else Identified(None, "")
+            inner = (
+                _of_resource(target, known, medications, contained, depth + 1)
+                if target
+                else IdentifiedProduct(None, "")
+            )
         else:
             continue
         if inner.product is None:
-            return Identified(None, found.label or inner.label, unmapped=inner.unmapped or found.unmapped)
+            return IdentifiedProduct(None, found.label or inner.label, unmapped=inner.unmapped or found.unmapped)
         parts += [_stated(part, item.strength, known) for part in inner.product.parts]
     product = Product(tuple(parts)) if parts else None
-    return Identified(product, found.label or "", found.flags)
+    return IdentifiedProduct(product, found.label or "", found.flags)
 
 
-def _stated(part: Part, strength: object, known: Medications) -> Part:
+def _stated(part: ProductPart, strength: object, known: Medications) -> ProductPart:
     """The part with the strength that the Medication resource states per unit or per mL."""
     numerator, denominator = getattr(strength, "numerator", None), getattr(strength, "denominator", None)
     if numerator is None or not numerator.value or numerator.value < 0:
@@ -273,10 +278,10 @@ def _stated(part: Part, strength: object, known: Medications) -> Part:
         return part
     amount = numerator.value * unit.factor
     if denominator is None or denominator.value is None:
-        return Part(part.ingredient, amount, "MG")
+        return ProductPart(part.ingredient, amount, "MG")
     if denominator.value <= 0:
         return part
     per = known.units.get((denominator.code or denominator.unit or "1").lower())
     if per is None or per.dimension not in ("unit", "ml"):
         return part
-    return Part(part.ingredient, amount / denominator.value, "MG" if per.dimension == "unit" else "MG/ML")
+    return ProductPart(part.ingredient, amount / denominator.value, "MG" if per.dimension == "unit" else "MG/ML")

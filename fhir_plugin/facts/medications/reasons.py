@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fhir_plugin.resources import CodeableConcept
-from mappings.medications import Meaning, Medications, Reasons
+from fhir_plugin.record.datatypes import CodeableConcept
+from mappings.schema.medications import Medications, ReasonWords, StopReasonWords
 
 _WORDS = re.compile(r"[a-z']+|[.;\n]")
 _REACH = 3
@@ -43,7 +43,7 @@ def is_depression(indications: Iterable[CodeableConcept], known: Medications) ->
     return False
 
 
-def _of_reason(reason: CodeableConcept, known: Reasons) -> set[str]:
+def _of_reason(reason: CodeableConcept, known: ReasonWords) -> set[str]:
     pairs = {(coding.system, coding.code) for coding in reason.coding}
     found = {name for name, meaning in known.meanings.items() if _has_code(pairs, meaning)}
     for text in (reason.text, *(coding.display for coding in reason.coding)):
@@ -54,7 +54,7 @@ def _of_reason(reason: CodeableConcept, known: Reasons) -> set[str]:
     return found
 
 
-def _has_code(pairs: set[tuple[str | None, str | None]], meaning: Meaning) -> bool:
+def _has_code(pairs: set[tuple[str | None, str | None]], meaning: StopReasonWords) -> bool:
     return any((code.system, code.code) in pairs for code in meaning.codes)
 
 

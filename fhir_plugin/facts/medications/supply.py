@@ -11,19 +11,18 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from fhir_plugin.dates import ordinal_span
 from fhir_plugin.facts.medications.dosage import days_of
 from fhir_plugin.facts.medications.intakes import LONGEST
-from fhir_plugin.resources import (
-    CodeableConcept,
+from fhir_plugin.record.datatypes import CodeableConcept, Quantity
+from fhir_plugin.record.dates import ordinal_span
+from fhir_plugin.record.resources import (
     DispenseRequest,
     MedicationAdministration,
     MedicationDispense,
     MedicationRequest,
     MedicationStatement,
-    Quantity,
 )
-from mappings.medications import Medications
+from mappings.schema.medications import Medications
 
 Taken: TypeAlias = MedicationRequest | MedicationDispense | MedicationStatement | MedicationAdministration
 Days: TypeAlias = tuple[int, int]
@@ -34,7 +33,7 @@ DISPENSED, STATED, ORDERED = range(3)
 STOPPED_STATUSES = frozenset(("stopped", "on-hold"))
 
 
-class Window(msgspec.Struct, frozen=True, gc=False):
+class SupplyWindow(msgspec.Struct, frozen=True, gc=False):
     """When a drug was at hand by one record."""
 
     grade: int
@@ -74,7 +73,7 @@ def fill_of(
     return Fill(days, supply, quantity)
 
 
-def order_window(order: MedicationRequest, fill: Fill, as_of: int, known: Medications) -> Window | None:
+def order_window(order: MedicationRequest, fill: Fill, as_of: int, known: Medications) -> SupplyWindow | None:
     """The window of an order; ``None`` where its status or intent says that nothing was to be taken."""
     statuses = known.statuses
     if order.status is None or order.status in statuses.order_excluded or order.do_not_perform:
@@ -97,10 +96,10 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, known: Medica
         flags = (*flags, "on_hold" if order.status == "on-hold" else "stop_unknown")
     possible = max(limit, start) if fill.assumed and not open_stop else planned
     updated = _updated(order) if open_stop else None
-    return Window(ORDERED, "ordered", start, earliest, planned, planned, possible, flags, open_stop, updated)
+    return SupplyWindow(ORDERED, "ordered", start, earliest, planned, planned, possible, flags, open_stop, updated)
 
 
-def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known: Medications) -> Window | None:
+def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known: Medications) -> SupplyWindow | None:
     """The window of a dispense; ``None`` where nothing was handed over."""
     if dispense.status is None or dispense.status in known.statuses.dispense_excluded:
         return None
@@ -113,10 +112,10 @@ def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known:
     stop = min(start + int(min(fill.days, LONGEST)), as_of)
     longest = int(known.parameters["longest_fill_days"].value)
     possible = max(min(start + longest, as_of), stop) if fill.assumed else stop
-    return Window(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
+    return SupplyWindow(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
 
 
-def statement_window(statement: MedicationStatement, as_of: int, known: Medications) -> Window | None:
+def statement_window(statement: MedicationStatement, as_of: int, known: Medications) -> SupplyWindow | None:
     """The window of a statement; a single day counts no day, an open one ends when it was asserted."""
     if statement.status is None or statement.status in known.statuses.statement_excluded:
         return None
@@ -134,10 +133,10 @@ def statement_window(statement: MedicationStatement, as_of: int, known: Medicati
         asserted = ordinal_span(statement.date_asserted) if period and statement.status == "active" else None
         stop, possible = min(asserted[0], as_of) if asserted else start, as_of
     stop = max(stop, start)
-    return Window(STATED, "stated", start, earliest, stop, stop, max(possible, start), _partial(span))
+    return SupplyWindow(STATED, "stated", start, earliest, stop, stop, max(possible, start), _partial(span))
 
 
-def administration_window(given: MedicationAdministration, as_of: int, known: Medications) -> Window | None:
+def administration_window(given: MedicationAdministration, as_of: int, known: Medications) -> SupplyWindow | None:
     """The window of an administration: the day, or the days of its period."""
     if given.status not in known.statuses.administration_read:
         return None
@@ -150,7 +149,7 @@ def administration_window(given: MedicationAdministration, as_of: int, known: Me
         return None
     end = ordinal_span(period.end) if period else None
     stop = min(max(end[0] if end else start, start + 1), as_of)
-    return Window(DISPENSED, "administered", start, earliest, stop, stop, stop, _partial(span))
+    return SupplyWindow(DISPENSED, "administered", start, earliest, stop, stop, stop, _partial(span))
 
 
 def indications(resource: Taken) -> tuple[CodeableConcept, ...]:
@@ -161,8 +160,8 @@ def indications(resource: Taken) -> tuple[CodeableConcept, ...]:
 NO_REQUEST = DispenseRequest()
 
 
-def _undated(grade: int, kind: str, as_of: int) -> Window:
-    return Window(grade, kind, None, 0, 0, 0, as_of, ("undated",))
+def _undated(grade: int, kind: str, as_of: int) -> SupplyWindow:
+    return SupplyWindow(grade, kind, None, 0, 0, 0, as_of, ("undated",))
 
 
 def _partial(span: Days) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from fhir_plugin.scoring.formulas import evaluate
-from mappings.instruments import Instruments
+from fhir_plugin.scales.formulas import evaluate
+from mappings.schema.instruments import Instruments
 
 
 @pytest.mark.parametrize("name", ["phq9", "gad7"])

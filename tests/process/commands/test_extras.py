@@ -12,9 +12,9 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import MissingExtra
 from fhir_plugin.extras import DEMO, DISTRIBUTION, DRAWING, POSTGRESQL, Extra
 from tests.support.commands.processes import tandem_without

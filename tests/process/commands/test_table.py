@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cds_hooks.cli import Commands, app
-from cds_hooks.lazy_commands import Command
+from cds_hooks.cli.lazy import Command
+from cds_hooks.cli.main import Commands, app
 from tests.support.commands.processes import imported_by, tandem
 
 NAMES = [command.name for command in Commands.table]
@@ -26,7 +26,7 @@ def test_the_line_of_the_help_is_the_docstring_of_the_command(command: Command) 
 def test_every_module_of_commands_is_named() -> None:
     folder = Path(inspect.getfile(Commands)).parent / "commands"
     modules = {f"cds_hooks.commands.{path.stem}" for path in folder.glob("*.py")}
-    helpers = {"cds_hooks.commands.__init__", "cds_hooks.commands.records"}
+    helpers = {"cds_hooks.commands.__init__", "cds_hooks.cli.records"}
     assert {command.module for command in Commands.table} == modules - helpers
 
 

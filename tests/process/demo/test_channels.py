@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.demo.calls import encounter_start, ketamine_order, order_select, order_sign, patient_view, tms_order
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from tests.support.demo.server import get
 from tests.support.shipped import shipped
 

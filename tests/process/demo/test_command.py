@@ -21,7 +21,7 @@ from cds_hooks.demo.calls import curl
 pytestmark = pytest.mark.server
 
 START_SECONDS = 120
-COMMAND = (sys.executable, "-m", "cds_hooks.cli", "demo", "--no-browser")
+COMMAND = (sys.executable, "-m", "cds_hooks.cli.main", "demo", "--no-browser")
 
 
 @contextmanager

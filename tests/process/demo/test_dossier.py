@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cds_hooks.cli import app
+from cds_hooks.cli.main import app
 from cds_hooks.demo.stories import DemoPatient
 from tests.support.demo.fixtures import ANCHOR
 

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks import app as application
-from cds_hooks import logs
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
+from cds_hooks.application import app as application
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry import logs
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, body, client, knowledge, order, patient_id
 
 SECRET = "Canary Person 4711"
@@ -109,7 +109,7 @@ def test_a_fault_is_told_by_type_and_place_alone(
     call, fault = lines(said)
     assert (call["event"], call["level"], call["status"]) == ("request", "error", 500)
     assert (fault["event"], fault["fault"]) == ("fault", "KeyError")
-    assert fault["place"].startswith("cds_hooks.app:")
+    assert fault["place"].startswith("cds_hooks.application.app:")
     assert fault["correlation"] == answer.headers["X-Correlation-Id"]
 
 
@@ -152,7 +152,7 @@ def test_a_library_is_named_and_not_quoted(capsys: pytest.CaptureFixture[str]) -
 @contextmanager
 def served() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """``tandem serve`` as a process, its address, what it says kept apart."""
-    command = [sys.executable, "-m", "cds_hooks.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"}
     ) as process:

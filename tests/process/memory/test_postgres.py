@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cds_hooks.memory.database import REVISION, database_url, open_engine
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, order
 from tests.support.memory.migrations import migrated
 from tests.support.memory.postgres import Postgres, postgres, programs

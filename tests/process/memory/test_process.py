@@ -24,7 +24,7 @@ CLIENTS, ACKNOWLEDGED = 3, 25
 @contextmanager
 def served(file: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """``tandem serve`` with its memory in ``file``, and its address."""
-    command = [sys.executable, "-m", "cds_hooks.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0"]
     environment = os.environ | {"TANDEM_DATABASE": f"sqlite:///{file}"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment

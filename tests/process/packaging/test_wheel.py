@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from mappings.load import load_knowledge
+from mappings.schema.load import load_knowledge
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("mappings", "fhir_plugin", "cds_hooks")

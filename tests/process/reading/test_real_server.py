@@ -9,12 +9,13 @@ import pytest
 
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.errors import PermanentlyUnavailable
-from fhir_plugin.gather import FhirSource, fetch_record
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import Record
-from fhir_plugin.resources import Observation, QuestionnaireResponse, subject_reference
+from fhir_plugin.reading.gather import FhirSource, fetch_record
+from fhir_plugin.record.bundles import subject_reference
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Observation, QuestionnaireResponse
 
 pytestmark = pytest.mark.server
 PATIENTS = tuple(demo_patients(date(2026, 3, 2)))

@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.replay.differences import differences
-from cds_hooks.settings import Settings
-from mappings.files import KNOWLEDGE
+from cds_hooks.settings.settings import Settings
+from mappings.schema.base.files import KNOWLEDGE
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, knowledge, order
 from tests.support.hooks.commands import tandem
 

@@ -13,14 +13,14 @@ import altair
 import pytest
 
 from cds_hooks.demo.stories import demo_patients
-from fhir_plugin.decode import record_from_bundle
-from fhir_plugin.drawing import describe, draw_svg, picture
-from fhir_plugin.facts.scores import ScoreHistory, read_scores
-from fhir_plugin.facts.treatments import TreatmentHistory, read_treatments
-from fhir_plugin.panels import specification
-from fhir_plugin.record import Record
-from mappings.instruments import Instruments
-from mappings.treatments import Treatments
+from fhir_plugin.courses.drawing import describe, draw_svg, picture
+from fhir_plugin.courses.panels import specification
+from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
+from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.record import Record
+from mappings.schema.instruments import Instruments
+from mappings.schema.treatments import Treatments
 from tests.support.scores.responses import response
 
 AS_OF = date(2024, 6, 3)
@@ -28,7 +28,11 @@ AS_OF = date(2024, 6, 3)
 
 def tandem(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cds_hooks.cli", *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "cds_hooks.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 

@@ -11,9 +11,9 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
-from cds_hooks.smart.card_links import LABEL
+from cds_hooks.application.app import create_app
+from cds_hooks.cards.app_links import LABEL
+from cds_hooks.settings.settings import Settings
 from tests.support.hooks import calls
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, TMS, body, check, knowledge, order
 from tests.support.smart.fixtures import App

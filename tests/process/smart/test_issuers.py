@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import load_settings
-from cds_hooks.smart.issuers import Issuer
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.issuers import Issuer
+from cds_hooks.settings.settings import load_settings
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import knowledge
 from tests.support.trust.files import EXAMPLE, as_toml
@@ -98,7 +98,7 @@ def test_a_secret_and_a_key_are_one_too_many(tmp_path: Path) -> None:
 
 
 def check(file: Path) -> str:
-    command = [sys.executable, "-m", "cds_hooks.cli", "check-config", str(file)]
+    command = [sys.executable, "-m", "cds_hooks.cli.main", "check-config", str(file)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.smart.views import criteria, overview, warning
-from fhir_plugin.decide import Decision, decide
-from fhir_plugin.decode import record_from_bundle
-from fhir_plugin.recommend import recommend
-from mappings.protocols import Role
+from fhir_plugin.deciding.decide import Decision, decide
+from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.record.decoding import record_from_bundle
+from mappings.schema.rules.protocols import Role
 from tests.support.hooks.calls import knowledge
 from tests.support.smart.fixtures import DAY, App
 from tests.support.smart.pages import view_of

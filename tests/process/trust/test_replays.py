@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from cds_hooks.clients.replays import FileReplays, MemoryReplays, Replays, ReplaysUnavailable
+from cds_hooks.clients.replays import FileReplayStore, MemoryReplayStore, ReplayStore, ReplayStoreUnavailable
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import ORDER_SIGN
 from tests.support.trust.signing import bearer, clients, service, signed
 
-Make = Callable[[Callable[[], float], int], Replays]
+Make = Callable[[Callable[[], float], int], ReplayStore]
 
 
 @pytest.fixture(params=["memory", "file"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     if request.param == "memory":
-        return MemoryReplays
-    return lambda now, most: FileReplays(tmp_path / "replays.sqlite", now, most)
+        return MemoryReplayStore
+    return lambda now, most: FileReplayStore(tmp_path / "replays.sqlite", now, most)
 
 
 def test_each_token_of_each_client_is_used_once(make: Make) -> None:
@@ -57,7 +57,7 @@ def test_what_has_expired_is_forgotten_and_what_has_not_is_bounded(make: Make) -
             assert await replays.first_use("a", f"{until}/{each}", until)
 
     asyncio.run(use(2_000, 10))
-    with pytest.raises(ReplaysUnavailable, match="full"):
+    with pytest.raises(ReplayStoreUnavailable, match="full"):
         asyncio.run(use(1_001, 11))
     assert asyncio.run(replays.first_use("b", "1", 10)), "one client does not fill the store of another"
     now = 11.0
@@ -66,14 +66,14 @@ def test_what_has_expired_is_forgotten_and_what_has_not_is_bounded(make: Make) -
 
 
 def test_a_million_tokens_are_not_kept() -> None:
-    replays = MemoryReplays(lambda: 0, most=1_000)
+    replays = MemoryReplayStore(lambda: 0, most=1_000)
 
     async def go() -> int:
         refused = 0
         for each in range(20_000):
             try:
                 await replays.first_use("a", str(each), 10)
-            except ReplaysUnavailable:
+            except ReplayStoreUnavailable:
                 refused += 1
         return refused
 

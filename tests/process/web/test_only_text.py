@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from cds_hooks.markdown import quote
-from cds_hooks.web.cards import Reason, ShownCard, Suggestion
+from cds_hooks.protocol.markdown import quote
+from cds_hooks.web.cards import ShownCard, ShownReason, ShownSuggestion
 from cds_hooks.web.pages import Pages
 from tests.support.web.fixtures import served, watched
 from tests.support.web.hostile import hostile_strings
@@ -83,8 +83,8 @@ def test_no_string_of_a_card_is_more_than_text(browser: Browser) -> None:
         ShownCard(
             summary=text,
             detail=f"{quote(text)}\n\n{text}",
-            suggestions=(Suggestion(label=text),),
-            override_reasons=(Reason(code=text, display=text),),
+            suggestions=(ShownSuggestion(label=text),),
+            override_reasons=(ShownReason(code=text, display=text),),
         )
         for text in strings
     ]

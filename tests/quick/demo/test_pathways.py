@@ -5,11 +5,11 @@ from datetime import date
 import pytest
 
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from fhir_plugin.assess import Verdict, assess
-from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.deciding.assess import Verdict, assess
+from fhir_plugin.deciding.recommend import recommend
 from fhir_plugin.facts.read import read_facts
-from fhir_plugin.recommend import recommend
-from mappings.load import Knowledge
+from fhir_plugin.record.decoding import record_from_bundle
+from mappings.schema.load import Knowledge
 from tests.support.shipped import shipped
 
 PROTOCOL = "safer_reading"

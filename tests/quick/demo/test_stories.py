@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
-from cds_hooks.demo.forms import Filling
+from cds_hooks.demo.forms import FormRenderer
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from mappings.model import KnowledgeError
+from mappings.schema.base.entries import KnowledgeError
 
 ANCHOR = date(2026, 11, 21)
 PATIENTS = {patient.id: patient for patient in demo_patients(ANCHOR)}
@@ -167,7 +167,7 @@ class TestForms:
     """A wrong story does not pass in silence."""
 
     def fill(self, node: Any, **values: Any) -> Any:
-        return Filling(values, {"colour": {1: {"code": "red"}}}, ANCHOR).fill(node)
+        return FormRenderer(values, {"colour": {1: {"code": "red"}}}, ANCHOR).fill(node)
 
     def test_a_blank_keeps_the_type_of_what_is_given(self) -> None:
         assert self.fill({"value": "$dose", "text": "$dose mg"}, dose=50) == {"value": 50, "text": "50 mg"}

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from cds_hooks.clock import today
+from cds_hooks.protocol.clock import today
 
 
 @pytest.fixture(params=["America/Los_Angeles", "UTC", "Pacific/Auckland"])

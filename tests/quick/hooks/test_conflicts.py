@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from cds_hooks.cards import criteria_card
-from cds_hooks.own_cards import safety_cards
-from cds_hooks.protocol import Card
-from cds_hooks.telling import Telling
-from fhir_plugin.assess import assess
-from fhir_plugin.decide import Decision
-from fhir_plugin.recommend import recommend
-from mappings.load import Knowledge
+from cds_hooks.cards.builder import CardContext
+from cds_hooks.cards.criteria import criteria_card
+from cds_hooks.cards.own_cards import safety_cards
+from cds_hooks.protocol.responses import Card
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.recommend import recommend
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.cases import facts_of, record_of
 from tests.support.knowledge.charts import AS_OF
 from tests.support.shipped import load_yaml, shipped
@@ -43,7 +43,7 @@ def cards_of(conflict: str, knowledge: Knowledge) -> tuple[Card, ...]:
     made = {name: recommend(findings, each, knowledge, ordered) for name, each in knowledge.protocols.items()}
     decision = Decision(record_of(case), facts, findings, made.pop(knowledge.protocol), tuple(made.values()))
     hook = "order-sign" if ordered else "patient-view"
-    telling = Telling(decision, knowledge, hook, AS_OF, 0, lambda: "00000000-0000-4000-8000-000000000000")
+    telling = CardContext(decision, knowledge, hook, AS_OF, 0, lambda: "00000000-0000-4000-8000-000000000000")
     return (*safety_cards(telling), criteria_card(telling))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.drafts import Draft, read_drafts, selected
+from fhir_plugin.drafts.draft_orders import Draft, read_drafts, selected
 
 KETAMINE = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6130"}], "text": "Ketamine"}
 

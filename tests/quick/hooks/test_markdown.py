@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cds_hooks.markdown import LONGEST, plain, quote, table
+from cds_hooks.protocol.markdown import LONGEST, plain, quote, table
 
 RENDER = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.errors import BadRequest
-from cds_hooks.protocol import CONTEXTS, read_call
+from cds_hooks.protocol.errors import BadRequest
+from cds_hooks.protocol.requests import CONTEXTS, read_call
 
 CONTEXT: dict[str, dict[str, Any]] = {
     "patient-view": {"userId": "Practitioner/1", "patientId": "p1"},

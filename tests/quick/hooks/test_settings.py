@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from cds_hooks.commands.serve import run
-from cds_hooks.settings import Settings, load_settings
-from cds_hooks.trust import Readable, may_read
-from fhir_plugin.addresses import is_loopback
+from cds_hooks.settings.readable import ReadableServers, may_read
+from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
+from fhir_plugin.reading.addresses import is_loopback
 
 
 def test_a_file_is_read_and_what_is_given_explicitly_wins(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_open_service_refuses_to_be_reached_from_elsewhere() -> None:
         run(Settings(host="0.0.0.0"))  # noqa: S104 - what is refused
 
 
-LISTED = Readable(("https://ehr.example/fhir",))
+LISTED = ReadableServers(("https://ehr.example/fhir",))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_any_other_server_may_not(server: str) -> None:
 
 
 def test_loopback_may_be_read_where_the_site_allows_it() -> None:
-    anything_here = Readable((), loopback=True)
+    anything_here = ReadableServers((), loopback=True)
     assert may_read("http://127.0.0.1:8090/fhir", anything_here)
     assert not may_read("http://127.0.0.1@evil.example/fhir", anything_here)
     assert not may_read("ftp://127.0.0.1/fhir", anything_here)

@@ -6,7 +6,7 @@ import pytest
 
 from fhir_plugin.facts.allergies import read_ketamine_allergy
 from fhir_plugin.facts.fact import Fact, Presence
-from mappings.load import Knowledge
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, SCT, chart
 
 IN_ERROR = {"verificationStatus": {"coding": [{"code": "entered-in-error"}]}}

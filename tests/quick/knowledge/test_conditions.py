@@ -4,7 +4,7 @@ import pytest
 
 from fhir_plugin.facts.conditions import read_conditions
 from fhir_plugin.facts.fact import Presence
-from mappings.load import Knowledge
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, ICD, SCT, chart, condition
 
 UNCONFIRMED = {"verificationStatus": {"coding": [{"code": "provisional"}]}}

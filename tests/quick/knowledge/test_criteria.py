@@ -2,10 +2,10 @@
 
 import pytest
 
-from fhir_plugin.assess import Verdict, assess
-from mappings.criteria import Comparator
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
+from fhir_plugin.deciding.assess import Verdict, assess
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.criteria import Comparator
 from tests.support.knowledge.cases import facts_of, read_cases
 from tests.support.shipped import shipped
 

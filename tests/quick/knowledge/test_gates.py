@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.assess import assess
+from fhir_plugin.deciding.assess import assess
 from fhir_plugin.facts.read import read_facts
-from mappings.load import Knowledge
-from mappings.protocols import Role
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Role
 from tests.support.knowledge.charts import AS_OF, chart, condition, patient
 from tests.support.shipped import load_yaml
 

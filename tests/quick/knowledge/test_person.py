@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from fhir_plugin.facts.person import read_age
-from mappings.load import Knowledge
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, chart, patient
 
 

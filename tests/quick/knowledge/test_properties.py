@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from fhir_plugin.assess import assess
-from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.recommend import Recommendation, Standing, recommend
 from fhir_plugin.facts.read import read_facts
-from fhir_plugin.recommend import Recommendation, Standing, recommend
-from fhir_plugin.record import NOT_RETRIEVED, InputState, Record
-from mappings.load import Knowledge
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.record import NOT_RETRIEVED, InputState, Record
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, PLACES, chart, condition, patient, pressure
 from tests.support.knowledge.drawn import contents
 from tests.support.profiles import examples

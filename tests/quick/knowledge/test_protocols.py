@@ -2,8 +2,8 @@
 
 import pytest
 
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.protocols import CASES, NAMES, answer, said
 
 EACH = [(name, number) for name in NAMES for number in range(len(CASES[name]))]

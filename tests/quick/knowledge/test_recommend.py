@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from fhir_plugin.assess import Finding, Verdict
-from fhir_plugin.recommend import Recommendation, Standing, recommend
-from mappings.load import Knowledge
-from mappings.protocols import Role
+from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.recommend import Recommendation, Standing, recommend
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Role
 
 PROTOCOL = "safer_reading"
 

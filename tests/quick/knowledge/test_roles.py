@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_plugin.assess import Verdict
-from fhir_plugin.recommend import Standing, recommend
-from mappings.load import Knowledge
-from mappings.protocols import Role
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.recommend import Standing, recommend
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Role
 from tests.support.knowledge.roles import (
     CASES,
     as_expected,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mappings.load import Knowledge
-from mappings.value_sets import ICD_10_CM, SNOMED_CT, Meaning
+from mappings.schema.codes.value_sets import ICD_10_CM, SNOMED_CT, Meaning
+from mappings.schema.load import Knowledge
 
 with (Path(__file__).parent / "icd10cm_codes.csv").open(encoding="utf-8", newline="") as lines:
     CODES = [(row["code"], row["topic"], row["meaning"]) for row in csv.DictReader(lines)]

@@ -4,7 +4,7 @@ import pytest
 
 from fhir_plugin.facts.fact import Fact, Measurement
 from fhir_plugin.facts.vitals import read_vitals
-from mappings.load import Knowledge
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, chart, observation, pressure
 
 

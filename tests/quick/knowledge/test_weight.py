@@ -6,7 +6,7 @@ import pytest
 
 from fhir_plugin.facts.read import read_facts
 from fhir_plugin.facts.weight import DosingWeight, dosing_weight
-from mappings.load import Knowledge
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, chart, observation
 
 MOST_DAYS = 30

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from fhir_plugin.facts.medications import lines, sigs
 from fhir_plugin.facts.medications.lines import forget
-from fhir_plugin.facts.trials import READ_GROUPS
+from fhir_plugin.facts.trials.read import READ_GROUPS
 from tests.support.medications.drawn import KNOWN, RECORDS, built, read
 from tests.support.medications.records import order
 

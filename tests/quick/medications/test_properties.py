@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.facts.staging import read_staging
-from fhir_plugin.facts.trial_report import trial_document, trial_lines
-from fhir_plugin.facts.trials import TrialHistory, read_trials
+from fhir_plugin.facts.trials.read import TrialHistory, read_trials
+from fhir_plugin.facts.trials.report import trial_document, trial_lines
+from fhir_plugin.facts.trials.staging import read_staging
 from tests.support.medications.drawn import (
     AS_OF,
     EPISODE,

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cds_hooks.cli import app
+from cds_hooks.cli.main import app
 from fhir_plugin.facts.medications.products import identify
-from fhir_plugin.resources import CodeableConcept, Coding
-from mappings.medications import FOLDER, load_medications
-from mappings.medications.rxnorm import SOURCE, import_rxnorm
-from mappings.model import KnowledgeError
+from fhir_plugin.record.datatypes import CodeableConcept, Coding
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.medications import FOLDER, load_medications
+from mappings.schema.medications.rxnorm import SOURCE, import_rxnorm
 from tests.support.shipped import shipped
 
 KNOWN = shipped().medications

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.dates import day_span
-from fhir_plugin.facts.staging import StagedDepression, read_staging
-from fhir_plugin.facts.trials import read_trials
+from fhir_plugin.facts.trials.read import read_trials
+from fhir_plugin.facts.trials.staging import StagedDepression, read_staging
+from fhir_plugin.record.dates import day_span
 from tests.support.medications.records import record_of, resources
 from tests.support.shipped import shipped
 

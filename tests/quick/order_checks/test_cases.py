@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
 from tests.support.order_checks.orders import checked, read_order_cases, result_of
 from tests.support.shipped import shipped
 

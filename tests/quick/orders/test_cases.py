@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mappings.load import Knowledge
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.cases import KEYS
 from tests.support.orders.patients import CASES, offers_of_case, text_of
 from tests.support.shipped import shipped

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.orders.dosing import dose_by_weight, exact
-from mappings.model import Number, Verification
-from mappings.orders.model import Dose
-from mappings.protocols import Parameter
+from mappings.schema.base.entries import Number, Verification
+from mappings.schema.orders.model import OrderDose
+from mappings.schema.rules.protocols import ProtocolParameter
 from tests.support.profiles import examples
 from tests.support.shipped import shipped
 
@@ -26,8 +26,8 @@ weights = st.floats(20, 400, allow_nan=False)
 rates = st.integers(5, 200).map(lambda hundredths: hundredths / 100)
 
 
-def per_kg(low: float, high: float | None = None) -> Parameter:
-    return Parameter(low=low, high=high, unit="mg/kg", source="design", verification=Verification.DESIGN)
+def per_kg(low: float, high: float | None = None) -> ProtocolParameter:
+    return ProtocolParameter(low=low, high=high, unit="mg/kg", source="design", verification=Verification.DESIGN)
 
 
 def step(value: Number | None) -> Decimal:
@@ -35,10 +35,10 @@ def step(value: Number | None) -> Decimal:
     return exact(value.value)
 
 
-def doses() -> st.SearchStrategy[Dose]:
+def doses() -> st.SearchStrategy[OrderDose]:
     """The shipped rules, and rules with other steps."""
 
-    def with_steps(dose: Dose, weight_to: float, round_to: float) -> Dose:
+    def with_steps(dose: OrderDose, weight_to: float, round_to: float) -> OrderDose:
         number = Number(value=1, source="design", verification=Verification.DESIGN)
         return dose.model_copy(
             update={
@@ -53,7 +53,7 @@ def doses() -> st.SearchStrategy[Dose]:
 
 @examples(3)
 @given(doses(), rates, weights)
-def test_the_dose_is_the_product_rounded_down(dose: Dose, rate: float, kilograms: float) -> None:
+def test_the_dose_is_the_product_rounded_down(dose: OrderDose, rate: float, kilograms: float) -> None:
     found = dose_by_weight(dose, per_kg(rate), kilograms)
     assert abs(found.weight - exact(kilograms)) <= step(dose.weight_to) / 2
     assert found.weight % step(dose.weight_to) == 0
@@ -65,14 +65,16 @@ def test_the_dose_is_the_product_rounded_down(dose: Dose, rate: float, kilograms
 
 @examples(2)
 @given(doses(), rates, weights, weights)
-def test_who_weighs_more_never_gets_less(dose: Dose, rate: float, one: float, other: float) -> None:
+def test_who_weighs_more_never_gets_less(dose: OrderDose, rate: float, one: float, other: float) -> None:
     lighter, heavier = sorted((one, other))
     assert dose_by_weight(dose, per_kg(rate), lighter).dose.low <= dose_by_weight(dose, per_kg(rate), heavier).dose.low
 
 
 @examples(1)
 @given(doses(), rates, rates, weights)
-def test_a_range_of_the_parameter_is_a_range_of_the_dose(dose: Dose, one: float, other: float, weight: float) -> None:
+def test_a_range_of_the_parameter_is_a_range_of_the_dose(
+    dose: OrderDose, one: float, other: float, weight: float
+) -> None:
     low, high = sorted((one, other))
     found = dose_by_weight(dose, per_kg(low, high), weight).dose
     assert found.low == dose_by_weight(dose, per_kg(low), weight).dose.low

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from fhir_plugin.facts.coverage import read_covers
-from fhir_plugin.payers import LONGEST, MOST, policies_for
-from fhir_plugin.record import InputState
-from mappings.load import Knowledge
-from mappings.model import Verification
-from mappings.payers.model import Matching
+from fhir_plugin.payers.checklist import LONGEST, MOST, policies_for
+from fhir_plugin.record.record import InputState
+from mappings.schema.base.entries import Verification
+from mappings.schema.load import Knowledge
+from mappings.schema.payers.model import Matching
 from tests.support.knowledge.charts import AS_OF, chart, patient
 
 

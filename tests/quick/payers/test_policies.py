@@ -6,15 +6,23 @@ from datetime import timedelta
 import pytest
 
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from fhir_plugin.decide import decide
-from fhir_plugin.decode import record_from_bundle
-from fhir_plugin.facts.payer_trials import failures
-from fhir_plugin.facts.scores import read_scores
-from fhir_plugin.facts.trials import read_trials
-from fhir_plugin.payers import checklist
-from fhir_plugin.record import NOT_RETRIEVED, InputState
-from mappings.load import Knowledge
-from mappings.payers.model import BeyondItem, CriterionItem, Item, Policy, PresenceItem, ScoreItem, TrialsItem
+from fhir_plugin.deciding.decide import decide
+from fhir_plugin.facts.scores.read import read_scores
+from fhir_plugin.facts.trials.payer_trials import failures
+from fhir_plugin.facts.trials.read import read_trials
+from fhir_plugin.payers.checklist import checklist
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.record import NOT_RETRIEVED, InputState
+from mappings.schema.load import Knowledge
+from mappings.schema.payers.model import (
+    CriterionItem,
+    Item,
+    PayerPolicy,
+    PresenceItem,
+    ScoreItem,
+    TrialsItem,
+    UnanswerableItem,
+)
 from tests.support.knowledge.charts import AS_OF
 from tests.support.payers.charts import FOLDER, answered, cases, facts, patients, verdicts
 from tests.support.shipped import shipped
@@ -33,7 +41,7 @@ def test_a_test_patient(name: str, patient: str, knowledge: Knowledge) -> None:
 
 def possible(item: Item) -> set[str]:
     """The verdicts that an item can have."""
-    if isinstance(item, BeyondItem):
+    if isinstance(item, UnanswerableItem):
         return {"unknown"}
     if isinstance(item, CriterionItem):
         lacking = {"met"} if item.agrees == "open" else set()
@@ -58,7 +66,7 @@ def test_no_case_file_and_no_chart_is_left_over() -> None:
     assert {patient for _, patient in CASES} == set(patients())
 
 
-def moved(policy: Policy, place: str, by: int) -> Policy:
+def moved(policy: PayerPolicy, place: str, by: int) -> PayerPolicy:
     """The policy with one of its numbers moved."""
     name, key, *scale = place.split(".")
     other = policy.numbers[place].model_copy(update={"value": policy.numbers[place].value + by})
@@ -71,7 +79,7 @@ def moved(policy: Policy, place: str, by: int) -> Policy:
         return item.model_copy(update={key: other})
 
     items = tuple(map(changed, policy.items))
-    return Policy.model_validate({**policy.model_dump(exclude={"items"}), "items": items})
+    return PayerPolicy.model_validate({**policy.model_dump(exclude={"items"}), "items": items})
 
 
 NUMBERS = [(name, place) for name in NAMES for place in shipped().payers.policies[name].numbers]

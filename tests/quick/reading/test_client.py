@@ -17,8 +17,10 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.client import Allowance, Answer, Clients, Limits, Server, _retry_after, normal_base_url
 from fhir_plugin.errors import BadInput
+from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.reading.client import FhirServer, FhirServers
+from fhir_plugin.reading.responses import ByteAllowance, Limits, ServerResponse, _retry_after
 from tests.support.profiles import examples
 
 BASE = "https://ehr.example/fhir"
@@ -26,22 +28,22 @@ LIMITS = Limits(pause_seconds=0)
 CONTEXT = ssl.create_default_context()
 
 
-def with_server(work: Callable[[Server], Awaitable[Answer]], limits: Limits = LIMITS) -> Answer:
+def with_server(work: Callable[[FhirServer], Awaitable[ServerResponse]], limits: Limits = LIMITS) -> ServerResponse:
     """What the work comes to on a server of its own."""
 
-    async def go() -> Answer:
-        async with Clients(limits, CONTEXT) as clients:
+    async def go() -> ServerResponse:
+        async with FhirServers(limits, CONTEXT) as clients:
             return await work(clients.server(BASE))
 
     return asyncio.run(go())
 
 
-def ask(relative: str, token: str | None = None, limits: Limits = LIMITS, seconds: float = 1.0) -> Answer:
+def ask(relative: str, token: str | None = None, limits: Limits = LIMITS, seconds: float = 1.0) -> ServerResponse:
     """One question, one answer."""
 
-    async def work(server: Server) -> Answer:
+    async def work(server: FhirServer) -> ServerResponse:
         deadline = asyncio.get_running_loop().time() + seconds
-        return await server.ask(server.url(relative), token, Allowance(limits), deadline)
+        return await server.ask(server.url(relative), token, ByteAllowance(limits), deadline)
 
     return with_server(work, limits)
 
@@ -52,7 +54,7 @@ def test_a_read_says_what_it_must_and_nothing_more(caplog: pytest.LogCaptureFixt
         json={}, headers={"Set-Cookie": "session=1"}
     )
     with caplog.at_level(logging.INFO):
-        assert ask("Condition?patient=p1", "secret") == Answer("200", b"{}")
+        assert ask("Condition?patient=p1", "secret") == ServerResponse("200", b"{}")
     sent = route.calls.last.request
     assert sent.headers["Authorization"] == "Bearer secret"
     assert sent.headers["Accept"] == "application/fhir+json"
@@ -64,10 +66,10 @@ def test_a_read_says_what_it_must_and_nothing_more(caplog: pytest.LogCaptureFixt
 def test_nothing_of_one_caller_is_kept_for_the_next() -> None:
     route = respx.get(f"{BASE}/Patient/p1").respond(json={}, headers={"Set-Cookie": "session=1; Path=/"})
 
-    async def twice(server: Server) -> Answer:
+    async def twice(server: FhirServer) -> ServerResponse:
         deadline = asyncio.get_running_loop().time() + 1
-        await server.ask(server.url("Patient/p1"), "first", Allowance(LIMITS), deadline)
-        return await server.ask(server.url("Patient/p1"), None, Allowance(LIMITS), deadline)
+        await server.ask(server.url("Patient/p1"), "first", ByteAllowance(LIMITS), deadline)
+        return await server.ask(server.url("Patient/p1"), None, ByteAllowance(LIMITS), deadline)
 
     with_server(twice)
     second = route.calls.last.request
@@ -88,14 +90,14 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 def test_a_temporary_failure_is_tried_once_more(status: int) -> None:
     route = respx.get(f"{BASE}/Patient/p1")
     route.side_effect = [httpx.Response(status), httpx.Response(200, content=b"1"), httpx.Response(500)]
-    assert ask("Patient/p1") == Answer("200", b"1")
+    assert ask("Patient/p1") == ServerResponse("200", b"1")
     assert route.call_count == 2
 
 
 @respx.mock
 def test_a_temporary_failure_is_not_tried_a_third_time() -> None:
     route = respx.get(f"{BASE}/Patient/p1").mock(side_effect=httpx.ReadError)
-    assert ask("Patient/p1") == Answer("connection failed", temporary=True)
+    assert ask("Patient/p1") == ServerResponse("connection failed", temporary=True)
     assert route.call_count == 2
 
 
@@ -105,7 +107,7 @@ def test_a_lasting_refusal_is_not_tried_again(status: int) -> None:
     route = respx.get(f"{BASE}/Patient/p1").respond(status, headers={"Location": "https://canary.example/"})
     answer = ask("Patient/p1")
     words = f"{status} redirect refused" if status < 400 else str(status)
-    assert (answer, route.call_count) == (Answer(words), 1)
+    assert (answer, route.call_count) == (ServerResponse(words), 1)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ class Stream(httpx.AsyncByteStream):
             yield chunk
 
 
-def body_of(chunks: list[bytes], encoding: str, limits: Limits = LIMITS) -> Answer:
+def body_of(chunks: list[bytes], encoding: str, limits: Limits = LIMITS) -> ServerResponse:
     """What is read of a body that comes in those chunks."""
 
     with respx.mock:
@@ -222,8 +224,8 @@ def test_bodies_are_bounded_while_they_are_unpacked(chunks: list[bytes], encodin
 
 
 def test_what_is_too_large_leaves_the_allowance_to_others() -> None:
-    async def go(server: Server) -> Answer:
-        allowance = Allowance(Limits(bytes_per_record=10, bytes_per_answer=8))
+    async def go(server: FhirServer) -> ServerResponse:
+        allowance = ByteAllowance(Limits(bytes_per_record=10, bytes_per_answer=8))
         deadline = asyncio.get_running_loop().time() + 1
         answers = [await server.ask(server.url(path), None, allowance, deadline) for path in ("a", "b", "c")]
         assert [answer.outcome for answer in answers] == ["too large", "200", "too large"]
@@ -242,7 +244,7 @@ def page_url(link: str, base: str = BASE) -> str | None:
     """Where a next link would be followed to."""
 
     async def go() -> str | None:
-        async with Clients(context=CONTEXT) as clients:
+        async with FhirServers(context=CONTEXT) as clients:
             url = clients.server(base).page_url(link)
             return None if url is None else str(url)
 

@@ -8,10 +8,11 @@ from codecs import BOM_UTF8
 import msgspec
 import pytest
 
-from fhir_plugin.decode import decode_value, once, record_from_bundle
 from fhir_plugin.errors import BadInput, WrongPatient
-from fhir_plugin.record import InputState
-from fhir_plugin.resources import Condition, Meta
+from fhir_plugin.record.datatypes import Meta
+from fhir_plugin.record.decoding import decode_value, once, record_from_bundle
+from fhir_plugin.record.record import InputState
+from fhir_plugin.record.resources import Condition
 from tests.support.reading.material import OTHER, PATIENT, bundle, outcome, patient, resource, to_bytes
 
 COMPLETE, PARTIAL, UNREADABLE, NONE = (

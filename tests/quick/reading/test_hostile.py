@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.decode import decode_value, record_from_bundle
 from fhir_plugin.errors import BadInput, RecordUnavailable
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import Record
-from fhir_plugin.resources import AnyResource, Patient, subject_reference
+from fhir_plugin.record.bundles import AnyResource, subject_reference
+from fhir_plugin.record.decoding import decode_value, record_from_bundle
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Patient
 from tests.support.profiles import examples
 from tests.support.reading.material import OTHER, PATIENT, TYPES, bundle, patient, resource, to_bytes
 

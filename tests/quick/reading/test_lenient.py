@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from fhir_plugin.lenient import each, read, several
-from fhir_plugin.resources import Organization
+from fhir_plugin.record.lenient import each, read, several
+from fhir_plugin.record.resources import Organization
 
 DEEP = b"[" * 100_000
 WRONG = [

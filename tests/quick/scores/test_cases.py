@@ -8,14 +8,14 @@ import msgspec
 import pytest
 from pydantic import Field
 
-from fhir_plugin.dates import DaySpan
-from fhir_plugin.facts.scores import Assessment
-from fhir_plugin.resources import QuestionnaireResponse
-from fhir_plugin.score import score
-from fhir_plugin.trend import read_trend
-from mappings.files import KNOWLEDGE, read_yaml
-from mappings.instruments import Instruments
-from mappings.model import Entry
+from fhir_plugin.courses.trend import read_trend
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.resources import QuestionnaireResponse
+from fhir_plugin.scales.scoring import score
+from mappings.schema.base.entries import Entry
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.instruments import Instruments
 from tests.support.scores.responses import response
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.resources import QuestionnaireResponse
-from fhir_plugin.score import score, score_values
-from fhir_plugin.scoring.formulas import band_of, evaluate
-from mappings.instruments import Instruments
+from fhir_plugin.record.resources import QuestionnaireResponse
+from fhir_plugin.scales.formulas import band_of, evaluate
+from fhir_plugin.scales.scoring import score, score_values
+from mappings.schema.instruments import Instruments
 from tests.support.profiles import examples
 from tests.support.scores.responses import response
 from tests.support.shipped import shipped

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.errors import WrongQuestionnaire
-from fhir_plugin.resources import Questionnaire, QuestionnaireResponse
-from fhir_plugin.score import Score, score
-from mappings.instruments import Instruments
+from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse
+from fhir_plugin.scales.scoring import Score, score
+from mappings.schema.instruments import Instruments
 from tests.support.scores.responses import response
 from tests.support.shipped import shipped
 

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from fhir_plugin.facts.fact import Count, Measurement, Presence
-from fhir_plugin.facts.scores import ScoreHistory, observation_codes, read_scores
-from fhir_plugin.record import Input, InputState, Record
-from fhir_plugin.resources import Observation, QuestionnaireResponse
-from mappings.instruments import LOCAL_CODES, Instruments
+from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
+from fhir_plugin.record.record import Input, InputState, Record
+from fhir_plugin.record.resources import Observation, QuestionnaireResponse
+from fhir_plugin.scales.observation_codes import observation_codes
+from mappings.schema.instruments import LOCAL_CODES, Instruments
 from tests.support.scores.responses import response
 
 AS_OF = date(2024, 6, 1)

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_plugin.dates import DaySpan
 from fhir_plugin.facts.fact import Presence
-from fhir_plugin.facts.scores import Assessment
-from fhir_plugin.facts.treatments import TreatmentHistory, read_treatments
-from fhir_plugin.record import Input, InputState, Record
-from fhir_plugin.resources import RESOURCE_TYPES, AnyResource
-from mappings.instruments import Instruments
-from mappings.treatments import Treatments
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
+from fhir_plugin.record.bundles import RESOURCE_TYPES, AnyResource
+from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.record import Input, InputState, Record
+from mappings.schema.instruments import Instruments
+from mappings.schema.treatments import Treatments
 
 CPT = "http://www.ama-assn.org/go/cpt"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"

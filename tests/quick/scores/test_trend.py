@@ -6,15 +6,15 @@ from datetime import date, timedelta
 
 import pytest
 
-from fhir_plugin.dates import DaySpan
-from fhir_plugin.facts.courses import Course
-from fhir_plugin.facts.scores import Assessment
-from fhir_plugin.facts.sessions import Session, Strength
-from fhir_plugin.trend import Phase, Trend, Worsening, group_sum, phase_of, read_trend
-from fhir_plugin.trend_words import tell
-from fhir_plugin.windows import spans, windows
-from mappings.instruments import Instruments
-from mappings.treatments import Treatments
+from fhir_plugin.courses.trend import CoursePhase, Trend, Worsening, group_sum, phase_of, read_trend
+from fhir_plugin.courses.trend_words import tell
+from fhir_plugin.courses.windows import spans, windows
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.treatments.courses import TreatmentCourse
+from fhir_plugin.facts.treatments.sessions import Session, Strength
+from fhir_plugin.record.dates import DaySpan
+from mappings.schema.instruments import Instruments
+from mappings.schema.treatments import Treatments
 
 START = date(2024, 1, 1)
 
@@ -36,7 +36,7 @@ def value(
     )
 
 
-def course(treatment: str, first: int, last: int, moment: str | None = None) -> Course:
+def course(treatment: str, first: int, last: int, moment: str | None = None) -> TreatmentCourse:
     session = Session(
         treatment=treatment,
         strength=Strength.GIVEN,
@@ -44,7 +44,7 @@ def course(treatment: str, first: int, last: int, moment: str | None = None) -> 
         moment=moment,
         reference="Procedure/1",
     )
-    return Course(
+    return TreatmentCourse(
         treatment=treatment,
         modality="ketamine" if "ketamine" in treatment else treatment,
         sessions=(session,),
@@ -58,7 +58,7 @@ def course(treatment: str, first: int, last: int, moment: str | None = None) -> 
     )
 
 
-def trend(instruments: Instruments, *series: Assessment, courses: tuple[Course, ...] = ()) -> Trend:
+def trend(instruments: Instruments, *series: Assessment, courses: tuple[TreatmentCourse, ...] = ()) -> Trend:
     found = read_trend(series, courses, instruments.forms["phq9"])
     assert found is not None
     return found
@@ -102,7 +102,7 @@ def test_a_relapse_needs_an_earlier_recovery(instruments: Instruments, totals: t
 def test_values_after_a_session_are_never_compared_with_values_before(instruments: Instruments) -> None:
     given = course("ketamine", 10, 10, "2024-01-11T12:00:00Z")
     before, after = value(10, 20, "2024-01-11T11:00:00Z"), value(10, 6, "2024-01-11T15:00:00Z")
-    assert (phase_of(before, [given]), phase_of(after, [given])) == (Phase.BEFORE, Phase.AFTER)
+    assert (phase_of(before, [given]), phase_of(after, [given])) == (CoursePhase.BEFORE, CoursePhase.AFTER)
     assert phase_of(value(10, 20), [given]) is None
     found = trend(instruments, before, after, courses=(given,))
     assert (found.latest.total, found.change) == (20, None)

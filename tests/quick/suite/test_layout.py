@@ -16,7 +16,7 @@ TESTS = ROOT / "tests"
 BEFORE_A_CHANGE_LANDS = ("quick", "service", "process")
 TIERS = (*BEFORE_A_CHANGE_LANDS, "nightly")
 PROCESSES = {"asyncpg", "multiprocessing", "playwright", "subprocess", "uvicorn"}
-SERVICES = {"starlette.testclient", "cds_hooks.app", "sqlite3", "tests.support.hooks.calls"}
+SERVICES = {"starlette.testclient", "cds_hooks.application.app", "sqlite3", "tests.support.hooks.calls"}
 DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs/figures.md", "docs/testing.md")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 import msgspec
 import pytest
 
-from cds_hooks.discovery import discover
+from cds_hooks.application.discovery import discover
 from tests.support.conformance.ehr import SERVICES, cards_of, post, request
 from tests.support.hooks.calls import assert_nothing_empty, client, knowledge
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
-from mappings.load import load_knowledge
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from mappings.schema.load import load_knowledge
 from tests.support.hooks.calls import (
     DAY,
     ESKETAMINE,

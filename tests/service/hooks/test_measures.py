@@ -10,8 +10,8 @@ import pytest
 from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
-from fhir_plugin.decode import record_from_bundle
-from fhir_plugin.facts.scores import read_scores
+from fhir_plugin.facts.scores.read import read_scores
+from fhir_plugin.record.decoding import record_from_bundle
 from tests.support.hooks.calls import (
     DAY,
     PATIENT_VIEW,

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from cds_hooks.cards import criteria_card
+from cds_hooks.cards.builder import CardContext
+from cds_hooks.cards.criteria import criteria_card
+from cds_hooks.cards.measures import session_card
+from cds_hooks.cards.own_cards import antidepressant_card, safety_cards
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.measures import session_card
-from cds_hooks.own_cards import antidepressant_card, safety_cards
-from cds_hooks.protocol import Card
-from cds_hooks.telling import Telling
-from fhir_plugin.decide import decide
-from fhir_plugin.decode import record_from_bundle
-from fhir_plugin.record import Record
+from cds_hooks.protocol.responses import Card
+from fhir_plugin.deciding.decide import decide
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.record import Record
 from tests.support.hooks.calls import DAY
 from tests.support.hooks.tracing import numbers, unknown_references, untraced
 from tests.support.knowledge.charts import AS_OF, chart
@@ -31,17 +31,17 @@ PATIENTS = {patient.id: patient for patient in demo_patients(DAY)}
 ORDERS = ((), ("ketamine",), ("esketamine",), ("tms",), ("ketamine", "tms"))
 
 
-def tellings(record: Record, as_of: Any) -> list[Telling]:
+def tellings(record: Record, as_of: Any) -> list[CardContext]:
     knowledge = shipped()
     made = []
     for ordered in ORDERS:
         decision = decide(record, knowledge, knowledge.protocol, as_of, ordered)
         hook = "order-sign" if ordered else "patient-view"
-        made.append(Telling(decision, knowledge, hook, as_of, 0, lambda: "00000000-0000-4000-8000-000000000000"))
+        made.append(CardContext(decision, knowledge, hook, as_of, 0, lambda: "00000000-0000-4000-8000-000000000000"))
     return made
 
 
-def cards(telling: Telling) -> tuple[Card, ...]:
+def cards(telling: CardContext) -> tuple[Card, ...]:
     others = (*safety_cards(telling), *antidepressant_card(telling), *session_card(telling))
     return (criteria_card(telling), *others)
 

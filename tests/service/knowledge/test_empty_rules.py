@@ -13,17 +13,17 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
-from fhir_plugin.assess import Finding, Verdict, hold
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from fhir_plugin.deciding.assess import Finding, Verdict, hold
+from fhir_plugin.deciding.recommend import Standing, recommend
 from fhir_plugin.facts.fact import Fact, Measurement
-from fhir_plugin.recommend import Standing, recommend
-from mappings.criteria import Criterion
-from mappings.files import KNOWLEDGE, read_yaml
-from mappings.gates import check_gates
-from mappings.load import Knowledge, load_knowledge
-from mappings.model import Grade, KnowledgeError
-from mappings.protocols import Clause, Pathway, Protocol, Role
+from mappings.schema.base.entries import Grade, KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.gates import check_gates
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.rules.criteria import Criterion
+from mappings.schema.rules.protocols import Clause, Pathway, Protocol, Role
 from tests.support.hooks.calls import DAY, ORDER_SIGN, TMS, body, check, order
 
 PROTOCOL = "safer_reading"

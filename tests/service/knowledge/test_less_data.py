@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from cds_hooks.demo.stories import demo_patients
-from fhir_plugin.assess import assess
-from fhir_plugin.decode import record_from_bundle
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.recommend import Standing, recommend
 from fhir_plugin.facts.fact import Count
 from fhir_plugin.facts.read import read_facts
-from fhir_plugin.recommend import Standing, recommend
-from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Record
-from mappings.load import Knowledge
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.record import NOT_RETRIEVED, Input, InputState, Record
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, PLACES, condition, pressure, resource
 
 RECORDS, SEED = 200, 20260601

@@ -9,13 +9,13 @@ import pytest
 
 from fhir_plugin.facts.fact import Count, Measurement, Presence
 from fhir_plugin.facts.read import read_facts
-from mappings.criteria import Kind
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge, load_knowledge
-from mappings.model import KnowledgeError
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.rules.criteria import FactKind
 from tests.support.knowledge.charts import AS_OF, chart, condition, observation, patient, pressure
 
-KINDS = {Presence: Kind.PRESENCE, Measurement: Kind.MEASUREMENT, Count: Kind.COUNT}
+KINDS = {Presence: FactKind.PRESENCE, Measurement: FactKind.MEASUREMENT, Count: FactKind.COUNT}
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import pytest
 
-from fhir_plugin.assess import assess
+from fhir_plugin.deciding.assess import assess
 from fhir_plugin.facts.read import Facts
-from mappings.criteria import KINDS, Comparator, Criterion
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
-from mappings.protocols import Clause, Parameter, Pathway, Protocol, Role
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.criteria import KINDS, Comparator, Criterion
+from mappings.schema.rules.protocols import Clause, Pathway, Protocol, ProtocolParameter, Role
 from tests.support.knowledge import protocols, roles
 from tests.support.knowledge.cases import facts_of, read_cases
 from tests.support.shipped import load_yaml, shipped
@@ -153,7 +153,7 @@ def of_numbers(protocol: Protocol) -> Iterator[Mutant]:
             yield Mutant(f"{protocol.id}: {name} {what}", _with(protocol, parameters=parameters))
 
 
-def moved_parameters(parameter: Parameter) -> Iterator[tuple[str, Parameter]]:
+def moved_parameters(parameter: ProtocolParameter) -> Iterator[tuple[str, ProtocolParameter]]:
     step = STEPS.get(parameter.unit, 1)
     for end in ("low", "high"):
         value = getattr(parameter, end)

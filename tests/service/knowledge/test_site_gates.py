@@ -17,17 +17,17 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.settings import Settings
-from fhir_plugin.assess import Verdict, assess
-from fhir_plugin.decode import record_from_bundle
+from cds_hooks.settings.settings import Settings
+from fhir_plugin.deciding.assess import Verdict, assess
+from fhir_plugin.deciding.recommend import Standing, TreatmentAnswer, recommend
 from fhir_plugin.facts.read import Facts, read_facts
-from fhir_plugin.recommend import Standing, TreatmentAnswer, recommend
-from mappings.gates import check_gates
-from mappings.load import Knowledge, with_site
-from mappings.model import KnowledgeError
-from mappings.protocols import Clause, Protocol, Role
+from fhir_plugin.record.decoding import record_from_bundle
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.gates import check_gates
+from mappings.schema.load import Knowledge, with_site
+from mappings.schema.rules.protocols import Clause, Protocol, Role
 from tests.support.hooks.calls import DAY, ESKETAMINE, KETAMINE, ORDER_SIGN, PATIENT_VIEW, TMS, body, check, order
 from tests.support.profiles import examples
 from tests.support.shipped import shipped
@@ -107,7 +107,7 @@ def test_check_config_says_in_one_line_which_gate_would_be_off(tmp_path: Path) -
     config = tmp_path / "tandem.toml"
     config.write_text(f"site = {json.dumps(str(tmp_path / 'site.yaml'))}\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "cds_hooks.cli", "check-config", str(config)],
+        [sys.executable, "-m", "cds_hooks.cli.main", "check-config", str(config)],
         capture_output=True,
         text=True,
         check=False,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fhir_plugin.assess import Verdict, assess
+from fhir_plugin.deciding.assess import Verdict, assess
 from fhir_plugin.facts.read import read_facts
-from mappings.load import Knowledge, load_knowledge
-from mappings.model import KnowledgeError
-from mappings.protocols import Role
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.rules.protocols import Role
 from tests.support.knowledge.charts import AS_OF, chart, patient, pressure
 
 HEAD = "reviewed: 2026-05-01\nreview_due: 2027-05-01\nanswers_for_it: medication safety committee\n"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from cds_hooks.cli import app
+from cds_hooks.cli.main import app
 from fhir_plugin.errors import BadInput
-from mappings.medications import FOLDER
+from mappings.schema.medications import FOLDER
 from tests.support.medications.records import resources
 from tests.support.shipped import load_yaml
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.memory import writer
 from cds_hooks.memory.keys import site_key
 from cds_hooks.memory.store import Store
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, knowledge, order
 from tests.support.memory.service import call, nameless, overridden, remembering, rows, tell, until

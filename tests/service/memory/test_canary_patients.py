@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.canaries import silent_criteria
-from cds_hooks.settings import Settings
-from mappings.load import Knowledge, load_knowledge
+from cds_hooks.application.app import create_app
+from cds_hooks.operation.canaries import silent_criteria
+from cds_hooks.settings.settings import Settings
+from mappings.schema.load import Knowledge, load_knowledge
 from tests.support.hooks.calls import DAY, knowledge
 from tests.support.memory.service import PATIENCE_SECONDS, remembering
 

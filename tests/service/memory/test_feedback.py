@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from cds_hooks.errors import BadRequest
 from cds_hooks.memory.store import MOST_ANSWERS
 from cds_hooks.memory.wire import MOST_ITEMS, read_feedback
+from cds_hooks.protocol.errors import BadRequest
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, client, order
 from tests.support.memory.service import OURS, accepted, call, overridden, remembering, rows, tell, with_tables
 

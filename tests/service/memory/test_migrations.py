@@ -10,7 +10,7 @@ from sqlalchemy import URL
 from cds_hooks.memory.database import REVISION, database_url, open_engine, upgrade
 from cds_hooks.memory.quiet import DAY_MS
 from cds_hooks.memory.store import AnswerRow, CardRow, Store
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from tests.support.memory.migrations import migrated
 from tests.support.memory.service import rows
 

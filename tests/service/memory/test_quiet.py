@@ -12,13 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from cds_hooks.memory.keys import Keyed
-from cds_hooks.memory.quiet import DAY_MS, MOST_QUIET, Heard, Quiet, Shown, fingerprint, may_be_quiet, role_of
-from cds_hooks.protocol import Card, Source
-from cds_hooks.telling import Basis
-from fhir_plugin.assess import Finding, Verdict
-from fhir_plugin.dates import DaySpan
+from cds_hooks.cards.builder import CardBasis
+from cds_hooks.memory.keys import KeyedHash
+from cds_hooks.memory.quiet import (
+    DAY_MS,
+    MOST_QUIET,
+    CardKey,
+    FeedbackRecord,
+    QuietCards,
+    fingerprint,
+    may_be_quiet,
+    role_of,
+)
+from cds_hooks.protocol.responses import Card, CardSource
+from fhir_plugin.deciding.assess import Finding, Verdict
 from fhir_plugin.facts.fact import Evidence
+from fhir_plugin.record.dates import DaySpan
 from tests.support.hooks.calls import (
     ESKETAMINE,
     KETAMINE,
@@ -182,20 +191,20 @@ def test_every_other_hook_gives_a_new_card_each_time(service: TestClient) -> Non
 
 # The rule by itself
 
-KEYED = Keyed(b"k" * 32)
-SHOWN = Shown("patient", "criteria:ketamine", "Practitioner")
-CARD = Card(summary="Ketamine", indicator="warning", source=Source("Tandem"), uuid="1", detail="x")
+KEYED = KeyedHash(b"k" * 32)
+SHOWN = CardKey("patient", "criteria:ketamine", "Practitioner")
+CARD = Card(summary="Ketamine", indicator="warning", source=CardSource("Tandem"), uuid="1", detail="x")
 
 
 def heard(
     outcome: str = "overridden", reason: str = "considered", at: int = 0, identity: int = 1, **more: Any
-) -> Heard:
+) -> FeedbackRecord:
     made = {"shown": SHOWN, "fingerprint": "f", "received_at": 0} | more
-    return Heard(outcome_at=at, id=identity, outcome=outcome, reason=reason, **made)
+    return FeedbackRecord(outcome_at=at, id=identity, outcome=outcome, reason=reason, **made)
 
 
-def quiet() -> Quiet:
-    return Quiet(frozenset({"considered"}), 7, 1)
+def quiet() -> QuietCards:
+    return QuietCards(frozenset({"considered"}), 7, 1)
 
 
 def test_the_quiet_ends_on_time() -> None:
@@ -220,7 +229,7 @@ def test_a_month_of_a_chart_opened_all_day_interrupts_at_most_once_a_day() -> No
         assert len(shown) <= 1
 
 
-def _overridden(rule: Quiet, signal: Shown, moment: int) -> None:
+def _overridden(rule: QuietCards, signal: CardKey, moment: int) -> None:
     rule.learn(heard(shown=signal, at=moment, identity=moment, received_at=moment))
 
 
@@ -267,31 +276,31 @@ findings = st.lists(
 @given(findings, findings)
 def test_only_the_same_facts_are_hidden(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> None:
     rule = quiet()
-    rule.learn(heard(fingerprint=fingerprint(CARD, Basis("criteria:ketamine", before), KEYED)))
-    hidden = rule.hides(SHOWN, fingerprint(CARD, Basis("criteria:ketamine", after), KEYED), 1)
+    rule.learn(heard(fingerprint=fingerprint(CARD, CardBasis("criteria:ketamine", before), KEYED)))
+    hidden = rule.hides(SHOWN, fingerprint(CARD, CardBasis("criteria:ketamine", after), KEYED), 1)
     assert hidden == (before == after)
 
 
 def test_days_that_run_on_are_no_change() -> None:
-    def basis(days: int) -> Basis:
+    def basis(days: int) -> CardBasis:
         note = f"adequate trial; {days} adequate days, highest 60 mg/day"
         one = Evidence(reference="MedicationRequest/1", note=note)
-        return Basis("r", (Finding(criterion="a", verdict=Verdict.MET, because="2 of 2", evidence=(one,)),))
+        return CardBasis("r", (Finding(criterion="a", verdict=Verdict.MET, because="2 of 2", evidence=(one,)),))
 
     assert fingerprint(CARD, basis(196), KEYED) == fingerprint(CARD, basis(197), KEYED)
 
 
 def test_a_card_without_findings_is_the_same_to_the_letter() -> None:
-    basis = Basis("drafts", ())
-    other = Card(summary="Ketamine", indicator="warning", source=Source("Tandem"), uuid="2", detail="y")
+    basis = CardBasis("drafts", ())
+    other = Card(summary="Ketamine", indicator="warning", source=CardSource("Tandem"), uuid="2", detail="y")
     assert fingerprint(CARD, basis, KEYED) != fingerprint(other, basis, KEYED)
 
 
 @given(st.booleans(), st.sampled_from(["info", "warning", "critical"]))
 def test_no_danger_is_quiet_at_signing(against: bool, indicator: str) -> None:
-    card = Card(summary="s", indicator=indicator, source=Source("Tandem"))
+    card = Card(summary="s", indicator=indicator, source=CardSource("Tandem"))
     (signing,) = (each for each in knowledge().services.services if each.hook == "order-sign")
-    assert may_be_quiet(card, Basis("r", (), against=against), signing) == (not against and indicator != "critical")
+    assert may_be_quiet(card, CardBasis("r", (), against=against), signing) == (not against and indicator != "critical")
 
 
 @pytest.mark.parametrize(

@@ -11,21 +11,21 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.clock import today
 from cds_hooks.memory.silence import compare, is_silent
-from cds_hooks.memory.tally import ANSWERED, CALLS, Daily, Place, Tally
+from cds_hooks.memory.tally import ANSWERED, CALLS, Daily, Tally, TallyKey
+from cds_hooks.protocol.clock import today
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, knowledge, order
 from tests.support.memory.service import accepted, call, overridden, remembering, tandem, tell
 
 RULES = knowledge().memory.silence
 DAY = date(2026, 1, 15)
-PLACE = Place("", "service", "live")
+PLACE = TallyKey("", "service", "live")
 RULE = "suicidality.current"
 
 
 def history(before: int, recent: int, calls: int = 10) -> Daily:
     """Thirty-five days with so many calls each, and a rule that spoke so often each day before and recently."""
-    counts: dict[tuple[date, Place, tuple[str, str]], int] = {}
+    counts: dict[tuple[date, TallyKey, tuple[str, str]], int] = {}
     for back in range(35):
         day = DAY - timedelta(days=back)
         counts[day, PLACE, (CALLS, ANSWERED)] = calls

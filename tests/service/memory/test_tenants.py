@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from cds_hooks.hooks.service import HookAnswer, HookService
 from cds_hooks.memory.memory import Memory
-from cds_hooks.memory.wire import Item, Reason
-from cds_hooks.protocol import Card, HookCall, read_call
-from cds_hooks.service import Answer, HookService
-from cds_hooks.settings import Settings
-from fhir_plugin.client import Clients
-from mappings.services import ServiceDefinition
+from cds_hooks.memory.wire import FeedbackItem, ReasonCoding
+from cds_hooks.protocol.requests import HookCall, read_call
+from cds_hooks.protocol.responses import Card
+from cds_hooks.settings.settings import Settings
+from fhir_plugin.reading.client import FhirServers
+from mappings.schema.service.services import ServiceDefinition
 from tests.support.hooks.calls import DAY, PATIENT_VIEW, body, knowledge
 from tests.support.memory.service import rows
 
@@ -23,8 +24,8 @@ SERVICE: ServiceDefinition = next(each for each in knowledge().services.services
 CALL: HookCall = read_call(json.dumps(body(PATIENT_VIEW, "two-failures")).encode(), "patient-view")
 
 
-async def answer() -> Answer:
-    async with Clients() as clients:
+async def answer() -> HookAnswer:
+    async with FhirServers() as clients:
         settings = Settings()
         return await HookService(knowledge(), settings, clients).answer(CALL, SERVICE, DAY, settings.readable)
 
@@ -43,8 +44,8 @@ def with_memory(file: Path, scenario: Callable[[Memory], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def considered(card: Card) -> Item:
-    return Item(card=card.uuid, outcome="overridden", outcome_at=0, reason=Reason("considered"))
+def considered(card: Card) -> FeedbackItem:
+    return FeedbackItem(card=card.uuid, outcome="overridden", outcome_at=0, reason=ReasonCoding("considered"))
 
 
 def test_feedback_of_one_client_neither_reaches_nor_quiets_the_cards_of_another(tmp_path: Path) -> None:

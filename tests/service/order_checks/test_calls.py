@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
-from mappings.files import KNOWLEDGE
-from mappings.load import load_knowledge
-from mappings.model import KnowledgeError
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import load_knowledge
 from tests.support.hooks.calls import (
     DAY,
     ESKETAMINE,

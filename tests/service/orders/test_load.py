@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge, load_knowledge
-from mappings.model import KnowledgeError
-from mappings.orders import load_orders
-from mappings.orders.checking import check_orders, order_source_keys
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.orders import load_orders
+from mappings.schema.orders.checking import check_orders, order_source_keys
 from tests.support.orders.patients import CASES, offers_of_case, text_of
 
 SITE = """reviewed: 2026-05-01

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from cds_hooks.demo.stories import demo_patients
-from fhir_plugin.decode import record_from_bundle
 from fhir_plugin.facts.read import Facts, read_facts
 from fhir_plugin.orders.offers import Offers
-from fhir_plugin.record import NOT_RETRIEVED, Input, InputState, Record
-from mappings.load import Knowledge
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.record import NOT_RETRIEVED, Input, InputState, Record
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, condition, observation, resource
 from tests.support.orders.patients import DRAFTS, offered, treating
 from tests.support.profiles import examples

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mappings.files import KNOWLEDGE, rule_files
-from mappings.load import knowledge_digest
+from mappings.schema.base.files import KNOWLEDGE, rule_files
+from mappings.schema.load import knowledge_digest
 
 OPENED = """
 import json, sys

@@ -10,15 +10,15 @@ import pytest
 from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
-from cds_hooks.cli import app
+from cds_hooks.cli.main import app
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.dossier_markdown import dossier_markdown
-from cds_hooks.dossier_sections import sections
-from cds_hooks.web.dossier_page import dossier_html
-from fhir_plugin.decide import decide
-from fhir_plugin.decode import record_from_bundle
-from fhir_plugin.dossier import Dossier, build_dossier
-from mappings.load import Knowledge
+from cds_hooks.dossier.markdown import dossier_markdown
+from cds_hooks.dossier.page import dossier_html
+from cds_hooks.dossier.sections import sections
+from fhir_plugin.deciding.decide import decide
+from fhir_plugin.payers.dossier import Dossier, build_dossier
+from fhir_plugin.record.decoding import record_from_bundle
+from mappings.schema.load import Knowledge
 
 DAY = date(2026, 11, 21)
 PATIENTS = {patient.id: patient.bundle for patient in demo_patients(DAY)}

@@ -7,8 +7,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from fhir_plugin.addresses import is_allowed, is_confidential
-from fhir_plugin.client import Allowance, Answer, Clients, Limits
+from fhir_plugin.reading.addresses import is_allowed, is_confidential
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.responses import ByteAllowance, Limits, ServerResponse
 from tests.support.reading.faults import faulty_server
 from tests.support.reading.names import resolve_to
 
@@ -70,30 +71,30 @@ def test_a_secret_is_sent_only_where_nobody_can_listen(url: str, *, confidential
     assert is_confidential(url) == confidential
 
 
-async def ask(clients: Clients, base_url: str) -> Answer:
+async def ask(clients: FhirServers, base_url: str) -> ServerResponse:
     server = clients.server(base_url)
     deadline = asyncio.get_running_loop().time() + 1
-    return await server.ask(server.url("Patient/p1"), "secret", Allowance(clients.limits), deadline)
+    return await server.ask(server.url("Patient/p1"), "secret", ByteAllowance(clients.limits), deadline)
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["203.0.113.7", "127.0.0.1"], ["169.254.169.254"]])
 def test_a_name_that_leads_inside_is_not_connected_to(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     resolve_to(monkeypatch, *addresses)
 
-    async def go() -> Answer:
-        async with faulty_server() as faults, Clients() as clients:
+    async def go() -> ServerResponse:
+        async with faulty_server() as faults, FhirServers() as clients:
             answer = await ask(clients, f"http://ehr.example:{faults.port}/none/x/fhir")
             assert faults.requests == []
             return answer
 
-    assert asyncio.run(go()) == Answer("address refused")
+    assert asyncio.run(go()) == ServerResponse("address refused")
 
 
 def test_the_name_is_resolved_once_for_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = resolve_to(monkeypatch, "127.0.0.1")
 
     async def go() -> None:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             for _ in range(3):
                 assert (await ask(clients, f"http://localhost:{faults.port}/none/x/fhir")).outcome == "200"
 
@@ -104,16 +105,16 @@ def test_the_name_is_resolved_once_for_each_connection(monkeypatch: pytest.Monke
 def test_a_name_without_an_address_is_a_failed_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve_to(monkeypatch)
 
-    async def go() -> Answer:
-        async with Clients() as clients:
+    async def go() -> ServerResponse:
+        async with FhirServers() as clients:
             return await ask(clients, "http://ehr.example/fhir")
 
-    assert asyncio.run(go()) == Answer("connection failed", temporary=True)
+    assert asyncio.run(go()) == ServerResponse("connection failed", temporary=True)
 
 
 def test_pools_are_bounded_and_those_in_use_stay() -> None:
     async def go() -> None:
-        async with faulty_server() as faults, Clients(Limits(servers=2)) as clients:
+        async with faulty_server() as faults, FhirServers(Limits(servers=2)) as clients:
             first = clients.server(faults.base("latency", "Patient"))
             busy = asyncio.create_task(ask(clients, faults.base("latency", "Patient")))
             while not first.in_flight:  # noqa: ASYNC110 - the request is under way after a turn or two

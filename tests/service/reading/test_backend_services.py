@@ -11,9 +11,9 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 from typer.testing import CliRunner
 
-from cds_hooks.cli import app
-from fhir_plugin.backend_services import fetch_token, read_key
+from cds_hooks.cli.main import app
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable, TemporarilyUnavailable
+from fhir_plugin.reading.backend_services import fetch_token, read_key
 from tests.support.reading.authorization import TOKEN, Authorization, guarded_server
 from tests.support.reading.material import PATIENT
 

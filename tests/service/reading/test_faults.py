@@ -8,11 +8,12 @@ import tracemalloc
 
 import pytest
 
-from fhir_plugin.client import Clients, Limits
 from fhir_plugin.errors import RecordUnavailable, WrongPatient
-from fhir_plugin.gather import FhirSource, gather
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import InputState, Record
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.reading.responses import Limits
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import InputState, Record
 from tests.support.reading.faults import KINDS, Faults, bomb, faulty_server
 from tests.support.reading.material import PATIENT, TYPES, supplied
 
@@ -23,7 +24,7 @@ HONEST = {"wrong-patient", "none"}
 """What ends with whole inputs, because all that was about somebody else has been dropped and counted."""
 
 
-async def read(faults: Faults, fault: str, kind: str, clients: Clients) -> Record | RecordUnavailable:
+async def read(faults: Faults, fault: str, kind: str, clients: FhirServers) -> Record | RecordUnavailable:
     """One record from the failing server alone, in time, whatever the time is that the machine needs."""
     spent: list[float] = []
     for deadline in DEADLINES:
@@ -44,7 +45,7 @@ def _stalled(result: Record | RecordUnavailable, kind: str) -> bool:
 
 
 async def read_once(
-    faults: Faults, fault: str, kind: str, clients: Clients, deadline: float = DEADLINES[0]
+    faults: Faults, fault: str, kind: str, clients: FhirServers, deadline: float = DEADLINES[0]
 ) -> Record | RecordUnavailable:
     source = FhirSource(faults.base(fault, kind), token="canary-token")
     try:
@@ -56,7 +57,7 @@ async def read_once(
 @pytest.mark.parametrize("fault", KINDS)
 def test_every_fault_on_every_query_ends_in_time_and_names_the_gap(fault: str) -> None:
     async def each_query() -> None:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             for name, definition in INPUTS.items():
                 check(fault, name, await read(faults, fault, definition.resource_type, clients))
             assert faults.canary == []
@@ -84,7 +85,7 @@ def check(fault: str, name: str, result: Record | RecordUnavailable) -> None:
 @pytest.mark.parametrize("fault", ["latency", "500", "404", "html", "outcome"])
 def test_medications_that_cannot_be_had_are_named(fault: str) -> None:
     async def go() -> Record | RecordUnavailable:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             return await read(faults, fault, "Medication", clients)
 
     record = asyncio.run(go())
@@ -95,7 +96,7 @@ def test_medications_that_cannot_be_had_are_named(fault: str) -> None:
 
 def test_another_patient_fails_closed() -> None:
     async def go() -> Record | RecordUnavailable:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             return await read(faults, "wrong-patient", "Patient", clients)
 
     assert isinstance(asyncio.run(go()), WrongPatient)
@@ -105,7 +106,7 @@ def test_a_bomb_stays_small_in_memory() -> None:
     assert len(bomb()) < 400_000
 
     async def go() -> None:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             await asyncio.gather(*(read_once(faults, "bomb", kind, clients) for kind in ("Condition", "Observation")))
 
     tracemalloc.start()
@@ -120,7 +121,7 @@ def test_a_server_that_stays_silent_is_left_alone_and_then_asked_again() -> None
     limits = Limits(silent_calls=2, rest_seconds=0.3)
 
     async def go() -> None:
-        async with faulty_server() as faults, Clients(limits) as clients:
+        async with faulty_server() as faults, FhirServers(limits) as clients:
             source = FhirSource(faults.base("reset", "Patient"))
             ask = lambda: gather(PATIENT, supplied("patient"), WANTED, (), source, clients, 0.2)  # noqa: E731
             for _ in range(limits.silent_calls):

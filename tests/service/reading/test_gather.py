@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from fhir_plugin.client import Clients, Limits
 from fhir_plugin.errors import (
     BadInput,
     PermanentlyUnavailable,
     TemporarilyUnavailable,
     WrongPatient,
 )
-from fhir_plugin.gather import FhirSource, fetch_record, gather
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import InputState, Record
-from fhir_plugin.resources import Condition, Medication, MedicationRequest
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource, fetch_record, gather
+from fhir_plugin.reading.responses import Limits
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import InputState, Record
+from fhir_plugin.record.resources import Condition, Medication, MedicationRequest
 from tests.support.reading.faults import Faults, Request, faulty_server, good_body, reply
 from tests.support.reading.material import OTHER, PATIENT, bundle, outcome, patient, resource, supplied, to_bytes
 
@@ -36,7 +37,7 @@ def read(
     """The record with the help of the server on loopback; ``answers`` says what it answers for one type."""
 
     async def go() -> tuple[Record, Faults]:
-        async with faulty_server() as faults, Clients(limits) as clients:
+        async with faulty_server() as faults, FhirServers(limits) as clients:
             if answers:
                 faults.answers["own"] = answers
             source = FhirSource(faults.base("own", faulty), "t0ken")
@@ -49,7 +50,7 @@ def alone(prefetch: Mapping[str, bytes], wanted: Sequence[str] = WANTED, patient
     """The record from the prefetch alone."""
 
     async def go() -> Record:
-        async with Clients() as clients:
+        async with FhirServers() as clients:
             return await gather(patient_id, prefetch, wanted, CODES, None, clients)
 
     return asyncio.run(go())
@@ -63,7 +64,7 @@ def test_a_whole_prefetch_asks_the_server_nothing() -> None:
 
 
 def test_a_whole_prefetch_never_waits() -> None:
-    clients = Clients()
+    clients = FhirServers()
     step = gather(PATIENT, supplied(), WANTED, CODES, FhirSource("https://ehr.example/fhir"), clients)
     with pytest.raises(StopIteration) as stopped:
         step.send(None)
@@ -321,7 +322,7 @@ def test_medications_elsewhere_are_never_asked_for() -> None:
 
 def test_an_absolute_reference_to_the_server_itself_is_read() -> None:
     async def go() -> Record:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             base = faults.base()
             prefetch = supplied() | {"medicationRequests": orders(f"{base}/Medication/a")}
             return await gather(PATIENT, prefetch, WANTED, CODES, FhirSource(base), clients)
@@ -376,7 +377,7 @@ def test_a_record_for_a_caller_without_a_loop() -> None:
 
 def test_nothing_is_shared_between_records_read_at_the_same_time() -> None:
     async def go() -> list[Record]:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             source = FhirSource(faults.base())
             return await asyncio.gather(
                 *(gather(PATIENT, {}, ("patient", "conditions"), (), source, clients) for _ in range(8))

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from typer.testing import CliRunner
 
-from cds_hooks.cli import app
+from cds_hooks.cli.main import app
 from fhir_plugin.errors import BadInput
-from fhir_plugin.gather import FhirSource
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.server_check import Offer, Tried, check_server
+from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.server_check import InputCheck, InputResult, check_server
+from fhir_plugin.record.inputs import INPUTS
 from tests.support.reading.faults import Request, faulty_server, good_body, reply
 from tests.support.reading.material import OTHER, PATIENT, bundle, resource
 
@@ -22,10 +22,10 @@ CODES = ("http://loinc.org|44261-6",)
 
 def tried(
     fault: str, kind: str, answer: Callable[[Request], bytes] | None = None, slow: float = 1.0
-) -> dict[str, Tried]:
+) -> dict[str, InputCheck]:
     """What is said of each input when that type fails in that way."""
 
-    async def go() -> tuple[Tried, ...]:
+    async def go() -> tuple[InputCheck, ...]:
         async with faulty_server() as faults:
             if answer:
                 faults.answers[fault] = answer
@@ -50,37 +50,37 @@ def score(request: Request) -> bytes:
 @pytest.mark.parametrize(
     ("fault", "answer", "offer", "detail"),
     [
-        ("own", score, Offer.OK, ""),
-        ("own", lambda request: reply(bundle()), Offer.EMPTY, ""),
-        ("own", other_code, Offer.IGNORES, "1 of other codes"),
-        ("wrong-patient", None, Offer.IGNORES, "1 about other patients"),
-        ("403", None, Offer.REFUSED, "403"),
-        ("404", None, Offer.REFUSED, "404"),
-        ("latency", None, Offer.SILENT, "timeout"),
-        ("reset", None, Offer.SILENT, "connection failed"),
-        ("html", None, Offer.UNREADABLE, "not FHIR in JSON"),
-        ("outcome", None, Offer.UNREADABLE, "an OperationOutcome: error other"),
-        ("next-elsewhere", None, Offer.PARTIAL, "next link refused"),
+        ("own", score, InputResult.OK, ""),
+        ("own", lambda request: reply(bundle()), InputResult.EMPTY, ""),
+        ("own", other_code, InputResult.IGNORES, "1 of other codes"),
+        ("wrong-patient", None, InputResult.IGNORES, "1 about other patients"),
+        ("403", None, InputResult.REFUSED, "403"),
+        ("404", None, InputResult.REFUSED, "404"),
+        ("latency", None, InputResult.SILENT, "timeout"),
+        ("reset", None, InputResult.SILENT, "connection failed"),
+        ("html", None, InputResult.UNREADABLE, "not FHIR in JSON"),
+        ("outcome", None, InputResult.UNREADABLE, "an OperationOutcome: error other"),
+        ("next-elsewhere", None, InputResult.PARTIAL, "next link refused"),
     ],
 )
 def test_what_is_said_of_a_search(
-    fault: str, answer: Callable[[Request], bytes] | None, offer: Offer, detail: str
+    fault: str, answer: Callable[[Request], bytes] | None, offer: InputResult, detail: str
 ) -> None:
     said = tried(fault, "Observation", answer)
     assert (said["observations"].offer, said["observations"].detail) == (offer, detail)
-    assert {each.offer for name, each in said.items() if name != "observations"} == {Offer.OK}
+    assert {each.offer for name, each in said.items() if name != "observations"} == {InputResult.OK}
     assert PATIENT not in repr(said)
 
 
 def test_slow_is_said_of_what_is_well_otherwise() -> None:
     said = tried("own", "Observation", lambda request: reply(good_body(request)), slow=0.0)
-    assert said["conditions"].offer is Offer.SLOW
+    assert said["conditions"].offer is InputResult.SLOW
     assert said["conditions"].offer.usable
 
 
 def test_another_patient_is_not_usable() -> None:
     said = tried("wrong-patient", "Patient")
-    assert (said["patient"].offer, said["patient"].detail) == (Offer.UNREADABLE, "another patient")
+    assert (said["patient"].offer, said["patient"].detail) == (InputResult.UNREADABLE, "another patient")
 
 
 def test_an_id_that_is_none() -> None:

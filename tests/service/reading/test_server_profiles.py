@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fhir_plugin.client import Clients
-from fhir_plugin.gather import FhirSource, gather
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import InputState, Record
-from mappings.files import KNOWLEDGE
-from mappings.model import KnowledgeError
-from mappings.servers import PLAIN, Habits, load_server_profiles
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import InputState, Record
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.service.servers import PLAIN, ServerHabits, load_server_profiles
 from tests.support.reading.faults import Faults, faulty_server
 from tests.support.reading.material import PATIENT
 from tests.support.shipped import shipped
@@ -22,9 +22,9 @@ PROFILES = load_server_profiles()
 MANY = tuple(f"http://loinc.org|{number}-0" for number in range(200))
 
 
-def read(habits: Habits, codes: tuple[str, ...] = ("44261-6",)) -> tuple[Record, Faults]:
+def read(habits: ServerHabits, codes: tuple[str, ...] = ("44261-6",)) -> tuple[Record, Faults]:
     async def go() -> tuple[Record, Faults]:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             source = FhirSource(faults.base(), habits=habits)
             return await gather(PATIENT, {}, tuple(INPUTS), codes, source, clients, 2.5), faults
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from cds_hooks.protocol import HookCall, read_call
+from cds_hooks.hooks.service import HookAnswer, HookService
+from cds_hooks.protocol.requests import HookCall, read_call
 from cds_hooks.replay.deidentify import Deidentifier
 from cds_hooks.replay.files import Replay, write_replay
 from cds_hooks.replay.recording import Recorder, whole_request
 from cds_hooks.replay.wording import without_names
-from cds_hooks.service import Answer, HookService
-from cds_hooks.settings import Settings
-from cds_hooks.trust import Readable
-from fhir_plugin.client import Clients
-from mappings.vocabulary import load_vocabulary
+from cds_hooks.settings.readable import ReadableServers
+from cds_hooks.settings.settings import Settings
+from fhir_plugin.reading.client import FhirServers
+from mappings.schema.codes.vocabulary import load_vocabulary
 from tests.support.hooks.calls import (
     DAY,
     HOOKS,
@@ -43,7 +43,7 @@ _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 @cache
 def service() -> HookService:
-    return HookService(knowledge(), Settings(), Clients())
+    return HookService(knowledge(), Settings(), FhirServers())
 
 
 @cache
@@ -51,16 +51,16 @@ def recorder(secret: bytes) -> Recorder:
     return Recorder(knowledge(), secret)
 
 
-def answered(call: HookCall, as_of: date) -> Answer:
+def answered(call: HookCall, as_of: date) -> HookAnswer:
     (definition,) = (each for each in knowledge().services.services if each.hook == call.hook)
-    return asyncio.run(service().answer(call, definition, as_of, Readable(())))
+    return asyncio.run(service().answer(call, definition, as_of, ReadableServers(())))
 
 
 def called(request: dict[str, Any]) -> HookCall:
     return read_call(json.dumps(request).encode(), request["hook"])
 
 
-def recorded(request: dict[str, Any], secret: bytes = SECRETS[0]) -> tuple[Answer, Replay]:
+def recorded(request: dict[str, Any], secret: bytes = SECRETS[0]) -> tuple[HookAnswer, Replay]:
     """The answer to a request, and what is kept of it."""
     call = called(request)
     answer = answered(call, DAY)

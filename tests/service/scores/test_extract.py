@@ -17,14 +17,14 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from fhir.resources.R4B.questionnaire import Questionnaire as R4Questionnaire
 
-from cds_hooks.app import create_app
-from cds_hooks.questionnaires import router
-from cds_hooks.settings import Settings
-from fhir_plugin.facts.scores import ScoreHistory, read_scores
-from fhir_plugin.questionnaires import build_questionnaire
-from fhir_plugin.record import Input, InputState, Record
-from fhir_plugin.resources import Observation, Questionnaire, QuestionnaireResponse
-from fhir_plugin.score import score
+from cds_hooks.application.app import create_app
+from cds_hooks.application.questionnaires import router
+from cds_hooks.settings.settings import Settings
+from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
+from fhir_plugin.record.record import Input, InputState, Record
+from fhir_plugin.record.resources import Observation, Questionnaire, QuestionnaireResponse
+from fhir_plugin.scales.questionnaires import build_questionnaire
+from fhir_plugin.scales.scoring import score
 from tests.support.scores.responses import response
 from tests.support.shipped import shipped
 

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
-from cds_hooks.smart.openings import MOST_FORMS, Kept, Opening
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from cds_hooks.smart.openings import MOST_FORMS, AppSession, ExpiringStore
 from tests.support.hooks.calls import DAY, knowledge
 from tests.support.smart.ehr import Ehr, running_ehr
 
@@ -28,7 +28,7 @@ class Clock:
 
 def test_what_is_kept_is_over_in_time() -> None:
     clock = Clock()
-    kept: Kept[str] = Kept(10, clock)
+    kept: ExpiringStore[str] = ExpiringStore(10, clock)
     name, secret = kept.put("a chart", 60)
     clock.seconds = 59.9
     assert kept.get(name, secret) == "a chart"
@@ -38,7 +38,7 @@ def test_what_is_kept_is_over_in_time() -> None:
 
 
 def test_what_is_kept_needs_its_own_secret_and_is_taken_once() -> None:
-    kept: Kept[str] = Kept(10, Clock())
+    kept: ExpiringStore[str] = ExpiringStore(10, Clock())
     name, secret = kept.put("a chart", 60)
     other, another = kept.put("another", 60)
     for given in ("", another, secret[:-1], secret + "x", "\ud800"):
@@ -50,13 +50,13 @@ def test_what_is_kept_needs_its_own_secret_and_is_taken_once() -> None:
 
 
 def test_the_oldest_gives_way() -> None:
-    kept: Kept[int] = Kept(3, Clock())
+    kept: ExpiringStore[int] = ExpiringStore(3, Clock())
     names = [kept.put(number, 60) for number in range(5)]
     assert [kept.get(*each) for each in names] == [None, None, 2, 3, 4]
 
 
 def test_forms_that_were_given_out_are_bounded() -> None:
-    opening = Opening(None, None, "p", "")  # type: ignore[arg-type]
+    opening = AppSession(None, None, "p", "")  # type: ignore[arg-type]
     marks = [opening.once() for _ in range(MOST_FORMS + 5)]
     assert len(set(marks)) == len(marks)
     assert len(opening._forms) == MOST_FORMS

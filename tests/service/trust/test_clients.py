@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks import logs
+from cds_hooks.telemetry import logs
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, order, patient_id, prefetch
 from tests.support.hooks.calls import client as open_service
 from tests.support.trust.canary import canary, was_reached
@@ -197,7 +197,7 @@ def test_a_browser_may_read_that_the_service_failed(monkeypatch: pytest.MonkeyPa
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("cds_hooks.app.read_call", fail)
+    monkeypatch.setattr("cds_hooks.application.app.read_call", fail)
     guarded = TestClient(service(*clients()).app, raise_server_exceptions=False)
     answer = guarded.post(ORDER_SIGN, content=b"{}", headers=lonely_token() | {"Origin": ORIGIN})
     assert answer.status_code == 500

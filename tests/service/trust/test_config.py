@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.commands import serve
-from cds_hooks.settings import Settings, load_settings
+from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import ORDER_SIGN, knowledge
 from tests.support.profiles import examples
@@ -163,10 +163,12 @@ def test_a_changed_file_starts_guarded_or_not_at_all(
         text = file.read_text()
         file.write_text(text[: cut[0]] + cut[2] + text[cut[0] + cut[1] :])
     apps: list[Any] = []
-    monkeypatch.setattr("cds_hooks.app.create_app", lambda *given: apps.append(create_app(*given)) or apps[-1])
+    monkeypatch.setattr(
+        "cds_hooks.application.app.create_app", lambda *given: apps.append(create_app(*given)) or apps[-1]
+    )
     monkeypatch.setattr(serve, "listen", lambda *_: Listener())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mappings.load.load_knowledge", lambda site=None: knowledge())
+    monkeypatch.setattr("mappings.schema.load.load_knowledge", lambda site=None: knowledge())
     refused = ""
     try:
         serve.run(loaded := load_settings(file))

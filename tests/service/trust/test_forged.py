@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import utils
 from joserfc.jwk import ECKey, Key
 from starlette.testclient import TestClient
 
-from cds_hooks import logs
+from cds_hooks.telemetry import logs
 from tests.support.hooks.calls import ORDER_SIGN, PATIENT_VIEW
 from tests.support.trust.signing import (
     AUDIENCE,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.client import Clients
 from fhir_plugin.errors import RecordUnavailable
-from fhir_plugin.gather import FhirSource, gather
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource, gather
 from tests.support.hooks.calls import PATIENT_VIEW, body
 from tests.support.reading.faults import faulty_server
 from tests.support.reading.material import PATIENT, bundle, resource
@@ -107,7 +107,7 @@ def test_a_listed_name_that_leads_inside_is_not_connected_to(monkeypatch: pytest
             assert not was_reached(listener)
 
 
-async def follow(links: list[str], clients: Clients, base_url: str, token: str) -> None:
+async def follow(links: list[str], clients: FhirServers, base_url: str, token: str) -> None:
     """Read records whose conditions go on at each of the links, and whose order refers to a drug there."""
     source = FhirSource(base_url, token)
     for link in links:
@@ -123,7 +123,7 @@ async def follow(links: list[str], clients: Clients, base_url: str, token: str) 
 
 def test_no_next_link_and_no_reference_leads_away(monkeypatch: pytest.MonkeyPatch) -> None:
     async def go() -> tuple[list[str], list[Any]]:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             base_url = faults.base()
             host = base_url.split("/")[2]
             resolve_to(monkeypatch, "127.0.0.1")

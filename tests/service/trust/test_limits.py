@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.limits import DEEPEST, MOST_RESOURCES, is_too_deep
+from cds_hooks.protocol.limits import DEEPEST, MOST_RESOURCES, is_too_deep
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, client, order
 
 LIMIT = 5_000_000

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.client import Clients
 from fhir_plugin.errors import RecordUnavailable
-from fhir_plugin.gather import FhirSource, gather
-from fhir_plugin.inputs import INPUTS
-from fhir_plugin.record import InputState, Record
-from fhir_plugin.scopes import EXPIRED, NARROWED, NO_BEARER, OUTSIDE, Covers, covers
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.reading.scopes import EXPIRED, NARROWED, NO_BEARER, OUTSIDE, ScopeCoverage, covers
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import InputState, Record
 from tests.support.hooks.calls import PATIENT_VIEW, body
 from tests.support.reading.faults import Faults, faulty_server
 from tests.support.reading.material import PATIENT, bundle, resource
@@ -25,27 +25,27 @@ from tests.support.trust.signing import service
 @pytest.mark.parametrize(
     ("scope", "read", "search"),
     [
-        ("", Covers.ALL, Covers.ALL),
-        ("launch openid fhirUser offline_access", Covers.ALL, Covers.ALL),
-        ("user/*.read", Covers.ALL, Covers.ALL),
-        ("patient/*.*", Covers.ALL, Covers.ALL),
-        ("system/Observation.read", Covers.ALL, Covers.ALL),
-        ("patient/Observation.rs", Covers.ALL, Covers.ALL),
-        ("patient/*.cruds", Covers.ALL, Covers.ALL),
-        ("patient/Observation.r", Covers.ALL, Covers.NOTHING),
-        ("patient/Observation.s", Covers.NOTHING, Covers.ALL),
-        ("patient/Observation.r patient/Observation.s", Covers.ALL, Covers.ALL),
-        ("patient/Condition.rs", Covers.NOTHING, Covers.NOTHING),
-        ("user/Observation.write", Covers.NOTHING, Covers.NOTHING),
-        ("patient/Observation.cud", Covers.NOTHING, Covers.NOTHING),
-        ("patient/Observation.rs?category=laboratory", Covers.A_PART, Covers.A_PART),
-        ("patient/Observation.rs?category=laboratory user/Observation.rs", Covers.ALL, Covers.ALL),
-        ("something/Observation.read", Covers.ALL, Covers.ALL),
-        ("patient/Observation.sr", Covers.ALL, Covers.ALL),
-        ("Observation.read patient/Condition.read", Covers.NOTHING, Covers.NOTHING),
+        ("", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("launch openid fhirUser offline_access", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("user/*.read", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("patient/*.*", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("system/Observation.read", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("patient/Observation.rs", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("patient/*.cruds", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("patient/Observation.r", ScopeCoverage.ALL, ScopeCoverage.NOTHING),
+        ("patient/Observation.s", ScopeCoverage.NOTHING, ScopeCoverage.ALL),
+        ("patient/Observation.r patient/Observation.s", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("patient/Condition.rs", ScopeCoverage.NOTHING, ScopeCoverage.NOTHING),
+        ("user/Observation.write", ScopeCoverage.NOTHING, ScopeCoverage.NOTHING),
+        ("patient/Observation.cud", ScopeCoverage.NOTHING, ScopeCoverage.NOTHING),
+        ("patient/Observation.rs?category=laboratory", ScopeCoverage.A_PART, ScopeCoverage.A_PART),
+        ("patient/Observation.rs?category=laboratory user/Observation.rs", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("something/Observation.read", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("patient/Observation.sr", ScopeCoverage.ALL, ScopeCoverage.ALL),
+        ("Observation.read patient/Condition.read", ScopeCoverage.NOTHING, ScopeCoverage.NOTHING),
     ],
 )
-def test_what_a_scope_covers(scope: str, read: Covers, search: Covers) -> None:
+def test_what_a_scope_covers(scope: str, read: ScopeCoverage, search: ScopeCoverage) -> None:
     assert covers(scope, "Observation", search=False) is read
     assert covers(scope, "Observation", search=True) is search
 
@@ -57,7 +57,7 @@ def read(**members: Any) -> tuple[Record | RecordUnavailable, Faults]:
     """A record read with a source of those members, and what the server saw."""
 
     async def go() -> tuple[Record | RecordUnavailable, Faults]:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             source = FhirSource(faults.base(), "secret", **members)
             try:
                 return await gather(PATIENT, {}, WANTED, (), source, clients, 1.0), faults
@@ -93,7 +93,7 @@ def test_what_is_required_and_outside_the_scope_is_said_to_be() -> None:
 
 def test_the_rest_of_a_prefetch_is_not_asked_for_outside_the_scope() -> None:
     async def go() -> tuple[Record, Faults]:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             page = bundle(resource("Observation"), next_url=f"{faults.base()}/Observation?page=2")
             source = FhirSource(faults.base(), "secret", scope="user/Patient.read user/Condition.read")
             return await gather(PATIENT, {"observations": page}, WANTED, (), source, clients, 1.0), faults
@@ -105,7 +105,7 @@ def test_the_rest_of_a_prefetch_is_not_asked_for_outside_the_scope() -> None:
 
 def test_a_server_that_was_not_asked_was_not_silent() -> None:
     async def go() -> None:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             for members in ({"scope": "user/Device.read"}, {"good_for": 0.0001}):
                 for _ in range(clients.limits.silent_calls + 1):
                     with pytest.raises(RecordUnavailable):
@@ -117,7 +117,7 @@ def test_a_server_that_was_not_asked_was_not_silent() -> None:
 
 def test_a_token_is_not_used_beyond_its_time() -> None:
     async def go() -> float:
-        async with faulty_server() as faults, Clients() as clients:
+        async with faulty_server() as faults, FhirServers() as clients:
             source = FhirSource(faults.base("latency", "Observation"), "secret", good_for=0.2)
             started = asyncio.get_running_loop().time()
             record = await gather(PATIENT, {}, WANTED, (), source, clients, 10.0)
@@ -180,6 +180,6 @@ def test_an_authorization_without_a_token_is_none(authorization: dict[str, Any])
 
 
 def test_every_input_has_a_type_that_scopes_can_name() -> None:
-    makes: Callable[[str], Covers] = lambda kind: covers(f"user/{kind}.rs", kind, search=True)  # noqa: E731
-    assert all(makes(each.resource_type) is Covers.ALL for each in INPUTS.values())
+    makes: Callable[[str], ScopeCoverage] = lambda kind: covers(f"user/{kind}.rs", kind, search=True)  # noqa: E731
+    assert all(makes(each.resource_type) is ScopeCoverage.ALL for each in INPUTS.values())
     assert FhirSource("https://ehr.example/fhir").good_for == math.inf

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks import logs
 from cds_hooks.clients import key_sources
 from cds_hooks.clients.key_sources import FRESH_SECONDS, KEPT_SECONDS, REFETCH_SECONDS, KeySource
 from cds_hooks.clients.keys import KeySet, read_key_set
+from cds_hooks.telemetry import logs
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import ORDER_SIGN
 from tests.support.trust.signing import bearer, claims, client, header, keys, service, signed

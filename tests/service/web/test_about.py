@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
-from mappings.about import ATTRIBUTES
-from mappings.load import Knowledge, load_knowledge
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from mappings.schema.load import Knowledge, load_knowledge
+from mappings.schema.texts.about import ATTRIBUTES
 from tests.support.shipped import shipped
 
 DAY = date(2026, 12, 1)

@@ -22,7 +22,7 @@ finally:
 
 def tandem(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """``tandem`` as a user starts it."""
-    return _run(["-m", "cds_hooks.cli", *words], environment)
+    return _run(["-m", "cds_hooks.cli.main", *words], environment)
 
 
 def tandem_without(modules: Iterable[str], *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,8 +12,8 @@ from typing import Any
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.settings import Settings
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import DAY, HOOKS, KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, client, knowledge, order
 from tests.support.reading.faults import Faults, faulty_server
 from tests.support.reading.material import PATIENT

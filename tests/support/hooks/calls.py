@@ -13,11 +13,11 @@ from typing import Any
 from fhir.resources.R4B import get_fhir_model_class
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.settings import Settings
-from fhir_plugin.inputs import INPUTS
-from mappings.load import Knowledge
+from cds_hooks.settings.settings import Settings
+from fhir_plugin.record.inputs import INPUTS
+from mappings.schema.load import Knowledge
 from tests.support.shipped import shipped
 
 DAY = date(2026, 1, 15)

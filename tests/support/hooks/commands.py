@@ -9,5 +9,5 @@ import sys
 def tandem(*words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """The command in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "cds_hooks.cli", *words], input=stdin, capture_output=True, check=False
+        [sys.executable, "-m", "cds_hooks.cli.main", *words], input=stdin, capture_output=True, check=False
     )

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cds_hooks.protocol import Card
-from cds_hooks.telling import Telling
-from fhir_plugin.assess import Verdict
+from cds_hooks.cards.builder import CardContext
+from cds_hooks.protocol.responses import Card
+from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement
-from fhir_plugin.payers import checklist
-from mappings.criteria import Criterion
-from mappings.payers.model import Policy
+from fhir_plugin.payers.checklist import checklist
+from mappings.schema.payers.model import PayerPolicy
+from mappings.schema.rules.criteria import Criterion
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:-\d\d){0,2}(?:[.,]\d+)*(?!\w)")
 _REFERENCE = re.compile(r"`([A-Z]\w+/[\w.-]+)`")
@@ -28,7 +28,7 @@ def numbers(text: str) -> list[str]:
     return _NUMBER.findall(text)
 
 
-def untraced(card: Card, telling: Telling, resources: Mapping[str, Any]) -> list[str]:
+def untraced(card: Card, telling: CardContext, resources: Mapping[str, Any]) -> list[str]:
     """The numbers of a card that nothing accounts for, with their lines; ``resources`` by reference."""
     prose, rows = _prose(telling), _rows(telling, resources)
     trials = {f"* {trial.line}": _trial(telling) for trial in telling.decision.facts.trials.trials}
@@ -49,7 +49,7 @@ def _shown(text: str) -> list[str]:
     return numbers(_REFERENCE.sub("", text))
 
 
-def _of_line(line: str, rows: Mapping[str, Row], telling: Telling) -> Origins | None:
+def _of_line(line: str, rows: Mapping[str, Row], telling: CardContext) -> Origins | None:
     """What the paragraph of a finding or a payer's checklist may say."""
     for finding in telling.decision.findings:
         if line.startswith(finding.because):
@@ -61,7 +61,7 @@ def _of_line(line: str, rows: Mapping[str, Row], telling: Telling) -> Origins | 
     return None
 
 
-def _of_policy(policy: Policy, telling: Telling) -> Origins:
+def _of_policy(policy: PayerPolicy, telling: CardContext) -> Origins:
     findings = {finding.criterion: finding for finding in telling.decision.findings}
     made = checklist(policy, telling.decision.facts, findings, telling.knowledge)
     counts = [len(made.of(verdict)) for verdict in Verdict]
@@ -82,7 +82,7 @@ class Row(NamedTuple):
     record: Origins
 
 
-def _rows(telling: Telling, resources: Mapping[str, Any]) -> dict[str, Row]:
+def _rows(telling: CardContext, resources: Mapping[str, Any]) -> dict[str, Row]:
     """By the title of a criterion: its own numbers, the values of its facts, and the resources that they rest on."""
     rows = {}
     for finding in telling.decision.findings:
@@ -100,7 +100,7 @@ def _rows(telling: Telling, resources: Mapping[str, Any]) -> dict[str, Row]:
     return rows
 
 
-def _of_criterion(criterion: Criterion, telling: Telling) -> dict[str, str]:
+def _of_criterion(criterion: Criterion, telling: CardContext) -> dict[str, str]:
     known = {f"{number:g}": f"{criterion.id}.yaml: {key}" for key, number in criterion.numbers.items()}
     titles = [criterion.title, *(telling.knowledge.facts[name].title for name in criterion.facts)]
     joined = "/".join(f"{number:g}" for number in criterion.limits.values())
@@ -123,7 +123,7 @@ def _of_facts(facts: Iterable[Fact], resources: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def _of_evidence(evidence: Iterable[Evidence], telling: Telling, resources: Mapping[str, Any]) -> dict[str, str]:
+def _of_evidence(evidence: Iterable[Evidence], telling: CardContext, resources: Mapping[str, Any]) -> dict[str, str]:
     """Words of the record stand in their resource; what was worked out stands in the course or the assessment."""
     pieces = list(evidence)
     found: dict[str, str] = {}
@@ -139,7 +139,7 @@ def _held(resource: Any) -> list[str]:
     return [*numbers(re.sub(r"[\"T:/]", " ", text)), *(f"{float(each):g}" for each in re.findall(r"\d+\.\d+", text))]
 
 
-def _courses(telling: Telling) -> dict[str, str]:
+def _courses(telling: CardContext) -> dict[str, str]:
     found: dict[str, str] = {}
     for course in telling.decision.facts.treatments.courses:
         where = f"course of {course.treatment}"
@@ -150,7 +150,7 @@ def _courses(telling: Telling) -> dict[str, str]:
     return found
 
 
-def _scores(telling: Telling) -> dict[str, str]:
+def _scores(telling: CardContext) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in telling.decision.facts.scores.assessments:
         form = telling.knowledge.instruments.forms[each.instrument].instrument
@@ -159,7 +159,7 @@ def _scores(telling: Telling) -> dict[str, str]:
     return found
 
 
-def _trial(telling: Telling) -> Origins:
+def _trial(telling: CardContext) -> Origins:
     """What a line about a trial may say: what the trials were worked out to be, and the words of the product."""
     found = {
         **_scores(telling),
@@ -173,7 +173,7 @@ def _trial(telling: Telling) -> Origins:
     return found | _courses(telling) | _texts("augmentations", [str(each.start) for each in history.augmentations])
 
 
-def _prose(telling: Telling) -> Origins:
+def _prose(telling: CardContext) -> Origins:
     """The sentences of the product that this decision brings, the counts of what was read, and the day."""
     knowledge, decision = telling.knowledge, telling.decision
     protocols = [knowledge.protocols[made.protocol] for made in (decision.recommendation, *decision.beside)]

@@ -29,8 +29,8 @@ from msgspec.structs import replace
 
 from fhir_plugin.facts.fact import Count, Evidence, Fact, FactValue, Presence
 from fhir_plugin.facts.read import Facts, read_facts
-from fhir_plugin.record import Record
-from mappings.load import Knowledge
+from fhir_plugin.record.record import Record
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, ICD, SCT, chart, condition, observation, patient, pressure
 from tests.support.shipped import load_yaml
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.record import Input, InputState, Record
-from fhir_plugin.resources import RESOURCE_TYPES, Resource
+from fhir_plugin.record.bundles import RESOURCE_TYPES
+from fhir_plugin.record.record import Input, InputState, Record
+from fhir_plugin.record.resources import Resource
 
 AS_OF = date(2026, 6, 1)
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"

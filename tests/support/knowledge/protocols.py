@@ -3,11 +3,11 @@
 from functools import cache
 from typing import Any
 
-from fhir_plugin.assess import Finding, assess
-from fhir_plugin.recommend import Recommendation, recommend
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
-from mappings.protocols import Protocol
+from fhir_plugin.deciding.assess import Finding, assess
+from fhir_plugin.deciding.recommend import Recommendation, recommend
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Protocol
 from tests.support.knowledge.cases import facts_of, read_cases
 from tests.support.shipped import shipped
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from fhir_plugin.assess import Finding, assess
-from fhir_plugin.recommend import recommend
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
-from mappings.protocols import Parameter, Protocol
+from fhir_plugin.deciding.assess import Finding, assess
+from fhir_plugin.deciding.recommend import recommend
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Protocol, ProtocolParameter
 from tests.support.knowledge.cases import facts_of
 from tests.support.shipped import load_yaml, shipped
 
@@ -53,7 +53,7 @@ def as_expected(number: int, protocol: Protocol, knowledge: Knowledge) -> bool:
     return done(number, protocol, knowledge) == wanted
 
 
-def says(parameter: Parameter) -> str:
+def says(parameter: ProtocolParameter) -> str:
     span = f"{parameter.low:g}" if parameter.high is None else f"{parameter.low:g} to {parameter.high:g}"
     return f"{span} {parameter.unit}"
 

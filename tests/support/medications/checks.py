@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from fhir_plugin.dates import day_span
 from fhir_plugin.facts.medications.intakes import milligrams
 from fhir_plugin.facts.medications.sigs import read_sig
 from fhir_plugin.facts.medications.sigs.stages import Sig
-from fhir_plugin.facts.medications.trial import Trial
-from fhir_plugin.facts.trials import TrialHistory, read_trials
-from fhir_plugin.record import InputState
-from mappings.medications import FOLDER, Medications, Part
+from fhir_plugin.facts.trials.read import TrialHistory, read_trials
+from fhir_plugin.facts.trials.trial import Trial
+from fhir_plugin.record.dates import day_span
+from fhir_plugin.record.record import InputState
+from mappings.schema.medications import FOLDER, Medications, ProductPart
 from tests.support.medications.records import assessments, record_of, resources
 from tests.support.shipped import load_yaml
 
@@ -125,12 +125,12 @@ def check_sig(strength: str, text: str, expected: Any, known: Medications) -> No
     assert read == (None if expected == "unknown" else expected)
 
 
-def part_of(strength: str) -> Part:
+def part_of(strength: str) -> ProductPart:
     value, _, per = strength.partition("/")
-    return Part("drug", float(value), f"MG/{per.upper()}" if per else "MG")
+    return ProductPart("drug", float(value), f"MG/{per.upper()}" if per else "MG")
 
 
-def phases_of(sig: Sig, part: Part, known: Medications) -> list[list[float | None]] | None:
+def phases_of(sig: Sig, part: ProductPart, known: Medications) -> list[list[float | None]] | None:
     found: list[list[float | None]] = []
     for phase in sig.phases:
         total = 0.0

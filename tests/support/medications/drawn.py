@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fhir_plugin.dates import DaySpan
-from fhir_plugin.facts.trials import TrialHistory, read_trials
+from fhir_plugin.facts.trials.read import TrialHistory, read_trials
+from fhir_plugin.record.dates import DaySpan
 from tests.support.medications.records import dispense, order, record_of, statement
 from tests.support.shipped import shipped
 

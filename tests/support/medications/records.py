@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.dates import day_span
-from fhir_plugin.facts.scores import Assessment
-from fhir_plugin.record import Input, InputState, Record
-from fhir_plugin.resources import RESOURCE_TYPES, Medication
-from mappings.medications import FOLDER
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.record.bundles import RESOURCE_TYPES
+from fhir_plugin.record.dates import day_span
+from fhir_plugin.record.record import Input, InputState, Record
+from fhir_plugin.record.resources import Medication
+from mappings.schema.medications import FOLDER
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 NDC = "http://hl7.org/fhir/sid/ndc"

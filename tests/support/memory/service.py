@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.cli import app
+from cds_hooks.application.app import create_app
+from cds_hooks.cli.main import app
 from cds_hooks.memory.database import database_url, open_engine, upgrade
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import DAY, body, check, knowledge
 
 FEEDBACK_AT = "2026-01-15T10:00:00Z"

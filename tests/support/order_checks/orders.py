@@ -23,15 +23,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from fhir_plugin.assess import assess
-from fhir_plugin.decide import Decision, decide
-from fhir_plugin.drafts import read_drafts
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.decide import Decision, decide
+from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.drafts.draft_orders import read_drafts
+from fhir_plugin.drafts.ordered import OrderedTreatments, order_of
 from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.order_checks.result import CheckedOrder, OrderCheck
-from fhir_plugin.ordered import Ordered, order_of
-from fhir_plugin.recommend import recommend
-from fhir_plugin.record import Input, Record
-from mappings.load import Knowledge
+from fhir_plugin.record.record import Input, Record
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.cases import facts_of, record_of
 from tests.support.knowledge.charts import AS_OF, observation, resource
 from tests.support.shipped import load_yaml
@@ -62,7 +62,7 @@ def result_of(case: dict[str, Any], check: str, knowledge: Knowledge) -> OrderCh
     return next((each for each in checked(case, knowledge).checks if each.check == check), None)
 
 
-def decision_of(case: dict[str, Any], knowledge: Knowledge, ordered: Ordered) -> Decision:
+def decision_of(case: dict[str, Any], knowledge: Knowledge, ordered: OrderedTreatments) -> Decision:
     """What the record of a case leads to."""
     record = _record(case)
     protocol = case.get("protocol", knowledge.protocol)

@@ -18,18 +18,18 @@ from typing import Any
 
 from msgspec import Raw
 
-from fhir_plugin.assess import assess
-from fhir_plugin.decide import Decision
-from fhir_plugin.drafts import read_drafts
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.drafts.draft_orders import read_drafts
+from fhir_plugin.drafts.ordered import order_of
 from fhir_plugin.facts.read import Facts
-from fhir_plugin.ordered import order_of
 from fhir_plugin.orders.chart import Chart
 from fhir_plugin.orders.offers import Offer, Offers, make_offers
 from fhir_plugin.orders.templates import Templates
-from fhir_plugin.recommend import recommend
-from fhir_plugin.record import Record
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
+from fhir_plugin.record.record import Record
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
 from tests.support.knowledge.cases import CPT, RXNORM, facts_of, record_of
 from tests.support.shipped import load_yaml, shipped
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fhir_plugin.assess import assess
-from fhir_plugin.facts.medications.trial import MET, NOT_MET, Trial
+from fhir_plugin.deciding.assess import assess
 from fhir_plugin.facts.read import Facts
-from fhir_plugin.facts.trials import TrialHistory
-from fhir_plugin.payers import Checklist, checklist
-from mappings.files import KNOWLEDGE
-from mappings.load import Knowledge
-from mappings.payers.model import Policy
+from fhir_plugin.facts.trials.read import TrialHistory
+from fhir_plugin.facts.trials.trial import MET, NOT_MET, Trial
+from fhir_plugin.payers.checklist import Checklist, checklist
+from mappings.schema.base.files import KNOWLEDGE
+from mappings.schema.load import Knowledge
+from mappings.schema.payers.model import PayerPolicy
 from tests.support.knowledge.cases import facts_of
 from tests.support.shipped import load_yaml, shipped
 
@@ -76,12 +76,12 @@ def trial(text: str) -> Trial:
     )
 
 
-def answered(policy: Policy, read: Facts, knowledge: Knowledge) -> Checklist:
+def answered(policy: PayerPolicy, read: Facts, knowledge: Knowledge) -> Checklist:
     """The checklist of a policy for these facts."""
     findings = {finding.criterion: finding for finding in assess(read, knowledge)}
     return checklist(policy, read, findings, knowledge)
 
 
-def verdicts(policy: Policy, patient: str, knowledge: Knowledge) -> dict[str, str]:
+def verdicts(policy: PayerPolicy, patient: str, knowledge: Knowledge) -> dict[str, str]:
     """The verdict of each item for a test patient."""
     return {item.id: item.verdict.value for item in answered(policy, facts(patient), knowledge).items}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fhir_plugin.inputs import INPUTS
+from fhir_plugin.record.inputs import INPUTS
 
 PATIENT = "p1"
 OTHER = "p2"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mappings.instruments import Instruments, link_id
-from mappings.instruments.model import Instrument
+from mappings.schema.instruments import Instruments, link_id
+from mappings.schema.instruments.model import Instrument
 
 Answer = int | None
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from cds_hooks.demo.ehr import Front, serving
+from cds_hooks.demo.ehr import FhirProxy, serving
 
 DEFAULT_PATIENT = "two-failures"
 
@@ -62,7 +62,7 @@ class Ehr:
         return f"{self.address}/fhir"
 
 
-class _Handler(Front):
+class _Handler(FhirProxy):
     ehr: Ehr
 
     def do_GET(self) -> None:  # noqa: N802 - the name is that of http.server

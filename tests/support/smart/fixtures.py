@@ -14,10 +14,10 @@ import httpx2
 import pytest
 import uvicorn
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import knowledge
 from tests.support.smart.ehr import Ehr, running_ehr
 from tests.support.web.fixtures import browser

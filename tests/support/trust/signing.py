@@ -18,9 +18,9 @@ from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 from starlette.testclient import TestClient
 
-from cds_hooks.app import create_app
-from cds_hooks.clients.model import Client
-from cds_hooks.settings import Settings
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.clients import Client
+from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import DAY, ORDER_SIGN, knowledge
 
 BASE = "https://tandem.example"

@@ -16,10 +16,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
-from cds_hooks.app import create_app
+from cds_hooks.application.app import create_app
 from cds_hooks.demo.server import fhir_server
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.settings import Settings
+from cds_hooks.settings.settings import Settings
 from tests.support.shipped import shipped
 
 DAY = date(2026, 11, 21)

@@ -7,10 +7,10 @@ a sig read with confidence is worse than none. Words without a part in the gramm
 
 from __future__ import annotations
 
-from fhir_plugin.facts.medications.sigs.grammar import Reader
+from fhir_plugin.facts.medications.sigs.grammar import SigReader
 from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig
 from fhir_plugin.facts.medications.sigs.tokens import Vocabulary, tokens_of
-from mappings.medications import Token
+from mappings.schema.medications import SigToken
 
 MAX_LENGTH = 1000
 """Longer texts are leaflets, not sigs."""
@@ -32,7 +32,7 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     return sig
 
 
-_SENTENCES: dict[tuple[Token, ...], Sig | None] = {}
+_SENTENCES: dict[tuple[SigToken, ...], Sig | None] = {}
 """The grammar's answers to sentences, kept for the next record: the tokens hold no word of the patient's."""
 _KEPT_SENTENCES = 4096
 _KEPT_TOKENS = 64
@@ -40,11 +40,11 @@ KEPT_PHASES = 16
 """Phases beyond which a reading is not kept, so that no request can make the process large."""
 
 
-def _read(tokens: tuple[Token, ...]) -> Sig | None:
+def _read(tokens: tuple[SigToken, ...]) -> Sig | None:
     if not _REFUSED.isdisjoint([token.kind for token in tokens]):
         return None
     try:
-        return Reader(tokens).read()
+        return SigReader(tokens).read()
     except NotUnderstood:
         return None
 

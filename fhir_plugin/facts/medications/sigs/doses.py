@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from fhir_plugin.facts.medications.sigs.stages import Dose, Item, NotUnderstood, Stage
-from mappings.medications import Token
+from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, SigDose, SigItem, SigPhase
+from mappings.schema.medications import SigToken
 
 DIMENSIONS = frozenset(("mg", "unit", "ml"))
 
 
-class Doses:
+class DoseReader:
     """The tokens of one sig, how far they are read, and the reading of an amount."""
 
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
+    def __init__(self, tokens: tuple[SigToken, ...]) -> None:
         self._tokens = tokens
         self._kinds = [token.kind for token in tokens]
         self._length = len(tokens)
         self._at = 0
-        self._closed: list[Stage] = []
-        self._stage = Stage()
+        self._closed: list[SigPhase] = []
+        self._stage = SigPhase()
         self._shift = False
         self._joined = True
         self._flags: list[str] = []
-        self._pending = Item(Dose())
+        self._pending = SigItem(SigDose())
         self._pending_days: float | None = None
         self._prn_all = False
         self._verb = False
@@ -30,7 +30,7 @@ class Doses:
         at = self._at + ahead
         return self._kinds[at] if at < self._length else ""
 
-    def _next(self) -> Token:
+    def _next(self) -> SigToken:
         token = self._tokens[self._at]
         self._at += 1
         return token
@@ -41,7 +41,7 @@ class Doses:
             return True
         return False
 
-    def _dose(self) -> Dose:
+    def _dose(self) -> SigDose:
         amount = self._quantity()
         self._skip("x")
         if self._peek() == "of":
@@ -83,7 +83,7 @@ class Doses:
             return True
         return False
 
-    def _of_strength(self, amount: float) -> Dose:
+    def _of_strength(self, amount: float) -> SigDose:
         """``1/2 of a 100 mg tablet``, ``1/2 of a tablet``."""
         self._at += 1
         self._skip("per")
@@ -93,23 +93,23 @@ class Doses:
             return self._with_unit(amount)
         raise NotUnderstood
 
-    def _counted_strength(self, amount: float) -> Dose:
+    def _counted_strength(self, amount: float) -> SigDose:
         """``2 50 mg tablets``."""
         strength = self._next().value * self._next().value
         self._skip("unit")
-        return Dose(mg=amount * strength, units=amount)
+        return SigDose(mg=amount * strength, units=amount)
 
-    def _with_unit(self, amount: float) -> Dose:
+    def _with_unit(self, amount: float) -> SigDose:
         unit = self._next()
         amount *= unit.value
         if unit.kind == "mg":
             return self._beside_milligrams(amount)
         stated = self._stated()
         if unit.kind == "ml":
-            return Dose(ml=amount, mg=stated)
-        return Dose(units=amount, stated=stated)
+            return SigDose(ml=amount, mg=stated)
+        return SigDose(units=amount, stated=stated)
 
-    def _beside_milligrams(self, mg: float) -> Dose:
+    def _beside_milligrams(self, mg: float) -> SigDose:
         self._skip_unit_word()
         if self._peek() in ("open", "equals") and self._peek(1) == "number":
             mark = self._at
@@ -118,9 +118,9 @@ class Doses:
             if self._peek() in ("unit", "ml"):
                 unit = self._next()
                 self._skip("close")
-                return Dose(mg=mg, units=amount) if unit.kind == "unit" else Dose(mg=mg, ml=amount * unit.value)
+                return SigDose(mg=mg, units=amount) if unit.kind == "unit" else SigDose(mg=mg, ml=amount * unit.value)
             self._at = mark
-        return Dose(mg=mg)
+        return SigDose(mg=mg)
 
     def _skip_unit_word(self) -> None:
         """``50 mg tablet``: the form of the product, not a count."""
@@ -141,29 +141,29 @@ class Doses:
         self._at = mark
         return None
 
-    def _elliptic(self, amount: float) -> Dose:
+    def _elliptic(self, amount: float) -> SigDose:
         """A bare number takes the unit of the dose before it, or is a count of units after a verb."""
         items = self._stage.items or (self._closed[-1].items if self._closed else [])
         if items:
             before = items[-1].dose
             if before.units is not None:
-                return Dose(units=amount, stated=before.stated if before.units == 1 and amount == 1 else None)
+                return SigDose(units=amount, stated=before.stated if before.units == 1 and amount == 1 else None)
             if before.mg is not None:
-                return Dose(mg=amount)
+                return SigDose(mg=amount)
             if before.ml is not None:
-                return Dose(ml=amount)
+                return SigDose(ml=amount)
         if self._verb and self._peek() in ("per_day", "every", "moment", "number", "per", "at", "for"):
-            return Dose(units=amount)
+            return SigDose(units=amount)
         raise NotUnderstood
 
-    def _add(self, dose: Dose) -> None:
+    def _add(self, dose: SigDose) -> None:
         if self._shift or (self._stage.days is not None and self._stage.items):
             self._close()
         elif self._stage.items and not self._joined:
             raise NotUnderstood
         waiting = self._pending
-        item = Item(dose, waiting.per_day, waiting.moments, waiting.weekdays)
-        self._pending = Item(Dose())
+        item = SigItem(dose, waiting.per_day, waiting.moments, waiting.weekdays)
+        self._pending = SigItem(SigDose())
         self._stage.items.append(item)
         if self._pending_days is not None:
             self._stage.days, self._pending_days = self._pending_days, None
@@ -172,6 +172,6 @@ class Doses:
     def _close(self) -> None:
         if self._stage.items or self._stage.over:
             self._closed.append(self._stage)
-        self._stage = Stage()
+        self._stage = SigPhase()
         self._shift = False
         self._joined = True

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from fhir_plugin.facts.medications.sigs.doses import Doses
-from fhir_plugin.facts.medications.sigs.stages import Item, NotUnderstood
+from fhir_plugin.facts.medications.sigs.doses import DoseReader
+from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, SigItem
 
 _WEEK = 7
 
 
-class Frequencies(Doses):
+class FrequencyReader(DoseReader):
     """The reading of how often a dose is taken."""
 
-    def _target(self) -> Item:
+    def _target(self) -> SigItem:
         """The dose that a frequency belongs to; after a change without a new dose, the same dose again."""
         if self._shift:
             if not self._stage.items:
                 raise NotUnderstood
             again = self._stage.items[-1].dose
             self._close()
-            self._stage.items.append(Item(again))
+            self._stage.items.append(SigItem(again))
         return self._stage.items[-1] if self._stage.items else self._pending
 
     def _frequency(self, per_day: float) -> None:

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from fhir_plugin.facts.medications.intakes import LONGEST
 from fhir_plugin.facts.medications.sigs.doses import DIMENSIONS
-from fhir_plugin.facts.medications.sigs.frequencies import Frequencies
-from fhir_plugin.facts.medications.sigs.stages import Dose, Item, NotUnderstood, Sig, sig_of
+from fhir_plugin.facts.medications.sigs.frequencies import FrequencyReader
+from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig, SigDose, SigItem, sig_of
 
 _STEPS = 100
 """A ramp of more steps is no titration."""
 
 
-class Reader(Frequencies):
+class SigReader(FrequencyReader):
     """Recursive descent over the tokens of one sig."""
 
     def read(self) -> Sig:
@@ -141,7 +141,7 @@ class Reader(Frequencies):
             raise NotUnderstood
         self._climb(item, step, days, ceiling)
 
-    def _climb(self, item: Item, step: float, days: float, ceiling: float) -> None:
+    def _climb(self, item: SigItem, step: float, days: float, ceiling: float) -> None:
         mg = item.dose.mg or 0.0
         if (ceiling - mg) / step > _STEPS:
             raise NotUnderstood
@@ -150,7 +150,7 @@ class Reader(Frequencies):
             self._shift = True
             mg = min(mg + step, ceiling)
             self._close()
-            self._stage.items.append(Item(Dose(mg=mg), item.per_day, item.moments))
+            self._stage.items.append(SigItem(SigDose(mg=mg), item.per_day, item.moments))
 
     def _stop(self) -> None:
         self._at += 1
@@ -227,8 +227,8 @@ class Reader(Frequencies):
             return
         raise NotUnderstood
 
-    _HANDLERS: ClassVar[Mapping[str, Callable[[Reader], None]]] = {
-        **Frequencies.HANDLERS,
+    _HANDLERS: ClassVar[Mapping[str, Callable[[SigReader], None]]] = {
+        **FrequencyReader.HANDLERS,
         "number": _number,
         "per": _per,
         "for": _for,

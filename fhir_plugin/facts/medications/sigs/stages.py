@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fhir_plugin.facts.medications.intakes import Intake, Phase
+from fhir_plugin.facts.medications.intakes import DosePhase, Intake
 
 _WEEK = 7
 
@@ -13,7 +13,7 @@ _WEEK = 7
 class Sig(NamedTuple):
     """What a text sig says."""
 
-    phases: tuple[Phase, ...]
+    phases: tuple[DosePhase, ...]
     prn: bool = False
     """Whether all of it is taken only as needed."""
     flags: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class NotUnderstood(Exception):
     """The sig is outside the grammar."""
 
 
-class Dose(NamedTuple):
+class SigDose(NamedTuple):
     mg: float | None = None
     units: float | None = None
     ml: float | None = None
@@ -31,10 +31,10 @@ class Dose(NamedTuple):
 
 
 @dataclass(slots=True)
-class Item:
+class SigItem:
     """One dose with its frequency, while it is being read."""
 
-    dose: Dose
+    dose: SigDose
     per_day: float | None = None
     moments: tuple[str, ...] = ()
     weekdays: int = 0
@@ -42,16 +42,16 @@ class Item:
 
 
 @dataclass(slots=True)
-class Stage:
+class SigPhase:
     """One phase, while it is being read."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[SigItem] = field(default_factory=list)
     days: float | None = None
     over: bool = False
     """Whether nothing is taken any more."""
 
 
-def sig_of(stages: list[Stage], flags: list[str], *, as_needed: bool) -> Sig:
+def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
     """The sig that was read to its end. Raises :class:`NotUnderstood` where a dose, a frequency or a length is open."""
     items = [item for stage in stages for item in stage.items]
     if not items:
@@ -64,15 +64,15 @@ def sig_of(stages: list[Stage], flags: list[str], *, as_needed: bool) -> Sig:
     if any(item.prn for item in items):
         flags.append("prn")
     phases = tuple(
-        Phase(tuple(_intake(item, flags) for item in stage.items if not item.prn), stage.days) for stage in stages
+        DosePhase(tuple(_intake(item, flags) for item in stage.items if not item.prn), stage.days) for stage in stages
     )
     return Sig(phases, flags=tuple(dict.fromkeys(flags)))
 
 
-def _fill_frequencies(stages: list[Stage], flags: list[str]) -> None:
+def _fill_frequencies(stages: list[SigPhase], flags: list[str]) -> None:
     """A dose without a frequency takes the one after it in its phase, then the one of a neighbouring phase."""
     for stage in stages:
-        later: Item | None = None
+        later: SigItem | None = None
         for item in reversed(stage.items):
             if not timed(item) and later is not None:
                 item.per_day, item.moments, item.weekdays = later.per_day, later.moments, later.weekdays
@@ -89,8 +89,8 @@ def _fill_frequencies(stages: list[Stage], flags: list[str]) -> None:
     flags.append("frequency_assumed")
 
 
-def _between_phases(stages: list[Stage]) -> None:
-    known: Item | None = None
+def _between_phases(stages: list[SigPhase]) -> None:
+    known: SigItem | None = None
     for stage in stages:
         for item in stage.items:
             if not timed(item) and known is not None and len(stage.items) == 1:
@@ -98,13 +98,13 @@ def _between_phases(stages: list[Stage]) -> None:
         known = stage.items[-1] if len(stage.items) == 1 and timed(stage.items[-1]) else known
 
 
-def _intake(item: Item, flags: list[str]) -> Intake:
+def _intake(item: SigItem, flags: list[str]) -> Intake:
     dose = item.dose
     moments = tuple(sorted(set(item.moments)))
     return Intake(_rate(item, len(moments), flags), dose.mg, dose.units, dose.ml, dose.stated, moments)
 
 
-def _rate(item: Item, moments: int, flags: list[str]) -> float:
+def _rate(item: SigItem, moments: int, flags: list[str]) -> float:
     rate = item.per_day
     if rate is None:
         rate = float(moments or 1)
@@ -118,5 +118,5 @@ def _rate(item: Item, moments: int, flags: list[str]) -> float:
     return rate
 
 
-def timed(item: Item) -> bool:
+def timed(item: SigItem) -> bool:
     return item.per_day is not None or bool(item.moments) or bool(item.weekdays)

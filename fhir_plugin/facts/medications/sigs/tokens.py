@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mappings.medications import SigWord, Token
+from mappings.schema.medications import SigToken, SigWord
 
 Vocabulary = Mapping[str, tuple[SigWord, ...]]
 
@@ -14,15 +14,15 @@ _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _PLURAL = re.compile(r"\((?:s|es)\)")
 _FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "–": "-", "—": "-", "×": "x"})
 _PUNCTUATION = {
-    "(": Token("open"),
-    ")": Token("close"),
-    ",": Token("comma"),
-    ";": Token("break"),
-    ".": Token("break"),
-    "\n": Token("break"),
-    "-": Token("dash"),
-    ":": Token("colon"),
-    "=": Token("equals"),
+    "(": SigToken("open"),
+    ")": SigToken("close"),
+    ",": SigToken("comma"),
+    ";": SigToken("break"),
+    ".": SigToken("break"),
+    "\n": SigToken("break"),
+    "-": SigToken("dash"),
+    ":": SigToken("colon"),
+    "=": SigToken("equals"),
 }
 _LARGEST = 1e6
 """A number beyond it is no dose and no duration."""
@@ -30,10 +30,10 @@ _LABEL = frozenset(("number", "mg", "ml", "unit", "break", "colon", "dash", "com
 """What the name and strength of a product leave of it before the verb."""
 
 
-def tokens_of(text: str, vocabulary: Vocabulary) -> tuple[Token, ...]:
+def tokens_of(text: str, vocabulary: Vocabulary) -> tuple[SigToken, ...]:
     """The tokens of a text, a product label before the verb aside; words without a part in the grammar are left out."""
     words = _words(text)
-    tokens: list[Token] = []
+    tokens: list[SigToken] = []
     at, bracketed, labelled = 0, False, True
     while at < len(words):
         token, length = _token(words, at, vocabulary)
@@ -60,7 +60,7 @@ def _words(text: str) -> list[str]:
     return _TOKEN.findall(lower)
 
 
-def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[Token | None, int]:
+def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[SigToken | None, int]:
     word = words[at]
     entries = vocabulary.get(word)
     if entries:
@@ -71,7 +71,7 @@ def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[Token | N
     first = word[0]
     if first.isdigit() or (first == "." and len(word) > 1):
         value = _value(word)
-        return Token("number" if value is not None else "unknown", value or 0.0), 1
+        return SigToken("number" if value is not None else "unknown", value or 0.0), 1
     return _PUNCTUATION.get(word), 1
 
 
@@ -85,9 +85,9 @@ def _value(word: str) -> float | None:
 _ECHO = ("number", "open", "number", "close")
 
 
-def _without_echo(tokens: list[Token]) -> list[Token]:
+def _without_echo(tokens: list[SigToken]) -> list[SigToken]:
     """``2 (two) times``: a number said again in brackets is said once."""
-    kept: list[Token] = []
+    kept: list[SigToken] = []
     for token in tokens:
         kept.append(token)
         if token.kind != _ECHO[-1]:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_plugin.facts import trials
-from fhir_plugin.facts.medications import counting, days, intervals, stretches
-from mappings.medications import Medications
+from fhir_plugin.facts.days import days, intervals, stretches
+from fhir_plugin.facts.trials import counting
+from fhir_plugin.facts.trials import read as trials
+from mappings.schema.medications import Medications
 from tests.support.medications.mutants.registry import mutant, nothing
 
 best_run = intervals.best_run
@@ -18,9 +19,9 @@ best_run = intervals.best_run
 
 @mutant
 def each_exposure_a_trial(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = counting.Scope.trials
+    kept = counting.TrialScope.trials
     patch.setattr(
-        counting.Scope,
+        counting.TrialScope,
         "trials",
         lambda self: tuple(each for each in kept(self) for _ in range(1 + ("restarted" in each.flags))),
     )
@@ -60,7 +61,7 @@ def lifetime_is_the_episode(patch: pytest.MonkeyPatch, known: Medications) -> No
 
 @mutant
 def lookback_not_flagged(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = counting.Scope
+    kept = counting.TrialScope
 
     def scope(*each: Any) -> Any:
         return kept(*each[:-1], ())
@@ -88,4 +89,4 @@ def agents_below_their_range_augment(patch: pytest.MonkeyPatch, known: Medicatio
 
 @mutant
 def augmentations_are_never_trials(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(counting.Scope, "_counted_augmentations", lambda self: [])
+    patch.setattr(counting.TrialScope, "_counted_augmentations", lambda self: [])

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_plugin.facts.medications import dosage, exposures, intakes, lines, supply
-from fhir_plugin.facts.medications.exposures import Dose
+from fhir_plugin.facts.medications.exposures import DailyDose
 from fhir_plugin.facts.medications.intakes import Amount
-from fhir_plugin.facts.medications.sigs.grammar import Reader
-from mappings.medications import Medications
+from fhir_plugin.facts.medications.sigs.grammar import SigReader
+from mappings.schema.medications import Medications
 from tests.support.medications.mutants.registry import after, before, mutant, nothing
 
 
@@ -42,7 +42,7 @@ def no_patient_instruction(patch: pytest.MonkeyPatch, known: Medications) -> Non
 
 @mutant
 def an_unknown_dose_suffices(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    after(patch, exposures, "_doses", lambda doses: doses or (Dose(0, 1000.0),))
+    after(patch, exposures, "_doses", lambda doses: doses or (DailyDose(0, 1000.0),))
 
 
 @mutant
@@ -58,7 +58,7 @@ def high_end_of_a_range(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def ceiling_read_as_dose(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    after(patch, exposures, "_doses", lambda doses: doses or (Dose(0, 200.0),))
+    after(patch, exposures, "_doses", lambda doses: doses or (DailyDose(0, 200.0),))
 
 
 @mutant
@@ -128,7 +128,7 @@ def bounds_ignored(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def last_phase_over_at_once(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    def length(reading: dosage.Reading, fill: supply.Fill) -> int:
+    def length(reading: dosage.DosageReading, fill: supply.Fill) -> int:
         return int(sum(phase.days or 0 for phase in reading.structured or reading.text or ()))
 
     patch.setattr(exposures, "_length", length)
@@ -141,7 +141,7 @@ def calculated_dose_stands(patch: pytest.MonkeyPatch, known: Medications) -> Non
 
 @mutant
 def mixed_numbers_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(Reader, "_mixed", lambda self: False)
+    patch.setattr(SigReader, "_mixed", lambda self: False)
 
 
 @mutant
@@ -151,17 +151,17 @@ def stated_milligrams_ignored(patch: pytest.MonkeyPatch, known: Medications) -> 
 
 @mutant
 def every_so_many_hours_is_once(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = Reader._frequency
-    patch.setattr(Reader, "_frequency", lambda self, per_day: kept(self, min(per_day, 1.0)))
+    kept = SigReader._frequency
+    patch.setattr(SigReader, "_frequency", lambda self, per_day: kept(self, min(per_day, 1.0)))
 
 
 @mutant
 def ranges_of_words_at_the_high_end(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = Reader._quantity
+    kept = SigReader._quantity
 
     def quantity(self: Any) -> float:
         before = len(self._flags)
         amount = kept(self)
         return amount * 2 if len(self._flags) > before else amount
 
-    patch.setattr(Reader, "_quantity", quantity)
+    patch.setattr(SigReader, "_quantity", quantity)

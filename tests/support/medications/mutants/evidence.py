@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.facts.medications import days, histories, stretches
-from mappings.medications import Medications
+from fhir_plugin.facts.days import days, stretches
+from fhir_plugin.facts.medications import histories
+from mappings.schema.medications import Medications
 from tests.support.medications.mutants.registry import mutant
 
 

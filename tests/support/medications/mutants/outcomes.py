@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.facts import trials
-from fhir_plugin.facts.medications import changes, counting, episodes, histories, outcomes, reasons, supply
-from mappings.medications import Medications
+from fhir_plugin.facts.medications import histories, reasons, supply
+from fhir_plugin.facts.trials import changes, counting, episodes, outcomes
+from fhir_plugin.facts.trials import read as trials
+from mappings.schema.medications import Medications
 from tests.support.medications.mutants.registry import mutant, nothing
 
 

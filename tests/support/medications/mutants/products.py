@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from fhir_plugin.facts.medications import exposures, products
-from mappings.medications import Medications, Part, Product
+from mappings.schema.medications import Medications, Product, ProductPart
 from tests.support.medications.mutants.registry import mutant, nothing
 
 
@@ -18,8 +18,8 @@ def any_code_first(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def conflicts_settled_silently(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    def first(hits: list[Product], named: Product | None, label: str) -> products.Identified:
-        return products.Identified(hits[0] if hits else named, label)
+    def first(hits: list[Product], named: Product | None, label: str) -> products.IdentifiedProduct:
+        return products.IdentifiedProduct(hits[0] if hits else named, label)
 
     patch.setattr(products, "_agree", first)
 
@@ -61,7 +61,7 @@ def only_the_first_part_of_a_combination(patch: pytest.MonkeyPatch, known: Medic
 
 @mutant
 def dextromethorphan_bupropion_is_bupropion(patch: pytest.MonkeyPatch, known: Medications) -> Medications:
-    def renamed(part: Part) -> Part:
+    def renamed(part: ProductPart) -> ProductPart:
         return part._replace(ingredient=part.ingredient.removeprefix("dextromethorphan/"))
 
     every = {code: p._replace(parts=tuple(map(renamed, p.parts))) for code, p in known.products.items()}

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from mappings.medications import Medications
+from mappings.schema.medications import Medications
 
 Mutant: TypeAlias = Callable[[pytest.MonkeyPatch, Medications], Medications | None]
 MUTANTS: dict[str, Mutant] = {}

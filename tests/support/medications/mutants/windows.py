@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_plugin.facts.medications import counting, days, histories, intervals, lines, stops, supply
-from mappings.medications import Medications
+from fhir_plugin.facts.days import days, intervals, stops
+from fhir_plugin.facts.medications import histories, lines, supply
+from fhir_plugin.facts.trials import counting
+from mappings.schema.medications import Medications
 from tests.support.medications.mutants.registry import before, mutant, nothing
 
 best_run = intervals.best_run

@@ -1,0 +1,1 @@
+"""What is applied and on which sources: the content of ``/about`` and its page."""

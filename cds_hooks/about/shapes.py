@@ -1,0 +1,136 @@
+"""The shapes of what the service tells of itself; as JSON they are the answer of ``GET /about.json``."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+
+class CitedSource(msgspec.Struct, frozen=True):
+    """A source as a reader sees it."""
+
+    key: str
+    citation: str
+    kind: str
+    grade: str
+    read: str
+    supports: str
+    url: str = ""
+
+
+class NumberDescription(msgspec.Struct, frozen=True):
+    """One number with where it comes from."""
+
+    name: str
+    value: str
+    source: str
+    verification: str
+    note: str = ""
+    local: bool = False
+
+
+class CriterionRole(msgspec.Struct, frozen=True):
+    """What a criterion does to some treatments."""
+
+    role: str
+    treatments: tuple[str, ...]
+    why: str
+    grade: str
+    sources: tuple[str, ...]
+    local: bool
+
+
+class CriterionDescription(msgspec.Struct, frozen=True):
+    """One criterion in words."""
+
+    id: str
+    title: str
+    statement: str
+    in_words: str
+    figures: tuple[NumberDescription, ...]
+    inputs: tuple[str, ...]
+    sources: tuple[str, ...]
+    asks: str
+    roles: tuple[CriterionRole, ...]
+    review_due: date
+    overdue: bool
+
+
+class PathwayDescription(msgspec.Struct, frozen=True):
+    """One pathway of a protocol."""
+
+    title: str
+    all_of: tuple[str, ...]
+    any_of: tuple[str, ...]
+    none_of: tuple[str, ...]
+    steps: tuple[str, ...]
+    choice: str
+    grade: str
+    says: str
+    sources: tuple[str, ...]
+
+
+class ProtocolDescription(msgspec.Struct, frozen=True):
+    """A protocol; ``applied`` for the one that decides."""
+
+    id: str
+    title: str
+    note: str
+    applied: bool
+    parameters: tuple[NumberDescription, ...]
+    pathways: tuple[PathwayDescription, ...]
+    sources: tuple[str, ...]
+
+
+class SourceConflict(msgspec.Struct, frozen=True):
+    """A matter on which the sources disagree."""
+
+    topic: str
+    positions: dict[str, str]
+    resolution: str
+
+
+class ReviewedPart(msgspec.Struct, frozen=True):
+    """A part of the knowledge with its days."""
+
+    name: str
+    reviewed: date
+    review_due: date
+    overdue: bool
+
+
+class ServiceDescription(msgspec.Struct, frozen=True):
+    """One CDS service."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+
+
+class AboutPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole page."""
+
+    title: str
+    service: ServiceDescription | None
+    services: tuple[ServiceDescription, ...]
+    purpose: str
+    user: str
+    patients: str
+    not_for: tuple[str, ...]
+    limits: tuple[str, ...]
+    not_done: tuple[str, ...]
+    review_basis: str
+    attributes: tuple[dict[str, str | bool | None], ...]
+    rules: tuple[CriterionDescription, ...]
+    protocols: tuple[ProtocolDescription, ...]
+    conflicts: tuple[SourceConflict, ...]
+    claims: tuple[dict[str, str | tuple[str, ...]], ...]
+    inputs: dict[str, str]
+    sources: dict[str, CitedSource]
+    site: str
+    version: str
+    knowledge: str
+    as_of: date
+    dates: tuple[ReviewedPart, ...]

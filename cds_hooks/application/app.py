@@ -1,0 +1,220 @@
+"""The web application: routes, and the one table that turns errors into status codes."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from functools import partial
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from cds_hooks.about import page as about
+from cds_hooks.application import questionnaires
+from cds_hooks.application.discovery import discover
+from cds_hooks.application.openapi import describe
+from cds_hooks.clients.admission import Admission, Caller, admission_of
+from cds_hooks.clients.gate import Gate, caller_of
+from cds_hooks.hooks.service import HookService
+from cds_hooks.memory.routes import FeedbackRoute
+from cds_hooks.operation.endpoints import Operation
+from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
+from cds_hooks.protocol.clock import now, seconds, today
+from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
+from cds_hooks.protocol.limits import read_body
+from cds_hooks.protocol.outcomes import outcome
+from cds_hooks.protocol.requests import read_call
+from cds_hooks.protocol.responses import CardsResponse
+from cds_hooks.protocol.trace import SCOPE, Trace
+from cds_hooks.replay.capture import Capture
+from cds_hooks.sandbox.routes import Sandbox
+from cds_hooks.settings.settings import Settings
+from cds_hooks.smart.routes import SmartApp
+from cds_hooks.telemetry import logs
+from cds_hooks.web.pages import Pages
+from fhir_plugin.errors import RecordUnavailable, TandemError, WrongQuestionnaire
+from fhir_plugin.reading.client import FhirServers
+from mappings.schema.load import Knowledge
+from mappings.schema.service.services import ServiceDefinition
+
+STATUS: dict[type[TandemError], tuple[int, str]] = {
+    BadRequest: (400, "invalid"),
+    UnknownService: (404, "not-found"),
+    RecordUnavailable: (412, "incomplete"),
+    BodyTooLarge: (413, "too-long"),
+    EncodedBody: (415, "not-supported"),
+    WrongQuestionnaire: (422, "processing"),
+}
+"""The status and the issue-type of each error; a subclass answers as its nearest base does."""
+
+HTTP_ISSUES = {
+    404: ("not-found", "there is nothing at this address"),
+    405: ("not-supported", "this method is not offered at this address"),
+}
+
+_CARDS = msgspec.json.Encoder()
+
+COLLECT_AFTER = 50_000
+"""Objects that may be made, and not yet freed, before the collector looks for cycles."""
+
+
+def create_app(
+    settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today, demo_fhir: str | None = None
+) -> FastAPI:
+    """The application; ``today`` is asked once for each call.
+
+    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one.
+    """
+    logs.configure(settings.log_level, settings.log_format)
+    clients = FhirServers()
+    hooks = HookService(knowledge, settings, clients)
+    operation = Operation(settings, knowledge, clients, today)
+    memory = operation.memory
+    capture = Capture(settings, knowledge)
+    admission = admission_of(settings, clients, knowledge.servers)
+    anybody = Caller("", "live", settings.readable)
+    services = {service.id: service for service in knowledge.services.services}
+    limited = partial(read_body, limit=settings.max_body_bytes)
+
+    async def call(request: Request) -> Response:
+        caller = caller_of(request, anybody)
+        # Who is switched off is told that there is nothing: a 200 without cards would say that all is well.
+        service = _service({} if caller.mode == "off" else services, request.path_params["service_id"])
+        logs.note(service=service.id, knowledge=knowledge.digest[:12])
+        trace: Trace | None = request.scope.get(SCOPE)
+        body = await limited(request)
+        if trace:
+            trace.begin()
+        asked = read_call(body, service.hook)
+        as_of = trace.as_of if trace and trace.as_of else today()
+        answer = await hooks.answer(asked, service, as_of, caller.readable, trace)
+        if trace:
+            trace.decision = answer.decision
+        cards = memory.hear(asked, service, answer, as_of, caller.name, caller.mode)
+        logs.note(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
+        shown = cards if caller.mode == "live" else ()
+        kept = capture.task(asked, answer, as_of)
+        return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=kept)
+
+    async def feedback(request: Request) -> Response:
+        caller = caller_of(request, anybody)
+        service = _service(services, request.path_params["service_id"])
+        logs.note(service=service.id)
+        return await answers.answer(request, service, caller.name)
+
+    app = FastAPI(
+        title="Tandem",
+        lifespan=_lifespan(operation, clients, admission),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    offered = discover(knowledge)
+    document = msgspec.json.encode(offered)
+    app.openapi = lambda: describe(offered)  # type: ignore[method-assign]
+
+    @app.get("/cds-services")
+    async def discovery() -> Response:
+        """The CDS services that are offered."""
+        return Response(document, media_type="application/json")
+
+    app.add_route("/cds-services/{service_id}", call, methods=["POST"])
+    if memory.offered:
+        answers = FeedbackRoute(memory, operation.metrics, limited)
+        app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
+    app.include_router(questionnaires.router(knowledge.instruments, limited))
+    app.router.routes.extend(operation.routes)
+    app.router.routes.extend(_page_routes(app, settings, knowledge, clients, today, limited, demo_fhir))
+    _answer_errors(app)
+    if admission:
+        app.add_middleware(Gate, admission=admission)
+    app.middleware_stack = RequestLogMiddleware(_across_origins(app, settings), operation.metrics)
+    return app
+
+
+def _page_routes(
+    app: FastAPI,
+    settings: Settings,
+    knowledge: Knowledge,
+    clients: FhirServers,
+    today: Callable[[], date],
+    limited: Callable[[Request], Awaitable[bytes]],
+    demo_fhir: str | None,
+) -> Iterator[BaseRoute]:
+    """What people look at, as far as it is switched on."""
+    pages = Pages(root=urlsplit(settings.public_url or "").path)
+    yield from pages.routes
+    yield from about.routes(knowledge, pages, today)
+    if settings.sandbox:
+        yield from Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir).routes
+    if settings.smart:
+        yield from SmartApp(knowledge, settings, clients, pages, (today, now, seconds)).routes
+
+
+def _lifespan(
+    operation: Operation, clients: FhirServers, admission: Admission | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What happens before the first call and after the last."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # What is loaded now lives as long as the process: out of the collector's sight, every call is faster.
+        # What one call makes dies with it by reference counting, so that looking for cycles can wait for many calls.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
+        await operation.start()
+        yield
+        await operation.aclose()
+        await clients.aclose()
+        if admission:
+            admission.close()
+
+    return lifespan
+
+
+def _across_origins(app: FastAPI, settings: Settings) -> CORSMiddleware:
+    """Outside everything else, so that a browser may read the reason of an error too."""
+    return CORSMiddleware(
+        app.build_middleware_stack(),
+        allow_origins=settings.origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type"),
+        expose_headers=(CORRELATION_HEADER,),
+    )
+
+
+def _service(services: dict[str, ServiceDefinition], service_id: str) -> ServiceDefinition:
+    if service_id not in services:
+        raise UnknownService("there is no CDS service of that id: see GET /cds-services")
+    return services[service_id]
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error as an OperationOutcome; one that is in no table is a fault of this program and stays a 500."""
+
+    async def tandem_error(_: Request, error: Exception) -> Response:
+        status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+        return outcome(status, code, str(error))
+
+    async def http_error(_: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
+        code, words = HTTP_ISSUES.get(status, ("processing", "the request cannot be answered"))
+        return outcome(status, code, words, headers=headers)
+
+    async def fault(_: Request, __: Exception) -> Response:
+        return outcome(500, "exception", "the service failed; the fault is in its log")
+
+    for kind in STATUS:
+        app.add_exception_handler(kind, tandem_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(500, fault)

@@ -1,0 +1,1 @@
+"""A decision said as cards. Pure: knows no HTTP and no database."""

@@ -1,0 +1,37 @@
+"""The link of a card to the app: it opens on what the card was about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from cds_hooks.protocol.responses import Card, Link
+from cds_hooks.settings.issuers import Issuer
+from fhir_plugin.errors import BadInput
+from fhir_plugin.reading.base_url import normal_base_url
+
+LABEL = "Criteria, trials, course and questionnaires"
+
+
+class AppLinks:
+    """Adds the link for the EHRs that can launch the app; others are not shown a door that is closed to them."""
+
+    def __init__(self, issuers: Iterable[Issuer], public_url: str | None) -> None:
+        self._issuers: Mapping[str, Issuer] = {each.issuer: each for each in issuers}
+        self._address = f"{public_url}/smart/launch"
+
+    def on(self, cards: tuple[Card, ...], fhir_server: str | None, treatments: tuple[str, ...]) -> tuple[Card, ...]:
+        """The cards, each with its link where the EHR that asked can launch the app."""
+        if not self._issuers or not cards or not self._knows(fhir_server):
+            return cards
+        treatment = treatments[0] if treatments else ""
+        context = msgspec.json.encode({"page": "criteria"} | ({"treatment": treatment} if treatment else {})).decode()
+        link = Link(label=LABEL, url=self._address, type="smart", app_context=context)
+        return tuple(msgspec.structs.replace(card, links=(link, *card.links)) for card in cards)
+
+    def _knows(self, fhir_server: str | None) -> bool:
+        try:
+            return normal_base_url(fhir_server or "") in self._issuers
+        except BadInput:
+            return False

@@ -1,0 +1,72 @@
+"""Cards about draft orders to which the criteria cannot be applied: so that silence never hides a drug. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cds_hooks.cards.builder import LONGEST_SUMMARY, CardBasis, CardContext, make_card
+from cds_hooks.protocol.markdown import plain, quote
+from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.drafts.ordered import OrderedTreatments
+from mappings.schema.load import Knowledge
+from mappings.schema.order_checks.words import Notice
+from mappings.schema.rules.protocols import Role
+
+
+def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[], str]) -> tuple[Card, ...]:
+    """The card about drafts that are of nobody here, or of a drug that nobody could name; none where there are none."""
+    words = knowledge.order_checks.words
+    if ordered.of_nobody:
+        return (_notice(words.foreign_only, len(ordered.foreign), "", knowledge, new_id),)
+    if ordered.unnamed:
+        named = ", ".join(quote(draft.reference) for draft in ordered.unnamed)
+        return (_notice(words.unnamed, len(ordered.unnamed), named, knowledge, new_id),)
+    return ()
+
+
+def other_form_card(telling: CardContext) -> tuple[Card, ...]:
+    """One card for ketamine by a route that the criteria are not made for, with what speaks against ketamine at all."""
+    others = telling.ordered.other_forms
+    if not others:
+        return ()
+    words, named = telling.knowledge.order_checks.words.other_form, others[0].other_form or ""
+    answer = next(each for each in telling.decision.recommendation.treatments if each.treatment == named)
+    findings = tuple(
+        weighed.finding
+        for weighed in answer.weighed
+        if (weighed.role, weighed.finding.verdict) == (Role.CONTRAINDICATION, Verdict.MET)
+    )
+    against = [telling.title(finding.criterion) for finding in findings]
+    treatment = telling.treatment(named)
+    card = make_card(
+        telling,
+        CardBasis(f"other_form:{named}", findings, against=bool(findings)),
+        summary=words.summary.format(treatment=treatment),
+        indicator=words.indicator_against if against else words.indicator,
+        parts=[
+            words.lead.format(treatment=treatment),
+            ", ".join(quote(each.draft.reference) for each in others),
+            words.against.format(criteria=", ".join(against)) if against else "",
+            telling.words.disclaimer,
+        ],
+        sources=words.sources,
+    )
+    return (card,)
+
+
+def _notice(words: Notice, count: int, named: str, knowledge: Knowledge, new_id: Callable[[], str]) -> Card:
+    said: dict[str, Any] = {"count": count}
+    protocol = knowledge.protocols[knowledge.protocol]
+    parts = (words.lead.format(**said), named, knowledge.cards.disclaimer)
+    return Card(
+        uuid=new_id(),
+        summary=plain(words.summary.format(**said), LONGEST_SUMMARY),
+        detail="\n\n".join(part for part in parts if part),
+        indicator=words.indicator,
+        source=CardSource(
+            label=knowledge.cards.source.format(protocol=protocol.title),
+            topic=CdsCoding(system=knowledge.cards.system, code=protocol.id, display=protocol.title),
+        ),
+    )

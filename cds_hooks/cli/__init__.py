@@ -1,0 +1,1 @@
+"""The ``tandem`` command itself: its table of sub-commands, its exit codes, and where a command reads a record from."""

@@ -1,0 +1,108 @@
+"""Where a command reads a record from: a file, or a FHIR server with a token, or with a key that earns one.
+
+Reading a file loads no HTTP client.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cds_hooks.protocol.clock import today
+from fhir_plugin.errors import BadInput, PermanentlyUnavailable
+from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import Record
+from mappings.schema.service.servers import GENERIC
+
+if TYPE_CHECKING:
+    from fhir_plugin.reading.gather import FhirSource
+    from mappings.schema.load import Knowledge
+
+Fhir = Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")]
+PatientId = Annotated[str | None, typer.Option(help="Patient id on that server, or in the Bundle.")]
+Token = Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")]
+ClientId = Annotated[str | None, typer.Option(help="Client id of SMART Backend Services, with --key.")]
+KeyFile = Annotated[Path | None, typer.Option(help="Private key of that client: EC P-384 or RSA, PEM or JWK.")]
+Profile = Annotated[str, typer.Option(help="What kind of FHIR server it is.")]
+BundleFile = Annotated[Path | None, typer.Option(help="A Bundle of one patient's resources; - for stdin.")]
+AsOf = Annotated[str | None, typer.Option(help="The day to look at, YYYY-MM-DD; today if not given.")]
+Deadline = Annotated[float, typer.Option(help="Seconds for reading from the server.")]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLocation:
+    """Where a record is, as the options of a command say it."""
+
+    fhir: str | None = None
+    patient: str | None = None
+    token: str | None = None
+    bundle: Path | None = None
+    deadline: float = 10.0
+    profile: str = GENERIC
+    client_id: str | None = None
+    key: Path | None = None
+
+
+def read_record(knowledge: Knowledge, place: RecordLocation) -> Record:
+    """The record that the options name.
+
+    :raises BadInput: when they name none, or two.
+    :raises RecordUnavailable: when it cannot be read.
+    """
+    if (place.fhir is None) == (place.bundle is None):
+        raise BadInput("give either --fhir with --patient, or --bundle")
+    if place.bundle is not None:
+        try:
+            return record_from_bundle(read_file(place.bundle), place.patient)
+        except BadInput as fault:
+            raise PermanentlyUnavailable(f"{place.bundle}: {fault}") from fault
+    if place.patient is None:
+        raise BadInput("--fhir needs --patient")
+    from fhir_plugin.reading.gather import fetch_record
+    from fhir_plugin.reading.needs import observation_tokens
+
+    source = source_of(knowledge, place)
+    return fetch_record(source, place.patient, knowledge.inputs, observation_tokens(knowledge), place.deadline)
+
+
+def source_of(knowledge: Knowledge, place: RecordLocation) -> FhirSource:
+    """The FHIR server that the options name, with a token: the one given, or one that the key earns."""
+    profile = knowledge.servers.get(place.profile)
+    if profile is None:
+        raise BadInput(f"--profile: no profile {place.profile}: choose one of {', '.join(knowledge.servers)}")
+    from fhir_plugin.reading.gather import FhirSource
+
+    source = FhirSource(place.fhir or "", place.token, profile.habits)
+    if place.client_id is None and place.key is None:
+        return source
+    if place.client_id is None or place.key is None or place.token is not None:
+        raise BadInput("give --client-id with --key, or --token, and not both")
+    from fhir_plugin.reading.backend_services import fetch_token, read_key
+
+    key = read_key(place.client_id, place.key)
+    types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
+    return FhirSource(source.base_url, fetch_token(source.base_url, key, types, place.deadline), source.habits)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, or of stdin for ``-``; :class:`PermanentlyUnavailable` where it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as fault:
+        raise PermanentlyUnavailable(f"{path}: cannot be read: {fault.strerror}") from fault
+
+
+def day_from(text: str | None) -> date:
+    """The day an option names; today without one. :class:`BadInput` for what is no day."""
+    if text is None:
+        return today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise BadInput(f"--as-of: {text!r} is no day: write YYYY-MM-DD") from fault

@@ -1,0 +1,1 @@
+"""The dossier for a prior authorization as Markdown and as a page."""

@@ -1,0 +1,227 @@
+"""A dossier as sections with tables: what every format shows, with text of the record kept apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.facts.fact import Evidence
+from fhir_plugin.facts.trials.outcomes import FAILURES
+from fhir_plugin.payers.checklist import Checklist
+from fhir_plugin.payers.dossier import DatedLine, Dossier, SafetyLine, TrialLine
+from mappings.schema.load import Knowledge
+from mappings.schema.texts.dossier import SectionKey
+
+
+class CellPart(NamedTuple):
+    """A part of a cell."""
+
+    text: str
+    kind: Literal["words", "record", "reference", "verdict"] = "words"
+    """``record`` and ``reference`` are text of the record, to be escaped as a format needs it; a verdict has a sign."""
+    verdict: str = ""
+    weight: Literal["for", "against", "care"] = "for"
+    """Whether ``met`` speaks for the treatment, against it, or for care."""
+
+
+Cell = tuple[CellPart, ...]
+
+
+class Section(NamedTuple):
+    """One section."""
+
+    key: SectionKey
+    title: str
+    lead: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str
+    notes: tuple[str, ...] = ()
+    """Sentences that must not be overlooked, such as an overdue review."""
+
+
+MOST_EVIDENCE = 3
+"""Pieces of evidence in one cell."""
+
+
+def sections(dossier: Dossier, knowledge: Knowledge) -> tuple[Section, ...]:
+    """Every section, what is missing first."""
+    return (
+        _section(knowledge, "gaps", ([_words(gap)] for gap in dossier.gaps)),
+        _section(knowledge, "patient", _patient(dossier, knowledge)),
+        *(_checklist(made, knowledge) for made in dossier.checklists),
+        _section(knowledge, "diagnoses", _diagnoses(dossier)),
+        _section(
+            knowledge, "trials", _trials(dossier, knowledge), policy=dossier.trial_policy, episode=str(dossier.episode)
+        ),
+        _section(knowledge, "psychotherapy", (_dated(each) for each in dossier.psychotherapy)),
+        _section(knowledge, "scores", _scores(dossier, knowledge)),
+        _section(knowledge, "courses", (_course(each) for each in dossier.courses)),
+        _section(knowledge, "safety", (_safety(each, knowledge) for each in dossier.safety), protocol=dossier.protocol),
+        _section(knowledge, "sources", ([_words(each.citation), _words(each.read)] for each in dossier.sources)),
+    )
+
+
+def _section(
+    knowledge: Knowledge, key: SectionKey, rows: Iterable[Sequence[Cell]], notes: tuple[str, ...] = (), **values: str
+) -> Section:
+    words = knowledge.dossier.sections[key]
+    return Section(
+        key=key,
+        title=words.title.format(**values),
+        lead=words.lead.format(**values),
+        header=words.header,
+        rows=tuple(tuple(row) for row in rows),
+        empty=words.empty,
+        notes=notes,
+    )
+
+
+def _words(text: str) -> Cell:
+    return (CellPart(text),) if text else ()
+
+
+def _record(*texts: str) -> Cell:
+    return tuple(CellPart(text, "record") for text in texts if text)
+
+
+def _reference(*references: str) -> Cell:
+    return tuple(CellPart(each, "reference") for each in references if each)
+
+
+def _verdict(verdict: Verdict, said: str, weight: Literal["for", "against", "care"] = "for") -> Cell:
+    return (CellPart(said, "verdict", verdict.value, weight),)
+
+
+def _evidence(evidence: Sequence[Evidence]) -> Cell:
+    pieces: list[CellPart] = []
+    for each in evidence[:MOST_EVIDENCE]:
+        day = f"({each.day})" if each.day else ""
+        pieces += [*_record(each.label), *_words(day), *_reference(each.reference)]
+    more = len(evidence) - MOST_EVIDENCE
+    return (*pieces, *_words(f"+ {more}")) if more > 0 else tuple(pieces)
+
+
+def _references(references: Sequence[str]) -> Cell:
+    more = len(references) - MOST_EVIDENCE
+    return _reference(*references[:MOST_EVIDENCE]) + _words(f"+ {more}" if more > 0 else "")
+
+
+def _patient(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:
+    words, person = knowledge.dossier.patient, dossier.person
+    yield [_words(words["name"]), _record(person.name)]
+    yield [_words(words["born"]), _record(person.born)]
+    yield from ([_words(words["identifier"]), _record(each)] for each in person.identifiers)
+    yield [_words(words["record_id"]), _reference(f"Patient/{person.id}")]
+    for cover in dossier.covers:
+        yield [_words(words["payer"]), _record(cover.payer) + _reference(cover.reference)]
+        yield [_words(words["plan"]), _record(cover.plan)]
+        yield [_words(words["member"]), _record(cover.member)]
+
+
+def _checklist(made: Checklist, knowledge: Knowledge) -> Section:
+    words = knowledge.dossier.verdicts
+    rows = (
+        [
+            _words(item.title),
+            _verdict(item.verdict, words[item.verdict.value]),
+            _words(item.because),
+            _evidence(item.evidence),
+        ]
+        for item in made.items
+    )
+    return _section(
+        knowledge,
+        "checklist",
+        rows,
+        notes=tuple(note for note in (made.overdue, made.note) if note),
+        policy=made.title,
+        dated=made.dated[:1].upper() + made.dated[1:],
+        counts=knowledge.dossier.counts.format(**{verdict.value: len(made.of(verdict)) for verdict in Verdict}),
+        reviewed=str(made.reviewed),
+        due=str(made.review_due),
+    )
+
+
+def _diagnoses(dossier: Dossier) -> Iterator[list[Cell]]:
+    for each in dossier.diagnoses:
+        yield [
+            _record(each.label),
+            _record(*each.codes),
+            _record(each.status),
+            _words(each.since),
+            _reference(each.reference),
+        ]
+
+
+def _trials(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:
+    words = knowledge.dossier.trial
+    yield from (_trial(line, knowledge) for line in dossier.trials)
+    for said, lines in ((words.added, dossier.augmentations), (words.not_recognised, dossier.unnamed)):
+        for each in lines:
+            drug = _record(each.label)
+            yield [drug, (), _words(each.day), (), (), (), (), _words(said), _reference(each.reference)]
+
+
+def _trial(line: TrialLine, knowledge: Knowledge) -> list[Cell]:
+    trial, words, known = line.trial, knowledge.dossier.trial, knowledge.medications.wording
+    outcome = known.outcomes[trial.outcome]
+    if trial.outcome in FAILURES and trial.outcome_documented:
+        outcome += f" ({words.documented})"
+    flags = "".join(f"; {known.flags[flag]}" for flag in trial.flags)
+    return [
+        _words(f"{trial.ingredient} ({words.earlier})" if line.earlier else trial.ingredient),
+        _words(trial.drug_class),
+        _words(str(trial.start or "")),
+        _words(str(trial.stop) if trial.stop else words.ongoing),
+        _words(_dose(line, knowledge)),
+        _words(str(trial.adequate_days)),
+        _verdict(Verdict(trial.adequate), knowledge.dossier.verdicts[Verdict(trial.adequate).value]),
+        _words(f"{outcome}: {trial.outcome_because}; {known.evidence[trial.evidence_grade]}{flags}"),
+        _references(trial.references),
+    ]
+
+
+def _dose(line: TrialLine, knowledge: Knowledge) -> str:
+    trial, words = line.trial, knowledge.dossier.trial
+    if trial.highest_daily_dose is None:
+        return words.no_dose
+    if trial.minimum_daily_dose is None:
+        return f"{trial.highest_daily_dose:g}"
+    return words.dose.format(
+        dose=f"{trial.highest_daily_dose:g}", minimum=f"{trial.minimum_daily_dose:g}", instrument=trial.instrument
+    )
+
+
+def _dated(each: DatedLine) -> list[Cell]:
+    return [_words(each.day), _record(each.label) + _words(each.note), _reference(each.reference)]
+
+
+def _course(each: DatedLine) -> list[Cell]:
+    return [_record(each.label), _words(each.note), _reference(each.reference)]
+
+
+def _scores(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:
+    answers = knowledge.dossier.yes_no
+    said = {True: answers["true"], False: answers["false"], None: answers["none"]}
+    for each in dossier.scores:
+        yield [
+            _words(each.day),
+            _words(each.scale),
+            _words("" if each.total is None else f"{each.total:g}"),
+            _words(each.severity or ""),
+            _words(said[each.suicide_item_positive]),
+            _references(each.references),
+        ]
+
+
+def _safety(each: SafetyLine, knowledge: Knowledge) -> list[Cell]:
+    words = knowledge.dossier.safety
+    looked = f"({', '.join(each.looked_in)})" if each.looked_in and each.verdict is Verdict.NOT_MET else ""
+    return [
+        _words(each.title),
+        _verdict(each.verdict, words[each.verdict.value], "against" if each.bars else "care"),
+        _words(f"{each.because} {looked}".strip()),
+        _evidence(each.evidence),
+    ]

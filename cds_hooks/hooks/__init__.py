@@ -1,0 +1,1 @@
+"""One call answered: gather, decide, cards."""

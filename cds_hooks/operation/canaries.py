@@ -1,0 +1,82 @@
+"""Canaries: synthetic patients that are looked at in the running service, at its start and every hour.
+
+A code that was changed, a table that was edited or a value set that lost its entries makes no error: the criteria that
+rest on it fall silent. Each demo patient says which criteria decide its story; those must be met, and every criterion
+that has a safety card must be met by one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
+from typing import Literal
+
+from cds_hooks.telemetry.logs import log, told
+from mappings.schema.load import Knowledge
+
+State = Literal["not yet", "ok", "silent", "failed"]
+HOUR = 3600.0
+
+
+class Canaries:
+    """Looks at the synthetic patients; ``silent`` are criteria that should have been met and were not."""
+
+    def __init__(self, knowledge: Knowledge, today: Callable[[], date]) -> None:
+        self.state: State = "not yet"
+        self.silent: tuple[str, ...] = ()
+        self._knowledge, self._today = knowledge, today
+        self._safety = {own.criterion for own in knowledge.cards.safety}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def safe(self) -> bool:
+        """Whether no safety criterion is known to be silent, and looking did not fail."""
+        return self.state != "failed" and self._safety.isdisjoint(self.silent)
+
+    async def start(self) -> None:
+        """Look now, and every hour, beside the calls."""
+        self._task = asyncio.create_task(self._watch())
+
+    async def aclose(self) -> None:
+        """Look no more."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _watch(self) -> None:
+        while True:
+            looking = asyncio.create_task(asyncio.to_thread(silent_criteria, self._knowledge, self._today()))
+            await asyncio.wait({looking})
+            fault = looking.exception()
+            if fault is None:
+                self.silent = looking.result()
+                self.state = "silent" if self.silent else "ok"
+            else:
+                self.state = "failed"
+                log.error("the canaries could not be looked at", **told(fault))
+            for criterion in self.silent:
+                log.error("a canary is silent", criterion=criterion)
+            await asyncio.sleep(HOUR)
+
+
+def silent_criteria(knowledge: Knowledge, as_of: date) -> tuple[str, ...]:
+    """The criteria that the stories rest on, or that have a safety card, and that no longer see it. Pure.
+
+    A criterion whose numbers are the site's own is left out: the stories were written for ours.
+    """
+    from cds_hooks.demo.stories import demo_patients
+    from fhir_plugin.deciding.assess import Verdict, assess
+    from fhir_plugin.facts.read import read_facts
+    from fhir_plugin.record.decoding import record_from_bundle
+
+    wanted: set[str] = {own.criterion for own in knowledge.cards.safety}
+    silent, seen = set[str](), set[str]()
+    for patient in demo_patients(as_of):
+        findings = assess(read_facts(record_from_bundle(patient.bundle), knowledge, as_of), knowledge)
+        met = {finding.criterion for finding in findings if finding.verdict is Verdict.MET}
+        silent |= set(patient.expect.decided_by) - met
+        seen |= met
+    return tuple(sorted(name for name in silent | (wanted - seen) if not knowledge.criteria[name].local))

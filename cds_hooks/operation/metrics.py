@@ -1,0 +1,123 @@
+"""What can be counted, for Prometheus. Every label is from a closed set: services, rules, verdicts, status codes."""
+
+from __future__ import annotations
+
+from collections import Counter as Count
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from cds_hooks.memory.memory import Memory
+from cds_hooks.memory.tally import CALLS
+from cds_hooks.operation.canaries import Canaries
+from fhir_plugin.reading.client import FhirServers
+from mappings.schema.load import Knowledge
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The metrics of one application, in a registry of their own."""
+
+    def __init__(self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "tandem_requests", "Requests by operation and status.", ("operation", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "tandem_request_seconds",
+            "Time to answer, in seconds.",
+            ("operation",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._feedback = Counter(
+            "tandem_feedback",
+            "Feedback kept, by service, outcome and reason.",
+            ("service", "outcome", "reason"),
+            registry=self._registry,
+        )
+        self._registry.register(_CurrentState(knowledge, memory, clients, canaries))
+
+    def request(self, operation: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(operation, status).inc()
+        self._seconds.labels(operation).observe(seconds)
+
+    def feedback(self, service: str, outcome: str, reason: str) -> None:
+        """Count one item of feedback; all three are of closed sets."""
+        self._feedback.labels(service, outcome, reason).inc()
+
+    def written(self) -> bytes:
+        """All of it in the text format of Prometheus."""
+        return generate_latest(self._registry)
+
+
+class _CurrentState:
+    """What is read when it is asked for: tallies, the state of the database, the FHIR servers."""
+
+    def __init__(self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries) -> None:
+        self._knowledge, self._memory, self._clients, self._canaries = knowledge, memory, clients, canaries
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing in advance: asking would count."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The values of this moment."""
+        info = GaugeMetricFamily("tandem_knowledge_info", "The knowledge in use.", labels=("digest",))
+        info.add_metric((self._knowledge.digest[:12],), 1)
+        yield info
+        yield from self._tallies()
+        silent = GaugeMetricFamily(
+            "tandem_rule_silent",
+            "Rules that should have spoken in the last days and did not.",
+            labels=("service", "rule"),
+        )
+        for rule in self._memory.silent:
+            silent.add_metric((rule.service, rule.rule), 1)
+        yield silent
+        unseen = GaugeMetricFamily(
+            "tandem_canary_silent", "Criteria that a synthetic patient should meet and did not.", labels=("criterion",)
+        )
+        for criterion in self._canaries.silent:
+            unseen.add_metric((criterion,), 1)
+        yield unseen
+        states = GaugeMetricFamily("tandem_database_up", "Whether the database of the feedback is open.")
+        states.add_metric((), float(self._memory.state == "open"))
+        yield states
+        yield _gauge("tandem_cards_pending", "Cards that wait to be written.", self._memory.pending)
+        yield _gauge("tandem_cards_quiet", "Cards kept quiet by an override, also expired.", self._memory.quiet)
+        lost = CounterMetricFamily("tandem_cards_given_up", "Cards never written, the database was away too long.")
+        lost.add_metric((), self._memory.given_up)
+        yield lost
+        servers = GaugeMetricFamily("tandem_fhir_servers", "FHIR servers spoken to, by state.", labels=("state",))
+        resting = self._clients.resting
+        servers.add_metric(("resting",), resting)
+        servers.add_metric(("in use",), len(self._clients) - resting)
+        yield servers
+
+    def _tallies(self) -> Iterator[Metric]:
+        calls = CounterMetricFamily("tandem_calls", "Calls answered.", labels=("service", "mode"))
+        cards = CounterMetricFamily("tandem_cards", "Cards, by their rule.", labels=("service", "mode", "rule", "said"))
+        findings = CounterMetricFamily(
+            "tandem_findings", "Criteria, by verdict.", labels=("service", "mode", "criterion", "verdict")
+        )
+        totals: Count[tuple[str, str, str, str]] = Count()
+        for (place, (rule, said)), number in self._memory.tally.total.items():
+            totals[place.service, place.mode, rule, said] += number
+        for (service, mode, rule, said), number in sorted(totals.items()):
+            if rule == CALLS:
+                calls.add_metric((service, mode), number)
+            else:
+                family = findings if rule in self._knowledge.criteria else cards
+                family.add_metric((service, mode, rule, said), number)
+        yield from (calls, cards, findings)
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    gauge = GaugeMetricFamily(name, words)
+    gauge.add_metric((), value)
+    return gauge

@@ -1,0 +1,59 @@
+"""Around every request: a correlation id, the time it took, and one line in the log."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cds_hooks.operation.metrics import Metrics
+from cds_hooks.protocol.clock import seconds
+from cds_hooks.telemetry.logs import LogLine, log
+
+CORRELATION_HEADER = "X-Correlation-Id"
+_SERVER_FAULT = 500
+_PROBES = frozenset({"health", "ready", "measured"})
+"""Asked for every few seconds by machines: told at the level ``debug``."""
+
+
+class RequestLogMiddleware:
+    """The outermost layer of the application. The caller's own correlation id is not used: it may be anything."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request with ``X-Correlation-Id``, and log it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        correlation, begun = uuid.uuid4().hex, seconds()
+        header = (CORRELATION_HEADER.lower().encode(), correlation.encode())
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await send(message)
+
+        with LogLine(correlation) as line:
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                operation, took = getattr(scope.get("endpoint"), "__name__", "none"), seconds() - begun
+                self._metrics.request(operation, status, took)
+                _tell(operation, scope["method"], status, took, line.fields)
+
+
+def _tell(operation: str, method: str, status: int, took: float, noted: dict[str, Any]) -> None:
+    """The operation is the name of the function that answered; the status is 0 where the caller went away before."""
+    fields = {**noted, "method": method, "operation": operation, "status": status, "ms": round(1000 * took, 2)}
+    if status >= _SERVER_FAULT:
+        log.error("request", **fields)
+    elif operation in _PROBES:
+        log.debug("request", **fields)
+    else:
+        log.info("request", **fields)

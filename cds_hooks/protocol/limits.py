@@ -1,0 +1,66 @@
+"""How large a request may be, in bytes, in depth and in resources; checked before anything is parsed."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody
+
+DEEPEST = 100
+"""Levels of nesting. FHIR needs about fifteen, and a long questionnaire two for each level of its groups."""
+MOST_RESOURCES = 20_000
+_MOST_WORK = 4_000_000
+"""Brackets that may be gone through to find the depth; a real body of 5 MB needs less than half of it."""
+
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_OTHERS = bytes(each for each in range(256) if each not in b'{}[]"')
+_TOO_DEEP = b"[" * (DEEPEST + 1)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, within the limits.
+
+    :raises EncodedBody: it is compressed.
+    :raises BodyTooLarge: as soon as the count passes ``limit``, whatever the header claims; or too many resources.
+    :raises BadRequest: it is nested too deeply.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise EncodedBody("the body must not be compressed")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > limit:
+        raise BodyTooLarge(f"the body is larger than {limit} bytes")
+    chunks: list[bytes] = []
+    count = 0
+    async for chunk in request.stream():
+        count += len(chunk)
+        if count > limit:
+            raise BodyTooLarge(f"the body is larger than {limit} bytes")
+        chunks.append(chunk)
+    body = b"".join(chunks)
+    if body.count(b'"resourceType"') > MOST_RESOURCES:
+        raise BodyTooLarge(f"the body holds more than {MOST_RESOURCES} resources")
+    if is_too_deep(body):
+        raise BadRequest("", f"is nested more than {DEEPEST} levels deep")
+    return body
+
+
+def is_too_deep(body: bytes) -> bool:
+    """Whether JSON is nested more than ``DEEPEST`` levels deep; what is no JSON may be either.
+
+    Works on the whole text at once, because a loop over its bytes would take longer than to answer the call: all but
+    brackets and quotes goes, then all that is quoted, then pair after pair of brackets from the inside out.
+    """
+    plain = body.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in body else body
+    # Two quotes next to each other leave what is around them as it was, inside a string or outside.
+    kept = plain.translate(_BRACKETS, _OTHERS).replace(b'""', b"")
+    nested = b"".join(kept.split(b'"')[::2]) if b'"' in kept else kept
+    passed = 0
+    for _ in range(DEEPEST):
+        if _TOO_DEEP in nested or passed > _MOST_WORK:
+            return True
+        inner = nested.replace(b"[]", b"")
+        passed += len(nested)
+        if len(inner) == len(nested):
+            return False
+        nested = inner
+    return bool(nested)

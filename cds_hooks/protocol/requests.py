@@ -1,0 +1,183 @@
+"""The CDS Hooks request: what a client sends.
+
+Requests are read leniently, because real clients send drafts that are not valid FHIR: prefetch values and draft
+orders stay bytes until the module that needs them reads them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from cds_hooks.protocol.errors import BadRequest
+
+T = TypeVar("T")
+
+
+class RequestMessage(msgspec.Struct, frozen=True, rename="camel"):
+    """A message that is read: unknown members are passed over."""
+
+
+class FhirAuthorization(RequestMessage, frozen=True):
+    """The access token for ``fhirServer``; real clients leave out all but the token."""
+
+    access_token: str | None = msgspec.field(name="access_token", default=None)
+    token_type: str | None = msgspec.field(name="token_type", default=None)
+    expires_in: float | str | None = msgspec.field(name="expires_in", default=None)
+    scope: str | None = None
+
+    @property
+    def good_for(self) -> float:
+        """Seconds for which the token is good, from when the request was sent; infinite where that was not said."""
+        given = self.expires_in
+        if isinstance(given, str):
+            return float(given) if given.isdecimal() else math.inf
+        return math.inf if given is None else given
+
+
+class HookContext(RequestMessage, frozen=True):
+    """What every hook offered here gives."""
+
+    user_id: str
+    patient_id: str
+    encounter_id: str | None = None
+
+
+class DraftBundle(RequestMessage, frozen=True):
+    """The Bundle of draft orders, its entries left as bytes: ``Bundle.type`` is often missing."""
+
+    entry: tuple[DraftEntry, ...] = ()
+
+
+class DraftEntry(RequestMessage, frozen=True):
+    """One draft order, valid FHIR or not."""
+
+    full_url: str | None = None
+    resource: Raw = Raw(b"")
+
+
+class PatientView(HookContext, frozen=True):
+    """Context of ``patient-view`` 1.0."""
+
+
+class OrderSign(HookContext, frozen=True):
+    """Context of ``order-sign`` 1.1."""
+
+    draft_orders: DraftBundle = msgspec.field(default=DraftBundle())
+
+
+class OrderSelect(HookContext, frozen=True):
+    """Context of ``order-select`` 1.0."""
+
+    selections: tuple[str, ...] = ()
+    draft_orders: DraftBundle = msgspec.field(default=DraftBundle())
+
+
+class EncounterStart(HookContext, frozen=True):
+    """Context of ``encounter-start`` 1.0."""
+
+
+AnyContext = PatientView | OrderSelect | OrderSign | EncounterStart
+
+
+CONTEXTS: dict[str, tuple[type[AnyContext], tuple[str, ...]]] = {
+    "patient-view": (PatientView, ("userId", "patientId")),
+    "order-select": (OrderSelect, ("userId", "patientId", "selections", "draftOrders")),
+    "order-sign": (OrderSign, ("userId", "patientId", "draftOrders")),
+    "encounter-start": (EncounterStart, ("userId", "patientId", "encounterId")),
+}
+"""The hooks that can be answered: the shape of the context and the fields that it must have."""
+
+
+class Envelope(RequestMessage, frozen=True):
+    """The request, as far as it is the same for every hook."""
+
+    hook: str
+    hook_instance: str
+    context: Raw
+    fhir_server: str | None = None
+    fhir_authorization: FhirAuthorization | None = None
+    prefetch: dict[str, Raw] | UnsetType | None = UNSET
+
+
+class HookCall(msgspec.Struct, frozen=True):
+    """One call, read and checked."""
+
+    hook: str
+    hook_instance: str
+    context: AnyContext
+    prefetch: dict[str, Raw]
+    fhir_server: str | None
+    fhir_authorization: FhirAuthorization | None
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+
+
+_CONTEXTS = {hook: msgspec.json.Decoder(shape) for hook, (shape, _) in CONTEXTS.items()}
+
+
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+
+
+_PATH = re.compile(r"^(?P<why>.*?) - at `\$(?P<path>.*)`$", re.DOTALL)
+
+
+def read_call(body: bytes, hook: str) -> HookCall:
+    """Read one request body for a service of ``hook``.
+
+    :raises BadRequest: with the JSON pointer of what is missing or of the wrong type.
+    """
+    envelope = decode(_ENVELOPE, body, "")
+    if envelope.hook != hook:
+        raise BadRequest("/hook", f"this service is for the hook {hook}")
+    members = decode(_MEMBERS, envelope.context, "/context")
+    for name in CONTEXTS[hook][1]:
+        if name not in members:
+            raise BadRequest(f"/context/{name}", f"required by the hook {hook}")
+    context = decode(_CONTEXTS[hook], envelope.context, "/context")
+    if not context.patient_id:
+        raise BadRequest("/context/patientId", "is empty")
+    return HookCall(
+        hook=hook,
+        hook_instance=envelope.hook_instance,
+        context=context,
+        prefetch=envelope.prefetch or {},
+        fhir_server=envelope.fhir_server or None,
+        fhir_authorization=envelope.fhir_authorization,
+    )
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:
+    """Decode, or say where it failed. The decoder's own words name types and members, never values."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as fault:
+        pointer, why = _locate(str(fault))
+        raise BadRequest(at + pointer, why) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest(at, "is not JSON") from None
+    except RecursionError:
+        raise BadRequest(at, "is nested too deeply") from None
+
+
+def _locate(message: str) -> tuple[str, str]:
+    """Split the decoder's message into a JSON pointer and a reason."""
+    found = _PATH.match(message)
+    pointer, why = (_pointer(found["path"]), found["why"]) if found else ("", message)
+    missing = re.match(r"Object missing required field `(.+)`", why)
+    if missing:
+        return f"{pointer}/{missing[1]}", "is missing"
+    expected = re.match(r"Expected `(.+)`, got `(.+)`", why)
+    if expected:
+        return pointer, f"must be of type {expected[1]}"
+    return pointer, "cannot be used"
+
+
+def _pointer(path: str) -> str:
+    """``.context.draftOrders.entry[3]`` as ``/context/draftOrders/entry/3``; a member of any name as ``*``."""
+    return re.sub(r"\[(?:(\d+)|\.\.\.)\]", lambda index: f"/{index[1] or '*'}", path).replace(".", "/")

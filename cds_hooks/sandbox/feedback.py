@@ -1,0 +1,65 @@
+"""Feedback as CDS Hooks 2.0 has it: what became of a card, POSTed to the service that gave it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp, Scope
+
+from cds_hooks.sandbox.form import SandboxForm
+from cds_hooks.web.cards import ShownCard, ShownSuggestion
+from cds_hooks.web.own_call import post
+from fhir_plugin.record import lenient
+
+_MOST = 10
+
+
+class FeedbackExchange(msgspec.Struct, frozen=True):
+    """One message of feedback and how it was answered."""
+
+    sent: dict[str, Any]
+    status: int
+    said: str
+
+
+def accepted(card: ShownCard, suggestion: ShownSuggestion, moment: datetime) -> dict[str, Any]:
+    """A suggestion of the card was taken."""
+    return _feedback(card, moment, outcome="accepted", acceptedSuggestions=[{"id": suggestion.uuid}])
+
+
+def overridden(card: ShownCard, code: str, comment: str, moment: datetime) -> dict[str, Any]:
+    """The card was set aside, for a reason of its list, with a comment, or without either."""
+    reason = next((each for each in card.override_reasons if each.code == code), None)
+    why: dict[str, Any] = {"reason": {"code": reason.code, "system": reason.system}} if reason else {}
+    if comment:
+        why["userComment"] = comment
+    return _feedback(card, moment, outcome="overridden", **({"overrideReason": why} if why else {}))
+
+
+async def send(app: ASGIApp, scope: Scope, form: SandboxForm, message: dict[str, Any]) -> FeedbackExchange:
+    """POST the message to the feedback endpoint of the service whose answer the form carries."""
+    path = f"/cds-services/{form.service}/feedback"
+    reply = await post(app, scope, path, msgspec.json.encode(message))
+    return FeedbackExchange(message, reply.status, reply.body.decode(errors="replace")[:500])
+
+
+def read_exchanges(text: str) -> list[FeedbackExchange]:
+    """The exchanges that a form carried; none where it was tampered with."""
+    return lenient.read(text, list[FeedbackExchange]) or []
+
+
+def write_exchanges(exchanges: list[FeedbackExchange]) -> str:
+    """The last exchanges, for the form."""
+    return msgspec.json.encode(exchanges[-_MOST:]).decode()
+
+
+def read_reasons(text: str) -> dict[str, str]:
+    """Why cards were overridden, by summary, as a form carried it; none where it was tampered with."""
+    return lenient.read(text, dict[str, str]) or {}
+
+
+def _feedback(card: ShownCard, moment: datetime, **members: Any) -> dict[str, Any]:
+    when = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"feedback": [{"card": card.uuid, **members, "outcomeTimestamp": when}]}

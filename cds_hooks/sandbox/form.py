@@ -1,0 +1,131 @@
+"""What the form of the sandbox holds, read leniently and shown again as it was given."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal, get_args
+
+import msgspec
+from starlette.datastructures import FormData, UploadFile
+
+from fhir_plugin.errors import BadInput
+from fhir_plugin.record.datatypes import UNDECODABLE
+
+Source = Literal["demo", "server", "bundle", "request"]
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+Prefetching = Literal["all", "none", "some"]
+JSON_ORDER = "json"
+"""The order that is not one of the list: what stands in ``drafts``."""
+
+
+class SandboxForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one page; every value is text that a person, or an earlier page, put there."""
+
+    source: Source = "demo"
+    patient: str = ""
+    """Which demo patient."""
+    server: str = ""
+    patient_id: str = ""
+    token: str = ""
+    """For the FHIR server."""
+    bundle: str = ""
+    request: str = ""
+    """A whole request, such as that of a replay file; its hook and its drafts are those of the form."""
+    hook: str = "order-sign"
+    order: str = ""
+    drafts: str = ""
+    """A Bundle of draft orders, or one order, as JSON."""
+    user: str = "Practitioner/demo"
+    encounter: str = ""
+    prefetching: Prefetching = "all"
+    prefetched: tuple[str, ...] = ()
+    with_server: bool = True
+    as_of: str = ""
+    view: str = "findings"
+    answer: str = ""
+    """The answer to the call before, as JSON."""
+    service: str = ""
+    """The service that gave it."""
+    overridden: str = ""
+    """Summary and reason of the cards that were overridden, as JSON."""
+    exchanges: str = ""
+    """The feedback that was sent, as JSON."""
+
+    @property
+    def day(self) -> date | None:
+        """The day to answer for; ``None`` for today. :class:`BadInput` for what is no day."""
+        if not self.as_of:
+            return None
+        try:
+            day = date.fromisoformat(self.as_of)
+        except ValueError:
+            raise BadInput("the day to answer for must be written YYYY-MM-DD") from None
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise BadInput(f"the day to answer for must lie between {_FIRST_YEAR} and {_LAST_YEAR}")
+        return day
+
+
+_MANY, _FLAGS = frozenset({"prefetched"}), frozenset({"with_server"})
+_CHOICES: dict[str, tuple[str, ...]] = {"source": get_args(Source), "prefetching": get_args(Prefetching)}
+
+
+def read_form(data: FormData) -> SandboxForm:
+    """The form that was sent; a value that is no choice of its field is passed over."""
+    values: dict[str, Any] = {}
+    for name in SandboxForm.__struct_fields__:
+        given = [each for each in data.getlist(name) if isinstance(each, str)]
+        if name in _MANY:
+            values[name] = tuple(given)
+        elif name in _FLAGS:
+            values[name] = bool(given)
+        elif given and given[-1] in _CHOICES.get(name, (given[-1],)):
+            values[name] = given[-1].strip()
+    return SandboxForm(**values)
+
+
+async def uploaded(data: FormData, name: str) -> bytes:
+    """The bytes of a file that was chosen; :class:`BadInput` where none was."""
+    found = data.get(name)
+    content = await found.read() if isinstance(found, UploadFile) else b""
+    if not content:
+        raise BadInput("choose a file first")
+    return content
+
+
+class _File(msgspec.Struct):
+    request: dict[str, Any] | None = None
+    as_of: str = ""
+    hook: str = ""
+    context: dict[str, Any] = {}
+
+
+def opened(form: SandboxForm, content: bytes) -> SandboxForm:
+    """The form for a file: a replay file, or a request as it is sent.
+
+    :raises BadInput: the file is neither.
+    """
+    try:
+        request = msgspec.json.decode(content, type=dict[str, Any])
+        file = msgspec.convert(request, _File)
+        request = request if file.request is None else file.request
+        asked = msgspec.convert(request, _File)
+    except UNDECODABLE:
+        raise BadInput("the file is neither a replay file nor a CDS Hooks request") from None
+    if not asked.hook or not asked.context:
+        raise BadInput("the file is neither a replay file nor a CDS Hooks request")
+    drafts = asked.context.get("draftOrders")
+    return msgspec.structs.replace(
+        form,
+        source="request",
+        request=_indented(request),
+        hook=asked.hook,
+        order=JSON_ORDER if drafts else "",
+        drafts=_indented(drafts) if drafts else "",
+        as_of=file.as_of,
+        overridden="",
+        exchanges="",
+    )
+
+
+def _indented(found: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()

@@ -1,0 +1,89 @@
+"""The drafts of the sandbox: the short list of orders, and what becomes of them when a suggestion is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from cds_hooks.demo import calls
+from cds_hooks.web.cards import ShownAction
+from fhir_plugin.errors import BadInput
+from fhir_plugin.record.datatypes import UNDECODABLE
+
+Draft = dict[str, Any]
+
+ORDERS: Mapping[str, tuple[str, Callable[[str], Draft]]] = {
+    "ketamine": ("Ketamine infusion, 50 mg over 40 minutes", calls.ketamine_order),
+    "esketamine": ("Esketamine nasal spray", calls.esketamine_order),
+    "tms": ("TMS, a course of 36 sessions", calls.tms_order),
+    "antidepressant": ("Vortioxetine 10 mg, one more antidepressant", calls.antidepressant_order),
+}
+"""By name: what a person reads, and the draft for a patient."""
+
+_ORDER_TYPES = frozenset(
+    {
+        "MedicationRequest",
+        "ServiceRequest",
+        "DeviceRequest",
+        "NutritionOrder",
+        "VisionPrescription",
+        "CommunicationRequest",
+    }
+)
+"""What can stand among draft orders; anything else that a suggestion creates is written to the record."""
+
+
+def read_drafts(text: str) -> list[Draft]:
+    """The orders in a text: a Bundle, a list, or one resource; none for no text.
+
+    :raises BadInput: it is anything else.
+    """
+    if not text:
+        return []
+    try:
+        found = msgspec.json.decode(text)
+    except UNDECODABLE:
+        raise BadInput("the draft orders are not JSON") from None
+    if isinstance(found, dict) and (found.get("resourceType") == "Bundle" or "entry" in found):
+        entries = found.get("entry")
+        entries = entries if isinstance(entries, list) else []
+        found = [each.get("resource") for each in entries if isinstance(each, dict)]
+    orders = found if isinstance(found, list) else [found]
+    if not all(isinstance(each, dict) for each in orders):
+        raise BadInput("the draft orders must be a Bundle, a list of resources or one resource")
+    return orders
+
+
+def bundle_of(drafts: Iterable[Draft]) -> Draft:
+    """The drafts as the Bundle that a hook carries."""
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in drafts]}
+
+
+def selections(drafts: Iterable[Draft]) -> list[str]:
+    """The references that say which drafts have just been chosen: here, all of them."""
+    return [_reference(each) for each in drafts]
+
+
+def taken(drafts: list[Draft], actions: Iterable[ShownAction]) -> tuple[list[Draft], list[Draft]]:
+    """The drafts after all actions of a suggestion, and what else an EHR would now write."""
+    kept, written = list(drafts), []
+    for action in actions:
+        resource = action.resource
+        if action.type == "delete":
+            gone = action.resource_id or _reference(resource or {})
+            kept = [each for each in kept if gone not in (_reference(each), each.get("id"))]
+        elif resource is None:
+            continue
+        elif resource.get("resourceType") not in _ORDER_TYPES:
+            written.append(resource)
+        elif action.type == "update":
+            kept = [resource if _reference(each) == _reference(resource) else each for each in kept]
+        else:
+            kept.append(resource if resource.get("id") else {**resource, "id": f"draft-{len(kept) + 1}"})
+    return kept, written
+
+
+def _reference(draft: Draft) -> str:
+    return f"{draft.get('resourceType')}/{draft.get('id')}"

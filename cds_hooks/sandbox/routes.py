@@ -1,0 +1,286 @@
+"""The addresses of the sandbox, and the order in which a page is made of a form."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message
+
+from cds_hooks.demo.stories import DemoPatient, demo_patients
+from cds_hooks.protocol.clock import now
+from cds_hooks.sandbox.building import RequestBuilder
+from cds_hooks.sandbox.feedback import (
+    FeedbackExchange,
+    accepted,
+    overridden,
+    read_exchanges,
+    read_reasons,
+    send,
+    write_exchanges,
+)
+from cds_hooks.sandbox.firing import CallResult, fire
+from cds_hooks.sandbox.form import JSON_ORDER, SandboxForm, opened, read_form, uploaded
+from cds_hooks.sandbox.orders import ORDERS, Draft, bundle_of, read_drafts, taken
+from cds_hooks.sandbox.saving import saved
+from cds_hooks.settings.settings import Settings
+from cds_hooks.web.cards import read_cards
+from cds_hooks.web.course import Drawings, sketch
+from cds_hooks.web.findings import why
+from cds_hooks.web.origin import is_ours
+from cds_hooks.web.pages import Pages, page_headers
+from fhir_plugin.errors import BadInput, TandemError
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.needs import observation_tokens
+from fhir_plugin.record.inputs import INPUTS
+from mappings.schema.load import Knowledge
+
+T = TypeVar("T")
+
+ADDRESS = "/sandbox"
+_BAD_REQUEST, _FORBIDDEN = 400, 403
+_PLACE = re.compile(r"[0-9]{1,3}")
+_MOST_FIELDS = 100
+_FIRST_PATIENT, _FIRST_ORDER = "two-failures", "ketamine"
+
+
+@dataclass(frozen=True, slots=True)
+class _ActionResult:
+    """What a button did."""
+
+    form: SandboxForm
+    written: tuple[Draft, ...] = ()
+    """What an EHR would now write to the record."""
+    took: str = ""
+    """The suggestion that was taken."""
+
+
+class Sandbox:
+    """The pages; what is kept is no patient's but the pictures of the last few courses."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        knowledge: Knowledge,
+        settings: Settings,
+        clients: FhirServers,
+        pages: Pages,
+        today: Callable[[], date],
+        read_body: Callable[[Request], Awaitable[bytes]],
+        demo_fhir: str | None,
+    ) -> None:
+        """``app`` is called as a client calls it, ``read_body`` reads a request within the limits of the application.
+
+        ``demo_fhir`` is the server that holds the demo patients; without one they travel in the prefetch.
+        """
+        services = knowledge.services.services
+        self._app = app
+        self._knowledge = knowledge
+        self._settings = settings
+        self._pages = pages
+        self._today = today
+        self._read_body = read_body
+        self._demo_fhir = demo_fhir
+        self._building = RequestBuilder(
+            services, knowledge.inputs, observation_tokens(knowledge), settings, clients, demo_fhir
+        )
+        self._drawings = Drawings(knowledge)
+        self._told: tuple[date, dict[str, DemoPatient]] = self._patients_of(today())
+
+    @property
+    def routes(self) -> list[Route]:
+        """The page, and what its buttons ask for."""
+        return [
+            Route(ADDRESS, self.opened, methods=["GET"]),
+            Route(ADDRESS, self.posted, methods=["POST"]),
+            Route(f"{ADDRESS}/course.svg", self.course, methods=["POST"]),
+            Route(f"{ADDRESS}/replay.json", self.replay, methods=["POST"]),
+        ]
+
+    async def opened(self, request: Request) -> Response:
+        """The empty form; the address may name a demo patient and a hook."""
+        form = SandboxForm(patient=_FIRST_PATIENT, order=_FIRST_ORDER, prefetched=self._knowledge.inputs)
+        asked = request.query_params
+        if asked.get("patient") in self._patients():
+            form = replace(form, patient=asked["patient"])
+        if asked.get("hook") in {each.hook for each in self._knowledge.services.services}:
+            form = replace(form, hook=asked["hook"])
+        return self._page(request, form)
+
+    async def posted(self, request: Request) -> Response:
+        """What a button asked for: fire, take a suggestion, override a card, open a file."""
+        if not is_ours(request):
+            return self._refused(request)
+        form = SandboxForm()
+        try:
+            async with self._data(request) as data:
+                form = self._checked(read_form(data))
+                done = await self._acted(request, form, data)
+                form = done.form
+            fired = await self._fired(request, form)
+        except BadInput as fault:
+            return self._page(request, form, problem=str(fault))
+        form = replace(form, answer=fired.reply.body.decode(errors="replace"), service=fired.built.service.id)
+        if form.order != JSON_ORDER:
+            drafts = fired.built.drafts
+            form = replace(form, drafts=_json(bundle_of(drafts)) if drafts else "")
+        return self._page(request, form, fired=fired, done=done)
+
+    async def course(self, request: Request) -> Response:
+        """The picture of the course that the form describes, as SVG."""
+        if not is_ours(request):
+            return self._refused(request)
+        try:
+            async with self._data(request) as data:
+                told = data.get("sketch")
+            picture = await asyncio.to_thread(self._drawings.draw, told if isinstance(told, str) else "")
+        except BadInput as fault:
+            return self._page(request, SandboxForm(), problem=str(fault))
+        return Response(picture, headers=page_headers(), media_type="image/svg+xml")
+
+    async def replay(self, request: Request) -> Response:
+        """The call that the form describes as a replay file, without whom it is about."""
+        if not is_ours(request):
+            return self._refused(request)
+        form = SandboxForm()
+        try:
+            async with self._data(request) as data:
+                form = read_form(data)
+            content = await saved(await self._fired(request, form), self._knowledge)
+        except TandemError as fault:
+            return self._page(request, form, problem=str(fault))
+        headers = {**page_headers(), "Content-Disposition": 'attachment; filename="tandem-replay.json"'}
+        return Response(content, headers=headers, media_type="application/json")
+
+    async def _acted(self, request: Request, form: SandboxForm, data: FormData) -> _ActionResult:
+        """What the button did that was pressed."""
+        pressed = {name: str(data[name]) for name in ("take", "override", "open") if name in data}
+        if "open" in pressed:
+            return _ActionResult(opened(form, await uploaded(data, "file")))
+        if "take" in pressed:
+            return await self._take(request, form, pressed["take"])
+        if "override" in pressed:
+            place = pressed["override"]
+            reason, comment = (str(data.get(f"{name}-{place}", "")) for name in ("reason", "comment"))
+            return _ActionResult(await self._override(request, form, place, reason, comment))
+        return _ActionResult(replace(form, overridden="", exchanges=""))
+
+    async def _take(self, request: Request, form: SandboxForm, place: str) -> _ActionResult:
+        card_place, _, suggestion_place = place.partition(".")
+        card = _at(read_cards(form.answer), card_place)
+        suggestion = _at(card.suggestions, suggestion_place)
+        exchange = await send(self._app, request.scope, form, accepted(card, suggestion, now()))
+        before = read_drafts(form.drafts)
+        drafts, written = taken(before, suggestion.actions)
+        changed = replace(form, order=JSON_ORDER, drafts=_json(bundle_of(drafts))) if drafts != before else form
+        return _ActionResult(_noted(changed, exchange), tuple(written), suggestion.label)
+
+    async def _override(
+        self, request: Request, form: SandboxForm, place: str, reason: str, comment: str
+    ) -> SandboxForm:
+        card = _at(read_cards(form.answer), place)
+        exchange = await send(self._app, request.scope, form, overridden(card, reason, comment, now()))
+        before = read_reasons(form.overridden)
+        said = {**before, card.summary: comment or reason or "no reason given"}
+        return replace(_noted(form, exchange), overridden=_json(said))
+
+    async def _fired(self, request: Request, form: SandboxForm) -> CallResult:
+        built = await self._building.build(form, self._patients())
+        return await fire(self._app, request.scope, built, form)
+
+    def _page(
+        self,
+        request: Request,
+        form: SandboxForm,
+        problem: str = "",
+        fired: CallResult | None = None,
+        done: _ActionResult | None = None,
+    ) -> Response:
+        decision = fired.trace.decision if fired else None
+        return self._pages.answer(
+            "sandbox.html",
+            request,
+            status=_BAD_REQUEST if problem else 200,
+            form=form,
+            problem=problem,
+            fired=fired,
+            took=done.took if done else "",
+            written=[_json(each) for each in done.written] if done else [],
+            why=why(decision, self._knowledge) if decision else None,
+            sketch=sketch(decision, self._knowledge) if decision else None,
+            overridden=read_reasons(form.overridden),
+            exchanges=[(_json(each.sent), each.status, each.said) for each in read_exchanges(form.exchanges)],
+            address=str(request.base_url).rstrip("/"),
+            patients=list(self._patients().values()),
+            services=self._knowledge.services.services,
+            orders={name: title for name, (title, _) in ORDERS.items()},
+            inputs=[(name, INPUTS[name].required) for name in self._knowledge.inputs],
+            demo_fhir=self._demo_fhir,
+            servers=self._settings.fhir_servers,
+        )
+
+    def _refused(self, request: Request) -> Response:
+        return self._pages.answer(
+            "error.html",
+            request,
+            status=_FORBIDDEN,
+            title="Not from here",
+            why="This was sent from a page of another site. Open the sandbox and use its own form.",
+            back=ADDRESS,
+        )
+
+    def _checked(self, form: SandboxForm) -> SandboxForm:
+        """The form; the service that it says gave its cards must be one of ours, because feedback goes there."""
+        if form.service in {"", *(each.id for each in self._knowledge.services.services)}:
+            return form
+        raise BadInput("that service is not offered: fire the hook again")
+
+    @asynccontextmanager
+    async def _data(self, request: Request) -> AsyncIterator[FormData]:
+        """The form of the request, within the limits of the application; its file is closed on the way out."""
+        body = await self._read_body(request)
+
+        async def whole() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        held = Request(request.scope, whole)
+        limit = self._settings.max_body_bytes
+        async with held.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=limit) as data:
+            yield data
+
+    def _patients(self) -> Mapping[str, DemoPatient]:
+        """The demo patients as they are today."""
+        day = self._today()
+        if self._told[0] != day:
+            self._told = self._patients_of(day)
+        return self._told[1]
+
+    @staticmethod
+    def _patients_of(day: date) -> tuple[date, dict[str, DemoPatient]]:
+        return day, {each.id: each for each in demo_patients(day)}
+
+
+def _at(items: Sequence[T], place: str) -> T:
+    """The item of that place; :class:`BadInput` where the form does not carry it."""
+    if _PLACE.fullmatch(place) and int(place) < len(items):
+        return items[int(place)]
+    raise BadInput("that card is no longer there: fire the hook again")
+
+
+def _noted(form: SandboxForm, exchange: FeedbackExchange) -> SandboxForm:
+    return replace(form, exchanges=write_exchanges([*read_exchanges(form.exchanges), exchange]))
+
+
+def _json(found: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()

@@ -1,0 +1,31 @@
+"""A call of the sandbox as a replay file, without whom it is about."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import msgspec
+
+from cds_hooks.protocol.requests import read_call
+from cds_hooks.replay.files import write_replay
+from cds_hooks.replay.recording import Recorder
+from cds_hooks.sandbox.firing import CallResult
+from fhir_plugin.errors import BadInput
+from mappings.schema.load import Knowledge
+
+_SECRET_BYTES = 32
+
+
+async def saved(fired: CallResult, knowledge: Knowledge) -> bytes:
+    """The file, with a secret of its own: two files of one patient cannot be linked.
+
+    :raises BadInput: nothing was assessed.
+    :raises RecordUnavailable: what may be kept of the record does not suffice for an answer.
+    """
+    decision = fired.trace.decision
+    if decision is None:
+        raise BadInput("nothing was assessed, so that there is nothing to replay")
+    call = read_call(msgspec.json.encode(fired.built.request), fired.built.service.hook)
+    recorder = await asyncio.to_thread(Recorder, knowledge, secrets.token_bytes(_SECRET_BYTES))
+    return write_replay(await recorder.replay(call, decision.record, decision.facts.as_of))

@@ -1,0 +1,46 @@
+"""Which FHIR servers may be read on behalf of a caller.
+
+A request names the server that the service is to call, so an attacker may name one too (a cloud's metadata address,
+a neighbour's database). Only servers of a list are read, and those on loopback where that is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from msgspec import Raw
+
+from fhir_plugin.errors import BadInput
+from fhir_plugin.reading.addresses import is_loopback
+from fhir_plugin.reading.base_url import normal_base_url
+from mappings.schema.service.servers import PLAIN, ServerHabits
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableServers:
+    """The FHIR servers that may be read: base URLs, as ``normal_base_url`` writes them."""
+
+    servers: tuple[str, ...]
+    loopback: bool = False
+    """Whether any on this machine may be read besides."""
+    habits: ServerHabits = PLAIN
+    """How they want to be asked."""
+    null_is_none: bool = True
+    """Whether ``null`` in the prefetch says that there is no data; else it says nothing."""
+
+    def supplied(self, prefetch: Mapping[str, Raw]) -> Mapping[str, Raw]:
+        """What the prefetch says; a key that says nothing is as good as missing."""
+        if self.null_is_none:
+            return prefetch
+        return {key: value for key, value in prefetch.items() if bytes(value).strip() != b"null"}
+
+
+def may_read(server: str, readable: ReadableServers) -> bool:
+    """Whether the FHIR base URL ``server`` may be read: on the list, or on loopback where that is allowed."""
+    try:
+        base_url = normal_base_url(server)
+    except BadInput:
+        return False
+    return base_url in readable.servers or (readable.loopback and is_loopback(urlsplit(base_url).hostname or ""))

@@ -1,0 +1,176 @@
+"""The log: one JSON object a line on stderr, and nothing in it that is not on a closed list.
+
+A field passes when its name is in ``FIELDS`` and its value has the shape that stands there; everything else is dropped.
+So no call to the log, however careless, can write a token, a name, a body or the text of an exception. What failed is
+told by its type and the place in the program.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Literal
+
+import msgspec
+import structlog
+
+Level = Literal["debug", "info", "warning", "error", "critical"]
+Form = Literal["auto", "json", "console"]
+
+_CODE, _NAME = r"[a-z0-9_.:-]{1,80}", r"[A-Za-z0-9_.-]{1,64}"
+FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
+    "correlation": re.compile(r"[0-9a-f]{32}"),
+    "method": re.compile(r"[A-Z]{1,10}"),
+    "operation": re.compile(_CODE),
+    "service": re.compile(_CODE),
+    "hook": re.compile(_CODE),
+    "status": float,
+    "ms": float,
+    "count": float,
+    "cards": float,
+    "quiet": float,
+    "verdicts": dict,
+    "knowledge": re.compile(r"[0-9a-f]{12}"),
+    "tenant": re.compile(_NAME),
+    "mode": re.compile(_CODE),
+    "reason": re.compile(_CODE),
+    "rule": re.compile(_CODE),
+    "criterion": re.compile(_CODE),
+    "fault": re.compile(r"[A-Za-z0-9_.]{1,80}"),
+    "place": re.compile(r"[A-Za-z0-9_.<>]{1,120}:[0-9]{1,7}"),
+    "logger": re.compile(r"[a-z0-9_.]{1,40}"),
+    "said": re.compile(r"[A-Za-z0-9 %:/().,'+\[\]-]{1,120}"),
+}
+"""What may be written: a number, counts by code, or text of exactly this shape."""
+
+_OURS = ("cds_hooks", "fhir_plugin", "mappings")
+_EVENT = re.compile(r"[a-z0-9 ,;'-]{1,80}")
+_ALWAYS = frozenset({"event", "level", "timestamp"})
+_ENCODER = msgspec.json.Encoder()
+_LINE: ContextVar[dict[str, Any] | None] = ContextVar("line", default=None)
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def configure(level: Level, form: Form = "auto") -> None:
+    """Write from ``level`` up; ``auto`` is for people on a terminal and JSON anywhere else."""
+    for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _deny,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if for_people else _as_json,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Stderr,
+        cache_logger_on_first_use=False,
+    )
+
+
+def take_over() -> None:
+    """Let everything that the process says, libraries and crashes too, go through this log; for the commands."""
+    logging.basicConfig(handlers=[_FromLibraries()], level=logging.INFO, force=True)
+    logging.captureWarnings(True)  # noqa: FBT003 - the function's only argument
+    sys.unraisablehook = lambda lost: log.error("fault outside a call", **told(lost.exc_value))
+    threading.excepthook = lambda lost: log.error("fault in a thread", **told(lost.exc_value))
+
+
+def note(**fields: Any) -> None:
+    """Add to the line that is written at the end of this call; nothing where there is no call."""
+    line = _LINE.get()
+    if line is not None:
+        line.update(fields)
+
+
+def told(fault: BaseException | None) -> dict[str, str]:
+    """A fault as its type and the innermost place in this program; never its text, which may quote the record."""
+    if fault is None:
+        return {}
+    return {"fault": type(fault).__qualname__, "place": _place(fault.__traceback__)}
+
+
+class LogLine:
+    """The one line of a call: what is noted while it lasts, and the fault that ended it."""
+
+    def __init__(self, correlation: str) -> None:
+        self.fields: dict[str, Any] = {"correlation": correlation}
+
+    def __enter__(self) -> LogLine:
+        # Never reset: what is told of this call after its end, in the same task, still carries its correlation id.
+        _LINE.set(self.fields)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(fault, Exception):
+            log.error("fault", **told(fault))
+
+
+def _place(trace: TracebackType | None) -> str:
+    """``module:line`` of the innermost frame in our packages, else of the innermost frame."""
+    places: list[tuple[str, int]] = []
+    while trace is not None:
+        places.append((str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_lineno))
+        trace = trace.tb_next
+    ours = [each for each in places if each[0].partition(".")[0] in _OURS]
+    module, line = next(reversed(ours or places), ("unknown", 0))
+    return f"{module}:{line}"
+
+
+def _deny(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """What is on the list, in its order; a line of a call carries the call's correlation id."""
+    line = _LINE.get()
+    if line is not None:
+        event["correlation"] = line["correlation"]
+    words = event["event"] if _EVENT.fullmatch(str(event["event"])) else "unnamed"
+    kept = {name: event[name] for name in FIELDS if name in event and _passes(FIELDS[name], event[name])}
+    return {"event": words, "level": event["level"], "timestamp": event["timestamp"], **kept}
+
+
+def _passes(shape: type[Any] | re.Pattern[str], value: Any) -> bool:
+    if isinstance(shape, re.Pattern):
+        return isinstance(value, str) and shape.fullmatch(value) is not None
+    if shape is dict:
+        return isinstance(value, Mapping) and all(
+            isinstance(key, str) and re.fullmatch(_CODE, key) and isinstance(count, int) for key, count in value.items()
+        )
+    return isinstance(value, int | float)
+
+
+def _as_json(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    return _ENCODER.encode(event).decode()
+
+
+class _Stderr:
+    """Lines to stderr; one that cannot be written is lost, the call that wrote it is not."""
+
+    def __init__(self, *_: Any) -> None:
+        self._file = sys.stderr
+
+    def write(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            self._file.write(line + "\n")
+
+    debug = info = warning = error = critical = write
+
+
+class _FromLibraries(logging.Handler):
+    """What libraries log: the unfilled message of the web server, of all others only who and how grave."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; faults of a call are left out, because the call's own log has told them."""
+        fault = record.exc_info[1] if record.exc_info else None
+        served = record.name.startswith("uvicorn")
+        if served and isinstance(fault, Exception) and str(record.msg).startswith("Exception in ASGI"):
+            return
+        if served or record.levelno >= logging.WARNING:
+            said = str(record.msg) if served else None
+            log.log(record.levelno, "library", logger=record.name, said=said, **told(fault))

@@ -1,0 +1,1 @@
+"""Symptoms over time with the treatments beside them, in words and drawings."""

@@ -1,0 +1,164 @@
+"""The course of symptoms as a picture: one panel per instrument, its full scale, its bands, and the sessions.
+
+altair and vl-convert are imported only when something is drawn, so that nothing else pays for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from html import escape
+
+from fhir_plugin.courses.pictures import Panel, Picture, Row
+from fhir_plugin.courses.trend import read_trend, reliable_change
+from fhir_plugin.courses.windows import day_of
+from fhir_plugin.extras import DRAWING
+from fhir_plugin.facts.scores.read import Assessment, ScoreHistory
+from fhir_plugin.facts.treatments.courses import TreatmentCourse
+from fhir_plugin.record.dates import instant
+from mappings.schema.instruments import PreparedInstrument
+from mappings.schema.treatments import Treatments
+
+_MARGIN = timedelta(days=7)
+
+
+def draw_svg(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> str:
+    """The picture as SVG, with its description as ``title`` and ``desc`` for those who do not see it."""
+    told = " ".join(describe(scores, courses, treatments))
+    return written(picture(scores, courses, treatments), told)
+
+
+def written(shown: Picture, told: str) -> str:
+    """A picture as SVG; ``told`` describes it. :class:`MissingExtra` where nothing can be drawn."""
+    DRAWING.require()
+    import vl_convert
+
+    from fhir_plugin.courses.panels import specification
+
+    svg: str = vl_convert.vegalite_to_svg(specification(shown))
+    words = shown.style.words
+    opening, _, rest = svg.partition(">")
+    return f'{opening} role="img"><title>{escape(words.title)}</title><desc>{escape(told)}</desc>{rest}'
+
+
+def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Iterator[str]:
+    """What the picture shows, in words."""
+    words = scores.instruments.drawing.words
+    forms = _drawn(scores)
+    if not forms:
+        yield words.empty
+    for form in forms:
+        series = _dated(scores.series(form.instrument.id))
+        totals = [each.total or 0.0 for _, each in series]
+        template = words.described if len(series) > 1 else words.described_one
+        yield template.format(
+            short=form.instrument.short,
+            many=len(series),
+            first=series[0][0],
+            last=series[-1][0],
+            start=f"{totals[0]:g}",
+            end=f"{totals[-1]:g}",
+            low=f"{min(totals):g}",
+            high=f"{max(totals):g}",
+        )
+    for course in courses:
+        title = treatments[course.treatment].title
+        yield words.sessions_described.format(title=title, many=course.count, first=course.first, last=course.last)
+
+
+def picture(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Picture:
+    """Everything that is drawn, as plain rows."""
+    forms = _drawn(scores)
+    return Picture(
+        style=scores.instruments.drawing,
+        span=_span(scores, forms, courses),
+        panels=tuple(_panel(form, scores, courses) for form in forms),
+        sessions=[
+            {"day": _when(session.day, session.moment), "treatment": treatments[course.treatment].short}
+            | {"modality": course.modality}
+            for course in courses
+            for session in course.sessions
+            if session.day
+        ],
+        treated=[
+            {"first": course.first.isoformat(), "last": _after(course.last), "modality": course.modality}
+            for course in courses
+        ],
+    )
+
+
+def _after(day: date) -> str:
+    return (day + timedelta(days=1)).isoformat()
+
+
+def _drawn(scores: ScoreHistory) -> list[PreparedInstrument]:
+    """The instruments with a scale and a dated total, depression first."""
+    forms = [
+        form for name, form in scores.instruments.forms.items() if form.instrument.range and _dated(scores.series(name))
+    ]
+    return sorted(forms, key=lambda form: (form.instrument.measures != "depression", form.instrument.short))
+
+
+def _dated(series: Iterable[Assessment]) -> list[tuple[date, Assessment]]:
+    return [(day, each) for each in series if each.total is not None and (day := day_of(each))]
+
+
+def _span(
+    scores: ScoreHistory, forms: Iterable[PreparedInstrument], courses: Iterable[TreatmentCourse]
+) -> tuple[date, date]:
+    days = [day for form in forms for day, _ in _dated(scores.series(form.instrument.id))]
+    days += [edge for course in courses for edge in (course.first, course.last)]
+    return (min(days) - _MARGIN, max(days) + _MARGIN) if days else (date.min, date.max)
+
+
+def _panel(form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[TreatmentCourse]) -> Panel:
+    name, low = form.instrument.id, (form.instrument.range or (0, 0))[0]
+    blank = [
+        day for each in scores.assessments if each.instrument == name and not each.usable and (day := day_of(each))
+    ]
+    return Panel(
+        instrument=form.instrument,
+        values=_values(scores, name, blank),
+        unscored=[{"day": day.isoformat(), "total": low} for day in blank],
+        difference=_difference(form, scores, courses),
+    )
+
+
+def _values(scores: ScoreHistory, name: str, blank: Sequence[date]) -> list[Row]:
+    """The values, in parts that are joined: a long time without a value, or one without a total, breaks the line."""
+    limit = scores.instruments.drawing.join_within_days.value
+    series = _dated(scores.series(name))
+    rows: list[Row] = []
+    part, before = 0, series[0][0]
+    for day, each in series:
+        if (day - before).days > limit or any(before < gap < day for gap in blank):
+            part += 1
+        before = day
+        rows.append(
+            {
+                "day": _when(day, each.moment),
+                "total": each.total,
+                "part": part,
+                "suicide": bool(each.suicide_item_positive),
+                "last": each is series[-1][1],
+            }
+        )
+    return rows
+
+
+def _when(day: date | None, moment: str | None) -> str:
+    """The day as the record writes it, with its time of day where that is known; no time zone moves it."""
+    if moment and instant(moment):
+        return moment[: len("2024-03-01T10:00")]
+    return day.isoformat() + "T12:00" if day else ""
+
+
+def _difference(form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[TreatmentCourse]) -> list[Row]:
+    trend = read_trend(scores.series(form.instrument.id), courses, form)
+    change = reliable_change(form.instrument)
+    if trend is None or trend.change is None or change is None or change.points is None:
+        return []
+    total = (trend.baseline.total or 0) - change.points
+    words = scores.instruments.drawing.words.difference
+    said = words.format(points=change.points, kind=change.kind, verification=change.verification)
+    return [{"total": total, "said": said}] if total >= (form.instrument.range or (0, 0))[0] else []

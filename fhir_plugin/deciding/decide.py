@@ -1,0 +1,50 @@
+"""The pure part of the line: record -> facts -> assess -> recommend. Same input, same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date
+
+from fhir_plugin.deciding.assess import Finding, assess
+from fhir_plugin.deciding.recommend import Recommendation, recommend
+from fhir_plugin.facts.read import Facts, read_facts
+from fhir_plugin.record.record import Record
+from mappings.schema.load import Knowledge
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that follows from one record, each step kept so that it can be shown and explained."""
+
+    record: Record
+    facts: Facts
+    findings: tuple[Finding, ...]
+    recommendation: Recommendation
+    beside: tuple[Recommendation, ...] = ()
+    """What the protocols that the site did not choose make of the same findings."""
+
+    def finding(self, criterion: str) -> Finding | None:
+        """The finding of one criterion, if it was assessed."""
+        return next((finding for finding in self.findings if finding.criterion == criterion), None)
+
+
+def decide(
+    record: Record,
+    knowledge: Knowledge,
+    protocol: str,
+    as_of: date,
+    ordered: Collection[str] = (),
+    mark: Callable[[str], None] = lambda _step: None,
+) -> Decision:
+    """Hold one record against one protocol on one day.
+
+    ``ordered`` names the treatments that are being ordered; ``mark`` is told the name of each step when it is done.
+    """
+    facts = read_facts(record, knowledge, as_of)
+    mark("facts")
+    findings = assess(facts, knowledge)
+    mark("assess")
+    made = {name: recommend(findings, each, knowledge, ordered) for name, each in knowledge.protocols.items()}
+    mark("recommend")
+    return Decision(record, facts, findings, made.pop(protocol), tuple(made.values()))

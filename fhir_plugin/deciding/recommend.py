@@ -1,0 +1,199 @@
+"""Findings against a protocol: what may be done, what may not, and what has to be known first. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+
+import msgspec
+
+from fhir_plugin.deciding.assess import Finding, Verdict
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.criteria import Ask
+from mappings.schema.rules.protocols import Clause, Conflict, Pathway, Protocol, Role
+
+
+class Standing(StrEnum):
+    """Where one treatment stands under a protocol, strongest first."""
+
+    CONTRAINDICATED = "contraindicated"
+    NOT_MET = "not_met"
+    UNKNOWN = "unknown"
+    MET = "met"
+
+
+class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding in the role that the protocol gives it."""
+
+    finding: Finding
+    clause: Clause
+    role: Role
+
+
+class TreatmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One treatment under the protocol."""
+
+    treatment: str
+    standing: Standing
+    weighed: tuple[WeighedFinding, ...]
+    """Every clause for the treatment, in the order of the protocol."""
+
+
+class PathwayAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One pathway of the protocol for this patient."""
+
+    id: str
+    pathway: Pathway
+    fits: Verdict
+    """Whether the patient is one of those for whom the pathway is."""
+    standing: Standing
+    """The strongest standing among the treatments of its steps; ``MET`` for a pathway without steps."""
+    open: tuple[str, ...]
+    """Criteria of the pathway that are unknown."""
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a protocol makes of the findings."""
+
+    protocol: str
+    ordered: tuple[str, ...]
+    """Treatments that are being ordered; empty when the chart is only viewed."""
+    verdict: Standing
+    """The strongest standing among what is ordered, or of the protocol's focus."""
+    treatments: tuple[TreatmentAnswer, ...]
+    speaks: bool
+    """Whether there is something to say without an order."""
+    missing: tuple[str, ...]
+    asks: tuple[Ask, ...]
+    """What to find out, in the order of the protocol, each datum once."""
+    conflicts: tuple[Conflict, ...]
+    pathways: tuple[PathwayAnswer, ...] = ()
+    """Every pathway, in the order of the protocol."""
+
+    @property
+    def pathway(self) -> PathwayAnswer | None:
+        """The first pathway that fits; those before it that are still open are ``undecided``."""
+        return next((answer for answer in self.pathways if answer.fits is Verdict.MET), None)
+
+    @property
+    def undecided(self) -> tuple[PathwayAnswer, ...]:
+        """Pathways that would come before the one that fits and of which the record does not say whether they do."""
+        before = itertools.takewhile(lambda answer: answer.fits is not Verdict.MET, self.pathways)
+        return tuple(answer for answer in before if answer.fits is Verdict.UNKNOWN)
+
+
+def recommend(
+    findings: Collection[Finding], protocol: Protocol, knowledge: Knowledge, ordered: Collection[str] = ()
+) -> Recommendation:
+    """Weigh the findings as a protocol does; ``ordered`` names treatments of the protocol, others are passed over."""
+    by_criterion = {finding.criterion: finding for finding in findings}
+    weighed = [
+        WeighedFinding(finding=by_criterion[clause.criterion], clause=clause, role=clause.role)
+        for clause in protocol.clauses
+    ]
+    answers = {name: _answer(name, weighed) for name in protocol.treatments}
+    asked_for = tuple(name for name in protocol.treatments if name in ordered)
+    looked_at = [answers[name] for name in asked_for or (protocol.focus,)]
+    verdict = min((answer.standing for answer in looked_at), key=_STRONGEST.index)
+    decisive = [each for answer in looked_at for each in answer.weighed if each.role in _DECIDES]
+    pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
+    return Recommendation(
+        protocol=protocol.id,
+        ordered=asked_for,
+        verdict=verdict,
+        treatments=tuple(answers.values()),
+        speaks=_speaks(protocol, answers, by_criterion),
+        missing=tuple(dict.fromkeys(gap for each in decisive for gap in each.finding.missing)),
+        asks=_asks(decisive, knowledge),
+        pathways=pathways,
+        conflicts=tuple(_raised(protocol, knowledge, by_criterion, pathways, {each.treatment for each in looked_at})),
+    )
+
+
+_STRONGEST = (Standing.CONTRAINDICATED, Standing.NOT_MET, Standing.UNKNOWN, Standing.MET)
+_DECIDES = (Role.REQUIRED, Role.CONTRAINDICATION)
+
+
+def _answer(treatment: str, weighed: list[WeighedFinding]) -> TreatmentAnswer:
+    concerned = tuple([each for each in weighed if treatment in each.clause.treatments])
+    return TreatmentAnswer(treatment=treatment, standing=_standing(concerned), weighed=concerned)
+
+
+def _standing(weighed: tuple[WeighedFinding, ...]) -> Standing:
+    """The rule of precedence: neither what is unknown nor what no clause asks for ever lets a treatment through."""
+    said = {(each.role, each.finding.verdict) for each in weighed}
+    if _SPEAKS_AGAINST in said:
+        return Standing.CONTRAINDICATED
+    if _LACKS in said:
+        return Standing.NOT_MET
+    asked = {role for role, _ in said}
+    return Standing.MET if asked.issuperset(_DECIDES) and said.isdisjoint(_LEAVES_OPEN) else Standing.UNKNOWN
+
+
+_SPEAKS_AGAINST = (Role.CONTRAINDICATION, Verdict.MET)
+_LACKS = (Role.REQUIRED, Verdict.NOT_MET)
+_LEAVES_OPEN = {(Role.REQUIRED, Verdict.UNKNOWN), (Role.CONTRAINDICATION, Verdict.UNKNOWN)}
+
+
+def _pathway(
+    name: str, pathway: Pathway, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]
+) -> PathwayAnswer:
+    standings = [answers[step.treatment].standing for step in pathway.steps]
+    return PathwayAnswer(
+        id=name,
+        pathway=pathway,
+        fits=_fits(pathway, findings),
+        standing=min(standings, key=_STRONGEST.index, default=Standing.MET),
+        open=tuple(each for each in pathway.criteria if findings[each].verdict is Verdict.UNKNOWN),
+    )
+
+
+def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
+    """Whether all conditions of a pathway hold: false as soon as one is false, unknown while one is open.
+
+    A pathway without conditions fits nobody for certain.
+    """
+    every = [findings[each].verdict for each in pathway.all_of]
+    every += [_NEGATED[findings[each].verdict] for each in pathway.none_of]
+    if pathway.any_of:
+        some = [findings[each].verdict for each in pathway.any_of]
+        every.append(next((verdict for verdict in _MOST_TRUE if verdict in some), Verdict.NOT_MET))
+    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in every), Verdict.UNKNOWN)
+
+
+_MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
+_NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
+
+
+def _asks(decisive: list[WeighedFinding], knowledge: Knowledge) -> tuple[Ask, ...]:
+    asks: dict[str, Ask] = {}
+    for weighed in decisive:
+        if weighed.finding.verdict is Verdict.UNKNOWN:
+            ask = knowledge.criteria[weighed.finding.criterion].ask
+            asks.setdefault(ask.datum, ask)
+    return tuple(asks.values())
+
+
+def _speaks(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
+    if any(clause.speaks and findings[clause.criterion].verdict is Verdict.MET for clause in protocol.clauses):
+        return True
+    worth = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
+    return worth and answers[protocol.focus].standing in protocol.speaks_at
+
+
+def _raised(
+    protocol: Protocol,
+    knowledge: Knowledge,
+    findings: Mapping[str, Finding],
+    pathways: tuple[PathwayAnswer, ...],
+    treatments: set[str],
+) -> Iterable[Conflict]:
+    """The conflicts about these treatments that a finding which is not false, or a pathway that fits, raises."""
+    fitting = {answer.id for answer in pathways if answer.fits is Verdict.MET}
+    for conflict in knowledge.resolved_conflicts[protocol.id]:
+        if treatments.isdisjoint(conflict.treatments):
+            continue
+        open_ = any(findings[each].verdict is not Verdict.NOT_MET for each in conflict.criteria)
+        if open_ or not fitting.isdisjoint(conflict.pathways):
+            yield conflict

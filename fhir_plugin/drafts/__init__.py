@@ -1,0 +1,1 @@
+"""What is being ordered. Reads the drafts of one call and nothing else."""

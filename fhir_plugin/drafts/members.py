@@ -1,0 +1,33 @@
+"""Members of a draft read one by one and leniently: what does not decode is as good as absent."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from fhir_plugin.record.datatypes import CodeableConcept, Coding
+from fhir_plugin.record.lenient import read, several
+
+NOTHING = Raw(b"null")
+
+
+def text(raw: Raw) -> str | None:
+    """A string; ``None`` for anything else."""
+    return read(raw, str)
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    coding: Raw = NOTHING
+    text: Raw = NOTHING
+
+
+def concept(raw: Raw) -> CodeableConcept | None:
+    """A concept that says something; of one that does not decode, the text and those codings that do."""
+    whole = read(raw, CodeableConcept)
+    if whole is None:
+        parts = read(raw, _Parts)
+        if parts is None:
+            return None
+        one = read(parts.coding, Coding)
+        whole = CodeableConcept(coding=(one,) if one else several(parts.coding, Coding), text=text(parts.text))
+    return whole if whole.coding or whole.text else None

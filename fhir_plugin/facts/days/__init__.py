@@ -1,0 +1,1 @@
+"""On which days a drug was taken, from orders, dispenses and statements."""

@@ -1,0 +1,62 @@
+"""The most that any choice among the records of one ingredient could show: it only grows when a record is added."""
+
+from __future__ import annotations
+
+from fhir_plugin.facts.days.intervals import Interval, union
+from fhir_plugin.facts.days.stretches import ENOUGH, Stretch, added_up, adequate
+from fhir_plugin.facts.medications.exposures import Exposure
+from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
+
+
+def claimed_days(exposures: list[Exposure], together: int, carry: int) -> list[Interval]:
+    """The days that some choice among ``exposures`` (dated, their dose and minimum known) could show as adequate."""
+    found: list[Interval] = []
+    for grade in range(DISPENSED, ORDERED + 1):
+        graded = [e for e in exposures if e.window.grade == grade]
+        lines = _lines(graded, carry)
+        for group in _groups(graded, together):
+            if len(group) == 1:
+                intervals, ratio = lines[group[0]]
+                found += intervals if ratio >= ENOUGH else ()
+            else:
+                found += _adequate_together([lines[key] for key in group])
+    return union(found)
+
+
+def _lines(exposures: list[Exposure], carry: int) -> dict[tuple[object, ...], tuple[list[Interval], float]]:
+    lines: dict[tuple[object, ...], tuple[list[Interval], float]] = {}
+    last: dict[tuple[object, ...], int] = {}
+    for e in exposures:
+        start, stop = e.window.start or 0, e.window.claimed
+        minimum = e.prescription.minimum.mg_per_day if e.prescription.minimum else 0.0
+        intervals, _ = lines.setdefault(e.prescription.key, ([], e.prescription.highest / minimum))
+        if intervals and e.window.kind == "dispensed" and start > last[e.prescription.key]:
+            surplus = min(max(intervals[-1][1] - start, 0), carry)
+            start, stop = start + surplus, stop + surplus
+        last[e.prescription.key] = e.window.start or 0
+        intervals.append((start, stop))
+    return lines
+
+
+def _groups(exposures: list[Exposure], together: int) -> list[list[tuple[object, ...]]]:
+    """Keys that may be taken together: those with records that start within a few days of each other."""
+    member: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
+    before: tuple[object, ...] = ()
+    began = 0
+    for e in exposures:
+        key, start = e.prescription.key, e.window.start or 0
+        own = member.setdefault(key, [key])
+        other = member.get(before, own)
+        if start - began <= together and other is not own:
+            other += own
+            for moved in own:
+                member[moved] = other
+        before, began = key, start
+    return list({id(group): group for group in member.values()}.values())
+
+
+def _adequate_together(lines: list[tuple[list[Interval], float]]) -> list[Interval]:
+    pieces = sorted(
+        Stretch(start, stop, ratio, 0.0, 0.0) for intervals, ratio in lines for start, stop in union(intervals)
+    )
+    return adequate(added_up(pieces, set()))

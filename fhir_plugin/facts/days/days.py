@@ -1,0 +1,211 @@
+"""The days of one ingredient: which dose on which day, by the best evidence, and the runs of adequate days.
+
+Three maps are kept. ``counted`` is what the best evidence shows. ``claimed`` is the most that any choice among the
+records with a known dose could show: it only grows when a record is added. ``possible`` adds every gap filled
+favourably. A run is *met* on the counted days; *unknown* only where neither counted nor claimed days suffice and the
+possible ones do. So taking a record away can never turn unknown into met.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from fhir_plugin.facts.days.claims import claimed_days
+from fhir_plugin.facts.days.intervals import Interval, union
+from fhir_plugin.facts.days.stops import settle_stops
+from fhir_plugin.facts.days.stretches import ENOUGH, Stretch, added_up, adequate, overlaid
+from fhir_plugin.facts.medications.exposures import Exposure, Prescription
+from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
+from mappings.schema.medications import Medications
+
+
+class DayMap(NamedTuple):
+    """The days of one ingredient; what is rarely asked for is worked out on demand."""
+
+    counted: tuple[Stretch, ...]
+    enough: tuple[Interval, ...]
+    """The counted days at or above the minimum."""
+    covered: tuple[Interval, ...]
+    """Days with the drug at hand at any dose, known or not."""
+    flags: tuple[str, ...]
+    dated: tuple[Exposure, ...]
+    undated: tuple[Exposure, ...]
+    together: int
+    carry: int
+
+    def claimed(self) -> list[Interval]:
+        """Days that some choice among the records could show as adequate; grows with every record."""
+        return claimed_days([e for e in self.dated if e.prescription.known], self.together, self.carry)
+
+    def possible(self) -> list[Interval]:
+        """Days that would be adequate if every gap in the record were filled favourably."""
+        open_days = [
+            (e.window.earliest if e.window.start is not None else 0, e.window.possible)
+            for e in (*self.dated, *self.undated)
+            if not e.prescription.known or _adequate_once(e.prescription)
+        ]
+        return union([*open_days, *self.claimed()])
+
+
+def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
+    """The day map of one ingredient; the order of ``exposures`` does not matter."""
+    parameters = known.parameters
+    carry = int(parameters["carry_over_days"].value)
+    together = int(parameters["concurrent_start_days"].value)
+    counting = [e for e in exposures if e.counted]
+    dated = settle_stops(sorted([e for e in counting if e.window.start is not None], key=_by_start))
+    undated = tuple([e for e in counting if e.window.start is None]) if len(dated) < len(counting) else ()
+    flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
+    counted = _counted(dated, together, carry, flags)
+    days = [(stretch.start, stretch.stop) for stretch in counted if stretch.mg]
+    days += [(e.window.start or 0, e.window.stop) for e in dated if not e.prescription.known]
+    return DayMap(
+        tuple(counted),
+        tuple(adequate(counted)),
+        tuple(union(days)),
+        tuple(sorted(flags)),
+        tuple(dated),
+        undated,
+        together,
+        carry,
+    )
+
+
+def _by_start(exposure: Exposure) -> tuple[int, int, str, float, str]:
+    window = exposure.window
+    return (window.start or 0, window.stop, window.kind, exposure.prescription.highest, exposure.reference)
+
+
+def _adequate_once(prescription: Prescription) -> bool:
+    minimum = prescription.minimum
+    return minimum is not None and prescription.highest >= minimum.mg_per_day * ENOUGH
+
+
+def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[str]) -> list[Stretch]:
+    """The days by the best evidence: what was handed over, then what was stated, then what was ordered."""
+    grades: list[list[Exposure]] = [[] for _ in range(DISPENSED, ORDERED + 1)]
+    for exposure in exposures:
+        if exposure.prescription.known:
+            grades[exposure.window.grade].append(exposure)
+    if grades[DISPENSED] and grades[ORDERED]:
+        grades[ORDERED] = _not_displaced(grades[ORDERED], grades[DISPENSED])
+    result: list[Stretch] = []
+    for graded in grades:
+        if graded:
+            result = overlaid(result, _stretches(graded, _regimen(graded, together, carry), flags))
+    return result
+
+
+def _not_displaced(orders: list[Exposure], dispenses: list[Exposure]) -> list[Exposure]:
+    """Orders that were never dispensed: what was handed over replaces what its order would have allowed."""
+    starts = [e.window.start or 0 for e in dispenses]
+    authorized = {reference for e in dispenses for reference in e.authorized_by}
+    left = []
+    for order in orders:
+        if order.reference in authorized:
+            continue
+        at = bisect_left(starts, order.window.start or 0)
+        if at == len(starts) or starts[at] >= order.window.possible:
+            left.append(order)
+    return left
+
+
+def _regimen(exposures: list[Exposure], together: int, carry: int) -> list[Interval]:
+    """From when to when each is taken: renewals follow, concurrent strengths stand side by side, others supersede."""
+    starts: list[int] = []
+    stops: list[int] = []
+    active: dict[tuple[object, ...], int] = {}
+    latest: Prescription | None = None
+    for at, exposure in enumerate(exposures):
+        window, before = exposure.window, at - 1
+        start, surplus = window.start or 0, 0
+        if exposure.prescription is not latest:
+            if latest is not None:
+                active[latest.key] = before
+            latest = exposure.prescription
+            before = active.get(latest.key, -1)
+            if before < 0:
+                active = _beside(active, exposures, stops, at, together)
+        if before >= 0 and stops[before] > start:
+            surplus = _surplus(exposures[before], exposure, stops[before] - start, carry)
+            stops[before] = start + surplus
+        starts.append(start + surplus)
+        stops.append(window.stop + surplus)
+    return list(zip(starts, stops, strict=True))
+
+
+def _surplus(before: Exposure, exposure: Exposure, left: int, carry: int) -> int:
+    """Days that an early refill still has at hand of the one before."""
+    early = exposure.window.kind == "dispensed" and (exposure.window.start or 0) > (before.window.start or 0)
+    return min(left, carry) if early else 0
+
+
+def _beside(
+    active: dict[tuple[object, ...], int], exposures: list[Exposure], stops: list[int], at: int, together: int
+) -> dict[tuple[object, ...], int]:
+    """The lines that go on beside a new one; the others are cut at its start."""
+    new = exposures[at]
+    start = new.window.start or 0
+    left = {}
+    for key, last in active.items():
+        other = exposures[last]
+        if start - (other.window.start or 0) <= together and _side_by_side(other, new):
+            left[key] = last
+        else:
+            stops[last] = min(stops[last], start)
+    return left
+
+
+def _side_by_side(first: Exposure, second: Exposure) -> bool:
+    """Different strengths, or different moments of the day."""
+    strength, _, _, moments = first.prescription.key
+    other_strength, _, _, other_moments = second.prescription.key
+    if strength is not None and other_strength is not None and strength != other_strength:
+        return True
+    return bool(moments) and bool(other_moments) and moments != other_moments
+
+
+def _stretches(exposures: list[Exposure], taken: list[Interval], flags: set[str]) -> list[Stretch]:
+    """Stretches of one evidence grade, those that follow each other on one dose joined, concurrent ones added up."""
+    pieces: list[Stretch] = []
+    held: Prescription | None = None
+    begun = ended = 0
+    for exposure, (start, stop) in zip(exposures, taken, strict=True):
+        prescription = exposure.prescription
+        if prescription is held and start == ended and stop > start:
+            ended = stop
+            continue
+        if held is not None:
+            pieces += _pieces(held, begun, ended)
+            held = None
+        if len(prescription.doses) == 1 and prescription.length is None:
+            held, begun, ended = prescription, start, stop
+        else:
+            pieces += _pieces(prescription, start, stop)
+    if held is not None:
+        pieces += _pieces(held, begun, ended)
+    pieces.sort()
+    for piece, following in pairwise(pieces):
+        if piece.stop > following.start:
+            return added_up(pieces, flags)
+    return pieces
+
+
+def _pieces(prescription: Prescription, start: int, stop: int) -> Sequence[Stretch]:
+    """The days of one prescription, dose by dose."""
+    doses = prescription.doses
+    minimum = prescription.minimum.mg_per_day if prescription.minimum else 0.0
+    if prescription.length is not None:
+        stop = min(stop, start + prescription.length)
+    if len(doses) == 1:
+        mg = doses[0].mg
+        return (Stretch(start, stop, mg / minimum, mg, minimum),) if stop > start else ()
+    found = []
+    ends = [*(start + dose.offset for dose in doses[1:]), stop]
+    for dose, end in zip(doses, ends, strict=True):
+        if min(end, stop) > start + dose.offset:
+            found.append(Stretch(start + dose.offset, min(end, stop), dose.mg / minimum, dose.mg, minimum))
+    return found

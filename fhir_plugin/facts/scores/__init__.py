@@ -1,0 +1,1 @@
+"""Scores of instruments from responses and Observations."""

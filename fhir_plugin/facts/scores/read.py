@@ -1,0 +1,378 @@
+"""Scores over time: every assessment that the record holds, once each, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from fhir_plugin.errors import WrongQuestionnaire
+from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
+from fhir_plugin.facts.scores.survey_observations import GatheredAnswers, gather_scores, moment_of
+from fhir_plugin.record.dates import DaySpan, day_span, instant
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Observation, QuestionnaireResponse
+from fhir_plugin.scales.recognition import Seen
+from fhir_plugin.scales.scoring import Score, score
+from mappings.schema.instruments import Instruments
+from mappings.schema.instruments.model import Instrument, Risk
+
+INPUTS = ("questionnaireResponses", "observations")
+_SCORE_UNIT = "{score}"
+_BASELINE, _DAYS_SINCE = "scores.depression.baseline", "scores.depression.days_since"
+_SIGNAL = "suicide.signal"
+_UNDATED = DaySpan(date.min, date.min)
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """One administration of one instrument, from a QuestionnaireResponse, an Observation, or both."""
+
+    instrument: str
+    """Instrument id, such as ``phq9``."""
+    total: float | None
+    """``None`` where no total may be given."""
+    day: DaySpan | None
+    moment: str | None = None
+    """The FHIR dateTime as written, to tell two assessments of one day apart."""
+    reference: str
+    flags: tuple[str, ...] = ()
+    suicide_item_positive: bool | None = None
+    """``None``: the instrument has no suicide item, or it was not answered."""
+    severity: str | None = None
+    """Name of the band, or the risk level of an instrument without a total."""
+    items: Mapping[str, int | None] = {}
+    recorded_as: tuple[str, ...] = ()
+    """References of the Observations that hold this same assessment."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it says something that can be compared: a total, or a risk level."""
+        return self.total is not None or self.severity is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreHistory:
+    """Every assessment of a patient, oldest first, and the facts that follow."""
+
+    assessments: tuple[Assessment, ...]
+    instruments: Instruments = field(repr=False)
+    as_of: date
+    missing: tuple[str, ...] = ()
+    looked_in: tuple[str, ...] = ()
+    observations_whole: bool = True
+
+    def series(self, instrument: str) -> tuple[Assessment, ...]:
+        """The assessments of one instrument that can be compared, oldest first."""
+        return tuple(each for each in self.assessments if each.instrument == instrument and each.usable)
+
+    def facts(self) -> dict[str, Fact]:
+        """The named facts that criteria compare."""
+        by_instrument: dict[str, list[Assessment]] = {}
+        for each in self.assessments:
+            by_instrument.setdefault(each.instrument, []).append(each)
+        baseline = self._baseline()
+        asking = [
+            self._suicide_item(form.instrument, by_instrument.get(name, []))
+            for name, form in self.instruments.forms.items()
+            if form.instrument.suicide
+        ]
+        facts = [
+            *(
+                self._latest(form.instrument, by_instrument.get(name, []))
+                for name, form in self.instruments.forms.items()
+            ),
+            baseline,
+            self._days_since(baseline),
+            *asking,
+            self._suicide_signal(asking),
+            self._unrecorded(),
+        ]
+        return {fact.name: fact for fact in facts}
+
+    def evidence(self, assessment: Assessment, note: str = "") -> Evidence:
+        """An assessment as evidence, in our own words."""
+        said = [f"{assessment.total:g}"] if assessment.total is not None else []
+        said += [f"({assessment.severity})" if said else assessment.severity] if assessment.severity else []
+        label = " ".join((self.instruments[assessment.instrument].short, *said))
+        return Evidence(reference=assessment.reference, label=label, day=assessment.day, note=note)
+
+    def _fact(
+        self,
+        name: str,
+        value: Presence | Measurement | Count | None,
+        evidence: Iterable[Evidence] = (),
+        missing: Iterable[str] = (),
+    ) -> Fact:
+        return Fact(
+            name=name,
+            value=value,
+            evidence=tuple(evidence),
+            missing=(*missing, *self.missing),
+            looked_in=self.looked_in,
+        )
+
+    def _latest(self, instrument: Instrument, of_instrument: Sequence[Assessment]) -> Fact:
+        name, short = f"scores.{instrument.id}.latest", instrument.short
+        usable = [each for each in of_instrument if each.usable]
+        if not usable:
+            why = f"{short}: no completed assessment could be scored" if of_instrument else f"no {short} on the record"
+            return self._fact(name, None, missing=(why,))
+        latest = usable[-1]
+        newer = of_instrument[-1] is not latest and not _same_day(of_instrument[-1], latest)
+        missing = (f"a newer {short} could not be scored: {', '.join(of_instrument[-1].flags)}",) if newer else ()
+        return self._fact(name, _measured(instrument, latest), (self.evidence(latest),), missing)
+
+    def _baseline(self) -> Fact:
+        depression = [
+            each
+            for each in self.assessments
+            if each.total is not None
+            and self.instruments[each.instrument].measures == "depression"
+            and self.instruments[each.instrument].response
+        ]
+        if not depression:
+            return self._fact(_BASELINE, None, missing=("no scored depression scale on the record",))
+        latest = depression[-1]
+        return self._fact(_BASELINE, _measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
+
+    def _days_since(self, baseline: Fact) -> Fact:
+        """How many days ago depression was last measured: what a measure that is due is held against."""
+        day = baseline.value.day if isinstance(baseline.value, Measurement) else None
+        if day is None:
+            return msgspec.structs.replace(baseline, name=_DAYS_SINCE, value=None)
+        least, most = day.days_before(self.as_of)
+        value = Count(low=max(0, least), high=most, unit="d")
+        return msgspec.structs.replace(baseline, name=_DAYS_SINCE, value=value)
+
+    def _suicide_item(self, instrument: Instrument, asked: Sequence[Assessment]) -> Fact:
+        name = f"scores.{instrument.id}.suicide_item"
+        if not asked:
+            return self._fact(name, None, missing=(f"no {instrument.short} on the record",))
+        *earlier, latest = asked
+        positive = [each for each in earlier if each.suicide_item_positive]
+        standing = [each for each in positive if not _certainly_before(each, latest)]
+        past = tuple(self.evidence(each) for each in positive if each not in standing)
+        current, possible = self._spoken_now([*standing, latest])
+        here = (*current, *possible)
+        if not here:
+            here = (self.evidence(latest, "suicide item negative"),)
+        return self._fact(name, Presence(current=current, past=past, possible=possible), (*here, *past))
+
+    def _spoken_now(self, asked: Sequence[Assessment]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+        """What is current and what is open of the newest answers, and of those that may be as new; newest first."""
+        current: list[Evidence] = []
+        possible: list[Evidence] = []
+        signals, dated = self.instruments.signals, asked[-1].day is not None
+        for each in reversed(asked):
+            if each.suicide_item_positive is None:
+                possible.append(self.evidence(each, "the suicide item is not on the record"))
+            elif each.suicide_item_positive and self._is_long_ago(each):
+                possible.append(self.evidence(each, signals.long_ago))
+            elif each.suicide_item_positive and each.day is None and dated:
+                possible.append(self.evidence(each, signals.undated))
+            elif each.suicide_item_positive:
+                current.append(self.evidence(each, "suicide item positive"))
+            elif not self._is_recent(each):
+                possible.append(self.evidence(each, signals.negative_long_ago))
+        return tuple(current), tuple(possible)
+
+    def _is_long_ago(self, assessment: Assessment) -> bool:
+        """Whether a positive answer is certainly too old to speak of today; an undated one never is."""
+        days = self.instruments.signals.positive_for_days.value
+        return assessment.day is not None and assessment.day.days_before(self.as_of)[0] > days
+
+    def _is_recent(self, assessment: Assessment) -> bool:
+        """Whether a negative answer is certainly young enough to speak of today; an undated one never is."""
+        days = self.instruments.signals.negative_for_days.value
+        return assessment.day is not None and assessment.day.days_before(self.as_of)[1] <= days
+
+    def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
+        """All instruments together: one positive answer is enough, and no other scale outvotes it.
+
+        What an older assessment leaves open is settled by a newer one that asked, and was answered no.
+        """
+        found = [fact.value for fact in items if isinstance(fact.value, Presence)]
+        if not found:
+            return self._fact(_SIGNAL, None, missing=("no assessment that asks about suicide on the record",))
+        value = Presence(
+            current=tuple(each for presence in found for each in presence.current),
+            past=tuple(each for presence in found for each in presence.past),
+            possible=tuple(each for presence in found for each in presence.possible if not self._settled(each)),
+        )
+        return self._fact(_SIGNAL, value, [each for fact in items for each in fact.evidence])
+
+    def _settled(self, open_question: Evidence) -> bool:
+        day = open_question.day
+        if day is None and open_question.note == self.instruments.signals.negative_long_ago:
+            day = _UNDATED
+        return day is not None and any(
+            each.suicide_item_positive is False and each.day is not None and each.day.first > day.last
+            for each in self.assessments
+        )
+
+    def _unrecorded(self) -> Fact:
+        waiting = tuple(
+            self.evidence(each, "scored here, not recorded as an Observation")
+            for each in self.assessments
+            if each.usable and not each.recorded_as and each.reference.startswith("QuestionnaireResponse/")
+        )
+        value = Presence(current=waiting) if self.observations_whole else Presence(possible=waiting)
+        return self._fact("scores.unrecorded", value, waiting)
+
+
+def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreHistory:
+    """Every assessment up to ``as_of``: answers scored, Observations read, the same assessment counted once."""
+    sex = record.patient.gender if record.patient else None
+    responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
+    observations = list(record.all("observations", Observation))
+    seen: Seen = {}
+    found = _AssessmentCollector(
+        each for response in responses if (each := _from_response(response, instruments, sex, seen))
+    )
+    for gathered, scored in gather_scores(observations, instruments, sex):
+        found.merge(_from_observations(gathered, scored), gathered)
+    past = [each for each in found.assessments if each.day is None or each.day.first <= as_of]
+    return ScoreHistory(
+        assessments=tuple(sorted(past, key=_order)),
+        instruments=instruments,
+        as_of=as_of,
+        missing=record.gaps(INPUTS),
+        looked_in=(f"questionnaireResponses ({len(responses)})", f"observations ({len(observations)})"),
+        observations_whole=record.input("observations").whole,
+    )
+
+
+def _from_response(
+    response: QuestionnaireResponse, instruments: Instruments, sex: str | None, seen: Seen
+) -> Assessment | None:
+    if response.status == "entered-in-error":
+        return None
+    try:
+        scored = score(response, instruments, sex=sex, seen=seen)
+    except WrongQuestionnaire:
+        return None
+    return _assessment(scored, response.authored, response.reference)
+
+
+def _from_observations(gathered: GatheredAnswers, scored: Score) -> Assessment:
+    moment = next(filter(None, map(moment_of, gathered.sources)), None) or gathered.sources[0].issued
+    references = tuple(source.reference for source in gathered.sources)
+    return _assessment(scored, moment, references[0], references)
+
+
+def _assessment(scored: Score, moment: str | None, reference: str, recorded_as: tuple[str, ...] = ()) -> Assessment:
+    return Assessment(
+        instrument=scored.instrument,
+        total=scored.total,
+        day=day_span(moment),
+        moment=moment,
+        reference=reference,
+        flags=scored.flags,
+        suicide_item_positive=scored.suicide_positive,
+        severity=scored.severity,
+        items=scored.items,
+        recorded_as=recorded_as,
+    )
+
+
+class _AssessmentCollector:
+    """Assessments while they are being put together, to be found again by instrument and by day or reference."""
+
+    def __init__(self, assessments: Iterable[Assessment]) -> None:
+        self.assessments = list(assessments)
+        self._places: dict[tuple[str, DaySpan | str], list[int]] = {}
+        for place, each in enumerate(self.assessments):
+            self._note(each, place)
+
+    def merge(self, recorded: Assessment, gathered: GatheredAnswers) -> None:
+        """Add an assessment read from Observations, or join it with the one that it records."""
+        derived = {
+            "/".join((reference.reference or "").rsplit("/", 2)[-2:])
+            for source in gathered.sources
+            for reference in source.derived_from
+        }
+        keys: list[DaySpan | str] = [*derived, recorded.day] if recorded.day else [*derived]
+        candidates = [
+            (bool(each.recorded_as), place)
+            for key in keys
+            for place in self._places.get((recorded.instrument, key), ())
+            if _is_same(each := self.assessments[place], recorded, derived)
+        ]
+        if candidates:
+            place = min(candidates)[1]
+            self.assessments[place] = _joined(self.assessments[place], recorded)
+        else:
+            place = len(self.assessments)
+            self.assessments.append(recorded)
+        self._note(self.assessments[place], place)
+
+    def _note(self, each: Assessment, place: int) -> None:
+        """One that was joined keeps its old keys too: what they lead to is looked at before it is used."""
+        for key in (each.reference, each.day):
+            if key:
+                self._places.setdefault((each.instrument, key), []).append(place)
+
+
+def _is_same(known: Assessment, recorded: Assessment, derived: set[str]) -> bool:
+    if known.reference in derived:
+        return True
+    if known.day is None or known.day != recorded.day:
+        return False
+    times = instant(known.moment), instant(recorded.moment)
+    if None not in times and times[0] == times[1]:
+        return True
+    same_value = (known.total, known.severity) == (recorded.total, recorded.severity)
+    if not known.reference.startswith("QuestionnaireResponse/") or known.recorded_as:
+        # Two Observations with times of their own are two assessments, before and after a session for example.
+        return same_value and None in times
+    return same_value
+
+
+def _joined(known: Assessment, recorded: Assessment) -> Assessment:
+    """One assessment: the items decide where the two disagree, and both are reported."""
+    flags = dict.fromkeys(known.flags)
+    totals = {known.total, recorded.total} - {None}
+    if known.total != recorded.total and recorded.total is not None:
+        flags[f"stored_total_mismatch:{recorded.total:g}"] = None
+    from_response = known.reference.startswith("QuestionnaireResponse/")
+    better = known if from_response or known.usable or not recorded.usable else recorded
+    signals = (known.suicide_item_positive, recorded.suicide_item_positive)
+    return msgspec.structs.replace(
+        better,
+        flags=tuple(flags) if len(totals) > 1 or better is known else better.flags,
+        suicide_item_positive=True if True in signals else False if False in signals else None,
+        recorded_as=tuple(dict.fromkeys((*known.recorded_as, *recorded.recorded_as))),
+    )
+
+
+def _order(assessment: Assessment) -> tuple[date, date, datetime, str]:
+    """Oldest first; an undated one comes before all, so that it is never taken for the latest."""
+    day = assessment.day or _UNDATED
+    return day.first, day.last, instant(assessment.moment) or _NO_MOMENT, assessment.reference
+
+
+def _certainly_before(one: Assessment, other: Assessment) -> bool:
+    """Whether one was answered before the other, by their days or, on one day, by their times."""
+    if one.day is None or other.day is None:
+        return False
+    if one.day.last < other.day.first:
+        return True
+    times = instant(one.moment), instant(other.moment)
+    return times[0] is not None and times[1] is not None and times[0] < times[1]
+
+
+def _same_day(one: Assessment, other: Assessment) -> bool:
+    return one.day is not None and one.day == other.day
+
+
+def _measured(instrument: Instrument, assessment: Assessment) -> Measurement:
+    """The total, or the place of the risk level counted from the least (0)."""
+    if assessment.total is not None:
+        return Measurement(components={"total": assessment.total}, unit=_SCORE_UNIT, day=assessment.day)
+    levels = instrument.formula.levels if isinstance(instrument.formula, Risk) else ()
+    rising = [level.name for level in reversed(levels)]
+    level = rising.index(assessment.severity) + 1 if assessment.severity in rising else 0
+    return Measurement(components={"level": float(level)}, unit=_SCORE_UNIT, day=assessment.day)

@@ -1,0 +1,1 @@
+"""Courses and sessions of ketamine, esketamine, TMS and ECT."""

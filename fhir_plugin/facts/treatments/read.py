@@ -1,0 +1,178 @@
+"""Earlier and present courses of TMS, ketamine, esketamine and ECT, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import msgspec
+
+from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.treatments.courses import NO_RESPONSE, PARTIAL, TreatmentCourse, build_courses, judge
+from fhir_plugin.facts.treatments.sessions import Session, Strength, read_sessions
+from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.record import Record
+from mappings.schema.instruments import Instruments
+from mappings.schema.treatments import Treatments
+
+INPUTS = {
+    "procedure": ("procedures",),
+    "medication": (
+        "procedures",
+        "medicationAdministrations",
+        "medicationDispenses",
+        "medicationStatements",
+        "medicationRequests",
+    ),
+}
+_COMBINED = ("tms", "ketamine")
+"""The two modalities of which either alone may have failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentHistory:
+    """Courses, oldest first, every entry behind them, and the facts that follow."""
+
+    courses: tuple[TreatmentCourse, ...]
+    sessions: tuple[Session, ...]
+    as_of: date
+    treatments: Treatments = field(repr=False)
+    missing: dict[str, tuple[str, ...]]
+    """What stood in the way, by the way a treatment is given."""
+    looked_in: dict[str, tuple[str, ...]]
+    silent: frozenset[str]
+    """Ways of giving about which the record holds no resource at all."""
+
+    def facts(self) -> dict[str, Fact]:
+        """The named facts that criteria compare."""
+        modalities = sorted({treatment.modality for treatment in self.treatments.by_id.values()})
+        names = sorted({*modalities, *self.treatments.by_id})
+        judged = [*((name, (name,)) for name in modalities), ("single_modality", _COMBINED)]
+        facts = [self._received(name) for name in names]
+        for name, of in judged:
+            facts.append(self._judged(f"{name}.inadequate_response", of, (NO_RESPONSE, PARTIAL)))
+            facts.append(self._judged(f"{name}.partial_response", of, (PARTIAL,)))
+        return {fact.name: fact for fact in facts}
+
+    def _of(self, name: str, treatment: str) -> bool:
+        return name in (treatment, self.treatments[treatment].modality)
+
+    def _fact(self, name: str, of: Sequence[str], value: Presence) -> Fact:
+        name = f"treatments.{name}"
+        every = self.treatments.by_id.values()
+        ways = tuple(dict.fromkeys(way.given_as for way in every if way.id in of or way.modality in of))
+        evidence = (*value.current, *value.past, *value.possible)
+        missing = [why for way in ways for why in self.missing[way]]
+        looked_in = [where for way in ways for where in self.looked_in[way]]
+        if not evidence and self.silent.issuperset(ways):
+            missing.append(f"no entry of the kind that records a {' or '.join(ways)}")
+            return Fact(name=name, value=None, missing=tuple(dict.fromkeys(missing)), looked_in=tuple(looked_in))
+        return Fact(
+            name=name,
+            value=value,
+            evidence=evidence,
+            missing=tuple(dict.fromkeys(missing)),
+            looked_in=tuple(dict.fromkeys(looked_in)),
+        )
+
+    def _received(self, name: str) -> Fact:
+        current: list[Evidence] = []
+        past: list[Evidence] = []
+        in_course: set[str] = set()
+        for course in self.courses:
+            if self._of(name, course.treatment):
+                (past if course.ended else current).append(self.evidence(course))
+                in_course |= {session.reference for session in course.sessions}
+        possible = []
+        for session in self.sessions:
+            if not self._of(name, session.treatment) or session.reference in in_course:
+                continue
+            if session.other_use or session.strength in (Strength.ORDERED, Strength.UNCLEAR):
+                possible.append(_entry(session))
+            else:
+                past.append(_entry(session))
+        value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
+        return self._fact(f"{name}.received", (name,), value)
+
+    def _judged(self, name: str, of: Sequence[str], speaking: Sequence[str]) -> Fact:
+        current, possible = [], []
+        for course in self.courses:
+            if not any(self._of(each, course.treatment) for each in of):
+                continue
+            doubt = self._doubt(course)
+            if doubt:
+                possible.append(self.evidence(course, doubt))
+            elif course.outcome.kind in speaking:
+                current.append(self.evidence(course))
+        return self._fact(name, of, Presence(current=tuple(current), possible=tuple(possible)))
+
+    def _doubt(self, course: TreatmentCourse) -> str:
+        """Why the outcome of this course is not the outcome of a finished course of one treatment alone."""
+        if course.together_with:
+            return f"given together with {' and '.join(course.together_with)}"
+        if course.completed is None:
+            return "the number of sessions is not known to complete a course"
+        if not course.completed:
+            needed = self.treatments[course.treatment].course.completed_at
+            state = "ended" if course.ended else "under way"
+            return f"{state} after {course.count} of {needed.value if needed else '?'} sessions"
+        return "" if course.outcome.kind else f"the response cannot be judged: {course.outcome.why}"
+
+    def evidence(self, course: TreatmentCourse, note: str = "") -> Evidence:
+        """A course as evidence, in our own words."""
+        many = f"{'' if course.counted else 'at least '}{course.count} session{'s' if course.count != 1 else ''}"
+        outcome = course.outcome
+        if not note and outcome.kind and outcome.baseline and outcome.end and outcome.percent is not None:
+            note = (
+                f"{outcome.kind}: {outcome.baseline.instrument} {outcome.baseline.total:g} to {outcome.end.total:g} "
+                f"({-outcome.percent:+.0f} %)"
+            )
+        return Evidence(
+            reference=course.sessions[-1].reference,
+            label=f"{self.treatments[course.treatment].short}: {many}, {course.first} to {course.last}",
+            day=DaySpan(course.last, course.last),
+            note=note,
+        )
+
+
+def _entry(session: Session) -> Evidence:
+    note = session.other_use or ("" if session.strength is Strength.GIVEN else session.strength.value)
+    return Evidence(reference=session.reference, label=session.label, day=session.span, note=note)
+
+
+def read_treatments(
+    record: Record,
+    treatments: Treatments,
+    as_of: date,
+    assessments: Sequence[Assessment] = (),
+    instruments: Instruments | None = None,
+) -> TreatmentHistory:
+    """Every course up to ``as_of``; the responses are judged where ``assessments`` and ``instruments`` are given."""
+    sessions = [each for each in read_sessions(record, treatments) if each.span is None or each.span.first <= as_of]
+    sessions = [_doubted(session, sessions, treatments) for session in sessions]
+    courses = build_courses(sessions, treatments, as_of)
+    if instruments:
+        courses = judge(courses, assessments, treatments, instruments)
+    counts = {name: len(record.input(name).resources) for names in INPUTS.values() for name in names}
+    return TreatmentHistory(
+        courses=courses,
+        sessions=tuple(sorted(sessions, key=lambda each: (each.span or DaySpan(date.min, date.min), each.reference))),
+        as_of=as_of,
+        treatments=treatments,
+        missing={way: record.gaps(names) for way, names in INPUTS.items()},
+        looked_in={way: tuple(f"{name} ({counts[name]})" for name in names) for way, names in INPUTS.items()},
+        silent=frozenset(way for way, names in INPUTS.items() if not any(counts[name] for name in names)),
+    )
+
+
+def _doubted(session: Session, sessions: Sequence[Session], treatments: Treatments) -> Session:
+    """One dose alone, of a drug that has other uses, proves no course."""
+    rule = treatments[session.treatment].other_use
+    if rule is None or session.other_use or session.strength is not Strength.GIVEN:
+        return session
+    days = {each.span for each in sessions if each.treatment == session.treatment and each.strength is Strength.GIVEN}
+    if len(days) > rule.single_session.value:
+        return session
+    return msgspec.structs.replace(session, other_use="one dose alone: may have been anaesthesia or pain care")

@@ -1,0 +1,190 @@
+"""Single sessions of interventional treatments, as each kind of resource records them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from fhir_plugin.facts.medications.products import medication_named
+from fhir_plugin.record.datatypes import CodeableConcept, Period
+from fhir_plugin.record.dates import DaySpan, day_span
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import (
+    AdministrationDosage,
+    MedicationAdministration,
+    MedicationDispense,
+    MedicationRequest,
+    MedicationStatement,
+    Procedure,
+    Resource,
+)
+from mappings.schema.treatments import Treatments
+from mappings.schema.treatments.model import Treatment
+
+MedicationResource = MedicationAdministration | MedicationDispense | MedicationStatement | MedicationRequest
+
+
+class Strength(StrEnum):
+    """How much an entry proves."""
+
+    GIVEN = "given"
+    DISPENSED = "dispensed"
+    STATED = "stated as taken"
+    ORDERED = "ordered, not recorded as given"
+    UNCLEAR = "not clear that it was given"
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the record that is about one treatment."""
+
+    treatment: str
+    strength: Strength
+    span: DaySpan | None
+    """The day, or the first and last day of an entry that sums up several."""
+    moment: str | None = None
+    reference: str
+    label: str = ""
+    other_use: str = ""
+    """Why it may have served another purpose; empty where nothing speaks for that."""
+
+    @property
+    def day(self) -> date | None:
+        """The one day it was given on, where that is known."""
+        return self.span.first if self.span and self.span.first == self.span.last else None
+
+
+_STRENGTH: dict[type[Resource], dict[str, Strength]] = {
+    Procedure: {"completed": Strength.GIVEN, "in-progress": Strength.GIVEN, "stopped": Strength.UNCLEAR},
+    MedicationAdministration: {
+        "completed": Strength.GIVEN,
+        "in-progress": Strength.GIVEN,
+        "stopped": Strength.UNCLEAR,
+    },
+    MedicationDispense: {"completed": Strength.DISPENSED},
+    MedicationStatement: {
+        "active": Strength.STATED,
+        "completed": Strength.STATED,
+        "stopped": Strength.STATED,
+        "on-hold": Strength.STATED,
+    },
+    MedicationRequest: {"active": Strength.ORDERED, "completed": Strength.ORDERED, "stopped": Strength.ORDERED},
+}
+_NOT_ORDERS = ("proposal", "plan", "option")
+
+
+def read_sessions(record: Record, treatments: Treatments) -> Iterator[Session]:
+    """Every entry about one of the treatments; entries that were entered in error or not done are passed over."""
+    meant = _TreatmentLookup(treatments)
+    for procedure in record.all("procedures", Procedure):
+        yield from _session(procedure, procedure.status, procedure.code, _performed(procedure), meant)
+    for given in record.all("medicationAdministrations", MedicationAdministration):
+        moment = given.effective_date_time, given.effective_period
+        yield from _drug_session(given, moment, record, meant, given.dosage)
+    for dispense in record.all("medicationDispenses", MedicationDispense):
+        yield from _drug_session(dispense, (dispense.when_handed_over or dispense.when_prepared, None), record, meant)
+    for statement in record.all("medicationStatements", MedicationStatement):
+        moment = statement.effective_date_time or statement.date_asserted, statement.effective_period
+        yield from _drug_session(statement, moment, record, meant)
+    for request in record.all("medicationRequests", MedicationRequest):
+        if not request.do_not_perform and request.intent not in _NOT_ORDERS:
+            yield from _drug_session(request, (request.authored_on, None), record, meant)
+
+
+class _TreatmentLookup:
+    """Which treatment a concept means; concepts that repeat on a record are looked up once."""
+
+    __slots__ = ("_seen", "treatments")
+
+    def __init__(self, treatments: Treatments) -> None:
+        self.treatments = treatments
+        self._seen: dict[CodeableConcept, str | None] = {}
+
+    def by(self, concept: CodeableConcept) -> str | None:
+        """The treatment by the codes of the concept, else by its words."""
+        if concept not in self._seen:
+            words = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding))))
+            codes = ((coding.system, coding.code) for coding in concept.coding)
+            self._seen[concept] = self.treatments.treatment_of(codes, words)
+        return self._seen[concept]
+
+
+Moment = tuple[str | None, Period | None]
+
+
+def _performed(procedure: Procedure) -> Moment:
+    return procedure.performed_date_time, procedure.performed_period
+
+
+def _drug_session(
+    resource: MedicationResource,
+    moment: Moment,
+    record: Record,
+    meant: _TreatmentLookup,
+    dosage: AdministrationDosage | None = None,
+) -> Iterator[Session]:
+    concept = medication_concept(resource, record)
+    for session in _session(resource, resource.status, concept, moment, meant):
+        doubt = _other_use(meant.treatments[session.treatment], dosage)
+        yield msgspec.structs.replace(session, other_use=doubt) if doubt else session
+
+
+def _session(
+    resource: Resource, status: str | None, concept: CodeableConcept | None, moment: Moment, meant: _TreatmentLookup
+) -> Iterator[Session]:
+    if concept is None:
+        return
+    found = meant.by(concept)
+    if found is None:
+        return
+    strength = Strength.UNCLEAR if status in (None, "unknown") else _STRENGTH[type(resource)].get(status)
+    if strength is None:
+        return
+    at, period = moment
+    yield Session(
+        treatment=found,
+        strength=strength,
+        span=_span(at, period),
+        moment=at or (period.start if period else None),
+        reference=resource.reference,
+        label=concept.label,
+    )
+
+
+def _span(at: str | None, period: Period | None) -> DaySpan | None:
+    if at or period is None:
+        return day_span(at)
+    start, end = day_span(period.start), day_span(period.end)
+    if start and end:
+        return DaySpan(start.first, end.last)
+    return start or end
+
+
+def _other_use(treatment: Treatment, dosage: AdministrationDosage | None) -> str:
+    """Why a dose may not have been given for depression: too high, or by another route."""
+    if treatment.other_use is None or dosage is None:
+        return ""
+    limit = treatment.other_use.dose_above_mg.value
+    dose = dosage.dose
+    if dose and dose.value is not None and (dose.code or dose.unit or "").lower() == "mg" and dose.value > limit:
+        return f"more than {limit} mg, as for anaesthesia"
+    if dosage.route and treatment.routes:
+        route = " ".join(filter(None, (dosage.route.text, *(c.display for c in dosage.route.coding)))).lower()
+        if route and not any(word in treatment.routes for word in route.replace("-", " ").split()):
+            return "by another route"
+    return ""
+
+
+def medication_concept(resource: MedicationResource, record: Record) -> CodeableConcept | None:
+    """The drug's codes and words: in the resource, contained in it, referred to, or only the words of the reference."""
+    if resource.medication_codeable_concept:
+        return resource.medication_codeable_concept
+    reference = resource.medication_reference
+    if reference is None:
+        return None
+    medication = medication_named(reference.reference, record.medications, resource.contained)
+    if medication and medication.code:
+        return medication.code
+    return CodeableConcept(text=reference.display) if reference.display else None

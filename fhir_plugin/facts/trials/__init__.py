@@ -1,0 +1,1 @@
+"""Antidepressant trials: counted by dose, duration and outcome."""

@@ -1,0 +1,230 @@
+"""Exposures into trials, within a window of time: one trial per ingredient, with its verdict, outcome and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from fhir_plugin.facts.days.days import DayMap
+from fhir_plugin.facts.days.drugs import WindowedDrug, traits_of
+from fhir_plugin.facts.days.intervals import AdequateRun, Interval, best_run, intersection, joined, overlap, union
+from fhir_plugin.facts.medications.exposures import Exposure
+from fhir_plugin.facts.medications.histories import MedicationHistory
+from fhir_plugin.facts.trials.changes import allergies_of, changes_of
+from fhir_plugin.facts.trials.outcomes import DatedTotal, OutcomeBasis, TreatmentChange, TrialOutcome, judge
+from fhir_plugin.facts.trials.trial import MET, NOT_MET, UNKNOWN, Augmentation, Trial, told
+from fhir_plugin.record.record import Record
+from mappings.schema.medications import Medications, TrialPolicy
+
+_ENANTIOMERS = frozenset(("citalopram", "escitalopram"))
+
+
+class _OutcomeSetting(NamedTuple):
+    """What the outcome of one trial needs to know of everything else."""
+
+    changes: Sequence[TreatmentChange] = ()
+    allergies: Sequence[tuple[str, int]] = ()
+    concurrent: frozenset[str] = frozenset()
+    enantiomers: frozenset[str] = frozenset()
+
+
+class TrialScope:
+    """The trials of one window of days, such as the current episode."""
+
+    def __init__(
+        self,
+        record: Record,
+        history: MedicationHistory,
+        maps: Mapping[str, DayMap],
+        known: Medications,
+        policy: TrialPolicy,
+        window: Interval,
+        scores: Sequence[DatedTotal],
+        flags: tuple[str, ...],
+    ) -> None:
+        self._record = record
+        self._history = history
+        self._maps = maps
+        self._known = known
+        self._policy = policy
+        self._first, self._last = window
+        self._scores = scores
+        self._flags = flags
+        self._merge = int(known.parameters["merge_gap_days"].value)
+        self._gap = int(known.parameters["run_gap_days"].value)
+        self._drugs = [drug for name in sorted(history.exposures) if (drug := self._drug(name)) is not None]
+        self.augmentations = tuple(self._augmentations())
+        """Agents added to an antidepressant, by name."""
+
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials, oldest first."""
+        found = self._counted_augmentations()
+        if self._drugs:
+            ingredients = {drug.ingredient for drug in self._drugs}
+            setting = _OutcomeSetting(
+                changes_of(self._record, self._history, self._drugs, self.augmentations, self._known),
+                allergies_of(self._record, self._known),
+                self._concurrent(),
+                _ENANTIOMERS if ingredients >= _ENANTIOMERS else frozenset(),
+            )
+            found += [self._trial(drug, setting) for drug in self._drugs]
+        return tuple(sorted(found, key=lambda trial: (trial.start or date.max, trial.ingredient)))
+
+    # one drug
+
+    def _drug(self, ingredient: str) -> WindowedDrug | None:
+        if "antidepressant" not in self._known.ingredients[ingredient].groups:
+            return None
+        exposures = self._inside(ingredient)
+        if not exposures:
+            return None
+        days = self._maps[ingredient]
+        run = self._best(days.enough)
+        verdict, contradicted = self._verdict(run, days)
+        covered = days.covered or union(
+            [(e.window.start, e.window.stop) for e in exposures if e.window.start is not None]
+        )
+        eras = joined(covered, self._merge)
+        return WindowedDrug(ingredient, exposures, days, eras, run, verdict, traits_of(exposures), contradicted)
+
+    def _inside(self, ingredient: str) -> list[Exposure]:
+        """The exposures that may lie in the window: what may have lasted into it, or was never dated."""
+        first = self._first
+        return [
+            e
+            for e in self._history.exposures[ingredient]
+            if e.window.possible > first or e.window.start is None or e.window.start >= first
+        ]
+
+    def _best(self, intervals: Iterable[Interval]) -> AdequateRun:
+        return best_run(intervals, self._first, self._last, self._gap)
+
+    def _verdict(self, run: AdequateRun, days: DayMap) -> tuple[str, bool]:
+        needed = self._policy.adequate_days
+        if run.days >= needed:
+            return MET, False
+        if self._best(days.claimed()).days >= needed:
+            return NOT_MET, True
+        return (UNKNOWN if self._best(days.possible()).days >= needed else NOT_MET), False
+
+    def _concurrent(self) -> frozenset[str]:
+        """Adequate drugs whose adequate days overlap for longer than a cross-taper."""
+        longest = self._known.parameters["cross_taper_days"].value
+        met = [drug for drug in self._drugs if drug.verdict == MET]
+        found: set[str] = set()
+        for at, one in enumerate(met):
+            for other in met[at + 1 :]:
+                if overlap(one.days.enough, other.days.enough) > longest:
+                    found |= {one.ingredient, other.ingredient}
+        return frozenset(found)
+
+    # augmentation
+
+    def _augmentations(self) -> Iterable[Augmentation]:
+        ingredients = self._known.ingredients
+        added = [name for name in sorted(self._history.exposures) if "augmentation" in ingredients[name].groups]
+        if not added:
+            return
+        antidepressant = joined(union(i for drug in self._drugs for i in drug.days.covered), self._gap)
+        for ingredient in added:
+            days = self._maps[ingredient]
+            ranged = self._known.augmentation_minimum(ingredient) is not None
+            certain = days.enough if ranged else days.covered
+            start = self._added(certain, antidepressant)
+            possible = start or self._added(union([*certain, *days.possible()]), antidepressant)
+            if possible is not None:
+                yield Augmentation(
+                    ingredient=ingredient,
+                    start=date.fromordinal(possible),
+                    certain=start is not None,
+                    references=tuple(sorted({e.reference for e in self._inside(ingredient)})),
+                )
+
+    def _added(self, intervals: Sequence[Interval], antidepressant: Sequence[Interval]) -> int | None:
+        """The first day of the first stretch that lies beside an antidepressant for long enough in the window."""
+        needed = self._known.parameters["augmentation_overlap_days"].value
+        for start, stop in joined(intervals, self._gap):
+            stretch = [(max(start, self._first), min(stop, self._last))]
+            if overlap(stretch, antidepressant) >= needed:
+                return stretch[0][0]
+        return None
+
+    def _counted_augmentations(self) -> list[Trial]:
+        """Augmentations as trials of their own, where the site counts them so."""
+        if not self._known.parameters["augmentation_counts"].value:
+            return []
+        beside = union(i for drug in self._drugs for i in drug.days.enough)
+        found = []
+        for augmentation in self.augmentations:
+            ingredient = augmentation.ingredient
+            days = self._maps[ingredient]
+            run = self._best(intersection(days.enough, beside))
+            if run.days >= self._policy.adequate_days:
+                exposures = self._inside(ingredient)
+                drug = WindowedDrug(ingredient, exposures, days, list(days.covered), run, MET, traits_of(exposures))
+                found.append(self._trial(drug, _OutcomeSetting()))
+        return found
+
+    # one trial
+
+    def _trial(self, drug: WindowedDrug, setting: _OutcomeSetting) -> Trial:
+        era = drug.era(self._first)
+        ongoing = era is not None and era[1] >= self._last
+        outcome = self._outcome(drug, era, setting)
+        best = drug.highest(self._first, self._last)
+        minimum = drug.traits.minimum
+        start, stop = era or (drug.traits.first, None)
+        trial = Trial(
+            ingredient=drug.ingredient,
+            drug_class=self._known.ingredients[drug.ingredient].label_class,
+            start=date.fromordinal(start) if start is not None else None,
+            stop=date.fromordinal(stop) if stop is not None and not ongoing else None,
+            adequate_days=drug.run.days,
+            highest_daily_dose=best.mg if best else None,
+            minimum_daily_dose=best.minimum if best else minimum.mg_per_day if minimum else None,
+            instrument=minimum.instrument if minimum else None,
+            adequate=drug.verdict,
+            outcome=outcome.word,
+            outcome_because=outcome.because,
+            outcome_documented=outcome.documented,
+            evidence_grade=drug.traits.kind,
+            references=drug.traits.references,
+            flags=self._flagged(drug, era, outcome, setting),
+            line="",
+        )
+        return told(trial, self._known)
+
+    def _outcome(self, drug: WindowedDrug, era: Interval | None, setting: _OutcomeSetting) -> TrialOutcome:
+        start, stop = era or (self._last, self._last)
+        ongoing = era is not None and stop >= self._last
+        until = stop + self._known.parameters["switch_after_stop_days"].value
+        allergic = any(name == drug.ingredient and start <= day <= until for name, day in setting.allergies)
+        course = OutcomeBasis(
+            drug.ingredient, start, stop, drug.run.days, drug.verdict == MET, ongoing, self._said(drug), allergic
+        )
+        return judge(course, self._scores, setting.changes, self._last, self._known)
+
+    def _said(self, drug: WindowedDrug) -> frozenset[str]:
+        """What the reasons and notes of its records say."""
+        reasons = self._history.reasons.get(drug.ingredient)
+        if not reasons:
+            return frozenset()
+        inside = set(drug.traits.references)
+        return frozenset(meaning for reason in reasons if reason.reference in inside for meaning in reason.meanings)
+
+    def _flagged(
+        self, drug: WindowedDrug, era: Interval | None, outcome: TrialOutcome, setting: _OutcomeSetting
+    ) -> tuple[str, ...]:
+        flags = {*drug.traits.flags, *drug.days.flags, *self._flags, *outcome.flags}
+        if drug.contradicted:
+            flags.add("dispensed_less_than_ordered")
+        if drug.ingredient in setting.concurrent:
+            flags.add("concurrent")
+        if sum([stop > self._first for _, stop in drug.eras]) > 1:
+            flags.add("restarted")
+        if era is not None and drug.has_hole(era, self._gap):
+            flags.add("non_persistent")
+        if drug.ingredient in setting.enantiomers:
+            flags.add("enantiomers")
+        return tuple(sorted(flags))

@@ -1,0 +1,209 @@
+"""Trials of antidepressants as a careful psychiatrist counts them: dose and duration and outcome, in this episode.
+
+One trial per ingredient and episode. A trial is adequate (met), is not (not_met), or the record does not say (unknown);
+an unknown one widens the upper bound of every count that it could belong to. Nothing is guessed: each number carries
+the resources that it rests on, each reading that was not certain a flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+import msgspec
+
+from fhir_plugin.facts.days.days import map_days
+from fhir_plugin.facts.fact import Count, Evidence, Fact
+from fhir_plugin.facts.medications.histories import INPUTS, MedicationHistory, Unmapped, read_history
+from fhir_plugin.facts.medications.products import ProductReader
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.trials.counting import TrialScope
+from fhir_plugin.facts.trials.episodes import Episode, current_episode
+from fhir_plugin.facts.trials.outcomes import (
+    FAILED,
+    FAILURES,
+    INTOLERANT,
+    OPEN,
+    PRESUMED,
+    RESPONDED,
+    scores_of,
+)
+from fhir_plugin.facts.trials.trial import MET, UNKNOWN, Augmentation, Trial
+from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.record import Record
+from mappings.schema.medications import Medications
+
+READ_GROUPS = frozenset(("antidepressant", "augmentation", "ketamine"))
+TRIALS = "trials"
+"""The beginning of the names of all facts about trials."""
+LIFETIME = date.min.toordinal()
+"""The first day of a lifetime, as an ordinal."""
+
+
+def has_failed(trial: Trial) -> bool:
+    """Whether it counts as a failed adequate trial."""
+    return trial.adequate == MET and trial.outcome in FAILURES
+
+
+def may_have_failed(trial: Trial) -> bool:
+    """Whether it may be a failed adequate trial although the record does not show it."""
+    if trial.adequate == MET:
+        return trial.outcome in OPEN
+    return trial.adequate == UNKNOWN and trial.outcome not in (RESPONDED, INTOLERANT)
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """How many trials of which kind; what is only possible stands in the trials."""
+
+    adequate: int
+    failed: int
+    failed_documented: int
+    intolerance: int
+    indeterminate: int
+    augmentation: int
+
+
+class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """The trials of one patient."""
+
+    trials: tuple[Trial, ...]
+    """Of the current episode, oldest first."""
+    lifetime_trials: tuple[Trial, ...]
+    """One per ingredient over all time."""
+    augmentations: tuple[Augmentation, ...]
+    lifetime_augmentations: tuple[Augmentation, ...]
+    unmapped: tuple[Unmapped, ...]
+    episode: Episode
+    policy: str
+    adequate_days_required: int
+    parameters: Mapping[str, float]
+    missing: tuple[str, ...]
+    looked_in: tuple[str, ...]
+    doubted: frozenset[str] = frozenset()
+    """Grades of evidence that an input which was not read whole might take back."""
+
+    @property
+    def counters(self) -> Counters:
+        """The counters of the current episode."""
+        return _counters(self.trials, self.augmentations)
+
+    @property
+    def lifetime(self) -> Counters:
+        """The counters of a lifetime: distinct ingredients."""
+        return _counters(self.lifetime_trials, self.lifetime_augmentations)
+
+    def facts(self) -> dict[str, Fact]:
+        """The named facts that criteria compare."""
+        current = self._facts(TRIALS, self.trials, self.augmentations)
+        return current | self._facts(f"{TRIALS}.lifetime", self.lifetime_trials, self.lifetime_augmentations)
+
+    def _facts(self, prefix: str, trials: Sequence[Trial], augmentations: Sequence[Augmentation]) -> dict[str, Fact]:
+        counters = _counters([trial for trial in trials if trial.evidence_grade not in self.doubted], augmentations)
+        unclear = [trial for trial in trials if trial.adequate == UNKNOWN]
+        met = [trial for trial in trials if trial.adequate == MET]
+        perhaps = [trial for trial in trials if may_have_failed(trial)]
+        noted = [trial for trial in unclear if trial.outcome == FAILED]
+        failed = [trial for trial in trials if has_failed(trial)]
+        added = sum(not augmentation.certain for augmentation in augmentations)
+        counted = {
+            "adequate": (counters.adequate, len(unclear), [*met, *unclear]),
+            "failed": (counters.failed, len(perhaps), [*failed, *perhaps]),
+            "failed_documented": (counters.failed_documented, len(noted), [*failed, *noted]),
+            "intolerance": (counters.intolerance, 0, [trial for trial in trials if trial.outcome == INTOLERANT]),
+            "indeterminate": (counters.indeterminate, 0, unclear),
+            "augmentation": (counters.augmentation, added, []),
+        }
+        return {
+            f"{prefix}.{name}": self._fact(f"{prefix}.{name}", low, more, rests_on)
+            for name, (low, more, rests_on) in counted.items()
+        }
+
+    def _fact(self, name: str, low: int, more: int, rests_on: Iterable[Trial]) -> Fact:
+        high = None if self.missing else low + more
+        evidence = tuple(_evidence(trial) for trial in rests_on if trial.references)
+        return Fact(
+            name=name,
+            value=Count(low=low, high=high),
+            evidence=evidence,
+            missing=self.missing,
+            looked_in=self.looked_in,
+        )
+
+
+def read_trials(
+    record: Record,
+    medications: Medications,
+    as_of: date,
+    *,
+    assessments: Sequence[Assessment] = (),
+    episode_start: DaySpan | None = None,
+    policy: str | None = None,
+    products: ProductReader | None = None,
+) -> TrialHistory:
+    """The trials that a record shows up to ``as_of``.
+
+    Raises ``KeyError`` for a policy that does not exist.
+    """
+    chosen = medications.policy(policy)
+    today = as_of.toordinal()
+    episode = current_episode(record, medications, as_of, assessments, episode_start)
+    history = read_history(record, medications, chosen, today, READ_GROUPS, products)
+    scores = scores_of(assessments, medications, today)
+    maps = {name: map_days(exposures, medications) for name, exposures in history.exposures.items()}
+    flags = ("lookback",) if episode.source == "lookback" else ()
+    first = episode.first
+    now = TrialScope(record, history, maps, medications, chosen, (first, today), scores, flags)
+    before = any(e.window.earliest < first for exposures in history.exposures.values() for e in exposures)
+    ever = TrialScope(record, history, maps, medications, chosen, (LIFETIME, today), scores, ()) if before else now
+    trials = now.trials()
+    return TrialHistory(
+        trials=trials,
+        lifetime_trials=ever.trials() if before else trials,
+        augmentations=now.augmentations,
+        lifetime_augmentations=ever.augmentations,
+        unmapped=history.unmapped,
+        episode=episode,
+        policy=policy or medications.default_policy,
+        adequate_days_required=chosen.adequate_days,
+        parameters={name: parameter.value for name, parameter in medications.parameters.items()},
+        missing=_missing(record, history),
+        doubted=_doubted(record),
+        looked_in=tuple(f"{name} ({len(record.input(name).resources)})" for name in INPUTS),
+    )
+
+
+_WEAKER_THAN_A_DISPENSE = frozenset({"ordered", "stated"})
+
+
+def _doubted(record: Record) -> frozenset[str]:
+    """What was only ordered or stated is no certain trial while the dispenses, which may show less, were not read."""
+    return _WEAKER_THAN_A_DISPENSE if record.gaps(("medicationDispenses",)) else frozenset()
+
+
+def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
+    """Why a count has no upper bound; a drug that nobody can name may have been an antidepressant that failed."""
+    gaps = record.gaps(INPUTS)
+    if not history.resources:
+        return (*gaps, "no medication resource on the record")
+    if history.nameless:
+        return (*gaps, "a medication without a name or a code")
+    if any(unmapped.antidepressant for unmapped in history.unmapped):
+        return (*gaps, "a medication that may be an antidepressant is not recognised")
+    return gaps
+
+
+def _evidence(trial: Trial) -> Evidence:
+    day = DaySpan(trial.start, trial.start) if trial.start else None
+    return Evidence(reference=trial.references[0], label=trial.ingredient, day=day, note=trial.line)
+
+
+def _counters(trials: Iterable[Trial], augmentations: Iterable[Augmentation]) -> Counters:
+    trials = tuple(trials)
+    return Counters(
+        adequate=sum(trial.adequate == MET for trial in trials),
+        failed=sum(has_failed(trial) for trial in trials),
+        failed_documented=sum(has_failed(trial) and trial.outcome != PRESUMED for trial in trials),
+        intolerance=sum(trial.outcome == INTOLERANT for trial in trials),
+        indeterminate=sum(trial.adequate == UNKNOWN for trial in trials),
+        augmentation=sum(augmentation.certain for augmentation in augmentations),
+    )

@@ -1,0 +1,19 @@
+"""What has to be asked for, so that every criterion can be answered: derived from the knowledge, never listed twice."""
+
+from __future__ import annotations
+
+from fhir_plugin.record.inputs import LOINC
+from fhir_plugin.scales.observation_codes import observation_codes
+from mappings.schema.load import Knowledge
+
+
+def observation_tokens(knowledge: Knowledge) -> tuple[str, ...]:
+    """The search tokens of all Observations that are read: ``system|code``, or a bare code that has no system."""
+    vital_signs = knowledge.vital_signs.vital_signs.values()
+    codes = set(observation_codes(knowledge.instruments))
+    codes.update(knowledge.laboratory.by_code)
+    for sign in vital_signs:
+        codes.update(sign.panels)
+        for component in sign.components.values():
+            codes.update(component.codes)
+    return tuple(f"{LOINC}|{code}" if code[0].isdigit() else code for code in sorted(codes))

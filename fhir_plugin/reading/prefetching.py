@@ -1,0 +1,80 @@
+"""The prefetch of a call, read from a FHIR server as an EHR does before it calls a service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.responses import ByteAllowance
+from fhir_plugin.record.datatypes import UNDECODABLE
+from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.record import Query
+from fhir_plugin.record.subjects import patient_id_from
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetched:
+    """What came of each template: the values that can be sent, and the queries with their outcome."""
+
+    values: Mapping[str, msgspec.Raw]
+    """By input; one that could not be had is absent, as CDS Hooks asks."""
+    queries: tuple[Query, ...]
+
+
+class _Counted(msgspec.Struct):
+    entry: tuple[msgspec.Raw, ...] | None = None
+
+
+async def prefetch(
+    source: FhirSource,
+    patient_id: str,
+    names: Sequence[str],
+    codes: Sequence[str],
+    clients: FhirServers,
+    deadline: float,
+) -> Prefetched:
+    """The first page of each input in ``names``; ``deadline`` is in seconds. BadInput for an id that is none."""
+    patient = patient_id_from(patient_id)
+    server = clients.server(source.base_url)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + deadline
+    allowance = ByteAllowance(clients.limits)
+
+    async def ask(name: str) -> tuple[str, msgspec.Raw | None, Query]:
+        start = loop.time()
+        outcome, body = "timeout", None
+        try:
+            async with asyncio.timeout_at(end):
+                relative = INPUTS[name].template(patient, codes)
+                answer = await server.ask(server.url(relative), source.token, allowance, end)
+                outcome, body = answer.outcome, answer.body
+        except TimeoutError:
+            pass
+        count = _count(body)
+        if body is not None and count is None:
+            outcome, body = f"{outcome} not JSON", None
+        query = Query(name, outcome, count or 0, (loop.time() - start) * 1000)
+        return name, msgspec.Raw(body) if body is not None else None, query
+
+    asked = await asyncio.gather(*map(ask, names))
+    values = {name: value for name, value, _ in asked if value is not None}
+    return Prefetched(values, tuple(query for _, _, query in asked))
+
+
+def _count(body: bytes | None) -> int | None:
+    """How many resources a body holds: the entries of a Bundle, one for anything else; ``None`` for no JSON object."""
+    if body is None:
+        return None
+    try:
+        found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        entries = msgspec.json.decode(body, type=_Counted).entry
+    except UNDECODABLE:
+        return None
+    if bytes(found.get("resourceType", b"")).strip() != b'"Bundle"':
+        return 1
+    return len(entries or ())

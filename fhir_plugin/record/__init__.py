@@ -1,0 +1,1 @@
+"""From bytes to a record: FHIR views, decoding, dates, subjects. Knows no network and no criterion."""

@@ -1,0 +1,134 @@
+"""Bundles of the resources that are read, whole or with their parts left as bytes."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, Union
+
+import msgspec
+
+from fhir_plugin.record.datatypes import (
+    Element,
+    Raw,
+)
+from fhir_plugin.record.resources import (
+    AllergyIntolerance,
+    Condition,
+    Coverage,
+    Device,
+    Encounter,
+    Medication,
+    MedicationAdministration,
+    MedicationDispense,
+    MedicationRequest,
+    MedicationStatement,
+    Observation,
+    OperationOutcome,
+    Patient,
+    Procedure,
+    Questionnaire,
+    QuestionnaireResponse,
+    Resource,
+    ServiceRequest,
+)
+
+AnyResource: TypeAlias = Union[  # noqa: UP007 - a union of forward names, read by msgspec
+    Patient,
+    Condition,
+    Observation,
+    Medication,
+    MedicationRequest,
+    MedicationDispense,
+    MedicationStatement,
+    MedicationAdministration,
+    Procedure,
+    Device,
+    AllergyIntolerance,
+    Coverage,
+    QuestionnaireResponse,
+    Questionnaire,
+    ServiceRequest,
+    Encounter,
+    OperationOutcome,
+]
+
+
+class SearchMode(Element, frozen=True):
+    mode: str | None = None
+
+
+class BundleLink(Element, frozen=True):
+    relation: str | None = None
+    url: str | None = None
+
+
+class BundleEntry(Element, frozen=True):
+    full_url: str | None = None
+    resource: AnyResource | None = None
+    search: SearchMode | None = None
+
+
+class RawEntry(Element, frozen=True):
+    """A Bundle entry whose resource is left as bytes, so that one bad resource is isolated."""
+
+    full_url: str | None = None
+    resource: Raw = Raw(b"")
+
+
+class Bundle(Resource, frozen=True):
+    """A Bundle of resources that all decode: the fast way."""
+
+    type: str | None = None
+    total: float | None = None
+    link: tuple[BundleLink, ...] = ()
+    entry: tuple[BundleEntry, ...] = ()
+
+
+class RawBundle(Element, frozen=True):
+    """The same Bundle with its parts left as bytes: the patient way."""
+
+    link: Raw = Raw(b"[]")
+    entry: Raw = Raw(b"[]")
+
+
+class Tag(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """What any JSON object says that it is."""
+
+    resource_type: str | None = None
+
+
+RESOURCE_TYPES: dict[str, type[Resource]] = {
+    view.__name__: view
+    for view in (
+        Patient,
+        Condition,
+        Observation,
+        Medication,
+        MedicationRequest,
+        MedicationDispense,
+        MedicationStatement,
+        MedicationAdministration,
+        Procedure,
+        Device,
+        AllergyIntolerance,
+        Coverage,
+        QuestionnaireResponse,
+        Questionnaire,
+        ServiceRequest,
+        Encounter,
+        OperationOutcome,
+    )
+}
+"""The views by ``resourceType``, without the Bundles."""
+
+
+def subject_reference(resource: AnyResource) -> str | None:
+    """The reference to whom the resource is about, as written; ``None`` where it names nobody."""
+    if isinstance(resource, Patient):
+        return resource.reference
+    if isinstance(resource, (Device, AllergyIntolerance)):
+        about = resource.patient
+    elif isinstance(resource, Coverage):
+        about = resource.beneficiary
+    else:
+        about = getattr(resource, "subject", None)
+    return about.reference if about else None

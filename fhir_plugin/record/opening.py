@@ -1,0 +1,122 @@
+"""A value taken apart into entries: the fast way, and entry by entry where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fhir_plugin.record.bundles import (
+    RESOURCE_TYPES,
+    AnyResource,
+    Bundle,
+    BundleEntry,
+    BundleLink,
+    RawBundle,
+    RawEntry,
+    Tag,
+)
+from fhir_plugin.record.datatypes import UNDECODABLE
+
+_ANYTHING = msgspec.json.Decoder(AnyResource | Bundle | None)
+
+
+_ENTRY = msgspec.json.Decoder(BundleEntry)
+
+
+_RAW_ENTRY = msgspec.json.Decoder(RawEntry)
+
+
+_RAW_BUNDLE = msgspec.json.Decoder(RawBundle)
+
+
+_RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw] | None)
+
+
+_LINKS = msgspec.json.Decoder(list[BundleLink] | None)
+
+
+_TAG = msgspec.json.Decoder(Tag)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableEntry:
+    """A Bundle entry that cannot be decoded; ``resource_type`` where at least that can be told."""
+
+    resource_type: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBundle:
+    """A value taken apart, nothing judged yet."""
+
+    entries: Sequence[BundleEntry | UnreadableEntry]
+    next_url: str | None = None
+    links_read: bool = True
+    bundle: bool = True
+
+
+def open_value(raw: bytes | msgspec.Raw) -> OpenedBundle | UnreadableEntry | None:
+    """Take a Bundle or a single resource apart: the fast way, and entry by entry when that fails; ``null`` is None."""
+    try:
+        value = _ANYTHING.decode(raw)
+    except UNDECODABLE as error:
+        return _open_patiently(raw, _why(error))
+    if isinstance(value, Bundle):
+        return OpenedBundle(value.entry, _next_url(value.link))
+    return None if value is None else OpenedBundle((BundleEntry(resource=value),), bundle=False)
+
+
+def _open_patiently(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | UnreadableEntry:
+    kind = _resource_type(raw)
+    if kind is None:
+        return UnreadableEntry(None, "not FHIR in JSON")
+    if kind != "Bundle":
+        known = kind if kind in RESOURCE_TYPES else None
+        return OpenedBundle(
+            (UnreadableEntry(known, why if known else "a resource of a type that is not read"),), bundle=False
+        )
+    try:
+        bundle = _RAW_BUNDLE.decode(raw)
+        entries = _RAW_LIST.decode(bundle.entry) or []
+    except UNDECODABLE as error:
+        return UnreadableEntry("Bundle", _why(error))
+    try:
+        next_url, links_read = _next_url(_LINKS.decode(bundle.link) or ()), True
+    except UNDECODABLE:
+        next_url, links_read = None, False
+    return OpenedBundle([_open_entry(entry) for entry in entries], next_url, links_read)
+
+
+def _open_entry(raw: msgspec.Raw) -> BundleEntry | UnreadableEntry:
+    try:
+        return _ENTRY.decode(raw)
+    except UNDECODABLE as error:
+        why = _why(error)
+    try:
+        kind = _resource_type(_RAW_ENTRY.decode(raw).resource)
+    except UNDECODABLE:
+        kind = None
+    if kind is None:
+        return UnreadableEntry(None, "an entry without a readable resource")
+    return UnreadableEntry(kind, why)
+
+
+def _resource_type(raw: bytes | msgspec.Raw) -> str | None:
+    try:
+        return _TAG.decode(raw).resource_type
+    except UNDECODABLE:
+        return None
+
+
+def _why(error: Exception) -> str:
+    """What is wrong and where, by the decoder's own words; never a value."""
+    if isinstance(error, msgspec.ValidationError) and "Invalid value" not in str(error):
+        return str(error)
+    return "nested too deeply" if isinstance(error, RecursionError) else "not valid JSON"
+
+
+def _next_url(links: Iterable[BundleLink]) -> str | None:
+    return next((link.url for link in links if link.relation == "next" and link.url), None)

@@ -1,0 +1,128 @@
+"""Who a resource is about: the patient in context, somebody else, or nobody that can be told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+
+from fhir_plugin.errors import BadInput
+from fhir_plugin.record.bundles import AnyResource, subject_reference
+from fhir_plugin.record.resources import Observation, Patient
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_UUID = "urn:uuid:"
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+class SubjectMatch(StrEnum):
+    """Whom a resource is about."""
+
+    THIS_PATIENT = "this patient"
+    SOMEBODY_ELSE = "somebody else"
+    UNCLEAR = "unclear"
+    """Nobody is named, or a reference is made that cannot be resolved here."""
+
+
+def is_fhir_id(text: str) -> bool:
+    """Whether the text is a FHIR id and safe as one segment of a path."""
+    return _ID.fullmatch(text) is not None and text not in {".", ".."}
+
+
+def patient_id_from(text: str) -> str:
+    """The bare FHIR id in ``123`` or ``Patient/123``; raises BadInput for anything that must not enter a URL."""
+    bare = text.removeprefix("Patient/")
+    if not is_fhir_id(bare):
+        raise BadInput("the patient id is no FHIR id: 1 to 64 letters, digits, hyphens and dots")
+    return bare
+
+
+class SubjectChecker:
+    """Tells whether a resource is about one patient, from the ways in which servers write a reference.
+
+    ``123``, ``Patient/123`` and ``Patient/123/_history/4`` are read by their id. An absolute URL must also lie on the
+    server that is known, or on the one that the entry's own ``fullUrl`` names (servers behind a proxy write a host of
+    their own into both). A ``urn:uuid`` is looked up among the Patients of the same Bundle.
+    """
+
+    __slots__ = ("_aliases", "_base", "_exact", "patient_id")
+
+    def __init__(self, patient_id: str, base_url: str | None = None) -> None:
+        self.patient_id = patient_id
+        self._exact = f"Patient/{patient_id}"
+        self._base = _root(base_url) if base_url else None
+        self._aliases: dict[str, str | None] = {f"{_UUID}{patient_id}": patient_id}
+
+    def learn(self, entries: Iterable[tuple[str | None, AnyResource | None]]) -> None:
+        """Remember which Patient each ``urn:`` of a Bundle stands for; one that stands for two stands for none."""
+        for full_url, resource in entries:
+            if full_url and full_url.startswith("urn:") and isinstance(resource, Patient):
+                found = patient_id_of(resource, full_url)
+                known = self._aliases.setdefault(full_url, found)
+                if known != found:
+                    self._aliases[full_url] = None
+
+    def whose(self, resource: AnyResource, full_url: str | None = None) -> SubjectMatch:
+        """Whom the resource is about; ``full_url`` is that of its own Bundle entry."""
+        if isinstance(resource, Patient):
+            return self._by_id(patient_id_of(resource, full_url))
+        if isinstance(resource, Observation) and resource.focus and not self._in_focus(resource, full_url):
+            return SubjectMatch.SOMEBODY_ELSE
+        reference = subject_reference(resource)
+        return SubjectMatch.THIS_PATIENT if reference == self._exact else self._by_reference(reference, full_url)
+
+    def _in_focus(self, observation: Observation, full_url: str | None) -> bool:
+        """Whether an Observation with a focus (a parent, an unborn child, a device) is about the patient after all."""
+        return any(
+            self._by_reference(each.reference, full_url) is SubjectMatch.THIS_PATIENT for each in observation.focus
+        )
+
+    def _by_id(self, found: str | None) -> SubjectMatch:
+        if not found:
+            return SubjectMatch.UNCLEAR
+        return SubjectMatch.THIS_PATIENT if found == self.patient_id else SubjectMatch.SOMEBODY_ELSE
+
+    def _by_reference(self, reference: str | None, full_url: str | None) -> SubjectMatch:
+        if not reference or reference.startswith("#") or "?" in reference:
+            return SubjectMatch.UNCLEAR
+        if reference.startswith("urn:"):
+            return self._by_id(self._aliases.get(reference))
+        root, kind, found = reference_parts(reference)
+        if kind not in ("", "Patient"):
+            return SubjectMatch.SOMEBODY_ELSE
+        whose = self._by_id(found)
+        if whose is SubjectMatch.THIS_PATIENT and root and not self._on_this_server(root, full_url):
+            return SubjectMatch.UNCLEAR
+        return whose
+
+    def _on_this_server(self, root: str, full_url: str | None) -> bool:
+        own = reference_parts(full_url)[0] if full_url and "://" in full_url else None
+        known = [_root(base) for base in (self._base, own) if base]
+        return not known or _root(root) in known
+
+
+def patient_id_of(patient: Patient, full_url: str | None) -> str | None:
+    """The id of a Patient; in a transaction that has not run yet, the uuid that stands for it."""
+    if patient.id:
+        return patient.id
+    return full_url.removeprefix(_UUID) if full_url and full_url.startswith(_UUID) else None
+
+
+def reference_parts(reference: str) -> tuple[str, str, str]:
+    """``https://host/fhir/Patient/1/_history/2`` as its root, type and id; what is not there is empty."""
+    path = unversioned(reference).rstrip("/")
+    rest, _, found = path.rpartition("/")
+    root, _, kind = rest.rpartition("/")
+    return root, kind, found
+
+
+def unversioned(reference: str) -> str:
+    """The reference without the version that it may name."""
+    return reference.partition("/_history/")[0]
+
+
+def _root(url: str) -> str:
+    root = url.rstrip("/").lower()
+    scheme, _, rest = root.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS.get(scheme, ':'))}{slash}{path}"

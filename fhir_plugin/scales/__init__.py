@@ -1,0 +1,1 @@
+"""Questionnaires: recognised, scored, extracted. Knows one response at a time and no history."""

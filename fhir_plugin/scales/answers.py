@@ -1,0 +1,100 @@
+"""What one answer counts: never guessed, and a fault instead of a number where it cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fhir_plugin.record.datatypes import Coding, Extension
+from fhir_plugin.record.resources import QuestionnaireItem, ResponseAnswer
+from mappings.schema.instruments import ScoredItem
+
+_WEIGHT_EXTENSIONS = (
+    "http://hl7.org/fhir/StructureDefinition/ordinalValue",
+    "http://hl7.org/fhir/StructureDefinition/itemWeight",
+)
+_ABSENT_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+_PUBLISHED_SYSTEMS = ("http://loinc.org", "http://snomed.info/sct")
+_UNKNOWN = "unknown_answer"
+
+
+class Fault(str):
+    """Why an answer counts nothing: the first word of a flag, such as ``out_of_range``."""
+
+    __slots__ = ()
+
+
+def value_of(
+    answers: tuple[ResponseAnswer, ...], item: ScoredItem, question: QuestionnaireItem | None
+) -> int | Fault | None:
+    """What the answers to one item count; ``None`` where it was left blank or declined."""
+    if len(answers) == 1:
+        return _value(answers[0], item, question)
+    values = {value for answer in answers if (value := _value(answer, item, question)) is not None}
+    if not values:
+        return None
+    faults = sorted(value for value in values if isinstance(value, Fault))
+    if faults:
+        return faults[0]
+    if len(values) > 1:
+        return Fault("duplicate_conflict")
+    return values.pop()
+
+
+def _value(answer: ResponseAnswer, item: ScoredItem, question: QuestionnaireItem | None) -> int | Fault | None:
+    if answer.value_coding:
+        return _coded(answer, answer.value_coding, item, question)
+    number = answer.value_integer if answer.value_integer is not None else answer.value_decimal
+    if number is None and answer.value_quantity:
+        number = answer.value_quantity.value
+    if number is not None:
+        return _counted(number, item)
+    if answer.value_boolean is not None:
+        return item.words.get("yes" if answer.value_boolean else "no", Fault(_UNKNOWN))
+    if answer.value_string is not None and answer.value_string.strip():
+        return item.words.get(" ".join(answer.value_string.split()).lower(), Fault(_UNKNOWN))
+    return None
+
+
+def _counted(number: float, item: ScoredItem) -> int | Fault | None:
+    if number == item.not_assessed:
+        return None
+    if not item.numbers:
+        return Fault(_UNKNOWN)
+    return item.numbers.get(number, Fault("out_of_range"))
+
+
+def _coded(
+    answer: ResponseAnswer, coding: Coding, item: ScoredItem, question: QuestionnaireItem | None
+) -> int | Fault | None:
+    if coding.system == _ABSENT_SYSTEM:
+        return None
+    listed = item.codes.get((coding.system, coding.code or ""))
+    if listed is not None and not (question or answer.extension or coding.extension):
+        return listed
+    if listed is None and coding.system not in _PUBLISHED_SYSTEMS and coding.display:
+        listed = item.words.get(" ".join(coding.display.split()).lower())
+    weight = _weight((*answer.extension, *coding.extension)) if answer.extension or coding.extension else None
+    if weight is None and question:
+        weight = _option_weight(coding, question)
+    if weight is None:
+        return Fault(_UNKNOWN) if listed is None else listed
+    if listed is not None and weight != listed:
+        return Fault("weight_conflict")
+    if weight == item.not_assessed:
+        return None
+    return int(weight) if weight in item.values else Fault("out_of_range")
+
+
+def _option_weight(coding: Coding, question: QuestionnaireItem) -> float | None:
+    for option in question.answer_option:
+        offered = option.value_coding
+        if offered and offered.code == coding.code and offered.system == coding.system:
+            return _weight((*option.extension, *offered.extension))
+    return None
+
+
+def _weight(extensions: Iterable[Extension]) -> float | None:
+    for extension in extensions:
+        if extension.url in _WEIGHT_EXTENSIONS:
+            return extension.value_decimal if extension.value_decimal is not None else extension.value_integer
+    return None

@@ -1,0 +1,99 @@
+"""A scored response as Observations: what ``$extract`` returns, built and validated with ``fhir.resources.R4B``."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.observation import Observation
+from pydantic import ValidationError
+
+from fhir_plugin.errors import WrongQuestionnaire
+from fhir_plugin.record.resources import QuestionnaireResponse
+from fhir_plugin.scales.codes import item_coding, option_coding, total_coding
+from fhir_plugin.scales.questionnaires import weight
+from fhir_plugin.scales.scoring import Score
+from mappings.schema.instruments import LOCAL_CODES, Instruments
+from mappings.schema.instruments.model import LOINC, Instrument, InstrumentItem, Risk
+
+_CATEGORY = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "survey"}
+_NAMESPACE = uuid.UUID("3f2b8c0e-6a52-5f0e-9b7e-5d2f3c1a7e44")
+
+
+def build_observation(response: QuestionnaireResponse, scored: Score, instruments: Instruments) -> Observation:
+    """The Observation of one scored response; :class:`WrongQuestionnaire` where no score may be given."""
+    instrument = instruments[scored.instrument]
+    if scored.total is None and (scored.severity is None or not isinstance(instrument.formula, Risk)):
+        raise WrongQuestionnaire(f"{instrument.short}: no score may be given: {', '.join(scored.flags)}")
+    body: dict[str, Any] = {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [_CATEGORY]}],
+        "code": {"coding": [total_coding(instrument)], "text": f"{instrument.short} total"},
+        "derivedFrom": [_reference(response)],
+        "component": [
+            component
+            for item in instrument.items
+            if (component := _component(item, instrument, scored.items.get(item.key), instruments))
+        ],
+        **_value(instrument, scored),
+    }
+    if scored.severity and scored.total is not None:
+        body["interpretation"] = [{"text": scored.severity}]
+    if response.subject and response.subject.reference:
+        body["subject"] = {"reference": response.subject.reference}
+    if response.encounter and response.encounter.reference:
+        body["encounter"] = {"reference": response.encounter.reference}
+    if response.authored:
+        body["effectiveDateTime"] = response.authored
+    try:
+        return Observation.model_validate(body)
+    except ValidationError as fault:
+        places = sorted({str(error["loc"][0]) for error in fault.errors() if error["loc"]})
+        raise WrongQuestionnaire(f"QuestionnaireResponse: not valid FHIR R4 in {', '.join(places)}") from fault
+
+
+def build_extract(response: QuestionnaireResponse, scored: Score, instruments: Instruments) -> Bundle:
+    """The transaction Bundle that creates the Observation."""
+    observation = build_observation(response, scored, instruments)
+    # The same response always gets the same name, so that sending the Bundle twice can be noticed.
+    name = uuid.uuid5(_NAMESPACE, f"{response.reference}|{response.authored}|{scored.instrument}")
+    entry = {
+        "fullUrl": f"urn:uuid:{name}",
+        "resource": observation,
+        "request": {"method": "POST", "url": "Observation"},
+    }
+    return Bundle.model_validate({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+
+
+def _reference(response: QuestionnaireResponse) -> dict[str, str]:
+    if response.id:
+        return {"reference": response.reference}
+    return {"type": "QuestionnaireResponse", "display": "the response, which has no id yet"}
+
+
+def _value(instrument: Instrument, scored: Score) -> dict[str, Any]:
+    formula = instrument.formula
+    if not isinstance(formula, Risk):
+        return {"valueQuantity": {"value": scored.total, "system": "http://unitsofmeasure.org", "code": "{score}"}}
+    level = next((level for level in formula.levels if level.name == scored.severity), None)
+    coding = (
+        {"system": LOINC, "code": level.code}
+        if level
+        else ({"system": LOCAL_CODES, "code": f"{instrument.id}-{formula.otherwise}"})
+    )
+    return {"valueCodeableConcept": {"coding": [coding], "text": scored.severity}}
+
+
+def _component(
+    item: InstrumentItem, instrument: Instrument, value: int | None, instruments: Instruments
+) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    answers = instruments.answer_list(instrument, item)
+    option = next(option for option in answers.options if weight(option, item, answers) == value)
+    code = {"coding": [item_coding(instrument, item)], "text": item.label}
+    if option.code:
+        return {"code": code, "valueCodeableConcept": {"coding": [option_coding(option)]}}
+    return {"code": code, "valueInteger": value}

@@ -1,0 +1,96 @@
+"""From the values of the items to a total, a severity and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from mappings.schema.instruments.model import Band, Instrument, InstrumentItem, Risk, SumOfMaxima
+
+Values = Sequence[int | None]
+"""One value per item in the instrument's order; ``None`` where the item has none."""
+
+
+class Result(NamedTuple):
+    """What a formula gives; ``total`` only where nothing is missing."""
+
+    total: int | None
+    lower_bound: int
+    """Sum of what was answered: the total is at least this."""
+    level: str | None
+    """Risk level of an instrument that has no total."""
+    missing: tuple[str, ...]
+    """Keys of the missing items."""
+    missing_domains: tuple[str, ...] = ()
+
+
+def evaluate(instrument: Instrument, values: Values) -> Result:
+    """Apply the instrument's formula."""
+    formula = instrument.formula
+    if isinstance(formula, Risk):
+        return _risk(instrument, formula, values)
+    if isinstance(formula, SumOfMaxima):
+        return _sum_of_maxima(instrument, formula, values)
+    answered = [value for value in values if value is not None]
+    bound = sum(answered)
+    if len(answered) == len(instrument.keys):
+        return Result(bound, bound, None, ())
+    missing = tuple(key for key, value in zip(instrument.keys, values, strict=True) if value is None)
+    return Result(None, bound, None, missing)
+
+
+def _sum_of_maxima(instrument: Instrument, formula: SumOfMaxima, values: Values) -> Result:
+    by_number = _by_number(instrument, values)
+    bound, blank = 0, []
+    for name, numbers in formula.domains.items():
+        answered = [value for number in numbers if (value := by_number[number]) is not None]
+        if answered:
+            bound += max(answered)
+        else:
+            blank.append(name)
+    missing = tuple(instrument.item(number).key for name in blank for number in formula.domains[name])
+    return Result(None if blank else bound, bound, None, missing, tuple(blank))
+
+
+def _risk(instrument: Instrument, formula: Risk, values: Values) -> Result:
+    by_number = _by_number(instrument, values)
+    missing = tuple(item.key for item in instrument.items if _is_missing(item, by_number))
+    reached = next(
+        (level.name for level in formula.levels if any(by_number[number] for number in level.any_of)), formula.otherwise
+    )
+    # The gravest level stands whatever is still missing; a lesser one might yet rise.
+    known = not missing or reached == formula.levels[0].name
+    return Result(None, 0, reached if known else None, missing)
+
+
+def _is_missing(item: InstrumentItem, by_number: Mapping[str, int | None]) -> bool:
+    if by_number[item.number] is not None:
+        return False
+    if item.asked_if:
+        return by_number[item.asked_if.item] == item.asked_if.value
+    return not (item.implied_by and by_number[item.implied_by.item] == item.implied_by.value)
+
+
+def _by_number(instrument: Instrument, values: Values) -> dict[str, int | None]:
+    return {item.number: value for item, value in zip(instrument.items, values, strict=True)}
+
+
+def prorated(instrument: Instrument, result: Result) -> int | None:
+    """The total made up for a few missing items, where the instrument names how many may be missing."""
+    count, missing = len(instrument.items), len(result.missing)
+    if not instrument.prorate or not 0 < missing <= instrument.prorate.missing_at_most:
+        return None
+    answered = count - missing
+    return (2 * result.lower_bound * count + answered) // (2 * answered)  # halves up: 15.75 -> 16, 4.5 -> 5
+
+
+def band_of(instrument: Instrument, total: float, sex: str | None) -> str | None:
+    """The name of the band that holds ``total``."""
+    bands: Sequence[Band] = instrument.bands
+    if by_sex := instrument.bands_by_sex:
+        known = sex if sex in ("male", "female") else by_sex.unknown
+        bands = by_sex.male if known == "male" else by_sex.female
+    for band in bands:
+        if band.low <= total <= band.high:
+            return band.name
+    return None

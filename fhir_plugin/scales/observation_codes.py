@@ -1,0 +1,17 @@
+"""The codes by which Observations with scores are searched."""
+
+from __future__ import annotations
+
+from mappings.schema.instruments import Instruments
+
+
+def observation_codes(instruments: Instruments) -> tuple[str, ...]:
+    """The codes by which Observations with scores are searched: totals, panels and single items."""
+    codes: set[str] = set()
+    for form in instruments.forms.values():
+        codes |= {item.code for item in form.instrument.items if item.code}
+        if form.instrument.loinc:
+            codes |= {form.instrument.loinc.panel, form.instrument.loinc.total}
+        else:
+            codes.add(f"{form.instrument.id}-total")
+    return tuple(sorted(codes))

@@ -1,0 +1,266 @@
+"""One questionnaire, scored exactly: a total only where every item that counts was answered as the instrument allows.
+
+Pure: the same response and the same knowledge give the same score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import msgspec
+
+from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse, ResponseAnswer
+from fhir_plugin.scales.answers import Fault, value_of
+from fhir_plugin.scales.formulas import Result, Values, band_of, evaluate, prorated
+from fhir_plugin.scales.recognition import Asked, RecognisedForm, Seen, asked, recognise
+from mappings.schema.instruments import Instruments
+from mappings.schema.instruments.model import Instrument
+
+USABLE_STATUSES = ("completed", "amended")
+_VOID = "entered-in-error"
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """What one questionnaire says."""
+
+    instrument: str
+    """Instrument id, such as ``phq9``."""
+    total: int | None
+    """``None`` where no total may be given; the flags say why."""
+    severity: str | None
+    """Name of the band, or the risk level of an instrument without a total."""
+    items: dict[str, int | None]
+    """Value by LOINC code, or by ``item10`` where the item has no known code."""
+    flags: tuple[str, ...] = ()
+    lower_bound: int | None = None
+    """Sum of what was answered, where items are missing."""
+    stored_total: float | None = None
+    """The total that the response itself carries."""
+    suicide_positive: bool | None = None
+    """``None``: the instrument has no suicide item, or it was not answered."""
+
+
+def score(
+    response: QuestionnaireResponse,
+    instruments: Instruments,
+    questionnaire: Questionnaire | None = None,
+    *,
+    sex: str | None = None,
+    prorate: bool = False,
+    seen: Seen | None = None,
+) -> Score:
+    """Score one response; :class:`~fhir_plugin.errors.WrongQuestionnaire` where it is no instrument of ours.
+
+    ``sex`` is FHIR ``Patient.gender``; ``prorate`` lets a few missing items be made up for, where the instrument
+    names how many (off unless a site asks for it). ``seen`` is for a caller with many responses to few questionnaires.
+    """
+    found = asked(response)
+    recognised = recognise(response, found, instruments, questionnaire, seen)
+    plain = _plain_values(found, recognised)
+    values, flags = (plain, []) if plain else _values(found, recognised)
+    stored = _stored_total(found, recognised)
+    if response.status == _VOID:
+        return Score(
+            instrument=recognised.form.instrument.id, total=None, severity=None, items={}, flags=(f"status:{_VOID}",)
+        )
+    if response.status is None:
+        flags.append("status_missing")
+    elif response.status not in USABLE_STATUSES:
+        flags.append(f"status:{response.status}")
+    return score_values(recognised.form.instrument, values, flags, sex=sex, prorate=prorate, stored=stored)
+
+
+def score_values(
+    instrument: Instrument,
+    values: Values,
+    flags: Sequence[str] = (),
+    *,
+    sex: str | None = None,
+    prorate: bool = False,
+    stored: float | None = None,
+) -> Score:
+    """Score the values of the items, one per item in the instrument's order; ``flags`` is what reading them found."""
+    result = evaluate(instrument, values)
+    usable = not flags or _usable(flags)
+    faulty = {flag.partition(":")[2] for flag in flags} if flags else frozenset()
+    total = result.total
+    said = list(flags)
+    if instrument.flag:
+        said.append(instrument.flag)
+    unmapped = "linkid_map_required" in flags
+    if result.missing and not unmapped and (blank := [key for key in result.missing if key not in faulty]):
+        said += _missing_flags(instrument, result, blank)
+        if prorate and (total := prorated(instrument, result)) is not None:
+            said.append("prorated")
+    total = total if usable else None
+    level = result.level if usable else None
+    severity = level if total is None else band_of(instrument, total, sex)
+    positive, suicide_flags = _suicide(instrument, values, result, faulty)
+    said += [] if unmapped else suicide_flags
+    if total is not None:
+        said += _total_flags(instrument, values, total, sex)
+        if stored is not None and stored != total:
+            said.append(f"stored_total_mismatch:{stored:g}")
+    return Score(
+        instrument=instrument.id,
+        total=total,
+        severity=severity,
+        items=dict(zip(instrument.keys, values, strict=True)),
+        flags=tuple(said),
+        lower_bound=result.lower_bound if result.missing and instrument.range else None,
+        stored_total=stored,
+        suicide_positive=positive,
+    )
+
+
+def recorded_total(
+    instrument: Instrument, recorded: float, items: Score | None, flags: Sequence[str], sex: str | None = None
+) -> Score:
+    """The score of a total that was recorded without all of its items; ``items`` is what is known of them, if any."""
+    total = int(recorded) if not flags else None
+    positive = items.suicide_positive if items else None
+    if instrument.suicide and instrument.suicide.positive_from and recorded < instrument.suicide.positive_from:
+        positive = False  # no item is higher than the total
+    said = [*flags, "total_as_recorded"]
+    if total is not None:
+        said += _total_flags(instrument, [], total, sex)
+    if items:
+        said += [flag for flag in items.flags if flag.endswith(("_positive", "_urgent"))]
+    return Score(
+        instrument=instrument.id,
+        total=total,
+        severity=None if total is None else band_of(instrument, total, sex),
+        items=items.items if items else dict.fromkeys(instrument.keys),
+        flags=tuple(said),
+        stored_total=recorded,
+        suicide_positive=positive,
+    )
+
+
+def recorded_level(instrument: Instrument, level: str | None, items: Score, flags: Sequence[str]) -> Score:
+    """The score of a risk level that was recorded without all of its items."""
+    return msgspec.structs.replace(
+        items,
+        severity=level if not flags else None,
+        flags=(*flags, "level_as_recorded"),
+        suicide_positive=level in instrument.suicide.levels if instrument.suicide else None,
+    )
+
+
+def _usable(flags: Sequence[str]) -> bool:
+    """Whether nothing was said that forbids a total, even one made up for missing items."""
+    harmless = ("duplicate_identical", "extra_items_ignored", "status_missing")
+    return all(flag in harmless for flag in flags)
+
+
+def _plain_values(found: Sequence[Asked], recognised: RecognisedForm) -> list[int | None] | None:
+    """The values of a response as most are: one listed answer to each item, and nothing else. ``None``: look closer."""
+    items, by_link = recognised.form.items, recognised.by_link
+    values: list[int | None] = [None] * len(items)
+    if recognised.questions or not found:
+        return None
+    for link, answers in found:
+        place = by_link.get(link)
+        coding = answers[0].value_coding if len(answers) == 1 else None
+        if place is None or coding is None or values[place] is not None or coding.extension or answers[0].extension:
+            return None
+        values[place] = items[place].codes.get((coding.system, coding.code or ""))
+        if values[place] is None:
+            return None
+    return values
+
+
+def _values(found: Sequence[Asked], recognised: RecognisedForm) -> tuple[list[int | None], list[str]]:
+    form = recognised.form
+    given: list[tuple[ResponseAnswer, ...]] = [()] * len(form.items)
+    question_of: dict[int, str] = {}
+    flags: list[str] = []
+    for link, answers in found:
+        place = recognised.by_link.get(link)
+        if place is not None:
+            given[place] += answers
+            question_of[place] = link
+        elif link in form.extra:
+            flags.append("extra_items_ignored")
+    if not question_of:
+        flags.append("linkid_map_required")
+    values: list[int | None] = []
+    questions = recognised.questions
+    for place, item in enumerate(form.items):
+        question = questions.get(question_of.get(place, "")) if questions else None
+        value = value_of(given[place], item, question)
+        if isinstance(value, Fault):
+            flags.append(f"{value}:{item.key}")
+            value = None
+        elif value is not None and len(given[place]) > 1:
+            flags.append("duplicate_identical")
+        values.append(value)
+    return values, list(dict.fromkeys(flags))
+
+
+def _stored_total(found: Sequence[Asked], recognised: RecognisedForm) -> float | None:
+    for link, answers in found:
+        if link in recognised.totals:
+            for answer in answers:
+                for value in (answer.value_integer, answer.value_decimal):
+                    if value is not None:
+                        return value
+                if answer.value_quantity and answer.value_quantity.value is not None:
+                    return answer.value_quantity.value
+    return None
+
+
+def _missing_flags(instrument: Instrument, result: Result, blank: Sequence[str]) -> Iterator[str]:
+    yield "incomplete"
+    for domain in result.missing_domains:
+        yield f"incomplete:{domain}"
+    if not result.missing_domains:
+        for key in blank:
+            yield f"missing:{key}"
+    if instrument.range:
+        yield f"lower_bound={result.lower_bound}"
+    elif instrument.formula.kind == "risk" and result.level is None:
+        yield f"treat_as_at_least={instrument.formula.when_incomplete}"
+
+
+def _suicide(
+    instrument: Instrument, values: Values, result: Result, faulty: Collection[str]
+) -> tuple[bool | None, list[str]]:
+    rule = instrument.suicide
+    if rule is None:
+        return None, []
+    place = instrument.suicide_place
+    if place is None:
+        if result.level is None:
+            return (True, []) if any(values) else (None, ["suicide_risk_unknown"])
+        return result.level in rule.levels, []
+    value = values[place]
+    if value is None:
+        return None, [] if instrument.keys[place] in faulty else ["suicide_item_missing"]
+    if rule.positive_from is None or value < rule.positive_from:
+        return False, []
+    flags = [f"item{rule.item}_positive"]
+    if rule.urgent_from is not None and value >= rule.urgent_from:
+        flags.append(f"item{rule.item}_urgent(>={rule.urgent_from})")
+    return True, flags
+
+
+def _total_flags(instrument: Instrument, values: Values, total: int, sex: str | None) -> Iterator[str]:
+    if remission := instrument.remission:
+        if total <= remission.at_most:
+            yield "below_remission_cutoff"
+        for other in remission.alternatives:
+            if remission.at_most < total <= other.at_most:
+                yield f"below_alternative_remission_cutoff:{other.at_most}"
+    for cutoff in instrument.cutoffs:
+        if total >= cutoff.at_least:
+            yield cutoff.flag
+    if instrument.bands_by_sex and sex not in ("male", "female"):
+        yield "sex_unknown"
+    if values and (clusters := instrument.clusters):
+        by_number = {item.number: value or 0 for item, value in zip(instrument.items, values, strict=True)}
+        if all(
+            sum(by_number[number] >= clusters.item_at_least for number in need.items) >= need.at_least
+            for need in clusters.need
+        ):
+            yield clusters.flag

@@ -1,1 +1,0 @@
-"""The steps of scoring one questionnaire: which instrument it is, what each answer counts, what follows."""

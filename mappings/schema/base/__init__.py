@@ -1,0 +1,1 @@
+"""What every knowledge file has in common: strict entries, sources, reading YAML and CSV."""

@@ -1,0 +1,198 @@
+"""The knowledge files held against each other: what one names, another must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.knowledge import Knowledge
+from mappings.schema.orders.checking import check_orders, order_source_keys
+from mappings.schema.payers.checks import check_policy, source_keys
+from mappings.schema.rules.criteria import KINDS, Criterion
+from mappings.schema.rules.protocols import Protocol
+from mappings.schema.texts.cards import ReviewWords
+from mappings.schema.texts.claims import check_claims
+
+
+def check(knowledge: Knowledge) -> None:
+    """Raise :class:`KnowledgeError`, naming file and key, for the first name that leads nowhere."""
+    for where, key in _source_keys(knowledge):
+        if key not in knowledge.sources:
+            raise KnowledgeError(f"{where}: no source {key!r} in sources.yaml")
+    for criterion in knowledge.criteria.values():
+        _check_criterion(criterion, knowledge)
+    for protocol in knowledge.protocols.values():
+        _check_protocol(protocol, knowledge)
+    for policy in knowledge.payers.policies.values():
+        check_policy(policy, knowledge.treatments, knowledge.criteria, knowledge.facts, knowledge.medications.policies)
+    _check_conflicts(knowledge)
+    check_claims(knowledge.claims, knowledge.criteria, knowledge.protocols, knowledge.conflicts)
+    _check_cards(knowledge)
+    _check_services(knowledge)
+    _check_session(knowledge)
+    _check_memory(knowledge)
+    knowledge.order_checks.check_against(knowledge.protocols, knowledge.criteria, knowledge.treatments.by_id)
+    check_orders(knowledge.orders, knowledge.protocols, knowledge.criteria, knowledge.instruments, knowledge.treatments)
+
+
+def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
+    """Every source key that is used, with the file and key that uses it."""
+    for value_set in knowledge.value_sets.sets:
+        yield f"{value_set.id}.yaml: source", value_set.source
+    yield "topics.yaml: recent_days_source", knowledge.value_sets.reviewed.recent_days_source
+    yield "interactions.yaml: current_days.source", knowledge.interactions.current_days.source
+    yield "interactions.yaml: dispensed_days.source", knowledge.interactions.dispensed_days.source
+    yield from _measured_source_keys(knowledge)
+    yield from ((f"memory.yaml: {name}.source", number.source) for name, number in knowledge.memory.numbers)
+    for criterion in knowledge.criteria.values():
+        for key in criterion.sources:
+            yield f"{criterion.id}.yaml: sources", key
+        for place, number in criterion.numbers.items():
+            yield f"{criterion.id}.yaml: {place}.source", number.source
+    for name, claim in knowledge.claims.claims.items():
+        yield from ((f"claims.yaml: {name}", key) for key in (*claim.said_by, *claim.rests_on))
+    for name, conflict in knowledge.conflicts.items():
+        for key in conflict.positions:
+            yield f"conflicts.yaml: {name}.positions", key
+    for protocol in knowledge.protocols.values():
+        yield from _protocol_source_keys(protocol)
+    yield from source_keys(knowledge.payers)
+    yield from knowledge.order_checks.source_keys()
+    yield from order_source_keys(knowledge.orders)
+
+
+def _measured_source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
+    yield "laboratory.yaml: source", knowledge.laboratory.source
+    for name, test in knowledge.laboratory.tests.items():
+        yield f"laboratory.yaml: tests.{name}.recent_days.source", test.recent_days.source
+    yield "vitals.yaml: source", knowledge.vital_signs.source
+    for name, sign in knowledge.vital_signs.vital_signs.items():
+        for component_name, component in sign.components.items():
+            yield f"vitals.yaml: {name}.{component_name}.lowest", component.lowest.source
+            yield f"vitals.yaml: {name}.{component_name}.highest", component.highest.source
+        if sign.agreement is not None:
+            yield f"vitals.yaml: {name}.agreement.percent", sign.agreement.percent.source
+            yield f"vitals.yaml: {name}.agreement.days", sign.agreement.days.source
+
+
+def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
+    for key in protocol.sources:
+        yield f"{protocol.id}.yaml: sources", key
+    for clause in protocol.clauses:
+        yield from ((f"{protocol.id}.yaml: clauses: {clause.criterion}", key) for key in clause.sources)
+    for name, parameter in protocol.parameters.items():
+        yield f"{protocol.id}.yaml: parameters.{name}.source", parameter.source
+    for name, pathway in protocol.pathways.items():
+        yield from ((f"{protocol.id}.yaml: pathways.{name}.sources", key) for key in pathway.sources)
+    for name, factor in protocol.factors.items():
+        yield from ((f"{protocol.id}.yaml: factors.{name}.sources", key) for key in factor.sources)
+
+
+def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
+    where = f"{criterion.id}.yaml"
+    for name in criterion.facts:
+        fact = knowledge.facts.get(name)
+        if fact is None:
+            raise KnowledgeError(f"{where}: facts: no fact {name!r} in facts.yaml or among the topics")
+        if fact.kind not in KINDS[criterion.compare]:
+            raise KnowledgeError(f"{where}: compare: {criterion.compare} cannot read {name!r}, a {fact.kind}")
+        for component in criterion.limits:
+            if component not in fact.components and component not in criterion.facts:
+                raise KnowledgeError(f"{where}: limits: {name!r} has no component {component!r}")
+
+
+def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
+    where = f"{protocol.id}.yaml"
+    for key, criterion in _named_criteria(protocol):
+        if criterion not in knowledge.criteria:
+            raise KnowledgeError(f"{where}: {key}: no criterion {criterion!r}")
+    for key, treatment in _named_treatments(protocol):
+        if treatment not in protocol.treatments:
+            raise KnowledgeError(f"{where}: {key}: no treatment {treatment!r} in treatments")
+    for name in protocol.resolutions:
+        if name not in knowledge.conflicts:
+            raise KnowledgeError(f"{where}: resolutions: no conflict {name!r} in conflicts.yaml")
+    pairs = [(clause.criterion, treatment) for clause in protocol.clauses for treatment in clause.treatments]
+    twice = next((pair for pair in pairs if pairs.count(pair) > 1), None)
+    if twice:
+        raise KnowledgeError(f"{where}: clauses: {twice[0]} has two roles for {twice[1]}")
+
+
+def _named_criteria(protocol: Protocol) -> Iterable[tuple[str, str]]:
+    yield from (("clauses", clause.criterion) for clause in protocol.clauses)
+    yield from (("speaks_when", criterion) for criterion in protocol.speaks_when)
+    for name, pathway in protocol.pathways.items():
+        yield from ((f"pathways.{name}", criterion) for criterion in pathway.criteria)
+    for name, factor in protocol.factors.items():
+        yield from ((f"factors.{name}", criterion) for criterion in factor.criteria)
+
+
+def _named_treatments(protocol: Protocol) -> Iterable[tuple[str, str]]:
+    yield "focus", protocol.focus
+    for name, pathway in protocol.pathways.items():
+        yield from ((f"pathways.{name}", step.treatment) for step in pathway.steps)
+    for clause in protocol.clauses:
+        yield from ((f"clauses: {clause.criterion}", treatment) for treatment in clause.treatments)
+
+
+def _check_conflicts(knowledge: Knowledge) -> None:
+    treatments = {treatment for protocol in knowledge.protocols.values() for treatment in protocol.treatments}
+    for name, conflict in knowledge.conflicts.items():
+        for criterion in conflict.criteria:
+            if criterion not in knowledge.criteria:
+                raise KnowledgeError(f"conflicts.yaml: {name}.criteria: no criterion {criterion!r}")
+        if not conflict.criteria and not conflict.pathways:
+            raise KnowledgeError(f"conflicts.yaml: {name}: nothing raises it; name criteria or pathways")
+        for pathway in conflict.pathways:
+            if all(pathway not in protocol.pathways for protocol in knowledge.protocols.values()):
+                raise KnowledgeError(f"conflicts.yaml: {name}.pathways: no protocol has a pathway {pathway!r}")
+        for treatment in conflict.treatments:
+            if treatment not in treatments:
+                raise KnowledgeError(f"conflicts.yaml: {name}.treatments: no protocol treats of {treatment!r}")
+
+
+def _check_cards(knowledge: Knowledge) -> None:
+    for name, conflict in knowledge.conflicts.items():
+        for key in conflict.positions:
+            if not knowledge.sources[key].short:
+                raise KnowledgeError(
+                    f"sources.yaml: {key}.short: needed, because conflicts.yaml: {name} sets it against others"
+                )
+    for own in (*knowledge.cards.safety, knowledge.cards.another_antidepressant):
+        if own.criterion not in knowledge.criteria:
+            raise KnowledgeError(f"cards.yaml: criterion: no criterion {own.criterion!r}")
+        if own.review:
+            _check_review(own.review, knowledge.criteria[own.criterion], knowledge)
+    for protocol in knowledge.protocols.values():
+        for treatment in protocol.treatments:
+            if treatment not in knowledge.cards.treatments:
+                raise KnowledgeError(f"cards.yaml: treatments: {treatment!r} of {protocol.id} has no name")
+
+
+def _check_review(review: ReviewWords, criterion: Criterion, knowledge: Knowledge) -> None:
+    for key in review.unless:
+        if key not in knowledge.wording.entries:
+            raise KnowledgeError(f"cards.yaml: review.except: no entry {key!r} in wording.yaml")
+    for fact in review.facts:
+        if fact not in criterion.facts:
+            raise KnowledgeError(f"cards.yaml: review.facts: {fact!r} is not of {criterion.id}")
+
+
+def _check_services(knowledge: Knowledge) -> None:
+    if knowledge.services.protocol not in knowledge.protocols:
+        raise KnowledgeError(f"services.yaml: protocol: no protocol {knowledge.services.protocol!r}")
+
+
+def _check_session(knowledge: Knowledge) -> None:
+    for criterion in knowledge.cards.session.all_criteria:
+        if criterion not in knowledge.criteria:
+            raise KnowledgeError(f"cards.yaml: session: no criterion {criterion!r}")
+    if knowledge.cards.session.instrument not in knowledge.instruments.forms:
+        raise KnowledgeError("cards.yaml: session.instrument: no such instrument")
+
+
+def _check_memory(knowledge: Knowledge) -> None:
+    offered = {reason.code for reason in knowledge.cards.override_reasons}
+    for reason in knowledge.memory.quiet.reasons:
+        if reason not in offered:
+            raise KnowledgeError(f"memory.yaml: quiet.reasons: no override reason {reason!r} in cards.yaml")

@@ -1,0 +1,97 @@
+"""The words that are read in text, and the code systems that are read at all: they say something, and name nobody."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+
+_KEYED = ("medications/sig_words.yaml", "medications/units.yaml", "medications/timing_codes.yaml")
+"""Files whose keys are words too."""
+_LISTED = {
+    "medications/reasons.yaml": ("denials", "words", "reason_words"),
+    "medications/hints.yaml": ("stems", "antidepressant_stems"),
+    "medications/text_rules.yaml": ("any_of",),
+    "value_sets/topics.yaml": ("hints", "hints_except", "never_a_hint"),
+    "treatments/ect.yaml": ("patterns", "not_patterns"),
+    "treatments/esketamine.yaml": ("patterns", "not_patterns"),
+    "treatments/ketamine.yaml": ("patterns", "not_patterns"),
+    "treatments/tms.yaml": ("patterns", "not_patterns"),
+}
+"""Files, and the members that hold their words."""
+_STEMMED = ("medications/hints.yaml", "value_sets/topics.yaml")
+"""Files whose words may stand within a longer one."""
+_NAMES = ("medications/ingredients.csv", "medications/names.csv")
+_SYSTEMS = ("medications/systems.yaml", "treatments/_systems.yaml", "value_sets/topics.yaml")
+_NO_WORDS = frozenset({"source", "verification", "dimension"})
+_WORD = re.compile(r"[a-z][a-z']*")
+_ESCAPE = re.compile(r"\\[bwsd]")
+_SYSTEM = re.compile(r"(?:https?://|urn:oid:)\S+")
+_SHORTEST_STEM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What may be kept of a text and of a code, because it is in everybody's."""
+
+    words: frozenset[str]
+    """In lower case."""
+    stems: frozenset[str]
+    """A word that holds one of them is kept too."""
+    systems: frozenset[str]
+
+    def holds(self, word: str) -> bool:
+        """Whether a word in lower case is one that is read."""
+        return word in self.words or any(stem in word for stem in self.stems)
+
+
+def load_vocabulary(folder: Path = KNOWLEDGE) -> Vocabulary:
+    """The words and the systems of a knowledge folder; sources, citations and remarks are not among them."""
+    listed = {name: _words(_members(read_yaml(folder / name, Any), keys)) for name, keys in _LISTED.items()}
+    words = set[str]().union(*listed.values())
+    words |= {word for name in _KEYED for word in _words(_all(read_yaml(folder / name, Any)))}
+    words |= {word for name in _NAMES for word in _words(_first_column(folder / name))}
+    words |= _words(form.name.partition(".")[0] for form in (folder / "instruments").glob("[a-z]*.yaml"))
+    stems = {word for name in _STEMMED for word in listed[name] if len(word) >= _SHORTEST_STEM}
+    said = " ".join(text for name in _SYSTEMS for text in _all(read_yaml(folder / name, Any)))
+    return Vocabulary(frozenset(words), frozenset(stems), frozenset(_SYSTEM.findall(said)))
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in _WORD.findall(_ESCAPE.sub(" ", text).lower())}
+
+
+def _all(node: Any) -> Iterator[str]:
+    """Every text and every key, but for what is about the words."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key not in _NO_WORDS:
+                yield str(key)
+                yield from _all(value)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _all(each)
+    elif isinstance(node, str):
+        yield node
+
+
+def _members(node: Any, keys: tuple[str, ...]) -> Iterator[str]:
+    """The texts of the members of these names, wherever they stand."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _all(value) if key in keys else _members(value, keys)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _members(each, keys)
+
+
+def _first_column(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8", newline="") as table:
+        rows = csv.reader(table)
+        next(rows)
+        yield from (row[0] for row in rows if row)

@@ -1,0 +1,213 @@
+"""How each questionnaire is scored, banded and read: YAML files, read and cross-checked once at start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.instruments.course_style import DrawingStyle, TrendWords
+from mappings.schema.instruments.model import (
+    AnswerList,
+    Instrument,
+    InstrumentItem,
+    ItemGroup,
+    Option,
+    SuicideSignals,
+    SumOfMaxima,
+    Variant,
+)
+
+LOCAL_CODES = "urn:tandem-cds:instruments"
+"""Code system of items and totals for which no LOINC code is known: ``madrs-total``, ``madrs-10``."""
+
+QUESTIONNAIRES = "urn:tandem-cds:questionnaire"
+"""Start of the canonical address of a Questionnaire of ours; the instrument id follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredItem:
+    """An item made ready for scoring: every known way of writing an answer, with its weight."""
+
+    number: str
+    key: str
+    values: frozenset[int]
+    """What may be counted."""
+    numbers: Mapping[float, int]
+    """Bare numbers that may be read, with what they count; empty where a number would be a guess."""
+    codes: Mapping[tuple[str | None, str], int]
+    """Weight by (system, code); system ``None`` where the answer names none."""
+    words: Mapping[str, int]
+    """Weight by display in lower case."""
+    not_assessed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedInstrument:
+    """An instrument with its items made ready for scoring."""
+
+    instrument: Instrument
+    items: tuple[ScoredItem, ...]
+    by_link: Mapping[str, int]
+    """Position of the item by linkId that means it anywhere."""
+    extra: frozenset[str]
+    """LinkIds of further items that are never summed."""
+    totals: frozenset[str]
+    """LinkIds and codes under which a stored total stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """All instruments; frozen and picklable."""
+
+    forms: Mapping[str, PreparedInstrument]
+    groups: Mapping[str, ItemGroup]
+    answers: Mapping[str, AnswerList]
+    names: tuple[tuple[str, str], ...]
+    """(part of a questionnaire's name, instrument id), the longest part first."""
+    links: Mapping[str, tuple[str, ...]]
+    """The instruments that use a linkId for a scored item."""
+    heads: Mapping[str, str]
+    """Instrument id by the code of its panel, of its total or of its risk level."""
+    signals: SuicideSignals
+    words: TrendWords
+    drawing: DrawingStyle
+
+    def __getitem__(self, instrument: str) -> Instrument:
+        return self.forms[instrument].instrument
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return (form.instrument for form in self.forms.values())
+
+    def __contains__(self, instrument: object) -> bool:
+        return instrument in self.forms
+
+    def answer_list(self, instrument: Instrument, item: InstrumentItem) -> AnswerList:
+        """The answers of one item."""
+        return self.answers[item.answers or instrument.answers]
+
+
+def load_instruments(folder: Path | None = None) -> Instruments:
+    """Read every instrument of ``folder`` (ours by default); :class:`KnowledgeError` names the file at fault."""
+    folder = folder or KNOWLEDGE / "instruments"
+    answers = read_yaml(folder / "_answers.yaml", dict[str, AnswerList])
+    groups = read_yaml(folder / "_groups.yaml", dict[str, ItemGroup])
+    forms: dict[str, PreparedInstrument] = {}
+    for path in sorted(folder.glob("[!_]*.yaml")):
+        if path.name.endswith(".cases.yaml"):
+            continue
+        instrument = read_yaml(path, Instrument)
+        if instrument.id != path.stem:
+            raise KnowledgeError(f"{path.name}: id: must be {path.stem!r}, the name of the file")
+        for each in (instrument, *(_varied(instrument, variant) for variant in instrument.variants)):
+            _check(path.name, each, answers, groups)
+            forms[each.id] = _form(each, answers)
+    names = sorted(
+        ((name, form.instrument.id) for form in forms.values() for name in form.instrument.names),
+        key=lambda pair: (-len(pair[0]), pair),
+    )
+    links: dict[str, tuple[str, ...]] = {}
+    for identifier, form in forms.items():
+        for link in form.by_link:
+            links[link] = (*links.get(link, ()), identifier)
+    return Instruments(
+        forms,
+        groups,
+        answers,
+        tuple(names),
+        links,
+        {code: identifier for identifier, form in forms.items() for code in _head_codes(form)},
+        read_yaml(folder / "_signals.yaml", SuicideSignals),
+        read_yaml(folder / "_words.yaml", TrendWords),
+        read_yaml(folder / "_drawing.yaml", DrawingStyle),
+    )
+
+
+def _head_codes(form: PreparedInstrument) -> frozenset[str]:
+    loinc = form.instrument.loinc
+    return form.totals | {loinc.panel} if loinc else form.totals
+
+
+def _varied(instrument: Instrument, variant: Variant) -> Instrument:
+    changes = {name: getattr(variant, name) for name in Variant.model_fields}
+    return instrument.model_copy(update={**changes, "not_names": (), "variants": ()})
+
+
+def _check(
+    name: str, instrument: Instrument, answers: Mapping[str, AnswerList], groups: Mapping[str, ItemGroup]
+) -> None:
+    lists = {instrument.answers, *(item.answers for item in instrument.items if item.answers)}
+    if unknown := lists - answers.keys():
+        raise KnowledgeError(f"{name}: answers: no such list: {', '.join(sorted(unknown))}")
+    if unknown := instrument.groups.keys() - groups.keys():
+        raise KnowledgeError(f"{name}: groups: no such group: {', '.join(sorted(unknown))}")
+    confused = {other.code for other in instrument.not_these} & {item.code for item in instrument.items}
+    if confused:
+        raise KnowledgeError(
+            f"{name}: not_these: {', '.join(sorted(filter(None, confused)))} is an item of this instrument"
+        )
+    if instrument.range and instrument.range != _reachable(instrument, answers):
+        raise KnowledgeError(f"{name}: range: the answers reach {_reachable(instrument, answers)}")
+
+
+def _reachable(instrument: Instrument, answers: Mapping[str, AnswerList]) -> tuple[int, int]:
+    """The least and the greatest total that the answers can give."""
+    spans = {
+        item.number: [option.value for option in answers[item.answers or instrument.answers].options]
+        for item in instrument.items
+    }
+    formula = instrument.formula
+    parts = formula.domains.values() if isinstance(formula, SumOfMaxima) else [(no,) for no in spans]
+    return (
+        sum(max(min(spans[no]) for no in part) for part in parts),
+        sum(max(max(spans[no]) for no in part) for part in parts),
+    )
+
+
+def _form(instrument: Instrument, answers: Mapping[str, AnswerList]) -> PreparedInstrument:
+    by_link = {link: place for place, item in enumerate(instrument.items) for link in _links(instrument, place, item)}
+    totals = {f"{instrument.id}-total", f"{instrument.id}-risk"}
+    if instrument.loinc:
+        totals |= {instrument.loinc.total, f"/{instrument.loinc.total}"}
+    return PreparedInstrument(
+        instrument=instrument,
+        items=tuple(_scored(item, answers[item.answers or instrument.answers]) for item in instrument.items),
+        by_link=by_link,
+        extra=frozenset(instrument.extra_links),
+        totals=frozenset(totals),
+    )
+
+
+def _links(instrument: Instrument, place: int, item: InstrumentItem) -> list[str]:
+    letter = chr(ord("a") + place)
+    styles = [style for style in instrument.link_styles if "{code}" not in style or item.code]
+    return [*(link_id(style, item.number, item.code, letter) for style in styles), *item.links]
+
+
+def link_id(style: str, number: str, code: str | None = None, letter: str = "") -> str:
+    """A linkId from its pattern; ``{number:02}`` writes the number with two digits."""
+    return style.format(number=int(number) if number.isdecimal() else number, code=code, letter=letter)
+
+
+def _scored(item: InstrumentItem, answers: AnswerList) -> ScoredItem:
+    values = [option.value for option in answers.options]
+
+    def count(option: Option) -> int:
+        return max(values) + min(values) - option.value if item.reversed else option.value
+
+    codes: dict[tuple[str | None, str], int] = {}
+    for option in answers.options:
+        if option.code:
+            codes[("http://loinc.org", option.code)] = codes[(None, option.code)] = count(option)
+        codes |= {(other.system, other.code): count(option) for other in option.also}
+    return ScoredItem(
+        number=item.number,
+        key=item.key,
+        values=frozenset(values),
+        numbers={float(option.value): count(option) for option in answers.options} if answers.integers else {},
+        codes=codes,
+        words={option.display.lower(): count(option) for option in answers.options if option.display},
+        not_assessed=item.not_assessed,
+    )

@@ -1,0 +1,110 @@
+"""Everything we know, as one frozen whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from mappings.schema.base.entries import Source
+from mappings.schema.codes.interactions import Interactions
+from mappings.schema.codes.laboratory import Laboratory
+from mappings.schema.codes.value_sets import ValueSets
+from mappings.schema.codes.vitals import VitalSigns
+from mappings.schema.instruments import Instruments
+from mappings.schema.medications import Medications
+from mappings.schema.order_checks import OrderChecks
+from mappings.schema.orders import Orders
+from mappings.schema.payers import INPUT as COVERAGES
+from mappings.schema.payers import Payers
+from mappings.schema.rules.criteria import Criterion
+from mappings.schema.rules.facts import FactDefinition
+from mappings.schema.rules.protocols import Conflict, Protocol
+from mappings.schema.rules.sites import Site
+from mappings.schema.service.memory import MemoryRules
+from mappings.schema.service.servers import ServerProfile
+from mappings.schema.service.services import ServiceDefinition, ServicesFile
+from mappings.schema.texts.about import AboutWords
+from mappings.schema.texts.cards import CardWords
+from mappings.schema.texts.claims import Claims
+from mappings.schema.texts.dossier import DossierWords
+from mappings.schema.texts.wording import FindingWords, Wording
+from mappings.schema.treatments import Treatments
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """All knowledge, frozen; the same files give the same ``digest``."""
+
+    sources: Mapping[str, Source]
+    value_sets: ValueSets
+    vital_signs: VitalSigns
+    instruments: Instruments
+    treatments: Treatments
+    medications: Medications
+    interactions: Interactions
+    laboratory: Laboratory
+    facts: Mapping[str, FactDefinition]
+    criteria: Mapping[str, Criterion]
+    protocols: Mapping[str, Protocol]
+    conflicts: Mapping[str, Conflict]
+    claims: Claims
+    resolved_conflicts: Mapping[str, tuple[Conflict, ...]]
+    """By protocol: every conflict with what that protocol does about it."""
+    payers: Payers
+    dossier: DossierWords
+    wording: Wording
+    sentences: Mapping[str, Mapping[str, FindingWords]]
+    """By criterion and fact: the sentences of its findings, the title filled in."""
+    cards: CardWords
+    orders: Orders
+    services: ServicesFile
+    servers: Mapping[str, ServerProfile]
+    """Kinds of FHIR server, by the name of their profile."""
+    order_checks: OrderChecks
+    about: AboutWords
+    memory: MemoryRules
+    digest: str
+    """SHA-256 over the names and bytes of all knowledge files, and of the site's."""
+    site: Site | None = None
+    """What a site decided otherwise."""
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that is applied: the site's choice, else ours."""
+        return (self.site.protocol if self.site else None) or self.services.protocol
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Every input that is asked for, by name: for criteria, who the payer is, what orders are checked against."""
+        return tuple(sorted({*self.deciding_inputs, *self._payer_inputs, *self.order_checks.inputs}))
+
+    def inputs_of(self, service: ServiceDefinition) -> tuple[str, ...]:
+        """What is asked for when a service is called: nobody asks who pays when a session starts."""
+        if service.speaks == "order":
+            return self.inputs
+        payer = self._payer_inputs if service.speaks == "patient" else ()
+        return tuple(sorted({*self.deciding_inputs, *payer}))
+
+    @cached_property
+    def deciding_inputs(self) -> tuple[str, ...]:
+        """Every input that some criterion needs, in the order of their names."""
+        return tuple(sorted(self.inputs_for(self.criteria)))
+
+    @cached_property
+    def _payer_inputs(self) -> frozenset[str]:
+        compared = (each.facts for policy in self.payers.policies.values() for each in policy.comparisons.values())
+        return frozenset(
+            {COVERAGES, *(place for names in compared for name in names for place in self.facts[name].inputs)}
+        )
+
+    @cached_property
+    def criteria_due(self) -> date:
+        """The day from which the review of some criterion is overdue."""
+        return min(criterion.review_due for criterion in self.criteria.values())
+
+    def inputs_for(self, criteria: Iterable[str]) -> frozenset[str]:
+        """The inputs that the facts of these criteria read: what a prefetch has to bring."""
+        names = (name for criterion in criteria for name in self.criteria[criterion].facts)
+        return frozenset(place for name in names for place in self.facts[name].inputs)

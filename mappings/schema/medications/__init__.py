@@ -1,0 +1,180 @@
+"""Medication knowledge: ingredients, products, doses, durations and the words of a sig, read once and frozen.
+
+Every table stands beside this module as CSV or YAML; every number in them carries its source and how well it was
+checked. ``load_medications`` reads a site's own folder in the same shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.medications.model import (
+    CodeSystemNames,
+    CountingParameter,
+    DoseUnit,
+    Episodes,
+    Equivalent,
+    Ingredient,
+    MedicationCode,
+    MedicationSource,
+    Minimum,
+    NonDepressionUse,
+    Product,
+    ProductPart,
+    PsychotropicHints,
+    Statuses,
+    TextRule,
+    TimingCodes,
+    TrialPolicies,
+    TrialPolicy,
+)
+from mappings.schema.medications.staging import CodeSet, Maudsley, Staging
+from mappings.schema.medications.tables import (
+    NdcTable,
+    read_atc,
+    read_ingredients,
+    read_minimums,
+    read_names,
+    read_ndc,
+    read_products,
+    read_sig_words,
+)
+from mappings.schema.medications.words import ReasonWords, SigToken, SigWord, SigWords, StopReasonWords, TrialWording
+
+__all__ = [
+    "FOLDER",
+    "CodeSet",
+    "Maudsley",
+    "MedicationCode",
+    "Medications",
+    "Minimum",
+    "Product",
+    "ProductPart",
+    "ReasonWords",
+    "SigToken",
+    "SigWord",
+    "Staging",
+    "StopReasonWords",
+    "TrialPolicy",
+    "load_medications",
+]
+
+FOLDER = KNOWLEDGE / "medications"
+
+
+@dataclass(frozen=True, eq=False)
+class Medications:
+    """Everything that is known about medications; equal only to itself, so that what follows from it can be kept."""
+
+    ingredients: Mapping[str, Ingredient]
+    products: Mapping[str, Product]
+    """By RxCUI."""
+    ndc: NdcTable
+    atc: Mapping[str, str]
+    """ATC code to ingredient."""
+    names: Mapping[str, tuple[tuple[tuple[str, ...], Product], ...]]
+    """Names as written in text: by first word, the words of each name and its product, longest first."""
+    minimums: Mapping[tuple[str, str], tuple[Minimum, ...]]
+    """By ingredient and formulation."""
+    equivalents: Mapping[tuple[str, str], Equivalent]
+    uses: Mapping[str, NonDepressionUse]
+    parameters: Mapping[str, CountingParameter]
+    policies: Mapping[str, TrialPolicy]
+    default_policy: str
+    units: Mapping[str, DoseUnit]
+    timing: TimingCodes
+    sig_words: Mapping[str, tuple[SigWord, ...]]
+    """The vocabulary of text sigs by first word, longest phrase first."""
+    reasons: ReasonWords
+    wording: TrialWording
+    staging: Staging
+    hints: PsychotropicHints
+    systems: CodeSystemNames
+    text_rules: tuple[TextRule, ...]
+    statuses: Statuses
+    episodes: Episodes
+    sources: Mapping[str, MedicationSource]
+
+    def policy(self, name: str | None) -> TrialPolicy:
+        """The duration policy of that name; the default for ``None``. Raises ``KeyError`` for an unknown name."""
+        return self.policies[name or self.default_policy]
+
+    def minimum(self, ingredient: str, formulation: str, policy: TrialPolicy) -> Minimum | None:
+        """The minimum adequate dose by the first instrument of the policy that has one."""
+        form = formulation or self.ingredients[ingredient].default_formulation
+        known = self.minimums.get((ingredient, form)) or self.minimums.get((ingredient, "")) or ()
+        for instrument in (*policy.instruments, "augmentation"):
+            for minimum in known:
+                if minimum.instrument == instrument:
+                    return minimum
+        return None
+
+    def augmentation_minimum(self, ingredient: str) -> float | None:
+        """The low end of an augmenting agent's range in mg/day, where a range is known."""
+        for minimum in self.minimums.get((ingredient, ""), ()):
+            if minimum.instrument == "augmentation":
+                return minimum.mg_per_day
+        return None
+
+
+def load_medications(folder: Path | None = None) -> Medications:
+    """Read the tables of ``folder`` (this one by default); :class:`KnowledgeError` names the file that is wrong."""
+    place = folder or FOLDER
+    policies = read_yaml(place / "policies.yaml", TrialPolicies)
+    ingredients = read_ingredients(place)
+    products = read_products(place / "products.csv")
+    units = read_yaml(place / "units.yaml", dict[str, DoseUnit])
+    equivalents = read_yaml(place / "equivalents.yaml", tuple[Equivalent, ...])
+    medications = Medications(
+        ingredients=ingredients,
+        products=products,
+        ndc=read_ndc(place),
+        atc=read_atc(place),
+        names=read_names(place),
+        minimums=read_minimums(place),
+        equivalents={(row.ingredient, row.formulation): row for row in equivalents},
+        uses=read_yaml(place / "uses.yaml", dict[str, NonDepressionUse]),
+        parameters=read_yaml(place / "parameters.yaml", dict[str, CountingParameter]),
+        policies=policies.policies,
+        default_policy=policies.default,
+        units=units,
+        timing=read_yaml(place / "timing_codes.yaml", TimingCodes),
+        sig_words=read_sig_words(read_yaml(place / "sig_words.yaml", SigWords), units),
+        reasons=read_yaml(place / "reasons.yaml", ReasonWords),
+        wording=read_yaml(place / "wording.yaml", TrialWording),
+        staging=read_yaml(place / "staging.yaml", Staging),
+        hints=read_yaml(place / "hints.yaml", PsychotropicHints),
+        systems=read_yaml(place / "systems.yaml", CodeSystemNames),
+        episodes=read_yaml(place / "episodes.yaml", Episodes),
+        statuses=read_yaml(place / "statuses.yaml", Statuses),
+        text_rules=read_yaml(place / "text_rules.yaml", tuple[TextRule, ...]),
+        sources=read_yaml(place / "sources.yaml", dict[str, MedicationSource]),
+    )
+    _cross_check(medications)
+    return medications
+
+
+def _cross_check(known: Medications) -> None:
+    for rxcui, product in known.products.items():
+        _check_product(rxcui, product, known)
+    cited = [("minimum_doses.csv", minimum.source) for found in known.minimums.values() for minimum in found]
+    cited += [("parameters.yaml", parameter.source) for parameter in known.parameters.values()]
+    cited += [("policies.yaml", policy.source) for policy in known.policies.values()]
+    cited += [("uses.yaml", use.source) for use in known.uses.values()]
+    for file, source in cited:
+        if source not in known.sources:
+            raise KnowledgeError(f"{file}: source {source!r} is not in sources.yaml")
+    if known.default_policy not in known.policies:
+        raise KnowledgeError(f"policies.yaml: default: {known.default_policy!r} is not a policy")
+
+
+def _check_product(rxcui: str, product: Product, known: Medications) -> None:
+    for part in product.parts:
+        if part.ingredient not in known.ingredients:
+            raise KnowledgeError(f"products.csv: {rxcui}: ingredient {part.ingredient!r} is not in ingredients.csv")
+    if product.use and product.use not in known.uses:
+        raise KnowledgeError(f"products.csv: {rxcui}: use {product.use!r} is not in uses.yaml")

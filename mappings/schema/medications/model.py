@@ -1,0 +1,207 @@
+"""The shapes of what is known about drugs, doses, durations and the codes of a record."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from mappings.schema.base.entries import Entry, Verification
+
+
+class Ingredient(NamedTuple):
+    """One active ingredient, or one fixed combination that is tested as a whole."""
+
+    name: str
+    label_class: str
+    groups: frozenset[str]
+    """Such as ``antidepressant``, ``maoi``, ``benzodiazepine``."""
+    counts: str
+    """``yes``, ``never``, ``if_depression``, ``augmentation``, ``interventional`` or ``no``."""
+    low_dose_has_other_use: bool
+    """Whether a dose below the minimum usually serves sleep or pain and so is no switch."""
+    maximum: float | None
+    """Highest labelled mg/day (recalled)."""
+    default_formulation: str
+    """What is meant where nothing names the formulation."""
+
+
+class ProductPart(NamedTuple):
+    """One ingredient of a product."""
+
+    ingredient: str
+    strength: float | None
+    """In ``unit``; ``None`` where the code names no strength."""
+    unit: str
+    """``MG``, ``MG/ML``, ``MG/HR``, ``MG/ACTUAT`` or empty."""
+
+
+class Product(NamedTuple):
+    """What a code or a name stands for."""
+
+    parts: tuple[ProductPart, ...]
+    formulation: str = ""
+    """Key into the minimum doses: ``IR``, ``ER``, ``HCl``, ``HBr``, ``patch``, ``oral``, ``weekly`` or empty."""
+    use: str = ""
+    """Why it is taken instead of for depression: a key of ``uses.yaml``, or empty."""
+    tty: str = ""
+    """RxNorm term type; empty for what came from elsewhere."""
+
+
+class Minimum(NamedTuple):
+    """A minimum adequate dose."""
+
+    mg_per_day: float
+    instrument: str
+    verification: str
+    source: str
+
+
+class CountingParameter(Entry):
+    """One number that the counting uses."""
+
+    value: float
+    unit: str
+    verification: Verification
+    source: str
+    meaning: str
+
+
+class TrialPolicy(Entry):
+    """How long a trial must last, and by which tables of doses, the first that knows the drug."""
+
+    label: str
+    instruments: tuple[str, ...]
+    adequate_days: int
+    verification: Verification
+    source: str
+
+
+class TrialPolicies(Entry):
+    default: str
+    policies: dict[str, TrialPolicy]
+
+
+class NonDepressionUse(Entry):
+    """Why a product is not taken for depression."""
+
+    counts: Literal["never", "if_depression"]
+    says: str
+    verification: Verification
+    source: str
+
+
+class Equivalent(Entry):
+    """A formulation whose amount means another daily dose than the arithmetic says."""
+
+    ingredient: str
+    formulation: str
+    mg: float
+    every_days: float
+    equals_mg_per_day: float
+    verification: Verification
+    source: str
+
+    @property
+    def factor(self) -> float:
+        """What to multiply the arithmetic mean of mg/day with."""
+        return self.equals_mg_per_day * self.every_days / self.mg
+
+
+class MedicationSource(Entry):
+    """One entry of the bibliography of this folder."""
+
+    citation: str
+    verification: Verification
+
+
+class DoseUnit(Entry):
+    """A unit of a dose."""
+
+    dimension: Literal["mg", "unit", "ml", "unknown"]
+    factor: float
+
+
+class MedicationCode(Entry):
+    """A code of one system."""
+
+    system: str
+    code: str
+
+
+class TimingCodes(Entry):
+    """Administrations per day of timing codes, and days of the units of a period."""
+
+    source: str
+    verification: Verification
+    per_day: dict[str, float]
+    period_days: dict[str, float]
+    moments: dict[str, str]
+
+
+class CodeSystemNames(Entry):
+    """How codings name their code systems."""
+
+    rxnorm: frozenset[str]
+    ndc: frozenset[str]
+    atc: frozenset[str]
+    icd10: frozenset[str]
+    snomed: frozenset[str]
+
+
+class Episodes(Entry):
+    """Which diagnosis dates the current depressive episode."""
+
+    source: str
+    verification: Verification
+    icd10_prefixes: tuple[str, ...]
+    icd10_excluded: tuple[str, ...]
+    clinical_statuses: frozenset[str]
+    unverified: frozenset[str]
+    snomed: frozenset[str]
+    depression_scales: frozenset[str]
+
+
+class Statuses(Entry):
+    """Which records speak of a drug that was taken."""
+
+    source: str
+    verification: Verification
+    order_excluded: frozenset[str]
+    order_intents_excluded: frozenset[str]
+    dispense_excluded: frozenset[str]
+    statement_excluded: frozenset[str]
+    administration_read: frozenset[str]
+    stop_extensions: tuple[str, ...]
+    """How the address of an extension ends that holds the day of stopping."""
+
+
+class TextRule(Entry):
+    """What a word beside a name says of the product."""
+
+    ingredient: str
+    any_of: frozenset[str]
+    strengths: frozenset[float] = frozenset()
+    """In MG, where the strength alone tells."""
+    formulation: str
+    use: str
+
+
+class PsychotropicHints(Entry):
+    """Letters that make an unknown name look psychotropic."""
+
+    source: str
+    verification: Verification
+    stems: tuple[str, ...] = Field(min_length=1)
+    antidepressant_stems: tuple[str, ...] = Field(min_length=1)
+    """Letters that make it look like an antidepressant."""
+
+    def look_psychotropic(self, name: str) -> bool:
+        """Whether a name may be that of a psychotropic drug."""
+        lower = name.lower()
+        return self.look_antidepressant(name) or any(stem in lower for stem in self.stems)
+
+    def look_antidepressant(self, name: str) -> bool:
+        """Whether a name may be that of an antidepressant."""
+        lower = name.lower()
+        return any(stem in lower for stem in self.antidepressant_stems)

@@ -1,0 +1,75 @@
+"""The shapes of the words that are read, in sigs and in reasons, and of those that a clinician reads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mappings.schema.base.entries import Entry, Verification
+from mappings.schema.medications.model import MedicationCode
+
+
+class StopReasonWords(Entry):
+    """The words and codes that say why a drug was stopped."""
+
+    words: tuple[str, ...]
+    """Phrases read in a status reason and in a note."""
+    reason_words: tuple[str, ...]
+    """Phrases read in a status reason only."""
+    codes: tuple[MedicationCode, ...]
+
+
+class ReasonWords(Entry):
+    """How reasons and notes are read."""
+
+    source: str
+    verification: Verification
+    denials: frozenset[str]
+    meanings: dict[str, StopReasonWords]
+    depression_indications: tuple[str, ...]
+    depression_code_prefixes: tuple[str, ...]
+
+
+class SigWords(Entry):
+    """The vocabulary of text sigs."""
+
+    numbers: dict[str, float]
+    per_day: dict[str, float]
+    periods: dict[str, float]
+    moments: dict[str, str]
+    weekdays: tuple[str, ...]
+    words: dict[str, tuple[str, ...]]
+
+
+class SigToken(NamedTuple):
+    """A piece of a text sig that has a part in the grammar."""
+
+    kind: str
+    """Its part: ``number``, ``per_day``, ``period``, ``unit``, ``ml``, ``mg``, ``verb``, ..."""
+    value: float = 0.0
+    """The number, the administrations per day, the days of a period or the factor of a unit."""
+    name: str = ""
+    """The moment of the day, for ``moment``."""
+
+
+class SigWord(NamedTuple):
+    """One phrase of a text sig."""
+
+    words: tuple[str, ...]
+    token: SigToken
+
+
+class TrialWording(Entry):
+    """Format strings for what a clinician reads."""
+
+    line: str
+    adequate: dict[str, str]
+    no_dose: str
+    no_minimum: str
+    dose: str
+    period: str
+    ongoing: str
+    no_start: str
+    evidence: dict[str, str]
+    outcomes: dict[str, str]
+    because: dict[str, str]
+    flags: dict[str, str]

@@ -1,0 +1,95 @@
+"""What is said of draft orders, and how each is checked: YAML files, read and cross-checked once at start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.order_checks.model import CheckDefinition, OrderReadingRules
+from mappings.schema.order_checks.words import OrderCheckWords
+from mappings.schema.rules.protocols import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChecks:
+    """Everything about draft orders; frozen and picklable."""
+
+    words: OrderCheckWords
+    checks: tuple[CheckDefinition, ...]
+    """In the order in which they are shown."""
+    reading: OrderReadingRules
+    patterns: Mapping[str, tuple[re.Pattern[str], ...]]
+    """How words say each measure."""
+    review_due: date
+    """The day from which the review of some file is overdue."""
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The inputs that only checks of orders read."""
+        return frozenset(place for check in self.checks for place in check.inputs)
+
+    def is_companion(self, words: Iterable[str], codes: Iterable[str | None]) -> bool:
+        """Whether an order for a service goes beside a treatment, such as vital signs around it, and is not for it."""
+        said, coded = [text.lower() for text in words], set(codes)
+        return any(
+            not coded.isdisjoint(check.codes) or any(re.search(each, text) for each in check.itself for text in said)
+            for check in self.checks
+            if check.kind == "companion"
+        )
+
+    def source_keys(self) -> Iterator[tuple[str, str]]:
+        """Every source key that is used, with the file and key that uses it."""
+        yield from (("order_checks/_words.yaml: other_form.sources", key) for key in self.words.other_form.sources)
+        for name in ("same_percent", "rounded_percent"):
+            yield f"order_checks/_reading.yaml: {name}.source", getattr(self.reading, name).source
+        for check in self.checks:
+            yield from ((f"order_checks/{check.id}.yaml: sources", key) for key in check.sources)
+            for name, number in check.numbers.items():
+                yield f"order_checks/{check.id}.yaml: {name}.source", number.source
+
+    def check_against(
+        self, protocols: Mapping[str, Protocol], criteria: Collection[str], treatments: Collection[str]
+    ) -> None:
+        """:class:`KnowledgeError` where a check names what there is not."""
+        known = {name for protocol in protocols.values() for name in protocol.parameters}
+        for check in self.checks:
+            where = f"order_checks/{check.id}.yaml"
+            named = {name for expected in check.expected for name in expected.parameters}
+            asked = {each for each in (check.criterion, *(expected.when for expected in check.expected)) if each}
+            for key, lacking in (
+                ("expected: no protocol has", named - known),
+                ("treatments: no treatment", set(check.treatments) - set(treatments)),
+                ("criterion: no criterion", asked - set(criteria)),
+            ):
+                if lacking:
+                    raise KnowledgeError(f"{where}: {key} {', '.join(sorted(lacking))}")
+
+
+def load_order_checks(folder: Path | None = None) -> OrderChecks:
+    """Read ``mappings/order_checks``; :class:`KnowledgeError` names the file and the key at fault."""
+    folder = folder or KNOWLEDGE / "order_checks"
+    words = read_yaml(folder / "_words.yaml", OrderCheckWords)
+    reading = read_yaml(folder / "_reading.yaml", OrderReadingRules)
+    checks = {}
+    for path in sorted(folder.glob("[!_]*.yaml")):
+        if not path.name.endswith(".cases.yaml"):
+            check = checks[path.stem] = read_yaml(path, CheckDefinition)
+            if check.id != path.stem:
+                raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {check.id!r}")
+    if set(words.order) != checks.keys():
+        raise KnowledgeError("_words.yaml: order: must name every check once")
+    return OrderChecks(
+        words=words,
+        checks=tuple(checks[name] for name in words.order),
+        reading=reading,
+        patterns={
+            name: tuple(re.compile(reading.filled(pattern)) for pattern in measure.patterns)
+            for name, measure in reading.measures.items()
+        },
+        review_due=min(words.review_due, reading.review_due, *(check.review_due for check in checks.values())),
+    )

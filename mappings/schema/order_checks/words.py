@@ -1,0 +1,136 @@
+"""The words about draft orders, as data; checked for their fields when they are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from string import Formatter
+from typing import Any, ClassVar, Literal, Self, get_args
+
+from pydantic import BaseModel, Field, model_validator
+
+from mappings.schema.base.entries import Entry, Reviewed
+from mappings.schema.texts.cards import Indicator
+
+
+class Notice(Entry):
+    """A card of its own about drafts."""
+
+    indicator: Indicator
+    summary: str
+    lead: str
+
+
+class OtherForm(Notice):
+    """The card for a drug of ours in a form or by a route that the criteria are not made for."""
+
+    indicator_against: Indicator
+    """When a contraindication is on the record all the same."""
+    against: str
+    sources: tuple[str, ...]
+
+
+class OrderSectionLines(Entry):
+    """The lines of the section about one order."""
+
+    deviates: str
+    says: str
+    ok: str
+    unknown: str
+    not_stated: str
+
+
+class CheckWords(Entry):
+    """One check within a line."""
+
+    ok: str
+    unknown: str
+
+
+class DraftedWords(Entry):
+    """What the order states."""
+
+    value: str
+    by_weight: str
+    weight: str
+
+
+class SuggestionWords(Entry):
+    """A suggestion."""
+
+    label: str
+    description: str
+
+
+class Suggestions(Entry):
+    """What may be done about an order."""
+
+    remove: SuggestionWords
+    correct: SuggestionWords
+
+
+WhyKey = Literal[
+    "not_stated", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
+    "criterion_unknown",
+    "contraindicated", "no_baseline", "no_companion", "companions_unread", "companion", "under_way",
+    "ordered_already", "drafted_twice", "nothing_else",
+]  # fmt: skip
+
+
+class OrderCheckWords(Reviewed):
+    """``_words.yaml``."""
+
+    FIELDS: ClassVar[Mapping[str, frozenset[str]]] = {
+        "foreign_only": frozenset({"count"}),
+        "unnamed": frozenset({"count"}),
+        "unnamed_beside": frozenset({"count"}),
+        "other_form": frozenset({"treatment", "criteria"}),
+        "lead": frozenset({"treatment", "draft"}),
+        "lines": frozenset({"title", "drafted", "expected", "source", "why", "items"}),
+        "items": frozenset({"title", "drafted", "why"}),
+        "range": frozenset({"low", "high"}),
+        "or_": frozenset({"one", "other"}),
+        "drafted": frozenset({"value", "unit", "dose", "whole", "weight", "kilograms", "day"}),
+        "why": frozenset({"fields", "words", "minutes", "stated", "criteria", "count", "first", "last"}),
+        "gross_summary": frozenset({"treatment", "titles", "summary"}),
+        "suggestions": frozenset({"treatment", "title", "value", "unit", "before", "because"}),
+    }
+    """Which fields the sentences under each key may name."""
+
+    foreign_only: Notice
+    unnamed: Notice
+    unnamed_beside: str
+    other_form: OtherForm
+    order: tuple[str, ...]
+    """The checks, in the order in which they are shown."""
+    lead: str
+    lines: OrderSectionLines
+    items: CheckWords
+    local: str
+    range: str
+    or_: str = Field(alias="or")
+    drafted: DraftedWords
+    why: dict[WhyKey, str]
+    suggestions: Suggestions
+    gross_indicator: Indicator
+    gross_summary: str
+
+    @model_validator(mode="after")
+    def _fields(self) -> Self:
+        for key, allowed in self.FIELDS.items():
+            for sentence in _sentences(getattr(self, key)):
+                if {field for _, field, _, _ in Formatter().parse(sentence) if field is not None} - allowed:
+                    raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
+        if lacking := [key for key in get_args(WhyKey) if key not in self.why]:
+            raise ValueError(f"why: no sentence for {', '.join(lacking)}")
+        return self
+
+
+def _sentences(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, member in value:
+            yield from _sentences(member)
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from _sentences(member)

@@ -1,0 +1,287 @@
+"""The shape of an order template: what a clinician can take as a draft, in words and in names of parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mappings.schema.base.entries import Entry, Number, Reviewed, Verification
+
+FIELD = re.compile(r"\{([\w.]+)(\|or)?\}")
+"""A field of a sentence: the name of a parameter; ``|or`` says both ends of a range as alternatives."""
+
+GIVEN = frozenset({"dose", "calculation", "rate", "week", "since"})
+"""Fields that are worked out for the patient; every other field is a parameter of the protocol."""
+
+Hook = Literal["patient-view", "order-select", "order-sign"]
+Part = Literal["plan", "steps", "ordered", "along", "data"]
+
+
+def fields_of(text: str) -> frozenset[str]:
+    """Every field of a sentence."""
+    return frozenset(found[1] for found in FIELD.finditer(text))
+
+
+def parameters_of(text: str) -> frozenset[str]:
+    """The parameters that a sentence names."""
+    return fields_of(text) - GIVEN
+
+
+def _fields(text: str) -> str:
+    if re.search(r"[{}]", FIELD.sub("", text)):
+        raise ValueError("a field is the name of a parameter in braces, or one of " + ", ".join(sorted(GIVEN)))
+    return text
+
+
+Sentence = Annotated[str, AfterValidator(_fields)]
+
+
+class OrderCode(Entry):
+    """A code that was seen in its source."""
+
+    system: str
+    code: str
+    source: str
+    """Key in ``sources.yaml``."""
+
+
+class OrderDose(Entry):
+    """How much at one time: a parameter in mg, or a parameter in mg/kg and how the product is rounded."""
+
+    amount: str = ""
+    per_kg: str = ""
+    weight_to: Number | None = None
+    """Step in kg to which the weight is rounded before it is multiplied."""
+    round_to: Number | None = None
+    """Step in mg to which the product is rounded down."""
+    rate_to: Number | None = None
+    """Step in mg/min to which the rate is rounded in words; the rate itself is given as dose over time."""
+    highest: Number | None = None
+    """In mg; where the product is above it, no dose is offered."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.amount) == bool(self.per_kg):
+            raise ValueError("either amount or per_kg")
+        if self.per_kg and not (self.weight_to and self.round_to and self.rate_to and self.highest):
+            raise ValueError("per_kg needs weight_to, round_to, rate_to and highest")
+        return self
+
+
+class OrderSchedule(Entry):
+    """When, as names of parameters."""
+
+    count: str = ""
+    """How many in all."""
+    times: str = ""
+    """How many in a week."""
+    interval: str = ""
+    """How long from one to the next."""
+    length: str = ""
+    """For how long."""
+    duration: str = ""
+    """How long each takes."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Every parameter that is named."""
+        return tuple(name for _, name in self if name)
+
+
+class OrderLine(Entry):
+    """One dosage instruction of a drug, or the occurrence of a service."""
+
+    says: Sentence
+    dose: OrderDose | None = None
+    schedule: OrderSchedule = OrderSchedule()
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Every parameter that is named."""
+        dose = {self.dose.amount, self.dose.per_kg} - {""} if self.dose else set()
+        return parameters_of(self.says) | dose | set(self.schedule.parameters)
+
+
+class WeekRange(Entry):
+    """For which weeks of a course an order is; week 0 is before the first session."""
+
+    first: int
+    last: int | None = None
+    source: str
+    verification: Verification
+
+    def __contains__(self, week: int | None) -> bool:
+        """Whether a week is among them; one that is not known is not."""
+        return week is not None and self.first <= week and (self.last is None or week <= self.last)
+
+
+class Detail(Entry):
+    """One thing more that a service is about."""
+
+    title: str
+    codes: tuple[OrderCode, ...] = ()
+
+
+class Order(Entry):
+    """One draft order."""
+
+    id: str
+    kind: Literal["medication", "service", "questionnaire"]
+    title: str = ""
+    """What is ordered, in our words; of a questionnaire its own title is taken."""
+    codes: tuple[OrderCode, ...] = ()
+    details: tuple[Detail, ...] = ()
+    instruments: tuple[str, ...] = ()
+    """Of a questionnaire: the first with a score on the record is ordered, else the first."""
+    route: str = ""
+    body_site: str = ""
+    weeks: WeekRange | None = None
+    lines: tuple[OrderLine, ...] = ()
+    notes: tuple[Sentence, ...] = ()
+    """A note that names a parameter which the protocol does not have is left out."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.kind == "questionnaire") != bool(self.instruments):
+            raise ValueError("instruments: a questionnaire has them, and nothing else")
+        if self.kind != "questionnaire" and not self.title:
+            raise ValueError("title: needed")
+        if self.kind == "medication" and not self.lines:
+            raise ValueError("lines: a drug without a dose is no order")
+        if self.kind != "medication" and len(self.lines) > 1:
+            raise ValueError("lines: a service has one occurrence")
+        if self.details and not self.codes:
+            raise ValueError("details: FHIR allows them only beside a code")
+        return self
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The parameters without which it is no order."""
+        return frozenset(name for line in self.lines for name in line.parameters)
+
+    @property
+    def numbers(self) -> Iterator[tuple[str, Number]]:
+        """Every number of its own by its key."""
+        for line in self.lines:
+            for key in ("weight_to", "round_to", "rate_to", "highest") if line.dose else ():
+                number = getattr(line.dose, key)
+                if number is not None:
+                    yield f"{self.id}.{key}", number
+
+
+class OrderSet(Entry):
+    """Orders that are taken together."""
+
+    title: str
+    label: Sentence
+    """What the clinician takes, in one line."""
+    orders: tuple[Order, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The parameters without which it cannot be offered; of orders by week those of every week."""
+        return parameters_of(self.label).union(*(order.parameters for order in self.orders))
+
+    @property
+    def named_parameters(self) -> frozenset[str]:
+        """Every parameter that is named, also in notes that may be left out."""
+        return self.parameters.union(*(parameters_of(note) for order in self.orders for note in order.notes))
+
+
+class TreatmentOrders(OrderSet, Reviewed):
+    """The orders of one treatment, or of what goes along with treatments."""
+
+    id: str
+    treatment: str = ""
+    """The treatment of a protocol that is ordered; none: it goes along with others."""
+    instead_of: str = ""
+    """A treatment of a pathway's step that it may be given instead of."""
+    unless: tuple[str, ...] = ()
+    """Criteria that have to be known not to be met."""
+    along: tuple[str, ...] = ()
+    """Ids of what goes along with it in a plan and beside an order that is signed."""
+    monitored_by: str = ""
+    """The id of what is never left out when it is taken."""
+
+    @property
+    def company(self) -> tuple[str, ...]:
+        """Ids of all that goes along, the monitoring first."""
+        return (self.monitored_by, *self.along) if self.monitored_by else self.along
+
+
+class DataOrders(OrderSet):
+    """The orders that obtain a missing datum."""
+
+    not_for: tuple[str, ...] = ()
+    """Values of ``Patient.gender`` for which it makes no sense."""
+
+
+class HeldWords(Entry):
+    """Why an order that would fit is not offered."""
+
+    lead: str
+    weight: str
+    highest: str
+    under_way: str
+    perhaps_under_way: str
+    week: str
+    earlier_course: str
+    other_drug: str
+    no_age: str
+
+
+class NumberWords(Entry):
+    """How the numbers of an order are said."""
+
+    recalled: str
+    design: str
+    local: str
+    calculation: str
+    converted: str
+
+
+class PlanWords(Entry):
+    """The plan as a whole."""
+
+    title: str
+    label: str
+    step: str
+    later: str
+
+
+class OfferWords(Reviewed):
+    """``_words.yaml``: what is offered at which hook, and the sentences that all orders share."""
+
+    hooks: dict[Hook, tuple[Part, ...]]
+    weight_max_age: str
+    """The parameter that says how old a weight may be."""
+    weight_datum: str
+    reason: str
+    """The criterion whose entries are the reason of every order."""
+    create: str
+    replace: str
+    choice: str
+    plan: PlanWords
+    held: HeldWords
+    numbers: NumberWords
+    safety: dict[Literal["met", "unknown"], str]
+    """What is noted on every treatment, by the verdict of a criterion that has a safety card."""
+    basis: str
+    sources: str
+
+    def parts(self, hook: str) -> tuple[Part, ...]:
+        """What is offered at a hook; nothing at one that is not named."""
+        return next((parts for name, parts in self.hooks.items() if name == hook), ())
+
+    def safety_note(self, verdict: str) -> str:
+        """What is noted for a verdict; empty for one that is not named."""
+        return next((note for name, note in self.safety.items() if name == verdict), "")
+
+
+class DataFile(Reviewed):
+    data: dict[str, DataOrders] = Field(default_factory=dict)
+    """By datum, as criteria ask for it."""

@@ -1,0 +1,1 @@
+"""Facts, criteria, protocols, and what a site decides otherwise."""

@@ -1,0 +1,112 @@
+"""Criteria: one statement about a patient in each file, as a fact and one comparison. No expression language."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from mappings.schema.base.entries import Entry, Number, Reviewed
+from mappings.schema.base.files import read_named
+
+
+class Comparator(StrEnum):
+    """The closed set of comparisons; each belongs to one kind of fact."""
+
+    PRESENT = "present"
+    """A presence: there is a current entry."""
+    EVER = "ever"
+    """A presence: there is an entry, current or past."""
+    AT_LEAST = "at_least"
+    """A count, or a measurement of one component."""
+    AT_MOST = "at_most"
+    ABOVE = "above"
+    BELOW = "below"
+    ANY_AT_LEAST = "any_at_least"
+    """A measurement: one component or another reaches its own limit."""
+    RECORDED = "recorded"
+    """A measurement: there is one, not older than ``max_age_days``."""
+
+
+class FactKind(StrEnum):
+    """The kinds of fact."""
+
+    PRESENCE = "presence"
+    MEASUREMENT = "measurement"
+    COUNT = "count"
+
+
+KINDS = {
+    Comparator.PRESENT: {FactKind.PRESENCE},
+    Comparator.EVER: {FactKind.PRESENCE},
+    Comparator.AT_LEAST: {FactKind.COUNT, FactKind.MEASUREMENT},
+    Comparator.AT_MOST: {FactKind.COUNT, FactKind.MEASUREMENT},
+    Comparator.ABOVE: {FactKind.COUNT, FactKind.MEASUREMENT},
+    Comparator.BELOW: {FactKind.COUNT, FactKind.MEASUREMENT},
+    Comparator.ANY_AT_LEAST: {FactKind.MEASUREMENT},
+    Comparator.RECORDED: {FactKind.MEASUREMENT},
+}
+"""Which kind of fact each comparison can read."""
+
+
+class Ask(Entry):
+    """What would settle an unknown answer."""
+
+    datum: str
+    """A word that other rooms key on, such as ``blood_pressure``."""
+    words: str
+
+
+class Criterion(Reviewed):
+    """One statement about a patient."""
+
+    id: str
+    """``topic.statement``, also the name of the file."""
+    title: str
+    statement: str
+    facts: tuple[str, ...]
+    """Names of facts. Several: the statement is true if it is true of one of them."""
+    among: Literal["any", "recorded"] = "any"
+    """``recorded``: of several facts only those with a recent value count, unless none has one."""
+    compare: Comparator
+    limit: Number | None = None
+    limits: dict[str, Number] = Field(default_factory=dict)
+    """By component of the measurement; for comparisons with one limit by fact, where facts differ in theirs."""
+    unit: str = ""
+    max_age_days: Number | None = None
+    """A measurement older than this leaves the answer open."""
+    sources: tuple[str, ...]
+    ask: Ask
+    local: bool = False
+    """Whether a site put a number of its own in the place of ours; marked when the site's file is read."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.compare is Comparator.ANY_AT_LEAST and not self.limits:
+            raise ValueError("any_at_least needs limits")
+        if self.compare in _ONE_LIMIT and self.limit is None and set(self.limits) != set(self.facts):
+            raise ValueError(f"{self.compare} needs a limit, or limits for each of its facts")
+        if not self.facts:
+            raise ValueError("facts: at least one is needed")
+        return self
+
+    def limit_for(self, fact: str) -> Number | None:
+        """The one limit that holds for a fact."""
+        return self.limit or self.limits.get(fact)
+
+    @property
+    def numbers(self) -> dict[str, Number]:
+        """Every number of the criterion by its key in the file."""
+        single = {"limit": self.limit, "max_age_days": self.max_age_days}
+        found = {key: number for key, number in single.items() if number is not None}
+        return found | {f"limits.{component}": number for component, number in self.limits.items()}
+
+
+_ONE_LIMIT = {Comparator.AT_LEAST, Comparator.AT_MOST, Comparator.ABOVE, Comparator.BELOW}
+
+
+def load_criteria(folder: Path) -> dict[str, Criterion]:
+    """Every criterion of a folder by id; the name of a file is its id."""
+    return read_named(folder, Criterion)

@@ -1,0 +1,1 @@
+"""The sentences that a clinician reads, and what they rest on."""

@@ -1,0 +1,226 @@
+"""The words of the cards, as data; checked for their fields when they are loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Formatter
+from typing import Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from mappings.schema.base.entries import Entry, Reviewed
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.rules.protocols import Role
+
+StandingKey = Literal["contraindicated", "not_met", "unknown", "met"]
+VerdictKey = Literal["met", "not_met", "unknown"]
+Indicator = Literal["info", "warning", "critical"]
+
+_FIELDS: dict[str, frozenset[str]] = {
+    "summary": frozenset({"treatment", "criteria", "met", "required"}),
+    "lead": frozenset({"treatment"}),
+    "also": frozenset({"treatment", "standing"}),
+    "not_found": frozenset({"criteria"}),
+    "looked_in": frozenset({"places"}),
+    "asks": frozenset({"asks"}),
+    "trials": frozenset(),
+    "pathway": frozenset({"protocol", "pathway", "says"}),
+    "choice": frozenset({"grade"}),
+    "undecided": frozenset({"pathways"}),
+    "conflicts": frozenset(),
+    "conflict": frozenset({"topic", "positions", "resolution"}),
+    "position": frozenset({"source", "position"}),
+    "gaps": frozenset({"gaps"}),
+    "dropped": frozenset({"count"}),
+    "foreign_drafts": frozenset({"count"}),
+    "review_overdue": frozenset({"day"}),
+    "basis": frozenset({"protocol", "grade", "day", "digest"}),
+    "source": frozenset({"protocol"}),
+    "link": frozenset({"citation"}),
+}
+"""Which fields each sentence may name."""
+
+_PAYER_FIELDS: dict[str, frozenset[str]] = {
+    "line": frozenset({"policy", "dated", "reviewed", "overdue", "met", "not_met", "unknown", "which"}),
+    "not_met": frozenset({"items"}),
+    "unknown": frozenset({"items"}),
+    "more_items": frozenset({"count"}),
+    "more": frozenset({"count"}),
+}
+"""The same of a payer's checklist."""
+
+
+class TableWords(Entry):
+    """The table of criteria."""
+
+    header: tuple[str, str, str, str]
+    verdicts: dict[Role, dict[VerdictKey, str]]
+    more: str
+    no_record: str
+
+    @model_validator(mode="after")
+    def _every_role(self) -> Self:
+        lacking = [role.value for role in Role if len(self.verdicts.get(role, ())) < len(get_args(VerdictKey))]
+        if lacking:
+            raise ValueError(f"verdicts: not every verdict has a word for {', '.join(lacking)}")
+        return self
+
+
+class FactorWords(Entry):
+    """The questions that the order of the treatments depends on."""
+
+    lead: str
+    line: str
+    answer: str
+    verdicts: dict[VerdictKey, str]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if set(self.verdicts) != set(get_args(VerdictKey)):
+            raise ValueError("verdicts: each of met, not_met and unknown needs a word")
+        for sentence, allowed in ((self.line, {"question", "says"}), (self.answer, {"title", "verdict"})):
+            if {field for _, field, _, _ in Formatter().parse(sentence) if field is not None} - allowed:
+                raise ValueError(f"may name only {', '.join(sorted(allowed))}")
+        return self
+
+
+class ReviewWords(Entry):
+    """A card for a criterion that is unknown because an entry may mean it."""
+
+    facts: tuple[str, ...]
+    """The facts of the criterion of which a possible entry is reason enough."""
+    unless: frozenset[str] = Field(alias="except")
+    """Keys of ``entries`` in ``wording.yaml``: entries with such a note alone are no reason for the card."""
+    indicator: Indicator
+    summary: str
+    lead: str
+
+
+class OwnCard(Entry):
+    """A card of its own for one criterion that is met."""
+
+    criterion: str
+    indicator: Indicator
+    summary: str
+    lead: str
+    review: ReviewWords | None = None
+
+
+class ScoreWords(Entry):
+    """Completed questionnaires whose score is not on the record."""
+
+    most: int
+    recent_days: int
+    """Responses completed longer ago are not offered."""
+    indicator: Indicator
+    summary: str
+    lead: str
+    label: str
+    description: str
+
+
+class SessionWords(Entry):
+    """What is said before a treatment session."""
+
+    under_way: tuple[str, ...] = Field(min_length=1)
+    """Criteria of which one must be met: no course, nothing to say."""
+    speaks_when: tuple[str, ...] = Field(min_length=1)
+    """Criteria of which one must be met or unknown."""
+    criteria: tuple[str, ...] = Field(min_length=1)
+    """Rows of the table."""
+    due: str
+    """The criterion that, met or unknown, suggests a measure."""
+    instrument: str
+    indicator: Indicator
+    summary: str
+    lead: str
+    label: str
+    description: str
+
+    @property
+    def all_criteria(self) -> tuple[str, ...]:
+        """Every criterion that is named."""
+        return (*self.under_way, *self.speaks_when, *self.criteria, self.due)
+
+
+class PayerWords(Entry):
+    """A payer's checklist on a card: which policy may apply, and what of it is open."""
+
+    most: int
+    """Lines at a time."""
+    named: int
+    """Items that are named in one line."""
+    stands_for: dict[str, tuple[str, ...]]
+    """Treatments about which payers decide one by one."""
+    line: str
+    not_met: str
+    unknown: str
+    more_items: str
+    more: str
+
+
+class OverrideReasonText(Entry):
+    """A reason to override, as the clinician reads it."""
+
+    code: str
+    display: str
+
+
+class CardWords(Reviewed):
+    """``cards.yaml``."""
+
+    system: str
+    """The system of this product's own codes."""
+    treatments: dict[str, str]
+    standing: dict[StandingKey, str]
+    summary: dict[StandingKey, str]
+    lead: dict[StandingKey, str]
+    factors: FactorWords
+    also: str
+    table: TableWords
+    not_found: str
+    looked_in: str
+    asks: str
+    trials: str
+    pathway: str
+    choice: str
+    undecided: str
+    conflicts: str
+    conflict: str
+    position: str
+    gaps: str
+    dropped: str
+    foreign_drafts: str
+    review_overdue: str
+    basis: str
+    disclaimer: str
+    source: str
+    link: str
+    indicators: dict[str, dict[StandingKey, Indicator]]
+    safety: tuple[OwnCard, ...] = Field(min_length=1)
+    another_antidepressant: OwnCard
+    scores: ScoreWords
+    session: SessionWords
+    payer: PayerWords
+    override_reasons: tuple[OverrideReasonText, ...]
+
+    @model_validator(mode="after")
+    def _fields(self) -> Self:
+        for key, allowed in _PAYER_FIELDS.items():
+            _only(f"payer.{key}", getattr(self.payer, key), allowed)
+        for key, allowed in _FIELDS.items():
+            sentences = getattr(self, key)
+            for sentence in sentences.values() if isinstance(sentences, dict) else (sentences,):
+                _only(key, sentence, allowed)
+        return self
+
+
+def _only(key: str, sentence: str, allowed: frozenset[str]) -> None:
+    named = {field for _, field, _, _ in Formatter().parse(sentence) if field is not None}
+    if named - allowed:
+        raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
+
+
+def load_card_words(folder: Path = KNOWLEDGE) -> CardWords:
+    """The words of the cards."""
+    return read_yaml(folder / "cards.yaml", CardWords)

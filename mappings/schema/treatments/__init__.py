@@ -1,0 +1,147 @@
+"""How each interventional treatment is recognised on a record: YAML files, read and cross-checked once at start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.treatments.model import AllergyWords, ResponseRule, Treatment
+
+Code = tuple[str | None, str | None]
+"""A system's address and a code, as a resource gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treatments:
+    """All treatments, ready to be looked up; frozen and picklable."""
+
+    by_id: Mapping[str, Treatment]
+    response: ResponseRule
+    systems: Mapping[str, str]
+    """Short name by address of the system."""
+    codes: Mapping[tuple[str, str], str]
+    prefixes: tuple[tuple[str, str, str], ...]
+    """(system, start of the code, treatment)."""
+    words: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]
+    """(treatment, what its text holds, what it must not hold)."""
+    allergy_words: tuple[str, ...] = ()
+    """Lower-case pieces of words that speak of an allergy."""
+    ordered_as: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    """(treatment, what an order of it may hold whatever else it holds)."""
+    other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = ()
+    """(treatment, forms and routes that the criteria are not made for, those that they are)."""
+
+    def __getitem__(self, treatment: str) -> Treatment:
+        return self.by_id[treatment]
+
+    def of_code(self, codings: Iterable[Code]) -> str | None:
+        """The treatment that one of the codes means."""
+        for system, code in codings:
+            short = self.systems.get(system or "")
+            if not short or not code:
+                continue
+            if found := self.codes.get((short, code.upper())):
+                return found
+            for prefix_system, prefix, treatment in self.prefixes:
+                if prefix_system == short and code.upper().startswith(prefix):
+                    return treatment
+        return None
+
+    def of_text(self, text: str | None) -> str | None:
+        """The treatment that the words mean; ``None`` where they mean none or more than one."""
+        found = self.all_of_text(text or "")
+        return found[0] if len(found) == 1 else None
+
+    def all_of_text(self, text: str) -> tuple[str, ...]:
+        """Every treatment that the words mean."""
+        said = text.lower()
+        return tuple(
+            treatment
+            for treatment, holds, lacks in self.words
+            if holds.search(said) and not (lacks and lacks.search(said))
+        )
+
+    def all_of_order(self, text: str) -> tuple[str, ...]:
+        """Every treatment that the words of an order mean; an order may name more than the treatment."""
+        said = text.lower()
+        meant = {treatment for treatment, holds in self.ordered_as if holds.search(said)}.union(self.all_of_text(said))
+        return tuple(treatment for treatment in self.by_id if treatment in meant)
+
+    def in_other_form(self, codings: Iterable[Code], words: str, manner: str) -> str | None:
+        """The treatment whose drug is ordered in a form that its criteria are not made for.
+
+        ``words`` name what is ordered, ``manner`` its route and form.
+        """
+        coded, said = self.of_code(codings), f"{words}\n{manner}".lower()
+        named = self.mentioned(words)
+        for treatment, holds, lacks in self.other_forms:
+            is_meant = coded == treatment or (coded is None and named == (treatment,))
+            if is_meant and holds.search(said) and not lacks.search(said):
+                return treatment
+        return None
+
+    def mentioned(self, text: str) -> tuple[str, ...]:
+        """Every treatment whose words the text holds, whatever else it holds."""
+        said = text.lower()
+        return tuple(treatment for treatment, holds, _ in self.words if holds.search(said))
+
+    def treatment_of(self, codings: Iterable[Code], text: str | None = None) -> str | None:
+        """The treatment by its codes, else by its words."""
+        return self.of_code(codings) or self.of_text(text)
+
+
+def load_treatments(folder: Path | None = None) -> Treatments:
+    """Read every treatment of ``folder`` (ours by default); :class:`KnowledgeError` names the file at fault."""
+    folder = folder or KNOWLEDGE / "treatments"
+    systems = read_yaml(folder / "_systems.yaml", dict[str, tuple[str, ...]])
+    by_id: dict[str, Treatment] = {}
+    codes: dict[tuple[str, str], str] = {}
+    for path in sorted(folder.glob("[!_]*.yaml")):
+        if path.name.endswith(".cases.yaml"):
+            continue
+        treatment = read_yaml(path, Treatment)
+        if treatment.id != path.stem:
+            raise KnowledgeError(f"{path.name}: id: must be {path.stem!r}, the name of the file")
+        if unknown := (treatment.codes.keys() | treatment.prefixes.keys()) - systems.keys():
+            raise KnowledgeError(f"{path.name}: codes: no such system: {', '.join(sorted(unknown))}")
+        by_id[treatment.id] = treatment
+        for system, listed in treatment.codes.items():
+            for code in listed:
+                other = codes.setdefault((system, code), treatment.id)
+                if other != treatment.id:
+                    raise KnowledgeError(f"{path.name}: codes.{system}: {code} already means {other}")
+    return Treatments(
+        by_id=by_id,
+        response=read_yaml(folder / "_response.yaml", ResponseRule),
+        allergy_words=read_yaml(folder / "_allergy.yaml", AllergyWords).words,
+        systems={address: short for short, addresses in systems.items() for address in addresses},
+        codes=codes,
+        prefixes=tuple(
+            (system, prefix, treatment.id)
+            for treatment in by_id.values()
+            for system, listed in treatment.prefixes.items()
+            for prefix in listed
+        ),
+        words=tuple(
+            (treatment.id, re.compile("|".join(treatment.patterns)), _none_of(treatment.not_patterns))
+            for treatment in by_id.values()
+        ),
+        ordered_as=tuple(
+            (treatment.id, re.compile("|".join(treatment.ordered_as)))
+            for treatment in by_id.values()
+            if treatment.ordered_as
+        ),
+        other_forms=tuple(
+            (treatment.id, re.compile("|".join(forms.holds)), re.compile("|".join(forms.lacks)))
+            for treatment in by_id.values()
+            if (forms := treatment.other_forms)
+        ),
+    )
+
+
+def _none_of(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+    return re.compile("|".join(patterns)) if patterns else None

@@ -1,0 +1,104 @@
+"""The shape of a treatment's file: how it is recognised on the record, and what a course of it is."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from mappings.schema.base.entries import Entry, Reviewed, Verification
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ValueError(f"not a pattern: {fault}") from fault
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
+class Threshold(Entry):
+    """A number with where it comes from and how well that was checked."""
+
+    value: int
+    source: str = Field(min_length=1)
+    verification: Verification
+
+
+class CourseRule(Entry):
+    """What makes single sessions a course."""
+
+    gap_days: Threshold
+    """A longer pause starts a new course."""
+    completed_at: Threshold | None = None
+    """Sessions from which a course counts as completed."""
+    ends_at: Threshold | None = None
+    """Sessions after which nothing more of the course is to come; ``None`` where maintenance follows."""
+
+
+class OtherUse(Entry):
+    """When an entry may have served another purpose, such as anaesthesia."""
+
+    dose_above_mg: Threshold
+    single_session: Threshold
+
+
+class OtherForms(Entry):
+    """The same drug in a form or by a route for which the criteria here are not made."""
+
+    holds: tuple[Pattern, ...] = Field(min_length=1)
+    """What the words of the order, its route or its form hold,"""
+    lacks: tuple[Pattern, ...] = Field(min_length=1)
+    """and must not hold: a route that the criteria are made for."""
+    source: str = Field(min_length=1)
+    verification: Verification
+
+
+class Treatment(Reviewed):
+    """One treatment, whole."""
+
+    id: str
+    short: str
+    title: str
+    modality: Literal["tms", "ketamine", "ect"]
+    controlled: bool
+    """Whether it is a controlled drug, so that an order of it is never pre-selected."""
+    given_as: Literal["procedure", "medication"]
+    codes: dict[str, tuple[str, ...]]
+    """Codes by the short name of their system."""
+    prefixes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Starts of codes, by the short name of their system."""
+    codes_source: str
+    patterns: tuple[Pattern, ...] = Field(min_length=1)
+    """What a text in lower case holds when it means this treatment."""
+    not_patterns: tuple[Pattern, ...]
+    ordered_as: tuple[Pattern, ...] = ()
+    """What an order in lower case holds when it means this treatment whatever else it holds."""
+    other_forms: OtherForms | None = None
+    routes: tuple[str, ...] = ()
+    """Words of the routes that count; empty where any does."""
+    other_use: OtherUse | None = None
+    course: CourseRule
+    disputes: tuple[str, ...] = ()
+
+
+class AllergyWords(Entry):
+    """How an entry of the problem list speaks of an allergy."""
+
+    words: tuple[str, ...] = Field(min_length=1)
+    """Pieces of words, in lower case."""
+
+
+class ResponseRule(Entry):
+    """How the response at the end of a course is judged."""
+
+    scales: tuple[str, ...]
+    response_percent: Threshold
+    partial_percent: Threshold
+    baseline_days_before: Threshold
+    end_days_before: Threshold
+    end_days_after: Threshold
