@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from cds_hooks.cards.builder import CardContext
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.recommend import Standing
-from fhir_plugin.facts.coverage import read_covers
+from fhir_plugin.facts.coverage import read_coverages
 from fhir_plugin.payers.checklist import Checklist, ItemAnswer, checklist, policies_for
 
 
 def payer_lines(telling: CardContext) -> list[str]:
     """A line for each policy that may apply to what is ordered, or to the pathway that is named."""
     treatments = _treatments(telling)
-    covers = read_covers(telling.decision.record, telling.as_of).covers if treatments else ()
+    covers = read_coverages(telling.decision.record, telling.as_of).covers if treatments else ()
     if not covers:
         return []
     words, knowledge = telling.words.payer, telling.knowledge

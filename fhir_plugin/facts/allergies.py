@@ -30,7 +30,7 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
     )
     for allergy in allergies:
         verification = _verification(allergy)
-        if verification == _REFUTED or not any(_is_ketamine(each, knowledge) for each in _substances(allergy)):
+        if verification == _REFUTED or not any(_names_ketamine(each, knowledge) for each in _substances(allergy)):
             continue
         day = day_span(allergy.recorded_date)
         evidence = Evidence(reference=allergy.reference, label=allergy.code.label if allergy.code else "", day=day)
@@ -61,7 +61,7 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
             continue
         if any(piece in words for piece in knowledge.value_sets.reviewed.never_a_hint):
             continue
-        if condition.code and _is_ketamine(condition.code, knowledge):
+        if condition.code and _names_ketamine(condition.code, knowledge):
             note = knowledge.wording.entries["uncoded"]
             day = day_span(condition.recorded_date)
             found.append(Evidence(reference=condition.reference, label=condition.code.label, day=day, note=note))
@@ -78,7 +78,7 @@ def _substances(allergy: AllergyIntolerance) -> list[CodeableConcept]:
     return [concept for concept in named if concept]
 
 
-def _is_ketamine(concept: CodeableConcept, knowledge: Knowledge) -> bool:
+def _names_ketamine(concept: CodeableConcept, knowledge: Knowledge) -> bool:
     treatments = knowledge.treatments
     found = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
     words = (concept.text, *(coding.display for coding in concept.coding))

@@ -16,15 +16,15 @@ from fhir_plugin.facts.entries import (
     EntryStatus,
     Force,
     condition_concepts,
-    condition_standing,
+    condition_status,
     device_concepts,
-    device_standing,
+    device_status,
     procedure_concepts,
-    procedure_standing,
+    procedure_status,
     words_of,
 )
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.facts.interactions import taken_from, when_taken
+from fhir_plugin.facts.interactions import use_start, use_status
 from fhir_plugin.facts.unread_entries import unread_entries
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan
@@ -52,23 +52,23 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
     """Look every topic up in the inputs in which it may stand."""
-    found: dict[str, _Buckets] = {}
+    found: dict[str, _PresenceBuilder] = {}
     said = _EntryReader(knowledge.value_sets)
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
         senses, hinted = said.by(concepts, "conditions")
-        if senses and (standing := condition_standing(condition, as_of)):
-            _sort_in(_Entry(condition.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+        if senses and (standing := condition_status(condition, as_of)):
+            _add_entry(_Entry(condition.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
     for procedure in record.all("procedures", Procedure):
         concepts = procedure_concepts(procedure)
         senses, hinted = said.by(concepts, "procedures")
-        if senses and (standing := procedure_standing(procedure, as_of)):
-            _sort_in(_Entry(procedure.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+        if senses and (standing := procedure_status(procedure, as_of)):
+            _add_entry(_Entry(procedure.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
     for device in record.all("devices", Device):
         concepts = device_concepts(device)
         senses, hinted = said.by(concepts, "devices")
-        if senses and (standing := device_standing(device, as_of)):
-            _sort_in(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+        if senses and (standing := device_status(device, as_of)):
+            _add_entry(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
     _add_reasons(record, said, knowledge, as_of, found)
     presences = {topic: buckets.presence() for topic, buckets in found.items()}
     return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
@@ -84,7 +84,7 @@ class _Entry(NamedTuple):
     """Whether only its words speak of the topic."""
 
 
-class _Buckets:
+class _PresenceBuilder:
     """The entries of one topic while they are being sorted."""
 
     __slots__ = ("current", "past", "possible")
@@ -124,16 +124,16 @@ def _distinct(entries: list[Evidence]) -> tuple[Evidence, ...]:
     return tuple(kept.values())
 
 
-_LOOSE = {Meaning.POSSIBLE: "open_code", Meaning.INSUFFICIENT: "insufficient"}
+_IMPRECISE_NOTES = {Meaning.POSSIBLE: "open_code", Meaning.INSUFFICIENT: "insufficient"}
 
 
-def _sort_in(
-    entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]
+def _add_entry(
+    entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, found: dict[str, _PresenceBuilder]
 ) -> None:
     for sense in senses:
-        force, note = _aged(entry.standing, knowledge.value_sets.topics[sense.topic], as_of)
+        force, note = _force_by_age(entry.standing, knowledge.value_sets.topics[sense.topic], as_of)
         if not note:
-            note = "uncoded" if entry.hinted else _LOOSE.get(sense.meaning, "")
+            note = "uncoded" if entry.hinted else _IMPRECISE_NOTES.get(sense.meaning, "")
         evidence = Evidence(
             reference=entry.reference,
             label=entry.concept.label,
@@ -142,12 +142,12 @@ def _sort_in(
         )
         buckets = found.get(sense.topic)
         if buckets is None:
-            buckets = found[sense.topic] = _Buckets()
+            buckets = found[sense.topic] = _PresenceBuilder()
         buckets.add(sense.meaning, force, evidence, lasting=knowledge.value_sets.topics[sense.topic].lasting)
 
 
 def _add_reasons(
-    record: Record, said: _EntryReader, knowledge: Knowledge, as_of: date, found: dict[str, _Buckets]
+    record: Record, said: _EntryReader, knowledge: Knowledge, as_of: date, found: dict[str, _PresenceBuilder]
 ) -> None:
     """What a drug is taken for may be on the record nowhere else; it is possible, never certain.
 
@@ -158,8 +158,8 @@ def _add_reasons(
     statements = record.all("medicationStatements", MedicationStatement)
     taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
     for each in taken:
-        start = taken_from(each) if each.reason_code else None
-        when = when_taken(each, start, knowledge, as_of) if each.reason_code else None
+        start = use_start(each) if each.reason_code else None
+        when = use_status(each, start, knowledge, as_of) if each.reason_code else None
         if when is None:
             continue
         for concept in each.reason_code:
@@ -167,10 +167,10 @@ def _add_reasons(
                 topic = topics[sense.topic]
                 if topic.reasons and (topic.lasting or when == "current"):
                     evidence = Evidence(reference=each.reference, label=concept.label, day=start, note=note)
-                    found.setdefault(sense.topic, _Buckets()).possible.append(evidence)
+                    found.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 
-def _aged(standing: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
+def _force_by_age(standing: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
     """The force of an entry for a topic that does not last, such as pregnancy."""
     if topic.recent_days is None or standing.force is not Force.NOW:
         return standing.force, standing.note
@@ -208,7 +208,7 @@ def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: Value
         for coding in concept.coding:
             senses = look_up(coding.system, coding.code)
             if senses is not None:
-                known = senses if known is None else _agreed((*known, *senses))
+                known = senses if known is None else _merged_senses((*known, *senses))
     hinted = known is None
     said = value_sets.hints.senses(_words(concepts)) if known is None else known
     return [sense for sense in said if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
@@ -219,10 +219,10 @@ def _words(concepts: tuple[CodeableConcept, ...]) -> str:
     return " ".join(words_of(concepts) or [concept.label for concept in concepts]).lower()
 
 
-_STRENGTH = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
+_MOST_DEFINITE_FIRST = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
 
 
-def _agreed(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
+def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
     """One sense a topic: the most definite, and possible where one code says now and another once."""
     by_topic: dict[str, Sense] = {}
     for sense in senses:
@@ -232,7 +232,7 @@ def _agreed(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
         elif {sense.meaning, other.meaning} == {Meaning.CURRENT, Meaning.PAST}:
             by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, sense.read_in | other.read_in)
         else:
-            by_topic[sense.topic] = min(sense, other, key=lambda each: _STRENGTH.index(each.meaning))
+            by_topic[sense.topic] = min(sense, other, key=lambda each: _MOST_DEFINITE_FIRST.index(each.meaning))
     return tuple(by_topic.values())
 
 
@@ -245,7 +245,7 @@ def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presenc
         places = (*shape.read_in, *reasons) if shape.reasons else shape.read_in
         look = looks.get(places)
         if look is None:
-            look = looks[places] = _looked(record, places, unsaid)
+            look = looks[places] = _search_extent(record, places, unsaid)
         presence = presences.get(topic, _ABSENT)
         name = shape.fact
         facts[name] = Fact(
@@ -258,7 +258,7 @@ def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presenc
     return facts
 
 
-def _looked(
+def _search_extent(
     record: Record, places: tuple[str, ...], unsaid: Mapping[str, tuple[str, ...]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What was missing where a topic is looked for, and where it was looked for."""

@@ -36,9 +36,9 @@ class ActiveCoverages(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
-def read_covers(record: Record, as_of: date) -> ActiveCoverages:
+def read_coverages(record: Record, as_of: date) -> ActiveCoverages:
     """The Coverages that are active and within their period; one without a status or an end counts."""
-    covers = [_cover(each) for each in record.all(INPUT, Coverage) if _in_force(each, as_of)]
+    covers = [_active_coverage(each) for each in record.all(INPUT, Coverage) if _in_force(each, as_of)]
     return ActiveCoverages(
         covers=tuple(sorted(covers, key=lambda cover: cover.reference)), missing=record.gaps((INPUT,))
     )
@@ -52,7 +52,7 @@ def _in_force(coverage: Coverage, as_of: date) -> bool:
     return not (start and start.first > as_of) and not (end and end.last < as_of)
 
 
-def _cover(coverage: Coverage) -> ActiveCoverage:
+def _active_coverage(coverage: Coverage) -> ActiveCoverage:
     organizations = tuple(lenient.each(coverage.contained, Organization))
     named = {f"#{each.id}": each for each in organizations}
     payers = [found for each in coverage.payor if (found := named.get(each.reference or ""))]

@@ -59,7 +59,7 @@ def is_withdrawn(condition: Condition) -> bool:
     return status_of(condition.verification_status) in _WITHDRAWN
 
 
-def condition_standing(condition: Condition, as_of: date) -> EntryStatus | None:
+def condition_status(condition: Condition, as_of: date) -> EntryStatus | None:
     """A condition on a day; ``None`` for one that was withdrawn."""
     verification = status_of(condition.verification_status)
     if verification in _WITHDRAWN:
@@ -112,7 +112,7 @@ def was_done(procedure: Procedure) -> bool:
     return procedure.status not in _NOT_DONE
 
 
-def procedure_standing(procedure: Procedure, as_of: date) -> EntryStatus | None:
+def procedure_status(procedure: Procedure, as_of: date) -> EntryStatus | None:
     """A procedure on a day; what it put in place is taken to be there still. ``None``: it was not done."""
     if not was_done(procedure):
         return None
@@ -135,14 +135,14 @@ def is_withdrawn_device(device: Device) -> bool:
     return device.status in _WITHDRAWN
 
 
-def device_standing(device: Device, _as_of: date) -> EntryStatus | None:
+def device_status(device: Device, _as_of: date) -> EntryStatus | None:
     """A device; ``None`` for one that was entered in error."""
     if is_withdrawn_device(device):
         return None
-    return _DEVICE.get(device.status, EntryStatus(Force.DOUBTFUL, "no_status", None))
+    return _DEVICE_STATUSES.get(device.status, EntryStatus(Force.DOUBTFUL, "no_status", None))
 
 
-_DEVICE = {
+_DEVICE_STATUSES = {
     "active": EntryStatus(Force.NOW, "", None),
     None: EntryStatus(Force.NOW, "", None),
     "inactive": EntryStatus(Force.ENDED, "", None),

@@ -17,7 +17,7 @@ from mappings.schema.medications import Product
 
 INPUTS = ("medicationRequests", "medicationStatements", "medicationDispenses")
 
-Taken: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
+MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
 
 
 def read_interactions(
@@ -29,30 +29,30 @@ def read_interactions(
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
     dispenses = record.all("medicationDispenses", MedicationDispense)
-    all_taken: list[Taken] = [*orders, *statements, *dispenses]
+    all_taken: list[MedicationEntry] = [*orders, *statements, *dispenses]
     named = _GroupLookup(products or ProductReader(knowledge.medications, record.medications), knowledge)
     for taken in all_taken:
         label, groups = named.groups(taken)
         if not groups:
             continue
-        start = taken_from(taken)
-        when = when_taken(taken, start, knowledge, as_of)
+        start = use_start(taken)
+        when = use_status(taken, start, knowledge, as_of)
         if when is not None:
             evidence = Evidence(reference=taken.reference, label=label, day=start)
             for name in groups:
                 found[name][when].append(evidence)
-    missing, looked_in = _looked(record, knowledge)
+    missing, looked_in = _search_extent(record, knowledge)
     return {f"drugs.{name}": _fact(f"drugs.{name}", found[name], missing, looked_in) for name in names}
 
 
-When = Literal["current", "past", "possible"]
+UseStatus = Literal["current", "past", "possible"]
 
 
-def when_taken(taken: Taken, start: DaySpan | None, knowledge: Knowledge, as_of: date) -> When | None:
+def use_status(taken: MedicationEntry, start: DaySpan | None, knowledge: Knowledge, as_of: date) -> UseStatus | None:
     """Whether it is taken now, was, or may be; ``None`` for what was never given, or not yet ordered."""
     rules = knowledge.interactions
     if isinstance(taken, MedicationDispense):
-        return _when_dispensed(taken, start, rules, as_of)
+        return _dispense_status(taken, start, rules, as_of)
     if taken.status in rules.not_given or (start is not None and start.first > as_of):
         return None
     if isinstance(taken, MedicationRequest) and taken.do_not_perform:
@@ -63,9 +63,9 @@ def when_taken(taken: Taken, start: DaySpan | None, knowledge: Knowledge, as_of:
     return "possible" if taken.status is None or taken.status in rules.open else "past"
 
 
-def _when_dispensed(
+def _dispense_status(
     dispense: MedicationDispense, start: DaySpan | None, rules: Interactions, as_of: date
-) -> When | None:
+) -> UseStatus | None:
     """A dispense lasts for its supply, and for some time where none is stated."""
     if dispense.status in rules.not_dispensed or (start is not None and start.first > as_of):
         return None
@@ -79,7 +79,7 @@ def _when_dispensed(
     return "current" if oldest <= lasts else "possible"
 
 
-def taken_from(taken: Taken) -> DaySpan | None:
+def use_start(taken: MedicationEntry) -> DaySpan | None:
     """The day of the order, of the statement or of the dispense."""
     if isinstance(taken, MedicationRequest):
         return day_span(taken.authored_on)
@@ -97,7 +97,7 @@ class _GroupLookup:
         self._knowledge = knowledge
         self._seen: dict[Product, tuple[str, ...]] = {}
 
-    def groups(self, taken: Taken) -> tuple[str, tuple[str, ...]]:
+    def groups(self, taken: MedicationEntry) -> tuple[str, tuple[str, ...]]:
         """What the record calls the drug, and the names of its groups."""
         found = self._products.of(taken.medication_codeable_concept, taken.medication_reference, taken.contained)
         if found.product is None:
@@ -113,7 +113,7 @@ class _GroupLookup:
         return tuple(dict.fromkeys(names))
 
 
-def _looked(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
     counts = {name: len(record.input(name).resources) for name in INPUTS}
     missing = record.gaps(INPUTS)
     if not missing and not any(counts.values()):

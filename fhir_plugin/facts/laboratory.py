@@ -17,7 +17,7 @@ from mappings.schema.codes.laboratory import Result
 from mappings.schema.load import Knowledge
 
 
-class _Tested(NamedTuple):
+class _TestResult(NamedTuple):
     """One result that was not withdrawn."""
 
     day: DaySpan | None
@@ -30,11 +30,11 @@ class _Tested(NamedTuple):
 def read_laboratory(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
     """``tests.<name>`` for every test of ``laboratory.yaml``; no test at all is "looked, none"."""
     laboratory = knowledge.laboratory
-    found: dict[str, list[_Tested]] = {name: [] for name in laboratory.tests}
+    found: dict[str, list[_TestResult]] = {name: [] for name in laboratory.tests}
     for observation in record.all("observations", Observation):
         name = _test_of(observation, knowledge)
         if name is not None and observation.status not in laboratory.withdrawn:
-            found[name].append(_tested(observation, name, knowledge))
+            found[name].append(_test_result(observation, name, knowledge))
     return {f"tests.{name}": _fact(name, results, record, knowledge, as_of) for name, results in found.items()}
 
 
@@ -47,7 +47,7 @@ def _test_of(observation: Observation, knowledge: Knowledge) -> str | None:
     return None
 
 
-def _tested(observation: Observation, name: str, knowledge: Knowledge) -> _Tested:
+def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _TestResult:
     period = observation.effective_period
     when = observation.effective_date_time or observation.effective_instant or (period.start if period else None)
     value = observation.value_codeable_concept
@@ -59,10 +59,10 @@ def _tested(observation: Observation, name: str, knowledge: Knowledge) -> _Teste
         result = "positive" if observation.value_boolean else "negative"
     stands = observation.status in knowledge.laboratory.believed
     label = observation.code.label if observation.code else ""
-    return _Tested(day_span(when or observation.issued), result if stands else None, observation.reference, label)
+    return _TestResult(day_span(when or observation.issued), result if stands else None, observation.reference, label)
 
 
-def _fact(name: str, results: list[_Tested], record: Record, knowledge: Knowledge, as_of: date) -> Fact:
+def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Knowledge, as_of: date) -> Fact:
     known = [each for each in results if each.day is None or each.day.first <= as_of]
     taken_back = [each.day for each in known if each.result == "negative" and each.day]
     sorted_in: dict[str, list[Evidence]] = {"current": [], "past": [], "possible": []}
@@ -81,7 +81,9 @@ def _fact(name: str, results: list[_Tested], record: Record, knowledge: Knowledg
     )
 
 
-def _place(name: str, each: _Tested, taken_back: list[DaySpan], knowledge: Knowledge, as_of: date) -> tuple[str, str]:
+def _place(
+    name: str, each: _TestResult, taken_back: list[DaySpan], knowledge: Knowledge, as_of: date
+) -> tuple[str, str]:
     """Where a result that is not negative belongs, and the note beside it."""
     if each.day is None:
         return "possible", "undated"
@@ -96,5 +98,5 @@ def _place(name: str, each: _Tested, taken_back: list[DaySpan], knowledge: Knowl
     return ("possible", "undated") if oldest > limit else ("current", "positive")
 
 
-def _evidence(each: _Tested, note: str, knowledge: Knowledge) -> Evidence:
+def _evidence(each: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
     return Evidence(reference=each.reference, label=each.label, day=each.day, note=knowledge.wording.entries[note])

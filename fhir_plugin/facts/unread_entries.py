@@ -34,11 +34,11 @@ def unread_entries(record: Record, knowledge: Knowledge) -> Mapping[str, tuple[s
 
 
 def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: Knowledge) -> tuple[str, ...]:
-    unread = sum(_says_nothing(concepts, knowledge) for concepts in entries)
+    unread = sum(_is_unreadable(concepts, knowledge) for concepts in entries)
     return (knowledge.wording.gaps[words].format(count=unread),) if unread else ()
 
 
-def _says_nothing(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
+def _is_unreadable(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
     """Whether an entry has neither a code that can be looked up nor a word: it may be anything."""
     for concept in concepts:
         if concept.text or any(coding.display for coding in concept.coding):

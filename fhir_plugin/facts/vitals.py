@@ -74,7 +74,7 @@ _DAY_LENGTH = len("2026-06-01")
 
 def _day_key(observation: Observation) -> str:
     """The day as text that sorts like it; a month sorts after its days, and no day before all."""
-    when = (_when(observation) or "")[:_DAY_LENGTH]
+    when = (_timestamp(observation) or "")[:_DAY_LENGTH]
     return when if len(when) in (0, _DAY_LENGTH) else f"{when}~"
 
 
@@ -90,7 +90,7 @@ def _sign_of(observation: Observation, knowledge: Knowledge) -> str | None:
 
 
 def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> VitalReading | None:
-    when = _when(observation)
+    when = _timestamp(observation)
     measured: list[Observation | ObservationComponent] = [observation, *observation.component]
     components: dict[str, float | None] = {}
     written = ""
@@ -98,8 +98,8 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
     for part in measured:
         name = _component_of(part.code, sign, knowledge)
         if name is not None and part.value_quantity is not None:
-            components[name] = _believed(part.value_quantity, shape, name)
-            written = written or _converted(part.value_quantity, shape)
+            components[name] = _plausible_value(part.value_quantity, shape, name)
+            written = written or _original_text(part.value_quantity, shape)
         elif name is not None and part.value_string:
             components[name] = None
     if not components and not observation.value_string:
@@ -108,16 +108,16 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
         components = dict.fromkeys(shape.components)
     elif not _consistent(components, shape):
         components = dict.fromkeys(components)
-    return VitalReading(day_span(when) or _UNDATED, _moment(when), components, observation.reference, written)
+    return VitalReading(day_span(when) or _UNDATED, _epoch_seconds(when), components, observation.reference, written)
 
 
-def _when(observation: Observation) -> str | None:
+def _timestamp(observation: Observation) -> str | None:
     period = observation.effective_period
     in_period = (period.start or period.end) if period else None
     return observation.effective_date_time or observation.effective_instant or in_period or observation.issued
 
 
-def _moment(when: str | None) -> float:
+def _epoch_seconds(when: str | None) -> float:
     if when is None or "T" not in when:
         return 0.0
     try:
@@ -135,7 +135,7 @@ def _component_of(code: CodeableConcept | None, sign: str, knowledge: Knowledge)
     return None
 
 
-def _believed(quantity: Quantity, shape: VitalSign, component: str) -> float | None:
+def _plausible_value(quantity: Quantity, shape: VitalSign, component: str) -> float | None:
     if quantity.value is None or quantity.comparator:
         return None
     factor = _factor(quantity, shape)
@@ -148,12 +148,12 @@ def _believed(quantity: Quantity, shape: VitalSign, component: str) -> float | N
 
 def _factor(quantity: Quantity, shape: VitalSign) -> float | None:
     """What turns the unit of the quantity into ours; ``None`` for one that is not known, and for two that differ."""
-    factor = _known(_unit(quantity), shape)
-    beside = _known(quantity.unit or "", shape)
+    factor = _unit_factor(_unit(quantity), shape)
+    beside = _unit_factor(quantity.unit or "", shape)
     return None if factor and beside and factor != beside else factor  # ``lb`` beside the code ``kg``
 
 
-def _known(written: str, shape: VitalSign) -> float | None:
+def _unit_factor(written: str, shape: VitalSign) -> float | None:
     return shape.units.get(written) or shape.units.get(written.lower())
 
 
@@ -161,7 +161,7 @@ def _unit(quantity: Quantity) -> str:
     return quantity.code or quantity.unit or ""  # the code decides: a unit beside it may be in any words
 
 
-def _converted(quantity: Quantity, shape: VitalSign) -> str:
+def _original_text(quantity: Quantity, shape: VitalSign) -> str:
     """The quantity as the record has it, where it is in another unit than ours."""
     if _factor(quantity, shape) in (1, None) or quantity.value is None:
         return ""
@@ -175,7 +175,7 @@ def _consistent(components: Mapping[str, float | None], shape: VitalSign) -> boo
     return all(low < high for low, high in pairwise(known))
 
 
-def _joined(found: list[VitalReading], shape: VitalSign) -> list[VitalReading]:
+def _merged_readings(found: list[VitalReading], shape: VitalSign) -> list[VitalReading]:
     """Readings in order; single components written apart at one moment become one reading."""
     whole: list[VitalReading] = []
     single: dict[float, list[VitalReading]] = {}
@@ -205,7 +205,7 @@ def _latest(
     missing = record.gaps(("observations",))
     if passed_over:
         missing += (gaps["unusable_reading"].format(what=shape.title),)
-    if newest and (before := _contradicted(name, newest, days, knowledge, as_of)):
+    if newest and (before := _contradicting_reading(name, newest, days, knowledge, as_of)):
         missing += (gaps["readings_disagree"].format(what=shape.title, day=before.day),)
     fact = f"{name}.latest"
     looked = (f"observations ({len(record.input('observations').resources)})",)
@@ -234,7 +234,7 @@ def _newest(
     loose: VitalReading | None = None
     for day in sorted(days, reverse=True):
         found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
-        for reading in reversed(_joined(found, knowledge.vital_signs.vital_signs[name])):
+        for reading in reversed(_merged_readings(found, knowledge.vital_signs.vital_signs[name])):
             if reading.day.first > as_of:
                 continue
             if loose and reading.day.last < loose.day.first:
@@ -248,26 +248,26 @@ def _newest(
     return loose, passed_over
 
 
-def _contradicted(
+def _contradicting_reading(
     name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
 ) -> VitalReading | None:
     """The reading before the newest, where it is recent and so far from it that one of the two must be a slip."""
     agreement = knowledge.vital_signs.vital_signs[name].agreement
     if agreement is None or newest.day == _UNDATED:
         return None
-    before = _before(name, newest, days, knowledge, as_of)
+    before = _previous_reading(name, newest, days, knowledge, as_of)
     if before is None or newest.day.first - before.day.last > agreement.span:
         return None
     return None if all(map(agreement.holds, newest.values, before.values)) else before
 
 
-def _before(
+def _previous_reading(
     name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
 ) -> VitalReading | None:
     """The next reading that can be believed, on the same day or before it."""
     for day in sorted(days, reverse=True):
         found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
-        for reading in reversed(_joined(found, knowledge.vital_signs.vital_signs[name])):
+        for reading in reversed(_merged_readings(found, knowledge.vital_signs.vital_signs[name])):
             is_other = reading.reference != newest.reference and reading.day.last <= newest.day.last
             if is_other and reading.day.first <= as_of and None not in reading.components.values():
                 return reading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fhir_plugin.facts.read import Facts
-from fhir_plugin.facts.treatments.sessions import Strength
+from fhir_plugin.facts.treatments.sessions import EvidenceStrength
 from mappings.schema.treatments import Treatments
 
 _DAYS = 7
@@ -29,7 +29,9 @@ def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> TreatmentS
     courses = [course for course in history.courses if course.treatment == treatment]
     counted = {session.reference for course in courses for session in course.sessions}
     doubtful = any(
-        session.treatment == treatment and session.reference not in counted and session.strength is not Strength.ORDERED
+        session.treatment == treatment
+        and session.reference not in counted
+        and session.strength is not EvidenceStrength.ORDERED
         for session in history.sessions
     )
     certain = not history.missing[way] and way not in history.silent and not doubtful

@@ -10,7 +10,7 @@ import msgspec
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.recommend import WeighedFinding
-from fhir_plugin.facts.coverage import ActiveCoverages, read_covers
+from fhir_plugin.facts.coverage import ActiveCoverages, read_coverages
 from fhir_plugin.facts.fact import Evidence, Presence
 from fhir_plugin.facts.trials.trial import Trial
 from fhir_plugin.payers.checklist import Checklist, checklist, policies_for
@@ -110,7 +110,7 @@ def build_dossier(
 ) -> Dossier:
     """The dossier for one treatment, by the policies that may apply or by the one that was chosen."""
     facts, record = decision.facts, decision.record
-    covers = read_covers(record, facts.as_of)
+    covers = read_coverages(record, facts.as_of)
     policies = (chosen,) if chosen else policies_for(covers.covers, treatment, knowledge)
     findings = {finding.criterion: finding for finding in decision.findings}
     lists = tuple(checklist(policy, facts, findings, knowledge) for policy in policies)

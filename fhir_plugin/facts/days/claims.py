@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fhir_plugin.facts.days.intervals import Interval, union
-from fhir_plugin.facts.days.stretches import ENOUGH, Stretch, added_up, adequate
+from fhir_plugin.facts.days.stretches import ADEQUATE_RATIO, Stretch, adequate_intervals, summed
 from fhir_plugin.facts.medications.exposures import Exposure
 from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
 
@@ -17,7 +17,7 @@ def claimed_days(exposures: list[Exposure], together: int, carry: int) -> list[I
         for group in _groups(graded, together):
             if len(group) == 1:
                 intervals, ratio = lines[group[0]]
-                found += intervals if ratio >= ENOUGH else ()
+                found += intervals if ratio >= ADEQUATE_RATIO else ()
             else:
                 found += _adequate_together([lines[key] for key in group])
     return union(found)
@@ -59,4 +59,4 @@ def _adequate_together(lines: list[tuple[list[Interval], float]]) -> list[Interv
     pieces = sorted(
         Stretch(start, stop, ratio, 0.0, 0.0) for intervals, ratio in lines for start, stop in union(intervals)
     )
-    return adequate(added_up(pieces, set()))
+    return adequate_intervals(summed(pieces, set()))

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from fhir_plugin.facts.days.claims import claimed_days
 from fhir_plugin.facts.days.intervals import Interval, union
-from fhir_plugin.facts.days.stops import settle_stops
-from fhir_plugin.facts.days.stretches import ENOUGH, Stretch, added_up, adequate, overlaid
+from fhir_plugin.facts.days.stops import infer_stops
+from fhir_plugin.facts.days.stretches import ADEQUATE_RATIO, Stretch, adequate_intervals, overlaid, summed
 from fhir_plugin.facts.medications.exposures import Exposure, Prescription
 from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
 from mappings.schema.medications import Medications
@@ -45,7 +45,7 @@ class DayMap(NamedTuple):
         open_days = [
             (e.window.earliest if e.window.start is not None else 0, e.window.possible)
             for e in (*self.dated, *self.undated)
-            if not e.prescription.known or _adequate_once(e.prescription)
+            if not e.prescription.known or _reaches_minimum(e.prescription)
         ]
         return union([*open_days, *self.claimed()])
 
@@ -56,7 +56,7 @@ def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
     carry = int(parameters["carry_over_days"].value)
     together = int(parameters["concurrent_start_days"].value)
     counting = [e for e in exposures if e.counted]
-    dated = settle_stops(sorted([e for e in counting if e.window.start is not None], key=_by_start))
+    dated = infer_stops(sorted([e for e in counting if e.window.start is not None], key=_by_start))
     undated = tuple([e for e in counting if e.window.start is None]) if len(dated) < len(counting) else ()
     flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
     counted = _counted(dated, together, carry, flags)
@@ -64,7 +64,7 @@ def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
     days += [(e.window.start or 0, e.window.stop) for e in dated if not e.prescription.known]
     return DayMap(
         tuple(counted),
-        tuple(adequate(counted)),
+        tuple(adequate_intervals(counted)),
         tuple(union(days)),
         tuple(sorted(flags)),
         tuple(dated),
@@ -79,9 +79,9 @@ def _by_start(exposure: Exposure) -> tuple[int, int, str, float, str]:
     return (window.start or 0, window.stop, window.kind, exposure.prescription.highest, exposure.reference)
 
 
-def _adequate_once(prescription: Prescription) -> bool:
+def _reaches_minimum(prescription: Prescription) -> bool:
     minimum = prescription.minimum
-    return minimum is not None and prescription.highest >= minimum.mg_per_day * ENOUGH
+    return minimum is not None and prescription.highest >= minimum.mg_per_day * ADEQUATE_RATIO
 
 
 def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[str]) -> list[Stretch]:
@@ -91,15 +91,15 @@ def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[st
         if exposure.prescription.known:
             grades[exposure.window.grade].append(exposure)
     if grades[DISPENSED] and grades[ORDERED]:
-        grades[ORDERED] = _not_displaced(grades[ORDERED], grades[DISPENSED])
+        grades[ORDERED] = _undispensed(grades[ORDERED], grades[DISPENSED])
     result: list[Stretch] = []
     for graded in grades:
         if graded:
-            result = overlaid(result, _stretches(graded, _regimen(graded, together, carry), flags))
+            result = overlaid(result, _stretches(graded, _intake_intervals(graded, together, carry), flags))
     return result
 
 
-def _not_displaced(orders: list[Exposure], dispenses: list[Exposure]) -> list[Exposure]:
+def _undispensed(orders: list[Exposure], dispenses: list[Exposure]) -> list[Exposure]:
     """Orders that were never dispensed: what was handed over replaces what its order would have allowed."""
     starts = [e.window.start or 0 for e in dispenses]
     authorized = {reference for e in dispenses for reference in e.authorized_by}
@@ -113,7 +113,7 @@ def _not_displaced(orders: list[Exposure], dispenses: list[Exposure]) -> list[Ex
     return left
 
 
-def _regimen(exposures: list[Exposure], together: int, carry: int) -> list[Interval]:
+def _intake_intervals(exposures: list[Exposure], together: int, carry: int) -> list[Interval]:
     """From when to when each is taken: renewals follow, concurrent strengths stand side by side, others supersede."""
     starts: list[int] = []
     stops: list[int] = []
@@ -128,7 +128,7 @@ def _regimen(exposures: list[Exposure], together: int, carry: int) -> list[Inter
             latest = exposure.prescription
             before = active.get(latest.key, -1)
             if before < 0:
-                active = _beside(active, exposures, stops, at, together)
+                active = _concurrent_lines(active, exposures, stops, at, together)
         if before >= 0 and stops[before] > start:
             surplus = _surplus(exposures[before], exposure, stops[before] - start, carry)
             stops[before] = start + surplus
@@ -143,7 +143,7 @@ def _surplus(before: Exposure, exposure: Exposure, left: int, carry: int) -> int
     return min(left, carry) if early else 0
 
 
-def _beside(
+def _concurrent_lines(
     active: dict[tuple[object, ...], int], exposures: list[Exposure], stops: list[int], at: int, together: int
 ) -> dict[tuple[object, ...], int]:
     """The lines that go on beside a new one; the others are cut at its start."""
@@ -152,14 +152,14 @@ def _beside(
     left = {}
     for key, last in active.items():
         other = exposures[last]
-        if start - (other.window.start or 0) <= together and _side_by_side(other, new):
+        if start - (other.window.start or 0) <= together and _may_be_concurrent(other, new):
             left[key] = last
         else:
             stops[last] = min(stops[last], start)
     return left
 
 
-def _side_by_side(first: Exposure, second: Exposure) -> bool:
+def _may_be_concurrent(first: Exposure, second: Exposure) -> bool:
     """Different strengths, or different moments of the day."""
     strength, _, _, moments = first.prescription.key
     other_strength, _, _, other_moments = second.prescription.key
@@ -179,22 +179,22 @@ def _stretches(exposures: list[Exposure], taken: list[Interval], flags: set[str]
             ended = stop
             continue
         if held is not None:
-            pieces += _pieces(held, begun, ended)
+            pieces += _dose_stretches(held, begun, ended)
             held = None
         if len(prescription.doses) == 1 and prescription.length is None:
             held, begun, ended = prescription, start, stop
         else:
-            pieces += _pieces(prescription, start, stop)
+            pieces += _dose_stretches(prescription, start, stop)
     if held is not None:
-        pieces += _pieces(held, begun, ended)
+        pieces += _dose_stretches(held, begun, ended)
     pieces.sort()
     for piece, following in pairwise(pieces):
         if piece.stop > following.start:
-            return added_up(pieces, flags)
+            return summed(pieces, flags)
     return pieces
 
 
-def _pieces(prescription: Prescription, start: int, stop: int) -> Sequence[Stretch]:
+def _dose_stretches(prescription: Prescription, start: int, stop: int) -> Sequence[Stretch]:
     """The days of one prescription, dose by dose."""
     doses = prescription.doses
     minimum = prescription.minimum.mg_per_day if prescription.minimum else 0.0

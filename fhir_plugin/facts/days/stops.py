@@ -10,7 +10,7 @@ from fhir_plugin.facts.medications.exposures import Exposure
 from fhir_plugin.facts.medications.supply import ORDERED
 
 
-def settle_stops(exposures: list[Exposure]) -> list[Exposure]:
+def infer_stops(exposures: list[Exposure]) -> list[Exposure]:
     """Orders stopped on an unknown day end at the next different order, else at their last change, else at once."""
     if not any(exposure.window.open_stop for exposure in exposures):
         return exposures
@@ -19,7 +19,9 @@ def settle_stops(exposures: list[Exposure]) -> list[Exposure]:
     following = _next_different(orders, starts)
     latest = _last_different(orders, starts)
     settled = {
-        id(e): _settled(e, starts[at], following[at], latest[at]) for at, e in enumerate(orders) if e.window.open_stop
+        id(e): _with_inferred_stop(e, starts[at], following[at], latest[at])
+        for at, e in enumerate(orders)
+        if e.window.open_stop
     }
     return [settled.get(id(e), e) for e in exposures]
 
@@ -54,7 +56,7 @@ def _last_different(orders: list[Exposure], starts: list[int]) -> list[int]:
     return result
 
 
-def _settled(order: Exposure, start: int, following: int | None, latest: int) -> Exposure:
+def _with_inferred_stop(order: Exposure, start: int, following: int | None, latest: int) -> Exposure:
     window = order.window
     planned, updated = window.stop, window.updated
     changed = updated if updated is not None and start < updated < planned else None

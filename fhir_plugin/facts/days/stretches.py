@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fhir_plugin.facts.days.intervals import Interval, joined, union
 
-ENOUGH = 1 - 1e-9
+ADEQUATE_RATIO = 1 - 1e-9
 """Ratio of dose to minimum that is adequate, after rounding."""
 
 
@@ -25,12 +25,12 @@ class Stretch(msgspec.Struct, frozen=True, order=True, gc=False):
     minimum: float
 
 
-def adequate(stretches: Iterable[Stretch]) -> list[Interval]:
+def adequate_intervals(stretches: Iterable[Stretch]) -> list[Interval]:
     """The intervals at or above the minimum."""
-    return union([(stretch.start, stretch.stop) for stretch in stretches if stretch.ratio >= ENOUGH])
+    return union([(stretch.start, stretch.stop) for stretch in stretches if stretch.ratio >= ADEQUATE_RATIO])
 
 
-def added_up(pieces: list[Stretch], flags: set[str]) -> list[Stretch]:
+def summed(pieces: list[Stretch], flags: set[str]) -> list[Stretch]:
     """Overlapping stretches added up, boundary by boundary."""
     flags.add("duplicate_sum")
     bounds = sorted({edge for piece in pieces for edge in (piece.start, piece.stop)})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from fhir_plugin.facts.medications.intakes import LONGEST, DosePhase, Intake
+from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS, DosePhase, Intake
 from fhir_plugin.facts.medications.sigs import read_frequency
 from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
@@ -44,7 +44,7 @@ class DosageReading(NamedTuple):
         return tuple(sorted({moment for intake in intakes for moment in intake.moments}))
 
 
-NOTHING_SAID = DosageReading(None, None)
+NO_DOSAGE = DosageReading(None, None)
 
 
 class _Element(NamedTuple):
@@ -58,7 +58,7 @@ class _Element(NamedTuple):
 def read_dosage(elements: tuple[Dosage, ...], known: Medications, sigs: SigReader) -> DosageReading:
     """The phases of a dosage instruction; ``sigs`` reads its words."""
     if not elements:
-        return NOTHING_SAID
+        return NO_DOSAGE
     read = [_element(element, known, sigs) for element in elements]
     flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
     counted = [element for element in read if not element.prn]
@@ -205,7 +205,7 @@ def _bounds(timing: Timing, known: Medications) -> float | None:
 
 
 def days_of(duration: Quantity | None, known: Medications) -> float | None:
-    """A duration in days; ``None`` without a positive number, with a unit that is no time, or beyond ``LONGEST``."""
+    """A duration in days; ``None`` without a positive number, with a unit that is no time, or beyond ``MAX_DURATION_DAYS``."""
     if duration is None or duration.value is None or duration.value <= 0:
         return None
     written = duration.code or duration.unit or "d"
@@ -214,5 +214,5 @@ def days_of(duration: Quantity | None, known: Medications) -> float | None:
         for entry in known.sig_words.get(written.lower(), ()):
             if entry.token.kind == "period" and len(entry.words) == 1:
                 unit = entry.token.value
-    days = duration.value * unit if unit else LONGEST + 1
-    return days if days <= LONGEST else None
+    days = duration.value * unit if unit else MAX_DURATION_DAYS + 1
+    return days if days <= MAX_DURATION_DAYS else None

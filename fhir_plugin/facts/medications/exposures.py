@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from fhir_plugin.facts.medications.dosage import DosageReading
-from fhir_plugin.facts.medications.intakes import HOURS_PER_DAY, DosePhase, differ, milligrams
+from fhir_plugin.facts.medications.intakes import HOURS_PER_DAY, DosePhase, milligrams, readings_differ
 from fhir_plugin.facts.medications.supply import Fill, SupplyWindow
 from mappings.schema.medications import Medications, Minimum, Product, ProductPart, TrialPolicy
 
@@ -53,7 +53,7 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
     """The orders that a dispense names."""
 
 
-def prescribe(
+def read_prescription(
     product: Product,
     part: ProductPart,
     reading: DosageReading,
@@ -124,11 +124,11 @@ def _doses(
     if len(product.parts) > 1 and _in_milligrams(reading):
         flags.append("dose_unknown")
         return ()
-    written = _phased(reading.structured, part, allowed, flags) if reading.structured else ()
+    written = _doses_by_phase(reading.structured, part, allowed, flags) if reading.structured else ()
     if reading.text:
-        by_words = _phased(reading.text, part, allowed, flags)
-        written = _lower(written, by_words, days, allowed, flags)
-    chosen = _with_supply(written, _supplied(fill, part, known), days, allowed, flags)
+        by_words = _doses_by_phase(reading.text, part, allowed, flags)
+        written = _lower_reading(written, by_words, days, allowed, flags)
+    chosen = _with_supply(written, _supplied_dose(fill, part, known), days, allowed, flags)
     equivalent = known.equivalents.get((part.ingredient, product.formulation))
     if equivalent is not None:
         flags.append("weekly_product")
@@ -136,7 +136,7 @@ def _doses(
     if not chosen:
         flags.append("dose_unknown")
         return ()
-    return _believable(chosen, part, known, flags)
+    return _plausible(chosen, part, known, flags)
 
 
 def _in_milligrams(reading: DosageReading) -> bool:
@@ -145,7 +145,7 @@ def _in_milligrams(reading: DosageReading) -> bool:
     return any(intake.mg is not None and intake.units is None for phase in phases for intake in phase.intakes)
 
 
-def _phased(
+def _doses_by_phase(
     phases: tuple[DosePhase, ...], part: ProductPart, allowed: float, flags: list[str]
 ) -> tuple[DailyDose, ...]:
     doses: list[DailyDose] = []
@@ -178,19 +178,19 @@ def _mean(doses: tuple[DailyDose, ...], days: int) -> float:
     return total / days
 
 
-def _lower(
+def _lower_reading(
     structured: tuple[DailyDose, ...], text: tuple[DailyDose, ...], days: int, allowed: float, flags: list[str]
 ) -> tuple[DailyDose, ...]:
     if not structured or not text:
         return structured or text
     by_fields, by_words = _mean(structured, days), _mean(text, days)
-    if differ(by_fields, by_words, allowed):
+    if readings_differ(by_fields, by_words, allowed):
         flags.append("dose_conflict")
         return structured if by_fields <= by_words else text
     return structured if len(structured) >= len(text) else text
 
 
-def _supplied(fill: Fill, part: ProductPart, known: Medications) -> float | None:
+def _supplied_dose(fill: Fill, part: ProductPart, known: Medications) -> float | None:
     """Dispense arithmetic: quantity x strength / days."""
     quantity, days = fill.quantity, fill.stated
     if not days or quantity is None or quantity.value is None or quantity.value <= 0 or part.strength is None:
@@ -213,13 +213,13 @@ def _with_supply(
         return written
     if not written:
         return (DailyDose(0, supplied),)
-    if not differ(_mean(written, days), supplied, allowed):
+    if not readings_differ(_mean(written, days), supplied, allowed):
         return written
     flags.append("dose_conflict")
     return tuple(DailyDose(dose.offset, min(dose.mg, supplied)) for dose in written)
 
 
-def _believable(
+def _plausible(
     doses: tuple[DailyDose, ...], part: ProductPart, known: Medications, flags: list[str]
 ) -> tuple[DailyDose, ...]:
     maximum = known.ingredients[part.ingredient].maximum

@@ -11,8 +11,8 @@ from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.medications.reasons import is_depression, meanings
 from fhir_plugin.facts.medications.supply import (
     NO_REQUEST,
+    MedicationResource,
     SupplyWindow,
-    Taken,
     administration_window,
     dispense_window,
     indications,
@@ -32,12 +32,12 @@ from mappings.schema.medications import Medications, ProductPart, TrialPolicy
 INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements")
 """The inputs whose absence leaves the history open; administrations are read where they are."""
 
-T = TypeVar("T", MedicationRequest, MedicationDispense, MedicationStatement, MedicationAdministration)
+ResourceT = TypeVar("ResourceT", MedicationRequest, MedicationDispense, MedicationStatement, MedicationAdministration)
 
 _IN_ERROR = "entered-in-error"
 
 
-class Unmapped(NamedTuple):
+class UnmappedMedication(NamedTuple):
     """A name that looks psychotropic and that no table knows."""
 
     label: str
@@ -60,14 +60,14 @@ class MedicationHistory(NamedTuple):
     exposures: dict[str, list[Exposure]]
     """By ingredient."""
     reasons: dict[str, list[StopReason]]
-    unmapped: tuple[Unmapped, ...]
+    unmapped: tuple[UnmappedMedication, ...]
     resources: int
     """How many medication resources were looked at, ours or not; those entered in error say nothing."""
     nameless: int = 0
     """How many of them name no drug at all."""
 
 
-class _Reader:
+class _HistoryReader:
     """Reads the resources of one record, each once."""
 
     def __init__(self, record: Record, known: Medications, as_of: int, lines: MedicationLines) -> None:
@@ -78,7 +78,7 @@ class _Reader:
         self._ordered: dict[str, tuple[Dosage, ...]] = {}
         self.exposures: defaultdict[str, list[Exposure]] = defaultdict(list)
         self.reasons: dict[str, list[StopReason]] = {}
-        self.unmapped: dict[str, Unmapped] = {}
+        self.unmapped: dict[str, UnmappedMedication] = {}
         self.resources = 0
         self.nameless = 0
 
@@ -97,15 +97,15 @@ class _Reader:
             else:
                 self._set_aside(statement, line)
         for given in self._all("medicationAdministrations", MedicationAdministration):
-            line = self._lines.of(given, _given(given))
+            line = self._lines.of(given, _administered_dosage(given))
             if line.named.ours:
                 self._keep(given, line, administration_window(given, self._as_of, self._known))
             else:
                 self._set_aside(given, line)
 
-    def _all(self, name: str, view: type[T]) -> list[T]:
+    def _all(self, name: str, view: type[ResourceT]) -> list[ResourceT]:
         """The resources of an input, each id once."""
-        found: list[T] = []
+        found: list[ResourceT] = []
         seen: set[str] = set()
         for resource in self._record.input(name).resources:
             if not isinstance(resource, view):
@@ -136,7 +136,9 @@ class _Reader:
         dosage = dispense.dosage_instruction
         links: tuple[str, ...] = ()
         if dispense.authorizing_prescription:
-            links = tuple(_local(link.reference) for link in dispense.authorizing_prescription if link.reference)
+            links = tuple(
+                _relative_reference(link.reference) for link in dispense.authorizing_prescription if link.reference
+            )
             if not dosage and (dispense.quantity is None or dispense.days_supply is None):
                 # without words it takes those of its order, but only where it has no arithmetic of its own
                 dosage = next((self._ordered[link] for link in links if link in self._ordered), dosage)
@@ -149,19 +151,23 @@ class _Reader:
         else:
             self._set_aside(dispense, line)
 
-    def _set_aside(self, resource: Taken, line: MedicationLine) -> None:
+    def _set_aside(self, resource: MedicationResource, line: MedicationLine) -> None:
         """What is not of the groups: a name that looks psychotropic is kept, and a record without any is counted."""
         found = line.named.found
         if found.unmapped:
             antidepressant = self._known.hints.look_antidepressant(found.label)
-            unmapped = Unmapped(found.label, resource.reference, antidepressant)
+            unmapped = UnmappedMedication(found.label, resource.reference, antidepressant)
             name = found.label.lower()
             self.unmapped[name] = min(unmapped, self.unmapped.get(name, unmapped))
         elif not found.label and resource.status != _IN_ERROR:
             self.nameless += 1
 
     def _keep(
-        self, resource: Taken, line: MedicationLine, window: SupplyWindow | None, links: tuple[str, ...] = ()
+        self,
+        resource: MedicationResource,
+        line: MedicationLine,
+        window: SupplyWindow | None,
+        links: tuple[str, ...] = (),
     ) -> None:
         if window is None:
             return
@@ -177,7 +183,7 @@ class _Reader:
 
     def _hear(
         self,
-        resource: Taken,
+        resource: MedicationResource,
         reasons: tuple[CodeableConcept, ...],
         notes: tuple[Annotation, ...],
         line: MedicationLine,
@@ -193,7 +199,12 @@ class _Reader:
                 self.reasons.setdefault(part.ingredient, []).append(reason)
 
     def _conditional(
-        self, resource: Taken, part: ProductPart, line: MedicationLine, window: SupplyWindow, links: tuple[str, ...]
+        self,
+        resource: MedicationResource,
+        part: ProductPart,
+        line: MedicationLine,
+        window: SupplyWindow,
+        links: tuple[str, ...],
     ) -> Exposure:
         """An exposure to a product that counts only for some uses, or never."""
         excluded, doubts = self._standing(resource, part, line)
@@ -203,7 +214,7 @@ class _Reader:
         return Exposure(prescription, window, resource.reference, line.counted and not excluded, flags, links)
 
     def _standing(
-        self, resource: Taken, part: ProductPart, line: MedicationLine
+        self, resource: MedicationResource, part: ProductPart, line: MedicationLine
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Flags that keep the record from counting, and flags that leave it in doubt."""
         known = self._known
@@ -229,18 +240,18 @@ def read_history(
 ) -> MedicationHistory:
     """The exposures of a record to ingredients of the groups, up to the day ``as_of`` (an ordinal)."""
     products = products or ProductReader(known, record.medications)
-    reader = _Reader(record, known, as_of, MedicationLines(known, policy, groups, products))
+    reader = _HistoryReader(record, known, as_of, MedicationLines(known, policy, groups, products))
     reader.read()
     unmapped = tuple(sorted(reader.unmapped.values()))
     return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources, reader.nameless)
 
 
-def _local(reference: str) -> str:
+def _relative_reference(reference: str) -> str:
     """``Type/id`` of a reference, absolute or not."""
     return "/".join(reference.rsplit("/", 2)[-2:])
 
 
-def _given(given: MedicationAdministration) -> tuple[Dosage, ...]:
+def _administered_dosage(given: MedicationAdministration) -> tuple[Dosage, ...]:
     """The dose of one administration as a dosage: once, on that day."""
     if given.dosage is None or given.dosage.dose is None:
         return ()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mappings.schema.medications import ProductPart
 
 HOURS_PER_DAY = 24
-LONGEST = 36_500
+MAX_DURATION_DAYS = 36_500
 """Days beyond which a duration is none: a hundred years."""
 
 
@@ -45,12 +45,12 @@ def milligrams(intake: Intake, part: ProductPart, disagreement: float) -> Amount
         return _stated(intake.units or 1.0, intake.stated, by_units, part)
     if intake.mg is None:
         return Amount(by_units)
-    if by_units is not None and differ(intake.mg, by_units, disagreement):
+    if by_units is not None and readings_differ(intake.mg, by_units, disagreement):
         return Amount(min(intake.mg, by_units), ("dose_conflict",))
     return Amount(intake.mg)
 
 
-def differ(first: float, second: float, disagreement: float) -> bool:
+def readings_differ(first: float, second: float, disagreement: float) -> bool:
     """Whether two readings differ by more than the fraction allowed, of the greater."""
     return abs(first - second) > disagreement * max(first, second)
 

@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 import msgspec
 
-from fhir_plugin.facts.medications.dosage import NOTHING_SAID, DosageReading, read_dosage
-from fhir_plugin.facts.medications.exposures import Prescription, prescribe, units_per_day
+from fhir_plugin.facts.medications.dosage import NO_DOSAGE, DosageReading, read_dosage
+from fhir_plugin.facts.medications.exposures import Prescription, read_prescription, units_per_day
 from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader
-from fhir_plugin.facts.medications.sigs import KEPT_PHASES, forget_sigs, read_sig
+from fhir_plugin.facts.medications.sigs import MAX_CACHED_PHASES, clear_sig_cache, read_sig
 from fhir_plugin.facts.medications.sigs.stages import Sig
-from fhir_plugin.facts.medications.supply import Fill, SupplyWindow, Taken, fill_of
+from fhir_plugin.facts.medications.supply import Fill, MedicationResource, SupplyWindow, fill_of
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Quantity, Reference
 from mappings.schema.medications import Medications, Product, ProductPart, TrialPolicy
 
@@ -20,7 +20,7 @@ CONFLICT = "conflicting_codes"
 CONDITIONAL = ("never", "if_depression")
 """How an ingredient counts that does not count whatever it was taken for."""
 
-_Mark: TypeAlias = tuple["CodeableConcept | NamedConcept", tuple[Dosage, ...], Quantity | None, Quantity | None]
+_LineKey: TypeAlias = tuple["CodeableConcept | NamedConcept", tuple[Dosage, ...], Quantity | None, Quantity | None]
 """What makes a line: a drug, a dosage, a supply and a quantity."""
 
 
@@ -74,35 +74,37 @@ class MedicationLine:
         """What is taken of one part of the product."""
         product = self.named.found.product or Product((part,))
         days = self._days or max(window.stop - (window.start or window.stop), 1)
-        return prescribe(product, part, self.reading, self.fill, days, self._known, self._policy, doubtful=doubtful)
+        return read_prescription(
+            product, part, self.reading, self.fill, days, self._known, self._policy, doubtful=doubtful
+        )
 
 
-_BOOK_LINES = 4096
-_LARGEST_MARK = 2048
+_MAX_CACHED_LINES = 4096
+_MAX_KEY_BYTES = 2048
 """Bytes of what a record says beyond which it is read anew each time."""
 
 
 @lru_cache(maxsize=8)
-def _book(known: Medications, policy: TrialPolicy, groups: frozenset[str]) -> dict[_Mark, MedicationLine]:  # noqa: ARG001 - the key
+def _line_cache(known: Medications, policy: TrialPolicy, groups: frozenset[str]) -> dict[_LineKey, MedicationLine]:  # noqa: ARG001 - the key
     """Lines that were read before, for whomever: what a prescription says does not depend on whose it is."""
     return {}
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """Empty the book of lines and that of sigs, so that the next record is read from scratch."""
-    _book.cache_clear()
-    forget_sigs()
+    _line_cache.cache_clear()
+    clear_sig_cache()
 
 
 class MedicationLines:
     """The lines of one record; a concept, a dosage and a line that repeat are read once."""
 
-    __slots__ = ("_book", "_groups", "_known", "_lines", "_named", "_policy", "_products", "_readings", "_sigs")
+    __slots__ = ("_line_cache", "_groups", "_known", "_lines", "_named", "_policy", "_products", "_readings", "_sigs")
 
     def __init__(
         self, known: Medications, policy: TrialPolicy, groups: frozenset[str], products: ProductReader
     ) -> None:
-        self._book = _book(known, policy, groups)
+        self._book = _line_cache(known, policy, groups)
         self._known = known
         self._policy = policy
         self._groups = groups
@@ -110,10 +112,14 @@ class MedicationLines:
         self._named: dict[CodeableConcept | Reference, NamedConcept] = {}
         self._readings: dict[tuple[Dosage, ...], DosageReading] = {}
         self._sigs: dict[str, Sig | None] = {}
-        self._lines: dict[_Mark, MedicationLine] = {}
+        self._lines: dict[_LineKey, MedicationLine] = {}
 
     def of(
-        self, taken: Taken, dosage: tuple[Dosage, ...], supply: Quantity | None = None, quantity: Quantity | None = None
+        self,
+        taken: MedicationResource,
+        dosage: tuple[Dosage, ...],
+        supply: Quantity | None = None,
+        quantity: Quantity | None = None,
     ) -> MedicationLine:
         """The line of a record; of a drug that is not ours it says nothing but the name."""
         concept = taken.medication_codeable_concept
@@ -129,7 +135,7 @@ class MedicationLines:
         return line
 
     def _of_reference(
-        self, taken: Taken, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
+        self, taken: MedicationResource, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
     ) -> MedicationLine:
         named = self._referenced(taken)
         mark = (named, dosage, supply, quantity)
@@ -141,16 +147,16 @@ class MedicationLines:
     def _new(
         self, named: NamedConcept, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
     ) -> MedicationLine:
-        reading = self._reading(dosage) if named.ours else NOTHING_SAID
+        reading = self._reading(dosage) if named.ours else NO_DOSAGE
         return self._line(named, reading, supply, quantity)
 
-    def _keep(self, mark: _Mark, line: MedicationLine) -> None:
+    def _keep(self, mark: _LineKey, line: MedicationLine) -> None:
         """In the book what is small, so that no request can make it large; with this record what is not."""
         phases = len(line.reading.structured or ()) + len(line.reading.text or ())
-        if phases > KEPT_PHASES or len(msgspec.msgpack.encode(mark)) > _LARGEST_MARK:
+        if phases > MAX_CACHED_PHASES or len(msgspec.msgpack.encode(mark)) > _MAX_KEY_BYTES:
             self._lines[mark] = line
             return
-        if len(self._book) >= _BOOK_LINES:
+        if len(self._book) >= _MAX_CACHED_LINES:
             self._book.clear()
         self._book[mark] = line
 
@@ -171,7 +177,7 @@ class MedicationLines:
             named = self._named[concept] = NamedConcept(found, self._known, self._groups)
         return named
 
-    def _referenced(self, taken: Taken) -> NamedConcept:
+    def _referenced(self, taken: MedicationResource) -> NamedConcept:
         reference, contained = taken.medication_reference, taken.contained
         named = self._named.get(reference) if reference and not contained else None
         if named is None:

@@ -50,10 +50,10 @@ def identify(concept: CodeableConcept | None, known: Medications) -> IdentifiedP
     hits = [hit for coding in concept.coding if (hit := _by_code(coding, known))]
     hits.sort(key=_rank)
     text = _text_of(concept)
-    named = name_product(text, known) if text else None
+    named = product_in_text(text, known) if text else None
     if not hits and named is None:
         return IdentifiedProduct(None, concept.label, unmapped=known.hints.look_psychotropic(text))
-    return _agree(hits, named, concept.label)
+    return _reconciled(hits, named, concept.label)
 
 
 def identify_medication(
@@ -69,7 +69,7 @@ def identify_medication(
         return identify(concept, known)
     if reference is None:
         return IdentifiedProduct(None, "")
-    resource = medication_named(reference.reference, medications or {}, contained)
+    resource = resolve_medication(reference.reference, medications or {}, contained)
     if resource is None:
         found = identify(CodeableConcept(text=reference.display), known)
         return found if found.label else found._replace(label=reference.reference or "")
@@ -98,7 +98,7 @@ class ProductReader:
         return found
 
 
-def name_product(text: str, known: Medications) -> Product | None:
+def product_in_text(text: str, known: Medications) -> Product | None:
     """The product that a text names, with the strength beside the name; ``None`` where it names none of ours."""
     lower = text.lower()
     words = _WORDS.findall(lower)
@@ -193,7 +193,7 @@ def _ingredients(product: Product) -> tuple[str, ...]:
     return tuple(sorted(part.ingredient for part in product.parts))
 
 
-def _agree(hits: list[Product], named: Product | None, label: str) -> IdentifiedProduct:
+def _reconciled(hits: list[Product], named: Product | None, label: str) -> IdentifiedProduct:
     candidates = [*hits, named] if named else hits
     best = candidates[0]
     flags: list[str] = ["pack"] if best.tty in PACKS else []
@@ -227,7 +227,7 @@ def _without_strength(product: Product) -> Product:
     return product._replace(parts=tuple(ProductPart(part.ingredient, None, "") for part in product.parts))
 
 
-def medication_named(
+def resolve_medication(
     reference: str | None, medications: Mapping[str, Medication], contained: Iterable[Raw]
 ) -> Medication | None:
     """The Medication that a reference names: contained, or found beside the record."""
@@ -253,7 +253,7 @@ def _of_resource(
         if item.item_codeable_concept is not None:
             inner = identify(item.item_codeable_concept, known)
         elif item.item_reference is not None and depth < _MAX_DEPTH:
-            target = medication_named(item.item_reference.reference, medications, contained)
+            target = resolve_medication(item.item_reference.reference, medications, contained)
             inner = (
                 _of_resource(target, known, medications, contained, depth + 1)
                 if target
@@ -263,12 +263,12 @@ def _of_resource(
             continue
         if inner.product is None:
             return IdentifiedProduct(None, found.label or inner.label, unmapped=inner.unmapped or found.unmapped)
-        parts += [_stated(part, item.strength, known) for part in inner.product.parts]
+        parts += [_with_stated_strength(part, item.strength, known) for part in inner.product.parts]
     product = Product(tuple(parts)) if parts else None
     return IdentifiedProduct(product, found.label or "", found.flags)
 
 
-def _stated(part: ProductPart, strength: object, known: Medications) -> ProductPart:
+def _with_stated_strength(part: ProductPart, strength: object, known: Medications) -> ProductPart:
     """The part with the strength that the Medication resource states per unit or per mL."""
     numerator, denominator = getattr(strength, "numerator", None), getattr(strength, "denominator", None)
     if numerator is None or not numerator.value or numerator.value < 0:

@@ -23,7 +23,7 @@ def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], known: Me
         found |= {
             name
             for name, meaning in known.reasons.meanings.items()
-            if _says(words, meaning.words, known.reasons.denials)
+            if _contains_phrase(words, meaning.words, known.reasons.denials)
         }
     return frozenset(found)
 
@@ -49,7 +49,7 @@ def _of_reason(reason: CodeableConcept, known: ReasonWords) -> set[str]:
     for text in (reason.text, *(coding.display for coding in reason.coding)):
         words = _split(text or "")
         for name, meaning in known.meanings.items():
-            if _says(words, meaning.words + meaning.reason_words, known.denials):
+            if _contains_phrase(words, meaning.words + meaning.reason_words, known.denials):
                 found.add(name)
     return found
 
@@ -62,7 +62,7 @@ def _split(text: str) -> list[str]:
     return _WORDS.findall(text.lower().replace("-", " "))
 
 
-def _says(words: list[str], phrases: tuple[str, ...], denials: frozenset[str]) -> bool:
+def _contains_phrase(words: list[str], phrases: tuple[str, ...], denials: frozenset[str]) -> bool:
     for phrase in phrases:
         wanted = phrase.replace("-", " ").split()
         for at in range(len(words) - len(wanted) + 1):

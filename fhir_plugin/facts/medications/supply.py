@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from fhir_plugin.facts.medications.dosage import days_of
-from fhir_plugin.facts.medications.intakes import LONGEST
+from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import ordinal_span
 from fhir_plugin.record.resources import (
@@ -24,8 +24,8 @@ from fhir_plugin.record.resources import (
 )
 from mappings.schema.medications import Medications
 
-Taken: TypeAlias = MedicationRequest | MedicationDispense | MedicationStatement | MedicationAdministration
-Days: TypeAlias = tuple[int, int]
+MedicationResource: TypeAlias = MedicationRequest | MedicationDispense | MedicationStatement | MedicationAdministration
+OrdinalSpan: TypeAlias = tuple[int, int]
 """The first and the last day that a written date may mean."""
 
 DISPENSED, STATED, ORDERED = range(3)
@@ -88,7 +88,7 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, known: Medica
     if start >= as_of:
         return None
     flags = _flags(span, fill)
-    total = min(fill.days * (1 + max(request.number_of_repeats_allowed or 0, 0)), LONGEST)
+    total = min(fill.days * (1 + max(request.number_of_repeats_allowed or 0, 0)), MAX_DURATION_DAYS)
     limit = _limit(order, request, as_of, known)
     planned = max(min(start + int(total), limit), start)
     open_stop = order.status in STOPPED_STATUSES and limit >= as_of
@@ -109,7 +109,7 @@ def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known:
     earliest, start = span
     if start >= as_of:
         return None
-    stop = min(start + int(min(fill.days, LONGEST)), as_of)
+    stop = min(start + int(min(fill.days, MAX_DURATION_DAYS)), as_of)
     longest = int(known.parameters["longest_fill_days"].value)
     possible = max(min(start + longest, as_of), stop) if fill.assumed else stop
     return SupplyWindow(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
@@ -152,7 +152,7 @@ def administration_window(given: MedicationAdministration, as_of: int, known: Me
     return SupplyWindow(DISPENSED, "administered", start, earliest, stop, stop, stop, _partial(span))
 
 
-def indications(resource: Taken) -> tuple[CodeableConcept, ...]:
+def indications(resource: MedicationResource) -> tuple[CodeableConcept, ...]:
     """What the drug was ordered or is taken for."""
     return getattr(resource, "reason_code", ())
 
@@ -164,16 +164,16 @@ def _undated(grade: int, kind: str, as_of: int) -> SupplyWindow:
     return SupplyWindow(grade, kind, None, 0, 0, 0, as_of, ("undated",))
 
 
-def _partial(span: Days) -> tuple[str, ...]:
+def _partial(span: OrdinalSpan) -> tuple[str, ...]:
     return () if span[0] == span[1] else ("partial_date",)
 
 
-def _flags(span: Days, fill: Fill) -> tuple[str, ...]:
+def _flags(span: OrdinalSpan, fill: Fill) -> tuple[str, ...]:
     partial = () if span[0] == span[1] else ("partial_date",)
     return (*partial, "assumed_supply") if fill.assumed else partial
 
 
-def _order_start(order: MedicationRequest, request: DispenseRequest) -> Days | None:
+def _order_start(order: MedicationRequest, request: DispenseRequest) -> OrdinalSpan | None:
     for dosage in order.dosage_instruction:
         repeat = dosage.timing.repeat if dosage.timing else None
         if repeat is not None and repeat.bounds_period is not None:

@@ -18,10 +18,10 @@ USABLE_STATUSES = ("final", "amended", "corrected")
 VOID_STATUSES = ("entered-in-error", "cancelled")
 _SYSTEMS = (LOINC, LOCAL_CODES)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_DEEPEST = 3
+_MAX_DEPTH = 3
 
 Coded = Observation | ObservationComponent
-T = TypeVar("T")
+ValueT = TypeVar("ValueT")
 
 
 @dataclass(slots=True)
@@ -47,23 +47,23 @@ def gather_scores(
     gathered: list[GatheredAnswers] = []
     others: list[Observation] = []
     for each in living:
-        name = _known(each.code, instruments.heads)
+        name = _lookup(each.code, instruments.heads)
         if name is None:
-            if _known(each.code, instruments.links):
+            if _lookup(each.code, instruments.links):
                 others.append(each)
             continue
         one = GatheredAnswers(instruments.forms[name], [])
-        _take(each, one, by_reference, _DEEPEST)
+        _add_observation(each, one, by_reference, _MAX_DEPTH)
         gathered.append(one)
     members = {id(source) for one in gathered for source in one.sources[1:]}
     taken = {id(source) for one in gathered for source in one.sources}
     whole = (one for one in gathered if id(one.sources[0]) not in members)
-    for one in (*whole, *_loose([each for each in others if id(each) not in taken], instruments)):
+    for one in (*whole, *_loose_items([each for each in others if id(each) not in taken], instruments)):
         if one.total is not None or one.level is not None or one.items or one.flags:
             yield one, _scored(one, sex)
 
 
-def _known(concept: CodeableConcept | None, table: Mapping[str, T]) -> T | None:
+def _lookup(concept: CodeableConcept | None, table: Mapping[str, ValueT]) -> ValueT | None:
     """What the first code of the concept that is in the table stands for."""
     for coding in concept.coding if concept else ():
         found = table.get(coding.code or "")
@@ -78,23 +78,25 @@ def _codes(concept: CodeableConcept | None) -> list[str]:
     return [coding.code for coding in concept.coding if coding.code and coding.system in _SYSTEMS]
 
 
-def _take(observation: Observation, one: GatheredAnswers, by_reference: Mapping[str, Observation], depth: int) -> None:
+def _add_observation(
+    observation: Observation, one: GatheredAnswers, by_reference: Mapping[str, Observation], depth: int
+) -> None:
     one.sources.append(observation)
     if observation.status not in USABLE_STATUSES:
         one.flags.append(f"status:{observation.status or 'missing'}")
-    _take_value(observation, one)
+    _add_value(observation, one)
     for component in observation.component:
-        _take_value(component, one)
+        _add_value(component, one)
     for member in observation.has_member if depth else ():
         found = by_reference.get("/".join((member.reference or "").rsplit("/", 2)[-2:]))
         if found and found not in one.sources:
-            _take(found, one, by_reference, depth - 1)
+            _add_observation(found, one, by_reference, depth - 1)
 
 
-def _take_value(coded: Coded, one: GatheredAnswers) -> None:
+def _add_value(coded: Coded, one: GatheredAnswers) -> None:
     for code in _codes(coded.code):
         if code in one.form.totals:
-            _take_total(coded, one)
+            _add_total(coded, one)
         elif code in one.form.by_link:
             place = one.form.by_link[code]
             value = value_of(tuple(_answers(coded)), one.form.items[place], None)
@@ -102,7 +104,7 @@ def _take_value(coded: Coded, one: GatheredAnswers) -> None:
                 one.items[place] = value
 
 
-def _take_total(coded: Coded, one: GatheredAnswers) -> None:
+def _add_total(coded: Coded, one: GatheredAnswers) -> None:
     formula = one.form.instrument.formula
     if isinstance(formula, Risk):
         said = set(_codes(coded.value_codeable_concept))
@@ -143,7 +145,7 @@ def _answers(coded: Coded) -> Iterator[ResponseAnswer]:
         yield ResponseAnswer(value_string=coded.value_string)
 
 
-def _loose(observations: Iterable[Observation], instruments: Instruments) -> Iterator[GatheredAnswers]:
+def _loose_items(observations: Iterable[Observation], instruments: Instruments) -> Iterator[GatheredAnswers]:
     """Single items that stand outside a panel, put together where they were observed at one moment."""
     moments: dict[str, list[Observation]] = {}
     for observation in observations:
@@ -156,7 +158,7 @@ def _loose(observations: Iterable[Observation], instruments: Instruments) -> Ite
             one = GatheredAnswers(form, [])
             for each in together:
                 if codes.intersection(_codes(each.code)) & form.by_link.keys():
-                    _take(each, one, {}, 0)
+                    _add_observation(each, one, {}, 0)
             codes -= form.by_link.keys()
             yield one
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import msgspec
 
 from fhir_plugin.facts.scores.read import Assessment
-from fhir_plugin.facts.treatments.sessions import Session, Strength
+from fhir_plugin.facts.treatments.sessions import EvidenceStrength, Session
 from mappings.schema.instruments import Instruments
 from mappings.schema.treatments import Treatments
 from mappings.schema.treatments.model import Treatment
@@ -56,15 +56,21 @@ def build_courses(sessions: Iterable[Session], treatments: Treatments, as_of: da
     courses: list[TreatmentCourse] = []
     by_treatment: dict[str, list[Session]] = {}
     for session in sessions:
-        if session.strength in (Strength.GIVEN, Strength.DISPENSED) and session.span and not session.other_use:
+        if (
+            session.strength in (EvidenceStrength.GIVEN, EvidenceStrength.DISPENSED)
+            and session.span
+            and not session.other_use
+        ):
             by_treatment.setdefault(session.treatment, []).append(session)
     for identifier, mine in by_treatment.items():
         treatment = treatments[identifier]
-        given = {session.span for session in mine if session.strength is Strength.GIVEN}
-        proven = [session for session in mine if session.strength is Strength.GIVEN or session.span not in given]
+        given = {session.span for session in mine if session.strength is EvidenceStrength.GIVEN}
+        proven = [
+            session for session in mine if session.strength is EvidenceStrength.GIVEN or session.span not in given
+        ]
         courses += [_course(treatment, run, as_of) for run in _runs(proven, treatment.course.gap_days.value)]
     courses.sort(key=lambda course: (course.first, course.last, course.treatment))
-    return tuple(_with_company(course, courses) for course in courses)
+    return tuple(_with_concurrent(course, courses) for course in courses)
 
 
 def _runs(sessions: Iterable[Session], gap_days: int) -> list[list[Session]]:
@@ -113,7 +119,7 @@ def _clock(moment: str | None) -> str:
     return moment.partition("T")[2] if moment else ""
 
 
-def _with_company(course: TreatmentCourse, courses: Iterable[TreatmentCourse]) -> TreatmentCourse:
+def _with_concurrent(course: TreatmentCourse, courses: Iterable[TreatmentCourse]) -> TreatmentCourse:
     company = {
         other.modality
         for other in courses
@@ -122,7 +128,7 @@ def _with_company(course: TreatmentCourse, courses: Iterable[TreatmentCourse]) -
     return msgspec.structs.replace(course, together_with=tuple(sorted(company)))
 
 
-def judge(
+def judge_courses(
     courses: Sequence[TreatmentCourse],
     assessments: Sequence[Assessment],
     treatments: Treatments,

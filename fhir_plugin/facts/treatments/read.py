@@ -10,8 +10,8 @@ import msgspec
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.scores.read import Assessment
-from fhir_plugin.facts.treatments.courses import NO_RESPONSE, PARTIAL, TreatmentCourse, build_courses, judge
-from fhir_plugin.facts.treatments.sessions import Session, Strength, read_sessions
+from fhir_plugin.facts.treatments.courses import NO_RESPONSE, PARTIAL, TreatmentCourse, build_courses, judge_courses
+from fhir_plugin.facts.treatments.sessions import EvidenceStrength, Session, read_sessions
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.record import Record
 from mappings.schema.instruments import Instruments
@@ -89,10 +89,10 @@ class TreatmentHistory:
         for session in self.sessions:
             if not self._of(name, session.treatment) or session.reference in in_course:
                 continue
-            if session.other_use or session.strength in (Strength.ORDERED, Strength.UNCLEAR):
-                possible.append(_entry(session))
+            if session.other_use or session.strength in (EvidenceStrength.ORDERED, EvidenceStrength.UNCLEAR):
+                possible.append(_session_evidence(session))
             else:
-                past.append(_entry(session))
+                past.append(_session_evidence(session))
         value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
         return self._fact(f"{name}.received", (name,), value)
 
@@ -137,8 +137,8 @@ class TreatmentHistory:
         )
 
 
-def _entry(session: Session) -> Evidence:
-    note = session.other_use or ("" if session.strength is Strength.GIVEN else session.strength.value)
+def _session_evidence(session: Session) -> Evidence:
+    note = session.other_use or ("" if session.strength is EvidenceStrength.GIVEN else session.strength.value)
     return Evidence(reference=session.reference, label=session.label, day=session.span, note=note)
 
 
@@ -151,10 +151,10 @@ def read_treatments(
 ) -> TreatmentHistory:
     """Every course up to ``as_of``; the responses are judged where ``assessments`` and ``instruments`` are given."""
     sessions = [each for each in read_sessions(record, treatments) if each.span is None or each.span.first <= as_of]
-    sessions = [_doubted(session, sessions, treatments) for session in sessions]
+    sessions = [_with_doubt(session, sessions, treatments) for session in sessions]
     courses = build_courses(sessions, treatments, as_of)
     if instruments:
-        courses = judge(courses, assessments, treatments, instruments)
+        courses = judge_courses(courses, assessments, treatments, instruments)
     counts = {name: len(record.input(name).resources) for names in INPUTS.values() for name in names}
     return TreatmentHistory(
         courses=courses,
@@ -167,12 +167,16 @@ def read_treatments(
     )
 
 
-def _doubted(session: Session, sessions: Sequence[Session], treatments: Treatments) -> Session:
+def _with_doubt(session: Session, sessions: Sequence[Session], treatments: Treatments) -> Session:
     """One dose alone, of a drug that has other uses, proves no course."""
     rule = treatments[session.treatment].other_use
-    if rule is None or session.other_use or session.strength is not Strength.GIVEN:
+    if rule is None or session.other_use or session.strength is not EvidenceStrength.GIVEN:
         return session
-    days = {each.span for each in sessions if each.treatment == session.treatment and each.strength is Strength.GIVEN}
+    days = {
+        each.span
+        for each in sessions
+        if each.treatment == session.treatment and each.strength is EvidenceStrength.GIVEN
+    }
     if len(days) > rule.single_session.value:
         return session
     return msgspec.structs.replace(session, other_use="one dose alone: may have been anaesthesia or pain care")

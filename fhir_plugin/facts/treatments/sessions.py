@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from fhir_plugin.facts.medications.products import medication_named
+from fhir_plugin.facts.medications.products import resolve_medication
 from fhir_plugin.record.datatypes import CodeableConcept, Period
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
@@ -27,7 +27,7 @@ from mappings.schema.treatments.model import Treatment
 MedicationResource = MedicationAdministration | MedicationDispense | MedicationStatement | MedicationRequest
 
 
-class Strength(StrEnum):
+class EvidenceStrength(StrEnum):
     """How much an entry proves."""
 
     GIVEN = "given"
@@ -41,7 +41,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the record that is about one treatment."""
 
     treatment: str
-    strength: Strength
+    strength: EvidenceStrength
     span: DaySpan | None
     """The day, or the first and last day of an entry that sums up several."""
     moment: str | None = None
@@ -56,21 +56,29 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return self.span.first if self.span and self.span.first == self.span.last else None
 
 
-_STRENGTH: dict[type[Resource], dict[str, Strength]] = {
-    Procedure: {"completed": Strength.GIVEN, "in-progress": Strength.GIVEN, "stopped": Strength.UNCLEAR},
+_STRENGTH_BY_STATUS: dict[type[Resource], dict[str, EvidenceStrength]] = {
+    Procedure: {
+        "completed": EvidenceStrength.GIVEN,
+        "in-progress": EvidenceStrength.GIVEN,
+        "stopped": EvidenceStrength.UNCLEAR,
+    },
     MedicationAdministration: {
-        "completed": Strength.GIVEN,
-        "in-progress": Strength.GIVEN,
-        "stopped": Strength.UNCLEAR,
+        "completed": EvidenceStrength.GIVEN,
+        "in-progress": EvidenceStrength.GIVEN,
+        "stopped": EvidenceStrength.UNCLEAR,
     },
-    MedicationDispense: {"completed": Strength.DISPENSED},
+    MedicationDispense: {"completed": EvidenceStrength.DISPENSED},
     MedicationStatement: {
-        "active": Strength.STATED,
-        "completed": Strength.STATED,
-        "stopped": Strength.STATED,
-        "on-hold": Strength.STATED,
+        "active": EvidenceStrength.STATED,
+        "completed": EvidenceStrength.STATED,
+        "stopped": EvidenceStrength.STATED,
+        "on-hold": EvidenceStrength.STATED,
     },
-    MedicationRequest: {"active": Strength.ORDERED, "completed": Strength.ORDERED, "stopped": Strength.ORDERED},
+    MedicationRequest: {
+        "active": EvidenceStrength.ORDERED,
+        "completed": EvidenceStrength.ORDERED,
+        "stopped": EvidenceStrength.ORDERED,
+    },
 }
 _NOT_ORDERS = ("proposal", "plan", "option")
 
@@ -139,7 +147,9 @@ def _session(
     found = meant.by(concept)
     if found is None:
         return
-    strength = Strength.UNCLEAR if status in (None, "unknown") else _STRENGTH[type(resource)].get(status)
+    strength = (
+        EvidenceStrength.UNCLEAR if status in (None, "unknown") else _STRENGTH_BY_STATUS[type(resource)].get(status)
+    )
     if strength is None:
         return
     at, period = moment
@@ -184,7 +194,7 @@ def medication_concept(resource: MedicationResource, record: Record) -> Codeable
     reference = resource.medication_reference
     if reference is None:
         return None
-    medication = medication_named(reference.reference, record.medications, resource.contained)
+    medication = resolve_medication(reference.reference, record.medications, resource.contained)
     if medication and medication.code:
         return medication.code
     return CodeableConcept(text=reference.display) if reference.display else None

@@ -12,8 +12,8 @@ from fhir_plugin.facts.days.intervals import AdequateRun, Interval, best_run, in
 from fhir_plugin.facts.medications.exposures import Exposure
 from fhir_plugin.facts.medications.histories import MedicationHistory
 from fhir_plugin.facts.trials.changes import allergies_of, changes_of
-from fhir_plugin.facts.trials.outcomes import DatedTotal, OutcomeBasis, TreatmentChange, TrialOutcome, judge
-from fhir_plugin.facts.trials.trial import MET, NOT_MET, UNKNOWN, Augmentation, Trial, told
+from fhir_plugin.facts.trials.outcomes import DatedTotal, OutcomeBasis, TreatmentChange, TrialOutcome, outcome_of
+from fhir_plugin.facts.trials.trial import MET, NOT_MET, UNKNOWN, Augmentation, Trial, with_line
 from fhir_plugin.record.record import Record
 from mappings.schema.medications import Medications, TrialPolicy
 
@@ -193,7 +193,7 @@ class TrialScope:
             flags=self._flagged(drug, era, outcome, setting),
             line="",
         )
-        return told(trial, self._known)
+        return with_line(trial, self._known)
 
     def _outcome(self, drug: WindowedDrug, era: Interval | None, setting: _OutcomeSetting) -> TrialOutcome:
         start, stop = era or (self._last, self._last)
@@ -203,7 +203,7 @@ class TrialScope:
         course = OutcomeBasis(
             drug.ingredient, start, stop, drug.run.days, drug.verdict == MET, ongoing, self._said(drug), allergic
         )
-        return judge(course, self._scores, setting.changes, self._last, self._known)
+        return outcome_of(course, self._scores, setting.changes, self._last, self._known)
 
     def _said(self, drug: WindowedDrug) -> frozenset[str]:
         """What the reasons and notes of its records say."""

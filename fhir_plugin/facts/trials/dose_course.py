@@ -7,7 +7,7 @@ from datetime import date
 import msgspec
 
 from fhir_plugin.facts.days.days import map_days
-from fhir_plugin.facts.days.stretches import ENOUGH
+from fhir_plugin.facts.days.stretches import ADEQUATE_RATIO
 from fhir_plugin.facts.medications.histories import read_history
 from fhir_plugin.facts.trials.read import READ_GROUPS
 from fhir_plugin.record.record import Record
@@ -46,7 +46,7 @@ def read_dose_courses(record: Record, medications: Medications, as_of: date) -> 
                     after=date.fromordinal(min(each.stop, today + 1)),
                     mg=each.mg,
                     minimum=each.minimum,
-                    adequate=each.ratio >= ENOUGH,
+                    adequate=each.ratio >= ADEQUATE_RATIO,
                 )
                 for each in map_days(exposures, medications).counted
                 if each.mg and each.start <= today

@@ -80,7 +80,7 @@ def scores_of(assessments: Sequence[Assessment], known: Medications, as_of: int)
     return sorted(found)
 
 
-def judge(
+def outcome_of(
     course: OutcomeBasis,
     scores: Sequence[DatedTotal],
     changes: Sequence[TreatmentChange],

@@ -14,7 +14,7 @@ import msgspec
 
 from fhir_plugin.facts.days.days import map_days
 from fhir_plugin.facts.fact import Count, Evidence, Fact
-from fhir_plugin.facts.medications.histories import INPUTS, MedicationHistory, Unmapped, read_history
+from fhir_plugin.facts.medications.histories import INPUTS, MedicationHistory, UnmappedMedication, read_history
 from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.scores.read import Assessment
 from fhir_plugin.facts.trials.counting import TrialScope
@@ -72,7 +72,7 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     """One per ingredient over all time."""
     augmentations: tuple[Augmentation, ...]
     lifetime_augmentations: tuple[Augmentation, ...]
-    unmapped: tuple[Unmapped, ...]
+    unmapped: tuple[UnmappedMedication, ...]
     episode: Episode
     policy: str
     adequate_days_required: int

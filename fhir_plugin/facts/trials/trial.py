@@ -47,7 +47,7 @@ class Augmentation(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[str, ...]
 
 
-def told(trial: Trial, known: Medications) -> Trial:
+def with_line(trial: Trial, known: Medications) -> Trial:
     """The trial with its line."""
     words = known.wording
     highest, minimum = trial.highest_daily_dose, trial.minimum_daily_dose

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 
 from fhir_plugin.facts.medications import lines, sigs
-from fhir_plugin.facts.medications.lines import forget
+from fhir_plugin.facts.medications.lines import clear_caches
 from fhir_plugin.facts.trials.read import READ_GROUPS
 from tests.support.medications.drawn import KNOWN, RECORDS, built, read
 from tests.support.medications.records import order
@@ -17,53 +17,53 @@ SERTRALINE = {"rxnorm": 312941, "sig": "1 tablet daily", "start": "2025-02-01", 
 
 
 def kept() -> dict[Any, Any]:
-    return lines._book(KNOWN, POLICY, READ_GROUPS)
+    return lines._line_cache(KNOWN, POLICY, READ_GROUPS)
 
 
 @given(RECORDS)
 def test_a_record_read_before_reads_the_same(entries: list[dict[str, Any]]) -> None:
     resources = built(entries)
-    forget()
+    clear_caches()
     scratch = read(resources)
     assert read(resources) == scratch
 
 
 def test_a_line_is_kept_for_the_next_record() -> None:
-    forget()
+    clear_caches()
     read([order(SERTRALINE)])
     assert len(kept()) == 1
 
 
 def test_a_long_text_is_not_kept() -> None:
-    forget()
-    read([order(SERTRALINE | {"sig": "1 tablet daily " + "x" * lines._LARGEST_MARK})])
+    clear_caches()
+    read([order(SERTRALINE | {"sig": "1 tablet daily " + "x" * lines._MAX_KEY_BYTES})])
     assert not kept()
 
 
 def test_the_book_begins_anew_when_it_is_full(monkeypatch: Any) -> None:
     monkeypatch.setattr(lines, "_BOOK_LINES", 2)
-    forget()
+    clear_caches()
     for supply in (30, 60, 90):
         read([order(SERTRALINE | {"supply": supply})])
     assert len(kept()) == 1
 
 
 def test_a_reading_of_many_phases_is_not_kept() -> None:
-    forget()
+    clear_caches()
     read([order(SERTRALINE | {"sig": "Start 1 mg daily, increase by 1 mg every 2 days to 50 mg"})])
     assert not kept()
-    assert not sigs._SENTENCES
+    assert not sigs._SIG_CACHE
 
 
 def test_a_sentence_of_many_words_is_not_kept() -> None:
-    forget()
+    clear_caches()
     sigs.read_sig("take 1 tablet daily " + "and 1 tablet daily " * 20, KNOWN.sig_words)
-    assert not sigs._SENTENCES
+    assert not sigs._SIG_CACHE
 
 
 def test_the_sentences_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
     monkeypatch.setattr(sigs, "_KEPT_SENTENCES", 2)
-    forget()
+    clear_caches()
     for amount in (1, 2, 3):
         sigs.read_sig(f"take {amount} tablets daily", KNOWN.sig_words)
-    assert len(sigs._SENTENCES) == 1
+    assert len(sigs._SIG_CACHE) == 1

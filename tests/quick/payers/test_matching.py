@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.facts.coverage import read_covers
+from fhir_plugin.facts.coverage import read_coverages
 from fhir_plugin.payers.checklist import LONGEST, MOST, policies_for
 from fhir_plugin.record.record import InputState
 from mappings.schema.base.entries import Verification
@@ -21,7 +21,7 @@ def coverage(payer: str | None = None, **more: Any) -> dict[str, Any]:
 
 def found(knowledge: Knowledge, treatment: str, *coverages: dict[str, Any]) -> list[str]:
     """The policies, by id."""
-    covers = read_covers(chart(patient(), *coverages), AS_OF).covers
+    covers = read_coverages(chart(patient(), *coverages), AS_OF).covers
     return [policy.id for policy in policies_for(covers, treatment, knowledge)]
 
 
@@ -77,13 +77,15 @@ def test_two_payers_may_both_apply(knowledge: Knowledge) -> None:
     ],
 )
 def test_a_coverage_that_is_not_in_force_names_nobody(more: dict[str, Any], knowledge: Knowledge) -> None:
-    assert read_covers(chart(patient(), coverage("Cigna", **more)), AS_OF).covers == ()
+    assert read_coverages(chart(patient(), coverage("Cigna", **more)), AS_OF).covers == ()
     assert found(knowledge, "esketamine", coverage("Cigna", **more)) == ["generic.esketamine"]
 
 
 @pytest.mark.parametrize("more", [{}, {"period": {"start": "2026-06-01", "end": "2026-06"}}, {"status": None}])
 def test_a_coverage_in_force_counts(more: dict[str, Any]) -> None:
-    assert [each.payer for each in read_covers(chart(patient(), coverage("Cigna", **more)), AS_OF).covers] == ["Cigna"]
+    assert [each.payer for each in read_coverages(chart(patient(), coverage("Cigna", **more)), AS_OF).covers] == [
+        "Cigna"
+    ]
 
 
 def test_a_payer_that_is_contained_is_read(knowledge: Knowledge) -> None:
@@ -92,7 +94,7 @@ def test_a_payer_that_is_contained_is_read(knowledge: Knowledge) -> None:
         {"resourceType": "Organization", "id": "o", "name": "Cigna", "identifier": [{"system": "s", "value": "1"}]},
     ]
     record = chart(patient(), coverage(payor=[{"reference": "#o"}], contained=raw(inside)))
-    (cover,) = read_covers(record, AS_OF).covers
+    (cover,) = read_coverages(record, AS_OF).covers
     assert (cover.payer, cover.identifiers) == ("Cigna", frozenset({"s|1"}))
 
 
@@ -119,6 +121,6 @@ def test_names_and_coverages_without_end_are_not_looked_through(knowledge: Knowl
 
 def test_a_coverage_that_was_not_read_is_missing() -> None:
     for record in (chart(patient(), without=("coverages",)), chart(patient(), partial=("coverages",))):
-        assert read_covers(record, AS_OF).missing
-    assert read_covers(chart(patient()), AS_OF).missing == ()
-    assert InputState.PARTIAL in read_covers(chart(patient(), partial=("coverages",)), AS_OF).missing[0]
+        assert read_coverages(record, AS_OF).missing
+    assert read_coverages(chart(patient()), AS_OF).missing == ()
+    assert InputState.PARTIAL in read_coverages(chart(patient(), partial=("coverages",)), AS_OF).missing[0]

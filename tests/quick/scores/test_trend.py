@@ -11,7 +11,7 @@ from fhir_plugin.courses.trend_words import tell
 from fhir_plugin.courses.windows import spans, windows
 from fhir_plugin.facts.scores.read import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
-from fhir_plugin.facts.treatments.sessions import Session, Strength
+from fhir_plugin.facts.treatments.sessions import EvidenceStrength, Session
 from fhir_plugin.record.dates import DaySpan
 from mappings.schema.instruments import Instruments
 from mappings.schema.treatments import Treatments
@@ -39,7 +39,7 @@ def value(
 def course(treatment: str, first: int, last: int, moment: str | None = None) -> TreatmentCourse:
     session = Session(
         treatment=treatment,
-        strength=Strength.GIVEN,
+        strength=EvidenceStrength.GIVEN,
         span=DaySpan(day(first), day(first)),
         moment=moment,
         reference="Procedure/1",

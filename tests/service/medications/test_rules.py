@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.facts.medications.lines import forget
+from fhir_plugin.facts.medications.lines import clear_caches
 from tests.support.medications.checks import cases, check, check_sig, sigs
 from tests.support.medications.mutants import MUTANTS, mutated
 from tests.support.shipped import load_yaml, shipped
@@ -20,7 +20,7 @@ SIGS = {text: (strength, text, expected) for strength, text, expected in sigs()}
 
 @pytest.mark.parametrize("rule", RULES, ids=[f"{rule['at']} {rule['rule']}" for rule in RULES])
 def test_without_the_rule_its_cases_fail(rule: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    forget()
+    clear_caches()
     known = mutated(KNOWN, rule["without"], monkeypatch)
     for name in rule.get("cases", ()):
         with pytest.raises(AssertionError):
@@ -29,7 +29,7 @@ def test_without_the_rule_its_cases_fail(rule: dict[str, Any], monkeypatch: pyte
         with pytest.raises(AssertionError):
             check_sig(*SIGS[text], known)
     monkeypatch.undo()
-    forget()
+    clear_caches()
 
 
 def test_every_rule_names_what_holds_it() -> None:

@@ -7,7 +7,7 @@ a sig read with confidence is worse than none. Words without a part in the gramm
 
 from __future__ import annotations
 
-from fhir_plugin.facts.medications.sigs.grammar import SigReader
+from fhir_plugin.facts.medications.sigs.grammar import SigParser
 from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig
 from fhir_plugin.facts.medications.sigs.tokens import Vocabulary, tokens_of
 from mappings.schema.medications import SigToken
@@ -22,21 +22,21 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     if not text or len(text) > MAX_LENGTH:
         return None
     tokens = tokens_of(text, vocabulary)
-    if tokens in _SENTENCES:
-        return _SENTENCES[tokens]
+    if tokens in _SIG_CACHE:
+        return _SIG_CACHE[tokens]
     sig = _read(tokens)
-    if len(tokens) <= _KEPT_TOKENS and (sig is None or len(sig.phases) <= KEPT_PHASES):
-        if len(_SENTENCES) >= _KEPT_SENTENCES:
-            _SENTENCES.clear()
-        _SENTENCES[tokens] = sig
+    if len(tokens) <= _MAX_CACHED_TOKENS and (sig is None or len(sig.phases) <= MAX_CACHED_PHASES):
+        if len(_SIG_CACHE) >= _MAX_CACHED_SIGS:
+            _SIG_CACHE.clear()
+        _SIG_CACHE[tokens] = sig
     return sig
 
 
-_SENTENCES: dict[tuple[SigToken, ...], Sig | None] = {}
+_SIG_CACHE: dict[tuple[SigToken, ...], Sig | None] = {}
 """The grammar's answers to sentences, kept for the next record: the tokens hold no word of the patient's."""
-_KEPT_SENTENCES = 4096
-_KEPT_TOKENS = 64
-KEPT_PHASES = 16
+_MAX_CACHED_SIGS = 4096
+_MAX_CACHED_TOKENS = 64
+MAX_CACHED_PHASES = 16
 """Phases beyond which a reading is not kept, so that no request can make the process large."""
 
 
@@ -44,14 +44,14 @@ def _read(tokens: tuple[SigToken, ...]) -> Sig | None:
     if not _REFUSED.isdisjoint([token.kind for token in tokens]):
         return None
     try:
-        return SigReader(tokens).read()
+        return SigParser(tokens).read()
     except NotUnderstood:
         return None
 
 
-def forget_sigs() -> None:
+def clear_sig_cache() -> None:
     """Empty the store of sentences, so that the next sig is parsed."""
-    _SENTENCES.clear()
+    _SIG_CACHE.clear()
 
 
 def read_frequency(text: str, vocabulary: Vocabulary) -> float | None:

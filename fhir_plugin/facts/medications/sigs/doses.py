@@ -8,7 +8,7 @@ from mappings.schema.medications import SigToken
 DIMENSIONS = frozenset(("mg", "unit", "ml"))
 
 
-class DoseReader:
+class DoseParser:
     """The tokens of one sig, how far they are read, and the reading of an amount."""
 
     def __init__(self, tokens: tuple[SigToken, ...]) -> None:

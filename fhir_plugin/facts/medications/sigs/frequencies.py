@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from fhir_plugin.facts.medications.sigs.doses import DoseReader
+from fhir_plugin.facts.medications.sigs.doses import DoseParser
 from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, SigItem
 
 _WEEK = 7
 
 
-class FrequencyReader(DoseReader):
+class FrequencyParser(DoseParser):
     """The reading of how often a dose is taken."""
 
     def _target(self) -> SigItem:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from fhir_plugin.facts.medications.intakes import LONGEST
+from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS
 from fhir_plugin.facts.medications.sigs.doses import DIMENSIONS
-from fhir_plugin.facts.medications.sigs.frequencies import FrequencyReader
+from fhir_plugin.facts.medications.sigs.frequencies import FrequencyParser
 from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig, SigDose, SigItem, sig_of
 
-_STEPS = 100
+_MAX_RAMP_STEPS = 100
 """A ramp of more steps is no titration."""
 
 
-class SigReader(FrequencyReader):
+class SigParser(FrequencyParser):
     """Recursive descent over the tokens of one sig."""
 
     def read(self) -> Sig:
@@ -60,7 +60,7 @@ class SigReader(FrequencyReader):
             self._set_days(self._next().value)
 
     def _set_days(self, days: float) -> None:
-        if not 0 < days <= LONGEST:
+        if not 0 < days <= MAX_DURATION_DAYS:
             raise NotUnderstood
         if self._shift or not self._stage.items:
             self._pending_days = days
@@ -143,7 +143,7 @@ class SigReader(FrequencyReader):
 
     def _climb(self, item: SigItem, step: float, days: float, ceiling: float) -> None:
         mg = item.dose.mg or 0.0
-        if (ceiling - mg) / step > _STEPS:
+        if (ceiling - mg) / step > _MAX_RAMP_STEPS:
             raise NotUnderstood
         while mg < ceiling:
             self._stage.days = days
@@ -227,8 +227,8 @@ class SigReader(FrequencyReader):
             return
         raise NotUnderstood
 
-    _HANDLERS: ClassVar[Mapping[str, Callable[[SigReader], None]]] = {
-        **FrequencyReader.HANDLERS,
+    _HANDLERS: ClassVar[Mapping[str, Callable[[SigParser], None]]] = {
+        **FrequencyParser.HANDLERS,
         "number": _number,
         "per": _per,
         "for": _for,

@@ -35,7 +35,7 @@ def half_the_minimum_suffices(patch: pytest.MonkeyPatch, known: Medications) -> 
 @mutant
 def milligrams_of_two_forms_added(patch: pytest.MonkeyPatch, known: Medications) -> None:
     def by_milligrams(pieces: Any, flags: Any) -> Any:
-        return [replace(each, ratio=each.mg / each.minimum) for each in stretches.added_up(pieces, flags)]
+        return [replace(each, ratio=each.mg / each.minimum) for each in stretches.summed(pieces, flags)]
 
     patch.setattr(days, "added_up", by_milligrams)
 

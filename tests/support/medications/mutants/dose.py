@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from fhir_plugin.facts.medications import dosage, exposures, intakes, lines, supply
 from fhir_plugin.facts.medications.exposures import DailyDose
 from fhir_plugin.facts.medications.intakes import Amount
-from fhir_plugin.facts.medications.sigs.grammar import SigReader
+from fhir_plugin.facts.medications.sigs.grammar import SigParser
 from mappings.schema.medications import Medications
 from tests.support.medications.mutants.registry import after, before, mutant, nothing
 
@@ -141,7 +141,7 @@ def calculated_dose_stands(patch: pytest.MonkeyPatch, known: Medications) -> Non
 
 @mutant
 def mixed_numbers_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(SigReader, "_mixed", lambda self: False)
+    patch.setattr(SigParser, "_mixed", lambda self: False)
 
 
 @mutant
@@ -151,17 +151,17 @@ def stated_milligrams_ignored(patch: pytest.MonkeyPatch, known: Medications) -> 
 
 @mutant
 def every_so_many_hours_is_once(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = SigReader._frequency
-    patch.setattr(SigReader, "_frequency", lambda self, per_day: kept(self, min(per_day, 1.0)))
+    kept = SigParser._frequency
+    patch.setattr(SigParser, "_frequency", lambda self, per_day: kept(self, min(per_day, 1.0)))
 
 
 @mutant
 def ranges_of_words_at_the_high_end(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = SigReader._quantity
+    kept = SigParser._quantity
 
     def quantity(self: Any) -> float:
         before = len(self._flags)
         amount = kept(self)
         return amount * 2 if len(self._flags) > before else amount
 
-    patch.setattr(SigReader, "_quantity", quantity)
+    patch.setattr(SigParser, "_quantity", quantity)

@@ -22,7 +22,7 @@ def evidence_added_up(patch: pytest.MonkeyPatch, known: Medications) -> None:
     patch.setattr(
         days,
         "overlaid",
-        lambda better, worse: stretches.added_up(sorted([*better, *worse]), set()) if better else worse,
+        lambda better, worse: stretches.summed(sorted([*better, *worse]), set()) if better else worse,
     )
 
 

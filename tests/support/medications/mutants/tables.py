@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from fhir_plugin.facts.medications.sigs.grammar import SigReader
+from fhir_plugin.facts.medications.sigs.grammar import SigParser
 from fhir_plugin.facts.medications.sigs.stages import NotUnderstood
 from mappings.schema.medications import Medications
 from tests.support.medications.mutants.registry import MUTANTS
@@ -53,11 +53,11 @@ def mutated(known: Medications, how: Mapping[str, Any], patch: pytest.MonkeyPatc
         plain = {code: p._replace(use="") if p.use == use else p for code, p in known.products.items()}
         known = dataclasses.replace(known, products=plain)
     for kind in how.get("refuse", ()):
-        patch.setitem(SigReader._HANDLERS, kind, _refused)  # type: ignore[arg-type]
+        patch.setitem(SigParser._HANDLERS, kind, _refused)  # type: ignore[arg-type]
     if "code" in how:
         known = MUTANTS[how["code"]](patch, known) or known
     return known
 
 
-def _refused(reader: SigReader) -> None:
+def _refused(reader: SigParser) -> None:
     raise NotUnderstood

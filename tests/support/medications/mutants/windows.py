@@ -150,7 +150,7 @@ def last_change_ignored(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def any_last_change_believed(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = stops._settled
+    kept = stops._with_inferred_stop
 
     def settled(order: Any, start: int, following: int | None, latest: int) -> Any:
         window = order.window
