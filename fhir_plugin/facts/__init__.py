@@ -1,1 +1,1 @@
-"""Resources into clinical facts: pure code, no HTTP, no clock."""
+"""Clinical facts from a record: pure functions of the record, the knowledge and a day; no HTTP and no clock."""

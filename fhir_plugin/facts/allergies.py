@@ -1,4 +1,4 @@
-"""Hypersensitivity to the drugs of the protocols, from AllergyIntolerance, and perhaps from the problem list."""
+"""Hypersensitivity to the drugs of the protocols, from AllergyIntolerance and, as a possibility, the problem list."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _ENDED = frozenset({"inactive", "resolved"})
 
 
 def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
-    """``allergies.ketamine``: ketamine or esketamine as the cause; an empty list says nothing either way."""
+    """``allergies.ketamine``: allergy to ketamine or esketamine; an empty allergy list proves nothing either way."""
     current: list[Evidence] = []
     past: list[Evidence] = []
     possible: list[Evidence] = []
     allergies = sorted(
-        (each for each in record.all("allergies", AllergyIntolerance) if _verification(each) != _IN_ERROR),
+        (entry for entry in record.all("allergies", AllergyIntolerance) if _verification(entry) != _IN_ERROR),
         key=lambda allergy: allergy.reference,
     )
     for allergy in allergies:
         verification = _verification(allergy)
-        if verification == _REFUTED or not any(_names_ketamine(each, knowledge) for each in _substances(allergy)):
+        if verification == _REFUTED or not any(_names_ketamine(concept, knowledge) for concept in _substances(allergy)):
             continue
         day = day_span(allergy.recorded_date)
         evidence = Evidence(reference=allergy.reference, label=allergy.code.label if allergy.code else "", day=day)
@@ -53,8 +53,8 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
 
 
 def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
-    """Entries that name the drug and speak of an allergy; words that take a hint back do so here too."""
-    found = []
+    """Problem-list entries that mention the drug and an allergy, unless their words negate it."""
+    evidence = []
     for condition in record.all("conditions", Condition):
         words = " ".join(words_of(condition_concepts(condition))).lower()
         if not any(piece in words for piece in knowledge.treatments.allergy_words) or is_withdrawn(condition):
@@ -64,8 +64,8 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
         if condition.code and _names_ketamine(condition.code, knowledge):
             note = knowledge.wording.entries["uncoded"]
             day = day_span(condition.recorded_date)
-            found.append(Evidence(reference=condition.reference, label=condition.code.label, day=day, note=note))
-    return sorted(found, key=lambda entry: entry.reference)
+            evidence.append(Evidence(reference=condition.reference, label=condition.code.label, day=day, note=note))
+    return sorted(evidence, key=lambda entry: entry.reference)
 
 
 def _verification(allergy: AllergyIntolerance) -> str | None:
@@ -73,14 +73,14 @@ def _verification(allergy: AllergyIntolerance) -> str | None:
 
 
 def _substances(allergy: AllergyIntolerance) -> list[CodeableConcept]:
-    """What it is about: the code, and the substance that a reaction names."""
-    named = (allergy.code, *(reaction.substance for reaction in allergy.reaction))
-    return [concept for concept in named if concept]
+    """The concepts of the allergy: its code and the substances of its reactions."""
+    concepts = (allergy.code, *(reaction.substance for reaction in allergy.reaction))
+    return [concept for concept in concepts if concept]
 
 
 def _names_ketamine(concept: CodeableConcept, knowledge: Knowledge) -> bool:
     treatments = knowledge.treatments
-    found = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
+    by_code = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
     words = (concept.text, *(coding.display for coding in concept.coding))
-    named = [name for word in words if word for name in treatments.mentioned(word)]
-    return any(treatments[name].given_as == "medication" for name in (*named, *([found] if found else [])))
+    names = [name for word in words if word for name in treatments.mentioned(word)]
+    return any(treatments[name].given_as == "medication" for name in (*names, *([by_code] if by_code else [])))

@@ -1,7 +1,7 @@
-"""Which topics are on the record: now, once, or perhaps, from conditions, procedures and devices.
+"""Which topics the record holds as current, past or possible, from conditions, procedures and devices.
 
-An entry counts by its code, its status and its dates. What an entry leaves open is kept open: unconfirmed, or coded
-too loosely, it is *possible*; certain to have been but not whether it still is, it is both *past* and *possible*.
+An entry is classified by its code, its status and its dates. An entry that is unconfirmed or coded too broadly is
+*possible*; one that was certainly true once but may no longer be is both *past* and *possible*.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _EARLIEST = DaySpan(date.min, date.min)
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
-    """Every topic with its presence, and what could not be looked at."""
+    """Every topic with its presence, and what could not be read."""
 
     presences: Mapping[str, Presence]
-    """By topic; a topic that is not named has no entry."""
+    """By topic; topics without any entry on the record are left out."""
     by_name: Mapping[str, Fact]
 
     def facts(self) -> Mapping[str, Fact]:
@@ -51,41 +51,41 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
-    """Look every topic up in the inputs in which it may stand."""
-    found: dict[str, _PresenceBuilder] = {}
-    said = _EntryReader(knowledge.value_sets)
+    """Classify the entries of every topic, from the inputs in which the topic may appear."""
+    builders: dict[str, _PresenceBuilder] = {}
+    reader = _EntryReader(knowledge.value_sets)
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
-        senses, hinted = said.by(concepts, "conditions")
+        senses, hinted = reader.senses(concepts, "conditions")
         if senses and (standing := condition_status(condition, as_of)):
-            _add_entry(_Entry(condition.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+            _add_entry(_Entry(condition.reference, concepts[0], standing, hinted), senses, knowledge, as_of, builders)
     for procedure in record.all("procedures", Procedure):
         concepts = procedure_concepts(procedure)
-        senses, hinted = said.by(concepts, "procedures")
+        senses, hinted = reader.senses(concepts, "procedures")
         if senses and (standing := procedure_status(procedure, as_of)):
-            _add_entry(_Entry(procedure.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
+            _add_entry(_Entry(procedure.reference, concepts[0], standing, hinted), senses, knowledge, as_of, builders)
     for device in record.all("devices", Device):
         concepts = device_concepts(device)
-        senses, hinted = said.by(concepts, "devices")
+        senses, hinted = reader.senses(concepts, "devices")
         if senses and (standing := device_status(device, as_of)):
-            _add_entry(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, found)
-    _add_reasons(record, said, knowledge, as_of, found)
-    presences = {topic: buckets.presence() for topic, buckets in found.items()}
+            _add_entry(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, builders)
+    _add_reasons(record, reader, knowledge, as_of, builders)
+    presences = {topic: builder.presence() for topic, builder in builders.items()}
     return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
 
 
 class _Entry(NamedTuple):
-    """An entry that speaks of some topic."""
+    """An entry that concerns at least one topic."""
 
     reference: str
     concept: CodeableConcept
     standing: EntryStatus
     hinted: bool
-    """Whether only its words speak of the topic."""
+    """Whether only its text, and no known code, points to the topic."""
 
 
 class _PresenceBuilder:
-    """The entries of one topic while they are being sorted."""
+    """Collects the entries of one topic as current, past or possible."""
 
     __slots__ = ("current", "past", "possible")
 
@@ -95,7 +95,7 @@ class _PresenceBuilder:
         self.possible: list[Evidence] = []
 
     def add(self, meaning: Meaning, force: Force, evidence: Evidence, *, lasting: bool) -> None:
-        """Put one entry where its code and its force together say; ``lasting``: to have had it once counts."""
+        """Classify one entry by the meaning of its code and its force; ``lasting``: a past occurrence counts."""
         if force is Force.DOUBTFUL:
             self.possible.append(evidence)
         elif meaning is Meaning.PAST or (meaning is Meaning.CURRENT and force is Force.ENDED):
@@ -109,12 +109,12 @@ class _PresenceBuilder:
             self.possible.append(evidence)
 
     def presence(self) -> Presence:
-        """The entries, each once, oldest first."""
+        """The entries without duplicates, oldest first."""
         return Presence(current=_distinct(self.current), past=_distinct(self.past), possible=_distinct(self.possible))
 
 
 def _distinct(entries: list[Evidence]) -> tuple[Evidence, ...]:
-    """One piece of evidence for what is written several times, such as one diagnosis at every visit."""
+    """One piece of evidence per distinct entry: a diagnosis is often repeated at every visit."""
     if not entries:
         return _NO_EVIDENCE
     ordered = sorted(entries, key=lambda entry: (entry.day or _EARLIEST, entry.label, entry.reference, entry.note))
@@ -128,7 +128,7 @@ _IMPRECISE_NOTES = {Meaning.POSSIBLE: "open_code", Meaning.INSUFFICIENT: "insuff
 
 
 def _add_entry(
-    entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, found: dict[str, _PresenceBuilder]
+    entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
     for sense in senses:
         force, note = _force_by_age(entry.standing, knowledge.value_sets.topics[sense.topic], as_of)
@@ -140,38 +140,38 @@ def _add_entry(
             day=entry.standing.start,
             note=knowledge.wording.entries[note] if note else "",
         )
-        buckets = found.get(sense.topic)
-        if buckets is None:
-            buckets = found[sense.topic] = _PresenceBuilder()
-        buckets.add(sense.meaning, force, evidence, lasting=knowledge.value_sets.topics[sense.topic].lasting)
+        builder = builders.get(sense.topic)
+        if builder is None:
+            builder = builders[sense.topic] = _PresenceBuilder()
+        builder.add(sense.meaning, force, evidence, lasting=knowledge.value_sets.topics[sense.topic].lasting)
 
 
 def _add_reasons(
-    record: Record, said: _EntryReader, knowledge: Knowledge, as_of: date, found: dict[str, _PresenceBuilder]
+    record: Record, reader: _EntryReader, knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
-    """What a drug is taken for may be on the record nowhere else; it is possible, never certain.
+    """Add the reasons for medications as possible: an indication may be recorded nowhere else.
 
-    A drug that is over counts where to have had it once does.
+    The reason for a drug that is no longer taken counts only for lasting topics.
     """
     topics, note = knowledge.value_sets.topics, knowledge.wording.entries["reason"]
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
-    taken: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
-    for each in taken:
-        start = use_start(each) if each.reason_code else None
-        when = use_status(each, start, knowledge, as_of) if each.reason_code else None
-        if when is None:
+    entries: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
+    for entry in entries:
+        start = use_start(entry) if entry.reason_code else None
+        status = use_status(entry, start, knowledge, as_of) if entry.reason_code else None
+        if status is None:
             continue
-        for concept in each.reason_code:
-            for sense in said.by((concept,), "conditions")[0]:
+        for concept in entry.reason_code:
+            for sense in reader.senses((concept,), "conditions")[0]:
                 topic = topics[sense.topic]
-                if topic.reasons and (topic.lasting or when == "current"):
-                    evidence = Evidence(reference=each.reference, label=concept.label, day=start, note=note)
-                    found.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
+                if topic.reasons and (topic.lasting or status == "current"):
+                    evidence = Evidence(reference=entry.reference, label=concept.label, day=start, note=note)
+                    builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 
 def _force_by_age(standing: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
-    """The force of an entry for a topic that does not last, such as pregnancy."""
+    """The force of an entry given its age: topics such as pregnancy do not last."""
     if topic.recent_days is None or standing.force is not Force.NOW:
         return standing.force, standing.note
     if standing.start is None:
@@ -183,7 +183,7 @@ def _force_by_age(standing: EntryStatus, topic: Topic, as_of: date) -> tuple[For
 
 
 class _EntryReader:
-    """What entries say; concepts that repeat on a record, such as a diagnosis at every visit, are looked up once."""
+    """Looks up the topics of entries, once per distinct concept: diagnoses are often repeated at every visit."""
 
     __slots__ = ("_seen", "_value_sets")
 
@@ -191,31 +191,31 @@ class _EntryReader:
         self._value_sets = value_sets
         self._seen: dict[tuple[str, tuple[CodeableConcept, ...]], tuple[list[Sense], bool]] = {}
 
-    def by(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
-        """One sense a topic, and whether only the words say it, for want of a known code."""
+    def senses(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
+        """One sense per topic, and whether it was taken from the text because no code is known."""
         key = place, concepts
-        found = self._seen.get(key)
-        if found is None:
-            found = self._seen[key] = _senses(concepts, place, self._value_sets)
-        return found
+        senses = self._seen.get(key)
+        if senses is None:
+            senses = self._seen[key] = _senses(concepts, place, self._value_sets)
+        return senses
 
 
 def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets) -> tuple[list[Sense], bool]:
-    """What an entry says, one sense a topic, and whether only its words say it, for want of a known code."""
-    known: tuple[Sense, ...] | None = None
+    """One sense per topic, and whether it was taken from the text because no code is known."""
+    coded: tuple[Sense, ...] | None = None
     look_up = value_sets.index.senses
     for concept in concepts:
         for coding in concept.coding:
             senses = look_up(coding.system, coding.code)
             if senses is not None:
-                known = senses if known is None else _merged_senses((*known, *senses))
-    hinted = known is None
-    said = value_sets.hints.senses(_words(concepts)) if known is None else known
-    return [sense for sense in said if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
+                coded = senses if coded is None else _merged_senses((*coded, *senses))
+    hinted = coded is None
+    candidates = value_sets.hints.senses(_words(concepts)) if coded is None else coded
+    return [sense for sense in candidates if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
 
 
 def _words(concepts: tuple[CodeableConcept, ...]) -> str:
-    """The text, and the names of the codes: a text such as ``see note`` hides what a code is called."""
+    """The text and the displays of the codes: a text such as ``see note`` says less than a display."""
     return " ".join(words_of(concepts) or [concept.label for concept in concepts]).lower()
 
 
@@ -223,7 +223,7 @@ _MOST_DEFINITE_FIRST = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning
 
 
 def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
-    """One sense a topic: the most definite, and possible where one code says now and another once."""
+    """One sense per topic: the most definite one, or possible where one code means current and another past."""
     by_topic: dict[str, Sense] = {}
     for sense in senses:
         other = by_topic.get(sense.topic)
@@ -232,20 +232,22 @@ def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
         elif {sense.meaning, other.meaning} == {Meaning.CURRENT, Meaning.PAST}:
             by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, sense.read_in | other.read_in)
         else:
-            by_topic[sense.topic] = min(sense, other, key=lambda each: _MOST_DEFINITE_FIRST.index(each.meaning))
+            by_topic[sense.topic] = min(
+                sense, other, key=lambda candidate: _MOST_DEFINITE_FIRST.index(candidate.meaning)
+            )
     return tuple(by_topic.values())
 
 
 def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
     looks: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    unsaid = unread_entries(record, knowledge)
+    unread = unread_entries(record, knowledge)
     reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
     for topic, shape in knowledge.value_sets.topics.items():
         places = (*shape.read_in, *reasons) if shape.reasons else shape.read_in
         look = looks.get(places)
         if look is None:
-            look = looks[places] = _search_extent(record, places, unsaid)
+            look = looks[places] = _search_extent(record, places, unread)
         presence = presences.get(topic, _ABSENT)
         name = shape.fact
         facts[name] = Fact(
@@ -259,10 +261,10 @@ def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presenc
 
 
 def _search_extent(
-    record: Record, places: tuple[str, ...], unsaid: Mapping[str, tuple[str, ...]]
+    record: Record, places: tuple[str, ...], unread: Mapping[str, tuple[str, ...]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was missing where a topic is looked for, and where it was looked for."""
+    """What was missing in the inputs searched for a topic, and which inputs those were."""
     missing = record.gaps(places)
     if not missing:
-        missing = tuple(why for place in places for why in unsaid.get(place, ()))
+        missing = tuple(why for place in places for why in unread.get(place, ()))
     return missing, tuple(f"{place} ({len(record.input(place).resources)})" for place in places)

@@ -1,4 +1,4 @@
-"""Who pays: the Coverages in force on a day, with the words by which a payer can be told."""
+"""Who pays: the Coverages in force on a day, with the text that identifies the payer."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _IN_FORCE = ("active", None)
 
 
 class ActiveCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """One Coverage in force. All words are text of the record."""
+    """One Coverage in force. All strings are text of the record."""
 
     reference: str
     payer: str
-    """What the payer is called; empty where the Coverage only refers to it."""
+    """Name of the payer; empty where the Coverage only refers to it."""
     plan: str
-    """Type, classes and their names."""
+    """Type and classes of the plan, with their names."""
     member: str
-    """The number of the member; empty where it is not given."""
+    """Member number; empty where it is not given."""
     identifiers: frozenset[str]
     """``system|value`` of the payer."""
 
 
 class ActiveCoverages(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them, and what stood in the way."""
+    """All Coverages in force, and what could not be read."""
 
     covers: tuple[ActiveCoverage, ...]
     missing: tuple[str, ...]
 
 
 def read_coverages(record: Record, as_of: date) -> ActiveCoverages:
-    """The Coverages that are active and within their period; one without a status or an end counts."""
-    covers = [_active_coverage(each) for each in record.all(INPUT, Coverage) if _in_force(each, as_of)]
+    """The Coverages that are active and within their period; a missing status or end does not exclude one."""
+    active = [_active_coverage(entry) for entry in record.all(INPUT, Coverage) if _in_force(entry, as_of)]
     return ActiveCoverages(
-        covers=tuple(sorted(covers, key=lambda cover: cover.reference)), missing=record.gaps((INPUT,))
+        covers=tuple(sorted(active, key=lambda coverage: coverage.reference)), missing=record.gaps((INPUT,))
     )
 
 
@@ -54,18 +54,22 @@ def _in_force(coverage: Coverage, as_of: date) -> bool:
 
 def _active_coverage(coverage: Coverage) -> ActiveCoverage:
     organizations = tuple(lenient.each(coverage.contained, Organization))
-    named = {f"#{each.id}": each for each in organizations}
-    payers = [found for each in coverage.payor if (found := named.get(each.reference or ""))]
-    names = [each.display for each in coverage.payor] + [word for each in payers for word in (each.name, *each.alias)]
-    identifiers = [each.identifier for each in coverage.payor] + [one for each in payers for one in each.identifier]
-    classes = [word for each in coverage.classes for word in (each.name, each.value)]
+    contained = {f"#{organization.id}": organization for organization in organizations}
+    payers = [payer for link in coverage.payor if (payer := contained.get(link.reference or ""))]
+    names = [link.display for link in coverage.payor] + [
+        name for payer in payers for name in (payer.name, *payer.alias)
+    ]
+    identifiers = [link.identifier for link in coverage.payor] + [
+        entry for payer in payers for entry in payer.identifier
+    ]
+    classes = [word for plan_class in coverage.classes for word in (plan_class.name, plan_class.value)]
     kinds = [coverage.type.text, *(code.display for code in coverage.type.coding)] if coverage.type else []
     return ActiveCoverage(
         reference=coverage.reference,
         payer=_joined(names),
         plan=_joined([*kinds, *classes]),
         member=coverage.subscriber_id or "",
-        identifiers=frozenset(f"{each.system or ''}|{each.value}" for each in identifiers if each and each.value),
+        identifiers=frozenset(f"{entry.system or ''}|{entry.value}" for entry in identifiers if entry and entry.value),
     )
 
 

@@ -1,7 +1,7 @@
-"""Conditions, procedures and devices as entries of a chart: what each is called, and whether it is in force.
+"""Conditions, procedures and devices as entries of a chart: their concepts, and whether they are in force.
 
-Each kind has two functions: its concepts, which are cheap and decide whether the entry matters at all, and its
-standing on a day, which is read only when it does.
+Two functions per kind: the concepts, which are cheap to read and decide whether the entry is relevant, and the status
+on a day, which is read only for relevant entries.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class Force(Enum):
     NOW = "now"
     ENDED = "ended"
     OPEN = "open"
-    """It was; whether it still is, the entry does not say."""
+    """It was in force; the entry does not say whether it still is."""
     DOUBTFUL = "doubtful"
-    """It neither proves nor excludes."""
+    """It neither proves nor excludes the topic."""
 
 
 class EntryStatus(NamedTuple):
-    """An entry on the day of assessment."""
+    """The status of an entry on the day of assessment."""
 
     force: Force
     note: str
-    """Key in the ``entries`` of ``wording.yaml``; empty when there is nothing to say."""
+    """Key in the ``entries`` of ``wording.yaml``; empty when no note is needed."""
     start: DaySpan | None
 
 
@@ -45,12 +45,12 @@ _NOT_DONE = frozenset({"not-done", "entered-in-error", "preparation"})
 
 
 def condition_concepts(condition: Condition) -> tuple[CodeableConcept, ...]:
-    """What the condition is."""
+    """The concepts that name the condition."""
     return (condition.code,) if condition.code else ()
 
 
 def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
-    """The text, and the names of the codes."""
+    """The texts and the displays of the codes."""
     return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
 
 
@@ -60,7 +60,7 @@ def is_withdrawn(condition: Condition) -> bool:
 
 
 def condition_status(condition: Condition, as_of: date) -> EntryStatus | None:
-    """A condition on a day; ``None`` for one that was withdrawn."""
+    """The status of a condition on a day; ``None`` where it was refuted or entered in error."""
     verification = status_of(condition.verification_status)
     if verification in _WITHDRAWN:
         return None
@@ -75,7 +75,7 @@ def condition_status(condition: Condition, as_of: date) -> EntryStatus | None:
 
 
 def status_of(concept: CodeableConcept | None) -> str | None:
-    """The code of a status; where it is only written in words, the words as the code would be."""
+    """The code of a status; where only text is given, the text in the form of a code."""
     if concept is None:
         return None
     for coding in concept.coding:
@@ -103,17 +103,17 @@ def _abated(condition: Condition, as_of: date) -> bool:
 
 
 def procedure_concepts(procedure: Procedure) -> tuple[CodeableConcept, ...]:
-    """What was done, and where."""
+    """The procedure and its body sites."""
     return (procedure.code, *procedure.body_site) if procedure.code else ()
 
 
 def was_done(procedure: Procedure) -> bool:
-    """Whether nothing says that the procedure was not done, or not yet."""
+    """Whether the status does not exclude that the procedure was done."""
     return procedure.status not in _NOT_DONE
 
 
 def procedure_status(procedure: Procedure, as_of: date) -> EntryStatus | None:
-    """A procedure on a day; what it put in place is taken to be there still. ``None``: it was not done."""
+    """The status of a procedure on a day; implants are assumed to be still in place. ``None``: not done."""
     if not was_done(procedure):
         return None
     period = procedure.performed_period
@@ -125,7 +125,7 @@ def procedure_status(procedure: Procedure, as_of: date) -> EntryStatus | None:
 
 
 def device_concepts(device: Device) -> tuple[CodeableConcept, ...]:
-    """What the device is, by its type and its names; where in the body it sits is seldom said."""
+    """The type and the names of the device; its body site is seldom recorded."""
     names = tuple(CodeableConcept(text=name.name) for name in device.device_name if name.name)
     return (device.type, *names) if device.type else names
 
@@ -136,7 +136,7 @@ def is_withdrawn_device(device: Device) -> bool:
 
 
 def device_status(device: Device, _as_of: date) -> EntryStatus | None:
-    """A device; ``None`` for one that was entered in error."""
+    """The status of a device; ``None`` where it was entered in error."""
     if is_withdrawn_device(device):
         return None
     return _DEVICE_STATUSES.get(device.status, EntryStatus(Force.DOUBTFUL, "no_status", None))

@@ -1,8 +1,8 @@
-"""The shapes of a fact: what the record says about one named thing, and what it rests on.
+"""The types of facts: what the record says about one named thing, and the evidence for it.
 
-A fact is one of a few values. Criteria compare values; they never see a FHIR resource. ``missing`` says in words
-what stood in the way of a full answer. A fact with nothing missing and no items is "looked, none"; a fact whose
-``value`` is ``None`` is "the record does not say".
+A fact holds one of a few kinds of value. Criteria compare values; they never see a FHIR resource. ``missing`` explains
+why an answer may be incomplete. An empty presence with nothing missing means "searched, none found"; a ``value`` of
+``None`` means "the record does not say".
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from fhir_plugin.record.dates import DaySpan
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource that a fact rests on, in words for a reader."""
+    """One resource that a fact rests on, described for a reader."""
 
     reference: str
     """``Type/id``."""
     label: str = ""
-    """What the resource calls it; text of the record, to be escaped wherever it is shown."""
+    """The name in the resource; text of the record, to be escaped wherever it is shown."""
     day: DaySpan | None = None
     note: str = ""
-    """What a reader should know about this piece: ``unconfirmed``, ``site not stated``."""
+    """A qualification for the reader, such as ``unconfirmed`` or ``site not stated``."""
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether something is on the record: now, once, or perhaps."""
+    """Whether something is on the record: current, past or possible."""
 
     current: tuple[Evidence, ...] = ()
     past: tuple[Evidence, ...] = ()
@@ -46,7 +46,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of which only the bounds may be known: at least ``low``, at most ``high`` (``None``: no bound)."""
+    """A number, possibly known only by its bounds: at least ``low``, at most ``high`` (``None``: unbounded)."""
 
     low: int
     high: int | None
@@ -63,6 +63,6 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     value: FactValue | None
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[str, ...] = ()
-    """Why the answer is not full: ``conditions: partial``, ``no weight on the record``. Never patient text."""
+    """Why the answer is incomplete: ``conditions: partial``, ``no weight on the record``. Never patient text."""
     looked_in: tuple[str, ...] = ()
     """The inputs that were searched, with how many resources: ``conditions (14)``."""

@@ -1,4 +1,4 @@
-"""Drugs taken now that matter beside ketamine or TMS, from orders, statements and dispenses."""
+"""Current drugs that matter alongside ketamine or TMS, from orders, statements and dispenses."""
 
 from __future__ import annotations
 
@@ -25,48 +25,50 @@ def read_interactions(
 ) -> Mapping[str, Fact]:
     """``drugs.<group>`` for every group of ``interactions.yaml``."""
     names = knowledge.interactions.drugs
-    found: dict[str, dict[str, list[Evidence]]] = {name: {"current": [], "past": [], "possible": []} for name in names}
+    by_group: dict[str, dict[str, list[Evidence]]] = {
+        name: {"current": [], "past": [], "possible": []} for name in names
+    }
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
     dispenses = record.all("medicationDispenses", MedicationDispense)
-    all_taken: list[MedicationEntry] = [*orders, *statements, *dispenses]
-    named = _GroupLookup(products or ProductReader(knowledge.medications, record.medications), knowledge)
-    for taken in all_taken:
-        label, groups = named.groups(taken)
+    entries: list[MedicationEntry] = [*orders, *statements, *dispenses]
+    lookup = _GroupLookup(products or ProductReader(knowledge.medications, record.medications), knowledge)
+    for entry in entries:
+        label, groups = lookup.groups(entry)
         if not groups:
             continue
-        start = use_start(taken)
-        when = use_status(taken, start, knowledge, as_of)
-        if when is not None:
-            evidence = Evidence(reference=taken.reference, label=label, day=start)
+        start = use_start(entry)
+        status = use_status(entry, start, knowledge, as_of)
+        if status is not None:
+            evidence = Evidence(reference=entry.reference, label=label, day=start)
             for name in groups:
-                found[name][when].append(evidence)
+                by_group[name][status].append(evidence)
     missing, looked_in = _search_extent(record, knowledge)
-    return {f"drugs.{name}": _fact(f"drugs.{name}", found[name], missing, looked_in) for name in names}
+    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], missing, looked_in) for name in names}
 
 
 UseStatus = Literal["current", "past", "possible"]
 
 
-def use_status(taken: MedicationEntry, start: DaySpan | None, knowledge: Knowledge, as_of: date) -> UseStatus | None:
-    """Whether it is taken now, was, or may be; ``None`` for what was never given, or not yet ordered."""
+def use_status(entry: MedicationEntry, start: DaySpan | None, knowledge: Knowledge, as_of: date) -> UseStatus | None:
+    """Whether the drug is, was or may be in use; ``None`` where it was never given, or is dated after ``as_of``."""
     rules = knowledge.interactions
-    if isinstance(taken, MedicationDispense):
-        return _dispense_status(taken, start, rules, as_of)
-    if taken.status in rules.not_given or (start is not None and start.first > as_of):
+    if isinstance(entry, MedicationDispense):
+        return _dispense_status(entry, start, rules, as_of)
+    if entry.status in rules.not_given or (start is not None and start.first > as_of):
         return None
-    if isinstance(taken, MedicationRequest) and taken.do_not_perform:
+    if isinstance(entry, MedicationRequest) and entry.do_not_perform:
         return None
-    if taken.status in rules.active:
+    if entry.status in rules.active:
         recent = start is not None and start.days_before(as_of)[1] <= rules.current_days.value
         return "current" if recent else "possible"
-    return "possible" if taken.status is None or taken.status in rules.open else "past"
+    return "possible" if entry.status is None or entry.status in rules.open else "past"
 
 
 def _dispense_status(
     dispense: MedicationDispense, start: DaySpan | None, rules: Interactions, as_of: date
 ) -> UseStatus | None:
-    """A dispense lasts for its supply, and for some time where none is stated."""
+    """A dispense counts as current for the days of its supply, but at least for ``dispensed_days``."""
     if dispense.status in rules.not_dispensed or (start is not None and start.first > as_of):
         return None
     if dispense.status not in rules.dispensed or start is None:
@@ -79,33 +81,33 @@ def _dispense_status(
     return "current" if oldest <= lasts else "possible"
 
 
-def use_start(taken: MedicationEntry) -> DaySpan | None:
+def use_start(entry: MedicationEntry) -> DaySpan | None:
     """The day of the order, of the statement or of the dispense."""
-    if isinstance(taken, MedicationRequest):
-        return day_span(taken.authored_on)
-    if isinstance(taken, MedicationDispense):
-        return day_span(taken.when_handed_over or taken.when_prepared)
-    period = taken.effective_period
-    return day_span(taken.effective_date_time or (period.start if period else None) or taken.date_asserted)
+    if isinstance(entry, MedicationRequest):
+        return day_span(entry.authored_on)
+    if isinstance(entry, MedicationDispense):
+        return day_span(entry.when_handed_over or entry.when_prepared)
+    period = entry.effective_period
+    return day_span(entry.effective_date_time or (period.start if period else None) or entry.date_asserted)
 
 
 class _GroupLookup:
-    """The groups of what is taken, looked up once for each drug of a record."""
+    """The interaction groups of medication entries, looked up once per product of a record."""
 
     def __init__(self, products: ProductReader, knowledge: Knowledge) -> None:
         self._products = products
         self._knowledge = knowledge
         self._seen: dict[Product, tuple[str, ...]] = {}
 
-    def groups(self, taken: MedicationEntry) -> tuple[str, tuple[str, ...]]:
-        """What the record calls the drug, and the names of its groups."""
-        found = self._products.of(taken.medication_codeable_concept, taken.medication_reference, taken.contained)
-        if found.product is None:
-            return found.label, ()
-        groups = self._seen.get(found.product)
+    def groups(self, entry: MedicationEntry) -> tuple[str, tuple[str, ...]]:
+        """The name of the drug on the record, and the names of its groups."""
+        drug = self._products.of(entry.medication_codeable_concept, entry.medication_reference, entry.contained)
+        if drug.product is None:
+            return drug.label, ()
+        groups = self._seen.get(drug.product)
         if groups is None:
-            groups = self._seen[found.product] = self._groups(found.product)
-        return found.label, groups
+            groups = self._seen[drug.product] = self._groups(drug.product)
+        return drug.label, groups
 
     def _groups(self, product: Product) -> tuple[str, ...]:
         medications, interactions = self._knowledge.medications, self._knowledge.interactions
@@ -121,8 +123,10 @@ def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...
     return missing, tuple(f"{name} ({count})" for name, count in counts.items())
 
 
-def _fact(name: str, found: Mapping[str, list[Evidence]], missing: tuple[str, ...], looked_in: tuple[str, ...]) -> Fact:
-    value = Presence(**{when: _ordered(entries) for when, entries in found.items()})
+def _fact(
+    name: str, by_status: Mapping[str, list[Evidence]], missing: tuple[str, ...], looked_in: tuple[str, ...]
+) -> Fact:
+    value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
     evidence = value.current + value.possible + value.past
     return Fact(name=name, value=value, evidence=evidence, missing=missing, looked_in=looked_in)
 

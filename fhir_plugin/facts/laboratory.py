@@ -1,6 +1,6 @@
-"""Laboratory tests that answer yes or no: what the newest results say, and how old they are. Pure.
+"""Laboratory tests with a positive or negative result: the newest results, and how old they are. Pure.
 
-A negative result proves nothing about what the problem list says; it only takes back an older positive one.
+A negative result does not refute a diagnosis on the problem list; it only supersedes an older positive result.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ class _TestResult(NamedTuple):
 
     day: DaySpan | None
     result: Result | None
-    """``None``: written in a way that is not known, or not final."""
+    """``None``: not final, or written in a way that is not recognised."""
     reference: str
     label: str
 
 
 def read_laboratory(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
-    """``tests.<name>`` for every test of ``laboratory.yaml``; no test at all is "looked, none"."""
+    """``tests.<name>`` for every test of ``laboratory.yaml``; an untested one is "searched, none found"."""
     laboratory = knowledge.laboratory
-    found: dict[str, list[_TestResult]] = {name: [] for name in laboratory.tests}
+    by_test: dict[str, list[_TestResult]] = {name: [] for name in laboratory.tests}
     for observation in record.all("observations", Observation):
         name = _test_of(observation, knowledge)
         if name is not None and observation.status not in laboratory.withdrawn:
-            found[name].append(_test_result(observation, name, knowledge))
-    return {f"tests.{name}": _fact(name, results, record, knowledge, as_of) for name, results in found.items()}
+            by_test[name].append(_test_result(observation, name, knowledge))
+    return {f"tests.{name}": _fact(name, results, record, knowledge, as_of) for name, results in by_test.items()}
 
 
 def _test_of(observation: Observation, knowledge: Knowledge) -> str | None:
-    known = knowledge.laboratory.by_code
+    test_by_code = knowledge.laboratory.by_code
     for coding in observation.code.coding if observation.code else ():
-        name = known.get(coding.code or "")
+        name = test_by_code.get(coding.code or "")
         if name is not None and coding.system in knowledge.laboratory.systems:
             return name
     return None
@@ -57,21 +57,21 @@ def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _
     result = knowledge.laboratory.result(name, [(c.system, c.code) for c in codings], words)
     if observation.value_boolean is not None and not concepts:
         result = "positive" if observation.value_boolean else "negative"
-    stands = observation.status in knowledge.laboratory.believed
+    is_final = observation.status in knowledge.laboratory.believed
     label = observation.code.label if observation.code else ""
-    return _TestResult(day_span(when or observation.issued), result if stands else None, observation.reference, label)
+    return _TestResult(day_span(when or observation.issued), result if is_final else None, observation.reference, label)
 
 
 def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Knowledge, as_of: date) -> Fact:
-    known = [each for each in results if each.day is None or each.day.first <= as_of]
-    taken_back = [each.day for each in known if each.result == "negative" and each.day]
-    sorted_in: dict[str, list[Evidence]] = {"current": [], "past": [], "possible": []}
-    for each in sorted(known, key=lambda tested: (str(tested.day), tested.reference)):
-        if each.result != "negative":
-            place, note = _place(name, each, taken_back, knowledge, as_of)
-            sorted_in[place].append(_evidence(each, note, knowledge))
-    value = Presence(**{place: tuple(entries) for place, entries in sorted_in.items()})
-    negative = [_evidence(each, "negative", knowledge) for each in known if each.result == "negative"]
+    up_to_day = [result for result in results if result.day is None or result.day.first <= as_of]
+    negative_days = [result.day for result in up_to_day if result.result == "negative" and result.day]
+    by_place: dict[str, list[Evidence]] = {"current": [], "past": [], "possible": []}
+    for result in sorted(up_to_day, key=lambda result: (str(result.day), result.reference)):
+        if result.result != "negative":
+            place, note = _place(name, result, negative_days, knowledge, as_of)
+            by_place[place].append(_evidence(result, note, knowledge))
+    value = Presence(**{place: tuple(entries) for place, entries in by_place.items()})
+    negative = [_evidence(result, "negative", knowledge) for result in up_to_day if result.result == "negative"]
     return Fact(
         name=f"tests.{name}",
         value=value,
@@ -82,21 +82,23 @@ def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Know
 
 
 def _place(
-    name: str, each: _TestResult, taken_back: list[DaySpan], knowledge: Knowledge, as_of: date
+    name: str, tested: _TestResult, negative_days: list[DaySpan], knowledge: Knowledge, as_of: date
 ) -> tuple[str, str]:
-    """Where a result that is not negative belongs, and the note beside it."""
-    if each.day is None:
+    """Whether a result that is not negative is current, past or possible, and the note that goes with it."""
+    if tested.day is None:
         return "possible", "undated"
-    youngest, oldest = each.day.days_before(as_of)
+    youngest, oldest = tested.day.days_before(as_of)
     limit = knowledge.laboratory.tests[name].recent_days.value
-    if youngest > limit or any(negative.first > each.day.last for negative in taken_back):
-        return "past", "positive" if each.result else "unclear"
-    if each.result is None:
+    if youngest > limit or any(negative.first > tested.day.last for negative in negative_days):
+        return "past", "positive" if tested.result else "unclear"
+    if tested.result is None:
         return "possible", "unclear"
-    if any(negative.last >= each.day.first for negative in taken_back):
+    if any(negative.last >= tested.day.first for negative in negative_days):
         return "possible", "positive_and_negative"
     return ("possible", "undated") if oldest > limit else ("current", "positive")
 
 
-def _evidence(each: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
-    return Evidence(reference=each.reference, label=each.label, day=each.day, note=knowledge.wording.entries[note])
+def _evidence(tested: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
+    return Evidence(
+        reference=tested.reference, label=tested.label, day=tested.day, note=knowledge.wording.entries[note]
+    )

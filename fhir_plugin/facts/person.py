@@ -1,4 +1,4 @@
-"""What the Patient resource says that a criterion needs: the age. Sex and gender decide nothing here."""
+"""What criteria need from the Patient resource: the age. Sex and gender are not used here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AGE = "person.age"
 def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
     """``person.age``: whole years, with both bounds where the birth date is a year or a month.
 
-    Who has died, and whose record was replaced by another one, has no age, so that nothing which needs one is met.
+    A patient who has died, or whose record was replaced by another, has no age, so no criterion that needs one is met.
     """
     looked = (f"patient ({len(record.input('patient').resources)})",)
     patient = record.patient
@@ -32,7 +32,7 @@ def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
     if _is_replaced(patient):
         return Fact(name=AGE, value=None, missing=(knowledge.wording.gaps["replaced"],), looked_in=looked)
     age = Count(low=max(0, _years(born.last, as_of)), high=_years(born.first, as_of), unit="a")
-    evidence = (Evidence(reference=patient.reference),)  # the age says enough; the day of birth is not repeated
+    evidence = (Evidence(reference=patient.reference),)  # the age is enough; the date of birth is not repeated
     return Fact(name=AGE, value=age, evidence=evidence, looked_in=looked)
 
 
@@ -46,7 +46,7 @@ class _Link(msgspec.Struct, frozen=True):
 
 
 def _is_replaced(patient: Patient) -> bool:
-    """Whether the record goes on under another Patient, so that what is not here may be there."""
+    """Whether the record continues under another Patient, so that data missing here may be found there."""
     try:
         links = msgspec.json.decode(patient.link, type=tuple[_Link, ...] | None)
     except UNDECODABLE:

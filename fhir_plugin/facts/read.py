@@ -1,4 +1,4 @@
-"""Every fact of a record, read once in the order in which they need each other."""
+"""All facts of a record, read once, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     as_of: date
     named: Mapping[str, Fact]
-    """What criteria compare, by the names in ``facts.yaml`` and ``conditions.<topic>``."""
+    """The facts that criteria compare, by their names in ``facts.yaml`` and as ``conditions.<topic>``."""
     conditions: Conditions
     vitals: Vitals
     scores: ScoreHistory

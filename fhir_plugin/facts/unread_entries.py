@@ -1,4 +1,4 @@
-"""Entries that may be anything, coded in a system that is not looked up and without a word: they leave absence open."""
+"""Entries without text and without a code that can be looked up: they may mean anything, so absence is not proven."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mappings.schema.load import Knowledge
 
 
 def unread_entries(record: Record, knowledge: Knowledge) -> Mapping[str, tuple[str, ...]]:
-    """By input: why one that was read whole still does not prove absence."""
-    diagnoses = [each for each in record.all("conditions", Condition) if not is_withdrawn(each)]
-    procedures = (each for each in record.all("procedures", Procedure) if was_done(each))
-    devices = (each for each in record.all("devices", Device) if not is_withdrawn_device(each))
+    """Why an input that was read completely still does not prove absence, by input."""
+    diagnoses = [condition for condition in record.all("conditions", Condition) if not is_withdrawn(condition)]
+    procedures = (procedure for procedure in record.all("procedures", Procedure) if was_done(procedure))
+    devices = (device for device in record.all("devices", Device) if not is_withdrawn_device(device))
     gaps = knowledge.wording.gaps
     return {
         "conditions": _gap("unread_diagnoses", map(condition_concepts, diagnoses), knowledge)
@@ -39,7 +39,7 @@ def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: 
 
 
 def _is_unreadable(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
-    """Whether an entry has neither a code that can be looked up nor a word: it may be anything."""
+    """Whether an entry has neither text nor a code that can be looked up."""
     for concept in concepts:
         if concept.text or any(coding.display for coding in concept.coding):
             return False

@@ -1,7 +1,7 @@
-"""Vital signs: the newest blood pressure and weight that can be believed.
+"""Vital signs: the newest usable blood pressure and weight.
 
-A reading is believed with a known unit, an allowed status, no comparator and a plausible value. One that is not
-believed is not used, and when it may be newer than the reading that is, the fact says so.
+A reading is usable if it has a known unit, an allowed status, no comparator and a plausible value. Other readings are
+not used; where one of them may be newer than the reading in use, the fact says so.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ _UNDATED = DaySpan(date.min, date.min)
 
 
 class VitalReading(NamedTuple):
-    """Some components of one vital sign at one moment; ``None`` for a component that cannot be believed."""
+    """Components of one vital sign at one time; ``None`` for a component that is not usable."""
 
     day: DaySpan
     moment: float
-    """Seconds of the epoch where the time of day is known, to order readings of one day."""
+    """Epoch seconds where the time of day is known, else 0; orders readings of one day."""
     components: Mapping[str, float | None]
     reference: str
     written: str = ""
-    """As the record has it, ``176 [lb_av]``, where the unit is another than ours."""
+    """As recorded, ``176 [lb_av]``, where the unit differs from the one used here."""
 
     @property
     def values(self) -> tuple[float, ...]:
-        """What was believed, by the names of the components."""
+        """The usable values, in the order of the component names."""
         return tuple(value for _, value in sorted(self.components.items()) if value is not None)
 
     @property
     def order(self) -> tuple[date, float, tuple[float, ...], str]:
-        """Oldest first; of readings of the same moment the highest last, which is the safer one to use."""
+        """Oldest first; of readings of the same time the highest last, because it is the safer one to use."""
         values = tuple(value if value is not None else 0.0 for _, value in sorted(self.components.items()))
         return self.day.last, self.moment, values, self.reference
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest reading of each vital sign."""
+    """The newest usable reading of every vital sign."""
 
     by_name: Mapping[str, Fact]
 
@@ -58,7 +58,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_vitals(record: Record, knowledge: Knowledge, as_of: date) -> Vitals:
-    """Find the newest reading of every vital sign that can be believed."""
+    """Find the newest usable reading of every vital sign."""
     signs = knowledge.vital_signs
     by_day: dict[str, dict[str, list[Observation]]] = {name: {} for name in signs.vital_signs}
     for observation in record.all("observations", Observation):
@@ -73,13 +73,13 @@ _DAY_LENGTH = len("2026-06-01")
 
 
 def _day_key(observation: Observation) -> str:
-    """The day as text that sorts like it; a month sorts after its days, and no day before all."""
+    """The day as text that sorts chronologically; a month sorts after its days, a missing day before all others."""
     when = (_timestamp(observation) or "")[:_DAY_LENGTH]
     return when if len(when) in (0, _DAY_LENGTH) else f"{when}~"
 
 
 def _sign_of(observation: Observation, knowledge: Knowledge) -> str | None:
-    """The vital sign by the code, else by a component: older panels have codes of their own, or words."""
+    """The vital sign by the code, else by a component: older panels have their own codes or only text."""
     index = knowledge.vital_signs.by_code
     for code in (observation.code, *[component.code for component in observation.component]):
         for coding in code.coding if code else ():
@@ -104,7 +104,7 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
             components[name] = None
     if not components and not observation.value_string:
         return None
-    if not components:  # written as a sentence: it was measured, and cannot be used
+    if not components:  # written as a sentence: it was measured but is not usable
         components = dict.fromkeys(shape.components)
     elif not _consistent(components, shape):
         components = dict.fromkeys(components)
@@ -147,10 +147,10 @@ def _plausible_value(quantity: Quantity, shape: VitalSign, component: str) -> fl
 
 
 def _factor(quantity: Quantity, shape: VitalSign) -> float | None:
-    """What turns the unit of the quantity into ours; ``None`` for one that is not known, and for two that differ."""
+    """The factor from the unit of the quantity to the unit used here; ``None`` if unknown or contradictory."""
     factor = _unit_factor(_unit(quantity), shape)
-    beside = _unit_factor(quantity.unit or "", shape)
-    return None if factor and beside and factor != beside else factor  # ``lb`` beside the code ``kg``
+    by_text = _unit_factor(quantity.unit or "", shape)
+    return None if factor and by_text and factor != by_text else factor  # the unit ``lb`` with the code ``kg``
 
 
 def _unit_factor(written: str, shape: VitalSign) -> float | None:
@@ -158,28 +158,28 @@ def _unit_factor(written: str, shape: VitalSign) -> float | None:
 
 
 def _unit(quantity: Quantity) -> str:
-    return quantity.code or quantity.unit or ""  # the code decides: a unit beside it may be in any words
+    return quantity.code or quantity.unit or ""  # the code decides: the unit beside it may be any text
 
 
 def _original_text(quantity: Quantity, shape: VitalSign) -> str:
-    """The quantity as the record has it, where it is in another unit than ours."""
+    """The quantity as recorded, where its unit differs from the one used here."""
     if _factor(quantity, shape) in (1, None) or quantity.value is None:
         return ""
     return f"{quantity.value:g} {_unit(quantity)}"
 
 
 def _consistent(components: Mapping[str, float | None], shape: VitalSign) -> bool:
-    """Whether components that have an order (diastolic below systolic) keep it."""
+    """Whether components that have a natural order (diastolic below systolic) respect it."""
     values = [components.get(name) for name in shape.rising]
     known = [value for value in values if value is not None]
     return all(low < high for low, high in pairwise(known))
 
 
-def _merged_readings(found: list[VitalReading], shape: VitalSign) -> list[VitalReading]:
-    """Readings in order; single components written apart at one moment become one reading."""
+def _merged_readings(readings: list[VitalReading], shape: VitalSign) -> list[VitalReading]:
+    """Readings in order; components recorded separately at the same time are merged into one reading."""
     whole: list[VitalReading] = []
     single: dict[float, list[VitalReading]] = {}
-    for reading in found:
+    for reading in readings:
         if len(reading.components) == 1 < len(shape.components):
             single.setdefault(reading.moment, []).append(reading)
         else:
@@ -193,7 +193,9 @@ def _merged_readings(found: list[VitalReading], shape: VitalSign) -> list[VitalR
         whole.append(VitalReading(parts[-1].day, moment, components, parts[-1].reference, written))
     if all(reading.moment for reading in whole):
         return sorted(whole, key=lambda reading: reading.order)
-    return sorted(whole, key=lambda reading: (reading.day.last, *reading.order[2:]))  # no telling which is newer
+    return sorted(
+        whole, key=lambda reading: (reading.day.last, *reading.order[2:])
+    )  # times are missing: which one is newer is unknown
 
 
 def _latest(
@@ -226,15 +228,15 @@ def _latest(
 def _newest(
     name: str, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
 ) -> tuple[VitalReading | None, bool]:
-    """The newest reading that is believed in all it says, and whether one that may be newer was passed over.
+    """The newest reading with all components usable, and whether one that may be newer was passed over.
 
-    A reading of a year or a month never outranks one whose day is known and may be later.
+    A reading dated to a year or a month never outranks one with a full date that may be later.
     """
     passed_over = False
     loose: VitalReading | None = None
     for day in sorted(days, reverse=True):
-        found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
-        for reading in reversed(_merged_readings(found, knowledge.vital_signs.vital_signs[name])):
+        readings = [reading for entry in days[day] if (reading := _reading(entry, name, knowledge))]
+        for reading in reversed(_merged_readings(readings, knowledge.vital_signs.vital_signs[name])):
             if reading.day.first > as_of:
                 continue
             if loose and reading.day.last < loose.day.first:
@@ -251,7 +253,7 @@ def _newest(
 def _contradicting_reading(
     name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
 ) -> VitalReading | None:
-    """The reading before the newest, where it is recent and so far from it that one of the two must be a slip."""
+    """The previous reading, where it is so recent and so different that one of the two must be an error."""
     agreement = knowledge.vital_signs.vital_signs[name].agreement
     if agreement is None or newest.day == _UNDATED:
         return None
@@ -264,10 +266,10 @@ def _contradicting_reading(
 def _previous_reading(
     name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
 ) -> VitalReading | None:
-    """The next reading that can be believed, on the same day or before it."""
+    """The latest other usable reading, on the same day or before it."""
     for day in sorted(days, reverse=True):
-        found = [reading for each in days[day] if (reading := _reading(each, name, knowledge))]
-        for reading in reversed(_merged_readings(found, knowledge.vital_signs.vital_signs[name])):
+        readings = [reading for entry in days[day] if (reading := _reading(entry, name, knowledge))]
+        for reading in reversed(_merged_readings(readings, knowledge.vital_signs.vital_signs[name])):
             is_other = reading.reference != newest.reference and reading.day.last <= newest.day.last
             if is_other and reading.day.first <= as_of and None not in reading.components.values():
                 return reading

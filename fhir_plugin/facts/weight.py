@@ -1,4 +1,4 @@
-"""The body weight that a dose may rest on, or why there is none. Pure."""
+"""The body weight to use for dosing, or why there is none. Pure."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ WEIGHT = "weight.latest"
 
 
 class DosingWeight(msgspec.Struct, frozen=True, kw_only=True):
-    """A dated weight, recent enough to dose by; or ``kilograms`` ``None`` and why."""
+    """A dated weight, recent enough to dose by; otherwise ``kilograms`` is ``None`` and ``missing`` says why."""
 
     kilograms: float | None
     day: DaySpan | None = None
     written: str = ""
-    """As the record has it, ``176 [lb_av]``; text of the record. Empty where it is in kilograms already."""
+    """As recorded, ``176 [lb_av]``; text of the record. Empty where it is already in kilograms."""
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[str, ...] = ()
-    """Why it cannot be dosed by, in words without patient text; empty where it can."""
+    """Why it cannot be used for dosing, without patient text; empty where it can."""
 
 
 def dosing_weight(facts: Facts, most_days: float, wording: Wording) -> DosingWeight:
-    """The newest weight, unless it is older than ``most_days``, undated, or perhaps not the newest."""
+    """The newest weight; not usable if older than ``most_days``, undated, or possibly not the newest."""
     fact = facts.named[WEIGHT]
     if not isinstance(fact.value, Measurement):
         return DosingWeight(kilograms=None, missing=fact.missing)
@@ -50,4 +50,4 @@ def _too_old(value: Measurement, facts: Facts, most_days: float, wording: Wordin
 
 
 def _written(fact: Fact) -> str:
-    return next((each.label for each in fact.evidence), "")
+    return next((evidence.label for evidence in fact.evidence), "")

@@ -9,18 +9,18 @@ from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
 
 
 def claimed_days(exposures: list[Exposure], together: int, carry: int) -> list[Interval]:
-    """The days that some choice among ``exposures`` (dated, their dose and minimum known) could show as adequate."""
-    found: list[Interval] = []
+    """The days that some subset of ``exposures`` (dated, dose and minimum known) could show as adequate."""
+    claimed: list[Interval] = []
     for grade in range(DISPENSED, ORDERED + 1):
         graded = [e for e in exposures if e.window.grade == grade]
         lines = _lines(graded, carry)
         for group in _groups(graded, together):
             if len(group) == 1:
                 intervals, ratio = lines[group[0]]
-                found += intervals if ratio >= ADEQUATE_RATIO else ()
+                claimed += intervals if ratio >= ADEQUATE_RATIO else ()
             else:
-                found += _adequate_together([lines[key] for key in group])
-    return union(found)
+                claimed += _adequate_together([lines[key] for key in group])
+    return union(claimed)
 
 
 def _lines(exposures: list[Exposure], carry: int) -> dict[tuple[object, ...], tuple[list[Interval], float]]:
@@ -39,7 +39,7 @@ def _lines(exposures: list[Exposure], carry: int) -> dict[tuple[object, ...], tu
 
 
 def _groups(exposures: list[Exposure], together: int) -> list[list[tuple[object, ...]]]:
-    """Keys that may be taken together: those with records that start within a few days of each other."""
+    """Keys that may be taken together: those with records that start within ``together`` days of each other."""
     member: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
     before: tuple[object, ...] = ()
     began = 0

@@ -23,13 +23,13 @@ from mappings.schema.medications import Medications
 
 
 class DayMap(NamedTuple):
-    """The days of one ingredient; what is rarely asked for is worked out on demand."""
+    """The days of one ingredient; the claimed and possible days are rarely needed and computed on demand."""
 
     counted: tuple[Stretch, ...]
-    enough: tuple[Interval, ...]
+    adequate: tuple[Interval, ...]
     """The counted days at or above the minimum."""
     covered: tuple[Interval, ...]
-    """Days with the drug at hand at any dose, known or not."""
+    """Days on which the drug was available at any dose, known or not."""
     flags: tuple[str, ...]
     dated: tuple[Exposure, ...]
     undated: tuple[Exposure, ...]
@@ -37,7 +37,7 @@ class DayMap(NamedTuple):
     carry: int
 
     def claimed(self) -> list[Interval]:
-        """Days that some choice among the records could show as adequate; grows with every record."""
+        """Days that some subset of the records could show as adequate; only grows with further records."""
         return claimed_days([e for e in self.dated if e.prescription.known], self.together, self.carry)
 
     def possible(self) -> list[Interval]:
@@ -50,9 +50,9 @@ class DayMap(NamedTuple):
         return union([*open_days, *self.claimed()])
 
 
-def map_days(exposures: Sequence[Exposure], known: Medications) -> DayMap:
+def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:
     """The day map of one ingredient; the order of ``exposures`` does not matter."""
-    parameters = known.parameters
+    parameters = medications.parameters
     carry = int(parameters["carry_over_days"].value)
     together = int(parameters["concurrent_start_days"].value)
     counting = [e for e in exposures if e.counted]
@@ -85,7 +85,7 @@ def _reaches_minimum(prescription: Prescription) -> bool:
 
 
 def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[str]) -> list[Stretch]:
-    """The days by the best evidence: what was handed over, then what was stated, then what was ordered."""
+    """The days by the best evidence: dispenses and administrations, then statements, then orders."""
     grades: list[list[Exposure]] = [[] for _ in range(DISPENSED, ORDERED + 1)]
     for exposure in exposures:
         if exposure.prescription.known:
@@ -100,21 +100,21 @@ def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[st
 
 
 def _undispensed(orders: list[Exposure], dispenses: list[Exposure]) -> list[Exposure]:
-    """Orders that were never dispensed: what was handed over replaces what its order would have allowed."""
+    """Orders that were never dispensed: a dispense replaces the order that it authorizes or falls into."""
     starts = [e.window.start or 0 for e in dispenses]
     authorized = {reference for e in dispenses for reference in e.authorized_by}
-    left = []
+    undispensed = []
     for order in orders:
         if order.reference in authorized:
             continue
         at = bisect_left(starts, order.window.start or 0)
         if at == len(starts) or starts[at] >= order.window.possible:
-            left.append(order)
-    return left
+            undispensed.append(order)
+    return undispensed
 
 
 def _intake_intervals(exposures: list[Exposure], together: int, carry: int) -> list[Interval]:
-    """From when to when each is taken: renewals follow, concurrent strengths stand side by side, others supersede."""
+    """The days on which the exposures are taken: renewals follow on, concurrent strengths overlap, others supersede."""
     starts: list[int] = []
     stops: list[int] = []
     active: dict[tuple[object, ...], int] = {}
@@ -138,7 +138,7 @@ def _intake_intervals(exposures: list[Exposure], together: int, carry: int) -> l
 
 
 def _surplus(before: Exposure, exposure: Exposure, left: int, carry: int) -> int:
-    """Days that an early refill still has at hand of the one before."""
+    """Days of supply left over from the previous fill at an early refill, at most ``carry``."""
     early = exposure.window.kind == "dispensed" and (exposure.window.start or 0) > (before.window.start or 0)
     return min(left, carry) if early else 0
 
@@ -146,21 +146,21 @@ def _surplus(before: Exposure, exposure: Exposure, left: int, carry: int) -> int
 def _concurrent_lines(
     active: dict[tuple[object, ...], int], exposures: list[Exposure], stops: list[int], at: int, together: int
 ) -> dict[tuple[object, ...], int]:
-    """The lines that go on beside a new one; the others are cut at its start."""
+    """The lines that continue alongside a new one; the others are cut off at its start."""
     new = exposures[at]
     start = new.window.start or 0
-    left = {}
+    continuing = {}
     for key, last in active.items():
         other = exposures[last]
         if start - (other.window.start or 0) <= together and _may_be_concurrent(other, new):
-            left[key] = last
+            continuing[key] = last
         else:
             stops[last] = min(stops[last], start)
-    return left
+    return continuing
 
 
 def _may_be_concurrent(first: Exposure, second: Exposure) -> bool:
-    """Different strengths, or different moments of the day."""
+    """Whether the strengths differ, or the times of day."""
     strength, _, _, moments = first.prescription.key
     other_strength, _, _, other_moments = second.prescription.key
     if strength is not None and other_strength is not None and strength != other_strength:
@@ -169,24 +169,24 @@ def _may_be_concurrent(first: Exposure, second: Exposure) -> bool:
 
 
 def _stretches(exposures: list[Exposure], taken: list[Interval], flags: set[str]) -> list[Stretch]:
-    """Stretches of one evidence grade, those that follow each other on one dose joined, concurrent ones added up."""
+    """Stretches of one evidence grade: consecutive ones of the same dose joined, concurrent ones summed."""
     pieces: list[Stretch] = []
-    held: Prescription | None = None
+    open_prescription: Prescription | None = None
     begun = ended = 0
     for exposure, (start, stop) in zip(exposures, taken, strict=True):
         prescription = exposure.prescription
-        if prescription is held and start == ended and stop > start:
+        if prescription is open_prescription and start == ended and stop > start:
             ended = stop
             continue
-        if held is not None:
-            pieces += _dose_stretches(held, begun, ended)
-            held = None
+        if open_prescription is not None:
+            pieces += _dose_stretches(open_prescription, begun, ended)
+            open_prescription = None
         if len(prescription.doses) == 1 and prescription.length is None:
-            held, begun, ended = prescription, start, stop
+            open_prescription, begun, ended = prescription, start, stop
         else:
             pieces += _dose_stretches(prescription, start, stop)
-    if held is not None:
-        pieces += _dose_stretches(held, begun, ended)
+    if open_prescription is not None:
+        pieces += _dose_stretches(open_prescription, begun, ended)
     pieces.sort()
     for piece, following in pairwise(pieces):
         if piece.stop > following.start:
@@ -203,9 +203,9 @@ def _dose_stretches(prescription: Prescription, start: int, stop: int) -> Sequen
     if len(doses) == 1:
         mg = doses[0].mg
         return (Stretch(start, stop, mg / minimum, mg, minimum),) if stop > start else ()
-    found = []
+    stretches = []
     ends = [*(start + dose.offset for dose in doses[1:]), stop]
     for dose, end in zip(doses, ends, strict=True):
         if min(end, stop) > start + dose.offset:
-            found.append(Stretch(start + dose.offset, min(end, stop), dose.mg / minimum, dose.mg, minimum))
-    return found
+            stretches.append(Stretch(start + dose.offset, min(end, stop), dose.mg / minimum, dose.mg, minimum))
+    return stretches

@@ -1,4 +1,4 @@
-"""One antidepressant inside a window of days: its exposures, its best run and whether that is enough."""
+"""One antidepressant within a window of days: its exposures, its best run and whether that is adequate."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _BY_DOSE = attrgetter("ratio", "mg")
 
 
 class ExposureTraits(NamedTuple):
-    """What the exposures of one drug say together."""
+    """What the exposures of one drug have in common."""
 
     first: int | None
-    """The earliest start of all, as far as any is dated."""
+    """The earliest start of any exposure; ``None`` where none is dated."""
     starts: list[int]
-    """Of those that may count, ascending."""
+    """Starts of the exposures that may count, ascending."""
     references: tuple[str, ...]
     kind: str
     """The best kind of evidence."""
@@ -34,28 +34,28 @@ class ExposureTraits(NamedTuple):
 
 
 def traits_of(exposures: Sequence[Exposure]) -> ExposureTraits:
-    """What there is to tell of the exposures, of which there is at least one."""
+    """Summarise the exposures of one drug, of which there must be at least one."""
     dated: list[int] = []
     starts: list[int] = []
     references: set[str] = set()
     kinds: set[str] = set()
     excluded: set[str] = set()
-    said: set[tuple[str, ...]] = set()
+    flag_sets: set[tuple[str, ...]] = set()
     minima: set[Minimum | None] = set()
     latest: Prescription | None = None
     for e in exposures:
         window = e.window
         references.add(e.reference)
-        said.add(e.flags)
-        said.add(window.flags)
+        flag_sets.add(e.flags)
+        flag_sets.add(window.flags)
         if e.prescription is not latest:
             latest = e.prescription
-            said.add(latest.flags)
+            flag_sets.add(latest.flags)
             minima.add(latest.minimum)
         (kinds if e.counted else excluded).add(window.kind)
         if window.start is not None:
             (starts if e.counted else dated).append(window.start)
-    flags: set[str] = set().union(*said)
+    flags: set[str] = set().union(*flag_sets)
     if None in minima and any(e.prescription.minimum is None for e in exposures if e.counted):
         flags.add("no_minimum")
     starts.sort()
@@ -70,28 +70,28 @@ def traits_of(exposures: Sequence[Exposure]) -> ExposureTraits:
 
 
 class WindowedDrug(NamedTuple):
-    """One antidepressant inside the window."""
+    """One antidepressant within the window."""
 
     ingredient: str
     exposures: list[Exposure]
     days: DayMap
     eras: list[Interval]
-    """Exposures joined across short gaps, all of them, in the window or not."""
+    """All exposures joined across short gaps, inside the window or not."""
     run: AdequateRun
     verdict: str
     traits: ExposureTraits
     contradicted: bool = False
-    """Whether less was dispensed or taken than the orders alone would show."""
+    """Whether less was dispensed or taken than the orders alone suggest."""
 
     def era(self, first: int) -> Interval | None:
-        """The exposure that holds the best run; without one, the last exposure that reaches beyond ``first``."""
+        """The era that contains the best run; without a run, the last era that ends after ``first``."""
         inside = [era for era in self.eras if era[1] > first]
         if self.run.days:
             return next((era for era in inside if era[0] <= self.run.start < era[1]), None)
         return inside[-1] if inside else None
 
     def begins(self, start: int, stop: int) -> bool:
-        """Whether a record that may count starts in these days."""
+        """Whether an exposure that may count starts in these days."""
         at = bisect_left(self.traits.starts, start)
         return at < len(self.traits.starts) and self.traits.starts[at] < stop
 
@@ -101,6 +101,6 @@ class WindowedDrug(NamedTuple):
         return max(inside, key=_BY_DOSE, default=None)
 
     def has_hole(self, era: Interval, gap: int) -> bool:
-        """Whether the drug was missing for more than ``gap`` days inside an exposure."""
+        """Whether the drug was unavailable for more than ``gap`` days within an era."""
         inside = [interval for interval in self.days.covered if era[0] <= interval[0] < era[1]]
         return any(later[0] - earlier[1] > gap for earlier, later in pairwise(inside))

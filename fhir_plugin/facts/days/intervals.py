@@ -1,4 +1,4 @@
-"""Half-open intervals of days, as ordinals: joined, cut and counted, never spelled out day by day."""
+"""Half-open intervals of days, as ordinals: joined, cut and counted without enumerating the days."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Interval: TypeAlias = tuple[int, int]
 
 
 class AdequateRun(NamedTuple):
-    """The best run of adequate days."""
+    """A run of adequate days, with the number of adequate days in it."""
 
     days: int
     start: int
@@ -20,7 +20,7 @@ NO_RUN = AdequateRun(0, 0, 0)
 
 
 def best_run(intervals: Iterable[Interval], first: int, last: int, gap: int) -> AdequateRun:
-    """The run with the most days in the window; holes of up to ``gap`` days join, and are not counted."""
+    """The run with the most days in the window; it may span holes of up to ``gap`` days, which are not counted."""
     best = NO_RUN
     days = begun = ended = 0
     for start, stop in intervals:
@@ -41,15 +41,15 @@ def joined(intervals: Iterable[Interval], gap: int) -> list[Interval]:
     """Sorted disjoint intervals with holes of up to ``gap`` days closed."""
     result: list[Interval] = []
     begun = ended = 0
-    held = False
+    is_open = False
     for start, stop in intervals:
-        if held and start - ended <= gap:
+        if is_open and start - ended <= gap:
             ended = max(ended, stop)
             continue
-        if held:
+        if is_open:
             result.append((begun, ended))
-        begun, ended, held = start, stop, True
-    if held:
+        begun, ended, is_open = start, stop, True
+    if is_open:
         result.append((begun, ended))
     return result
 
@@ -68,15 +68,15 @@ def overlap(first: Sequence[Interval], second: Sequence[Interval]) -> int:
 
 def intersection(first: Sequence[Interval], second: Sequence[Interval]) -> list[Interval]:
     """The days that two sorted lists of disjoint intervals share, sorted."""
-    found: list[Interval] = []
+    shared: list[Interval] = []
     at = other = 0
     while at < len(first) and other < len(second):
         start, stop = first[at]
         begin, end = second[other]
         if start < end and begin < stop:
-            found.append((max(start, begin), min(stop, end)))
+            shared.append((max(start, begin), min(stop, end)))
         if stop <= end:
             at += 1
         if end <= stop:
             other += 1
-    return found
+    return shared

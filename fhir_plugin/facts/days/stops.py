@@ -1,4 +1,4 @@
-"""Days of stopping that no record gives: an order known to be stopped, not when."""
+"""Inferred stop days for orders that were stopped on a day that the record does not give."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from fhir_plugin.facts.medications.supply import ORDERED
 
 
 def infer_stops(exposures: list[Exposure]) -> list[Exposure]:
-    """Orders stopped on an unknown day end at the next different order, else at their last change, else at once."""
+    """End such orders at the next different order, else at their last change, else on their first day."""
     if not any(exposure.window.open_stop for exposure in exposures):
         return exposures
     orders = [e for e in exposures if e.window.grade == ORDERED]
     starts = [e.window.start or 0 for e in orders]
     following = _next_different(orders, starts)
     latest = _last_different(orders, starts)
-    settled = {
+    inferred = {
         id(e): _with_inferred_stop(e, starts[at], following[at], latest[at])
         for at, e in enumerate(orders)
         if e.window.open_stop
     }
-    return [settled.get(id(e), e) for e in exposures]
+    return [inferred.get(id(e), e) for e in exposures]
 
 
 def _next_different(orders: list[Exposure], starts: list[int]) -> list[int | None]:
-    """For each order the start of the next one that differs, on a later day."""
+    """For every order the start of the next different one on a later day."""
     result: list[int | None] = [None] * len(orders)
     for at in range(len(orders) - 2, -1, -1):
         later = at + 1
@@ -39,9 +39,9 @@ def _next_different(orders: list[Exposure], starts: list[int]) -> list[int | Non
 
 
 def _last_different(orders: list[Exposure], starts: list[int]) -> list[int]:
-    """For each order the start of the last one that differs within its planned days, else its own start.
+    """For every order the start of the last different one within its planned days, else its own start.
 
-    Whatever other record is taken away, the order cannot be settled to end later than that.
+    Whichever other record is missing, the order cannot be inferred to end later than that.
     """
     differing: list[int] = []
     for at in range(len(orders)):
@@ -69,5 +69,5 @@ def _with_inferred_stop(order: Exposure, start: int, following: int | None, late
         stop, flag = start, ""
     flags = (*order.flags, flag) if flag else order.flags
     possible = changed or window.possible
-    settled = replace(window, stop=stop, claimed=max(claimed, stop), possible=max(possible, stop))
-    return replace(order, window=settled, flags=flags)
+    inferred = replace(window, stop=stop, claimed=max(claimed, stop), possible=max(possible, stop))
+    return replace(order, window=inferred, flags=flags)

@@ -1,4 +1,4 @@
-"""Days on one dose: added up where they lie side by side, filled in where the better evidence leaves them open."""
+"""Days on one dose: summed where they overlap, and completed from weaker evidence where the better has gaps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from fhir_plugin.facts.days.intervals import Interval, joined, union
 
 ADEQUATE_RATIO = 1 - 1e-9
-"""Ratio of dose to minimum that is adequate, after rounding."""
+"""The least adequate ratio of dose to minimum, with a tolerance for rounding."""
 
 
 class Stretch(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -31,39 +31,39 @@ def adequate_intervals(stretches: Iterable[Stretch]) -> list[Interval]:
 
 
 def summed(pieces: list[Stretch], flags: set[str]) -> list[Stretch]:
-    """Overlapping stretches added up, boundary by boundary."""
+    """Stretches that do not overlap, with the doses of overlapping ``pieces`` (sorted) summed."""
     flags.add("duplicate_sum")
     bounds = sorted({edge for piece in pieces for edge in (piece.start, piece.stop)})
     result: list[Stretch] = []
-    live: list[Stretch] = []
-    coming = 0
+    active: list[Stretch] = []
+    upcoming = 0
     for start, stop in pairwise(bounds):
-        live = [piece for piece in live if piece.stop > start]
-        while coming < len(pieces) and pieces[coming].start <= start:
-            live.append(pieces[coming])
-            coming += 1
-        if live:
-            ratio, mg = sum(piece.ratio for piece in live), sum(piece.mg for piece in live)
-            result.append(Stretch(start, stop, ratio, mg, max(piece.minimum for piece in live)))
+        active = [piece for piece in active if piece.stop > start]
+        while upcoming < len(pieces) and pieces[upcoming].start <= start:
+            active.append(pieces[upcoming])
+            upcoming += 1
+        if active:
+            ratio, mg = sum(piece.ratio for piece in active), sum(piece.mg for piece in active)
+            result.append(Stretch(start, stop, ratio, mg, max(piece.minimum for piece in active)))
     return result
 
 
 def overlaid(better: list[Stretch], worse: list[Stretch]) -> list[Stretch]:
-    """The better evidence, and the worse on the days that the better leaves open."""
+    """The better evidence, and the worse on the days that the better does not cover."""
     if not better or not worse:
         return better or worse
-    taken = joined([(stretch.start, stretch.stop) for stretch in better], 0)
+    covered = joined([(stretch.start, stretch.stop) for stretch in better], 0)
     filled: list[Stretch] = []
     at = 0
     for stretch in worse:
         start = stretch.start
-        while at < len(taken) and taken[at][1] <= start:
+        while at < len(covered) and covered[at][1] <= start:
             at += 1
         ahead = at
-        while ahead < len(taken) and taken[ahead][0] < stretch.stop:
-            if taken[ahead][0] > start:
-                filled.append(replace(stretch, start=start, stop=taken[ahead][0]))
-            start = max(start, taken[ahead][1])
+        while ahead < len(covered) and covered[ahead][0] < stretch.stop:
+            if covered[ahead][0] > start:
+                filled.append(replace(stretch, start=start, stop=covered[ahead][0]))
+            start = max(start, covered[ahead][1])
             ahead += 1
         if start < stretch.stop:
             filled.append(replace(stretch, start=start))

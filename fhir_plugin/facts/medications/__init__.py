@@ -1,1 +1,1 @@
-"""Medication resources into what was taken, how much of it and when: pure code, no HTTP, no clock."""
+"""Medication resources into exposures: which ingredient, how much of it, and when. Pure: no HTTP, no clock."""

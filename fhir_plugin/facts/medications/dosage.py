@@ -1,7 +1,7 @@
-"""Dosage elements into phases: the structured fields, the words, and what both say of "as needed".
+"""Dosage elements into phases: from the structured fields, from the text, and whether all of it is as needed.
 
-Elements of one ``sequence`` are taken together; an increasing sequence is one phase after another. Both readings, by
-fields and by words, are kept: whoever knows the product compares them and takes the lower where they disagree.
+Elements with the same ``sequence`` are taken together; increasing numbers are successive phases. Both readings, by
+fields and by text, are kept: `exposures`, which knows the product, compares them and takes the lower if they disagree.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ DAYS_PER_WEEK = 7
 
 
 class DosageReading(NamedTuple):
-    """What the dosage of one resource says, product aside."""
+    """The dosage of one resource, independent of the product."""
 
     structured: tuple[DosePhase, ...] | None
     """``None`` where the fields do not give a dose and a frequency."""
     text: tuple[DosePhase, ...] | None
-    """``None`` where the words are missing or not understood."""
+    """``None`` where the text is missing or not understood."""
     prn: bool = False
     """Whether all of it is taken only as needed."""
     flags: tuple[str, ...] = ()
 
     @property
     def moments(self) -> tuple[str, ...]:
-        """The moments of the day of the first phase."""
+        """The times of day of the first phase."""
         phases = self.structured or self.text
         if not phases:
             return ()
@@ -55,11 +55,11 @@ class _Element(NamedTuple):
     flags: tuple[str, ...]
 
 
-def read_dosage(elements: tuple[Dosage, ...], known: Medications, sigs: SigReader) -> DosageReading:
-    """The phases of a dosage instruction; ``sigs`` reads its words."""
+def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: SigReader) -> DosageReading:
+    """The phases of a dosage instruction; ``sigs`` parses its text."""
     if not elements:
         return NO_DOSAGE
-    read = [_element(element, known, sigs) for element in elements]
+    read = [_element(element, medications, sigs) for element in elements]
     flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
     counted = [element for element in read if not element.prn]
     if not counted:
@@ -69,9 +69,9 @@ def read_dosage(elements: tuple[Dosage, ...], known: Medications, sigs: SigReade
     return DosageReading(structured, text, flags=flags)
 
 
-def _element(element: Dosage, known: Medications, sigs: SigReader) -> _Element:
+def _element(element: Dosage, medications: Medications, sigs: SigReader) -> _Element:
     flags: list[str] = []
-    structured = _structured(element, known, flags)
+    structured = _structured(element, medications, flags)
     words = element.text or element.patient_instruction
     sig = sigs(words) if words else None
     prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
@@ -108,21 +108,23 @@ def _together(group: list[tuple[DosePhase, ...]]) -> tuple[DosePhase, ...] | Non
     return (DosePhase(tuple(intake for phases in group for intake in phases[0].intakes), lengths.pop()),)
 
 
-def _structured(element: Dosage, known: Medications, flags: list[str]) -> tuple[DosePhase, ...] | None:
+def _structured(element: Dosage, medications: Medications, flags: list[str]) -> tuple[DosePhase, ...] | None:
     dose = _dose(element.dose_and_rate)
     if dose is None or dose.value is None or dose.value < 0 or element.timing is None:
         return None
     if dose is not element.dose_and_rate[0].dose_quantity and element.dose_and_rate[0].dose_range:
         flags.append("range_low")
-    unit = known.units.get((dose.code or dose.unit or "1").lower()) or known.units.get((dose.unit or "").lower())
+    unit = medications.units.get((dose.code or dose.unit or "1").lower()) or medications.units.get(
+        (dose.unit or "").lower()
+    )
     if unit is None or unit.dimension == "unknown":
         flags.append("unit_unknown")
         return None
-    per_day = _per_day(element.timing, known)
+    per_day = _per_day(element.timing, medications)
     if per_day is None or per_day <= 0:
         return None
     amount = dose.value * unit.factor
-    moments = _moments(element.timing, known)
+    moments = _moments(element.timing, medications)
     intake = Intake(
         per_day,
         mg=amount if unit.dimension == "mg" else None,
@@ -130,7 +132,7 @@ def _structured(element: Dosage, known: Medications, flags: list[str]) -> tuple[
         ml=amount if unit.dimension == "ml" else None,
         moments=moments,
     )
-    return (DosePhase((intake,), _bounds(element.timing, known)),)
+    return (DosePhase((intake,), _bounds(element.timing, medications)),)
 
 
 def _dose(choices: tuple[DoseAndRate, ...]) -> Quantity | None:
@@ -147,21 +149,21 @@ def _is_ordered(kind: CodeableConcept | None) -> bool:
     return kind is not None and any(coding.code == "ordered" for coding in kind.coding)
 
 
-def _per_day(timing: Timing, known: Medications) -> float | None:
+def _per_day(timing: Timing, medications: Medications) -> float | None:
     repeat = timing.repeat
     if repeat is not None:
-        by_repeat = _by_repeat(repeat, known)
+        by_repeat = _by_repeat(repeat, medications)
         if by_repeat is not None:
             return by_repeat
-    return _by_code(timing.code, known)
+    return _by_code(timing.code, medications)
 
 
-def _by_repeat(repeat: TimingRepeat, known: Medications) -> float | None:
+def _by_repeat(repeat: TimingRepeat, medications: Medications) -> float | None:
     share = len(set(repeat.day_of_week)) / DAYS_PER_WEEK if repeat.day_of_week else 1.0
     listed = len(repeat.time_of_day) or len(repeat.when)
     if repeat.period is None and repeat.frequency is None:
         return listed * share if listed else (share if repeat.day_of_week else None)
-    unit = known.timing.period_days.get(repeat.period_unit or "")
+    unit = medications.timing.period_days.get(repeat.period_unit or "")
     if unit is None:
         return None
     period = max(repeat.period or 1.0, repeat.period_max or 0.0)
@@ -172,18 +174,18 @@ def _by_repeat(repeat: TimingRepeat, known: Medications) -> float | None:
     return per_day * share if per_day >= 1 else per_day
 
 
-def _by_code(code: CodeableConcept | None, known: Medications) -> float | None:
+def _by_code(code: CodeableConcept | None, medications: Medications) -> float | None:
     if code is None:
         return None
     for coding in code.coding:
-        per_day = known.timing.per_day.get((coding.code or "").upper())
+        per_day = medications.timing.per_day.get((coding.code or "").upper())
         if per_day is not None:
             return per_day
-    return read_frequency(code.text or code.label, known.sig_words)
+    return read_frequency(code.text or code.label, medications.sig_words)
 
 
-def _moments(timing: Timing, known: Medications) -> tuple[str, ...]:
-    names = known.timing.moments
+def _moments(timing: Timing, medications: Medications) -> tuple[str, ...]:
+    names = medications.timing.moments
     codes = list(timing.repeat.when) if timing.repeat else []
     if timing.code is not None:
         codes += [(coding.code or "").upper() for coding in timing.code.coding]
@@ -191,12 +193,12 @@ def _moments(timing: Timing, known: Medications) -> tuple[str, ...]:
     return tuple(sorted({names[code] for code in codes if code in names} | set(clock)))
 
 
-def _bounds(timing: Timing, known: Medications) -> float | None:
+def _bounds(timing: Timing, medications: Medications) -> float | None:
     repeat = timing.repeat
     if repeat is None:
         return None
     if repeat.bounds_duration is not None:
-        return days_of(repeat.bounds_duration, known)
+        return days_of(repeat.bounds_duration, medications)
     if repeat.bounds_period is not None:
         start, end = day_span(repeat.bounds_period.start), day_span(repeat.bounds_period.end)
         if start and end and end.first >= start.last:
@@ -204,14 +206,14 @@ def _bounds(timing: Timing, known: Medications) -> float | None:
     return None
 
 
-def days_of(duration: Quantity | None, known: Medications) -> float | None:
-    """A duration in days; ``None`` without a positive number, with a unit that is no time, or beyond ``MAX_DURATION_DAYS``."""
+def days_of(duration: Quantity | None, medications: Medications) -> float | None:
+    """A duration in days; ``None`` if not positive, not in a unit of time, or over ``MAX_DURATION_DAYS``."""
     if duration is None or duration.value is None or duration.value <= 0:
         return None
-    written = duration.code or duration.unit or "d"
-    unit = known.timing.period_days.get(written)
+    unit_text = duration.code or duration.unit or "d"
+    unit = medications.timing.period_days.get(unit_text)
     if unit is None:
-        for entry in known.sig_words.get(written.lower(), ()):
+        for entry in medications.sig_words.get(unit_text.lower(), ()):
             if entry.token.kind == "period" and len(entry.words) == 1:
                 unit = entry.token.value
     days = duration.value * unit if unit else MAX_DURATION_DAYS + 1

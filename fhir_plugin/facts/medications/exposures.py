@@ -1,4 +1,4 @@
-"""One ingredient by one record: from when to when, how much of it a day, against which minimum."""
+"""Exposures: one ingredient according to one resource, with its days, its daily dose and its minimum dose."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ _ROUNDING = 1e-9
 
 
 class DailyDose(NamedTuple):
-    """Milligrams a day from a day of the exposure on."""
+    """Milligrams a day, from ``offset`` days after the start of the exposure."""
 
     offset: int
     mg: float
 
 
 class Prescription(NamedTuple):
-    """What one record says of one ingredient, its days aside; equal for all records that say the same."""
+    """One ingredient according to one resource, without the days; equal for resources with the same content."""
 
     ingredient: str
     product: Product
     doses: tuple[DailyDose, ...]
     """Ascending by offset; empty where no dose is known."""
     length: int | None
-    """Days after which the written phases are over; ``None``: they last as long as the supply."""
+    """Days after which the written phases end; ``None``: they last as long as the supply."""
     minimum: Minimum | None
     key: tuple[object, ...]
-    """Equal for renewals: strength, formulation, daily amount and moments of the day."""
+    """Equal for renewals: strength, formulation, daily doses and times of day."""
     highest: float
     """The greatest known mg/day."""
     known: bool
-    """Whether both the dose and its minimum are known throughout."""
+    """Whether both the dose and the minimum dose are known."""
     flags: tuple[str, ...]
 
 
 class Exposure(msgspec.Struct, frozen=True, gc=False):
-    """One ingredient by one record."""
+    """One ingredient according to one resource."""
 
     prescription: Prescription
     window: SupplyWindow
     reference: str
     counted: bool
-    """Whether it may count at all: not as needed, not a product of another use."""
+    """Whether it may count at all: not as needed, and not a product for another use."""
     flags: tuple[str, ...]
     authorized_by: tuple[str, ...] = ()
-    """The orders that a dispense names."""
+    """References of the orders that a dispense names."""
 
 
 def read_prescription(
@@ -59,17 +59,17 @@ def read_prescription(
     reading: DosageReading,
     fill: Fill,
     days: int,
-    known: Medications,
+    medications: Medications,
     policy: TrialPolicy,
     *,
     doubtful: bool,
 ) -> Prescription:
-    """What is taken of one part of a product over ``days``; ``doubtful`` withholds the dose."""
+    """The prescription of one part of a product over ``days``; ``doubtful`` withholds the dose."""
     flags: list[str] = list(reading.flags)
-    doses = _doses(product, part, reading, fill, days, known, flags)
+    doses = _doses(product, part, reading, fill, days, medications, flags)
     if doubtful:
         doses = ()
-    minimum = known.minimum(part.ingredient, product.formulation, policy)
+    minimum = medications.minimum(part.ingredient, product.formulation, policy)
     return Prescription(
         part.ingredient,
         product,
@@ -84,7 +84,7 @@ def read_prescription(
 
 
 def units_per_day(reading: DosageReading, part: ProductPart) -> float | None:
-    """Units of the product that the first phase takes a day."""
+    """Units of the product taken per day in the first phase; ``None`` where they cannot be worked out."""
     phases = reading.structured or reading.text
     if not phases:
         return None
@@ -100,7 +100,7 @@ def units_per_day(reading: DosageReading, part: ProductPart) -> float | None:
 
 
 def _length(reading: DosageReading, fill: Fill) -> int | None:
-    """When the last written phase ends; a duration that only repeats the days of one fill bounds nothing."""
+    """When the last written phase ends; a duration that only repeats the days of one fill is no limit."""
     phases = reading.structured or reading.text
     if not phases or phases[-1].days is None:
         return None
@@ -116,31 +116,31 @@ def _doses(
     reading: DosageReading,
     fill: Fill,
     days: int,
-    known: Medications,
+    medications: Medications,
     flags: list[str],
 ) -> tuple[DailyDose, ...]:
-    """Milligrams a day by the written dosage and by the supply, the lower where they disagree; empty: unknown."""
-    allowed = known.parameters["dose_disagreement"].value
+    """Milligrams a day by the written dosage and by the supply, the lower if they disagree; empty if unknown."""
+    allowed = medications.parameters["dose_disagreement"].value
     if len(product.parts) > 1 and _in_milligrams(reading):
         flags.append("dose_unknown")
         return ()
     written = _doses_by_phase(reading.structured, part, allowed, flags) if reading.structured else ()
     if reading.text:
-        by_words = _doses_by_phase(reading.text, part, allowed, flags)
-        written = _lower_reading(written, by_words, days, allowed, flags)
-    chosen = _with_supply(written, _supplied_dose(fill, part, known), days, allowed, flags)
-    equivalent = known.equivalents.get((part.ingredient, product.formulation))
+        by_text = _doses_by_phase(reading.text, part, allowed, flags)
+        written = _lower_reading(written, by_text, days, allowed, flags)
+    chosen = _with_supply(written, _supplied_dose(fill, part, medications), days, allowed, flags)
+    equivalent = medications.equivalents.get((part.ingredient, product.formulation))
     if equivalent is not None:
         flags.append("weekly_product")
         chosen = tuple(DailyDose(dose.offset, round(dose.mg * equivalent.factor, 4)) for dose in chosen)
     if not chosen:
         flags.append("dose_unknown")
         return ()
-    return _plausible(chosen, part, known, flags)
+    return _plausible(chosen, part, medications, flags)
 
 
 def _in_milligrams(reading: DosageReading) -> bool:
-    """Whether the dose of a combination is written in mg, which does not say of which ingredient."""
+    """Whether the dose is written in mg, which for a combination does not say of which ingredient."""
     phases = reading.structured or reading.text or ()
     return any(intake.mg is not None and intake.units is None for phase in phases for intake in phase.intakes)
 
@@ -183,19 +183,19 @@ def _lower_reading(
 ) -> tuple[DailyDose, ...]:
     if not structured or not text:
         return structured or text
-    by_fields, by_words = _mean(structured, days), _mean(text, days)
-    if readings_differ(by_fields, by_words, allowed):
+    by_fields, by_text = _mean(structured, days), _mean(text, days)
+    if readings_differ(by_fields, by_text, allowed):
         flags.append("dose_conflict")
-        return structured if by_fields <= by_words else text
+        return structured if by_fields <= by_text else text
     return structured if len(structured) >= len(text) else text
 
 
-def _supplied_dose(fill: Fill, part: ProductPart, known: Medications) -> float | None:
-    """Dispense arithmetic: quantity x strength / days."""
+def _supplied_dose(fill: Fill, part: ProductPart, medications: Medications) -> float | None:
+    """Milligrams a day by the supply: quantity x strength / days."""
     quantity, days = fill.quantity, fill.stated
     if not days or quantity is None or quantity.value is None or quantity.value <= 0 or part.strength is None:
         return None
-    unit = known.units.get((quantity.code or quantity.unit or "1").lower())
+    unit = medications.units.get((quantity.code or quantity.unit or "1").lower())
     if unit is None:
         return None
     if unit.dimension == "mg":
@@ -220,13 +220,13 @@ def _with_supply(
 
 
 def _plausible(
-    doses: tuple[DailyDose, ...], part: ProductPart, known: Medications, flags: list[str]
+    doses: tuple[DailyDose, ...], part: ProductPart, medications: Medications, flags: list[str]
 ) -> tuple[DailyDose, ...]:
-    maximum = known.ingredients[part.ingredient].maximum
+    maximum = medications.ingredients[part.ingredient].maximum
     if maximum is None:
         return doses
     highest = _highest(doses)
-    if highest > maximum * known.parameters["implausible_dose_factor"].value + _ROUNDING:
+    if highest > maximum * medications.parameters["implausible_dose_factor"].value + _ROUNDING:
         flags.append("implausible_dose")
         return ()
     if highest > maximum + _ROUNDING:

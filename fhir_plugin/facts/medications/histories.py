@@ -1,4 +1,4 @@
-"""Every medication resource of a record as exposures by ingredient, each resource once."""
+"""The medication resources of a record, without duplicates, as exposures by ingredient."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from fhir_plugin.record.resources import (
 from mappings.schema.medications import Medications, ProductPart, TrialPolicy
 
 INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements")
-"""The inputs whose absence leaves the history open; administrations are read where they are."""
+"""The inputs without which the history is incomplete; administrations are read where present."""
 
 ResourceT = TypeVar("ResourceT", MedicationRequest, MedicationDispense, MedicationStatement, MedicationAdministration)
 
@@ -38,7 +38,7 @@ _IN_ERROR = "entered-in-error"
 
 
 class UnmappedMedication(NamedTuple):
-    """A name that looks psychotropic and that no table knows."""
+    """A drug name that looks psychotropic but is in no table."""
 
     label: str
     reference: str
@@ -47,7 +47,7 @@ class UnmappedMedication(NamedTuple):
 
 
 class StopReason(NamedTuple):
-    """What one record says of why the drug was stopped or how it worked."""
+    """Why a drug was stopped or how it worked, according to one resource."""
 
     meanings: frozenset[str]
     reference: str
@@ -55,24 +55,24 @@ class StopReason(NamedTuple):
 
 
 class MedicationHistory(NamedTuple):
-    """What a record says of every drug that the tables know."""
+    """The exposures to every drug of the tables, and what could not be recognised."""
 
     exposures: dict[str, list[Exposure]]
     """By ingredient."""
     reasons: dict[str, list[StopReason]]
     unmapped: tuple[UnmappedMedication, ...]
     resources: int
-    """How many medication resources were looked at, ours or not; those entered in error say nothing."""
+    """Number of medication resources of any drug, without those entered in error."""
     nameless: int = 0
-    """How many of them name no drug at all."""
+    """How many of these name no drug at all."""
 
 
 class _HistoryReader:
-    """Reads the resources of one record, each once."""
+    """Reads the resources of one record, skipping repeated ids."""
 
-    def __init__(self, record: Record, known: Medications, as_of: int, lines: MedicationLines) -> None:
+    def __init__(self, record: Record, medications: Medications, as_of: int, lines: MedicationLines) -> None:
         self._record = record
-        self._known = known
+        self._medications = medications
         self._as_of = as_of
         self._lines = lines
         self._ordered: dict[str, tuple[Dosage, ...]] = {}
@@ -89,23 +89,23 @@ class _HistoryReader:
             self._dispense(dispense)
         for statement in self._all("medicationStatements", MedicationStatement):
             line = self._lines.of(statement, statement.dosage)
-            if line.named.ours:
-                window = statement_window(statement, self._as_of, self._known)
+            if line.concept.in_groups:
+                window = statement_window(statement, self._as_of, self._medications)
                 self._keep(statement, line, window)
                 if statement.status_reason or statement.note:
-                    self._hear(statement, statement.status_reason, statement.note, line, window)
+                    self._add_reason(statement, statement.status_reason, statement.note, line, window)
             else:
                 self._set_aside(statement, line)
-        for given in self._all("medicationAdministrations", MedicationAdministration):
-            line = self._lines.of(given, _administered_dosage(given))
-            if line.named.ours:
-                self._keep(given, line, administration_window(given, self._as_of, self._known))
+        for administration in self._all("medicationAdministrations", MedicationAdministration):
+            line = self._lines.of(administration, _administered_dosage(administration))
+            if line.concept.in_groups:
+                self._keep(administration, line, administration_window(administration, self._as_of, self._medications))
             else:
-                self._set_aside(given, line)
+                self._set_aside(administration, line)
 
     def _all(self, name: str, view: type[ResourceT]) -> list[ResourceT]:
-        """The resources of an input, each id once."""
-        found: list[ResourceT] = []
+        """The resources of an input without repeated ids."""
+        resources: list[ResourceT] = []
         seen: set[str] = set()
         for resource in self._record.input(name).resources:
             if not isinstance(resource, view):
@@ -114,21 +114,21 @@ class _HistoryReader:
                 if resource.id in seen:
                     continue
                 seen.add(resource.id)
-            found.append(resource)
+            resources.append(resource)
             if resource.status != _IN_ERROR:
                 self.resources += 1
-        return found
+        return resources
 
     def _order(self, order: MedicationRequest) -> None:
         dosage = self._ordered[order.reference] = order.dosage_instruction
         request = order.dispense_request or NO_REQUEST
         line = self._lines.of(order, dosage, request.expected_supply_duration, request.quantity)
-        if line.named.ours:
-            window = order_window(order, line.fill, self._as_of, self._known)
+        if line.concept.in_groups:
+            window = order_window(order, line.fill, self._as_of, self._medications)
             self._keep(order, line, window)
             if order.status_reason is not None or order.note:
                 reasons = (order.status_reason,) if order.status_reason else ()
-                self._hear(order, reasons, order.note, line, window)
+                self._add_reason(order, reasons, order.note, line, window)
         else:
             self._set_aside(order, line)
 
@@ -140,26 +140,26 @@ class _HistoryReader:
                 _relative_reference(link.reference) for link in dispense.authorizing_prescription if link.reference
             )
             if not dosage and (dispense.quantity is None or dispense.days_supply is None):
-                # without words it takes those of its order, but only where it has no arithmetic of its own
+                # a dispense without a dosage takes that of its order, unless its own supply gives the daily dose
                 dosage = next((self._ordered[link] for link in links if link in self._ordered), dosage)
         line = self._lines.of(dispense, dosage, dispense.days_supply, dispense.quantity)
-        if line.named.ours:
-            window = dispense_window(dispense, line.fill, self._as_of, self._known)
+        if line.concept.in_groups:
+            window = dispense_window(dispense, line.fill, self._as_of, self._medications)
             self._keep(dispense, line, window, links)
             if dispense.note:
-                self._hear(dispense, (), dispense.note, line, window)
+                self._add_reason(dispense, (), dispense.note, line, window)
         else:
             self._set_aside(dispense, line)
 
     def _set_aside(self, resource: MedicationResource, line: MedicationLine) -> None:
-        """What is not of the groups: a name that looks psychotropic is kept, and a record without any is counted."""
-        found = line.named.found
-        if found.unmapped:
-            antidepressant = self._known.hints.look_antidepressant(found.label)
-            unmapped = UnmappedMedication(found.label, resource.reference, antidepressant)
-            name = found.label.lower()
+        """Note a drug outside the groups if its name looks psychotropic, and count one without a name."""
+        drug = line.concept.drug
+        if drug.unmapped:
+            antidepressant = self._medications.hints.look_antidepressant(drug.label)
+            unmapped = UnmappedMedication(drug.label, resource.reference, antidepressant)
+            name = drug.label.lower()
             self.unmapped[name] = min(unmapped, self.unmapped.get(name, unmapped))
-        elif not found.label and resource.status != _IN_ERROR:
+        elif not drug.label and resource.status != _IN_ERROR:
             self.nameless += 1
 
     def _keep(
@@ -173,15 +173,15 @@ class _HistoryReader:
             return
         if window.start is None and (line.fill.stated is not None or line.fill.quantity is not None):
             line = self._lines.bare(line)
-        if line.named.unconditional:
-            for each in line.prescriptions(window):
-                exposure = Exposure(each, window, resource.reference, line.counted, line.flags, links)
-                self.exposures[each.ingredient].append(exposure)
+        if line.concept.unconditional:
+            for prescription in line.prescriptions(window):
+                exposure = Exposure(prescription, window, resource.reference, line.counted, line.flags, links)
+                self.exposures[prescription.ingredient].append(exposure)
         else:
-            for part in line.named.parts:
+            for part in line.concept.parts:
                 self.exposures[part.ingredient].append(self._conditional(resource, part, line, window, links))
 
-    def _hear(
+    def _add_reason(
         self,
         resource: MedicationResource,
         reasons: tuple[CodeableConcept, ...],
@@ -189,13 +189,13 @@ class _HistoryReader:
         line: MedicationLine,
         window: SupplyWindow | None,
     ) -> None:
-        """Why it was stopped, or how it worked."""
+        """Keep why the drug was stopped, or how it worked."""
         if window is None:
             return
-        said = meanings(reasons, [note.text for note in notes if note.text], self._known)
-        if said:
-            reason = StopReason(said, resource.reference, window.start)
-            for part in line.named.parts:
+        reason_meanings = meanings(reasons, [note.text for note in notes if note.text], self._medications)
+        if reason_meanings:
+            reason = StopReason(reason_meanings, resource.reference, window.start)
+            for part in line.concept.parts:
                 self.reasons.setdefault(part.ingredient, []).append(reason)
 
     def _conditional(
@@ -206,41 +206,41 @@ class _HistoryReader:
         window: SupplyWindow,
         links: tuple[str, ...],
     ) -> Exposure:
-        """An exposure to a product that counts only for some uses, or never."""
-        excluded, doubts = self._standing(resource, part, line)
-        doubtful = bool(doubts) or CONFLICT in line.named.found.flags
+        """The exposure to a product that counts only for some indications, or never."""
+        excluded, doubts = self._exclusions(resource, part, line)
+        doubtful = bool(doubts) or CONFLICT in line.concept.drug.flags
         prescription = line.prescription(part, window, doubtful=doubtful)
         flags = (*line.flags, *excluded, *doubts)
         return Exposure(prescription, window, resource.reference, line.counted and not excluded, flags, links)
 
-    def _standing(
+    def _exclusions(
         self, resource: MedicationResource, part: ProductPart, line: MedicationLine
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Flags that keep the record from counting, and flags that leave it in doubt."""
-        known = self._known
-        product = line.named.found.product
+        """Flags that exclude the resource from counting, and flags that make its dose doubtful."""
+        medications = self._medications
+        product = line.concept.drug.product
         use = product.use if product else ""
-        counts = known.ingredients[part.ingredient].counts
+        counts = medications.ingredients[part.ingredient].counts
         if not use and counts not in CONDITIONAL:
             return (), ()
-        if counts == "never" or (use and known.uses[use].counts == "never"):
+        if counts == "never" or (use and medications.uses[use].counts == "never"):
             return ("never_a_trial",), ()
-        if is_depression(indications(resource), known):
+        if is_depression(indications(resource), medications):
             return (), ()
         return (("never_a_trial", "indication_unknown"), ()) if use else ((), ("indication_unknown",))
 
 
 def read_history(
     record: Record,
-    known: Medications,
+    medications: Medications,
     policy: TrialPolicy,
     as_of: int,
     groups: frozenset[str],
     products: ProductReader | None = None,
 ) -> MedicationHistory:
     """The exposures of a record to ingredients of the groups, up to the day ``as_of`` (an ordinal)."""
-    products = products or ProductReader(known, record.medications)
-    reader = _HistoryReader(record, known, as_of, MedicationLines(known, policy, groups, products))
+    products = products or ProductReader(medications, record.medications)
+    reader = _HistoryReader(record, medications, as_of, MedicationLines(medications, policy, groups, products))
     reader.read()
     unmapped = tuple(sorted(reader.unmapped.values()))
     return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources, reader.nameless)
@@ -251,9 +251,9 @@ def _relative_reference(reference: str) -> str:
     return "/".join(reference.rsplit("/", 2)[-2:])
 
 
-def _administered_dosage(given: MedicationAdministration) -> tuple[Dosage, ...]:
-    """The dose of one administration as a dosage: once, on that day."""
-    if given.dosage is None or given.dosage.dose is None:
+def _administered_dosage(administration: MedicationAdministration) -> tuple[Dosage, ...]:
+    """The dose of one administration as a dosage: once on that day."""
+    if administration.dosage is None or administration.dosage.dose is None:
         return ()
     once = Timing(repeat=TimingRepeat(frequency=1, period=1, period_unit="d"))
-    return (Dosage(timing=once, dose_and_rate=(DoseAndRate(dose_quantity=given.dosage.dose),)),)
+    return (Dosage(timing=once, dose_and_rate=(DoseAndRate(dose_quantity=administration.dosage.dose),)),)

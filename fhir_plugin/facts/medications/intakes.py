@@ -1,4 +1,4 @@
-"""How much is taken, before it is known of what: amounts per administration, how often, for how long."""
+"""Amounts, frequencies and durations of a dosage, before the product and its strength are known."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mappings.schema.medications import ProductPart
 
 HOURS_PER_DAY = 24
 MAX_DURATION_DAYS = 36_500
-"""Days beyond which a duration is none: a hundred years."""
+"""A longer duration is not believed: a hundred years."""
 
 
 class Intake(NamedTuple):
-    """One amount taken some times a day. At least one of ``mg``, ``units`` and ``ml`` is known."""
+    """One amount taken ``per_day`` times a day. At least one of ``mg``, ``units`` and ``ml`` is known."""
 
     per_day: float
     mg: float | None = None
@@ -20,26 +20,26 @@ class Intake(NamedTuple):
     """Tablets, capsules, patches, sprays."""
     ml: float | None = None
     stated: float | None = None
-    """Milligrams written beside the units: of one unit, or of all of them."""
+    """Milligrams written beside the units: of one unit, or of all units together."""
     moments: tuple[str, ...] = ()
 
 
 class DosePhase(NamedTuple):
-    """What is taken together for some days; without ``days`` it lasts as long as the supply."""
+    """Intakes that belong together for ``days``; without ``days`` as long as the supply lasts."""
 
     intakes: tuple[Intake, ...]
     days: float | None = None
 
 
 class Amount(NamedTuple):
-    """Milligrams of one ingredient, and what should be known about the reading."""
+    """Milligrams of one ingredient, with flags on how they were read."""
 
     mg: float | None
     flags: tuple[str, ...] = ()
 
 
 def milligrams(intake: Intake, part: ProductPart, disagreement: float) -> Amount:
-    """Milligrams of ``part`` in one administration; the lower where two readings differ by over ``disagreement``."""
+    """Milligrams of ``part`` per administration; the lower if two readings differ by more than ``disagreement``."""
     by_units = _by_units(intake, part)
     if intake.mg is None and intake.stated is not None:
         return _stated(intake.units or 1.0, intake.stated, by_units, part)
@@ -51,7 +51,7 @@ def milligrams(intake: Intake, part: ProductPart, disagreement: float) -> Amount
 
 
 def readings_differ(first: float, second: float, disagreement: float) -> bool:
-    """Whether two readings differ by more than the fraction allowed, of the greater."""
+    """Whether two readings differ by more than the fraction ``disagreement`` of the greater."""
     return abs(first - second) > disagreement * max(first, second)
 
 

@@ -1,4 +1,7 @@
-"""What the records of one patient repeat: the same drug with the same dosage and the same supply, read once."""
+"""Medication lines: the same drug with the same dosage and supply, which records repeat often, is read once.
+
+Lines are cached across records. A line holds what a prescription says, never whose it is.
+"""
 
 from __future__ import annotations
 
@@ -18,98 +21,108 @@ from mappings.schema.medications import Medications, Product, ProductPart, Trial
 
 CONFLICT = "conflicting_codes"
 CONDITIONAL = ("never", "if_depression")
-"""How an ingredient counts that does not count whatever it was taken for."""
+"""The ``counts`` values of ingredients that do not count for every indication."""
 
 _LineKey: TypeAlias = tuple["CodeableConcept | NamedConcept", tuple[Dosage, ...], Quantity | None, Quantity | None]
-"""What makes a line: a drug, a dosage, a supply and a quantity."""
+"""The key of a line: a drug, a dosage, a supply and a quantity."""
 
 
 class NamedConcept:
-    """One concept of a record: what it stands for. Compared as the object that it is, so that a key of it is quick."""
+    """The drug that one concept of a record stands for. Compared by identity, which makes it a cheap key."""
 
-    __slots__ = ("found", "ours", "parts", "unconditional")
+    __slots__ = ("drug", "in_groups", "parts", "unconditional")
 
-    def __init__(self, found: IdentifiedProduct, known: Medications, groups: frozenset[str]) -> None:
-        product = found.product
-        self.found = found
+    def __init__(self, drug: IdentifiedProduct, medications: Medications, groups: frozenset[str]) -> None:
+        product = drug.product
+        self.drug = drug
         self.parts = product.parts if product else ()
-        ingredients = [known.ingredients[part.ingredient] for part in self.parts]
-        self.ours = any(groups & ingredient.groups for ingredient in ingredients)
-        """Whether it holds an ingredient of the groups that are read."""
+        ingredients = [medications.ingredients[part.ingredient] for part in self.parts]
+        self.in_groups = any(groups & ingredient.groups for ingredient in ingredients)
+        """Whether it contains an ingredient of the groups that are read."""
         self.unconditional = not (product and product.use) and all(
             ingredient.counts not in CONDITIONAL for ingredient in ingredients
         )
-        """Whether it counts whatever it was taken for."""
+        """Whether it counts for every indication."""
 
 
 class MedicationLine:
     """One drug with one dosage and one supply."""
 
-    __slots__ = ("_days", "_known", "_policy", "_sure", "counted", "fill", "flags", "named", "reading")
+    __slots__ = ("_days", "_medications", "_policy", "_prescriptions", "concept", "counted", "fill", "flags", "reading")
 
     def __init__(
-        self, named: NamedConcept, reading: DosageReading, fill: Fill, known: Medications, policy: TrialPolicy
+        self, concept: NamedConcept, reading: DosageReading, fill: Fill, medications: Medications, policy: TrialPolicy
     ) -> None:
-        self.named = named
+        self.concept = concept
         self.reading = reading
         self.fill = fill
         self.counted = not reading.prn
-        self.flags = named.found.flags if self.counted else (*named.found.flags, "prn")
-        self._known = known
+        self.flags = concept.drug.flags if self.counted else (*concept.drug.flags, "prn")
+        self._medications = medications
         self._policy = policy
         self._days = _compared_days(reading, fill)
-        self._sure: tuple[Prescription, ...] = ()
+        self._prescriptions: tuple[Prescription, ...] = ()
 
     def prescriptions(self, window: SupplyWindow) -> tuple[Prescription, ...]:
-        """What is taken of each part of the product, where only its codes can leave it in doubt."""
-        if self._sure:
-            return self._sure
-        doubtful = CONFLICT in self.named.found.flags
-        every = tuple(self.prescription(part, window, doubtful=doubtful) for part in self.named.parts)
+        """The prescriptions of all parts of the product; only conflicting codes make their dose doubtful."""
+        if self._prescriptions:
+            return self._prescriptions
+        doubtful = CONFLICT in self.concept.drug.flags
+        prescriptions = tuple(self.prescription(part, window, doubtful=doubtful) for part in self.concept.parts)
         if self._days:
-            self._sure = every
-        return every
+            self._prescriptions = prescriptions
+        return prescriptions
 
     def prescription(self, part: ProductPart, window: SupplyWindow, *, doubtful: bool) -> Prescription:
-        """What is taken of one part of the product."""
-        product = self.named.found.product or Product((part,))
+        """The prescription of one part of the product."""
+        product = self.concept.drug.product or Product((part,))
         days = self._days or max(window.stop - (window.start or window.stop), 1)
         return read_prescription(
-            product, part, self.reading, self.fill, days, self._known, self._policy, doubtful=doubtful
+            product, part, self.reading, self.fill, days, self._medications, self._policy, doubtful=doubtful
         )
 
 
 _MAX_CACHED_LINES = 4096
 _MAX_KEY_BYTES = 2048
-"""Bytes of what a record says beyond which it is read anew each time."""
+"""Lines with a larger key are not cached across records."""
 
 
 @lru_cache(maxsize=8)
-def _line_cache(known: Medications, policy: TrialPolicy, groups: frozenset[str]) -> dict[_LineKey, MedicationLine]:  # noqa: ARG001 - the key
-    """Lines that were read before, for whomever: what a prescription says does not depend on whose it is."""
+def _line_cache(*_key: Medications | TrialPolicy | frozenset[str]) -> dict[_LineKey, MedicationLine]:
+    """The lines cached across records: what a prescription says does not depend on the patient."""
     return {}
 
 
 def clear_caches() -> None:
-    """Empty the book of lines and that of sigs, so that the next record is read from scratch."""
+    """Clear the caches of lines and sigs, so that the next record is read from scratch."""
     _line_cache.cache_clear()
     clear_sig_cache()
 
 
 class MedicationLines:
-    """The lines of one record; a concept, a dosage and a line that repeat are read once."""
+    """The lines of one record; repeated concepts, dosages and lines are read once."""
 
-    __slots__ = ("_line_cache", "_groups", "_known", "_lines", "_named", "_policy", "_products", "_readings", "_sigs")
+    __slots__ = (
+        "_concepts",
+        "_groups",
+        "_line_cache",
+        "_lines",
+        "_medications",
+        "_policy",
+        "_products",
+        "_readings",
+        "_sigs",
+    )
 
     def __init__(
-        self, known: Medications, policy: TrialPolicy, groups: frozenset[str], products: ProductReader
+        self, medications: Medications, policy: TrialPolicy, groups: frozenset[str], products: ProductReader
     ) -> None:
-        self._book = _line_cache(known, policy, groups)
-        self._known = known
+        self._line_cache = _line_cache(medications, policy, groups)
+        self._medications = medications
         self._policy = policy
         self._groups = groups
         self._products = products
-        self._named: dict[CodeableConcept | Reference, NamedConcept] = {}
+        self._concepts: dict[CodeableConcept | Reference, NamedConcept] = {}
         self._readings: dict[tuple[Dosage, ...], DosageReading] = {}
         self._sigs: dict[str, Sig | None] = {}
         self._lines: dict[_LineKey, MedicationLine] = {}
@@ -121,87 +134,89 @@ class MedicationLines:
         supply: Quantity | None = None,
         quantity: Quantity | None = None,
     ) -> MedicationLine:
-        """The line of a record; of a drug that is not ours it says nothing but the name."""
+        """The line of a resource; for a drug outside the groups it holds only the name."""
         concept = taken.medication_codeable_concept
         if concept is None:
             return self._of_reference(taken, dosage, supply, quantity)
-        mark = (concept, dosage, supply, quantity)
-        line = self._book.get(mark)
+        key = (concept, dosage, supply, quantity)
+        line = self._line_cache.get(key)
         if line is None:
-            line = self._lines.get(mark)
+            line = self._lines.get(key)
             if line is None:
                 line = self._new(self._identified(concept), dosage, supply, quantity)
-                self._keep(mark, line)
+                self._keep(key, line)
         return line
 
     def _of_reference(
         self, taken: MedicationResource, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
     ) -> MedicationLine:
         named = self._referenced(taken)
-        mark = (named, dosage, supply, quantity)
-        line = self._lines.get(mark)
+        key = (named, dosage, supply, quantity)
+        line = self._lines.get(key)
         if line is None:
-            line = self._lines[mark] = self._new(named, dosage, supply, quantity)
+            line = self._lines[key] = self._new(named, dosage, supply, quantity)
         return line
 
     def _new(
         self, named: NamedConcept, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
     ) -> MedicationLine:
-        reading = self._reading(dosage) if named.ours else NO_DOSAGE
+        reading = self._reading(dosage) if named.in_groups else NO_DOSAGE
         return self._line(named, reading, supply, quantity)
 
-    def _keep(self, mark: _LineKey, line: MedicationLine) -> None:
-        """In the book what is small, so that no request can make it large; with this record what is not."""
+    def _keep(self, key: _LineKey, line: MedicationLine) -> None:
+        """Cache small lines across records, large ones for this record only, so that no request can fill the memory."""
         phases = len(line.reading.structured or ()) + len(line.reading.text or ())
-        if phases > MAX_CACHED_PHASES or len(msgspec.msgpack.encode(mark)) > _MAX_KEY_BYTES:
-            self._lines[mark] = line
+        if phases > MAX_CACHED_PHASES or len(msgspec.msgpack.encode(key)) > _MAX_KEY_BYTES:
+            self._lines[key] = line
             return
-        if len(self._book) >= _MAX_CACHED_LINES:
-            self._book.clear()
-        self._book[mark] = line
+        if len(self._line_cache) >= _MAX_CACHED_LINES:
+            self._line_cache.clear()
+        self._line_cache[key] = line
 
     def bare(self, line: MedicationLine) -> MedicationLine:
-        """The same without its supply, which says nothing where no day is known."""
-        return self._line(line.named, line.reading, None, None)
+        """The line without its supply, which cannot be used where no day is known."""
+        return self._line(line.concept, line.reading, None, None)
 
     def _line(
         self, named: NamedConcept, reading: DosageReading, supply: Quantity | None, quantity: Quantity | None
     ) -> MedicationLine:
         units = units_per_day(reading, named.parts[0]) if named.parts else None
-        return MedicationLine(named, reading, fill_of(supply, quantity, units, self._known), self._known, self._policy)
+        return MedicationLine(
+            named, reading, fill_of(supply, quantity, units, self._medications), self._medications, self._policy
+        )
 
     def _identified(self, concept: CodeableConcept) -> NamedConcept:
-        named = self._named.get(concept)
+        named = self._concepts.get(concept)
         if named is None:
-            found = self._products.of(concept, None)
-            named = self._named[concept] = NamedConcept(found, self._known, self._groups)
+            drug = self._products.of(concept, None)
+            named = self._concepts[concept] = NamedConcept(drug, self._medications, self._groups)
         return named
 
     def _referenced(self, taken: MedicationResource) -> NamedConcept:
         reference, contained = taken.medication_reference, taken.contained
-        named = self._named.get(reference) if reference and not contained else None
+        named = self._concepts.get(reference) if reference and not contained else None
         if named is None:
-            named = NamedConcept(self._products.of(None, reference, contained), self._known, self._groups)
+            named = NamedConcept(self._products.of(None, reference, contained), self._medications, self._groups)
             if reference and not contained:
-                self._named[reference] = named
+                self._concepts[reference] = named
         return named
 
     def _reading(self, elements: tuple[Dosage, ...]) -> DosageReading:
         reading = self._readings.get(elements)
         if reading is None:
-            reading = self._readings[elements] = read_dosage(elements, self._known, self._sig)
+            reading = self._readings[elements] = read_dosage(elements, self._medications, self._sig)
         return reading
 
     def _sig(self, text: str) -> Sig | None:
         if text not in self._sigs:
-            self._sigs[text] = read_sig(text, self._known.sig_words)
+            self._sigs[text] = read_sig(text, self._medications.sig_words)
         return self._sigs[text]
 
 
 def _compared_days(reading: DosageReading, fill: Fill) -> int:
-    """The days over which two readings of a dose are compared: one fill, or the whole window (0).
+    """The days over which two readings of a dose are compared: one fill, or 0 for the whole window.
 
-    Where there is only one reading, or neither changes with the days, any number will do.
+    Any number will do where there is only one reading, or where neither changes over time.
     """
     if fill.stated is not None:
         return int(fill.stated)

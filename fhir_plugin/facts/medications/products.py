@@ -1,6 +1,6 @@
-"""Which product a code, a reference or a name means: ingredients, strength and formulation.
+"""The product that a code, a reference or a name stands for: ingredients, strength and formulation.
 
-Codes are tried from the most specific (a clinical drug, a pack) over NDC and ingredient to ATC, the words last. Where
+Codes are tried from the most specific (clinical drug, pack) through NDC and ingredient to ATC, the text last. Where
 two of them name different drugs, or different strengths of one, the product is flagged and its strength withheld.
 """
 
@@ -27,63 +27,63 @@ _MAX_DEPTH = 2
 
 
 class IdentifiedProduct(NamedTuple):
-    """What a resource says was taken."""
+    """The product that a resource names."""
 
     product: Product | None
-    """``None`` where nothing of ours is named."""
+    """``None`` where no product of the tables is named."""
     label: str
     flags: tuple[str, ...] = ()
     unmapped: bool = False
-    """Whether the words look psychotropic although no table knows them."""
+    """Whether the text looks psychotropic but is in no table."""
 
-    def contains(self, group: str, known: Medications) -> bool:
+    def contains(self, group: str, medications: Medications) -> bool:
         """Whether any ingredient belongs to the group, such as ``antidepressant`` or ``ketamine``."""
         if self.product is None:
             return False
-        return any(group in known.ingredients[part.ingredient].groups for part in self.product.parts)
+        return any(group in medications.ingredients[part.ingredient].groups for part in self.product.parts)
 
 
-def identify(concept: CodeableConcept | None, known: Medications) -> IdentifiedProduct:
-    """The product that a codeable concept names, by all its codings and its words."""
+def identify(concept: CodeableConcept | None, medications: Medications) -> IdentifiedProduct:
+    """The product that a codeable concept names, by all its codings and its text."""
     if concept is None:
         return IdentifiedProduct(None, "")
-    hits = [hit for coding in concept.coding if (hit := _by_code(coding, known))]
+    hits = [hit for coding in concept.coding if (hit := _by_code(coding, medications))]
     hits.sort(key=_rank)
     text = _text_of(concept)
-    named = product_in_text(text, known) if text else None
+    named = product_in_text(text, medications) if text else None
     if not hits and named is None:
-        return IdentifiedProduct(None, concept.label, unmapped=known.hints.look_psychotropic(text))
+        return IdentifiedProduct(None, concept.label, unmapped=medications.hints.look_psychotropic(text))
     return _reconciled(hits, named, concept.label)
 
 
 def identify_medication(
     concept: CodeableConcept | None,
     reference: Reference | None,
-    known: Medications,
+    medications: Medications,
     *,
-    medications: Mapping[str, Medication] | None = None,
+    by_reference: Mapping[str, Medication] | None = None,
     contained: Sequence[Raw] = (),
 ) -> IdentifiedProduct:
-    """The product of a request, dispense, statement or draft: by concept, contained or referenced Medication."""
+    """The product of a request, dispense, statement or draft: by concept, or by contained or referenced Medication."""
     if concept is not None:
-        return identify(concept, known)
+        return identify(concept, medications)
     if reference is None:
         return IdentifiedProduct(None, "")
-    resource = resolve_medication(reference.reference, medications or {}, contained)
+    resource = resolve_medication(reference.reference, by_reference or {}, contained)
     if resource is None:
-        found = identify(CodeableConcept(text=reference.display), known)
-        return found if found.label else found._replace(label=reference.reference or "")
-    return _of_resource(resource, known, medications or {}, contained, depth=0)
+        identified = identify(CodeableConcept(text=reference.display), medications)
+        return identified if identified.label else identified._replace(label=reference.reference or "")
+    return _of_resource(resource, medications, by_reference or {}, contained, depth=0)
 
 
 class ProductReader:
-    """The drugs of one record; a concept that repeats is identified once."""
+    """The drugs of one record; a repeated concept is identified once."""
 
-    __slots__ = ("_known", "_medications", "_seen")
+    __slots__ = ("_by_reference", "_medications", "_seen")
 
-    def __init__(self, known: Medications, medications: Mapping[str, Medication]) -> None:
-        self._known = known
+    def __init__(self, medications: Medications, by_reference: Mapping[str, Medication]) -> None:
         self._medications = medications
+        self._by_reference = by_reference
         self._seen: dict[CodeableConcept, IdentifiedProduct] = {}
 
     def of(
@@ -91,40 +91,42 @@ class ProductReader:
     ) -> IdentifiedProduct:
         """The product that a request, dispense, statement or administration names."""
         if concept is None:
-            return identify_medication(None, reference, self._known, medications=self._medications, contained=contained)
-        found = self._seen.get(concept)
-        if found is None:
-            found = self._seen[concept] = identify(concept, self._known)
-        return found
+            return identify_medication(
+                None, reference, self._medications, by_reference=self._by_reference, contained=contained
+            )
+        identified = self._seen.get(concept)
+        if identified is None:
+            identified = self._seen[concept] = identify(concept, self._medications)
+        return identified
 
 
-def product_in_text(text: str, known: Medications) -> Product | None:
-    """The product that a text names, with the strength beside the name; ``None`` where it names none of ours."""
+def product_in_text(text: str, medications: Medications) -> Product | None:
+    """The product that a text names, with the strength beside the name; ``None`` where no table has it."""
     lower = text.lower()
     words = _WORDS.findall(lower)
-    found: list[Product] = []
+    products: list[Product] = []
     for at, word in enumerate(words):
-        for name, product in known.names.get(word, ()):
+        for name, product in medications.names.get(word, ()):
             if tuple(words[at : at + len(name)]) == name:
-                if not found or not _covers(found[-1], product):
-                    found.append(product)
+                if not products or not _covers(products[-1], product):
+                    products.append(product)
                 break
-    if not found:
+    if not products:
         return None
-    if len(found) > 1:
-        names = sorted({part.ingredient for product in found for part in product.parts}, reverse=True)
-        if "/".join(names) in known.ingredients:
+    if len(products) > 1:
+        names = sorted({part.ingredient for product in products for part in product.parts}, reverse=True)
+        if "/".join(names) in medications.ingredients:
             return Product((ProductPart("/".join(names), None, ""),))
         return Product(tuple(ProductPart(name, None, "") for name in sorted(names)))
-    return _with_words(found[0], lower, frozenset(words), known)
+    return _with_words(products[0], lower, frozenset(words), medications)
 
 
 def _covers(first: Product, second: Product) -> bool:
-    held = {piece for part in first.parts for piece in (part.ingredient, *part.ingredient.split("/"))}
-    return all(part.ingredient in held for part in second.parts)
+    ingredients = {piece for part in first.parts for piece in (part.ingredient, *part.ingredient.split("/"))}
+    return all(part.ingredient in ingredients for part in second.parts)
 
 
-def _with_words(product: Product, text: str, words: frozenset[str], known: Medications) -> Product:
+def _with_words(product: Product, text: str, words: frozenset[str], medications: Medications) -> Product:
     if len(product.parts) > 1:
         return product
     ingredient = product.parts[0].ingredient
@@ -132,7 +134,7 @@ def _with_words(product: Product, text: str, words: frozenset[str], known: Medic
     part = _strength(ingredient, *strengths.pop()) if len(strengths) == 1 else product.parts[0]
     if product.use:
         return product._replace(parts=(part,))
-    for rule in known.text_rules:
+    for rule in medications.text_rules:
         if rule.ingredient == ingredient and (rule.any_of & words or part.strength in rule.strengths):
             return Product((part,), rule.formulation or product.formulation, rule.use)
     return product._replace(parts=(part,))
@@ -155,17 +157,17 @@ def _text_of(concept: CodeableConcept) -> str:
     return next((coding.display for coding in concept.coding if coding.display), "")
 
 
-def _by_code(coding: Coding, known: Medications) -> Product | None:
+def _by_code(coding: Coding, medications: Medications) -> Product | None:
     code, system = coding.code, coding.system
     if not code or not system:
         return None
-    systems = known.systems
+    systems = medications.systems
     if system in systems.rxnorm:
-        return known.products.get(code)
+        return medications.products.get(code)
     if system in systems.ndc:
-        return known.ndc.get(_eleven_digits(code))
-    if system in systems.atc and code in known.atc:
-        return Product((ProductPart(known.atc[code], None, ""),), tty="ATC")
+        return medications.ndc.get(_eleven_digits(code))
+    if system in systems.atc and code in medications.atc:
+        return Product((ProductPart(medications.atc[code], None, ""),), tty="ATC")
     return None
 
 
@@ -213,7 +215,7 @@ def _reconciled(hits: list[Product], named: Product | None, label: str) -> Ident
 
 
 def _refined(best: Product, candidates: list[Product]) -> Product:
-    """What a less specific hit knows and the best does not: the formulation, a use other than depression."""
+    """Complete the best hit from less specific ones: the formulation, and a use other than depression."""
     formulation = best.formulation or next((other.formulation for other in candidates if other.formulation), "")
     use = best.use
     if not use and best.tty not in SPECIFIC:
@@ -228,52 +230,54 @@ def _without_strength(product: Product) -> Product:
 
 
 def resolve_medication(
-    reference: str | None, medications: Mapping[str, Medication], contained: Iterable[Raw]
+    reference: str | None, by_reference: Mapping[str, Medication], contained: Iterable[Raw]
 ) -> Medication | None:
-    """The Medication that a reference names: contained, or found beside the record."""
+    """The Medication that a reference points to: contained, or read with the record."""
     if not reference:
         return None
     if not reference.startswith("#"):
-        return medications.get(reference)
-    return next((each for each in lenient.each(contained, Medication) if each.id == reference[1:]), None)
+        return by_reference.get(reference)
+    return next((entry for entry in lenient.each(contained, Medication) if entry.id == reference[1:]), None)
 
 
 def _of_resource(
     resource: Medication,
-    known: Medications,
-    medications: Mapping[str, Medication],
+    medications: Medications,
+    by_reference: Mapping[str, Medication],
     contained: Sequence[Raw],
     depth: int,
 ) -> IdentifiedProduct:
-    found = identify(resource.code, known)
-    if found.product is not None or not resource.ingredient:
-        return found
+    identified = identify(resource.code, medications)
+    if identified.product is not None or not resource.ingredient:
+        return identified
     parts: list[ProductPart] = []
     for item in resource.ingredient:
         if item.item_codeable_concept is not None:
-            inner = identify(item.item_codeable_concept, known)
+            inner = identify(item.item_codeable_concept, medications)
         elif item.item_reference is not None and depth < _MAX_DEPTH:
-            target = resolve_medication(item.item_reference.reference, medications, contained)
+            target = resolve_medication(item.item_reference.reference, by_reference, contained)
             inner = (
-                _of_resource(target, known, medications, contained, depth + 1)
+                _of_resource(target, medications, by_reference, contained, depth + 1)
                 if target
                 else IdentifiedProduct(None, "")
             )
         else:
             continue
         if inner.product is None:
-            return IdentifiedProduct(None, found.label or inner.label, unmapped=inner.unmapped or found.unmapped)
-        parts += [_with_stated_strength(part, item.strength, known) for part in inner.product.parts]
+            return IdentifiedProduct(
+                None, identified.label or inner.label, unmapped=inner.unmapped or identified.unmapped
+            )
+        parts += [_with_stated_strength(part, item.strength, medications) for part in inner.product.parts]
     product = Product(tuple(parts)) if parts else None
-    return IdentifiedProduct(product, found.label or "", found.flags)
+    return IdentifiedProduct(product, identified.label or "", identified.flags)
 
 
-def _with_stated_strength(part: ProductPart, strength: object, known: Medications) -> ProductPart:
+def _with_stated_strength(part: ProductPart, strength: object, medications: Medications) -> ProductPart:
     """The part with the strength that the Medication resource states per unit or per mL."""
     numerator, denominator = getattr(strength, "numerator", None), getattr(strength, "denominator", None)
     if numerator is None or not numerator.value or numerator.value < 0:
         return part
-    unit = known.units.get((numerator.code or numerator.unit or "").lower())
+    unit = medications.units.get((numerator.code or numerator.unit or "").lower())
     if unit is None or unit.dimension != "mg":
         return part
     amount = numerator.value * unit.factor
@@ -281,7 +285,7 @@ def _with_stated_strength(part: ProductPart, strength: object, known: Medication
         return ProductPart(part.ingredient, amount, "MG")
     if denominator.value <= 0:
         return part
-    per = known.units.get((denominator.code or denominator.unit or "1").lower())
+    per = medications.units.get((denominator.code or denominator.unit or "1").lower())
     if per is None or per.dimension not in ("unit", "ml"):
         return part
     return ProductPart(part.ingredient, amount / denominator.value, "MG" if per.dimension == "unit" else "MG/ML")

@@ -1,4 +1,4 @@
-"""Why a drug was stopped and what it was for, from coded reasons and from words."""
+"""Why a drug was stopped and what it was for, from coded reasons and from text."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from mappings.schema.medications import Medications, ReasonWords, StopReasonWord
 
 _WORDS = re.compile(r"[a-z']+|[.;\n]")
 _REACH = 3
-"""How many words before a phrase a denial reaches."""
+"""How many words before a phrase are searched for a negation."""
 
 
-def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], known: Medications) -> frozenset[str]:
-    """The meanings found: ``no_efficacy``, ``intolerance``, ``response``, ``not_clinical``."""
-    found: set[str] = set()
+def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], medications: Medications) -> frozenset[str]:
+    """The meanings among ``no_efficacy``, ``intolerance``, ``response`` and ``not_clinical``."""
+    names: set[str] = set()
     for reason in reasons:
-        found |= _of_reason(reason, known.reasons)
+        names |= _of_reason(reason, medications.reasons)
     for note in notes:
         words = _split(note)
-        found |= {
+        names |= {
             name
-            for name, meaning in known.reasons.meanings.items()
-            if _contains_phrase(words, meaning.words, known.reasons.denials)
+            for name, meaning in medications.reasons.meanings.items()
+            if _contains_phrase(words, meaning.words, medications.reasons.denials)
         }
-    return frozenset(found)
+    return frozenset(names)
 
 
-def is_depression(indications: Iterable[CodeableConcept], known: Medications) -> bool:
-    """Whether a record's own reason for the drug says depression."""
-    prefixes = known.reasons.depression_code_prefixes
+def is_depression(indications: Iterable[CodeableConcept], medications: Medications) -> bool:
+    """Whether the reason given for the drug is depression."""
+    prefixes = medications.reasons.depression_code_prefixes
     for concept in indications:
         if any(
-            coding.system in known.systems.icd10 and (coding.code or "").startswith(prefixes)
+            coding.system in medications.systems.icd10 and (coding.code or "").startswith(prefixes)
             for coding in concept.coding
         ):
             return True
         text = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding)))).lower()
-        if any(word in text for word in known.reasons.depression_indications):
+        if any(word in text for word in medications.reasons.depression_indications):
             return True
     return False
 
 
-def _of_reason(reason: CodeableConcept, known: ReasonWords) -> set[str]:
+def _of_reason(reason: CodeableConcept, reason_words: ReasonWords) -> set[str]:
     pairs = {(coding.system, coding.code) for coding in reason.coding}
-    found = {name for name, meaning in known.meanings.items() if _has_code(pairs, meaning)}
+    names = {name for name, meaning in reason_words.meanings.items() if _has_code(pairs, meaning)}
     for text in (reason.text, *(coding.display for coding in reason.coding)):
         words = _split(text or "")
-        for name, meaning in known.meanings.items():
-            if _contains_phrase(words, meaning.words + meaning.reason_words, known.denials):
-                found.add(name)
-    return found
+        for name, meaning in reason_words.meanings.items():
+            if _contains_phrase(words, meaning.words + meaning.reason_words, reason_words.denials):
+                names.add(name)
+    return names
 
 
 def _has_code(pairs: set[tuple[str | None, str | None]], meaning: StopReasonWords) -> bool:

@@ -26,7 +26,7 @@ from mappings.schema.medications import Medications
 
 MedicationResource: TypeAlias = MedicationRequest | MedicationDispense | MedicationStatement | MedicationAdministration
 OrdinalSpan: TypeAlias = tuple[int, int]
-"""The first and the last day that a written date may mean."""
+"""The first and the last day that a partial date may stand for."""
 
 DISPENSED, STATED, ORDERED = range(3)
 """Grades of evidence, the best first."""
@@ -34,7 +34,7 @@ STOPPED_STATUSES = frozenset(("stopped", "on-hold"))
 
 
 class SupplyWindow(msgspec.Struct, frozen=True, gc=False):
-    """When a drug was at hand by one record."""
+    """When a drug was available according to one resource."""
 
     grade: int
     kind: str
@@ -49,33 +49,33 @@ class SupplyWindow(msgspec.Struct, frozen=True, gc=False):
     open_stop: bool = False
     """Whether it was stopped on a day that the record does not give."""
     updated: int | None = None
-    """When the record was last changed; read only where that may be the day it was stopped."""
+    """When the resource was last changed; read only where that may be the day it was stopped."""
 
 
 class Fill(NamedTuple):
-    """How long one fill lasts, and what that rests on."""
+    """How long one fill lasts, and how that is known."""
 
     days: float
     stated: float | None = None
-    """Days that the record gives: with the quantity they give the daily amount."""
+    """Days of supply as recorded; with the quantity they give the daily amount."""
     quantity: Quantity | None = None
     assumed: bool = False
 
 
 def fill_of(
-    stated: Quantity | None, quantity: Quantity | None, units_per_day: float | None, known: Medications
+    stated: Quantity | None, quantity: Quantity | None, units_per_day: float | None, medications: Medications
 ) -> Fill:
-    """The days as written, else by the quantity, else as assumed."""
-    supply = days_of(stated, known)
-    days = supply or _by_quantity(quantity, units_per_day, known)
+    """The days of supply as recorded, else by the quantity, else as assumed."""
+    supply = days_of(stated, medications)
+    days = supply or _by_quantity(quantity, units_per_day, medications)
     if days is None:
-        return Fill(known.parameters["assumed_supply_days"].value, supply, quantity, assumed=True)
+        return Fill(medications.parameters["assumed_supply_days"].value, supply, quantity, assumed=True)
     return Fill(days, supply, quantity)
 
 
-def order_window(order: MedicationRequest, fill: Fill, as_of: int, known: Medications) -> SupplyWindow | None:
-    """The window of an order; ``None`` where its status or intent says that nothing was to be taken."""
-    statuses = known.statuses
+def order_window(order: MedicationRequest, fill: Fill, as_of: int, medications: Medications) -> SupplyWindow | None:
+    """The window of an order; ``None`` where its status or intent means that nothing was to be taken."""
+    statuses = medications.statuses
     if order.status is None or order.status in statuses.order_excluded or order.do_not_perform:
         return None
     if order.intent in statuses.order_intents_excluded:
@@ -89,7 +89,7 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, known: Medica
         return None
     flags = _flags(span, fill)
     total = min(fill.days * (1 + max(request.number_of_repeats_allowed or 0, 0)), MAX_DURATION_DAYS)
-    limit = _limit(order, request, as_of, known)
+    limit = _limit(order, request, as_of, medications)
     planned = max(min(start + int(total), limit), start)
     open_stop = order.status in STOPPED_STATUSES and limit >= as_of
     if open_stop:
@@ -99,9 +99,11 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, known: Medica
     return SupplyWindow(ORDERED, "ordered", start, earliest, planned, planned, possible, flags, open_stop, updated)
 
 
-def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known: Medications) -> SupplyWindow | None:
+def dispense_window(
+    dispense: MedicationDispense, fill: Fill, as_of: int, medications: Medications
+) -> SupplyWindow | None:
     """The window of a dispense; ``None`` where nothing was handed over."""
-    if dispense.status is None or dispense.status in known.statuses.dispense_excluded:
+    if dispense.status is None or dispense.status in medications.statuses.dispense_excluded:
         return None
     span = ordinal_span(dispense.when_handed_over) or ordinal_span(dispense.when_prepared)
     if span is None:
@@ -110,14 +112,14 @@ def dispense_window(dispense: MedicationDispense, fill: Fill, as_of: int, known:
     if start >= as_of:
         return None
     stop = min(start + int(min(fill.days, MAX_DURATION_DAYS)), as_of)
-    longest = int(known.parameters["longest_fill_days"].value)
+    longest = int(medications.parameters["longest_fill_days"].value)
     possible = max(min(start + longest, as_of), stop) if fill.assumed else stop
     return SupplyWindow(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
 
 
-def statement_window(statement: MedicationStatement, as_of: int, known: Medications) -> SupplyWindow | None:
-    """The window of a statement; a single day counts no day, an open one ends when it was asserted."""
-    if statement.status is None or statement.status in known.statuses.statement_excluded:
+def statement_window(statement: MedicationStatement, as_of: int, medications: Medications) -> SupplyWindow | None:
+    """The window of a statement; a single date gives no days, an open period ends when it was asserted."""
+    if statement.status is None or statement.status in medications.statuses.statement_excluded:
         return None
     period = statement.effective_period
     span = ordinal_span(period.start if period else statement.effective_date_time)
@@ -136,12 +138,14 @@ def statement_window(statement: MedicationStatement, as_of: int, known: Medicati
     return SupplyWindow(STATED, "stated", start, earliest, stop, stop, max(possible, start), _partial(span))
 
 
-def administration_window(given: MedicationAdministration, as_of: int, known: Medications) -> SupplyWindow | None:
-    """The window of an administration: the day, or the days of its period."""
-    if given.status not in known.statuses.administration_read:
+def administration_window(
+    administration: MedicationAdministration, as_of: int, medications: Medications
+) -> SupplyWindow | None:
+    """The window of an administration: its day, or the days of its period."""
+    if administration.status not in medications.statuses.administration_read:
         return None
-    period = given.effective_period
-    span = ordinal_span(period.start if period else given.effective_date_time)
+    period = administration.effective_period
+    span = ordinal_span(period.start if period else administration.effective_date_time)
     if span is None:
         return _undated(DISPENSED, "administered", as_of)
     earliest, start = span
@@ -153,7 +157,7 @@ def administration_window(given: MedicationAdministration, as_of: int, known: Me
 
 
 def indications(resource: MedicationResource) -> tuple[CodeableConcept, ...]:
-    """What the drug was ordered or is taken for."""
+    """The reasons for which the drug was ordered or is taken."""
     return getattr(resource, "reason_code", ())
 
 
@@ -184,13 +188,13 @@ def _order_start(order: MedicationRequest, request: DispenseRequest) -> OrdinalS
     return (ordinal_span(validity.start) if validity else None) or ordinal_span(order.authored_on)
 
 
-def _limit(order: MedicationRequest, request: DispenseRequest, as_of: int, known: Medications) -> int:
-    """The first day on which the order no longer holds, as far as it says so."""
+def _limit(order: MedicationRequest, request: DispenseRequest, as_of: int, medications: Medications) -> int:
+    """The first day on which the order is no longer valid, as far as it is recorded; at most ``as_of``."""
     limit = min(_bounds_end(order, as_of), as_of)
     if request.validity_period is not None:
         limit = min(_first(request.validity_period.end, as_of), limit)
     if order.status in STOPPED_STATUSES:
-        limit = min(_extension_stop(order, known, as_of), limit)
+        limit = min(_extension_stop(order, medications, as_of), limit)
     return limit
 
 
@@ -200,7 +204,7 @@ def _first(text: str | None, otherwise: int) -> int:
 
 
 def _bounds_end(order: MedicationRequest, as_of: int) -> int:
-    """The last end of the bounds of all dosages, where each has one."""
+    """The latest end of the bounds of the dosages, if every dosage has one, else ``as_of``."""
     latest = 0
     for dosage in order.dosage_instruction:
         repeat = dosage.timing.repeat if dosage.timing else None
@@ -211,9 +215,9 @@ def _bounds_end(order: MedicationRequest, as_of: int) -> int:
     return latest or as_of
 
 
-def _extension_stop(order: MedicationRequest, known: Medications, as_of: int) -> int:
+def _extension_stop(order: MedicationRequest, medications: Medications, as_of: int) -> int:
     for extension in order.extension:
-        if extension.url and extension.url.endswith(known.statuses.stop_extensions):
+        if extension.url and extension.url.endswith(medications.statuses.stop_extensions):
             span = ordinal_span(extension.value_date_time)
             if span is not None:
                 return span[0]
@@ -225,14 +229,14 @@ def _updated(order: MedicationRequest) -> int | None:
     return span[0] if span else None
 
 
-def _by_quantity(quantity: Quantity | None, units_per_day: float | None, known: Medications) -> float | None:
-    """Days that a quantity lasts at the units a day of the dosage."""
+def _by_quantity(quantity: Quantity | None, units_per_day: float | None, medications: Medications) -> float | None:
+    """Days that a quantity lasts at the units per day of the dosage."""
     if quantity is None or quantity.value is None or quantity.value <= 0 or not units_per_day:
         return None
-    return quantity.value / units_per_day if counts_units(quantity, known) else None
+    return quantity.value / units_per_day if counts_units(quantity, medications) else None
 
 
-def counts_units(quantity: Quantity, known: Medications) -> bool:
-    """Whether a quantity counts tablets and the like, which it does where it names no unit."""
-    unit = known.units.get((quantity.code or quantity.unit or "1").lower())
+def counts_units(quantity: Quantity, medications: Medications) -> bool:
+    """Whether a quantity counts tablets and the like; a quantity without a unit does."""
+    unit = medications.units.get((quantity.code or quantity.unit or "1").lower())
     return unit is not None and unit.dimension == "unit"

@@ -1,4 +1,4 @@
-"""Scores over time: every assessment that the record holds, once each, oldest first."""
+"""Scores over time: all assessments on the record, without duplicates, oldest first."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     """Instrument id, such as ``phq9``."""
     total: float | None
-    """``None`` where no total may be given."""
+    """``None`` where no total can be given."""
     day: DaySpan | None
     moment: str | None = None
-    """The FHIR dateTime as written, to tell two assessments of one day apart."""
+    """The FHIR dateTime as written, to distinguish two assessments of one day."""
     reference: str
     flags: tuple[str, ...] = ()
     suicide_item_positive: bool | None = None
     """``None``: the instrument has no suicide item, or it was not answered."""
     severity: str | None = None
-    """Name of the band, or the risk level of an instrument without a total."""
+    """Name of the severity band, or the risk level of an instrument without a total."""
     items: Mapping[str, int | None] = {}
     recorded_as: tuple[str, ...] = ()
     """References of the Observations that hold this same assessment."""
 
     @property
     def usable(self) -> bool:
-        """Whether it says something that can be compared: a total, or a risk level."""
+        """Whether it has a value that can be compared: a total or a risk level."""
         return self.total is not None or self.severity is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreHistory:
-    """Every assessment of a patient, oldest first, and the facts that follow."""
+    """All assessments of a patient, oldest first, and the facts derived from them."""
 
     assessments: tuple[Assessment, ...]
     instruments: Instruments = field(repr=False)
@@ -65,16 +65,16 @@ class ScoreHistory:
     observations_whole: bool = True
 
     def series(self, instrument: str) -> tuple[Assessment, ...]:
-        """The assessments of one instrument that can be compared, oldest first."""
-        return tuple(each for each in self.assessments if each.instrument == instrument and each.usable)
+        """The usable assessments of one instrument, oldest first."""
+        return tuple(entry for entry in self.assessments if entry.instrument == instrument and entry.usable)
 
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
         by_instrument: dict[str, list[Assessment]] = {}
-        for each in self.assessments:
-            by_instrument.setdefault(each.instrument, []).append(each)
+        for assessment in self.assessments:
+            by_instrument.setdefault(assessment.instrument, []).append(assessment)
         baseline = self._baseline()
-        asking = [
+        suicide_items = [
             self._suicide_item(form.instrument, by_instrument.get(name, []))
             for name, form in self.instruments.forms.items()
             if form.instrument.suicide
@@ -86,17 +86,17 @@ class ScoreHistory:
             ),
             baseline,
             self._days_since(baseline),
-            *asking,
-            self._suicide_signal(asking),
+            *suicide_items,
+            self._suicide_signal(suicide_items),
             self._unrecorded(),
         ]
         return {fact.name: fact for fact in facts}
 
     def evidence(self, assessment: Assessment, note: str = "") -> Evidence:
-        """An assessment as evidence, in our own words."""
-        said = [f"{assessment.total:g}"] if assessment.total is not None else []
-        said += [f"({assessment.severity})" if said else assessment.severity] if assessment.severity else []
-        label = " ".join((self.instruments[assessment.instrument].short, *said))
+        """An assessment as evidence, labelled with the name of the instrument and its value."""
+        values = [f"{assessment.total:g}"] if assessment.total is not None else []
+        values += [f"({assessment.severity})" if values else assessment.severity] if assessment.severity else []
+        label = " ".join((self.instruments[assessment.instrument].short, *values))
         return Evidence(reference=assessment.reference, label=label, day=assessment.day, note=note)
 
     def _fact(
@@ -116,7 +116,7 @@ class ScoreHistory:
 
     def _latest(self, instrument: Instrument, of_instrument: Sequence[Assessment]) -> Fact:
         name, short = f"scores.{instrument.id}.latest", instrument.short
-        usable = [each for each in of_instrument if each.usable]
+        usable = [assessment for assessment in of_instrument if assessment.usable]
         if not usable:
             why = f"{short}: no completed assessment could be scored" if of_instrument else f"no {short} on the record"
             return self._fact(name, None, missing=(why,))
@@ -127,11 +127,11 @@ class ScoreHistory:
 
     def _baseline(self) -> Fact:
         depression = [
-            each
-            for each in self.assessments
-            if each.total is not None
-            and self.instruments[each.instrument].measures == "depression"
-            and self.instruments[each.instrument].response
+            assessment
+            for assessment in self.assessments
+            if assessment.total is not None
+            and self.instruments[assessment.instrument].measures == "depression"
+            and self.instruments[assessment.instrument].response
         ]
         if not depression:
             return self._fact(_BASELINE, None, missing=("no scored depression scale on the record",))
@@ -139,7 +139,7 @@ class ScoreHistory:
         return self._fact(_BASELINE, _measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
 
     def _days_since(self, baseline: Fact) -> Fact:
-        """How many days ago depression was last measured: what a measure that is due is held against."""
+        """How many days ago depression was last measured, to decide whether a measurement is due."""
         day = baseline.value.day if isinstance(baseline.value, Measurement) else None
         if day is None:
             return msgspec.structs.replace(baseline, name=_DAYS_SINCE, value=None)
@@ -152,89 +152,93 @@ class ScoreHistory:
         if not asked:
             return self._fact(name, None, missing=(f"no {instrument.short} on the record",))
         *earlier, latest = asked
-        positive = [each for each in earlier if each.suicide_item_positive]
-        standing = [each for each in positive if not _certainly_before(each, latest)]
-        past = tuple(self.evidence(each) for each in positive if each not in standing)
-        current, possible = self._spoken_now([*standing, latest])
-        here = (*current, *possible)
-        if not here:
-            here = (self.evidence(latest, "suicide item negative"),)
-        return self._fact(name, Presence(current=current, past=past, possible=possible), (*here, *past))
+        positive = [answer for answer in earlier if answer.suicide_item_positive]
+        maybe_latest = [answer for answer in positive if not _certainly_before(answer, latest)]
+        past = tuple(self.evidence(answer) for answer in positive if answer not in maybe_latest)
+        current, possible = self._latest_answers([*maybe_latest, latest])
+        newest = (*current, *possible)
+        if not newest:
+            newest = (self.evidence(latest, "suicide item negative"),)
+        return self._fact(name, Presence(current=current, past=past, possible=possible), (*newest, *past))
 
-    def _spoken_now(self, asked: Sequence[Assessment]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
-        """What is current and what is open of the newest answers, and of those that may be as new; newest first."""
+    def _latest_answers(self, answers: Sequence[Assessment]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+        """The current and the possible ones of the answers that may be the latest, newest first."""
         current: list[Evidence] = []
         possible: list[Evidence] = []
-        signals, dated = self.instruments.signals, asked[-1].day is not None
-        for each in reversed(asked):
-            if each.suicide_item_positive is None:
-                possible.append(self.evidence(each, "the suicide item is not on the record"))
-            elif each.suicide_item_positive and self._is_long_ago(each):
-                possible.append(self.evidence(each, signals.long_ago))
-            elif each.suicide_item_positive and each.day is None and dated:
-                possible.append(self.evidence(each, signals.undated))
-            elif each.suicide_item_positive:
-                current.append(self.evidence(each, "suicide item positive"))
-            elif not self._is_recent(each):
-                possible.append(self.evidence(each, signals.negative_long_ago))
+        signals, dated = self.instruments.signals, answers[-1].day is not None
+        for answer in reversed(answers):
+            if answer.suicide_item_positive is None:
+                possible.append(self.evidence(answer, "the suicide item is not on the record"))
+            elif answer.suicide_item_positive and self._is_long_ago(answer):
+                possible.append(self.evidence(answer, signals.long_ago))
+            elif answer.suicide_item_positive and answer.day is None and dated:
+                possible.append(self.evidence(answer, signals.undated))
+            elif answer.suicide_item_positive:
+                current.append(self.evidence(answer, "suicide item positive"))
+            elif not self._is_recent(answer):
+                possible.append(self.evidence(answer, signals.negative_long_ago))
         return tuple(current), tuple(possible)
 
     def _is_long_ago(self, assessment: Assessment) -> bool:
-        """Whether a positive answer is certainly too old to speak of today; an undated one never is."""
+        """Whether a positive answer is certainly too old to count as current; an undated one never is."""
         days = self.instruments.signals.positive_for_days.value
         return assessment.day is not None and assessment.day.days_before(self.as_of)[0] > days
 
     def _is_recent(self, assessment: Assessment) -> bool:
-        """Whether a negative answer is certainly young enough to speak of today; an undated one never is."""
+        """Whether a negative answer is certainly recent enough to count today; an undated one never is."""
         days = self.instruments.signals.negative_for_days.value
         return assessment.day is not None and assessment.day.days_before(self.as_of)[1] <= days
 
     def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
-        """All instruments together: one positive answer is enough, and no other scale outvotes it.
+        """All instruments together: one positive answer is enough, and no other scale outweighs it.
 
-        What an older assessment leaves open is settled by a newer one that asked, and was answered no.
+        A possible signal of an older assessment is resolved by a newer negative answer.
         """
-        found = [fact.value for fact in items if isinstance(fact.value, Presence)]
-        if not found:
+        presences = [fact.value for fact in items if isinstance(fact.value, Presence)]
+        if not presences:
             return self._fact(_SIGNAL, None, missing=("no assessment that asks about suicide on the record",))
         value = Presence(
-            current=tuple(each for presence in found for each in presence.current),
-            past=tuple(each for presence in found for each in presence.past),
-            possible=tuple(each for presence in found for each in presence.possible if not self._settled(each)),
+            current=tuple(entry for presence in presences for entry in presence.current),
+            past=tuple(entry for presence in presences for entry in presence.past),
+            possible=tuple(
+                entry for presence in presences for entry in presence.possible if not self._is_resolved(entry)
+            ),
         )
-        return self._fact(_SIGNAL, value, [each for fact in items for each in fact.evidence])
+        return self._fact(_SIGNAL, value, [entry for fact in items for entry in fact.evidence])
 
-    def _settled(self, open_question: Evidence) -> bool:
-        day = open_question.day
-        if day is None and open_question.note == self.instruments.signals.negative_long_ago:
+    def _is_resolved(self, possible: Evidence) -> bool:
+        day = possible.day
+        if day is None and possible.note == self.instruments.signals.negative_long_ago:
             day = _UNDATED
         return day is not None and any(
-            each.suicide_item_positive is False and each.day is not None and each.day.first > day.last
-            for each in self.assessments
+            answer.suicide_item_positive is False and answer.day is not None and answer.day.first > day.last
+            for answer in self.assessments
         )
 
     def _unrecorded(self) -> Fact:
-        waiting = tuple(
-            self.evidence(each, "scored here, not recorded as an Observation")
-            for each in self.assessments
-            if each.usable and not each.recorded_as and each.reference.startswith("QuestionnaireResponse/")
+        unrecorded = tuple(
+            self.evidence(assessment, "scored here, not recorded as an Observation")
+            for assessment in self.assessments
+            if assessment.usable
+            and not assessment.recorded_as
+            and assessment.reference.startswith("QuestionnaireResponse/")
         )
-        value = Presence(current=waiting) if self.observations_whole else Presence(possible=waiting)
-        return self._fact("scores.unrecorded", value, waiting)
+        value = Presence(current=unrecorded) if self.observations_whole else Presence(possible=unrecorded)
+        return self._fact("scores.unrecorded", value, unrecorded)
 
 
 def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreHistory:
-    """Every assessment up to ``as_of``: answers scored, Observations read, the same assessment counted once."""
+    """All assessments up to ``as_of``: responses scored, Observations read, duplicates merged."""
     sex = record.patient.gender if record.patient else None
     responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
     observations = list(record.all("observations", Observation))
     seen: Seen = {}
-    found = _AssessmentCollector(
-        each for response in responses if (each := _from_response(response, instruments, sex, seen))
+    collector = _AssessmentCollector(
+        assessment for response in responses if (assessment := _from_response(response, instruments, sex, seen))
     )
     for gathered, scored in gather_scores(observations, instruments, sex):
-        found.merge(_from_observations(gathered, scored), gathered)
-    past = [each for each in found.assessments if each.day is None or each.day.first <= as_of]
+        collector.merge(_from_observations(gathered, scored), gathered)
+    past = [entry for entry in collector.assessments if entry.day is None or entry.day.first <= as_of]
     return ScoreHistory(
         assessments=tuple(sorted(past, key=_order)),
         instruments=instruments,
@@ -279,16 +283,16 @@ def _assessment(scored: Score, moment: str | None, reference: str, recorded_as: 
 
 
 class _AssessmentCollector:
-    """Assessments while they are being put together, to be found again by instrument and by day or reference."""
+    """Collects assessments, indexed by instrument and by day or reference, and merges duplicates."""
 
     def __init__(self, assessments: Iterable[Assessment]) -> None:
         self.assessments = list(assessments)
         self._places: dict[tuple[str, DaySpan | str], list[int]] = {}
-        for place, each in enumerate(self.assessments):
-            self._note(each, place)
+        for place, assessment in enumerate(self.assessments):
+            self._index(assessment, place)
 
     def merge(self, recorded: Assessment, gathered: GatheredAnswers) -> None:
-        """Add an assessment read from Observations, or join it with the one that it records."""
+        """Add an assessment read from Observations, or merge it with the assessment that it records."""
         derived = {
             "/".join((reference.reference or "").rsplit("/", 2)[-2:])
             for source in gathered.sources
@@ -296,10 +300,10 @@ class _AssessmentCollector:
         }
         keys: list[DaySpan | str] = [*derived, recorded.day] if recorded.day else [*derived]
         candidates = [
-            (bool(each.recorded_as), place)
+            (bool(candidate.recorded_as), place)
             for key in keys
             for place in self._places.get((recorded.instrument, key), ())
-            if _is_same(each := self.assessments[place], recorded, derived)
+            if _is_same(candidate := self.assessments[place], recorded, derived)
         ]
         if candidates:
             place = min(candidates)[1]
@@ -307,55 +311,55 @@ class _AssessmentCollector:
         else:
             place = len(self.assessments)
             self.assessments.append(recorded)
-        self._note(self.assessments[place], place)
+        self._index(self.assessments[place], place)
 
-    def _note(self, each: Assessment, place: int) -> None:
-        """One that was joined keeps its old keys too: what they lead to is looked at before it is used."""
-        for key in (each.reference, each.day):
+    def _index(self, assessment: Assessment, place: int) -> None:
+        """Index an assessment; a merged one keeps its old keys too, and `_is_same` checks what they lead to."""
+        for key in (assessment.reference, assessment.day):
             if key:
-                self._places.setdefault((each.instrument, key), []).append(place)
+                self._places.setdefault((assessment.instrument, key), []).append(place)
 
 
-def _is_same(known: Assessment, recorded: Assessment, derived: set[str]) -> bool:
-    if known.reference in derived:
+def _is_same(existing: Assessment, recorded: Assessment, derived: set[str]) -> bool:
+    if existing.reference in derived:
         return True
-    if known.day is None or known.day != recorded.day:
+    if existing.day is None or existing.day != recorded.day:
         return False
-    times = instant(known.moment), instant(recorded.moment)
+    times = instant(existing.moment), instant(recorded.moment)
     if None not in times and times[0] == times[1]:
         return True
-    same_value = (known.total, known.severity) == (recorded.total, recorded.severity)
-    if not known.reference.startswith("QuestionnaireResponse/") or known.recorded_as:
-        # Two Observations with times of their own are two assessments, before and after a session for example.
+    same_value = (existing.total, existing.severity) == (recorded.total, recorded.severity)
+    if not existing.reference.startswith("QuestionnaireResponse/") or existing.recorded_as:
+        # Two Observations with different times are two assessments, for example before and after a session.
         return same_value and None in times
     return same_value
 
 
-def _joined(known: Assessment, recorded: Assessment) -> Assessment:
-    """One assessment: the items decide where the two disagree, and both are reported."""
-    flags = dict.fromkeys(known.flags)
-    totals = {known.total, recorded.total} - {None}
-    if known.total != recorded.total and recorded.total is not None:
+def _joined(existing: Assessment, recorded: Assessment) -> Assessment:
+    """One assessment from two; where their totals disagree, the items decide and a flag reports it."""
+    flags = dict.fromkeys(existing.flags)
+    totals = {existing.total, recorded.total} - {None}
+    if existing.total != recorded.total and recorded.total is not None:
         flags[f"stored_total_mismatch:{recorded.total:g}"] = None
-    from_response = known.reference.startswith("QuestionnaireResponse/")
-    better = known if from_response or known.usable or not recorded.usable else recorded
-    signals = (known.suicide_item_positive, recorded.suicide_item_positive)
+    from_response = existing.reference.startswith("QuestionnaireResponse/")
+    better = existing if from_response or existing.usable or not recorded.usable else recorded
+    signals = (existing.suicide_item_positive, recorded.suicide_item_positive)
     return msgspec.structs.replace(
         better,
-        flags=tuple(flags) if len(totals) > 1 or better is known else better.flags,
+        flags=tuple(flags) if len(totals) > 1 or better is existing else better.flags,
         suicide_item_positive=True if True in signals else False if False in signals else None,
-        recorded_as=tuple(dict.fromkeys((*known.recorded_as, *recorded.recorded_as))),
+        recorded_as=tuple(dict.fromkeys((*existing.recorded_as, *recorded.recorded_as))),
     )
 
 
 def _order(assessment: Assessment) -> tuple[date, date, datetime, str]:
-    """Oldest first; an undated one comes before all, so that it is never taken for the latest."""
+    """Oldest first; undated ones come first, so that they are never taken for the latest."""
     day = assessment.day or _UNDATED
     return day.first, day.last, instant(assessment.moment) or _NO_MOMENT, assessment.reference
 
 
 def _certainly_before(one: Assessment, other: Assessment) -> bool:
-    """Whether one was answered before the other, by their days or, on one day, by their times."""
+    """Whether ``one`` was certainly answered before ``other``, by day or, on the same day, by time."""
     if one.day is None or other.day is None:
         return False
     if one.day.last < other.day.first:
@@ -369,7 +373,7 @@ def _same_day(one: Assessment, other: Assessment) -> bool:
 
 
 def _measured(instrument: Instrument, assessment: Assessment) -> Measurement:
-    """The total, or the place of the risk level counted from the least (0)."""
+    """The total, or the rank of the risk level; 0 is the lowest."""
     if assessment.total is not None:
         return Measurement(components={"total": assessment.total}, unit=_SCORE_UNIT, day=assessment.day)
     levels = instrument.formula.levels if isinstance(instrument.formula, Risk) else ()

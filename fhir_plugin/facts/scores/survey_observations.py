@@ -1,4 +1,4 @@
-"""Observations that hold scores: a total, a panel with its members, components, or single items."""
+"""Observations that hold scores: totals, panels with members, components, or single items."""
 
 from __future__ import annotations
 
@@ -26,49 +26,50 @@ ValueT = TypeVar("ValueT")
 
 @dataclass(slots=True)
 class GatheredAnswers:
-    """What one administration says, put together from the Observations that belong to it."""
+    """The answers of one administration of an instrument, gathered from its Observations."""
 
     form: PreparedInstrument
     sources: list[Observation]
     total: float | None = None
     level: str | None = None
     items: dict[int, int | Fault] = field(default_factory=dict)
-    """Value by position of the item."""
+    """Values by position of the item."""
     flags: list[str] = field(default_factory=list)
 
 
 def gather_scores(
     observations: Sequence[Observation], instruments: Instruments, sex: str | None = None
 ) -> Iterator[tuple[GatheredAnswers, Score]]:
-    """Every administration that these Observations record, with its score; void Observations are passed over."""
-    living = [each for each in observations if each.status not in VOID_STATUSES]
-    panels = any(each.has_member for each in living)
-    by_reference = {each.reference: each for each in living if each.id} if panels else {}
+    """Every administration that these Observations record, with its score; void Observations are skipped."""
+    valid = [observation for observation in observations if observation.status not in VOID_STATUSES]
+    panels = any(observation.has_member for observation in valid)
+    by_reference = {observation.reference: observation for observation in valid if observation.id} if panels else {}
     gathered: list[GatheredAnswers] = []
     others: list[Observation] = []
-    for each in living:
-        name = _lookup(each.code, instruments.heads)
+    for observation in valid:
+        name = _lookup(observation.code, instruments.heads)
         if name is None:
-            if _lookup(each.code, instruments.links):
-                others.append(each)
+            if _lookup(observation.code, instruments.links):
+                others.append(observation)
             continue
-        one = GatheredAnswers(instruments.forms[name], [])
-        _add_observation(each, one, by_reference, _MAX_DEPTH)
-        gathered.append(one)
-    members = {id(source) for one in gathered for source in one.sources[1:]}
-    taken = {id(source) for one in gathered for source in one.sources}
-    whole = (one for one in gathered if id(one.sources[0]) not in members)
-    for one in (*whole, *_loose_items([each for each in others if id(each) not in taken], instruments)):
-        if one.total is not None or one.level is not None or one.items or one.flags:
-            yield one, _scored(one, sex)
+        answers = GatheredAnswers(instruments.forms[name], [])
+        _add_observation(observation, answers, by_reference, _MAX_DEPTH)
+        gathered.append(answers)
+    members = {id(source) for answers in gathered for source in answers.sources[1:]}
+    used = {id(source) for answers in gathered for source in answers.sources}
+    whole = (answers for answers in gathered if id(answers.sources[0]) not in members)
+    unused = [observation for observation in others if id(observation) not in used]
+    for answers in (*whole, *_loose_items(unused, instruments)):
+        if answers.total is not None or answers.level is not None or answers.items or answers.flags:
+            yield answers, _scored(answers, sex)
 
 
 def _lookup(concept: CodeableConcept | None, table: Mapping[str, ValueT]) -> ValueT | None:
-    """What the first code of the concept that is in the table stands for."""
+    """The entry of the table for the first code of the concept that it contains."""
     for coding in concept.coding if concept else ():
-        found = table.get(coding.code or "")
-        if found is not None and coding.system in _SYSTEMS:
-            return found
+        entry = table.get(coding.code or "")
+        if entry is not None and coding.system in _SYSTEMS:
+            return entry
     return None
 
 
@@ -79,51 +80,51 @@ def _codes(concept: CodeableConcept | None) -> list[str]:
 
 
 def _add_observation(
-    observation: Observation, one: GatheredAnswers, by_reference: Mapping[str, Observation], depth: int
+    observation: Observation, answers: GatheredAnswers, by_reference: Mapping[str, Observation], depth: int
 ) -> None:
-    one.sources.append(observation)
+    answers.sources.append(observation)
     if observation.status not in USABLE_STATUSES:
-        one.flags.append(f"status:{observation.status or 'missing'}")
-    _add_value(observation, one)
+        answers.flags.append(f"status:{observation.status or 'missing'}")
+    _add_value(observation, answers)
     for component in observation.component:
-        _add_value(component, one)
+        _add_value(component, answers)
     for member in observation.has_member if depth else ():
-        found = by_reference.get("/".join((member.reference or "").rsplit("/", 2)[-2:]))
-        if found and found not in one.sources:
-            _add_observation(found, one, by_reference, depth - 1)
+        target = by_reference.get("/".join((member.reference or "").rsplit("/", 2)[-2:]))
+        if target and target not in answers.sources:
+            _add_observation(target, answers, by_reference, depth - 1)
 
 
-def _add_value(coded: Coded, one: GatheredAnswers) -> None:
+def _add_value(coded: Coded, answers: GatheredAnswers) -> None:
     for code in _codes(coded.code):
-        if code in one.form.totals:
-            _add_total(coded, one)
-        elif code in one.form.by_link:
-            place = one.form.by_link[code]
-            value = value_of(tuple(_answers(coded)), one.form.items[place], None)
+        if code in answers.form.totals:
+            _add_total(coded, answers)
+        elif code in answers.form.by_link:
+            place = answers.form.by_link[code]
+            value = value_of(tuple(_answers(coded)), answers.form.items[place], None)
             if value is not None:
-                one.items[place] = value
+                answers.items[place] = value
 
 
-def _add_total(coded: Coded, one: GatheredAnswers) -> None:
-    formula = one.form.instrument.formula
+def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
+    formula = answers.form.instrument.formula
     if isinstance(formula, Risk):
-        said = set(_codes(coded.value_codeable_concept))
-        levels = (level.name for level in formula.levels if level.code in said)
-        one.level = next(levels, formula.otherwise if f"{one.form.instrument.id}-none" in said else None)
-        if one.level is None and (coded.value_codeable_concept or coded.value_string):
-            one.flags.append("total_unreadable")
+        codes = set(_codes(coded.value_codeable_concept))
+        levels = (level.name for level in formula.levels if level.code in codes)
+        answers.level = next(levels, formula.otherwise if f"{answers.form.instrument.id}-none" in codes else None)
+        if answers.level is None and (coded.value_codeable_concept or coded.value_string):
+            answers.flags.append("total_unreadable")
         return
     number = _number(coded)
-    low, high = one.form.instrument.range or (0, 0)
+    low, high = answers.form.instrument.range or (0, 0)
     if number is None:
         if coded.value_quantity or coded.value_string:
-            one.flags.append("total_unreadable")
+            answers.flags.append("total_unreadable")
     elif not low <= number <= high:
-        one.flags.append("out_of_range:total")
+        answers.flags.append("out_of_range:total")
     elif number != int(number):
-        one.flags.append("not_an_integer:total")
+        answers.flags.append("not_an_integer:total")
     else:
-        one.total = number
+        answers.total = number
 
 
 def _number(coded: Coded) -> float | None:
@@ -146,30 +147,30 @@ def _answers(coded: Coded) -> Iterator[ResponseAnswer]:
 
 
 def _loose_items(observations: Iterable[Observation], instruments: Instruments) -> Iterator[GatheredAnswers]:
-    """Single items that stand outside a panel, put together where they were observed at one moment."""
+    """Single items outside any panel, grouped by the time of observation."""
     moments: dict[str, list[Observation]] = {}
     for observation in observations:
         moments.setdefault(moment_of(observation) or observation.reference, []).append(observation)
     for together in moments.values():
-        codes = {code for each in together for code in _codes(each.code) if code in instruments.links}
+        codes = {code for item in together for code in _codes(item.code) if code in instruments.links}
         while codes:
-            able = set(instruments.links[next(iter(sorted(codes)))])
-            form = instruments.forms[max(able, key=lambda name: (_fit(instruments.forms[name], codes), name))]
-            one = GatheredAnswers(form, [])
-            for each in together:
-                if codes.intersection(_codes(each.code)) & form.by_link.keys():
-                    _add_observation(each, one, {}, 0)
+            candidates = set(instruments.links[next(iter(sorted(codes)))])
+            form = instruments.forms[max(candidates, key=lambda name: (_fit(instruments.forms[name], codes), name))]
+            answers = GatheredAnswers(form, [])
+            for item in together:
+                if codes.intersection(_codes(item.code)) & form.by_link.keys():
+                    _add_observation(item, answers, {}, 0)
             codes -= form.by_link.keys()
-            yield one
+            yield answers
 
 
 def _fit(form: PreparedInstrument, codes: set[str]) -> tuple[int, int]:
-    """How many of the codes the form has, and (fewer is better) how many items it has."""
+    """How many of the codes the form has, and the negative number of its items: the smaller form wins a tie."""
     return len(codes & form.by_link.keys()), -len(form.items)
 
 
 def moment_of(observation: Observation) -> str | None:
-    """When it was observed, as written."""
+    """The time of observation, as written."""
     period = observation.effective_period
     return (
         observation.effective_date_time
@@ -178,20 +179,20 @@ def moment_of(observation: Observation) -> str | None:
     )
 
 
-def _scored(one: GatheredAnswers, sex: str | None) -> Score:
-    """The score: from the items where they are whole, else the total or the level as it was recorded."""
-    instrument = one.form.instrument
-    if one.total is not None and not one.items:
-        return recorded_total(instrument, one.total, None, [*dict.fromkeys(one.flags)], sex)
-    read = [one.items.get(place) for place in range(len(one.form.items))]
-    flags = [*dict.fromkeys(one.flags)]
+def _scored(answers: GatheredAnswers, sex: str | None) -> Score:
+    """The score from the items where they are complete, else the total or the level as recorded."""
+    instrument = answers.form.instrument
+    if answers.total is not None and not answers.items:
+        return recorded_total(instrument, answers.total, None, [*dict.fromkeys(answers.flags)], sex)
+    read = [answers.items.get(place) for place in range(len(answers.form.items))]
+    flags = [*dict.fromkeys(answers.flags)]
     flags += [
-        f"{value}:{item.key}" for value, item in zip(read, one.form.items, strict=True) if isinstance(value, Fault)
+        f"{value}:{item.key}" for value, item in zip(read, answers.form.items, strict=True) if isinstance(value, Fault)
     ]
     values = [None if isinstance(value, Fault) else value for value in read]
-    from_items = score_values(instrument, values, flags, sex=sex, stored=one.total)
-    if from_items.total is not None or (one.total is None and one.level is None):
+    from_items = score_values(instrument, values, flags, sex=sex, stored=answers.total)
+    if from_items.total is not None or (answers.total is None and answers.level is None):
         return from_items
-    if one.total is not None:
-        return recorded_total(instrument, one.total, from_items, flags, sex)
-    return recorded_level(instrument, one.level, from_items, flags)
+    if answers.total is not None:
+        return recorded_total(instrument, answers.total, from_items, flags, sex)
+    return recorded_level(instrument, answers.level, from_items, flags)

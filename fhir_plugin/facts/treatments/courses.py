@@ -1,4 +1,4 @@
-"""Sessions into courses: how many, over which days, completed or not, and the response at the end."""
+"""Sessions grouped into courses, with their number, days, completion and the response at the end."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class TreatmentCourse(msgspec.Struct, frozen=True, kw_only=True):
     first: date
     last: date
     count: int
-    """Sessions that can be told apart: at least so many were given."""
+    """Sessions that can be distinguished: at least this many were given."""
     counted: bool
-    """Whether every session is an entry of its own; otherwise there may have been more."""
+    """Whether every session has its own entry; otherwise there may have been more."""
     longest_pause_days: int
     completed: bool | None
-    """``None``: the record does not say how many sessions there were, or no number completes a course."""
+    """``None``: the number of sessions is not recorded, or no number is defined that completes a course."""
     ended: bool
     together_with: tuple[str, ...] = ()
-    """Other modalities that were given within the same days."""
+    """Other modalities given during the same period."""
     outcome: CourseOutcome = CourseOutcome(kind=None, why="not judged")
 
 
 def build_courses(sessions: Iterable[Session], treatments: Treatments, as_of: date) -> tuple[TreatmentCourse, ...]:
-    """Put the sessions that were given together into courses, the oldest first."""
+    """Group the sessions that were given into courses, oldest first."""
     courses: list[TreatmentCourse] = []
     by_treatment: dict[str, list[Session]] = {}
     for session in sessions:
@@ -62,11 +62,13 @@ def build_courses(sessions: Iterable[Session], treatments: Treatments, as_of: da
             and not session.other_use
         ):
             by_treatment.setdefault(session.treatment, []).append(session)
-    for identifier, mine in by_treatment.items():
+    for identifier, own_sessions in by_treatment.items():
         treatment = treatments[identifier]
-        given = {session.span for session in mine if session.strength is EvidenceStrength.GIVEN}
+        given_spans = {session.span for session in own_sessions if session.strength is EvidenceStrength.GIVEN}
         proven = [
-            session for session in mine if session.strength is EvidenceStrength.GIVEN or session.span not in given
+            session
+            for session in own_sessions
+            if session.strength is EvidenceStrength.GIVEN or session.span not in given_spans
         ]
         courses += [_course(treatment, run, as_of) for run in _runs(proven, treatment.course.gap_days.value)]
     courses.sort(key=lambda course: (course.first, course.last, course.treatment))
@@ -76,7 +78,7 @@ def build_courses(sessions: Iterable[Session], treatments: Treatments, as_of: da
 def _runs(sessions: Iterable[Session], gap_days: int) -> list[list[Session]]:
     runs: list[list[Session]] = []
     reach = date.min
-    for session in sorted(sessions, key=lambda each: (each.span or (), each.moment or "", each.reference)):
+    for session in sorted(sessions, key=lambda entry: (entry.span or (), entry.moment or "", entry.reference)):
         if session.span is None:
             continue
         if not runs or (session.span.first - reach).days > gap_days:
@@ -90,7 +92,7 @@ def _runs(sessions: Iterable[Session], gap_days: int) -> list[list[Session]]:
 def _course(treatment: Treatment, run: Sequence[Session], as_of: date) -> TreatmentCourse:
     spans = [session.span for session in run if session.span]
     first, last = min(span.first for span in spans), max(span.last for span in spans)
-    # Two entries of one day are two sessions only where their times differ: the same session is often entered twice.
+    # Two entries on one day are two sessions only if their times differ: the same session is often entered twice.
     times: dict[date, set[str]] = {}
     for session in run:
         if session.day:
@@ -120,12 +122,12 @@ def _clock(moment: str | None) -> str:
 
 
 def _with_concurrent(course: TreatmentCourse, courses: Iterable[TreatmentCourse]) -> TreatmentCourse:
-    company = {
+    concurrent = {
         other.modality
         for other in courses
         if other.modality != course.modality and other.first <= course.last and course.first <= other.last
     }
-    return msgspec.structs.replace(course, together_with=tuple(sorted(company)))
+    return msgspec.structs.replace(course, together_with=tuple(sorted(concurrent)))
 
 
 def judge_courses(
@@ -134,7 +136,7 @@ def judge_courses(
     treatments: Treatments,
     instruments: Instruments,
 ) -> tuple[TreatmentCourse, ...]:
-    """Every course with the response at its end."""
+    """The courses with the response at their end."""
     return tuple(
         msgspec.structs.replace(course, outcome=_outcome(course, courses, assessments, treatments, instruments))
         for course in courses
@@ -153,10 +155,12 @@ def _outcome(
     until = min([course.last + timedelta(days=rule.end_days_after.value), *(day - timedelta(days=1) for day in later)])
     outcomes = []
     for scale in rule.scales:
-        series = [each for each in assessments if each.instrument == scale and each.total is not None and _day(each)]
+        series = [
+            entry for entry in assessments if entry.instrument == scale and entry.total is not None and _day(entry)
+        ]
         before = _within(series, course.first - timedelta(days=rule.baseline_days_before.value), course.first)
         after = _within(series, max(course.last - timedelta(days=rule.end_days_before.value), course.first), until)
-        after = [each for each in after if before and each is not before[-1] and _after(each, before[-1])]
+        after = [entry for entry in after if before and entry is not before[-1] and _after(entry, before[-1])]
         if before and after:
             outcomes.append(_change(before[-1], after[-1], treatments, instruments))
     judged = [outcome for outcome in outcomes if outcome.kind]
@@ -170,7 +174,7 @@ def _outcome(
 
 
 def _within(series: Iterable[Assessment], first: date, last: date) -> list[Assessment]:
-    return [each for each in series if (day := _day(each)) and first <= day <= last]
+    return [entry for entry in series if (day := _day(entry)) and first <= day <= last]
 
 
 def _day(assessment: Assessment) -> date | None:
@@ -178,8 +182,8 @@ def _day(assessment: Assessment) -> date | None:
     return day.first if day and day.first == day.last else None
 
 
-def _after(each: Assessment, baseline: Assessment) -> bool:
-    return bool(each.day and baseline.day and each.day > baseline.day)
+def _after(assessment: Assessment, baseline: Assessment) -> bool:
+    return bool(assessment.day and baseline.day and assessment.day > baseline.day)
 
 
 def _change(baseline: Assessment, end: Assessment, treatments: Treatments, instruments: Instruments) -> CourseOutcome:

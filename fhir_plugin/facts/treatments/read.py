@@ -1,4 +1,4 @@
-"""Earlier and present courses of TMS, ketamine, esketamine and ECT, and what came of them."""
+"""Past and current courses of TMS, ketamine, esketamine and ECT, and their outcomes."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ INPUTS = {
     ),
 }
 _COMBINED = ("tms", "ketamine")
-"""The two modalities of which either alone may have failed."""
+"""The two modalities of the ``single_modality`` facts: either alone may have failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreatmentHistory:
-    """Courses, oldest first, every entry behind them, and the facts that follow."""
+    """Courses, oldest first, with all session entries, and the facts derived from them."""
 
     courses: tuple[TreatmentCourse, ...]
     sessions: tuple[Session, ...]
     as_of: date
     treatments: Treatments = field(repr=False)
     missing: dict[str, tuple[str, ...]]
-    """What stood in the way, by the way a treatment is given."""
+    """What could not be read, by the way a treatment is given: ``procedure`` or ``medication``."""
     looked_in: dict[str, tuple[str, ...]]
     silent: frozenset[str]
-    """Ways of giving about which the record holds no resource at all."""
+    """Ways of giving for which the record has no resource at all."""
 
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
@@ -61,8 +61,8 @@ class TreatmentHistory:
 
     def _fact(self, name: str, of: Sequence[str], value: Presence) -> Fact:
         name = f"treatments.{name}"
-        every = self.treatments.by_id.values()
-        ways = tuple(dict.fromkeys(way.given_as for way in every if way.id in of or way.modality in of))
+        treatments = self.treatments.by_id.values()
+        ways = tuple(dict.fromkeys(item.given_as for item in treatments if item.id in of or item.modality in of))
         evidence = (*value.current, *value.past, *value.possible)
         missing = [why for way in ways for why in self.missing[way]]
         looked_in = [where for way in ways for where in self.looked_in[way]]
@@ -96,20 +96,20 @@ class TreatmentHistory:
         value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
         return self._fact(f"{name}.received", (name,), value)
 
-    def _judged(self, name: str, of: Sequence[str], speaking: Sequence[str]) -> Fact:
+    def _judged(self, name: str, of: Sequence[str], kinds: Sequence[str]) -> Fact:
         current, possible = [], []
         for course in self.courses:
-            if not any(self._of(each, course.treatment) for each in of):
+            if not any(self._of(modality, course.treatment) for modality in of):
                 continue
             doubt = self._doubt(course)
             if doubt:
                 possible.append(self.evidence(course, doubt))
-            elif course.outcome.kind in speaking:
+            elif course.outcome.kind in kinds:
                 current.append(self.evidence(course))
         return self._fact(name, of, Presence(current=tuple(current), possible=tuple(possible)))
 
     def _doubt(self, course: TreatmentCourse) -> str:
-        """Why the outcome of this course is not the outcome of a finished course of one treatment alone."""
+        """Why the outcome does not count as that of one completed treatment given alone; empty if it does."""
         if course.together_with:
             return f"given together with {' and '.join(course.together_with)}"
         if course.completed is None:
@@ -121,7 +121,7 @@ class TreatmentHistory:
         return "" if course.outcome.kind else f"the response cannot be judged: {course.outcome.why}"
 
     def evidence(self, course: TreatmentCourse, note: str = "") -> Evidence:
-        """A course as evidence, in our own words."""
+        """A course as evidence, labelled with its treatment, its number of sessions and its days."""
         many = f"{'' if course.counted else 'at least '}{course.count} session{'s' if course.count != 1 else ''}"
         outcome = course.outcome
         if not note and outcome.kind and outcome.baseline and outcome.end and outcome.percent is not None:
@@ -149,8 +149,8 @@ def read_treatments(
     assessments: Sequence[Assessment] = (),
     instruments: Instruments | None = None,
 ) -> TreatmentHistory:
-    """Every course up to ``as_of``; the responses are judged where ``assessments`` and ``instruments`` are given."""
-    sessions = [each for each in read_sessions(record, treatments) if each.span is None or each.span.first <= as_of]
+    """All courses up to ``as_of``; responses are judged if ``assessments`` and ``instruments`` are given."""
+    sessions = [entry for entry in read_sessions(record, treatments) if entry.span is None or entry.span.first <= as_of]
     sessions = [_with_doubt(session, sessions, treatments) for session in sessions]
     courses = build_courses(sessions, treatments, as_of)
     if instruments:
@@ -158,7 +158,9 @@ def read_treatments(
     counts = {name: len(record.input(name).resources) for names in INPUTS.values() for name in names}
     return TreatmentHistory(
         courses=courses,
-        sessions=tuple(sorted(sessions, key=lambda each: (each.span or DaySpan(date.min, date.min), each.reference))),
+        sessions=tuple(
+            sorted(sessions, key=lambda entry: (entry.span or DaySpan(date.min, date.min), entry.reference))
+        ),
         as_of=as_of,
         treatments=treatments,
         missing={way: record.gaps(names) for way, names in INPUTS.items()},
@@ -168,14 +170,14 @@ def read_treatments(
 
 
 def _with_doubt(session: Session, sessions: Sequence[Session], treatments: Treatments) -> Session:
-    """One dose alone, of a drug that has other uses, proves no course."""
+    """The session, marked as doubtful if it is a single dose of a drug with other uses, which proves no course."""
     rule = treatments[session.treatment].other_use
     if rule is None or session.other_use or session.strength is not EvidenceStrength.GIVEN:
         return session
     days = {
-        each.span
-        for each in sessions
-        if each.treatment == session.treatment and each.strength is EvidenceStrength.GIVEN
+        entry.span
+        for entry in sessions
+        if entry.treatment == session.treatment and entry.strength is EvidenceStrength.GIVEN
     }
     if len(days) > rule.single_session.value:
         return session

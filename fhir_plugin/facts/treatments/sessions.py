@@ -1,4 +1,4 @@
-"""Single sessions of interventional treatments, as each kind of resource records them."""
+"""Single sessions of interventional treatments, from all kinds of resources that record them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from fhir_plugin.facts.medications.products import resolve_medication
+from fhir_plugin.facts.medications.supply import MedicationResource
 from fhir_plugin.record.datatypes import CodeableConcept, Period
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
@@ -24,8 +25,6 @@ from fhir_plugin.record.resources import (
 from mappings.schema.treatments import Treatments
 from mappings.schema.treatments.model import Treatment
 
-MedicationResource = MedicationAdministration | MedicationDispense | MedicationStatement | MedicationRequest
-
 
 class EvidenceStrength(StrEnum):
     """How much an entry proves."""
@@ -38,21 +37,21 @@ class EvidenceStrength(StrEnum):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the record that is about one treatment."""
+    """One entry of the record about one treatment."""
 
     treatment: str
     strength: EvidenceStrength
     span: DaySpan | None
-    """The day, or the first and last day of an entry that sums up several."""
+    """The day, or the first and last day of an entry that summarises several sessions."""
     moment: str | None = None
     reference: str
     label: str = ""
     other_use: str = ""
-    """Why it may have served another purpose; empty where nothing speaks for that."""
+    """Why it may have had another purpose; empty where nothing suggests that."""
 
     @property
     def day(self) -> date | None:
-        """The one day it was given on, where that is known."""
+        """The day on which it was given, where a single day is known."""
         return self.span.first if self.span and self.span.first == self.span.last else None
 
 
@@ -84,25 +83,25 @@ _NOT_ORDERS = ("proposal", "plan", "option")
 
 
 def read_sessions(record: Record, treatments: Treatments) -> Iterator[Session]:
-    """Every entry about one of the treatments; entries that were entered in error or not done are passed over."""
-    meant = _TreatmentLookup(treatments)
+    """All entries about the treatments, except those entered in error or not done."""
+    lookup = _TreatmentLookup(treatments)
     for procedure in record.all("procedures", Procedure):
-        yield from _session(procedure, procedure.status, procedure.code, _performed(procedure), meant)
-    for given in record.all("medicationAdministrations", MedicationAdministration):
-        moment = given.effective_date_time, given.effective_period
-        yield from _drug_session(given, moment, record, meant, given.dosage)
+        yield from _session(procedure, procedure.status, procedure.code, _performed(procedure), lookup)
+    for administration in record.all("medicationAdministrations", MedicationAdministration):
+        moment = administration.effective_date_time, administration.effective_period
+        yield from _drug_session(administration, moment, record, lookup, administration.dosage)
     for dispense in record.all("medicationDispenses", MedicationDispense):
-        yield from _drug_session(dispense, (dispense.when_handed_over or dispense.when_prepared, None), record, meant)
+        yield from _drug_session(dispense, (dispense.when_handed_over or dispense.when_prepared, None), record, lookup)
     for statement in record.all("medicationStatements", MedicationStatement):
         moment = statement.effective_date_time or statement.date_asserted, statement.effective_period
-        yield from _drug_session(statement, moment, record, meant)
+        yield from _drug_session(statement, moment, record, lookup)
     for request in record.all("medicationRequests", MedicationRequest):
         if not request.do_not_perform and request.intent not in _NOT_ORDERS:
-            yield from _drug_session(request, (request.authored_on, None), record, meant)
+            yield from _drug_session(request, (request.authored_on, None), record, lookup)
 
 
 class _TreatmentLookup:
-    """Which treatment a concept means; concepts that repeat on a record are looked up once."""
+    """Looks up the treatments of concepts, once per distinct concept of a record."""
 
     __slots__ = ("_seen", "treatments")
 
@@ -110,7 +109,7 @@ class _TreatmentLookup:
         self.treatments = treatments
         self._seen: dict[CodeableConcept, str | None] = {}
 
-    def by(self, concept: CodeableConcept) -> str | None:
+    def treatment(self, concept: CodeableConcept) -> str | None:
         """The treatment by the codes of the concept, else by its words."""
         if concept not in self._seen:
             words = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding))))
@@ -130,22 +129,22 @@ def _drug_session(
     resource: MedicationResource,
     moment: Moment,
     record: Record,
-    meant: _TreatmentLookup,
+    lookup: _TreatmentLookup,
     dosage: AdministrationDosage | None = None,
 ) -> Iterator[Session]:
     concept = medication_concept(resource, record)
-    for session in _session(resource, resource.status, concept, moment, meant):
-        doubt = _other_use(meant.treatments[session.treatment], dosage)
+    for session in _session(resource, resource.status, concept, moment, lookup):
+        doubt = _other_use(lookup.treatments[session.treatment], dosage)
         yield msgspec.structs.replace(session, other_use=doubt) if doubt else session
 
 
 def _session(
-    resource: Resource, status: str | None, concept: CodeableConcept | None, moment: Moment, meant: _TreatmentLookup
+    resource: Resource, status: str | None, concept: CodeableConcept | None, moment: Moment, lookup: _TreatmentLookup
 ) -> Iterator[Session]:
     if concept is None:
         return
-    found = meant.by(concept)
-    if found is None:
+    treatment = lookup.treatment(concept)
+    if treatment is None:
         return
     strength = (
         EvidenceStrength.UNCLEAR if status in (None, "unknown") else _STRENGTH_BY_STATUS[type(resource)].get(status)
@@ -154,7 +153,7 @@ def _session(
         return
     at, period = moment
     yield Session(
-        treatment=found,
+        treatment=treatment,
         strength=strength,
         span=_span(at, period),
         moment=at or (period.start if period else None),
@@ -173,7 +172,7 @@ def _span(at: str | None, period: Period | None) -> DaySpan | None:
 
 
 def _other_use(treatment: Treatment, dosage: AdministrationDosage | None) -> str:
-    """Why a dose may not have been given for depression: too high, or by another route."""
+    """Why a dose may not have been given for depression: too high a dose, or another route; else empty."""
     if treatment.other_use is None or dosage is None:
         return ""
     limit = treatment.other_use.dose_above_mg.value
@@ -188,7 +187,7 @@ def _other_use(treatment: Treatment, dosage: AdministrationDosage | None) -> str
 
 
 def medication_concept(resource: MedicationResource, record: Record) -> CodeableConcept | None:
-    """The drug's codes and words: in the resource, contained in it, referred to, or only the words of the reference."""
+    """The concept of the drug: in the resource, of the Medication it refers to, or the display of the reference."""
     if resource.medication_codeable_concept:
         return resource.medication_codeable_concept
     reference = resource.medication_reference

@@ -1,4 +1,4 @@
-"""Treatments that were started, each of which may speak of the failure of the one before; and allergies on record."""
+"""Treatments that were started, which may indicate that the previous one failed; and recorded allergies."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ def changes_of(
     history: MedicationHistory,
     drugs: Sequence[WindowedDrug],
     augmentations: Sequence[Augmentation],
-    known: Medications,
+    medications: Medications,
 ) -> list[TreatmentChange]:
-    """Every antidepressant, augmentation and interventional treatment that was started, the earliest first."""
-    found = [
+    """Every antidepressant, augmentation and interventional treatment that was started, earliest first."""
+    changes = [
         TreatmentChange(start, drug.ingredient, "next_antidepressant")
         for drug in drugs
         for start, stop in drug.eras
-        if _is_switch(drug, start, stop, known)
+        if _is_switch(drug, start, stop, medications)
     ]
-    found += [TreatmentChange(a.start.toordinal(), a.ingredient, "augmented") for a in augmentations if a.certain]
+    changes += [TreatmentChange(a.start.toordinal(), a.ingredient, "augmented") for a in augmentations if a.certain]
     for ingredient, exposures in history.exposures.items():
-        if "ketamine" in known.ingredients[ingredient].groups:
+        if "ketamine" in medications.ingredients[ingredient].groups:
             starts = (e.window.start for e in exposures if e.counted)
-            found += [TreatmentChange(day, ingredient, "interventional") for day in starts if day is not None]
-    found += _procedures(record, known)
-    return sorted(found)
+            changes += [TreatmentChange(day, ingredient, "interventional") for day in starts if day is not None]
+    changes += _procedures(record, medications)
+    return sorted(changes)
 
 
-def _is_switch(drug: WindowedDrug, start: int, stop: int, known: Medications) -> bool:
-    """A hypnotic dose of a sedating antidepressant is no switch, nor is what may not count at all."""
+def _is_switch(drug: WindowedDrug, start: int, stop: int, medications: Medications) -> bool:
+    """Whether an era is a switch: neither a hypnotic dose of a sedating antidepressant nor excluded from counting."""
     if not drug.begins(start, stop):
         return False
-    if not known.ingredients[drug.ingredient].low_dose_has_other_use:
+    if not medications.ingredients[drug.ingredient].low_dose_has_other_use:
         return True
-    return any(start <= begin < stop for begin, _ in drug.days.enough)
+    return any(start <= begin < stop for begin, _ in drug.days.adequate)
 
 
-def _procedures(record: Record, known: Medications) -> Iterable[TreatmentChange]:
-    named = (("ECT", known.staging.ect_codes), ("TMS", known.staging.tms_codes))
+def _procedures(record: Record, medications: Medications) -> Iterable[TreatmentChange]:
+    codes_by_name = (("ECT", medications.staging.ect_codes), ("TMS", medications.staging.tms_codes))
     for procedure in record.all("procedures", Procedure):
         if procedure.status not in _DONE or procedure.code is None:
             continue
-        for name, codes in named:
+        for name, codes in codes_by_name:
             if _is_one_of(procedure, codes):
                 period = procedure.performed_period
                 span = day_span(procedure.performed_date_time or (period.start if period else None))
@@ -67,12 +67,12 @@ def _is_one_of(procedure: Procedure, codes: CodeSet) -> bool:
     return any((coding.system, coding.code) in codes.pairs for coding in codings)
 
 
-def allergies_of(record: Record, known: Medications) -> list[tuple[str, int]]:
-    """Ingredients that an allergy or intolerance names, and the day on which it was recorded."""
-    found = []
+def allergies_of(record: Record, medications: Medications) -> list[tuple[str, int]]:
+    """Ingredients of recorded allergies and intolerances, with the day on which they were recorded."""
+    allergies = []
     for allergy in record.all("allergies", AllergyIntolerance):
         span = day_span(allergy.recorded_date)
-        product = identify(allergy.code, known).product if span else None
+        product = identify(allergy.code, medications).product if span else None
         if span and product:
-            found += [(part.ingredient, span.first.toordinal()) for part in product.parts]
-    return found
+            allergies += [(part.ingredient, span.first.toordinal()) for part in product.parts]
+    return allergies

@@ -21,7 +21,7 @@ _ENANTIOMERS = frozenset(("citalopram", "escitalopram"))
 
 
 class _OutcomeSetting(NamedTuple):
-    """What the outcome of one trial needs to know of everything else."""
+    """What the outcome of one trial depends on besides its own drug."""
 
     changes: Sequence[TreatmentChange] = ()
     allergies: Sequence[tuple[str, int]] = ()
@@ -37,7 +37,7 @@ class TrialScope:
         record: Record,
         history: MedicationHistory,
         maps: Mapping[str, DayMap],
-        known: Medications,
+        medications: Medications,
         policy: TrialPolicy,
         window: Interval,
         scores: Sequence[DatedTotal],
@@ -46,41 +46,41 @@ class TrialScope:
         self._record = record
         self._history = history
         self._maps = maps
-        self._known = known
+        self._medications = medications
         self._policy = policy
         self._first, self._last = window
         self._scores = scores
         self._flags = flags
-        self._merge = int(known.parameters["merge_gap_days"].value)
-        self._gap = int(known.parameters["run_gap_days"].value)
+        self._merge = int(medications.parameters["merge_gap_days"].value)
+        self._gap = int(medications.parameters["run_gap_days"].value)
         self._drugs = [drug for name in sorted(history.exposures) if (drug := self._drug(name)) is not None]
         self.augmentations = tuple(self._augmentations())
-        """Agents added to an antidepressant, by name."""
+        """Agents added to an antidepressant, sorted by name."""
 
     def trials(self) -> tuple[Trial, ...]:
         """The trials, oldest first."""
-        found = self._counted_augmentations()
+        trials = self._counted_augmentations()
         if self._drugs:
             ingredients = {drug.ingredient for drug in self._drugs}
             setting = _OutcomeSetting(
-                changes_of(self._record, self._history, self._drugs, self.augmentations, self._known),
-                allergies_of(self._record, self._known),
+                changes_of(self._record, self._history, self._drugs, self.augmentations, self._medications),
+                allergies_of(self._record, self._medications),
                 self._concurrent(),
                 _ENANTIOMERS if ingredients >= _ENANTIOMERS else frozenset(),
             )
-            found += [self._trial(drug, setting) for drug in self._drugs]
-        return tuple(sorted(found, key=lambda trial: (trial.start or date.max, trial.ingredient)))
+            trials += [self._trial(drug, setting) for drug in self._drugs]
+        return tuple(sorted(trials, key=lambda trial: (trial.start or date.max, trial.ingredient)))
 
     # one drug
 
     def _drug(self, ingredient: str) -> WindowedDrug | None:
-        if "antidepressant" not in self._known.ingredients[ingredient].groups:
+        if "antidepressant" not in self._medications.ingredients[ingredient].groups:
             return None
         exposures = self._inside(ingredient)
         if not exposures:
             return None
         days = self._maps[ingredient]
-        run = self._best(days.enough)
+        run = self._best(days.adequate)
         verdict, contradicted = self._verdict(run, days)
         covered = days.covered or union(
             [(e.window.start, e.window.stop) for e in exposures if e.window.start is not None]
@@ -89,7 +89,7 @@ class TrialScope:
         return WindowedDrug(ingredient, exposures, days, eras, run, verdict, traits_of(exposures), contradicted)
 
     def _inside(self, ingredient: str) -> list[Exposure]:
-        """The exposures that may lie in the window: what may have lasted into it, or was never dated."""
+        """The exposures that may lie in the window: those that may last into it, and undated ones."""
         first = self._first
         return [
             e
@@ -110,27 +110,27 @@ class TrialScope:
 
     def _concurrent(self) -> frozenset[str]:
         """Adequate drugs whose adequate days overlap for longer than a cross-taper."""
-        longest = self._known.parameters["cross_taper_days"].value
+        longest = self._medications.parameters["cross_taper_days"].value
         met = [drug for drug in self._drugs if drug.verdict == MET]
-        found: set[str] = set()
-        for at, one in enumerate(met):
+        concurrent: set[str] = set()
+        for at, drug in enumerate(met):
             for other in met[at + 1 :]:
-                if overlap(one.days.enough, other.days.enough) > longest:
-                    found |= {one.ingredient, other.ingredient}
-        return frozenset(found)
+                if overlap(drug.days.adequate, other.days.adequate) > longest:
+                    concurrent |= {drug.ingredient, other.ingredient}
+        return frozenset(concurrent)
 
     # augmentation
 
     def _augmentations(self) -> Iterable[Augmentation]:
-        ingredients = self._known.ingredients
+        ingredients = self._medications.ingredients
         added = [name for name in sorted(self._history.exposures) if "augmentation" in ingredients[name].groups]
         if not added:
             return
         antidepressant = joined(union(i for drug in self._drugs for i in drug.days.covered), self._gap)
         for ingredient in added:
             days = self._maps[ingredient]
-            ranged = self._known.augmentation_minimum(ingredient) is not None
-            certain = days.enough if ranged else days.covered
+            ranged = self._medications.augmentation_minimum(ingredient) is not None
+            certain = days.adequate if ranged else days.covered
             start = self._added(certain, antidepressant)
             possible = start or self._added(union([*certain, *days.possible()]), antidepressant)
             if possible is not None:
@@ -142,29 +142,29 @@ class TrialScope:
                 )
 
     def _added(self, intervals: Sequence[Interval], antidepressant: Sequence[Interval]) -> int | None:
-        """The first day of the first stretch that lies beside an antidepressant for long enough in the window."""
-        needed = self._known.parameters["augmentation_overlap_days"].value
+        """The first day of the first interval that overlaps an antidepressant for long enough in the window."""
+        needed = self._medications.parameters["augmentation_overlap_days"].value
         for start, stop in joined(intervals, self._gap):
-            stretch = [(max(start, self._first), min(stop, self._last))]
-            if overlap(stretch, antidepressant) >= needed:
-                return stretch[0][0]
+            clipped = [(max(start, self._first), min(stop, self._last))]
+            if overlap(clipped, antidepressant) >= needed:
+                return clipped[0][0]
         return None
 
     def _counted_augmentations(self) -> list[Trial]:
-        """Augmentations as trials of their own, where the site counts them so."""
-        if not self._known.parameters["augmentation_counts"].value:
+        """Augmentations as separate trials, where the site counts them."""
+        if not self._medications.parameters["augmentation_counts"].value:
             return []
-        beside = union(i for drug in self._drugs for i in drug.days.enough)
-        found = []
+        antidepressant = union(i for drug in self._drugs for i in drug.days.adequate)
+        trials = []
         for augmentation in self.augmentations:
             ingredient = augmentation.ingredient
             days = self._maps[ingredient]
-            run = self._best(intersection(days.enough, beside))
+            run = self._best(intersection(days.adequate, antidepressant))
             if run.days >= self._policy.adequate_days:
                 exposures = self._inside(ingredient)
                 drug = WindowedDrug(ingredient, exposures, days, list(days.covered), run, MET, traits_of(exposures))
-                found.append(self._trial(drug, _OutcomeSetting()))
-        return found
+                trials.append(self._trial(drug, _OutcomeSetting()))
+        return trials
 
     # one trial
 
@@ -177,7 +177,7 @@ class TrialScope:
         start, stop = era or (drug.traits.first, None)
         trial = Trial(
             ingredient=drug.ingredient,
-            drug_class=self._known.ingredients[drug.ingredient].label_class,
+            drug_class=self._medications.ingredients[drug.ingredient].label_class,
             start=date.fromordinal(start) if start is not None else None,
             stop=date.fromordinal(stop) if stop is not None and not ongoing else None,
             adequate_days=drug.run.days,
@@ -193,20 +193,20 @@ class TrialScope:
             flags=self._flagged(drug, era, outcome, setting),
             line="",
         )
-        return with_line(trial, self._known)
+        return with_line(trial, self._medications)
 
     def _outcome(self, drug: WindowedDrug, era: Interval | None, setting: _OutcomeSetting) -> TrialOutcome:
         start, stop = era or (self._last, self._last)
         ongoing = era is not None and stop >= self._last
-        until = stop + self._known.parameters["switch_after_stop_days"].value
+        until = stop + self._medications.parameters["switch_after_stop_days"].value
         allergic = any(name == drug.ingredient and start <= day <= until for name, day in setting.allergies)
-        course = OutcomeBasis(
-            drug.ingredient, start, stop, drug.run.days, drug.verdict == MET, ongoing, self._said(drug), allergic
+        basis = OutcomeBasis(
+            drug.ingredient, start, stop, drug.run.days, drug.verdict == MET, ongoing, self._meanings(drug), allergic
         )
-        return outcome_of(course, self._scores, setting.changes, self._last, self._known)
+        return outcome_of(basis, self._scores, setting.changes, self._last, self._medications)
 
-    def _said(self, drug: WindowedDrug) -> frozenset[str]:
-        """What the reasons and notes of its records say."""
+    def _meanings(self, drug: WindowedDrug) -> frozenset[str]:
+        """The meanings of the reasons and notes of its resources."""
         reasons = self._history.reasons.get(drug.ingredient)
         if not reasons:
             return frozenset()

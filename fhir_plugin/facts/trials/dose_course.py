@@ -1,4 +1,4 @@
-"""The dose of each antidepressant over time, as the trials counted it."""
+"""The dose of every antidepressant over time, as counted for the trials."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from mappings.schema.medications import Medications
 
 
 class DoseStep(msgspec.Struct, frozen=True, kw_only=True):
-    """Days on one dose; the last day is the first without it."""
+    """Days on one dose; ``after`` is the first day without it."""
 
     first: date
     after: date
     mg: float
     minimum: float
-    """The least adequate dose, of the product that was taken."""
+    """The minimum adequate dose of the product that was taken."""
     adequate: bool
 
 
 class DoseCourse(msgspec.Struct, frozen=True, kw_only=True):
-    """One drug over time, oldest dose first; days whose dose is not known have no step."""
+    """One drug over time, oldest dose first; days with an unknown dose have no step."""
 
     ingredient: str
     steps: tuple[DoseStep, ...]
 
 
 def read_dose_courses(record: Record, medications: Medications, as_of: date) -> tuple[DoseCourse, ...]:
-    """The courses of every drug that may treat depression, in the order in which they began."""
+    """The courses of all drugs that may treat depression, in the order in which they began."""
     policy = medications.policy(None)
     today = as_of.toordinal()
     history = read_history(record, medications, policy, today, READ_GROUPS)
@@ -42,17 +42,17 @@ def read_dose_courses(record: Record, medications: Medications, as_of: date) -> 
             ingredient=name,
             steps=tuple(
                 DoseStep(
-                    first=date.fromordinal(each.start),
-                    after=date.fromordinal(min(each.stop, today + 1)),
-                    mg=each.mg,
-                    minimum=each.minimum,
-                    adequate=each.ratio >= ADEQUATE_RATIO,
+                    first=date.fromordinal(stretch.start),
+                    after=date.fromordinal(min(stretch.stop, today + 1)),
+                    mg=stretch.mg,
+                    minimum=stretch.minimum,
+                    adequate=stretch.ratio >= ADEQUATE_RATIO,
                 )
-                for each in map_days(exposures, medications).counted
-                if each.mg and each.start <= today
+                for stretch in map_days(exposures, medications).counted
+                if stretch.mg and stretch.start <= today
             ),
         )
         for name, exposures in history.exposures.items()
     ]
-    known = [each for each in courses if each.steps]
-    return tuple(sorted(known, key=lambda each: (each.steps[0].first, each.ingredient)))
+    dosed = [course for course in courses if course.steps]
+    return tuple(sorted(dosed, key=lambda course: (course.steps[0].first, course.ingredient)))

@@ -1,4 +1,4 @@
-"""When the current depressive episode began: as told, by the diagnosis, by the scores, or by a lookback with a flag."""
+"""When the current depressive episode began: as given, by diagnosis, by scores, or by a flagged lookback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PHQ9 = "phq9"
 
 
 class Episode(NamedTuple):
-    """The current episode, as far as trials are concerned."""
+    """The current episode, within which trials count."""
 
     start: date
     source: str
@@ -30,47 +30,49 @@ class Episode(NamedTuple):
 
 
 def current_episode(
-    record: Record, known: Medications, as_of: date, assessments: Sequence[Assessment], given: DaySpan | None
+    record: Record, medications: Medications, as_of: date, assessments: Sequence[Assessment], given: DaySpan | None
 ) -> Episode:
-    """The episode that trials must fall into. A partial date is taken at its last day, so that fewer days count."""
+    """The episode that trials must fall into. Of a partial date the last day is used, so that fewer days count."""
     if given is not None:
         return Episode(min(given.last, as_of), "given")
-    onset = _onset(record, known, as_of)
+    onset = _onset(record, medications, as_of)
     if onset is not None:
         return Episode(onset, "diagnosis")
-    scored = _scored(assessments, known, as_of)
+    scored = _scored(assessments, medications, as_of)
     if scored is not None:
         return Episode(scored, "scores")
-    days = int(known.parameters["lookback_days"].value)
+    days = int(medications.parameters["lookback_days"].value)
     return Episode(date.fromordinal(max(as_of.toordinal() - days, 1)), "lookback")
 
 
-def _onset(record: Record, known: Medications, as_of: date) -> date | None:
+def _onset(record: Record, medications: Medications, as_of: date) -> date | None:
     """The latest onset of an active depressive episode."""
-    found = []
+    onsets = []
     for condition in record.all("conditions", Condition):
-        if not is_current_depression(condition, known):
+        if not is_current_depression(condition, medications):
             continue
         span = day_span(condition.onset_date_time) or (
             day_span(condition.onset_period.start) if condition.onset_period else None
         )
         if span is not None and span.last <= as_of:
-            found.append(span.last)
-    return max(found, default=None)
+            onsets.append(span.last)
+    return max(onsets, default=None)
 
 
-def is_current_depression(condition: Condition, known: Medications) -> bool:
-    """Whether a Condition is an active depressive episode by its code."""
-    if not _has(condition.clinical_status, known.episodes.clinical_statuses) or condition.code is None:
+def is_current_depression(condition: Condition, medications: Medications) -> bool:
+    """Whether a Condition is an active, not refuted depressive episode by its code."""
+    if not _has(condition.clinical_status, medications.episodes.clinical_statuses) or condition.code is None:
         return False
-    if _has(condition.verification_status, known.episodes.unverified):
+    if _has(condition.verification_status, medications.episodes.unverified):
         return False
     for coding in condition.code.coding:
         code = coding.code or ""
-        if coding.system in known.systems.icd10:
-            if code.startswith(known.episodes.icd10_prefixes) and not code.startswith(known.episodes.icd10_excluded):
+        if coding.system in medications.systems.icd10:
+            if code.startswith(medications.episodes.icd10_prefixes) and not code.startswith(
+                medications.episodes.icd10_excluded
+            ):
                 return True
-        elif coding.system in known.systems.snomed and code in known.episodes.snomed:
+        elif coding.system in medications.systems.snomed and code in medications.episodes.snomed:
             return True
     return False
 
@@ -79,9 +81,9 @@ def _has(concept: CodeableConcept | None, codes: frozenset[str]) -> bool:
     return concept is not None and any(coding.code in codes for coding in concept.coding)
 
 
-def _scored(assessments: Sequence[Assessment], known: Medications, as_of: date) -> date | None:
-    """The start of the run of PHQ-9 scores of depression that reaches the latest score."""
-    cut = known.parameters["still_depressed_from"].value
+def _scored(assessments: Sequence[Assessment], medications: Medications, as_of: date) -> date | None:
+    """The first of the unbroken run of PHQ-9 scores in the depressed range that ends with the latest score."""
+    cut = medications.parameters["still_depressed_from"].value
     dated = sorted(
         (a.day.last, a.total)
         for a in assessments

@@ -1,4 +1,4 @@
-"""How a trial ended, and what says so: a reason, the scores, an adverse effect, the next treatment, or nothing."""
+"""The outcome of a trial and its basis: a reason, the scores, an adverse effect, the next treatment, or nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BY_DAY = attrgetter("day")
 
 
 class DatedTotal(NamedTuple):
-    """One dated total."""
+    """The total of one assessment, with its day."""
 
     day: int
     total: float
@@ -34,7 +34,7 @@ class DatedTotal(NamedTuple):
 
 
 class TreatmentChange(NamedTuple):
-    """A treatment that was started: it may speak of the failure of the one before."""
+    """A treatment that was started, which may indicate that the previous one failed."""
 
     day: int
     ingredient: str
@@ -44,7 +44,7 @@ class TreatmentChange(NamedTuple):
 
 
 class TrialOutcome(NamedTuple):
-    """How a trial ended, in a word and in a sentence."""
+    """The outcome of a trial, as a word and as a sentence."""
 
     word: str
     because: str
@@ -53,7 +53,7 @@ class TrialOutcome(NamedTuple):
 
 
 class OutcomeBasis(NamedTuple):
-    """What the outcome of one trial is judged on."""
+    """What the outcome of one trial is judged by."""
 
     ingredient: str
     start: int
@@ -62,89 +62,91 @@ class OutcomeBasis(NamedTuple):
     adequate: bool
     ongoing: bool
     meanings: frozenset[str]
-    """What reasons and notes say."""
+    """The meanings of reasons and notes."""
     allergic: bool
 
 
-def scores_of(assessments: Sequence[Assessment], known: Medications, as_of: int) -> list[DatedTotal]:
-    """The totals of depression scales of a certain day up to ``as_of``, oldest first."""
-    found = []
+def scores_of(assessments: Sequence[Assessment], medications: Medications, as_of: int) -> list[DatedTotal]:
+    """The totals of depression scales with an exact day up to ``as_of``, oldest first."""
+    totals = []
     for assessment in assessments:
         day = assessment.day
-        if assessment.instrument not in known.episodes.depression_scales:
+        if assessment.instrument not in medications.episodes.depression_scales:
             continue
         if assessment.total is not None and day is not None and day.first == day.last:
             ordinal = day.first.toordinal()
             if ordinal <= as_of:
-                found.append(DatedTotal(ordinal, assessment.total, assessment.instrument))
-    return sorted(found)
+                totals.append(DatedTotal(ordinal, assessment.total, assessment.instrument))
+    return sorted(totals)
 
 
 def outcome_of(
-    course: OutcomeBasis,
+    basis: OutcomeBasis,
     scores: Sequence[DatedTotal],
     changes: Sequence[TreatmentChange],
     as_of: int,
-    known: Medications,
+    medications: Medications,
 ) -> TrialOutcome:
-    """The outcome by the first rule that applies; rules of failure by change or score ask for an adequate trial."""
-    said = course.meanings
-    because = known.wording.because
-    if "no_efficacy" in said:
+    """The outcome by the first rule that applies; failure by a change or by scores requires an adequate trial."""
+    meanings = basis.meanings
+    because = medications.wording.because
+    if "no_efficacy" in meanings:
         return TrialOutcome(FAILED, because["no_efficacy"], documented=True)
-    by_score = _by_scores(course, scores, known)
+    by_score = _by_scores(basis, scores, medications)
     if by_score is not None:
         return by_score
-    if "intolerance" in said or course.allergic:
-        return TrialOutcome(INTOLERANT, because["intolerance" if "intolerance" in said else "allergy"], documented=True)
-    if "response" in said:
+    if "intolerance" in meanings or basis.allergic:
+        return TrialOutcome(
+            INTOLERANT, because["intolerance" if "intolerance" in meanings else "allergy"], documented=True
+        )
+    if "response" in meanings:
         return TrialOutcome(RESPONDED, because["response_noted"], documented=True)
-    if "not_clinical" in said:
+    if "not_clinical" in meanings:
         return TrialOutcome(UNKNOWN, because["not_clinical"])
-    if course.adequate:
-        inferred = _by_change(course, changes, known) or _failing(course, scores, as_of, known)
+    if basis.adequate:
+        inferred = _by_change(basis, changes, medications) or _failing(basis, scores, as_of, medications)
         if inferred is not None:
             return inferred
-    if course.ongoing:
+    if basis.ongoing:
         return TrialOutcome(ONGOING, because["running"])
     return TrialOutcome(UNKNOWN, because["nothing"])
 
 
 def _by_instrument(
-    course: OutcomeBasis, scores: Sequence[DatedTotal], known: Medications
+    basis: OutcomeBasis, scores: Sequence[DatedTotal], medications: Medications
 ) -> Mapping[str, list[DatedTotal]]:
-    """The scores from the baseline on to the end of the trial, by instrument; the baseline first."""
-    before = known.parameters["baseline_before_days"].value
-    after = known.parameters["baseline_after_days"].value
-    found: dict[str, list[DatedTotal]] = {}
+    """The scores from the baseline to the end of the trial, by instrument, the baseline first."""
+    before = medications.parameters["baseline_before_days"].value
+    after = medications.parameters["baseline_after_days"].value
+    series: dict[str, list[DatedTotal]] = {}
     for score in scores:
-        if course.start - before <= score.day <= course.start + after:
-            found[score.instrument] = [score]
-        elif course.start + after < score.day <= course.stop:
-            found.setdefault(score.instrument, []).append(score)
-    return found
+        if basis.start - before <= score.day <= basis.start + after:
+            series[score.instrument] = [score]
+        elif basis.start + after < score.day <= basis.stop:
+            series.setdefault(score.instrument, []).append(score)
+    return series
 
 
-def _by_scores(course: OutcomeBasis, scores: Sequence[DatedTotal], known: Medications) -> TrialOutcome | None:
+def _by_scores(basis: OutcomeBasis, scores: Sequence[DatedTotal], medications: Medications) -> TrialOutcome | None:
     if not scores:
         return None
-    for instrument, series in _by_instrument(course, scores, known).items():
-        outcome = _by_series(course, instrument, series, known)
+    for instrument, series in _by_instrument(basis, scores, medications).items():
+        outcome = _by_series(basis, instrument, series, medications)
         if outcome is not None:
             return outcome
     return None
 
 
 def _by_series(
-    course: OutcomeBasis, instrument: str, series: list[DatedTotal], known: Medications
+    basis: OutcomeBasis, instrument: str, series: list[DatedTotal], medications: Medications
 ) -> TrialOutcome | None:
-    after = course.start + known.parameters["baseline_after_days"].value
+    after = basis.start + medications.parameters["baseline_after_days"].value
     baseline = series[0] if series[0].day <= after else None
     later = [score for score in series if score.day > after]
     if not later:
         return None
-    fall, remission = known.parameters["response_fall"].value, known.parameters["remission_below"].value
-    depressed = known.parameters["still_depressed_from"].value
+    fall, remission = medications.parameters["response_fall"].value, medications.parameters["remission_below"].value
+    depressed = medications.parameters["still_depressed_from"].value
     responses = [
         score
         for score in later
@@ -154,7 +156,7 @@ def _by_series(
     if not responses:
         return None
     last = later[-1]
-    because = known.wording.because
+    because = medications.wording.because
     words = {"instrument": instrument.upper(), "last": last.total, "first": baseline.total if baseline else 0}
     if instrument == _PHQ9 and last.total >= depressed and last not in responses:
         return TrialOutcome(
@@ -166,36 +168,40 @@ def _by_series(
     return TrialOutcome(RESPONDED, sentence.format(**words), documented=True)
 
 
-def _by_change(course: OutcomeBasis, changes: Sequence[TreatmentChange], known: Medications) -> TrialOutcome | None:
-    first = course.start + known.parameters["switch_after_start_days"].value
-    last = course.stop + known.parameters["switch_after_stop_days"].value
+def _by_change(
+    basis: OutcomeBasis, changes: Sequence[TreatmentChange], medications: Medications
+) -> TrialOutcome | None:
+    first = basis.start + medications.parameters["switch_after_start_days"].value
+    last = basis.stop + medications.parameters["switch_after_stop_days"].value
     for at in range(bisect_left(changes, first, key=_BY_DAY), len(changes)):
         change = changes[at]
         if change.day > last:
             break
-        if change.ingredient != course.ingredient:
+        if change.ingredient != basis.ingredient:
             day = date.fromordinal(change.day).isoformat()
-            sentence = known.wording.because[change.kind].format(ingredient=change.ingredient, day=day)
+            sentence = medications.wording.because[change.kind].format(ingredient=change.ingredient, day=day)
             return TrialOutcome(PRESUMED, sentence)
     return None
 
 
-def _failing(course: OutcomeBasis, scores: Sequence[DatedTotal], as_of: int, known: Medications) -> TrialOutcome | None:
-    parameters = known.parameters
-    if not course.ongoing or course.adequate_days < parameters["ongoing_adequate_days"].value:
+def _failing(
+    basis: OutcomeBasis, scores: Sequence[DatedTotal], as_of: int, medications: Medications
+) -> TrialOutcome | None:
+    parameters = medications.parameters
+    if not basis.ongoing or basis.adequate_days < parameters["ongoing_adequate_days"].value:
         return None
-    series = _by_instrument(course, scores, known).get(_PHQ9, [])
-    if not series or series[0].day > course.start + parameters["baseline_after_days"].value:
+    series = _by_instrument(basis, scores, medications).get(_PHQ9, [])
+    if not series or series[0].day > basis.start + parameters["baseline_after_days"].value:
         return None
     baseline, last = series[0], series[-1]
     recent = last is not baseline and as_of - last.day <= parameters["latest_score_days"].value
     worse = last.total >= parameters["still_depressed_from"].value
     if recent and worse and last.total > baseline.total * (1 - parameters["response_fall"].value):
-        sentence = known.wording.because["still_depressed"].format(
+        sentence = medications.wording.because["still_depressed"].format(
             instrument=_PHQ9.upper(),
             last=last.total,
             day=date.fromordinal(last.day).isoformat(),
-            days=course.adequate_days,
+            days=basis.adequate_days,
         )
         return TrialOutcome(FAILING, sentence, documented=True)
     return None

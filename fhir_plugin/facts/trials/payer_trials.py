@@ -1,8 +1,8 @@
-"""Failed trials as one payer counts them, from the trials that the engine found; nothing is counted anew.
+"""Failed trials as one payer counts them, from the trials already counted by `counting`.
 
-The doses are those of the engine's default table. Where the duration that a policy asks for was not seen, only trials
-that are long enough for every policy count for certain, and those that are long enough for one may count; trials
-before this episode may count as well.
+The minimum doses are those of the default table. Where the duration that a policy requires has not been seen in its
+source, only trials that are long enough for every policy count with certainty, and those that are long enough for one
+may count. Trials before this episode may count as well.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mappings.schema.payers.model import TrialsItem
 
 
 def failures(item: TrialsItem, history: TrialHistory, knowledge: Knowledge) -> tuple[Fact, str]:
-    """The count with its bounds, and one sentence on how it was counted."""
+    """The count with its bounds, and one sentence on how it was obtained."""
     policies, words = knowledge.medications.policies, knowledge.dossier.durations
     if item.duration == OPEN_DURATION:
         days = [policy.adequate_days for policy in policies.values()]

@@ -1,8 +1,8 @@
-"""Trials of antidepressants as a careful psychiatrist counts them: dose and duration and outcome, in this episode.
+"""Antidepressant trials as a careful psychiatrist counts them: by dose, duration and outcome in this episode.
 
 One trial per ingredient and episode. A trial is adequate (met), is not (not_met), or the record does not say (unknown);
-an unknown one widens the upper bound of every count that it could belong to. Nothing is guessed: each number carries
-the resources that it rests on, each reading that was not certain a flag.
+an unknown one widens the upper bound of every count that it could belong to. Nothing is guessed: every number carries
+the resources that it rests on, and every uncertain reading carries a flag.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from mappings.schema.medications import Medications
 
 READ_GROUPS = frozenset(("antidepressant", "augmentation", "ketamine"))
 TRIALS = "trials"
-"""The beginning of the names of all facts about trials."""
+"""Prefix of the names of all facts about trials."""
 LIFETIME = date.min.toordinal()
 """The first day of a lifetime, as an ordinal."""
 
@@ -46,14 +46,14 @@ def has_failed(trial: Trial) -> bool:
 
 
 def may_have_failed(trial: Trial) -> bool:
-    """Whether it may be a failed adequate trial although the record does not show it."""
+    """Whether it may be a failed adequate trial, although the record does not show that it is."""
     if trial.adequate == MET:
         return trial.outcome in OPEN
     return trial.adequate == UNKNOWN and trial.outcome not in (RESPONDED, INTOLERANT)
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
-    """How many trials of which kind; what is only possible stands in the trials."""
+    """The number of trials of every kind; merely possible ones are not included."""
 
     adequate: int
     failed: int
@@ -80,7 +80,7 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
     looked_in: tuple[str, ...]
     doubted: frozenset[str] = frozenset()
-    """Grades of evidence that an input which was not read whole might take back."""
+    """Kinds of evidence that an incompletely read input might refute."""
 
     @property
     def counters(self) -> Counters:
@@ -102,13 +102,13 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
         unclear = [trial for trial in trials if trial.adequate == UNKNOWN]
         met = [trial for trial in trials if trial.adequate == MET]
         perhaps = [trial for trial in trials if may_have_failed(trial)]
-        noted = [trial for trial in unclear if trial.outcome == FAILED]
+        failure_noted = [trial for trial in unclear if trial.outcome == FAILED]
         failed = [trial for trial in trials if has_failed(trial)]
         added = sum(not augmentation.certain for augmentation in augmentations)
         counted = {
             "adequate": (counters.adequate, len(unclear), [*met, *unclear]),
             "failed": (counters.failed, len(perhaps), [*failed, *perhaps]),
-            "failed_documented": (counters.failed_documented, len(noted), [*failed, *noted]),
+            "failed_documented": (counters.failed_documented, len(failure_noted), [*failed, *failure_noted]),
             "intolerance": (counters.intolerance, 0, [trial for trial in trials if trial.outcome == INTOLERANT]),
             "indeterminate": (counters.indeterminate, 0, unclear),
             "augmentation": (counters.augmentation, added, []),
@@ -152,15 +152,17 @@ def read_trials(
     maps = {name: map_days(exposures, medications) for name, exposures in history.exposures.items()}
     flags = ("lookback",) if episode.source == "lookback" else ()
     first = episode.first
-    now = TrialScope(record, history, maps, medications, chosen, (first, today), scores, flags)
+    current = TrialScope(record, history, maps, medications, chosen, (first, today), scores, flags)
     before = any(e.window.earliest < first for exposures in history.exposures.values() for e in exposures)
-    ever = TrialScope(record, history, maps, medications, chosen, (LIFETIME, today), scores, ()) if before else now
-    trials = now.trials()
+    lifetime = (
+        TrialScope(record, history, maps, medications, chosen, (LIFETIME, today), scores, ()) if before else current
+    )
+    trials = current.trials()
     return TrialHistory(
         trials=trials,
-        lifetime_trials=ever.trials() if before else trials,
-        augmentations=now.augmentations,
-        lifetime_augmentations=ever.augmentations,
+        lifetime_trials=lifetime.trials() if before else trials,
+        augmentations=current.augmentations,
+        lifetime_augmentations=lifetime.augmentations,
         unmapped=history.unmapped,
         episode=episode,
         policy=policy or medications.default_policy,
@@ -176,12 +178,12 @@ _WEAKER_THAN_A_DISPENSE = frozenset({"ordered", "stated"})
 
 
 def _doubted(record: Record) -> frozenset[str]:
-    """What was only ordered or stated is no certain trial while the dispenses, which may show less, were not read."""
+    """Ordered or stated trials are uncertain while the dispenses, which may show less, were not fully read."""
     return _WEAKER_THAN_A_DISPENSE if record.gaps(("medicationDispenses",)) else frozenset()
 
 
 def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
-    """Why a count has no upper bound; a drug that nobody can name may have been an antidepressant that failed."""
+    """Why a count has no upper bound; an unrecognised drug may be an antidepressant that failed."""
     gaps = record.gaps(INPUTS)
     if not history.resources:
         return (*gaps, "no medication resource on the record")

@@ -1,4 +1,4 @@
-"""The trials of a patient as one document: counters on top, then each trial, then what they rest on."""
+"""The trials of a patient as one document: counters, then the trials, then the basis of the counting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHOWN = (
 )
 
 
-def trial_document(history: TrialHistory, staged: StagedDepression, known: Medications) -> dict[str, Any]:
+def trial_document(history: TrialHistory, staged: StagedDepression, medications: Medications) -> dict[str, Any]:
     """The document as JSON types; dates are ISO strings."""
     counters = msgspec.to_builtins(history.counters)
     lifetime = msgspec.to_builtins(history.lifetime)
@@ -46,7 +46,7 @@ def trial_document(history: TrialHistory, staged: StagedDepression, known: Medic
         "parameters": {
             "policy": history.policy,
             "adequate_days": history.adequate_days_required,
-            **{name: msgspec.to_builtins(dict(entry)) for name, entry in known.parameters.items()},
+            **{name: msgspec.to_builtins(dict(entry)) for name, entry in medications.parameters.items()},
         },
         "staging": msgspec.to_builtins(staged),
         "missing": list(history.missing),
@@ -55,7 +55,7 @@ def trial_document(history: TrialHistory, staged: StagedDepression, known: Medic
 
 
 def trial_lines(history: TrialHistory, staged: StagedDepression) -> list[str]:
-    """The same for a reader: a line of counters, a line per trial, a line per staging method."""
+    """The document as text: a line of counters, a line per trial, a line per staging method."""
     counters = history.counters
     shown = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in msgspec.to_builtins(counters).items())
     lines = [f"Episode from {history.episode.start} ({history.episode.source}), policy {history.policy}: {shown}"]
@@ -69,9 +69,9 @@ def trial_lines(history: TrialHistory, staged: StagedDepression) -> list[str]:
 
 
 def shown_trial(trial: Trial) -> dict[str, Any]:
-    """One trial as JSON types, with the fields that others rely on."""
-    every = msgspec.to_builtins(trial)
-    return {name: every[name] for name in _SHOWN}
+    """One trial as JSON types, with its public fields."""
+    fields = msgspec.to_builtins(trial)
+    return {name: fields[name] for name in _SHOWN}
 
 
 def _staging_lines(staged: StagedDepression) -> list[str]:

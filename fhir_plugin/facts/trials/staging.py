@@ -1,7 +1,7 @@
-"""How resistant a depression is, by two published staging methods, from the facts that are known.
+"""How treatment-resistant a depression is, by two published staging methods.
 
-Each part is known or open. A total or a stage is given only when no part is open; otherwise its lowest and highest
-value stand, never a guess between them.
+Every part is known or open. A total or a stage is given only when no part is open; otherwise its lowest and highest
+possible values are given, never a guess between them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mappings.schema.medications import Maudsley, Medications, Staging
 MET, NOT_MET, UNKNOWN = "met", "not_met", "unknown"
 STAGES = ("I", "II", "III", "IV", "V")
 _DISTINCT = 2
-"""Classes that stage II asks for."""
+"""Drug classes that stage II requires."""
 _MONTHS = 12
 
 
@@ -60,7 +60,7 @@ class StageVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ThaseRushStage(msgspec.Struct, frozen=True, kw_only=True):
-    """The stage of Thase and Rush: the highest reached, where no higher one is open."""
+    """The stage of Thase and Rush: the highest stage reached, unless a higher one is open."""
 
     stages: tuple[StageVerdict, ...]
     stage: str | None
@@ -72,14 +72,14 @@ class ThaseRushStage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StagedDepression(msgspec.Struct, frozen=True, kw_only=True):
-    """Both methods for one patient."""
+    """The results of both methods for one patient."""
 
     maudsley: MaudsleyStage
     thase_rush: ThaseRushStage
 
 
 def read_staging(record: Record, history: TrialHistory, medications: Medications, as_of: date) -> StagedDepression:
-    """Stage a depression by what the record shows."""
+    """Stage a depression by both methods."""
     staging = medications.staging
     facts = history.facts()
     failed, added = facts["trials.failed"].value, facts["trials.augmentation"].value
@@ -115,7 +115,7 @@ def _part(name: str, lowest: int, highest: int, because: str, rated: tuple[str, 
 
 
 def _months(start: date, end: date) -> int:
-    """Months begun between two days: exactly twelve are twelve, a day more is thirteen."""
+    """Months between two days, rounded up: exactly twelve months are twelve, one day more is thirteen."""
     whole = (end.year - start.year) * _MONTHS + end.month - start.month
     return whole + (end.day > start.day)
 
@@ -132,20 +132,22 @@ def _duration(episode: Episode, as_of: date, method: Maudsley) -> StagingPart:
     return _part("duration", bottom, top, "the start of the episode is not on the record", rated)
 
 
-def _severity(record: Record, known: Medications, method: Maudsley) -> StagingPart:
+def _severity(record: Record, medications: Medications, method: Maudsley) -> StagingPart:
     severity = method.severity
     rated = (severity.verification.value, severity.source)
-    found = {
+    grades = {
         severity.icd10[coding.code]
         for condition in record.all("conditions", Condition)
-        if is_current_depression(condition, known) and condition.code is not None
+        if is_current_depression(condition, medications) and condition.code is not None
         for coding in condition.code.coding
-        if coding.system in known.systems.icd10 and coding.code in severity.icd10
+        if coding.system in medications.systems.icd10 and coding.code in severity.icd10
     }
-    points = sorted(severity.points[name] for name in found)
+    points = sorted(severity.points[name] for name in grades)
     if not points:
-        every = severity.points.values()
-        return _part("severity", min(every), max(every), "no diagnosis on the record states the severity", rated)
+        all_points = severity.points.values()
+        return _part(
+            "severity", min(all_points), max(all_points), "no diagnosis on the record states the severity", rated
+        )
     because = "the diagnosis states the severity" if len(points) == 1 else "diagnoses disagree on the severity"
     return _part("severity", points[0], points[-1], because, rated)
 
@@ -171,7 +173,7 @@ def _augmentation(added: Count, method: Maudsley) -> StagingPart:
 
 
 def _ect(record: Record, staging: Staging) -> str:
-    """Whether ECT was given: a list of procedures without ECT says no, an empty one says nothing."""
+    """Whether ECT was given; a complete, non-empty list of procedures without ECT means no, an empty list nothing."""
     count = 0
     for procedure in record.all("procedures", Procedure):
         count += 1
@@ -230,7 +232,7 @@ def _thase_rush(history: TrialHistory, ect: str, staging: Staging) -> ThaseRushS
 
 
 def _reached(classes: Iterable[str], staging: Staging) -> int:
-    """How many of stages I to IV these failed classes reach; stage V needs what no drug record says."""
+    """How many of stages I to IV these failed classes reach; stage V depends on ECT, not on drugs."""
     failed = set(classes)
     steps = (
         bool(failed),

@@ -1,4 +1,4 @@
-"""The shape of a trial and of an augmentation, and the one line in which a reader is told of a trial."""
+"""The types of a trial and of an augmentation, and the line of text that describes a trial."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     outcome_because: str
     outcome_documented: bool
-    """Whether a reason or a score says so, and not only a change of treatment."""
+    """Whether a reason or a score shows it, and not only a change of treatment."""
     evidence_grade: str
     references: tuple[str, ...]
     flags: tuple[str, ...]
     line: str
-    """All of it in one line for a reader."""
+    """Summary of the trial in one line of text."""
 
 
 class Augmentation(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +43,13 @@ class Augmentation(msgspec.Struct, frozen=True, kw_only=True):
     ingredient: str
     start: date
     certain: bool
-    """Whether its dose was in range for long enough, as far as a range is known."""
+    """Whether its dose was in range for long enough; always, where no range is known."""
     references: tuple[str, ...]
 
 
-def with_line(trial: Trial, known: Medications) -> Trial:
-    """The trial with its line."""
-    words = known.wording
+def with_line(trial: Trial, medications: Medications) -> Trial:
+    """The trial with its line of text."""
+    words = medications.wording
     highest, minimum = trial.highest_daily_dose, trial.minimum_daily_dose
     line = words.line.format(
         ingredient=trial.ingredient,

@@ -41,7 +41,7 @@ def test_a_long_text_is_not_kept() -> None:
 
 
 def test_the_book_begins_anew_when_it_is_full(monkeypatch: Any) -> None:
-    monkeypatch.setattr(lines, "_BOOK_LINES", 2)
+    monkeypatch.setattr(lines, "_MAX_CACHED_LINES", 2)
     clear_caches()
     for supply in (30, 60, 90):
         read([order(SERTRALINE | {"supply": supply})])
@@ -62,7 +62,7 @@ def test_a_sentence_of_many_words_is_not_kept() -> None:
 
 
 def test_the_sentences_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
-    monkeypatch.setattr(sigs, "_KEPT_SENTENCES", 2)
+    monkeypatch.setattr(sigs, "_MAX_CACHED_SIGS", 2)
     clear_caches()
     for amount in (1, 2, 3):
         sigs.read_sig(f"take {amount} tablets daily", KNOWN.sig_words)

@@ -1,8 +1,8 @@
 """A grammar for the text of a sig: "take 1 and 1/2 tablets by mouth twice daily", "50 mg for 7 days then 100 mg".
 
 Words become tokens by the vocabulary of ``sig_words.yaml``; tokens become doses, frequencies, durations and
-changes; these become phases. What the grammar does not understand makes the whole sig unknown, because half of
-a sig read with confidence is worse than none. Words without a part in the grammar say nothing and are passed over.
+changes; these become phases. If any part of a sig is not understood, the whole sig is unknown, because half of a sig
+read with confidence is worse than none. Words without a role in the grammar are skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fhir_plugin.facts.medications.sigs.tokens import Vocabulary, tokens_of
 from mappings.schema.medications import SigToken
 
 MAX_LENGTH = 1000
-"""Longer texts are leaflets, not sigs."""
+"""Characters; longer texts are leaflets, not sigs."""
 _REFUSED = frozenset(("doubt", "unknown"))
 
 
@@ -33,11 +33,11 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
 
 
 _SIG_CACHE: dict[tuple[SigToken, ...], Sig | None] = {}
-"""The grammar's answers to sentences, kept for the next record: the tokens hold no word of the patient's."""
+"""Parsed sigs by their tokens, cached across records: the tokens hold no text of the record."""
 _MAX_CACHED_SIGS = 4096
 _MAX_CACHED_TOKENS = 64
 MAX_CACHED_PHASES = 16
-"""Phases beyond which a reading is not kept, so that no request can make the process large."""
+"""A sig with more phases is not cached, so that no request can fill the memory."""
 
 
 def _read(tokens: tuple[SigToken, ...]) -> Sig | None:
@@ -50,7 +50,7 @@ def _read(tokens: tuple[SigToken, ...]) -> Sig | None:
 
 
 def clear_sig_cache() -> None:
-    """Empty the store of sentences, so that the next sig is parsed."""
+    """Clear the cache, so that the next sig is parsed again."""
     _SIG_CACHE.clear()
 
 

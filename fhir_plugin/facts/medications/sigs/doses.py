@@ -9,7 +9,7 @@ DIMENSIONS = frozenset(("mg", "unit", "ml"))
 
 
 class DoseParser:
-    """The tokens of one sig, how far they are read, and the reading of an amount."""
+    """Parses amounts, and holds the tokens of one sig, the position in them and the phases parsed so far."""
 
     def __init__(self, tokens: tuple[SigToken, ...]) -> None:
         self._tokens = tokens
@@ -55,7 +55,7 @@ class DoseParser:
         return self._elliptic(amount)
 
     def _quantity(self) -> float:
-        """A number, a mixed number or the low end of a range."""
+        """A number, a mixed number, or the low end of a range."""
         amount = self._next().value
         if self._mixed():
             amount += self._next().value
@@ -142,7 +142,7 @@ class DoseParser:
         return None
 
     def _elliptic(self, amount: float) -> SigDose:
-        """A bare number takes the unit of the dose before it, or is a count of units after a verb."""
+        """A bare number takes the unit of the previous dose, or counts units after a verb."""
         items = self._stage.items or (self._closed[-1].items if self._closed else [])
         if items:
             before = items[-1].dose

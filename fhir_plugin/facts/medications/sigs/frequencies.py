@@ -12,10 +12,10 @@ _WEEK = 7
 
 
 class FrequencyParser(DoseParser):
-    """The reading of how often a dose is taken."""
+    """Parses how often a dose is taken."""
 
     def _target(self) -> SigItem:
-        """The dose that a frequency belongs to; after a change without a new dose, the same dose again."""
+        """The item that a frequency belongs to; after a change without a new dose, the same dose again."""
         if self._shift:
             if not self._stage.items:
                 raise NotUnderstood
@@ -112,4 +112,4 @@ class FrequencyParser(DoseParser):
         "weekday": _weekdays,
         "at": _clock,
     }
-    """What each kind of token does where it begins a frequency."""
+    """The handler by kind of the token that begins a frequency."""

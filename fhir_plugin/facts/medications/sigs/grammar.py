@@ -11,7 +11,7 @@ from fhir_plugin.facts.medications.sigs.frequencies import FrequencyParser
 from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig, SigDose, SigItem, sig_of
 
 _MAX_RAMP_STEPS = 100
-"""A ramp of more steps is no titration."""
+"""A ramp with more steps is not believed to be a titration."""
 
 
 class SigParser(FrequencyParser):
@@ -172,7 +172,7 @@ class SigParser(FrequencyParser):
             self._prn_all = True
 
     def _may(self) -> None:
-        """An optional change is not counted; an optional stop leaves the dose open."""
+        """An optional increase is not counted; an optional reduction or stop makes the sig unknown."""
         while self._at < len(self._tokens) and self._peek() != "break":
             if self._next().kind in ("lower", "stop", "taper"):
                 raise NotUnderstood
@@ -182,7 +182,7 @@ class SigParser(FrequencyParser):
         raise NotUnderstood
 
     def _total(self) -> None:
-        """``total daily dose 150 mg``: a check of what was said, not another dose."""
+        """``total daily dose 150 mg``: a restatement, not another dose."""
         self._at += 1
         while self._peek() in ("per_day", "of", "colon", "equals"):
             self._at += 1
@@ -193,7 +193,7 @@ class SigParser(FrequencyParser):
                 self._skip("period")
 
     def _aside(self) -> None:
-        """Brackets hold a dose already said, or nothing of ours."""
+        """Brackets hold a restated dose, or nothing that the grammar needs."""
         self._at += 1
         if self._peek() == "number" and self._peek(1) == "mg" and self._stage.items:
             self._bracketed()
@@ -254,4 +254,4 @@ class SigParser(FrequencyParser):
         "unit": _stray,
         "ml": _stray,
     }
-    """What each kind of token does where it begins something."""
+    """The handler by kind of the token that begins a clause."""

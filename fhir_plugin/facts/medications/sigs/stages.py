@@ -1,4 +1,4 @@
-"""What a sig says while it is being read, dose by dose and phase by phase, and what all of it comes to."""
+"""The parts of a sig while it is being parsed, dose by dose and phase by phase, and the finished sig."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WEEK = 7
 
 
 class Sig(NamedTuple):
-    """What a text sig says."""
+    """A parsed sig."""
 
     phases: tuple[DosePhase, ...]
     prn: bool = False
@@ -32,7 +32,7 @@ class SigDose(NamedTuple):
 
 @dataclass(slots=True)
 class SigItem:
-    """One dose with its frequency, while it is being read."""
+    """One dose with its frequency, while it is being parsed."""
 
     dose: SigDose
     per_day: float | None = None
@@ -43,16 +43,16 @@ class SigItem:
 
 @dataclass(slots=True)
 class SigPhase:
-    """One phase, while it is being read."""
+    """One phase, while it is being parsed."""
 
     items: list[SigItem] = field(default_factory=list)
     days: float | None = None
     over: bool = False
-    """Whether nothing is taken any more."""
+    """Whether the drug is stopped from here on."""
 
 
 def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
-    """The sig that was read to its end. Raises :class:`NotUnderstood` where a dose, a frequency or a length is open."""
+    """The finished sig. Raises :class:`NotUnderstood` where a dose, a frequency or a length is missing."""
     items = [item for stage in stages for item in stage.items]
     if not items:
         raise NotUnderstood
@@ -70,7 +70,7 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
 
 
 def _fill_frequencies(stages: list[SigPhase], flags: list[str]) -> None:
-    """A dose without a frequency takes the one after it in its phase, then the one of a neighbouring phase."""
+    """A dose without a frequency takes that of the next dose in its phase, else that of a neighbouring phase."""
     for stage in stages:
         later: SigItem | None = None
         for item in reversed(stage.items):
@@ -90,12 +90,12 @@ def _fill_frequencies(stages: list[SigPhase], flags: list[str]) -> None:
 
 
 def _between_phases(stages: list[SigPhase]) -> None:
-    known: SigItem | None = None
+    neighbour: SigItem | None = None
     for stage in stages:
         for item in stage.items:
-            if not timed(item) and known is not None and len(stage.items) == 1:
-                item.per_day, item.moments, item.weekdays = known.per_day, known.moments, known.weekdays
-        known = stage.items[-1] if len(stage.items) == 1 and timed(stage.items[-1]) else known
+            if not timed(item) and neighbour is not None and len(stage.items) == 1:
+                item.per_day, item.moments, item.weekdays = neighbour.per_day, neighbour.moments, neighbour.weekdays
+        neighbour = stage.items[-1] if len(stage.items) == 1 and timed(stage.items[-1]) else neighbour
 
 
 def _intake(item: SigItem, flags: list[str]) -> Intake:

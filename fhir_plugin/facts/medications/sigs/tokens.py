@@ -25,13 +25,13 @@ _PUNCTUATION = {
     "=": SigToken("equals"),
 }
 _LARGEST = 1e6
-"""A number beyond it is no dose and no duration."""
+"""A greater number is neither a dose nor a duration."""
 _LABEL = frozenset(("number", "mg", "ml", "unit", "break", "colon", "dash", "comma"))
-"""What the name and strength of a product leave of it before the verb."""
+"""Kinds of the tokens that a product name and strength leave before the verb."""
 
 
 def tokens_of(text: str, vocabulary: Vocabulary) -> tuple[SigToken, ...]:
-    """The tokens of a text, a product label before the verb aside; words without a part in the grammar are left out."""
+    """The tokens of a text, without a product label before the verb and without words that the grammar does not use."""
     words = _words(text)
     tokens: list[SigToken] = []
     at, bracketed, labelled = 0, False, True
@@ -56,7 +56,7 @@ def _words(text: str) -> list[str]:
     if "(" in lower:
         lower = _PLURAL.sub("", lower)
     if "." in lower:
-        lower = _DOTTED.sub(lambda found: found.group().replace(".", ""), lower)
+        lower = _DOTTED.sub(lambda match: match.group().replace(".", ""), lower)
     return _TOKEN.findall(lower)
 
 
@@ -86,13 +86,13 @@ _ECHO = ("number", "open", "number", "close")
 
 
 def _without_echo(tokens: list[SigToken]) -> list[SigToken]:
-    """``2 (two) times``: a number said again in brackets is said once."""
+    """Drop a number that is repeated in brackets: ``2 (two) times``."""
     kept: list[SigToken] = []
     for token in tokens:
         kept.append(token)
         if token.kind != _ECHO[-1]:
             continue
         last = kept[-len(_ECHO) :]
-        if tuple(each.kind for each in last) == _ECHO and last[0].value == last[2].value:
+        if tuple(token.kind for token in last) == _ECHO and last[0].value == last[2].value:
             del kept[-len(_ECHO) + 1 :]
     return kept

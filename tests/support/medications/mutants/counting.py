@@ -29,7 +29,7 @@ def each_exposure_a_trial(patch: pytest.MonkeyPatch, known: Medications) -> None
 
 @mutant
 def half_the_minimum_suffices(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(stretches, "ENOUGH", 0.4)
+    patch.setattr(stretches, "ADEQUATE_RATIO", 0.4)
 
 
 @mutant
@@ -37,7 +37,7 @@ def milligrams_of_two_forms_added(patch: pytest.MonkeyPatch, known: Medications)
     def by_milligrams(pieces: Any, flags: Any) -> Any:
         return [replace(each, ratio=each.mg / each.minimum) for each in stretches.summed(pieces, flags)]
 
-    patch.setattr(days, "added_up", by_milligrams)
+    patch.setattr(days, "summed", by_milligrams)
 
 
 @mutant
@@ -66,7 +66,7 @@ def lookback_not_flagged(patch: pytest.MonkeyPatch, known: Medications) -> None:
     def scope(*each: Any) -> Any:
         return kept(*each[:-1], ())
 
-    patch.setattr(trials, "Scope", scope)
+    patch.setattr(trials, "TrialScope", scope)
 
 
 @mutant

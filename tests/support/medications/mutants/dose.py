@@ -22,7 +22,7 @@ def patch_for_an_hour(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def no_dispense_arithmetic(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(exposures, "_supplied", nothing)
+    patch.setattr(exposures, "_supplied_dose", nothing)
 
 
 @mutant

@@ -28,7 +28,7 @@ def evidence_added_up(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def links_to_orders_ignored(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(histories, "_local", lambda reference: "")
+    patch.setattr(histories, "_relative_reference", lambda reference: "")
 
 
 @mutant
@@ -37,7 +37,7 @@ def fills_replace_only_the_order_they_name(patch: pytest.MonkeyPatch, known: Med
         named = {reference for each in dispenses for reference in each.authorized_by}
         return [order for order in orders if order.reference not in named]
 
-    patch.setattr(days, "_not_displaced", left)
+    patch.setattr(days, "_undispensed", left)
 
 
 @mutant
@@ -53,23 +53,23 @@ def every_record_a_new_prescription(patch: pytest.MonkeyPatch, known: Medication
 
 @mutant
 def surplus_carried_over_a_change(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(days, "_side_by_side", lambda first, second: True)
-    patch.setattr(days, "_beside", lambda active, exposures, stops, at, together: active)
+    patch.setattr(days, "_may_be_concurrent", lambda first, second: True)
+    patch.setattr(days, "_concurrent_lines", lambda active, exposures, stops, at, together: active)
 
 
 @mutant
 def nothing_is_taken_together(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(days, "_side_by_side", lambda first, second: False)
+    patch.setattr(days, "_may_be_concurrent", lambda first, second: False)
 
 
 @mutant
 def everything_is_taken_together(patch: pytest.MonkeyPatch, known: Medications) -> None:
     every_record_a_new_prescription(patch, known)
-    patch.setattr(days, "_side_by_side", lambda first, second: True)
+    patch.setattr(days, "_may_be_concurrent", lambda first, second: True)
 
 
 @mutant
 def moments_tell_nothing_apart(patch: pytest.MonkeyPatch, known: Medications) -> None:
     patch.setattr(
-        days, "_side_by_side", lambda first, second: first.prescription.key[0] != second.prescription.key[0]
+        days, "_may_be_concurrent", lambda first, second: first.prescription.key[0] != second.prescription.key[0]
     )  # fmt: skip

@@ -51,14 +51,14 @@ def allergies_ignored(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def intolerance_before_efficacy(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    kept = counting.judge
+    kept = counting.outcome_of
 
     def judge(course: Any, *rest: Any) -> Any:
         if "intolerance" in course.meanings:
             course = course._replace(meanings=course.meanings - {"no_efficacy"})
         return kept(course, *rest)
 
-    patch.setattr(counting, "judge", judge)
+    patch.setattr(counting, "outcome_of", judge)
 
 
 @mutant

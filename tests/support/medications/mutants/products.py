@@ -21,12 +21,12 @@ def conflicts_settled_silently(patch: pytest.MonkeyPatch, known: Medications) ->
     def first(hits: list[Product], named: Product | None, label: str) -> products.IdentifiedProduct:
         return products.IdentifiedProduct(hits[0] if hits else named, label)
 
-    patch.setattr(products, "_agree", first)
+    patch.setattr(products, "_reconciled", first)
 
 
 @mutant
 def references_not_followed(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(products, "medication_named", nothing)
+    patch.setattr(products, "resolve_medication", nothing)
 
 
 @mutant

@@ -157,12 +157,12 @@ def any_last_change_believed(patch: pytest.MonkeyPatch, known: Medications) -> N
         updated = min(window.updated or window.stop, window.stop - 1)
         return kept(replace(order, window=replace(window, updated=updated)), start, following, latest)
 
-    patch.setattr(stops, "_settled", settled)
+    patch.setattr(stops, "_with_inferred_stop", settled)
 
 
 @mutant
 def stopped_orders_run_on(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(days, "settle_stops", lambda exposures: exposures)
+    patch.setattr(days, "infer_stops", lambda exposures: exposures)
 
 
 @mutant
