@@ -1,4 +1,15 @@
-"""The most that any choice among the records of one ingredient could show: it only grows when a record is added."""
+"""The most adequate days that any subset of the records of one ingredient could show.
+
+1. Every grade of evidence is taken by itself, as if the better ones were missing.
+2. Records with the same key (strength, formulation, dose, times of day) form a line, at their highest dose. An early
+   refill is moved by the supply that is left, at most ``carry`` days.
+3. Lines with records that start within ``together`` days of each other may be taken together; their doses are summed.
+4. The claimed days are the union over all grades and groups of lines. So they only grow when a record is added.
+
+Example, sertraline 25 mg (minimum 50 mg): 1 tablet daily dispensed on 2026-01-01 and 1 tablet at bedtime on
+2026-01-05, 30 days of supply each. The second supersedes the first, so no day counts as adequate; but the two could
+also have been taken together, so the 26 days from 2026-01-05 to 2026-01-31, on 50 mg, are claimed.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,23 @@
-"""The days of one ingredient: which dose on which day, by the best evidence, and the runs of adequate days.
+"""The days of one ingredient: which dose on which day, by the best evidence, and the days at an adequate dose.
 
-Three maps are kept. ``counted`` is what the best evidence shows. ``claimed`` is the most that any choice among the
-records with a known dose could show: it only grows when a record is added. ``possible`` adds every gap filled
-favourably. A run is *met* on the counted days; *unknown* only where neither counted nor claimed days suffice and the
-possible ones do. So taking a record away can never turn unknown into met.
+Three maps of days are kept, as half-open intervals:
+
+1. ``counted`` is what the best evidence shows. Dispenses and administrations come first; statements fill the days that
+   these leave open, then orders. An order that a dispense names, or during whose days a dispense starts, is left out.
+2. Within one grade of evidence a renewal (same strength, formulation, dose and times of day) takes over from the one
+   before; an early refill is moved by the supply that is left, at most ``carry_over_days``.
+3. Different strengths, or different stated times of day, begun within ``concurrent_start_days`` are taken together and
+   their doses are summed. Any other different prescription ends those before it.
+4. ``claimed`` is the most that any subset of the records with a known dose could show (see `claims`). It only grows
+   when a record is added.
+5. ``possible`` adds the days that would be adequate if every gap in the record were filled favourably.
+
+A run is *met* on the counted days, and *unknown* only where neither the counted nor the claimed days suffice and the
+possible ones do. So leaving a record out can never turn unknown into met.
+
+Example, sertraline 100 mg once daily (minimum 50 mg): an order of 2026-01-01 for 30 days with two refills, a dispense
+of 30 days on 2026-01-01 and one of 10 days on 2026-01-21. The refill comes 10 days early, so it is taken from
+2026-01-31 to 2026-02-10: 40 counted days, although the order alone claims 90 (to 2026-04-01).
 """
 
 from __future__ import annotations

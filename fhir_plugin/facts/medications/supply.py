@@ -1,8 +1,23 @@
-"""When each record says the drug was at hand: one window per order, dispense, statement or administration.
+"""When a drug was available: one window per order, dispense, statement or administration.
 
-A window has several ends, because a record may say less than all: ``stop`` is what is counted, ``claimed`` is the most
-that the known part of the record could make it, ``possible`` what it would be if every gap were filled favourably.
-Days are ordinals, half open.
+Days are ordinals, half open. A window has several ends, because a record may be incomplete: ``stop`` is what counts,
+``claimed`` the most that the known part of the record could show, ``possible`` the end if every gap were filled
+favourably.
+
+1. One fill lasts for the days of supply as recorded, else quantity / units per day, else ``assumed_supply_days``
+   (flagged).
+2. An order lasts for its fill and all its refills, but not beyond its validity period, the end of its dosage or the
+   day of assessment. With an assumed supply, it is possible until that limit.
+3. An order stopped on an unknown day has an open stop; `stops` infers the day.
+4. A dispense lasts for one fill. With an assumed supply, it is possible for ``longest_fill_days``.
+5. A statement lasts for its period; an open, active one until it was asserted, and a single date gives no days. An
+   administration lasts for its day or its period.
+6. Of a partial date (``2026-03``), the window starts on the last day it may mean and ends on the first, so that fewer
+   days count.
+
+Example, sertraline 100 mg, assessed on 2026-09-01: an order of 2026-01-01 for 30 tablets, 2 tablets daily, with two
+refills lasts 3 x 15 = 45 days, to 2026-02-15. With neither quantity nor supply it is counted for 3 x 30 = 90 days, to
+2026-04-01, and possible until 2026-09-01.
 """
 
 from __future__ import annotations

@@ -1,4 +1,22 @@
-"""Exposures into trials, within a window of time: one trial per ingredient, with its verdict, outcome and evidence."""
+"""Exposures into trials, within a window of days: one trial per ingredient, with its verdict, outcome and evidence.
+
+1. An antidepressant with at least one exposure that may lie in the window is one trial.
+2. Adequate days are days at or above the minimum dose (see `days`). A run may span holes of up to ``run_gap_days``,
+   which are not counted; the best run is the one with the most adequate days in the window.
+3. The trial is *met* if the best run has as many days as the policy requires. It is *not met* if only the claimed days
+   do: better evidence shows less than the other records. It is *unknown* if only the possible days do, otherwise *not
+   met*.
+4. Its dates are those of the era that contains the best run: days with the drug at any dose, joined across holes of up
+   to ``merge_gap_days``.
+5. The outcome follows from reasons, scores, allergies and later treatments (see `outcomes`).
+6. An agent that overlaps an antidepressant for ``augmentation_overlap_days`` is an augmentation. It is a trial of its
+   own only where the parameter ``augmentation_counts`` says so.
+
+Example, by the default policy (42 days): sertraline 100 mg once daily (minimum 50 mg), 30 days dispensed on 2026-01-01
+and on 2026-02-10, then an order of venlafaxine on 2026-03-15. The hole of 10 days is spanned and not counted:
+sertraline is one trial of 60 adequate days from 2026-01-01 to 2026-03-12, met, presumed to have failed because
+venlafaxine was started.
+"""
 
 from __future__ import annotations
 

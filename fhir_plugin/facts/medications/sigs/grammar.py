@@ -1,4 +1,20 @@
-"""A sig from its first token to its last: durations, changes of the dose, what is as needed, what is refused."""
+"""The grammar of a sig: doses, durations, changes of the dose, as-needed use, and what is refused.
+
+1. Tokens are read from left to right. The kind of a token chooses the handler of the clause that it begins; tokens
+   without a handler are skipped.
+2. A sig is a list of phases; a phase is a list of doses taken together, with a duration. A frequency belongs to the
+   dose before it, or to the next one if none was read yet.
+3. A duration, ``then``, an increase or a reduction ends the phase at the next dose. All phases but the last need a
+   duration.
+4. A ramp (``increase by 25 mg every week to 100 mg``) becomes one phase per step.
+5. A dose without a frequency takes that of the next dose in its phase, else that of a neighbouring phase. Where there
+   is none, doses in mg of a sig whose first phase has a duration are read as once daily, and flagged.
+6. Of a range the low end is read, and flagged.
+7. Anything ambiguous raises `NotUnderstood`, which makes the whole sig unknown.
+
+Example: ``take 1 tablet daily for 7 days then 2 tablets daily`` is two phases: 1 unit once a day for 7 days, then 2
+units once a day without an end. ``take 1 tablet daily until gone`` is not understood.
+"""
 
 from __future__ import annotations
 
