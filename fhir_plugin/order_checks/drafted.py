@@ -1,4 +1,22 @@
-"""What an order states, measure by measure: from its fields, from its words, and whether the two agree."""
+"""What an order states, measure by measure: from its fields, from its text, and whether the two agree.
+
+1. The dosage is read step by step: elements with the same ``sequence`` form a step, the steps follow in order, and
+   then come the timing, the quantity and the name of the order. The first that states a measure decides; notes are
+   read only without a dosage.
+2. Within a step, fields that state several values give none (``several``); so do several values in the text without a
+   field.
+3. A value that only the fields or only the text states is taken as it is.
+4. One value in the text must agree with the fields to within ``same_percent``, else there is none (``disagree``).
+5. Of several values in the text, as in a calculation, one must agree to within ``same_percent`` and all to within
+   ``rounded_percent``, else there is none (``several``).
+6. Sessions follow from sessions per week and weeks, or sessions per week from sessions and weeks, where not stated.
+7. A path, which lets a correction replace the number, is kept only where the number stands in one field, the text does
+   not repeat it, and the order has a single dose.
+
+Example, ketamine with the fields 0.5 mg/kg, 2 a week for 3 weeks: the text ``0.5 mg/kg IV over 40 minutes`` agrees and
+adds 40 minutes, and 6 sessions follow. With the text ``0.75 mg/kg IV over 40 minutes`` the dose is ``disagree``; the
+other measures stand.
+"""
 
 from __future__ import annotations
 
