@@ -57,18 +57,18 @@ def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Condit
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
         senses, hinted = reader.senses(concepts, "conditions")
-        if senses and (standing := condition_status(condition, as_of)):
-            _add_entry(_Entry(condition.reference, concepts[0], standing, hinted), senses, knowledge, as_of, builders)
+        if senses and (status := condition_status(condition, as_of)):
+            _add_entry(_Entry(condition.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
     for procedure in record.all("procedures", Procedure):
         concepts = procedure_concepts(procedure)
         senses, hinted = reader.senses(concepts, "procedures")
-        if senses and (standing := procedure_status(procedure, as_of)):
-            _add_entry(_Entry(procedure.reference, concepts[0], standing, hinted), senses, knowledge, as_of, builders)
+        if senses and (status := procedure_status(procedure, as_of)):
+            _add_entry(_Entry(procedure.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
     for device in record.all("devices", Device):
         concepts = device_concepts(device)
         senses, hinted = reader.senses(concepts, "devices")
-        if senses and (standing := device_status(device, as_of)):
-            _add_entry(_Entry(device.reference, concepts[0], standing, hinted), senses, knowledge, as_of, builders)
+        if senses and (status := device_status(device, as_of)):
+            _add_entry(_Entry(device.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
     _add_reasons(record, reader, knowledge, as_of, builders)
     presences = {topic: builder.presence() for topic, builder in builders.items()}
     return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
@@ -79,7 +79,7 @@ class _Entry(NamedTuple):
 
     reference: str
     concept: CodeableConcept
-    standing: EntryStatus
+    status: EntryStatus
     hinted: bool
     """Whether only its text, and no known code, points to the topic."""
 
@@ -131,13 +131,13 @@ def _add_entry(
     entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
     for sense in senses:
-        force, note = _force_by_age(entry.standing, knowledge.value_sets.topics[sense.topic], as_of)
+        force, note = _force_by_age(entry.status, knowledge.value_sets.topics[sense.topic], as_of)
         if not note:
             note = "uncoded" if entry.hinted else _IMPRECISE_NOTES.get(sense.meaning, "")
         evidence = Evidence(
             reference=entry.reference,
             label=entry.concept.label,
-            day=entry.standing.start,
+            day=entry.status.start,
             note=knowledge.wording.entries[note] if note else "",
         )
         builder = builders.get(sense.topic)
@@ -170,16 +170,16 @@ def _add_reasons(
                     builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 
-def _force_by_age(standing: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
+def _force_by_age(status: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
     """The force of an entry given its age: topics such as pregnancy do not last."""
-    if topic.recent_days is None or standing.force is not Force.NOW:
-        return standing.force, standing.note
-    if standing.start is None:
+    if topic.recent_days is None or status.force is not Force.NOW:
+        return status.force, status.note
+    if status.start is None:
         return Force.OPEN, "undated"
-    youngest, oldest = standing.start.days_before(as_of)
+    youngest, oldest = status.start.days_before(as_of)
     if youngest > topic.recent_days:
         return (Force.ENDED if topic.when_old == "ended" else Force.OPEN), "long_ago"
-    return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, standing.note)
+    return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, status.note)
 
 
 class _EntryReader:
