@@ -22,11 +22,11 @@ from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Protocol
 from mappings.schema.texts.cards import CardWords
 
-LONGEST_SUMMARY = 139
-MOST_EVIDENCE = 3
-LONGEST_NOTE = 40
+MAX_SUMMARY_LENGTH = 139
+MAX_EVIDENCE = 3
+MAX_NOTE_LENGTH = 40
 """A longer note on a piece of evidence, such as the story of a trial, is told below the table."""
-MOST_LINKS = 5
+MAX_LINKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def make_card(
     telling.bases[identity] = basis
     return Card(
         uuid=identity,
-        summary=plain(summary, LONGEST_SUMMARY),
+        summary=plain(summary, MAX_SUMMARY_LENGTH),
         detail="\n\n".join(part for part in parts if part),
         indicator=indicator,
         source=CardSource(
@@ -110,13 +110,13 @@ def make_card(
 
 def pieces(telling: CardContext, evidence: tuple[Evidence, ...]) -> list[str]:
     """The first pieces of evidence in code spans: what the record calls it, when, and which resource."""
-    shown = [_piece(each) for each in evidence[:MOST_EVIDENCE]]
-    more = len(evidence) - MOST_EVIDENCE
+    shown = [_piece(each) for each in evidence[:MAX_EVIDENCE]]
+    more = len(evidence) - MAX_EVIDENCE
     return [*shown, telling.words.table.more.format(count=more)] if more > 0 else shown
 
 
 def _piece(evidence: Evidence) -> str:
-    note = evidence.note if len(evidence.note) <= LONGEST_NOTE else ""
+    note = evidence.note if len(evidence.note) <= MAX_NOTE_LENGTH else ""
     notes = ", ".join(str(each) for each in (evidence.day, note) if each)
     parts = (quote(evidence.label), f"({notes})" if notes else "", quote(evidence.reference))
     return " ".join(part for part in parts if part)
@@ -149,6 +149,6 @@ def _links(telling: CardContext, sources: Iterable[str]) -> tuple[Link, ...]:
         if url and url not in links:
             label = telling.words.link.format(citation=source.citation)
             links[url] = Link(label=plain(label), url=url, type="absolute")
-            if len(links) == MOST_LINKS:
+            if len(links) == MAX_LINKS:
                 break
     return tuple(links.values())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cds_hooks.cards.builder import CardBasis, CardContext, conflicts, make_card, pieces
 from cds_hooks.cards.offering import held_back, offers_of, with_orders
-from cds_hooks.cards.pathways import factors, ways_on
+from cds_hooks.cards.pathways import factors, pathway_lines
 from cds_hooks.cards.payer_lines import payer_lines
-from cds_hooks.cards.this_order import this_order
+from cds_hooks.cards.this_order import order_paragraphs
 from cds_hooks.protocol.markdown import table
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.assess import Verdict
@@ -18,7 +18,7 @@ from mappings.schema.texts.cards import StandingKey
 
 def criteria_card(telling: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
-    answer = _foremost(telling.decision.recommendation, telling.protocol)
+    answer = _leading_answer(telling.decision.recommendation, telling.protocol)
     shown = sorted(filter(_is_shown, answer.weighed), key=_urgency)
     offers = offers_of(telling)
     card = make_card(
@@ -26,7 +26,7 @@ def criteria_card(telling: CardContext) -> Card:
         CardBasis(
             rule=f"criteria:{answer.treatment}",
             findings=tuple(weighed.finding for weighed in shown),
-            against=any(_may_forbid(weighed) for weighed in shown),
+            against=any(_may_contraindicate(weighed) for weighed in shown),
         ),
         summary=_summary(telling, answer),
         indicator=telling.words.indicators[telling.hook][_key(answer.standing)],
@@ -36,7 +36,7 @@ def criteria_card(telling: CardContext) -> Card:
     return with_orders(telling, card, offers)
 
 
-def _foremost(recommendation: Recommendation, protocol: Protocol) -> TreatmentAnswer:
+def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> TreatmentAnswer:
     """The treatment that the card is about: of those ordered the one with the strongest standing."""
     about = recommendation.ordered or (protocol.focus,)
     answers = [answer for answer in recommendation.treatments if answer.treatment in about]
@@ -78,11 +78,11 @@ def _deciding(answer: TreatmentAnswer) -> list[WeighedFinding]:
 
 
 def _detail(telling: CardContext, answer: TreatmentAnswer, shown: list[WeighedFinding], held: str) -> list[str]:
-    words, ways = telling.words, ways_on(telling)
+    words, ways = telling.words, pathway_lines(telling)
     return [
         words.lead[_key(answer.standing)].format(treatment=telling.treatment(answer.treatment)),
         _others(telling, answer),
-        *this_order(telling),
+        *order_paragraphs(telling),
         table(words.table.header, [_row(telling, weighed) for weighed in shown]),
         _asks(telling),
         _trials(telling, shown),
@@ -123,7 +123,7 @@ def _is_open(weighed: WeighedFinding) -> bool:
     return weighed.finding.verdict is not Verdict.MET or weighed.role not in _EXPECTED
 
 
-def _may_forbid(weighed: WeighedFinding) -> bool:
+def _may_contraindicate(weighed: WeighedFinding) -> bool:
     """Whether it is a contraindication that is there, or may be."""
     return weighed.role is Role.CONTRAINDICATION and weighed.finding.verdict is not Verdict.NOT_MET
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Raw
 from msgspec.structs import replace
 
-from cds_hooks.cards.builder import LONGEST_SUMMARY, CardBasis, CardContext, conflicts, make_card, pieces
+from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, conflicts, make_card, pieces
 from cds_hooks.cards.offering import ANY, AT_MOST_ONE
 from cds_hooks.protocol.markdown import plain, table
 from cds_hooks.protocol.responses import Action, Card, Suggestion
@@ -124,7 +124,7 @@ def _score_suggestions(telling: CardContext) -> Iterator[Suggestion]:
         said = " ".join(str(part) for part in (evidence.label, evidence.day) if part)
         yield Suggestion(
             uuid=telling.new_id(),
-            label=plain(words.label.format(score=said), LONGEST_SUMMARY),
+            label=plain(words.label.format(score=said), MAX_SUMMARY_LENGTH),
             actions=(Action(type="create", description=words.description, resource=resource),),
         )
 

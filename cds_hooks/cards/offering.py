@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from cds_hooks.cards.builder import LONGEST_SUMMARY, CardContext
+from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardContext
 from cds_hooks.protocol.markdown import plain
 from cds_hooks.protocol.responses import Action, Card, Suggestion
 from fhir_plugin.orders.chart import Chart
@@ -34,7 +34,7 @@ def with_orders(telling: CardContext, card: Card, offers: Offers) -> Card:
     suggestions = tuple(
         Suggestion(
             uuid=telling.new_id(),
-            label=plain(offer.label, LONGEST_SUMMARY),
+            label=plain(offer.label, MAX_SUMMARY_LENGTH),
             actions=tuple(_action(each) for each in offer.actions),
         )
         for offer in offers.offers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cds_hooks.cards.builder import LONGEST_SUMMARY, CardBasis, CardContext, make_card
+from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, make_card
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
 from fhir_plugin.deciding.assess import Verdict
@@ -62,7 +62,7 @@ def _notice(words: Notice, count: int, named: str, knowledge: Knowledge, new_id:
     parts = (words.lead.format(**said), named, knowledge.cards.disclaimer)
     return Card(
         uuid=new_id(),
-        summary=plain(words.summary.format(**said), LONGEST_SUMMARY),
+        summary=plain(words.summary.format(**said), MAX_SUMMARY_LENGTH),
         detail="\n\n".join(part for part in parts if part),
         indicator=words.indicator,
         source=CardSource(

@@ -16,7 +16,7 @@ class PathwayLine(NamedTuple):
     says: str
 
 
-def ways_on(telling: CardContext) -> list[PathwayLine]:
+def pathway_lines(telling: CardContext) -> list[PathwayLine]:
     """What each protocol would do next: only a way that fits, and that nothing unknown or known stands against.
 
     The site's own protocol has the last word: what it holds back, no other protocol proposes beside it.
@@ -29,11 +29,11 @@ def ways_on(telling: CardContext) -> list[PathwayLine]:
         if fitting is None or fitting.standing is not Standing.MET or fitting.pathway.says in said:
             continue
         if free.issuperset(step.treatment for step in fitting.pathway.steps):
-            said[fitting.pathway.says] = PathwayLine(fitting.id, _says(telling, made))
+            said[fitting.pathway.says] = PathwayLine(fitting.id, _sentence(telling, made))
     return list(said.values())
 
 
-def _says(telling: CardContext, made: Recommendation) -> str:
+def _sentence(telling: CardContext, made: Recommendation) -> str:
     words, fitting = telling.words, made.pathway
     if fitting is None:
         return ""

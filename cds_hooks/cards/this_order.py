@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from cds_hooks.cards.builder import LONGEST_SUMMARY, CardBasis, CardContext
+from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Action, Card, Suggestion
 from fhir_plugin.order_checks.result import CheckedOrder, CheckVerdict, Correction, OrderCheck
@@ -16,14 +16,14 @@ from mappings.schema.order_checks.words import OrderCheckWords, SuggestionWords
 ANY = "any"
 
 
-def this_order(telling: CardContext) -> list[str]:
+def order_paragraphs(telling: CardContext) -> list[str]:
     """A paragraph for each order: what deviates, what is as expected, what could not be judged."""
-    return [_about(telling, order) for order in telling.checked if order.checks]
+    return [_paragraph(telling, order) for order in telling.checked if order.checks]
 
 
 def with_checks(telling: CardContext, card: Card) -> Card:
     """The card, warning of a value far out, offering to take orders back or to correct them; none pre-selected."""
-    telling.bases[card.uuid] = _resting_on_orders(telling, telling.bases[card.uuid])
+    telling.bases[card.uuid] = _with_order_results(telling, telling.bases[card.uuid])
     card = _warning(telling, card)
     suggestions = tuple(each for order in telling.checked for each in _suggestions(telling, order))
     if not suggestions:
@@ -32,7 +32,7 @@ def with_checks(telling: CardContext, card: Card) -> Card:
     return replace(card, suggestions=(*suggestions, *card.suggestions), selection_behavior=behavior)
 
 
-def _resting_on_orders(telling: CardContext, basis: CardBasis) -> CardBasis:
+def _with_order_results(telling: CardContext, basis: CardBasis) -> CardBasis:
     every = [(order.treatment, check) for order in telling.checked for check in order.checks]
     said = tuple((treatment, each.check, each.verdict, each.drafted, each.why) for treatment, each in every)
     return dataclasses.replace(basis, orders=said, far_out=any(each.gross for _, each in every))
@@ -47,10 +47,10 @@ def _warning(telling: CardContext, card: Card) -> Card:
     titles = " and ".join(dict.fromkeys(title for _, title in far))
     summary = words.gross_summary.format(treatment=telling.treatment(far[0][0]), titles=titles, summary=card.summary)
     indicator = words.gross_indicator if card.indicator == "info" else card.indicator
-    return replace(card, summary=plain(summary, LONGEST_SUMMARY), indicator=indicator)
+    return replace(card, summary=plain(summary, MAX_SUMMARY_LENGTH), indicator=indicator)
 
 
-def _about(telling: CardContext, order: CheckedOrder) -> str:
+def _paragraph(telling: CardContext, order: CheckedOrder) -> str:
     words = telling.knowledge.order_checks.words
     lead = words.lead.format(treatment=telling.treatment(order.treatment), draft=quote(order.reference))
     lines = [_line(check, telling, words) for check in order.checks if _deviates(check)]
@@ -92,10 +92,12 @@ def _suggestions(telling: CardContext, order: CheckedOrder) -> Iterable[Suggesti
         yield _suggestion(telling, words.remove, said, "delete", resource_id=order.reference)
     for check in order.checks:
         if check.correction:
-            yield _correcting(telling, words.correct, check, check.correction)
+            yield _correction_suggestion(telling, words.correct, check, check.correction)
 
 
-def _correcting(telling: CardContext, words: SuggestionWords, check: OrderCheck, correction: Correction) -> Suggestion:
+def _correction_suggestion(
+    telling: CardContext, words: SuggestionWords, check: OrderCheck, correction: Correction
+) -> Suggestion:
     said = {
         "title": check.title,
         "value": correction.value,
@@ -111,5 +113,5 @@ def _suggestion(
     telling: CardContext, words: SuggestionWords, said: dict[str, str], kind: str, resource_id: str = ""
 ) -> Suggestion:
     action = Action(type=kind, description=words.description.format(**said), resource_id=resource_id)
-    label = plain(words.label.format(**said), LONGEST_SUMMARY)
+    label = plain(words.label.format(**said), MAX_SUMMARY_LENGTH)
     return Suggestion(uuid=telling.new_id(), label=label, actions=(action,))

@@ -41,7 +41,7 @@ class Section(NamedTuple):
     """Sentences that must not be overlooked, such as an overdue review."""
 
 
-MOST_EVIDENCE = 3
+MAX_EVIDENCE = 3
 """Pieces of evidence in one cell."""
 
 
@@ -96,16 +96,16 @@ def _verdict(verdict: Verdict, said: str, weight: Literal["for", "against", "car
 
 def _evidence(evidence: Sequence[Evidence]) -> Cell:
     pieces: list[CellPart] = []
-    for each in evidence[:MOST_EVIDENCE]:
+    for each in evidence[:MAX_EVIDENCE]:
         day = f"({each.day})" if each.day else ""
         pieces += [*_record(each.label), *_words(day), *_reference(each.reference)]
-    more = len(evidence) - MOST_EVIDENCE
+    more = len(evidence) - MAX_EVIDENCE
     return (*pieces, *_words(f"+ {more}")) if more > 0 else tuple(pieces)
 
 
 def _references(references: Sequence[str]) -> Cell:
-    more = len(references) - MOST_EVIDENCE
-    return _reference(*references[:MOST_EVIDENCE]) + _words(f"+ {more}" if more > 0 else "")
+    more = len(references) - MAX_EVIDENCE
+    return _reference(*references[:MAX_EVIDENCE]) + _words(f"+ {more}" if more > 0 else "")
 
 
 def _patient(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:

@@ -18,7 +18,7 @@ from cds_hooks.cards.this_order import with_checks
 from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import FhirAuthorization, HookCall, OrderSelect, OrderSign
 from cds_hooks.protocol.responses import Card
-from cds_hooks.protocol.trace import Trace, unwatched
+from cds_hooks.protocol.trace import Trace, discard_mark
 from cds_hooks.settings.readable import ReadableServers, may_read
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.deciding.decide import Decision, decide
@@ -88,7 +88,7 @@ class HookService:
         :raises RecordUnavailable: a required input can be had from neither the prefetch nor the FHIR server.
         :raises BadRequest: the context names no possible patient.
         """
-        mark = trace.mark if trace else unwatched
+        mark = trace.mark if trace else discard_mark
         source = _source(call, readable)
         ordered = await self._ordered(call, source)
         mark("drafts")

@@ -6,15 +6,15 @@ from starlette.requests import Request
 
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody
 
-DEEPEST = 100
+MAX_DEPTH = 100
 """Levels of nesting. FHIR needs about fifteen, and a long questionnaire two for each level of its groups."""
-MOST_RESOURCES = 20_000
-_MOST_WORK = 4_000_000
+MAX_RESOURCES = 20_000
+_MAX_WORK = 4_000_000
 """Brackets that may be gone through to find the depth; a real body of 5 MB needs less than half of it."""
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(each for each in range(256) if each not in b'{}[]"')
-_TOO_DEEP = b"[" * (DEEPEST + 1)
+_TOO_DEEP = b"[" * (MAX_DEPTH + 1)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -37,15 +37,15 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise BodyTooLarge(f"the body is larger than {limit} bytes")
         chunks.append(chunk)
     body = b"".join(chunks)
-    if body.count(b'"resourceType"') > MOST_RESOURCES:
-        raise BodyTooLarge(f"the body holds more than {MOST_RESOURCES} resources")
+    if body.count(b'"resourceType"') > MAX_RESOURCES:
+        raise BodyTooLarge(f"the body holds more than {MAX_RESOURCES} resources")
     if is_too_deep(body):
-        raise BadRequest("", f"is nested more than {DEEPEST} levels deep")
+        raise BadRequest("", f"is nested more than {MAX_DEPTH} levels deep")
     return body
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Whether JSON is nested more than ``DEEPEST`` levels deep; what is no JSON may be either.
+    """Whether JSON is nested more than ``MAX_DEPTH`` levels deep; what is no JSON may be either.
 
     Works on the whole text at once, because a loop over its bytes would take longer than to answer the call: all but
     brackets and quotes goes, then all that is quoted, then pair after pair of brackets from the inside out.
@@ -55,8 +55,8 @@ def is_too_deep(body: bytes) -> bool:
     kept = plain.translate(_BRACKETS, _OTHERS).replace(b'""', b"")
     nested = b"".join(kept.split(b'"')[::2]) if b'"' in kept else kept
     passed = 0
-    for _ in range(DEEPEST):
-        if _TOO_DEEP in nested or passed > _MOST_WORK:
+    for _ in range(MAX_DEPTH):
+        if _TOO_DEEP in nested or passed > _MAX_WORK:
             return True
         inner = nested.replace(b"[]", b"")
         passed += len(nested)

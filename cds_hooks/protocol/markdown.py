@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST = 80
+MAX_LENGTH = 80
 """Characters of one quoted piece of the record; more is cut, with an ellipsis."""
 
 _SPACE = re.compile(r"\s+")
@@ -23,7 +23,7 @@ def quote(text: str) -> str:
     return f"`{shown}`" if shown else ""
 
 
-def plain(text: str, longest: int = LONGEST) -> str:
+def plain(text: str, longest: int = MAX_LENGTH) -> str:
     """One line of visible characters, cut to ``longest``."""
     flat = _one_line(text)
     if not flat.isprintable():  # what is printable has no character of the hidden categories

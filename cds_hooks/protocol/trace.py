@@ -46,5 +46,5 @@ class Trace:
         self._since = now
 
 
-def unwatched(_name: str) -> None:
+def discard_mark(_name: str) -> None:
     """The mark of a call that nobody watches."""

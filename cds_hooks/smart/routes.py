@@ -24,7 +24,7 @@ from cds_hooks.smart.views import criteria, overview
 from cds_hooks.web.course import Drawings, sketch
 from cds_hooks.web.findings import why
 from cds_hooks.web.pages import Pages, page_headers
-from fhir_plugin.courses.dose_drawing import draw_doses, told
+from fhir_plugin.courses.dose_drawing import describe_doses, draw_doses
 from fhir_plugin.courses.drawing import describe
 from fhir_plugin.deciding.decide import Decision, decide
 from fhir_plugin.errors import BadInput, RecordUnavailable
@@ -147,7 +147,12 @@ class SmartApp:
             opening.drawn["doses"] = doses
             history = decision.facts.trials
             staged = read_staging(decision.record, history, knowledge.medications, decision.facts.as_of)
-            return {"why": why(decision, knowledge), "history": history, "staged": staged, "doses": told(doses)}
+            return {
+                "why": why(decision, knowledge),
+                "history": history,
+                "staged": staged,
+                "doses": describe_doses(doses),
+            }
         return dossier_of(decision, knowledge, treatment)
 
     async def course(self, request: Request) -> Response:

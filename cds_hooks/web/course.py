@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.courses.drawing import describe, picture, written
+from fhir_plugin.courses.drawing import describe, picture, render_svg
 from fhir_plugin.courses.pictures import Panel, Picture
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.errors import BadInput
@@ -78,7 +78,7 @@ class Drawings:
         if sum(len(each.values) for each in shown.panels) + len(shown.sessions) > _MOST_ROWS:
             raise BadInput("there is too much to draw")
         try:
-            return written(shown, made.told)
+            return render_svg(shown, made.told)
         except (KeyError, ValueError):
             raise BadInput("the picture cannot be drawn: fire the hook again") from None
 

@@ -32,10 +32,10 @@ def draw_doses(courses: Sequence[DoseCourse], style: DrawingStyle, title: str) -
 
     svg: str = vl_convert.vegalite_to_svg(_chart(courses, style).to_dict(validate=False))
     opening, _, rest = svg.partition(">")
-    return f'{opening} role="img"><title>{escape(title)}</title><desc>{escape(" ".join(told(courses)))}</desc>{rest}'
+    return f'{opening} role="img"><title>{escape(title)}</title><desc>{escape(" ".join(describe_doses(courses)))}</desc>{rest}'
 
 
-def told(courses: Sequence[DoseCourse]) -> list[str]:
+def describe_doses(courses: Sequence[DoseCourse]) -> list[str]:
     """The doses in words."""
     return [
         f"{course.ingredient}: "
@@ -74,7 +74,7 @@ def _row(course: DoseCourse, style: DrawingStyle, span: list[str], *, place: int
     )  # fmt: skip
     kinds = alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values()))
     legend = alt.Legend(orient="top", direction="vertical") if place == 0 else None
-    base = alt.Chart(alt.InlineData(values=[_drawn(step) for step in course.steps]))
+    base = alt.Chart(alt.InlineData(values=[_step_row(step) for step in course.steps]))
     x = alt.X("first:T", scale=time, axis=dates)
     bars = base.mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(
         x=x,
@@ -89,7 +89,7 @@ def _row(course: DoseCourse, style: DrawingStyle, span: list[str], *, place: int
     return alt.layer(bars, least).properties(width=style.width, height=_ROW_HEIGHT)
 
 
-def _drawn(step: DoseStep) -> dict[str, object]:
+def _step_row(step: DoseStep) -> dict[str, object]:
     kind = ENOUGH if step.adequate else BELOW
     days = {"first": step.first.isoformat(), "after": step.after.isoformat()}
     return {**days, "mg": step.mg, "minimum": step.minimum, "kind": kind}

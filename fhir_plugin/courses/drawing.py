@@ -25,10 +25,10 @@ _MARGIN = timedelta(days=7)
 def draw_svg(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> str:
     """The picture as SVG, with its description as ``title`` and ``desc`` for those who do not see it."""
     told = " ".join(describe(scores, courses, treatments))
-    return written(picture(scores, courses, treatments), told)
+    return render_svg(picture(scores, courses, treatments), told)
 
 
-def written(shown: Picture, told: str) -> str:
+def render_svg(shown: Picture, told: str) -> str:
     """A picture as SVG; ``told`` describes it. :class:`MissingExtra` where nothing can be drawn."""
     DRAWING.require()
     import vl_convert
@@ -44,7 +44,7 @@ def written(shown: Picture, told: str) -> str:
 def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Iterator[str]:
     """What the picture shows, in words."""
     words = scores.instruments.drawing.words
-    forms = _drawn(scores)
+    forms = _drawn_instruments(scores)
     if not forms:
         yield words.empty
     for form in forms:
@@ -68,7 +68,7 @@ def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatment
 
 def picture(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Picture:
     """Everything that is drawn, as plain rows."""
-    forms = _drawn(scores)
+    forms = _drawn_instruments(scores)
     return Picture(
         style=scores.instruments.drawing,
         span=_span(scores, forms, courses),
@@ -91,7 +91,7 @@ def _after(day: date) -> str:
     return (day + timedelta(days=1)).isoformat()
 
 
-def _drawn(scores: ScoreHistory) -> list[PreparedInstrument]:
+def _drawn_instruments(scores: ScoreHistory) -> list[PreparedInstrument]:
     """The instruments with a scale and a dated total, depression first."""
     forms = [
         form for name, form in scores.instruments.forms.items() if form.instrument.range and _dated(scores.series(name))

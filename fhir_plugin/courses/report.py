@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 
 from fhir_plugin.courses.trend import Advisory, GroupChange, Trend, phase_of, read_trend
-from fhir_plugin.courses.trend_words import tell, window_name
+from fhir_plugin.courses.trend_words import trend_sentences, window_name
 from fhir_plugin.facts.scores.read import Assessment, ScoreHistory
 from fhir_plugin.facts.treatments.courses import CourseOutcome, TreatmentCourse
 from fhir_plugin.facts.treatments.read import TreatmentHistory
@@ -134,7 +134,7 @@ def _trend(
         advisories=trend.advisories,
         groups=trend.groups,
         windows=tuple(_window(place, trend, instruments, treatments) for place in range(len(trend.windows))),
-        told=tell(trend, instruments, treatments),
+        told=trend_sentences(trend, instruments, treatments),
     )
 
 

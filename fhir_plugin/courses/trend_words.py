@@ -12,7 +12,7 @@ from mappings.schema.instruments.model import Instrument
 from mappings.schema.treatments import Treatments
 
 
-def tell(trend: Trend, instruments: Instruments, treatments: Treatments) -> tuple[str, ...]:
+def trend_sentences(trend: Trend, instruments: Instruments, treatments: Treatments) -> tuple[str, ...]:
     """What a clinician reads: the change, response and remission, what sources call important, and the limits."""
     instrument, words = instruments[trend.instrument], instruments.words
     told = [_change(trend, instrument, words, treatments), *_verdicts(trend, instrument, words)]

@@ -49,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def assess(facts: Facts, knowledge: Knowledge, criteria: Iterable[str] | None = None) -> tuple[Finding, ...]:
     """Hold the criteria (all, or those named) against the facts, in the order given."""
     names = knowledge.criteria if criteria is None else criteria
-    return tuple(hold(knowledge.criteria[name], facts.named, facts.as_of, knowledge) for name in names)
+    return tuple(assess_criterion(knowledge.criteria[name], facts.named, facts.as_of, knowledge) for name in names)
 
 
 class _CriterionAnswer(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ class _CriterionAnswer(msgspec.Struct, frozen=True):
     values: Mapping[str, str]
 
 
-def hold(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
+def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
     """Hold one criterion against the facts that it names."""
     if len(criterion.facts) == 1:
         fact = facts[criterion.facts[0]]

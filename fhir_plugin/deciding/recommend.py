@@ -96,23 +96,25 @@ def recommend(
     asked_for = tuple(name for name in protocol.treatments if name in ordered)
     looked_at = [answers[name] for name in asked_for or (protocol.focus,)]
     verdict = min((answer.standing for answer in looked_at), key=_STRONGEST.index)
-    decisive = [each for answer in looked_at for each in answer.weighed if each.role in _DECIDES]
+    decisive = [each for answer in looked_at for each in answer.weighed if each.role in _DECISIVE_ROLES]
     pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
     return Recommendation(
         protocol=protocol.id,
         ordered=asked_for,
         verdict=verdict,
         treatments=tuple(answers.values()),
-        speaks=_speaks(protocol, answers, by_criterion),
+        speaks=_is_actionable(protocol, answers, by_criterion),
         missing=tuple(dict.fromkeys(gap for each in decisive for gap in each.finding.missing)),
         asks=_asks(decisive, knowledge),
         pathways=pathways,
-        conflicts=tuple(_raised(protocol, knowledge, by_criterion, pathways, {each.treatment for each in looked_at})),
+        conflicts=tuple(
+            _conflicts(protocol, knowledge, by_criterion, pathways, {each.treatment for each in looked_at})
+        ),
     )
 
 
 _STRONGEST = (Standing.CONTRAINDICATED, Standing.NOT_MET, Standing.UNKNOWN, Standing.MET)
-_DECIDES = (Role.REQUIRED, Role.CONTRAINDICATION)
+_DECISIVE_ROLES = (Role.REQUIRED, Role.CONTRAINDICATION)
 
 
 def _answer(treatment: str, weighed: list[WeighedFinding]) -> TreatmentAnswer:
@@ -123,17 +125,17 @@ def _answer(treatment: str, weighed: list[WeighedFinding]) -> TreatmentAnswer:
 def _standing(weighed: tuple[WeighedFinding, ...]) -> Standing:
     """The rule of precedence: neither what is unknown nor what no clause asks for ever lets a treatment through."""
     said = {(each.role, each.finding.verdict) for each in weighed}
-    if _SPEAKS_AGAINST in said:
+    if _CONTRAINDICATION_PRESENT in said:
         return Standing.CONTRAINDICATED
-    if _LACKS in said:
+    if _REQUIREMENT_NOT_MET in said:
         return Standing.NOT_MET
     asked = {role for role, _ in said}
-    return Standing.MET if asked.issuperset(_DECIDES) and said.isdisjoint(_LEAVES_OPEN) else Standing.UNKNOWN
+    return Standing.MET if asked.issuperset(_DECISIVE_ROLES) and said.isdisjoint(_DECISIVE_UNKNOWN) else Standing.UNKNOWN
 
 
-_SPEAKS_AGAINST = (Role.CONTRAINDICATION, Verdict.MET)
-_LACKS = (Role.REQUIRED, Verdict.NOT_MET)
-_LEAVES_OPEN = {(Role.REQUIRED, Verdict.UNKNOWN), (Role.CONTRAINDICATION, Verdict.UNKNOWN)}
+_CONTRAINDICATION_PRESENT = (Role.CONTRAINDICATION, Verdict.MET)
+_REQUIREMENT_NOT_MET = (Role.REQUIRED, Verdict.NOT_MET)
+_DECISIVE_UNKNOWN = {(Role.REQUIRED, Verdict.UNKNOWN), (Role.CONTRAINDICATION, Verdict.UNKNOWN)}
 
 
 def _pathway(
@@ -175,14 +177,14 @@ def _asks(decisive: list[WeighedFinding], knowledge: Knowledge) -> tuple[Ask, ..
     return tuple(asks.values())
 
 
-def _speaks(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
+def _is_actionable(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
     if any(clause.speaks and findings[clause.criterion].verdict is Verdict.MET for clause in protocol.clauses):
         return True
     worth = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
     return worth and answers[protocol.focus].standing in protocol.speaks_at
 
 
-def _raised(
+def _conflicts(
     protocol: Protocol,
     knowledge: Knowledge,
     findings: Mapping[str, Finding],

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drugs_of_bundle, drugs_read, what_is_named
+from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drafted_product, drugs_of_bundle, drugs_of_medications
 from fhir_plugin.drafts.members import NOTHING, text
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
 from fhir_plugin.record.lenient import read, several
@@ -144,7 +144,7 @@ def selected(drafts: Drafts, selections: Iterable[str]) -> Drafts:
 
 def with_medications(drafts: Drafts, medications: Mapping[str, Medication]) -> Drafts:
     """The drafts with the drugs that could only be read elsewhere."""
-    drugs = drugs_read(medications)
+    drugs = drugs_of_medications(medications)
     return msgspec.structs.replace(drafts, drafts=tuple(_with_drug(each, drugs) for each in drafts.drafts))
 
 
@@ -177,7 +177,7 @@ def _reference(kind: str, members: _Members, full_url: str | None) -> str:
 
 
 def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: Drugs) -> Draft:
-    named = _named(members, drugs)
+    named = _product(members, drugs)
     return Draft(
         reference=_reference(kind, members, full_url),
         resource_type=kind,
@@ -194,9 +194,9 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
     )
 
 
-def _named(members: _Members, drugs: Drugs) -> DraftedProduct:
+def _product(members: _Members, drugs: Drugs) -> DraftedProduct:
     direct = (members.medication_codeable_concept, members.medication, members.code, members.code_codeable_concept)
-    return what_is_named(direct, (members.medication_reference,), members.contained, drugs)
+    return drafted_product(direct, (members.medication_reference,), members.contained, drugs)
 
 
 def _notes(members: _Members) -> tuple[str, ...]:

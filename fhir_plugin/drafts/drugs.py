@@ -59,7 +59,7 @@ def drugs_of_bundle(entries: Iterable[tuple[str | None, Raw]]) -> dict[str, Draf
     return found
 
 
-def drugs_read(medications: Mapping[str, Medication]) -> dict[str, DraftedMedication]:
+def drugs_of_medications(medications: Mapping[str, Medication]) -> dict[str, DraftedMedication]:
     """Medications of the record or of a FHIR server, by the same references."""
     return {
         reference: DraftedMedication(
@@ -83,7 +83,9 @@ class DraftedProduct(NamedTuple):
     """The reference, where the drug is named by one that leads nowhere and has no words beside it."""
 
 
-def what_is_named(direct: Iterable[Raw], references: Iterable[Raw], contained: Raw, elsewhere: Drugs) -> DraftedProduct:
+def drafted_product(
+    direct: Iterable[Raw], references: Iterable[Raw], contained: Raw, elsewhere: Drugs
+) -> DraftedProduct:
     """Everything that the members of a draft name; ``direct`` are concepts, ``references`` lead to Medications."""
     concepts: list[CodeableConcept] = []
     pointing = list(references)

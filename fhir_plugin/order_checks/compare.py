@@ -21,7 +21,7 @@ _PERCENT = 100
 _MINUTES = 60
 
 
-class _Compared(msgspec.Struct, frozen=True, kw_only=True):
+class _ComparedValue(msgspec.Struct, frozen=True, kw_only=True):
     """The value that is compared, how it is told, and what turns it back into a dose."""
 
     value: StatedRange
@@ -51,7 +51,7 @@ def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
         verdict=verdict,
         drafted=compared.drafted,
         expected=_expected(check, bounds, case),
-        why=_open(bounds, case) if verdict is CheckVerdict.UNKNOWN else "",
+        why=_unknown_reason(bounds, case) if verdict is CheckVerdict.UNKNOWN else "",
         sources=tuple(dict.fromkeys(key for each in bounds for key in each.sources)),
         local=any(each.local for each in bounds),
         gross=_is_gross(check, compared.value, bounds),
@@ -79,7 +79,7 @@ def _holds(patterns: Iterable[str], text: str) -> bool:
 # The value
 
 
-def _value(check: CheckDefinition, case: DraftCase) -> _Compared | str:
+def _value(check: CheckDefinition, case: DraftCase) -> _ComparedValue | str:
     """What is compared, or why nothing can be."""
     if check.measure in ("dose_per_kg", "rate_per_kg"):
         return _by_weight(check, case)
@@ -90,10 +90,10 @@ def _value(check: CheckDefinition, case: DraftCase) -> _Compared | str:
         return _fault(said, check.unit, case)
     if check.measure == "infusion_minutes" and (why := _rate_disagrees(said.value, case)):
         return why
-    return _Compared(value=said.value, drafted=case.told(said.value, check.unit), said=said, unit=check.unit)
+    return _ComparedValue(value=said.value, drafted=case.told(said.value, check.unit), said=said, unit=check.unit)
 
 
-def _by_weight(check: CheckDefinition, case: DraftCase) -> _Compared | str:
+def _by_weight(check: CheckDefinition, case: DraftCase) -> _ComparedValue | str:
     """A dose or a rate for each kilogram: as stated, else what is stated over the weight."""
     measure, unit = check.measure or "", check.unit.replace("/kg", "", 1)
     whole_measure = measure.replace("_per_kg", "_mg")
@@ -105,7 +105,7 @@ def _by_weight(check: CheckDefinition, case: DraftCase) -> _Compared | str:
     if said.value is None and whole.value is None:
         return case.why("not_stated")
     if whole.value is None and said.value is not None:
-        return _Compared(value=said.value, drafted=case.told(said.value, check.unit), said=said, unit=check.unit)
+        return _ComparedValue(value=said.value, drafted=case.told(said.value, check.unit), said=said, unit=check.unit)
     weight = case.weight
     if weight.kilograms is None or whole.value is None:
         return "; ".join(weight.missing) or case.why("not_stated")
@@ -113,7 +113,7 @@ def _by_weight(check: CheckDefinition, case: DraftCase) -> _Compared | str:
     if said.value is not None and said.value.differs(value, _slack(check.slack_below)):
         fields, words = case.told(whole.value, unit), case.told(said.value, check.unit)
         return case.why("disagree", fields=fields, words=words)
-    return _Compared(
+    return _ComparedValue(
         value=value,
         drafted=case.told_by_weight(whole.value, unit, value, check.unit),
         said=whole,
@@ -161,7 +161,7 @@ def _verdict(check: CheckDefinition, value: StatedRange, bounds: tuple[ExpectedB
     return CheckVerdict.DEVIATES
 
 
-def _open(bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:
+def _unknown_reason(bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:
     """What the record would have to tell."""
     criteria = dict.fromkeys(case.everything.criteria[each.when].title for each in bounds if each.when)
     return case.why("criterion_unknown", criteria=", ".join(criteria)) if criteria else case.why("course_unknown")
@@ -200,7 +200,7 @@ def _expected(check: CheckDefinition, bounds: tuple[ExpectedBounds, ...], case: 
 
 
 def _correction(
-    check: CheckDefinition, compared: _Compared, bounds: tuple[ExpectedBounds, ...], case: DraftCase
+    check: CheckDefinition, compared: _ComparedValue, bounds: tuple[ExpectedBounds, ...], case: DraftCase
 ) -> Correction | None:
     path = compared.said.path
     if path is None or len(bounds) != 1 or compared.said.fields is None:

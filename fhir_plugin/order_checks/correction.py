@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.order_checks.drafted import DraftMeasures, Path
-from fhir_plugin.order_checks.json_edit import replaced
+from fhir_plugin.order_checks.json_edit import replace_value
 from fhir_plugin.order_checks.words import StatedRange
 from fhir_plugin.record.subjects import is_fhir_id
 from mappings.schema.order_checks.model import CheckDefinition, OrderReadingRules
@@ -44,18 +44,18 @@ def corrected_resource(
     content = bytes(draft.raw)
     if not has_known_id(draft) or any(drafted.of(rate).value or drafted.of(rate).fault == "several" for rate in _RATES):
         return None
-    changed = replaced(content, path, value.encode())
+    changed = replace_value(content, path, value.encode())
     if changed is None:
         return None
     resource = msgspec.json.decode(content)
     if len(resource["dosageInstruction"]) != len(draft.dosage):  # what could not be read may state a dose too
         return None
-    if _is_said_elsewhere(resource, reading):
+    if _states_another_amount(resource, reading):
         return None
     return Raw(changed)
 
 
-def _is_said_elsewhere(resource: Any, reading: OrderReadingRules) -> bool:
+def _states_another_amount(resource: Any, reading: OrderReadingRules) -> bool:
     amount = re.compile(reading.amount)
     return any(amount.search(text.lower()) for text in _texts(resource))
 

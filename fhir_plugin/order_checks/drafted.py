@@ -32,9 +32,9 @@ from mappings.schema.order_checks import OrderChecks
 from mappings.schema.order_checks.model import OrderReadingRules
 
 Path = tuple[str | int, ...]
-Stated = tuple[str, StatedRange, Path | None]
+StatedField = tuple[str, StatedRange, Path | None]
 """A measure, its value, and where the one number stands."""
-Found = Iterator[Stated]
+StatedFields = Iterator[StatedField]
 
 _DAYS = 7
 _WORD_MEASURES = (
@@ -61,7 +61,7 @@ class StatedMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the resource the one number stands, when it stands in one place."""
 
 
-NOTHING_SAID = StatedMeasure(fault="not_stated")
+NOT_STATED = StatedMeasure(fault="not_stated")
 
 
 class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, measure: str) -> StatedMeasure:
         """What is stated of a measure."""
-        return self.said.get(measure, NOTHING_SAID)
+        return self.said.get(measure, NOT_STATED)
 
 
 def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> DraftMeasures:
@@ -82,17 +82,17 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
     parts = tuple(_parts(draft, knowledge))
     for fields, texts in parts:
         for measure, found in _part(fields, texts, knowledge).items():
-            if said.get(measure, NOTHING_SAID).fault == "not_stated":
+            if said.get(measure, NOT_STATED).fault == "not_stated":
                 said[measure] = found
     if dose_in_name and said["dose_mg"].fault == "not_stated":
         said["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
-    _what_follows(said)
+    _derive_missing(said)
     doses = [place for fields, _ in parts for measure, _, place in fields if measure.startswith("dose_")]
     manner = "\n".join((*draft.routes, *(text for _, texts in parts for text in texts))).lower()
     return DraftMeasures(said=said if len(doses) == 1 else _without_paths(said), manner=manner)
 
 
-def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[Stated], tuple[str, ...]]]:
+def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[StatedField], tuple[str, ...]]]:
     """Fields and words that belong together: the steps of the dosage in their order, then what is said beside them."""
     steps: dict[float, list[int]] = {}
     for index, dosage in enumerate(draft.dosage):
@@ -120,7 +120,7 @@ def _words_of(dosage: Dosage) -> tuple[str, ...]:
     return tuple(text for text in (dosage.text, dosage.patient_instruction, code) if text)
 
 
-def _part(fields: list[Stated], texts: tuple[str, ...], knowledge: OrderChecks) -> dict[str, StatedMeasure]:
+def _part(fields: list[StatedField], texts: tuple[str, ...], knowledge: OrderChecks) -> dict[str, StatedMeasure]:
     said = {}
     for measure in {*_WORD_MEASURES, *(name for name, _, _ in fields)}:
         words = stated(measure, texts, knowledge) if measure in _WORD_MEASURES else ()
@@ -140,7 +140,7 @@ def _joined(
         return StatedMeasure(fault="several")
     field, word = next(iter(values), None), next(iter(words), None)
     if field is None:
-        return NOTHING_SAID if word is None else StatedMeasure(value=word, words=word)
+        return NOT_STATED if word is None else StatedMeasure(value=word, words=word)
     if len(words) == 1 and word is not None and field.differs(word, percent):
         return StatedMeasure(fault="disagree", fields=field, words=word)
     if words and all(field.differs(each, percent) for each in words):
@@ -152,7 +152,7 @@ def _joined(
     )
 
 
-def _what_follows(said: dict[str, StatedMeasure]) -> None:
+def _derive_missing(said: dict[str, StatedMeasure]) -> None:
     """How many sessions, from how often and for how long; or how often, from how many and for how long."""
     often, weeks, count = said["per_week"], said["weeks"].value, said["sessions"]
     if weeks is None:
@@ -176,7 +176,7 @@ def _per_week(days: StatedRange) -> StatedRange:
 # Fields
 
 
-def _dosage(dosage: Dosage, at: Path, knowledge: OrderChecks) -> Found:
+def _dosage(dosage: Dosage, at: Path, knowledge: OrderChecks) -> StatedFields:
     for index, each in enumerate(dosage.dose_and_rate):
         yield from _dose(each, (*at, "doseAndRate", index), knowledge)
         yield from _rate(each, knowledge)
@@ -184,7 +184,7 @@ def _dosage(dosage: Dosage, at: Path, knowledge: OrderChecks) -> Found:
         yield from _timing(dosage.timing, knowledge)
 
 
-def _dose(each: DoseAndRate, at: Path, knowledge: OrderChecks) -> Found:
+def _dose(each: DoseAndRate, at: Path, knowledge: OrderChecks) -> StatedFields:
     one, two = each.dose_quantity, each.dose_range
     if one is not None:
         yield from _measured(one, one, knowledge.reading.quantity_units, (*at, "doseQuantity", "value"))
@@ -192,7 +192,7 @@ def _dose(each: DoseAndRate, at: Path, knowledge: OrderChecks) -> Found:
         yield from _measured(two.low, two.high, knowledge.reading.quantity_units, None)
 
 
-def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, float]], path: Path | None) -> Found:
+def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, float]], path: Path | None) -> StatedFields:
     first, last = _unit(low, units), _unit(high, units)
     if first and last and first[0] == last[0] and _usable(low.value) and _usable(high.value):
         measure, factor = first
@@ -207,14 +207,14 @@ def _unit(quantity: Quantity, units: Mapping[str, tuple[str, float]]) -> tuple[s
     return known[0] if known and all(each == known[0] for each in known) else None
 
 
-def _rate(each: DoseAndRate, knowledge: OrderChecks) -> Found:
+def _rate(each: DoseAndRate, knowledge: OrderChecks) -> StatedFields:
     if each.rate_quantity is not None:
         yield from _measured(each.rate_quantity, each.rate_quantity, knowledge.reading.rate_units, None)
     elif each.rate_ratio is not None:
         yield from _ratio(each.rate_ratio, knowledge)
 
 
-def _ratio(ratio: Ratio, knowledge: OrderChecks) -> Found:
+def _ratio(ratio: Ratio, knowledge: OrderChecks) -> StatedFields:
     above, below = ratio.numerator, ratio.denominator
     if above is None or below is None or not (_usable(above.value) and _usable(below.value)):
         return
@@ -225,7 +225,7 @@ def _ratio(ratio: Ratio, knowledge: OrderChecks) -> Found:
         yield dose[0].replace("dose", "rate"), _range(per_hour), None
 
 
-def _timing(timing: Timing, knowledge: OrderChecks) -> Found:
+def _timing(timing: Timing, knowledge: OrderChecks) -> StatedFields:
     repeat, reading = timing.repeat, knowledge.reading
     if repeat is None:
         return
@@ -250,7 +250,7 @@ def _timing(timing: Timing, knowledge: OrderChecks) -> Found:
         yield "per_week", StatedRange(_plain(often) / (longest_period * weeks_each), most / (period * weeks_each)), None
 
 
-def _bounds(repeat: TimingRepeat, reading: OrderReadingRules) -> Found:
+def _bounds(repeat: TimingRepeat, reading: OrderReadingRules) -> StatedFields:
     """For how many weeks."""
     duration, span = repeat.bounds_duration, repeat.bounds_range
     low, high = (span.low, span.high) if span else (duration, duration)

@@ -16,7 +16,7 @@ _SCALAR = re.compile(rb"[^\s,\]}]+")
 _MARK = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
-def replaced(content: bytes, path: Path, value: bytes) -> bytes | None:
+def replace_value(content: bytes, path: Path, value: bytes) -> bytes | None:
     """The JSON with another value at ``path``; ``None`` where it is not there, stands twice, or is not valid JSON."""
     try:
         content.decode("utf-8")

@@ -25,7 +25,9 @@ class NumberRange(NamedTuple):
         return self.low if self.high is None else self.high
 
     def __str__(self) -> str:
-        return said(self.low) if self.high is None else f"{said(self.low)}-{said(self.high)}"
+        return (
+            format_decimal(self.low) if self.high is None else f"{format_decimal(self.low)}-{format_decimal(self.high)}"
+        )
 
 
 class WeightBasedDose(NamedTuple):
@@ -66,7 +68,7 @@ def exact(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
-def said(value: Decimal) -> str:
+def format_decimal(value: Decimal) -> str:
     """The number without zeros that say nothing."""
     return f"{value.normalize():f}"
 

@@ -39,7 +39,7 @@ class OrderFields(msgspec.Struct, frozen=True, kw_only=True):
         return self.said.get(found[0], found[0])
 
 
-def filling_of(parameters: Mapping[str, ProtocolParameter], words: NumberWords) -> OrderFields:
+def order_fields(parameters: Mapping[str, ProtocolParameter], words: NumberWords) -> OrderFields:
     """The numbers of a protocol; one that is not sourced, or is the site's own, says so."""
     said = {}
     for name, parameter in parameters.items():

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.orders.chart import Chart
-from fhir_plugin.orders.dosing import NumberRange, WeightBasedDose, amount_of, dose_by_weight, said, to_step
+from fhir_plugin.orders.dosing import NumberRange, WeightBasedDose, amount_of, dose_by_weight, format_decimal, to_step
 from fhir_plugin.orders.fhir import Resource, dosages, is_reference, references
 from fhir_plugin.orders.filling import OrderFields
 from fhir_plugin.orders.templates import Template
@@ -40,14 +40,14 @@ def readiness(chart: Chart, orders: TreatmentOrders) -> ReadyOrders | HeldOrders
     every = chart.templates.of(orders.id)
     if not every:
         return HeldOrders()
-    if stands := _in_the_way(chart, orders):
+    if stands := _reason_to_hold(chart, orders):
         return stands
     week = week_of(chart.decision.facts, orders.treatment) if every[0].order.weeks else Week(None)
     chosen = tuple(each for each in every if not each.order.weeks or week.number in each.order.weeks)
     if not chosen:
         words = chart.words.held
         return HeldOrders(why=(words.earlier_course if week.earlier else words.week).format(order=orders.title))
-    return _dosed(chart, orders, chosen, _given(week))
+    return _with_dose(chart, orders, chosen, _week_fields(week))
 
 
 def ready(chart: Chart, name: str, orders: OrderSet) -> ReadyOrders:
@@ -57,7 +57,7 @@ def ready(chart: Chart, name: str, orders: OrderSet) -> ReadyOrders:
     )
 
 
-def _in_the_way(chart: Chart, orders: TreatmentOrders) -> HeldOrders | None:
+def _reason_to_hold(chart: Chart, orders: TreatmentOrders) -> HeldOrders | None:
     """What is known not to be met lets an order through, nothing else does."""
     words = chart.words.held
     for criterion in orders.unless:
@@ -80,16 +80,16 @@ def _another_drug(chart: Chart, treatment: str) -> str:
     return next((known[each.treatment].title for each in others), "")
 
 
-def _given(week: Week) -> dict[str, str]:
+def _week_fields(week: Week) -> dict[str, str]:
     return {"week": str(max(week.number or 0, 1)), "since": str(week.since or "")}
 
 
-def _dosed(
+def _with_dose(
     chart: Chart, orders: OrderSet, chosen: tuple[Template, ...], given: dict[str, str]
 ) -> ReadyOrders | HeldOrders:
     line = next((line for each in chosen for line in each.order.lines if line.dose and line.dose.per_kg), None)
     if line is None or line.dose is None:
-        return _filled(orders, chosen, chart.templates.filling.given(given))
+        return _ready_orders(orders, chosen, chart.templates.filling.given(given))
     words, weight = chart.words.held, chart.weight
     if weight.kilograms is None:
         missing = "; ".join(weight.missing)
@@ -98,11 +98,11 @@ def _dosed(
     highest = line.dose.highest
     if highest is not None and found.dose.highest > highest.value:
         return HeldOrders(why=words.highest.format(order=orders.title, highest=f"{highest}"))
-    filling = chart.templates.filling.given(given | _said(chart, line, line.dose, found), found.dose)
-    return _filled(orders, chosen, filling, tuple(each.reference for each in weight.evidence))
+    filling = chart.templates.filling.given(given | _dose_fields(chart, line, line.dose, found), found.dose)
+    return _ready_orders(orders, chosen, filling, tuple(each.reference for each in weight.evidence))
 
 
-def _filled(
+def _ready_orders(
     orders: OrderSet, chosen: tuple[Template, ...], filling: OrderFields, supporting: tuple[str, ...] = ()
 ) -> ReadyOrders:
     """The orders with their dosage, and references to what it rests on."""
@@ -118,12 +118,12 @@ def _with_dosage(template: Template, filling: OrderFields, rests_on: list[Resour
     return replace(template, body={"": body}, varies=False)
 
 
-def _said(chart: Chart, line: OrderLine, dose: OrderDose, found: WeightBasedDose) -> dict[str, str]:
+def _dose_fields(chart: Chart, line: OrderLine, dose: OrderDose, found: WeightBasedDose) -> dict[str, str]:
     """The dose, and how it came about, so that it can be worked out again by hand."""
     words, weight = chart.words.numbers, chart.weight
     calculation = words.calculation.format(
         per_kg=chart.templates.filling.sentence(f"{{{dose.per_kg}}}"),
-        weight=said(found.weight),
+        weight=format_decimal(found.weight),
         day=weight.day,
         converted=words.converted.format(written=weight.written) if weight.written else "",
         product=found.product,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from fhir_plugin.orders.fhir import Resource, dosages, medication, notes, questionnaire, service
-from fhir_plugin.orders.filling import filling_of
+from fhir_plugin.orders.filling import order_fields
 from mappings.schema.base.entries import Source
 from mappings.schema.load import Knowledge
 from mappings.schema.orders.model import GIVEN, Order, OrderSet, fields_of, parameters_of
@@ -34,7 +34,7 @@ class Templates:
     def __init__(self, knowledge: Knowledge, protocol: str) -> None:
         self._knowledge = knowledge
         self._protocol: Protocol = knowledge.protocols[protocol]
-        self.filling = filling_of(self._protocol.parameters, knowledge.orders.words.numbers)
+        self.filling = order_fields(self._protocol.parameters, knowledge.orders.words.numbers)
         orders = knowledge.orders
         sets: dict[str, OrderSet] = {**orders.by_id, **{datum_name(datum): each for datum, each in orders.data.items()}}
         self._made = {

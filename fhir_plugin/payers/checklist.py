@@ -7,7 +7,7 @@ from datetime import date
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Finding, Verdict, hold
+from fhir_plugin.deciding.assess import Finding, Verdict, assess_criterion
 from fhir_plugin.facts.coverage import ActiveCoverage
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.facts.read import Facts
@@ -20,7 +20,7 @@ FAILED = "trials.failed"
 """The fact in whose place the failures are counted as the payer counts them."""
 
 
-LONGEST, MOST = 300, 20
+MAX_NAME_LENGTH, MAX_COVERAGES = 300, 20
 """Characters of a payer's name, and Coverages, that are looked at: nobody has more, unless to keep us busy."""
 
 
@@ -65,7 +65,9 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
 def policies_for(covers: Sequence[ActiveCoverage], treatment: str, knowledge: Knowledge) -> tuple[PayerPolicy, ...]:
     """The policies that may apply to these Coverages; where none is known, the generic one of the treatment."""
     found: dict[str, PayerPolicy] = {}
-    for payer, plan, identifiers in dict.fromkeys((each.payer, each.plan, each.identifiers) for each in covers[:MOST]):
+    for payer, plan, identifiers in dict.fromkeys(
+        (each.payer, each.plan, each.identifiers) for each in covers[:MAX_COVERAGES]
+    ):
         matching = knowledge.payers.matching(_words(payer), _words(plan), identifiers, treatment)
         found |= {policy.id: policy for policy in matching}
     generic = knowledge.payers.generic(treatment)
@@ -73,7 +75,7 @@ def policies_for(covers: Sequence[ActiveCoverage], treatment: str, knowledge: Kn
 
 
 def _words(text: str) -> str:
-    return " ".join(text[:LONGEST].lower().replace("-", " ").split())
+    return " ".join(text[:MAX_NAME_LENGTH].lower().replace("-", " ").split())
 
 
 def checklist(policy: PayerPolicy, facts: Facts, findings: Mapping[str, Finding], knowledge: Knowledge) -> Checklist:
@@ -114,11 +116,11 @@ def _answer(
     if isinstance(item, TrialsItem):
         fact, added = failures(item, facts.trials, knowledge)
         named = {FAILED: fact}
-    finding = hold(policy.comparisons[item.id], named, facts.as_of, knowledge)
+    finding = assess_criterion(policy.comparisons[item.id], named, facts.as_of, knowledge)
     if isinstance(item, PresenceItem) and item.absence == "open" and finding.verdict is Verdict.NOT_MET:
-        return _said(item, finding, Verdict.UNKNOWN, knowledge.dossier.absence)
+        return _item_answer(item, finding, Verdict.UNKNOWN, knowledge.dossier.absence)
     because = f"{finding.because} {added}" if added and finding.verdict is not Verdict.MET else finding.because
-    return _said(item, finding, finding.verdict, because)
+    return _item_answer(item, finding, finding.verdict, because)
 
 
 def _criterion(item: CriterionItem, finding: Finding, facts: Facts, knowledge: Knowledge) -> ItemAnswer:
@@ -135,7 +137,7 @@ def _criterion(item: CriterionItem, finding: Finding, facts: Facts, knowledge: K
     else:
         answer, because = Verdict.MET, finding.because
     settle = item.settle or knowledge.criteria[item.criterion].ask.words
-    return _said(item, finding, answer, because, settle)
+    return _item_answer(item, finding, answer, because, settle)
 
 
 _CONTRARY = {"not_met": Verdict.NOT_MET, "open": Verdict.UNKNOWN}
@@ -146,7 +148,7 @@ def _past(item: CriterionItem, facts: Facts, knowledge: Knowledge) -> bool:
     return any(getattr(fact.value, "past", ()) for fact in read)
 
 
-def _said(item: Item, finding: Finding, verdict: Verdict, because: str, settle: str = "") -> ItemAnswer:
+def _item_answer(item: Item, finding: Finding, verdict: Verdict, because: str, settle: str = "") -> ItemAnswer:
     open_ = verdict is Verdict.UNKNOWN
     return ItemAnswer(
         id=item.id,

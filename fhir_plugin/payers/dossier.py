@@ -155,7 +155,7 @@ def _gaps(
     knowledge: Knowledge,
 ) -> Iterator[str]:
     words, record = knowledge.dossier.gaps, decision.record
-    yield from _open(decision, lists, treatment, knowledge)
+    yield from _open_items(decision, lists, treatment, knowledge)
     if chosen:
         yield words["chosen"]
     elif not covers.covers:
@@ -172,7 +172,7 @@ def _gaps(
         yield words["dropped"].format(count=record.dropped)
 
 
-def _open(decision: Decision, lists: Sequence[Checklist], treatment: str, knowledge: Knowledge) -> Iterator[str]:
+def _open_items(decision: Decision, lists: Sequence[Checklist], treatment: str, knowledge: Knowledge) -> Iterator[str]:
     """What would settle each open item, and each contraindication that the record does not exclude."""
     said = knowledge.dossier.gaps["settle"]
     for item in (item for made in lists for item in made.of(Verdict.UNKNOWN)):

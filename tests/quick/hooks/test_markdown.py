@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cds_hooks.protocol.markdown import LONGEST, plain, quote, table
+from cds_hooks.protocol.markdown import MAX_LENGTH, plain, quote, table
 
 RENDER = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render
 
@@ -43,7 +43,7 @@ def test_hostile_text_makes_no_element_but_code(text: str) -> None:
 def test_any_text_is_one_visible_line_in_one_cell(text: str) -> None:
     quoted = quote(text)
     shown = plain(text)
-    assert len(shown) <= LONGEST
+    assert len(shown) <= MAX_LENGTH
     assert not any(unicodedata.category(character) in {"Cc", "Cf"} for character in quoted)
     html = RENDER(table(("a", "b"), [(quoted or "none", "end")]))
     assert html.count("<td>") == 2

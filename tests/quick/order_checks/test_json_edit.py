@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.order_checks.json_edit import replaced
+from fhir_plugin.order_checks.json_edit import replace_value
 
 PATH = ("dosageInstruction", 0, "doseAndRate", 1, "doseQuantity", "value")
 SPACE = st.sampled_from(["", " ", "\n  ", "\t", "\r\n"])
@@ -78,31 +78,31 @@ def at_path(pairs: Any) -> list[Any]:
 @given(drafts(), NUMBER)
 def test_only_the_value_changes_and_every_other_byte_stays(draft: tuple[str, str], after: str) -> None:
     text, before = draft
-    changed = replaced(text.encode(), PATH, after.encode())
+    changed = replace_value(text.encode(), PATH, after.encode())
     assert changed is not None
     new = changed.decode()
     assert at_path(exact(new)) == [after]
     assert at_path(exact(text)) == [before]
     start = next(index for index in range(len(text) + 1) if text[:index] + after + text[index + len(before) :] == new)
-    assert replaced(changed, PATH, before.encode()) == text.encode()
+    assert replace_value(changed, PATH, before.encode()) == text.encode()
     assert new[:start] == text[:start]
     assert new[start + len(after) :] == text[start + len(before) :]
 
 
 @given(VALUE)
 def test_a_value_that_is_not_there_changes_nothing(text: str) -> None:
-    assert replaced(text.encode(), PATH, b"1") is None
+    assert replace_value(text.encode(), PATH, b"1") is None
 
 
 @given(st.binary(max_size=12))
 def test_what_is_no_json_changes_nothing(content: bytes) -> None:
-    assert replaced(content, ("a",), b"1") is None or b"a" in content
+    assert replace_value(content, ("a",), b"1") is None or b"a" in content
 
 
 def test_a_name_that_stands_twice_means_nothing_certain() -> None:
-    assert replaced(b'{"a": 1, "\\u0061": 2}', ("a",), b"3") is None
-    assert replaced(b'{"b": {"a": 1}, "a": 2}', ("a",), b"3") == b'{"b": {"a": 1}, "a": 3}'
+    assert replace_value(b'{"a": 1, "\\u0061": 2}', ("a",), b"3") is None
+    assert replace_value(b'{"b": {"a": 1}, "a": 2}', ("a",), b"3") == b'{"b": {"a": 1}, "a": 3}'
 
 
 def test_text_that_is_not_utf_8_is_not_sent_back() -> None:
-    assert replaced(b'{"a": 1, "b": "\xff"}', ("a",), b"3") is None
+    assert replace_value(b'{"a": 1, "b": "\xff"}', ("a",), b"3") is None

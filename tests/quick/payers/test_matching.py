@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_plugin.facts.coverage import read_coverages
-from fhir_plugin.payers.checklist import LONGEST, MOST, policies_for
+from fhir_plugin.payers.checklist import MAX_NAME_LENGTH, MAX_COVERAGES, policies_for
 from fhir_plugin.record.record import InputState
 from mappings.schema.base.entries import Verification
 from mappings.schema.load import Knowledge
@@ -113,8 +113,8 @@ def test_a_payer_by_its_identifier() -> None:
 
 
 def test_names_and_coverages_without_end_are_not_looked_through(knowledge: Knowledge) -> None:
-    assert found(knowledge, "esketamine", coverage("x" * LONGEST + " cigna")) == ["generic.esketamine"]
-    many = [coverage(f"Trust {number}", id=f"a{number}") for number in range(MOST)]
+    assert found(knowledge, "esketamine", coverage("x" * MAX_NAME_LENGTH + " cigna")) == ["generic.esketamine"]
+    many = [coverage(f"Trust {number}", id=f"a{number}") for number in range(MAX_COVERAGES)]
     assert found(knowledge, "esketamine", *many, coverage("Cigna", id="z")) == ["generic.esketamine"]
     assert found(knowledge, "esketamine", *many[1:], coverage("Cigna", id="z")) == ["cigna.esketamine"]
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from fhir_plugin.courses.trend import CoursePhase, Trend, Worsening, group_sum, phase_of, read_trend
-from fhir_plugin.courses.trend_words import tell
+from fhir_plugin.courses.trend_words import trend_sentences
 from fhir_plugin.courses.windows import spans, windows
 from fhir_plugin.facts.scores.read import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
@@ -87,7 +87,7 @@ def test_one_worse_value_is_not_yet_a_failure(
 ) -> None:
     found = trend(instruments, *(value(20 * place, total) for place, total in enumerate(totals)))
     assert found.worsening is expected
-    told = " ".join(tell(found, instruments, treatments))
+    told = " ".join(trend_sentences(found, instruments, treatments))
     assert ("is not a failure of treatment" in told) == (expected is Worsening.SINGLE)
 
 
@@ -138,7 +138,7 @@ def test_words_are_a_description_and_say_so(instruments: Instruments, treatments
         value(95, 9, items={**items, "44250-9": 0}),
         courses=(course("tms", 1, 90),),
     )
-    told = tell(found, instruments, treatments)
+    told = trend_sentences(found, instruments, treatments)
     assert told[0] == "PHQ-9 18 to 9 (-50 %) from 2024-01-01 (start of TMS on 2024-01-02) to 2024-04-05"
     assert "response: a fall of at least 50 %" in told
     assert "Pleasure and interest: 2 to 0 of 3" in told

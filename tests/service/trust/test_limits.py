@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.protocol.limits import DEEPEST, MOST_RESOURCES, is_too_deep
+from cds_hooks.protocol.limits import MAX_DEPTH, MAX_RESOURCES, is_too_deep
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, client, order
 
 LIMIT = 5_000_000
@@ -30,7 +30,7 @@ LIMIT = 5_000_000
         (b'{"a":' + b'"\\"[' * 1_200_000, 400),
         (b"{" + b",".join(b'"%d":0' % each for each in range(1_000_000)) + b"}", 413),
         (b"{" + b",".join(b'"%d":0' % each for each in range(400_000)) + b"}", 400),
-        (b'{"resourceType":"X"}' * (MOST_RESOURCES + 1), 413),
+        (b'{"resourceType":"X"}' * (MAX_RESOURCES + 1), 413),
         (b"x" * (LIMIT + 1), 413),
     ],
 )
@@ -73,9 +73,9 @@ def nested(depth: int, inside: Any = 0) -> Any:
 
 
 def test_the_limit_is_where_it_is_said_to_be() -> None:
-    assert not is_too_deep(json.dumps(nested(DEEPEST)).encode())
-    assert is_too_deep(json.dumps(nested(DEEPEST + 1)).encode())
-    beside = {"text": 'mm[Hg] {score} "[[[["', "next": nested(DEEPEST - 1)}
+    assert not is_too_deep(json.dumps(nested(MAX_DEPTH)).encode())
+    assert is_too_deep(json.dumps(nested(MAX_DEPTH + 1)).encode())
+    beside = {"text": 'mm[Hg] {score} "[[[["', "next": nested(MAX_DEPTH - 1)}
     assert not is_too_deep(json.dumps(beside).encode())
 
 
@@ -87,10 +87,10 @@ values = st.recursive(
 )
 
 
-@given(values, st.integers(0, 2 * DEEPEST), st.booleans())
+@given(values, st.integers(0, 2 * MAX_DEPTH), st.booleans())
 def test_brackets_in_text_are_text(value: Any, depth: int, ascii_only: bool) -> None:
     content = nested(depth, value)
-    assert is_too_deep(json.dumps(content, ensure_ascii=ascii_only).encode()) == (depth_of(content) > DEEPEST)
+    assert is_too_deep(json.dumps(content, ensure_ascii=ascii_only).encode()) == (depth_of(content) > MAX_DEPTH)
 
 
 def depth_of(value: Any) -> int:
