@@ -1,1 +1,1 @@
-"""Facts held against criteria and protocols. Pure: knows no resource, no clock and no network."""
+"""Facts assessed by criteria and protocols. Pure: knows no resource, no clock and no network."""

@@ -1,4 +1,4 @@
-"""Facts against criteria: each statement is met, not met, or unknown. Pure.
+"""Facts compared with criteria: every statement is met, not met, or unknown. Pure.
 
 Met and not met are claims about the record; anything that the record leaves open is unknown, with what was missing.
 """
@@ -38,7 +38,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     because: str
     """One plain sentence with values, units and dates; no text of the record."""
     missing: tuple[str, ...] = ()
-    """What stood in the way; empty unless the verdict is unknown."""
+    """What the verdict would have needed; empty unless it is unknown."""
     evidence: tuple[Evidence, ...] = ()
     looked_in: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -47,13 +47,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assess(facts: Facts, knowledge: Knowledge, criteria: Iterable[str] | None = None) -> tuple[Finding, ...]:
-    """Hold the criteria (all, or those named) against the facts, in the order given."""
+    """Assess the criteria (all, or those named) by the facts, in the given order."""
     names = knowledge.criteria if criteria is None else criteria
     return tuple(assess_criterion(knowledge.criteria[name], facts.named, facts.as_of, knowledge) for name in names)
 
 
 class _CriterionAnswer(msgspec.Struct, frozen=True):
-    """What one fact makes of a criterion, with the values its sentence names."""
+    """The result of a criterion for one fact, with the values for its sentence."""
 
     verdict: Verdict
     words: str
@@ -62,7 +62,7 @@ class _CriterionAnswer(msgspec.Struct, frozen=True):
 
 
 def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
-    """Hold one criterion against the facts that it names."""
+    """Assess one criterion by the facts that it names."""
     if len(criterion.facts) == 1:
         fact = facts[criterion.facts[0]]
         answer = _answer(criterion, fact, as_of)
@@ -80,19 +80,19 @@ def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: dat
 
 
 def _finding_of_any(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
-    """The statement is true of one of several facts; the facts that decide give the reason."""
-    read = [(fact, _answer(criterion, fact, as_of)) for fact in map(facts.__getitem__, criterion.facts)]
+    """The statement holds if it holds for one of several facts; the facts that decide give the reason."""
+    answers = [(fact, _answer(criterion, fact, as_of)) for fact in map(facts.__getitem__, criterion.facts)]
     if criterion.among == "recorded":
-        read = [each for each in read if each[1].words not in _NO_VALUE] or read
-    verdict = _any_of([answer.verdict for _, answer in read])
-    telling = [(fact, answer) for fact, answer in read if answer.verdict is verdict]
+        answers = [(fact, answer) for fact, answer in answers if answer.words not in _NO_VALUE] or answers
+    verdict = _any_of([answer.verdict for _, answer in answers])
+    decisive = [(fact, answer) for fact, answer in answers if answer.verdict is verdict]
     return Finding(
         criterion=criterion.id,
         verdict=verdict,
-        because=" ".join(_sentence(criterion, fact, answer, knowledge) for fact, answer in telling),
-        missing=_distinct(gap for fact, _ in telling for gap in fact.missing) if verdict is Verdict.UNKNOWN else (),
-        evidence=_distinct(piece for fact, _ in telling for piece in fact.evidence),
-        looked_in=_distinct(place for fact, _ in read for place in fact.looked_in),
+        because=" ".join(_sentence(criterion, fact, answer, knowledge) for fact, answer in decisive),
+        missing=_distinct(gap for fact, _ in decisive for gap in fact.missing) if verdict is Verdict.UNKNOWN else (),
+        evidence=_distinct(piece for fact, _ in decisive for piece in fact.evidence),
+        looked_in=_distinct(place for fact, _ in answers for place in fact.looked_in),
         sources=criterion.sources,
         local=criterion.local,
     )
@@ -145,18 +145,18 @@ _NO_VALUES: Mapping[str, str] = dict.fromkeys(FINDING_FIELDS - {"title", "missin
 
 def _values(criterion: Criterion, fact: Fact, value: str, day: str = "") -> Mapping[str, str]:
     """The values of a sentence about numbers."""
-    one = criterion.limit_for(fact.name)
-    limit = f"{one}" if one else "/".join(f"{number}" for number in criterion.limits.values())
+    own_limit = criterion.limit_for(fact.name)
+    limit = f"{own_limit}" if own_limit else "/".join(f"{number}" for number in criterion.limits.values())
     age = f"{criterion.max_age_days}" if criterion.max_age_days else ""
     return {**_NO_VALUES, "limit": f"{limit} {criterion.unit}".strip(), "max_age": age, "value": value, "day": day}
 
 
 def _presence(criterion: Criterion, presence: Presence, fact: Fact) -> _CriterionAnswer:
-    proof = presence.current
+    entries = presence.current
     if criterion.compare is Comparator.EVER:
-        proof += presence.past
-    if proof:
-        return _CriterionAnswer(Verdict.MET, "met", {**_NO_VALUES, **_entries(proof)})
+        entries += presence.past
+    if entries:
+        return _CriterionAnswer(Verdict.MET, "met", {**_NO_VALUES, **_entries(entries)})
     if presence.possible:
         return _CriterionAnswer(Verdict.UNKNOWN, "unsure", {**_NO_VALUES, **_entries(presence.possible)})
     if fact.missing:
@@ -178,7 +178,7 @@ _HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
 
 
 def _count(criterion: Criterion, count: Count, fact: Fact) -> _CriterionAnswer:
-    """True when it holds at both bounds, false when at neither; no upper bound stands for any number."""
+    """Met when the comparison holds at both bounds, not met when at neither; no upper bound means any number."""
     holds, limit = _HOLDS[criterion.compare], _limit(criterion, fact)
     high = math.inf if count.high is None else count.high
     at_low, at_high = holds(count.low, limit), holds(high, limit)
@@ -202,7 +202,7 @@ def _range(count: Count) -> str:
 
 
 def _measurement(criterion: Criterion, value: Measurement, fact: Fact, as_of: date) -> _CriterionAnswer:
-    values = _values(criterion, fact, value=_written(value), day=f" on {value.day}" if value.day else "")
+    values = _values(criterion, fact, value=_formatted(value), day=f" on {value.day}" if value.day else "")
     if criterion.max_age_days is not None and not _fresh(value.day, criterion.max_age_days.value, as_of):
         return _CriterionAnswer(Verdict.UNKNOWN, "old", values)
     if criterion.compare is Comparator.RECORDED:
@@ -220,25 +220,25 @@ def _fresh(day: DaySpan | None, days: float, as_of: date) -> bool:
 
 
 def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | None:
-    """Whether the comparison holds; ``None`` when a component that could decide it is not there.
+    """Whether the comparison holds; ``None`` when a component that could decide it is missing.
 
-    A limit of a hold (``any_at_least``) that is reached counts even where a newer reading may exist.
+    A reached limit of a hold (``any_at_least``) counts even where a newer reading may exist.
     """
     if criterion.compare is not Comparator.ANY_AT_LEAST:
         (only,) = value.components.values()
         return _HOLDS[criterion.compare](only, _limit(criterion, fact))
-    known = [
+    reached = [
         value.components[component] >= number.value
         for component, number in criterion.limits.items()
         if component in value.components
     ]
-    if any(known):
+    if any(reached):
         return True
     return False if known and len(known) == len(criterion.limits) else None
 
 
-def _written(value: Measurement) -> str:
-    """The numbers with their unit; a UCUM annotation such as ``{score}`` is no word for a reader."""
+def _formatted(value: Measurement) -> str:
+    """The numbers with their unit, without UCUM annotations such as ``{score}``."""
     order = sorted(value.components.items(), key=lambda item: item[0], reverse=True)
     unit = "" if value.unit.startswith("{") else value.unit
     return f"{'/'.join(f'{number:g}' for _, number in order)} {unit}".strip()

@@ -1,4 +1,4 @@
-"""The pure part of the line: record -> facts -> assess -> recommend. Same input, same answer."""
+"""The pure part of a call: record -> facts -> assess -> recommend. The same input gives the same decision."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mappings.schema.load import Knowledge
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Everything that follows from one record, each step kept so that it can be shown and explained."""
+    """Everything that follows from one record, with every step kept so that it can be shown and explained."""
 
     record: Record
     facts: Facts
     findings: tuple[Finding, ...]
     recommendation: Recommendation
     beside: tuple[Recommendation, ...] = ()
-    """What the protocols that the site did not choose make of the same findings."""
+    """The recommendations of the protocols that the site did not choose, from the same findings."""
 
     def finding(self, criterion: str) -> Finding | None:
         """The finding of one criterion, if it was assessed."""
@@ -37,14 +37,16 @@ def decide(
     ordered: Collection[str] = (),
     mark: Callable[[str], None] = lambda _step: None,
 ) -> Decision:
-    """Hold one record against one protocol on one day.
+    """Decide for one record by one protocol on one day.
 
-    ``ordered`` names the treatments that are being ordered; ``mark`` is told the name of each step when it is done.
+    ``ordered`` names the treatments that are being ordered; ``mark`` is called with the name of every completed step.
     """
     facts = read_facts(record, knowledge, as_of)
     mark("facts")
     findings = assess(facts, knowledge)
     mark("assess")
-    made = {name: recommend(findings, each, knowledge, ordered) for name, each in knowledge.protocols.items()}
+    recommendations = {
+        name: recommend(findings, definition, knowledge, ordered) for name, definition in knowledge.protocols.items()
+    }
     mark("recommend")
-    return Decision(record, facts, findings, made.pop(protocol), tuple(made.values()))
+    return Decision(record, facts, findings, recommendations.pop(protocol), tuple(recommendations.values()))

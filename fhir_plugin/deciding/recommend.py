@@ -1,4 +1,4 @@
-"""Findings against a protocol: what may be done, what may not, and what has to be known first. Pure."""
+"""Findings weighed by a protocol: what may be done, what may not, and what has to be known first. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PathwayAnswer(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     pathway: Pathway
     fits: Verdict
-    """Whether the patient is one of those for whom the pathway is."""
+    """Whether the pathway applies to this patient."""
     standing: Standing
     """The strongest standing among the treatments of its steps; ``MET`` for a pathway without steps."""
     open: tuple[str, ...]
@@ -54,7 +54,7 @@ class PathwayAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a protocol makes of the findings."""
+    """What a protocol concludes from the findings."""
 
     protocol: str
     ordered: tuple[str, ...]
@@ -62,23 +62,23 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Standing
     """The strongest standing among what is ordered, or of the protocol's focus."""
     treatments: tuple[TreatmentAnswer, ...]
-    speaks: bool
-    """Whether there is something to say without an order."""
+    actionable: bool
+    """Whether there is something to act on without an order."""
     missing: tuple[str, ...]
     asks: tuple[Ask, ...]
-    """What to find out, in the order of the protocol, each datum once."""
+    """What to find out, in the order of the protocol, without repeated data."""
     conflicts: tuple[Conflict, ...]
     pathways: tuple[PathwayAnswer, ...] = ()
     """Every pathway, in the order of the protocol."""
 
     @property
     def pathway(self) -> PathwayAnswer | None:
-        """The first pathway that fits; those before it that are still open are ``undecided``."""
+        """The first pathway that fits; earlier ones that are still open are ``undecided``."""
         return next((answer for answer in self.pathways if answer.fits is Verdict.MET), None)
 
     @property
     def undecided(self) -> tuple[PathwayAnswer, ...]:
-        """Pathways that would come before the one that fits and of which the record does not say whether they do."""
+        """Pathways listed before the one that fits, for which the record leaves open whether they fit."""
         before = itertools.takewhile(lambda answer: answer.fits is not Verdict.MET, self.pathways)
         return tuple(answer for answer in before if answer.fits is Verdict.UNKNOWN)
 
@@ -86,29 +86,29 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
 def recommend(
     findings: Collection[Finding], protocol: Protocol, knowledge: Knowledge, ordered: Collection[str] = ()
 ) -> Recommendation:
-    """Weigh the findings as a protocol does; ``ordered`` names treatments of the protocol, others are passed over."""
+    """Weigh the findings by a protocol; ``ordered`` names its treatments, others are ignored."""
     by_criterion = {finding.criterion: finding for finding in findings}
-    weighed = [
+    weighed_findings = [
         WeighedFinding(finding=by_criterion[clause.criterion], clause=clause, role=clause.role)
         for clause in protocol.clauses
     ]
-    answers = {name: _answer(name, weighed) for name in protocol.treatments}
+    answers = {name: _answer(name, weighed_findings) for name in protocol.treatments}
     asked_for = tuple(name for name in protocol.treatments if name in ordered)
-    looked_at = [answers[name] for name in asked_for or (protocol.focus,)]
-    verdict = min((answer.standing for answer in looked_at), key=_STRONGEST.index)
-    decisive = [each for answer in looked_at for each in answer.weighed if each.role in _DECISIVE_ROLES]
+    relevant = [answers[name] for name in asked_for or (protocol.focus,)]
+    verdict = min((answer.standing for answer in relevant), key=_STRONGEST.index)
+    decisive = [weighed for answer in relevant for weighed in answer.weighed if weighed.role in _DECISIVE_ROLES]
     pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
     return Recommendation(
         protocol=protocol.id,
         ordered=asked_for,
         verdict=verdict,
         treatments=tuple(answers.values()),
-        speaks=_is_actionable(protocol, answers, by_criterion),
-        missing=tuple(dict.fromkeys(gap for each in decisive for gap in each.finding.missing)),
+        actionable=_is_actionable(protocol, answers, by_criterion),
+        missing=tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing)),
         asks=_asks(decisive, knowledge),
         pathways=pathways,
         conflicts=tuple(
-            _conflicts(protocol, knowledge, by_criterion, pathways, {each.treatment for each in looked_at})
+            _conflicts(protocol, knowledge, by_criterion, pathways, {answer.treatment for answer in relevant})
         ),
     )
 
@@ -117,8 +117,8 @@ _STRONGEST = (Standing.CONTRAINDICATED, Standing.NOT_MET, Standing.UNKNOWN, Stan
 _DECISIVE_ROLES = (Role.REQUIRED, Role.CONTRAINDICATION)
 
 
-def _answer(treatment: str, weighed: list[WeighedFinding]) -> TreatmentAnswer:
-    concerned = tuple([each for each in weighed if treatment in each.clause.treatments])
+def _answer(treatment: str, weighed_findings: list[WeighedFinding]) -> TreatmentAnswer:
+    concerned = tuple([weighed for weighed in weighed_findings if treatment in weighed.clause.treatments])
     return TreatmentAnswer(treatment=treatment, standing=_standing(concerned), weighed=concerned)
 
 
@@ -127,7 +127,7 @@ def _standing(weighed: tuple[WeighedFinding, ...]) -> Standing:
     said = {(each.role, each.finding.verdict) for each in weighed}
     if _CONTRAINDICATION_PRESENT in said:
         return Standing.CONTRAINDICATED
-    if _REQUIREMENT_NOT_MET in said:
+    if _REQUIREMENT_NOT_MET in results:
         return Standing.NOT_MET
     asked = {role for role, _ in said}
     return Standing.MET if asked.issuperset(_DECISIVE_ROLES) and said.isdisjoint(_DECISIVE_UNKNOWN) else Standing.UNKNOWN
@@ -147,7 +147,7 @@ def _pathway(
         pathway=pathway,
         fits=_fits(pathway, findings),
         standing=min(standings, key=_STRONGEST.index, default=Standing.MET),
-        open=tuple(each for each in pathway.criteria if findings[each].verdict is Verdict.UNKNOWN),
+        open=tuple(criterion for criterion in pathway.criteria if findings[criterion].verdict is Verdict.UNKNOWN),
     )
 
 
@@ -180,8 +180,8 @@ def _asks(decisive: list[WeighedFinding], knowledge: Knowledge) -> tuple[Ask, ..
 def _is_actionable(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
     if any(clause.speaks and findings[clause.criterion].verdict is Verdict.MET for clause in protocol.clauses):
         return True
-    worth = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
-    return worth and answers[protocol.focus].standing in protocol.speaks_at
+    conditions_met = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
+    return conditions_met and answers[protocol.focus].standing in protocol.speaks_at
 
 
 def _conflicts(
@@ -191,11 +191,11 @@ def _conflicts(
     pathways: tuple[PathwayAnswer, ...],
     treatments: set[str],
 ) -> Iterable[Conflict]:
-    """The conflicts about these treatments that a finding which is not false, or a pathway that fits, raises."""
+    """The conflicts about these treatments that a criterion not ruled out, or a pathway that fits, raises."""
     fitting = {answer.id for answer in pathways if answer.fits is Verdict.MET}
     for conflict in knowledge.resolved_conflicts[protocol.id]:
         if treatments.isdisjoint(conflict.treatments):
             continue
-        open_ = any(findings[each].verdict is not Verdict.NOT_MET for each in conflict.criteria)
-        if open_ or not fitting.isdisjoint(conflict.pathways):
+        is_open = any(findings[criterion].verdict is not Verdict.NOT_MET for criterion in conflict.criteria)
+        if is_open or not fitting.isdisjoint(conflict.pathways):
             yield conflict

@@ -1,4 +1,4 @@
-"""A decision as the JSON object that ``tandem assess`` prints and others rely on. Pure."""
+"""A decision as the JSON object that ``tandem assess`` prints and other programs rely on. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mappings.schema.load import Knowledge
 
 
 class CriterionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One criterion and what came of it."""
+    """One criterion and its result."""
 
     id: str
     role: str
@@ -50,7 +50,7 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was concluded about one patient on one day."""
+    """Everything that was concluded about one patient on one day."""
 
     patient: str
     as_of: date
@@ -75,7 +75,7 @@ def report(decision: Decision, knowledge: Knowledge, as_of: date) -> DecisionRep
         as_of=as_of,
         protocol=recommendation.protocol,
         verdict=recommendation.verdict.value,
-        criteria=tuple(_criterion(each, knowledge) for each in weighed),
+        criteria=tuple(_criterion(finding, knowledge) for finding in weighed),
         treatments=tuple(
             TreatmentReport(treatment=answer.treatment, verdict=answer.standing.value)
             for answer in recommendation.treatments

@@ -1,1 +1,1 @@
-"""What is being ordered. Reads the drafts of one call and nothing else."""
+"""The draft orders of a call: what they order. Reads nothing else."""

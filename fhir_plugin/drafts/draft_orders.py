@@ -1,7 +1,7 @@
 """Draft orders as clients really send them: unfinished, often not valid FHIR, always answered.
 
-Each member that matters is decoded by itself; one that does not decode is as good as absent. The bytes of the draft
-are kept, because a suggestion that updates it must send back everything that the client sent.
+The members that matter are decoded one by one; one that does not decode counts as absent. The bytes of the draft are
+kept, because a suggestion that updates it must send back everything that the client sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fhir_plugin.record.lenient import read, several
 from fhir_plugin.record.resources import Medication
 
 WITHDRAWN = frozenset({"cancelled", "stopped", "revoked", "ended", "entered-in-error"})
-"""Statuses of FHIR R4 and R5 requests in which nothing is ordered any more."""
+"""Statuses of FHIR R4 and R5 requests that no longer order anything."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +30,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     full_url: str | None = None
     status: str | None
     concepts: tuple[CodeableConcept, ...]
-    """What is ordered: the code or the medication, wherever the draft says it."""
+    """What is ordered: the code or the medication, from whichever member the draft uses."""
     form: str = ""
     """The pharmaceutical form of the drug, in words."""
     unresolved: str | None = None
-    """The reference to the drug, where nobody could say what it is."""
+    """The reference to the drug, where it could not be resolved."""
     dosage: tuple[Dosage, ...]
     timing: Timing | None = None
     """When a service takes place."""
@@ -46,7 +46,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_bare(self) -> bool:
-        """Whether it says what, and neither how much nor when: a name that was picked from a list."""
+        """Whether it has neither dosage, timing nor quantity: a name that was picked from a list."""
         return not self.dosage and self.timing is None and self.quantity is None
 
     @property
@@ -61,26 +61,29 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Everything that what is ordered is called: a text such as ``per protocol`` hides the name of its code."""
-        said = (word for each in self.concepts for word in (each.text, *(coding.display for coding in each.coding)))
-        return tuple(dict.fromkeys(word for word in said if word))
+        """All names of what is ordered: a text such as ``per protocol`` may stand beside a code with the real name."""
+        return _names(self.concepts)
 
     @property
     def routes(self) -> tuple[str, ...]:
         """The routes in words."""
-        every = (dosage.route for dosage in self.dosage if dosage.route)
-        said = (word for each in every for word in (each.text, *(coding.display for coding in each.coding)))
-        return tuple(dict.fromkeys(word for word in said if word))
+        return _names(dosage.route for dosage in self.dosage if dosage.route)
+
+
+def _names(concepts: Iterable[CodeableConcept]) -> tuple[str, ...]:
+    """The distinct texts and displays of concepts."""
+    names = (name for item in concepts for name in (item.text, *(coding.display for coding in item.coding)))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 class Drafts(msgspec.Struct, frozen=True, kw_only=True):
-    """The draft orders that could be read, and those that are not to be answered."""
+    """The draft orders that could be read, and those that are not answered."""
 
     drafts: tuple[Draft, ...] = ()
     foreign: tuple[str, ...] = ()
-    """``Type/id`` of drafts for somebody other than the patient in context."""
+    """``Type/id`` of drafts for a patient other than the one in context."""
     withdrawn: tuple[str, ...] = ()
-    """``Type/id`` of drafts that are cancelled, ended, in error, or order that something is not done."""
+    """``Type/id`` of drafts that are cancelled, ended, in error, or marked ``doNotPerform``."""
     unreadable: int = 0
 
 
@@ -105,7 +108,7 @@ class _Members(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str) -> Drafts:
-    """Read ``(fullUrl, resource)`` pairs of a draft Bundle; what is not to be answered is dropped and counted."""
+    """Read ``(fullUrl, resource)`` pairs of a draft Bundle; drafts that are not answered are dropped and counted."""
     orders = [(full_url, members, raw) for full_url, raw in entries if (members := _members(raw)) is not None]
     drugs = drugs_of_bundle((url, raw) for url, members, raw in orders if text(members.resource_type) == "Medication")
     drafts: list[Draft] = []
@@ -130,22 +133,22 @@ def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str) -> D
 def selected(drafts: Drafts, selections: Iterable[str]) -> Drafts:
     """The drafts that ``selections`` names: as ``Type/id``, a bare id, a ``fullUrl``, an absolute or versioned address.
 
-    Selections of which none names any draft leave open what was selected: then all are looked at.
+    If no selection names any draft, it is unknown what was selected, and all drafts are considered.
     """
-    wanted = {form for each in selections for form in _forms(each)}
+    wanted = {form for selection in selections for form in _forms(selection)}
     if not wanted:
         return Drafts(unreadable=drafts.unreadable)
-    chosen = tuple(each for each in drafts.drafts if _is_chosen(each.reference, each.full_url, wanted))
-    withdrawn = tuple(each for each in drafts.withdrawn if _is_chosen(each, None, wanted))
-    if not chosen and not withdrawn and not any(_is_chosen(each, None, wanted) for each in drafts.foreign):
+    chosen = tuple(draft for draft in drafts.drafts if _is_chosen(draft.reference, draft.full_url, wanted))
+    withdrawn = tuple(reference for reference in drafts.withdrawn if _is_chosen(reference, None, wanted))
+    if not chosen and not withdrawn and not any(_is_chosen(reference, None, wanted) for reference in drafts.foreign):
         return drafts
     return msgspec.structs.replace(drafts, drafts=chosen, withdrawn=withdrawn)
 
 
 def with_medications(drafts: Drafts, medications: Mapping[str, Medication]) -> Drafts:
-    """The drafts with the drugs that could only be read elsewhere."""
+    """The drafts with the drugs that were looked up elsewhere."""
     drugs = drugs_of_medications(medications)
-    return msgspec.structs.replace(drafts, drafts=tuple(_with_drug(each, drugs) for each in drafts.drafts))
+    return msgspec.structs.replace(drafts, drafts=tuple(_with_drug(draft, drugs) for draft in drafts.drafts))
 
 
 def _with_drug(draft: Draft, drugs: Drugs) -> Draft:
@@ -158,7 +161,7 @@ def _with_drug(draft: Draft, drugs: Drugs) -> Draft:
 
 
 def _forms(selection: str) -> Iterable[str]:
-    """A selection as it may stand elsewhere: itself, unversioned, its last two parts, its last."""
+    """The forms of a selection under which a draft may be known: unversioned, its last two parts, its last part."""
     plain = selection.strip().partition("/_history/")[0].rstrip("/")
     parts = plain.split("/")
     return {form for form in (plain, "/".join(parts[-2:]), parts[-1]) if form}
@@ -177,15 +180,15 @@ def _reference(kind: str, members: _Members, full_url: str | None) -> str:
 
 
 def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: Drugs) -> Draft:
-    named = _product(members, drugs)
+    product = _product(members, drugs)
     return Draft(
         reference=_reference(kind, members, full_url),
         resource_type=kind,
         full_url=full_url,
         status=text(members.status),
-        concepts=named.concepts,
-        form=named.form,
-        unresolved=named.unresolved,
+        concepts=product.concepts,
+        form=product.form,
+        unresolved=product.unresolved,
         dosage=several(members.dosage_instruction, Dosage),
         timing=read(members.occurrence_timing, Timing),
         quantity=read(members.quantity_quantity, Quantity),
@@ -200,12 +203,12 @@ def _product(members: _Members, drugs: Drugs) -> DraftedProduct:
 
 
 def _notes(members: _Members) -> tuple[str, ...]:
-    said = (*(note.text for note in several(members.note, Annotation)), text(members.patient_instruction))
-    return tuple(each for each in said if each)
+    notes = (*(note.text for note in several(members.note, Annotation)), text(members.patient_instruction))
+    return tuple(note for note in notes if note)
 
 
 def _is_about(members: _Members, patient_id: str) -> bool:
-    """Whether the draft names the patient or nobody; a draft belongs to the context that it came in."""
+    """Whether the draft names the patient or nobody; without a subject it belongs to the context it was sent in."""
     for raw in (members.subject, members.patient):
         reference = read(raw, Reference)
         if reference is not None and reference.reference:

@@ -1,6 +1,6 @@
-"""What a draft orders, wherever it says so: R4 and R5 members, a contained Medication, one in the Bundle or elsewhere.
+"""The product that a draft orders: from R4 and R5 members, a contained Medication, one in the Bundle or elsewhere.
 
-Of a Medication its code counts and so do its ingredients, because a compounded product often has nothing else.
+The code and the ingredients of a Medication both count, because a compounded product often has only ingredients.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from fhir_plugin.record.lenient import read, several
 from fhir_plugin.record.resources import Medication
 
 Drugs: TypeAlias = Mapping[str, "DraftedMedication"]
-"""Medications by every reference that may name them."""
+"""Medications by every reference that may point to them."""
 
 
 class DraftedMedication(NamedTuple):
-    """What one Medication says that it is."""
+    """The drugs and the form of one Medication."""
 
     concepts: tuple[CodeableConcept, ...]
     form: str = ""
@@ -51,12 +51,12 @@ class _Medication(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def drugs_of_bundle(entries: Iterable[tuple[str | None, Raw]]) -> dict[str, DraftedMedication]:
-    """The Medications that travel in a draft Bundle, by ``fullUrl`` and by ``Medication/id``."""
-    found: dict[str, DraftedMedication] = {}
+    """The Medications in a draft Bundle, by ``fullUrl`` and by ``Medication/id``."""
+    drugs: dict[str, DraftedMedication] = {}
     for full_url, raw in entries:
         identifier = _identifier(raw)
-        found.update({key: _drug(raw, {}) for key in (full_url, identifier and f"Medication/{identifier}") if key})
-    return found
+        drugs.update({key: _drug(raw, {}) for key in (full_url, identifier and f"Medication/{identifier}") if key})
+    return drugs
 
 
 def drugs_of_medications(medications: Mapping[str, Medication]) -> dict[str, DraftedMedication]:
@@ -64,40 +64,40 @@ def drugs_of_medications(medications: Mapping[str, Medication]) -> dict[str, Dra
     return {
         reference: DraftedMedication(
             tuple(
-                each
-                for each in (found.code, *(part.item_codeable_concept for part in found.ingredient))
-                if each is not None
+                named
+                for named in (medication.code, *(part.item_codeable_concept for part in medication.ingredient))
+                if named is not None
             ),
-            found.form.label if found.form else "",
+            medication.form.label if medication.form else "",
         )
-        for reference, found in medications.items()
+        for reference, medication in medications.items()
     }
 
 
 class DraftedProduct(NamedTuple):
-    """How a draft names what it orders."""
+    """The product as a draft names it."""
 
     concepts: tuple[CodeableConcept, ...]
     form: str = ""
     unresolved: str | None = None
-    """The reference, where the drug is named by one that leads nowhere and has no words beside it."""
+    """The reference to the drug, where it cannot be resolved and has no display text."""
 
 
 def drafted_product(
     direct: Iterable[Raw], references: Iterable[Raw], contained: Raw, elsewhere: Drugs
 ) -> DraftedProduct:
-    """Everything that the members of a draft name; ``direct`` are concepts, ``references`` lead to Medications."""
+    """Everything that the members of a draft name; ``direct`` are concepts, ``references`` point to Medications."""
     concepts: list[CodeableConcept] = []
-    pointing = list(references)
+    pointers = list(references)
     for raw in direct:
-        if found := concept(raw):
-            concepts.append(found)
+        if named := concept(raw):
+            concepts.append(named)
         elif choice := read(raw, CodeableReference):
-            pointing.append(choice.reference)
+            pointers.append(choice.reference)
             concepts += [inner] if (inner := concept(choice.concept)) else []
     inside = {f"#{identifier}": raw for raw in several(contained, Raw) if (identifier := _identifier(raw))}
     form, unresolved = "", None
-    for reference in (pointed for raw in pointing if (pointed := read(raw, Reference))):
+    for reference in (pointed for raw in pointers if (pointed := read(raw, Reference))):
         key = reference.reference or ""
         drug = _drug(inside[key], inside) if key in inside else elsewhere.get(key)
         if drug is not None and drug.concepts:
@@ -111,24 +111,24 @@ def drafted_product(
 
 
 def _identifier(raw: Raw) -> str | None:
-    found = read(raw, _Medication)
-    return text(found.id) if found else None
+    medication = read(raw, _Medication)
+    return text(medication.id) if medication else None
 
 
 def _drug(raw: Raw, inside: Mapping[str, Raw]) -> DraftedMedication:
-    """A Medication by its code and its ingredients; ``inside`` holds what it may refer to."""
-    found = read(raw, _Medication)
-    if found is None:
+    """A Medication by its code and its ingredients; ``inside`` holds the contained resources that it may refer to."""
+    medication = read(raw, _Medication)
+    if medication is None:
         return DraftedMedication(())
-    concepts = [named] if (named := concept(found.code)) else []
-    for part in several(found.ingredient, _Ingredient):
+    concepts = [named] if (named := concept(medication.code)) else []
+    for part in several(medication.ingredient, _Ingredient):
         choice = read(part.item, CodeableReference) or CodeableReference()
-        concepts += [each for one in (part.item_codeable_concept, choice.concept) if (each := concept(one))]
+        concepts += [named for item in (part.item_codeable_concept, choice.concept) if (named := concept(item))]
         for reference in (read(part.item_reference, Reference), read(choice.reference, Reference)):
             substance = read(inside.get(reference.reference or "", NOTHING), _Medication) if reference else None
             if substance and (inner := concept(substance.code)):
                 concepts.append(inner)
             elif reference and reference.display:
                 concepts.append(CodeableConcept(text=reference.display))
-    form = concept(found.form) or concept(found.dose_form)
+    form = concept(medication.form) or concept(medication.dose_form)
     return DraftedMedication(tuple(concepts), form.label if form else "")

@@ -1,4 +1,4 @@
-"""Members of a draft read one by one and leniently: what does not decode is as good as absent."""
+"""Members of a draft, read one by one and leniently: one that does not decode counts as absent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 def concept(raw: Raw) -> CodeableConcept | None:
-    """A concept that says something; of one that does not decode, the text and those codings that do."""
+    """A concept with a coding or a text; of one that does not decode, the text and the codings that do."""
     whole = read(raw, CodeableConcept)
     if whole is None:
         parts = read(raw, _Parts)

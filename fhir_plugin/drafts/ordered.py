@@ -1,4 +1,4 @@
-"""What draft orders are about: treatments of ours, one more antidepressant, a drug that nobody can name. Pure."""
+"""What draft orders contain: covered treatments, another antidepressant, an unidentified drug. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fhir_plugin.facts.medications.products import identify
 from mappings.schema.load import Knowledge
 
 ANTIDEPRESSANT = "antidepressant"
-"""The group of the medication tables that an order is looked up in."""
+"""The group of the medication tables by which an order is recognised."""
 
 
 class RecognisedDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,42 +18,42 @@ class RecognisedDraft(msgspec.Struct, frozen=True, kw_only=True):
     draft: Draft
     treatments: tuple[str, ...] = ()
     other_form: str | None = None
-    """The treatment whose drug is ordered in a form that the criteria are not made for."""
+    """The treatment whose drug is ordered in a form that the criteria do not cover."""
     antidepressant: bool = False
 
 
 class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
-    """What the drafts of one call are about, and those that are not answered."""
+    """What the drafts of one call order, and which drafts are not answered."""
 
     recognised: tuple[RecognisedDraft, ...] = ()
     foreign: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
     beside: tuple[RecognisedDraft, ...] = ()
-    """Drafts of the same call that were not selected; they are known, and not answered."""
+    """Drafts of the same call that were not selected; they are considered but not answered."""
 
     @property
     def treatments(self) -> tuple[str, ...]:
-        """The treatments that are ordered, each once."""
-        return tuple(dict.fromkeys(name for each in self.recognised for name in each.treatments))
+        """The distinct treatments that are ordered."""
+        return tuple(dict.fromkeys(name for recognised in self.recognised for name in recognised.treatments))
 
     @property
     def other_forms(self) -> tuple[RecognisedDraft, ...]:
-        """Drafts of a drug of ours in a form that the criteria are not made for."""
-        return tuple(each for each in self.recognised if each.other_form)
+        """Drafts of the drug of a covered treatment, in a form that the criteria do not cover."""
+        return tuple(recognised for recognised in self.recognised if recognised.other_form)
 
     @property
     def antidepressant(self) -> bool:
         """Whether an antidepressant is ordered."""
-        return any(each.antidepressant for each in self.recognised)
+        return any(recognised.antidepressant for recognised in self.recognised)
 
     @property
     def unnamed(self) -> tuple[Draft, ...]:
-        """Drafts whose drug nobody could name."""
-        return tuple(each.draft for each in self.recognised if each.draft.unresolved)
+        """Drafts whose drug could not be identified."""
+        return tuple(recognised.draft for recognised in self.recognised if recognised.draft.unresolved)
 
     @property
     def of_nobody(self) -> bool:
-        """Whether every draft is for somebody else."""
+        """Whether every draft is for another patient."""
         return bool(self.foreign) and not self.recognised and not self.withdrawn
 
     @property
@@ -66,7 +66,7 @@ NOTHING_ORDERED = OrderedTreatments()
 
 
 def order_of(drafts: Drafts, knowledge: Knowledge, every: Drafts | None = None) -> OrderedTreatments:
-    """What the drafts order; ``every`` holds also those that were not selected."""
+    """What the drafts order; ``every`` also holds the drafts that were not selected."""
     answered = {draft.reference for draft in drafts.drafts}
     others = [draft for draft in every.drafts if draft.reference not in answered] if every else []
     return OrderedTreatments(
@@ -79,7 +79,7 @@ def order_of(drafts: Drafts, knowledge: Knowledge, every: Drafts | None = None) 
 
 def _recognised(draft: Draft, knowledge: Knowledge) -> RecognisedDraft:
     other = knowledge.treatments.in_other_form(
-        [(each.system, each.code) for each in draft.codings],
+        [(coding.system, coding.code) for coding in draft.codings],
         "\n".join(draft.words),
         "\n".join((*draft.routes, draft.form)),
     )
@@ -95,15 +95,15 @@ def _recognised(draft: Draft, knowledge: Knowledge) -> RecognisedDraft:
 
 
 def _treatments(draft: Draft, knowledge: Knowledge) -> tuple[str, ...]:
-    """By codes, else by words, which may name two treatments at once."""
+    """The treatments by code, else by words, which may name two treatments at once."""
     if draft.resource_type == "ServiceRequest" and _goes_beside(draft, knowledge):
         return ()
-    coded = knowledge.treatments.of_code((each.system, each.code) for each in draft.codings)
+    coded = knowledge.treatments.of_code((coding.system, coding.code) for coding in draft.codings)
     if coded:
         return (coded,)
-    return next((found for words in draft.words if (found := knowledge.treatments.all_of_order(words))), ())
+    return next((named for words in draft.words if (named := knowledge.treatments.all_of_order(words))), ())
 
 
 def _goes_beside(draft: Draft, knowledge: Knowledge) -> bool:
-    """Whether it is an order such as vital signs, which may name the drug around which they are taken."""
+    """Whether it is a companion order such as vital signs, which may name the drug that they accompany."""
     return knowledge.order_checks.is_companion(draft.words, (coding.code for coding in draft.codings))

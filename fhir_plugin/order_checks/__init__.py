@@ -1,1 +1,1 @@
-"""Checks of the orders that are being signed: each says ok, deviates, or unknown and why. Pure."""
+"""Checks of the orders that are being signed: ok, deviates, or unknown with the reason. Pure."""

@@ -1,4 +1,4 @@
-"""What stands around an order: contraindications, the same treatment elsewhere, a score, an order for vital signs."""
+"""The context of an order: contraindications, duplicates, a baseline score, an order for vital signs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _NOT_ORDERS = ("proposal", "plan", "option")
 
 def contraindicated(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """Whether something on the record contraindicates the treatment; ``None`` where nothing is known to."""
-    answer = next((each for each in case.decision.recommendation.treatments if each.treatment == case.treatment), None)
+    answers = case.decision.recommendation.treatments
+    answer = next((answer for answer in answers if answer.treatment == case.treatment), None)
     if answer is None or answer.standing is not Standing.CONTRAINDICATED:
         return None
     titles = [
@@ -45,8 +46,8 @@ def criterion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
 
 
 def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
-    """Whether an order that belongs to it stands among the drafts or on the record."""
-    drafts = (each.draft for each in case.ordered.recognised if each.draft.reference != case.draft.reference)
+    """Whether a required companion order is among the drafts or on the record."""
+    drafts = (other.draft for other in case.ordered.recognised if other.draft.reference != case.draft.reference)
     if any(_is_companion(draft, check) for draft in drafts) or any(
         _holds(check, (request.code.label, *_displays(request.code)), request.code.coding)
         for request in _active_services(case)
@@ -59,7 +60,7 @@ def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
 
 
 def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
-    """Whether a course of the treatment is under way, or another active order of it stands on the record."""
+    """Whether a course of the treatment is under way, or the record has another active order of it."""
     history = case.decision.facts.treatments
     for course in history.courses:
         if course.treatment == case.treatment and not course.ended:
@@ -69,22 +70,22 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
         return _result(check, CheckVerdict.DEVIATES, case.why("drafted_twice", words=twice))
     if any(reference != case.draft.reference for reference in _same_orders(case)):
         return _result(check, CheckVerdict.DEVIATES, case.why("ordered_already"))
-    way = case.everything.treatments[case.treatment].given_as
-    gaps = history.missing[way] + (case.decision.record.gaps((SERVICES,)) if way == "procedure" else ())
+    given_as = case.everything.treatments[case.treatment].given_as
+    gaps = history.missing[given_as] + (case.decision.record.gaps((SERVICES,)) if given_as == "procedure" else ())
     if gaps:
         return _result(check, CheckVerdict.UNKNOWN, "; ".join(gaps))
     return _result(check, CheckVerdict.OK, case.why("nothing_else"))
 
 
 def _drafted_beside(case: DraftCase) -> str:
-    """Another of the drafts that orders the drug too, in whichever form; sessions of TMS may well be several orders."""
-    known = case.everything.treatments
-    mine = known[case.treatment]
-    others = (each for each in case.ordered.recognised if each.draft.reference != case.draft.reference)
-    drugs = (known[name] for each in others for name in each.treatments)
-    if mine.given_as != "medication":
+    """Another draft that orders the same drug, in any form; several orders of TMS sessions are not duplicates."""
+    treatments = case.everything.treatments
+    own = treatments[case.treatment]
+    others = (other for other in case.ordered.recognised if other.draft.reference != case.draft.reference)
+    drugs = (treatments[name] for other in others for name in other.treatments)
+    if own.given_as != "medication":
         return ""
-    return next((drug.title for drug in drugs if drug.given_as == "medication" and drug.modality == mine.modality), "")
+    return next((drug.title for drug in drugs if drug.given_as == "medication" and drug.modality == own.modality), "")
 
 
 def _result(check: CheckDefinition, verdict: CheckVerdict, why: str = "") -> OrderCheck:
@@ -105,9 +106,9 @@ def _same_orders(case: DraftCase) -> Iterator[str]:
     """The active orders of the treatment on the record."""
     record, treatments = case.decision.record, case.everything.treatments
     concepts: list[tuple[str, CodeableConcept | None]] = [
-        (each.reference, medication_concept(each, record)) for each in _active_medications(record)
+        (request.reference, medication_concept(request, record)) for request in _active_medications(record)
     ]
-    concepts += [(each.reference, each.code) for each in _active_services(case)]
+    concepts += [(request.reference, request.code) for request in _active_services(case)]
     for reference, concept in concepts:
         if concept is not None:
             words = " ".join((concept.text or "", *_displays(concept)))
@@ -117,15 +118,15 @@ def _same_orders(case: DraftCase) -> Iterator[str]:
 
 
 def _active_medications(record: Record) -> Iterator[MedicationRequest]:
-    for each in record.all("medicationRequests", MedicationRequest):
-        if each.status == "active" and not each.do_not_perform and each.intent not in _NOT_ORDERS:
-            yield each
+    for request in record.all("medicationRequests", MedicationRequest):
+        if request.status == "active" and not request.do_not_perform and request.intent not in _NOT_ORDERS:
+            yield request
 
 
 def _active_services(case: DraftCase) -> Iterator[ServiceRequest]:
-    for each in case.decision.record.all(SERVICES, ServiceRequest):
-        if each.status == "active" and not each.do_not_perform and each.intent not in _NOT_ORDERS:
-            yield each
+    for request in case.decision.record.all(SERVICES, ServiceRequest):
+        if request.status == "active" and not request.do_not_perform and request.intent not in _NOT_ORDERS:
+            yield request
 
 
 def _displays(concept: CodeableConcept) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One draft with everything that its checks look at, and the words in which they speak."""
+"""One draft with all inputs of its checks, and the wording of their results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DraftCase:
 
     @property
     def knowledge(self) -> OrderChecks:
-        """What is known of orders."""
+        """The knowledge about orders."""
         return self.everything.order_checks
 
     @property
@@ -46,7 +46,7 @@ class DraftCase:
 
     def why(self, key: str, **values: object) -> str:
         """One of the reasons, filled in."""
-        reasons: Mapping[str, str] = {str(name): said for name, said in self.words.why.items()}
+        reasons: Mapping[str, str] = {str(name): reason for name, reason in self.words.why.items()}
         return reasons[key].format(**values)
 
     def number(self, value: StatedRange) -> str:
@@ -54,17 +54,17 @@ class DraftCase:
         low, high = (f"{round(end, 2):g}" for end in value)
         return low if low == high else self.words.range.format(low=low, high=high)
 
-    def told(self, value: StatedRange, unit: str) -> str:
+    def with_unit(self, value: StatedRange, unit: str) -> str:
         """A value with its unit."""
         return self.words.drafted.value.format(value=self.number(value), unit=unit).strip()
 
-    def told_by_weight(self, dose: StatedRange, whole: str, value: StatedRange, unit: str) -> str:
-        """A dose, and what it is for each kilogram."""
+    def dose_by_weight(self, dose: StatedRange, dose_unit: str, value: StatedRange, unit: str) -> str:
+        """A dose in ``dose_unit``, and its value per kilogram in ``unit``."""
         return self.words.drafted.by_weight.format(
-            dose=self.number(dose), whole=whole, value=self.number(value), unit=unit, weight=self.told_weight
+            dose=self.number(dose), whole=dose_unit, value=self.number(value), unit=unit, weight=self.dated_weight
         )
 
     @property
-    def told_weight(self) -> str:
-        """The weight with its day."""
+    def dated_weight(self) -> str:
+        """The weight with its date."""
         return self.words.drafted.weight.format(kilograms=f"{self.weight.kilograms:g}", day=self.weight.day)

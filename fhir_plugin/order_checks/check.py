@@ -1,4 +1,4 @@
-"""Every check of every draft for a treatment of ours."""
+"""Every check of every draft for a treatment that the protocol covers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from mappings.schema.load import Knowledge
 from mappings.schema.order_checks.model import CheckDefinition
 
 MAX_AGE_OF_WEIGHT = "ketamine.weight_max_age"
-"""The parameter of every protocol that says how many days a weight may be old to dose by."""
+"""The parameter of every protocol that limits, in days, the age of a weight for dosing."""
 
 _KINDS = {"compare": compare, "contraindicated": contraindicated, "duplicate": duplicate, "criterion": criterion,
     "companion": companion}  # fmt: skip
 
 
 def check_orders(ordered: OrderedTreatments, decision: Decision, knowledge: Knowledge) -> tuple[CheckedOrder, ...]:
-    """The checks of each draft and treatment, in the order of the drafts; pure."""
+    """The checks of all drafts and their treatments, in the order of the drafts; pure."""
     return tuple(
         _checked(recognised.draft, treatment, ordered, decision, knowledge)
         for recognised in ordered.recognised
@@ -42,7 +42,7 @@ def _checked(
     case = _case(draft, treatment, checks, ordered, decision, knowledge)
     results = [result for check in checks if (result := _KINDS[check.kind](check, case)) is not None]
     refused = next((result for result in results if _is_refusal(result, checks)), None)
-    if refused is not None:  # an order that should not be is not mended
+    if refused is not None:  # no corrections for an order that should not be placed
         results = [replace(result, correction=None) for result in results]
     return CheckedOrder(
         reference=draft.reference,
@@ -62,13 +62,13 @@ def _case(
     knowledge: Knowledge,
 ) -> DraftCase:
     protocol = knowledge.protocols[decision.recommendation.protocol]
-    oldest = protocol.parameters.get(MAX_AGE_OF_WEIGHT)
+    max_age = protocol.parameters.get(MAX_AGE_OF_WEIGHT)
     return DraftCase(
         draft=draft,
         treatment=treatment,
         drafted=read_order(draft, knowledge.order_checks, dose_in_name=any(check.dose_in_name for check in checks)),
         stage=stage_of(treatment, decision.facts, knowledge.treatments),
-        weight=dosing_weight(decision.facts, oldest.low if oldest else 0, knowledge.wording),
+        weight=dosing_weight(decision.facts, max_age.low if max_age else 0, knowledge.wording),
         findings={finding.criterion: finding for finding in decision.findings},
         decision=decision,
         ordered=ordered,

@@ -1,4 +1,4 @@
-"""What an order states against what the protocol, or the label, has for it."""
+"""The values that an order states, compared with the protocol or the label."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _MINUTES = 60
 
 
 class _ComparedValue(msgspec.Struct, frozen=True, kw_only=True):
-    """The value that is compared, how it is told, and what turns it back into a dose."""
+    """The value that is compared, its wording, and what converts it back into a dose."""
 
     value: StatedRange
     drafted: str
-    said: StatedMeasure
+    measure: StatedMeasure
     factor: float = 1.0
-    """What turns the value into the dose: kilograms, or 1 where the value is as it is stated."""
+    """What converts the value into the dose: kilograms, or 1 where the value is compared as stated."""
     unit: str = ""
     """The unit of the dose."""
     because: str = ""
 
 
 def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
-    """The verdict on one measure; ``None`` where the order does not state it and need not."""
+    """The verdict on one measure; ``None`` where the order does not state it and does not have to."""
     compared = _route(check, case) or _value(check, case)
     if isinstance(compared, str):
         return None if check.only_if_stated and compared == case.why("not_stated") else _unknown(check, compared)
@@ -52,8 +52,8 @@ def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
         drafted=compared.drafted,
         expected=_expected(check, bounds, case),
         why=_unknown_reason(bounds, case) if verdict is CheckVerdict.UNKNOWN else "",
-        sources=tuple(dict.fromkeys(key for each in bounds for key in each.sources)),
-        local=any(each.local for each in bounds),
+        sources=tuple(dict.fromkeys(key for bound in bounds for key in bound.sources)),
+        local=any(bound.local for bound in bounds),
         gross=_is_gross(check, compared.value, bounds),
     )
     if verdict is not CheckVerdict.DEVIATES:
@@ -66,7 +66,7 @@ def _unknown(check: CheckDefinition, why: str, drafted: str = "") -> OrderCheck:
 
 
 def _route(check: CheckDefinition, case: DraftCase) -> str:
-    """Why the check is not made by the route of the order; empty where it is."""
+    """Why the check does not apply to the route of the order; empty where it applies."""
     if not check.other_routes or _holds(check.only_routes, case.drafted.manner):
         return ""
     return case.why("other_route") if _holds(check.other_routes, case.drafted.manner) else ""
@@ -80,51 +80,55 @@ def _holds(patterns: Iterable[str], text: str) -> bool:
 
 
 def _value(check: CheckDefinition, case: DraftCase) -> _ComparedValue | str:
-    """What is compared, or why nothing can be."""
+    """The value to compare, or the reason why there is none."""
     if check.measure in ("dose_per_kg", "rate_per_kg"):
         return _by_weight(check, case)
-    said = case.drafted.of(check.measure or "")
-    if check.measure == "infusion_minutes" and said.fault == "not_stated":
-        said = _time_of_rate(case)
-    if said.value is None:
-        return _fault(said, check.unit, case)
-    if check.measure == "infusion_minutes" and (why := _rate_disagrees(said.value, case)):
+    stated = case.drafted.of(check.measure or "")
+    if check.measure == "infusion_minutes" and stated.fault == "not_stated":
+        stated = _time_of_rate(case)
+    if stated.value is None:
+        return _fault(stated, check.unit, case)
+    if check.measure == "infusion_minutes" and (why := _rate_disagrees(stated.value, case)):
         return why
-    return _ComparedValue(value=said.value, drafted=case.told(said.value, check.unit), said=said, unit=check.unit)
+    return _stated_value(stated, stated.value, check, case)
+
+
+def _stated_value(stated: StatedMeasure, value: StatedRange, check: CheckDefinition, case: DraftCase) -> _ComparedValue:
+    return _ComparedValue(value=value, drafted=case.with_unit(value, check.unit), measure=stated, unit=check.unit)
 
 
 def _by_weight(check: CheckDefinition, case: DraftCase) -> _ComparedValue | str:
-    """A dose or a rate for each kilogram: as stated, else what is stated over the weight."""
+    """A dose or a rate per kilogram: as stated, else the whole dose or rate divided by the weight."""
     measure, unit = check.measure or "", check.unit.replace("/kg", "", 1)
     whole_measure = measure.replace("_per_kg", "_mg")
-    said, whole = case.drafted.of(measure), case.drafted.of(whole_measure)
-    if said.fault not in ("", "not_stated"):
-        return _fault(said, check.unit, case)
+    stated, whole = case.drafted.of(measure), case.drafted.of(whole_measure)
+    if stated.fault not in ("", "not_stated"):
+        return _fault(stated, check.unit, case)
     if whole.fault not in ("", "not_stated"):
         return _fault(whole, unit, case)
-    if said.value is None and whole.value is None:
+    if stated.value is None and whole.value is None:
         return case.why("not_stated")
-    if whole.value is None and said.value is not None:
-        return _ComparedValue(value=said.value, drafted=case.told(said.value, check.unit), said=said, unit=check.unit)
+    if whole.value is None and stated.value is not None:
+        return _stated_value(stated, stated.value, check, case)
     weight = case.weight
     if weight.kilograms is None or whole.value is None:
         return "; ".join(weight.missing) or case.why("not_stated")
     value = whole.value.times(1 / weight.kilograms)
-    if said.value is not None and said.value.differs(value, _slack(check.slack_below)):
-        fields, words = case.told(whole.value, unit), case.told(said.value, check.unit)
+    if stated.value is not None and stated.value.differs(value, _slack(check.slack_below)):
+        fields, words = case.with_unit(whole.value, unit), case.with_unit(stated.value, check.unit)
         return case.why("disagree", fields=fields, words=words)
     return _ComparedValue(
         value=value,
-        drafted=case.told_by_weight(whole.value, unit, value, check.unit),
-        said=whole,
+        drafted=case.dose_by_weight(whole.value, unit, value, check.unit),
+        measure=whole,
         factor=weight.kilograms,
         unit=unit,
-        because=case.told_weight,
+        because=case.dated_weight,
     )
 
 
 def _time_of_rate(case: DraftCase) -> StatedMeasure:
-    """The infusion time that dose and rate make together."""
+    """The infusion time that follows from dose and rate."""
     for dose, rate in (("dose_mg", "rate_mg"), ("dose_per_kg", "rate_per_kg")):
         whole, speed = case.drafted.of(dose).value, case.drafted.of(rate).value
         if whole and speed:
@@ -133,37 +137,38 @@ def _time_of_rate(case: DraftCase) -> StatedMeasure:
 
 
 def _rate_disagrees(stated: StatedRange, case: DraftCase) -> str:
-    made = _time_of_rate(case).value
-    if made is None or not made.differs(stated, case.knowledge.reading.same_percent.value * 5):
+    calculated = _time_of_rate(case).value
+    if calculated is None or not calculated.differs(stated, case.knowledge.reading.same_percent.value * 5):
         return ""
-    return case.why("rate_disagrees", minutes=case.number(made), stated=case.number(stated))
+    return case.why("rate_disagrees", minutes=case.number(calculated), stated=case.number(stated))
 
 
-def _fault(said: StatedMeasure, unit: str, case: DraftCase) -> str:
-    if said.fault == "disagree" and said.fields and said.words:
-        return case.why("disagree", fields=case.told(said.fields, unit), words=case.told(said.words, unit))
-    return case.why(said.fault or "not_stated")
+def _fault(stated: StatedMeasure, unit: str, case: DraftCase) -> str:
+    if stated.fault == "disagree" and stated.fields and stated.words:
+        fields, words = case.with_unit(stated.fields, unit), case.with_unit(stated.words, unit)
+        return case.why("disagree", fields=fields, words=words)
+    return case.why(stated.fault or "not_stated")
 
 
 # The verdict
 
 
 def _verdict(check: CheckDefinition, value: StatedRange, bounds: tuple[ExpectedBounds, ...]) -> CheckVerdict:
-    """Ok within a range that holds, or within every one that may; open where only some that may hold it."""
-    sure = [each for each in bounds if each.applies]
-    perhaps = [each for each in bounds if each.applies is None]
-    if any(_fits(check, value, each) for each in sure) or (
-        perhaps and all(_fits(check, value, each) for each in bounds)
+    """Ok within a range that applies, or within all where some may apply; unknown within only some that may apply."""
+    certain = [bound for bound in bounds if bound.applies]
+    possible = [bound for bound in bounds if bound.applies is None]
+    if any(_fits(check, value, bound) for bound in certain) or (
+        possible and all(_fits(check, value, bound) for bound in bounds)
     ):
         return CheckVerdict.OK
-    if any(_fits(check, value, each) for each in perhaps):
+    if any(_fits(check, value, bound) for bound in possible):
         return CheckVerdict.UNKNOWN
     return CheckVerdict.DEVIATES
 
 
 def _unknown_reason(bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:
-    """What the record would have to tell."""
-    criteria = dict.fromkeys(case.everything.criteria[each.when].title for each in bounds if each.when)
+    """What the record would have to show."""
+    criteria = dict.fromkeys(case.everything.criteria[bound.when].title for bound in bounds if bound.when)
     return case.why("criterion_unknown", criteria=", ".join(criteria)) if criteria else case.why("course_unknown")
 
 
@@ -176,7 +181,7 @@ def _fits(check: CheckDefinition, value: StatedRange, bounds: ExpectedBounds) ->
 
 
 _TINY = 1e-9
-"""Doses are decimal numbers: 0.1 + 0.2 is no deviation."""
+"""Tolerance for binary fractions: 0.1 + 0.2 is not a deviation from 0.3."""
 
 
 def _slack(number: Number | None) -> float:
@@ -184,26 +189,26 @@ def _slack(number: Number | None) -> float:
 
 
 def _is_gross(check: CheckDefinition, value: StatedRange, bounds: tuple[ExpectedBounds, ...]) -> bool:
-    """Far out; a site whose own range reaches further out is not warned within it."""
-    lowest, highest = min(each.range.low for each in bounds), max(each.range.high for each in bounds)
+    """Far outside the range; a site with a wider range of its own is not warned within it."""
+    lowest, highest = min(bound.range.low for bound in bounds), max(bound.range.high for bound in bounds)
     below = check.gross_below is not None and value.low < min(check.gross_below.value, lowest) - _TINY
     above = check.gross_above is not None and value.high > max(check.gross_above.value, highest) + _TINY
     return below or above
 
 
 def _expected(check: CheckDefinition, bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:
-    ranges = dict.fromkeys(each.range for each in bounds)
-    said = reduce(
-        lambda one, other: case.words.or_.format(one=one, other=other), (case.number(each) for each in ranges)
+    ranges = dict.fromkeys(bound.range for bound in bounds)
+    alternatives = reduce(
+        lambda one, other: case.words.or_.format(one=one, other=other), (case.number(value) for value in ranges)
     )
-    return f"{said} {check.unit}".strip()
+    return f"{alternatives} {check.unit}".strip()
 
 
 def _correction(
     check: CheckDefinition, compared: _ComparedValue, bounds: tuple[ExpectedBounds, ...], case: DraftCase
 ) -> Correction | None:
-    path = compared.said.path
-    if path is None or len(bounds) != 1 or compared.said.fields is None:
+    path = compared.measure.path
+    if path is None or len(bounds) != 1 or compared.measure.fields is None:
         return None
     rounded = compared.unit == check.correct.round_to_unit if check.correct else False
     value = corrected_to(check, bounds[0].range, compared.factor, rounded=rounded)
@@ -215,6 +220,5 @@ def _correction(
         return None
     lowest = case.number(StatedRange(bounds[0].range.low, bounds[0].range.low))
     because = f"{lowest} {check.unit}" + (f", {compared.because}" if compared.because else "")
-    return Correction(
-        value=written, before=case.number(compared.said.fields), unit=compared.unit, because=because, resource=resource
-    )
+    before = case.number(compared.measure.fields)
+    return Correction(value=written, before=before, unit=compared.unit, because=because, resource=resource)

@@ -1,4 +1,4 @@
-"""An order with its dose corrected, where that is safe: one number, in one place, named nowhere else."""
+"""An order with its dose corrected, where that is safe: one number, in one place, stated nowhere else."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _RATES = ("rate_mg", "rate_per_kg")
 
 
 def has_known_id(draft: Draft) -> bool:
-    """Whether the client can be told which resource is meant."""
+    """Whether the draft has an id by which the client can identify it."""
     kind, _, identifier = draft.reference.partition("/")
     return kind.isascii() and kind.isalpha() and is_fhir_id(identifier)
 
 
 def corrected_to(check: CheckDefinition, bounds: StatedRange, factor: float, *, rounded: bool) -> float | None:
-    """The dose to order: ``bounds`` times ``factor`` (kilograms, or 1), rounded down; ``None`` where it is not one."""
+    """The dose to order: ``bounds`` times ``factor`` (kilograms, or 1), rounded down; ``None`` if there is none."""
     if check.correct is None or (check.correct.to == "only" and bounds.low != bounds.high):
         return None
     if not rounded:
@@ -48,7 +48,7 @@ def corrected_resource(
     if changed is None:
         return None
     resource = msgspec.json.decode(content)
-    if len(resource["dosageInstruction"]) != len(draft.dosage):  # what could not be read may state a dose too
+    if len(resource["dosageInstruction"]) != len(draft.dosage):  # an unreadable dosage may state a dose too
         return None
     if _states_another_amount(resource, reading):
         return None
@@ -62,10 +62,10 @@ def _states_another_amount(resource: Any, reading: OrderReadingRules) -> bool:
 
 def _texts(value: Any) -> Iterator[str]:
     """Every text of a resource, at any depth."""
-    waiting = [value]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, dict | list):
-            waiting += each.values() if isinstance(each, dict) else each
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict | list):
+            pending += item.values() if isinstance(item, dict) else item

@@ -33,7 +33,7 @@ from mappings.schema.order_checks.model import OrderReadingRules
 
 Path = tuple[str | int, ...]
 StatedField = tuple[str, StatedRange, Path | None]
-"""A measure, its value, and where the one number stands."""
+"""A measure, its value, and the path of the number where there is exactly one."""
 StatedFields = Iterator[StatedField]
 
 _DAYS = 7
@@ -54,11 +54,11 @@ class StatedMeasure(msgspec.Struct, frozen=True, kw_only=True):
 
     value: StatedRange | None = None
     fault: str = ""
-    """Why there is no one value: a key of ``why`` in ``_words.yaml``."""
+    """Why there is no single value: a key of ``why`` in ``_words.yaml``."""
     fields: StatedRange | None = None
     words: StatedRange | None = None
     path: Path | None = None
-    """Where in the resource the one number stands, when it stands in one place."""
+    """Where the number is in the resource, if it is in exactly one place."""
 
 
 NOT_STATED = StatedMeasure(fault="not_stated")
@@ -67,52 +67,58 @@ NOT_STATED = StatedMeasure(fault="not_stated")
 class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
     """Every measure of one order."""
 
-    said: Mapping[str, StatedMeasure]
+    measures: Mapping[str, StatedMeasure]
     manner: str
     """The words of routes and instructions, in lower case."""
 
     def of(self, measure: str) -> StatedMeasure:
-        """What is stated of a measure."""
-        return self.said.get(measure, NOT_STATED)
+        """What the order states of a measure."""
+        return self.measures.get(measure, NOT_STATED)
 
 
 def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> DraftMeasures:
-    """The measures of a draft; ``dose_in_name``: the name of the product tells the dose of a session."""
-    said: dict[str, StatedMeasure] = {}
+    """The measures of a draft; ``dose_in_name``: the name of the product states the dose of a session."""
+    measures: dict[str, StatedMeasure] = {}
     parts = tuple(_parts(draft, knowledge))
     for fields, texts in parts:
-        for measure, found in _part(fields, texts, knowledge).items():
-            if said.get(measure, NOT_STATED).fault == "not_stated":
-                said[measure] = found
-    if dose_in_name and said["dose_mg"].fault == "not_stated":
-        said["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
-    _derive_missing(said)
-    doses = [place for fields, _ in parts for measure, _, place in fields if measure.startswith("dose_")]
+        for measure, stated_measure in _part(fields, texts, knowledge).items():
+            if measures.get(measure, NOT_STATED).fault == "not_stated":
+                measures[measure] = stated_measure
+    if dose_in_name and measures["dose_mg"].fault == "not_stated":
+        measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
+    _derive_missing(measures)
+    doses = [path for fields, _ in parts for measure, _, path in fields if measure.startswith("dose_")]
     manner = "\n".join((*draft.routes, *(text for _, texts in parts for text in texts))).lower()
-    return DraftMeasures(said=said if len(doses) == 1 else _without_paths(said), manner=manner)
+    return DraftMeasures(measures=measures if len(doses) == 1 else _without_paths(measures), manner=manner)
 
 
 def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[StatedField], tuple[str, ...]]]:
-    """Fields and words that belong together: the steps of the dosage in their order, then what is said beside them."""
+    """Fields and words that belong together: the steps of the dosage in their order, then everything else."""
     steps: dict[float, list[int]] = {}
     for index, dosage in enumerate(draft.dosage):
         steps.setdefault(dosage.sequence or 0, []).append(index)
     for _, members in sorted(steps.items()):
-        fields = [each for at in members for each in _dosage(draft.dosage[at], ("dosageInstruction", at), knowledge)]
-        yield fields, tuple(text for at in members for text in _words_of(draft.dosage[at]))
+        fields = [
+            field
+            for index in members
+            for field in _dosage(draft.dosage[index], ("dosageInstruction", index), knowledge)
+        ]
+        yield fields, tuple(text for index in members for text in _words_of(draft.dosage[index]))
     timing = draft.timing
     count = draft.quantity
     fields = list(_timing(timing, knowledge)) if timing else []
     if count and _usable(count.value) and not count.comparator:
         fields.append(("sessions", _range(count.value), None))
-    named = tuple(text for text in draft.words if any(stated(each, (text,), knowledge) for each in _INSTRUCTIVE))
-    yield fields, (*((timing.code.label,) if timing and timing.code else ()), *named)
+    instructive = tuple(
+        text for text in draft.words if any(stated(measure, (text,), knowledge) for measure in _INSTRUCTIVE)
+    )
+    yield fields, (*((timing.code.label,) if timing and timing.code else ()), *instructive)
     if not draft.dosage:
         yield [], draft.notes
 
 
 _INSTRUCTIVE = ("infusion_minutes", "per_week", "interval_days", "sessions")
-"""A name that states one of these is an instruction too, and what else it states counts."""
+"""A name that states one of these is an instruction too, and everything else that it states counts."""
 
 
 def _words_of(dosage: Dosage) -> tuple[str, ...]:
@@ -121,19 +127,21 @@ def _words_of(dosage: Dosage) -> tuple[str, ...]:
 
 
 def _part(fields: list[StatedField], texts: tuple[str, ...], knowledge: OrderChecks) -> dict[str, StatedMeasure]:
-    said = {}
+    measures = {}
     for measure in {*_WORD_MEASURES, *(name for name, _, _ in fields)}:
         words = stated(measure, texts, knowledge) if measure in _WORD_MEASURES else ()
         if measure == "per_week":
-            words += tuple(_per_week(each) for each in stated("interval_days", texts, knowledge))
-        said[measure] = _joined([(value, path) for name, value, path in fields if name == measure], words, knowledge)
-    return said
+            words += tuple(_per_week(interval) for interval in stated("interval_days", texts, knowledge))
+        measures[measure] = _joined(
+            [(value, path) for name, value, path in fields if name == measure], words, knowledge
+        )
+    return measures
 
 
 def _joined(
     fields: list[tuple[StatedRange, Path | None]], words: tuple[StatedRange, ...], knowledge: OrderChecks
 ) -> StatedMeasure:
-    """One value from fields and words; words that also calculate must still name the value of the fields."""
+    """One value from fields and words; words that also calculate must still state the value of the fields."""
     percent = knowledge.reading.same_percent.value
     values = list(dict.fromkeys(value for value, _ in fields))
     if len(values) > 1 or (len(words) > 1 and not values):
@@ -143,30 +151,30 @@ def _joined(
         return NOT_STATED if word is None else StatedMeasure(value=word, words=word)
     if len(words) == 1 and word is not None and field.differs(word, percent):
         return StatedMeasure(fault="disagree", fields=field, words=word)
-    if words and all(field.differs(each, percent) for each in words):
+    if words and all(field.differs(value, percent) for value in words):
         return StatedMeasure(fault="several")
-    if any(field.differs(each, knowledge.reading.rounded_percent.value) for each in words):
+    if any(field.differs(value, knowledge.reading.rounded_percent.value) for value in words):
         return StatedMeasure(fault="several")
     return StatedMeasure(
         value=field, fields=field, words=word, path=fields[0][1] if len(fields) == 1 and not words else None
     )
 
 
-def _derive_missing(said: dict[str, StatedMeasure]) -> None:
-    """How many sessions, from how often and for how long; or how often, from how many and for how long."""
-    often, weeks, count = said["per_week"], said["weeks"].value, said["sessions"]
+def _derive_missing(measures: dict[str, StatedMeasure]) -> None:
+    """The sessions from frequency and weeks, or the frequency from sessions and weeks."""
+    frequency, weeks, count = measures["per_week"], measures["weeks"].value, measures["sessions"]
     if weeks is None:
         return
-    if count.fault == "not_stated" and often.value:
-        made = StatedRange(round(often.value.low * weeks.low, 1), round(often.value.high * weeks.high, 1))
-        said["sessions"] = StatedMeasure(value=made)
-    elif often.fault == "not_stated" and count.value:
+    if count.fault == "not_stated" and frequency.value:
+        total = StatedRange(round(frequency.value.low * weeks.low, 1), round(frequency.value.high * weeks.high, 1))
+        measures["sessions"] = StatedMeasure(value=total)
+    elif frequency.fault == "not_stated" and count.value:
         ends = (count.value.low / weeks.high, count.value.high / weeks.low)
-        said["per_week"] = StatedMeasure(value=StatedRange(min(ends), max(ends)))
+        measures["per_week"] = StatedMeasure(value=StatedRange(min(ends), max(ends)))
 
 
-def _without_paths(said: dict[str, StatedMeasure]) -> dict[str, StatedMeasure]:
-    return {measure: msgspec.structs.replace(each, path=None) for measure, each in said.items()}
+def _without_paths(measures: dict[str, StatedMeasure]) -> dict[str, StatedMeasure]:
+    return {name: msgspec.structs.replace(measure, path=None) for name, measure in measures.items()}
 
 
 def _per_week(days: StatedRange) -> StatedRange:
@@ -177,19 +185,19 @@ def _per_week(days: StatedRange) -> StatedRange:
 
 
 def _dosage(dosage: Dosage, at: Path, knowledge: OrderChecks) -> StatedFields:
-    for index, each in enumerate(dosage.dose_and_rate):
-        yield from _dose(each, (*at, "doseAndRate", index), knowledge)
-        yield from _rate(each, knowledge)
+    for index, dose_and_rate in enumerate(dosage.dose_and_rate):
+        yield from _dose(dose_and_rate, (*at, "doseAndRate", index), knowledge)
+        yield from _rate(dose_and_rate, knowledge)
     if dosage.timing:
         yield from _timing(dosage.timing, knowledge)
 
 
-def _dose(each: DoseAndRate, at: Path, knowledge: OrderChecks) -> StatedFields:
-    one, two = each.dose_quantity, each.dose_range
-    if one is not None:
-        yield from _measured(one, one, knowledge.reading.quantity_units, (*at, "doseQuantity", "value"))
-    elif two is not None and two.low is not None and two.high is not None:
-        yield from _measured(two.low, two.high, knowledge.reading.quantity_units, None)
+def _dose(dose_and_rate: DoseAndRate, at: Path, knowledge: OrderChecks) -> StatedFields:
+    quantity, span = dose_and_rate.dose_quantity, dose_and_rate.dose_range
+    if quantity is not None:
+        yield from _measured(quantity, quantity, knowledge.reading.quantity_units, (*at, "doseQuantity", "value"))
+    elif span is not None and span.low is not None and span.high is not None:
+        yield from _measured(span.low, span.high, knowledge.reading.quantity_units, None)
 
 
 def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, float]], path: Path | None) -> StatedFields:
@@ -202,26 +210,33 @@ def _measured(low: Quantity, high: Quantity, units: Mapping[str, tuple[str, floa
 
 
 def _unit(quantity: Quantity, units: Mapping[str, tuple[str, float]]) -> tuple[str, float] | None:
-    """The measure and the factor of a unit; a code and a unit that contradict each other are no unit."""
-    known = [units[text.lower()] for text in (quantity.code, quantity.unit) if text and text.lower() in units]
-    return known[0] if known and all(each == known[0] for each in known) else None
+    """The measure and the factor of a unit; ``None`` where code and unit contradict each other."""
+    matches = [units[text.lower()] for text in (quantity.code, quantity.unit) if text and text.lower() in units]
+    return matches[0] if matches and all(match == matches[0] for match in matches) else None
 
 
-def _rate(each: DoseAndRate, knowledge: OrderChecks) -> StatedFields:
-    if each.rate_quantity is not None:
-        yield from _measured(each.rate_quantity, each.rate_quantity, knowledge.reading.rate_units, None)
-    elif each.rate_ratio is not None:
-        yield from _ratio(each.rate_ratio, knowledge)
+def _rate(dose_and_rate: DoseAndRate, knowledge: OrderChecks) -> StatedFields:
+    if dose_and_rate.rate_quantity is not None:
+        yield from _measured(
+            dose_and_rate.rate_quantity, dose_and_rate.rate_quantity, knowledge.reading.rate_units, None
+        )
+    elif dose_and_rate.rate_ratio is not None:
+        yield from _ratio(dose_and_rate.rate_ratio, knowledge)
 
 
 def _ratio(ratio: Ratio, knowledge: OrderChecks) -> StatedFields:
-    above, below = ratio.numerator, ratio.denominator
-    if above is None or below is None or not (_usable(above.value) and _usable(below.value)):
+    numerator, denominator = ratio.numerator, ratio.denominator
+    if numerator is None or denominator is None or not (_usable(numerator.value) and _usable(denominator.value)):
         return
-    dose = _unit(above, knowledge.reading.quantity_units)
-    minutes = knowledge.reading.time_units.get((below.code or below.unit or "").lower())
+    dose = _unit(numerator, knowledge.reading.quantity_units)
+    minutes = knowledge.reading.time_units.get((denominator.code or denominator.unit or "").lower())
     if dose and minutes:
-        per_hour = _plain(above.value) * dose[1] / (_plain(below.value) * minutes) * knowledge.reading.time_units["h"]
+        per_hour = (
+            _plain(numerator.value)
+            * dose[1]
+            / (_plain(denominator.value) * minutes)
+            * knowledge.reading.time_units["h"]
+        )
         yield dose[0].replace("dose", "rate"), _range(per_hour), None
 
 
@@ -241,22 +256,26 @@ def _timing(timing: Timing, knowledge: OrderChecks) -> StatedFields:
     if repeat.day_of_week:
         yield "per_week", _range(float(len(set(repeat.day_of_week)))), None
         return
-    weeks_each = reading.period_weeks.get(repeat.period_unit or "")
-    if weeks_each and (_usable(repeat.period) or repeat.period is None):
+    weeks_per_period = reading.period_weeks.get(repeat.period_unit or "")
+    if weeks_per_period and (_usable(repeat.period) or repeat.period is None):
         period = repeat.period or 1.0
-        often = repeat.frequency if _usable(repeat.frequency) else 1.0
-        most = max(_plain(often), repeat.frequency_max or 0.0)
+        frequency = repeat.frequency if _usable(repeat.frequency) else 1.0
+        most = max(_plain(frequency), repeat.frequency_max or 0.0)
         longest_period = max(period, repeat.period_max or 0.0)
-        yield "per_week", StatedRange(_plain(often) / (longest_period * weeks_each), most / (period * weeks_each)), None
+        yield (
+            "per_week",
+            StatedRange(_plain(frequency) / (longest_period * weeks_per_period), most / (period * weeks_per_period)),
+            None,
+        )
 
 
 def _bounds(repeat: TimingRepeat, reading: OrderReadingRules) -> StatedFields:
-    """For how many weeks."""
+    """The duration in weeks."""
     duration, span = repeat.bounds_duration, repeat.bounds_range
     low, high = (span.low, span.high) if span else (duration, duration)
     if low is None or high is None or not (_usable(low.value) and _usable(high.value)):
         return
-    first, last = (reading.period_weeks.get(each.code or each.unit or "") for each in (low, high))
+    first, last = (reading.period_weeks.get(quantity.code or quantity.unit or "") for quantity in (low, high))
     if first and last and _plain(low.value) * first <= _plain(high.value) * last:
         yield "weeks", StatedRange(_plain(low.value) * first, _plain(high.value) * last), None
 

@@ -1,4 +1,4 @@
-"""The ranges that the protocol gives for an order, and whether each holds for this patient."""
+"""The ranges that the protocol gives for an order, and whether they apply to this patient."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MINUTES = 60
 
 
 class ExpectedBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """One range with where it comes from."""
+    """One range with its sources."""
 
     range: StatedRange
     sources: tuple[str, ...]
     local: bool
     applies: bool | None
-    """``None``: the record does not say."""
+    """``None``: the record does not show it."""
     when: str = ""
     """The criterion that it depends on, where that is unknown."""
 
@@ -31,22 +31,22 @@ class ExpectedBounds(msgspec.Struct, frozen=True, kw_only=True):
 def bounds_of(
     check: CheckDefinition, protocol: Protocol, stage: TreatmentStage, findings: Mapping[str, Finding]
 ) -> tuple[ExpectedBounds, ...]:
-    """Every range of the check that the protocol has a number for and that may hold for this patient."""
-    found = []
+    """Every range of the check for which the protocol has a number and that may apply to this patient."""
+    bounds = []
     for expected in check.expected:
         applies = _applies(expected, stage, findings)
-        if applies is not False and (made := _range(expected, protocol)):
-            value, used = made
-            found.append(
+        if applies is not False and (ranged := _range(expected, protocol)):
+            value, parameters = ranged
+            bounds.append(
                 ExpectedBounds(
                     range=value,
-                    sources=tuple(dict.fromkeys(each.source for each in used)),
-                    local=any(each.local for each in used),
+                    sources=tuple(dict.fromkeys(parameter.source for parameter in parameters)),
+                    local=any(parameter.local for parameter in parameters),
                     applies=applies,
                     when=expected.when if applies is None and _is_open(expected, findings) else "",
                 )
             )
-    return tuple(found)
+    return tuple(bounds)
 
 
 def _range(expected: ExpectedRange, protocol: Protocol) -> tuple[StatedRange, list[ProtocolParameter]] | None:
@@ -54,33 +54,33 @@ def _range(expected: ExpectedRange, protocol: Protocol) -> tuple[StatedRange, li
     base = next((parameters[name] for name in expected.of if name in parameters), None)
     if base is None:
         return None
-    used, value = [base], _in_our_unit(base)
-    if stretch := parameters.get(expected.up_to):
-        used.append(stretch)
-        value = StatedRange(value.low, max(value.high, _in_our_unit(stretch).high))
+    used, value = [base], _converted(base)
+    if extension := parameters.get(expected.up_to):
+        used.append(extension)
+        value = StatedRange(value.low, max(value.high, _converted(extension).high))
     if expected.times and base.unit.endswith("per week"):
         if (factor := parameters.get(expected.times)) is None:
             return None
         used.append(factor)
-        by = _in_our_unit(factor)
-        value = StatedRange(value.low * by.low, value.high * by.high)
+        scale = _converted(factor)
+        value = StatedRange(value.low * scale.low, value.high * scale.high)
     if expected.per and not base.unit.endswith("per week"):
         if (divisor := parameters.get(expected.per)) is None:
             return None
         used.append(divisor)
-        by = _in_our_unit(divisor).times(1 / _MINUTES if divisor.unit == "min" else 1)
-        value = StatedRange(value.low / by.high, value.high / by.low)
+        scale = _converted(divisor).times(1 / _MINUTES if divisor.unit == "min" else 1)
+        value = StatedRange(value.low / scale.high, value.high / scale.low)
     return value, used
 
 
-def _in_our_unit(parameter: ProtocolParameter) -> StatedRange:
+def _converted(parameter: ProtocolParameter) -> StatedRange:
     """An interval in days as a frequency per week; anything else as it is."""
     low, high = parameter.low, parameter.high if parameter.high is not None else parameter.low
     return StatedRange(_DAYS / high, _DAYS / low) if parameter.unit == "days" else StatedRange(low, high)
 
 
 def _applies(expected: ExpectedRange, stage: TreatmentStage, findings: Mapping[str, Finding]) -> bool | None:
-    """Whether all its conditions hold: not as soon as one does not, open while one is."""
+    """Whether all its conditions hold: false if one does not, else ``None`` if one is unknown."""
     answers = [_in_phase(expected.phase, stage), _in_weeks(expected.weeks, stage)]
     if expected.when:
         answers.append(None if _is_open(expected, findings) else findings[expected.when].verdict is Verdict.MET)
@@ -92,12 +92,12 @@ def _is_open(expected: ExpectedRange, findings: Mapping[str, Finding]) -> bool:
 
 
 def _in_phase(phase: str, stage: TreatmentStage) -> bool | None:
-    known = {"first": stage.first, "maintenance": stage.maintenance}
+    phases = {"first": stage.first, "maintenance": stage.maintenance}
     if not phase:
         return True
-    if phase in known:
-        return known[phase]
-    opposite = known["first" if phase == "later" else "maintenance"]
+    if phase in phases:
+        return phases[phase]
+    opposite = phases["first" if phase == "later" else "maintenance"]
     return None if opposite is None else not opposite
 
 

@@ -17,7 +17,7 @@ _MARK = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
 def replace_value(content: bytes, path: Path, value: bytes) -> bytes | None:
-    """The JSON with another value at ``path``; ``None`` where it is not there, stands twice, or is not valid JSON."""
+    """The JSON with another value at ``path``; ``None`` if the path is missing or ambiguous, or the JSON invalid."""
     try:
         content.decode("utf-8")
         msgspec.json.decode(content)
@@ -28,20 +28,20 @@ def replace_value(content: bytes, path: Path, value: bytes) -> bytes | None:
 
 
 def _span(content: bytes, path: Path) -> tuple[int, int] | None:
-    """Where the value at ``path`` begins and ends; the content is valid JSON."""
+    """The start and end of the value at ``path``; the content is valid JSON."""
     at = _skip_space(content, 0)
     for step in path:
-        found = _member(content, at, step) if isinstance(step, str) else _element(content, at, step)
-        if found is None:
+        position = _member(content, at, step) if isinstance(step, str) else _element(content, at, step)
+        if position is None:
             return None
-        at = found
+        at = position
     return at, _end(content, at)
 
 
 def _member(content: bytes, at: int, name: str) -> int | None:
-    """Where the value of a member begins; a name that stands twice means nothing certain."""
-    found = [value for key, value in _members(content, at) if key == name] if content[at : at + 1] == b"{" else []
-    return found[0] if len(found) == 1 else None
+    """The start of the value of a member; ``None`` if the name is duplicated, because its value is then ambiguous."""
+    starts = [value for key, value in _members(content, at) if key == name] if content[at : at + 1] == b"{" else []
+    return starts[0] if len(starts) == 1 else None
 
 
 def _members(content: bytes, at: int) -> list[tuple[str, int]]:
@@ -68,17 +68,17 @@ def _element(content: bytes, at: int, index: int) -> int | None:
 
 
 def _next(content: bytes, at: int) -> int:
-    """The beginning of what follows the value at ``at`` and its comma, or the bracket that closes."""
+    """The start of the next value after the one at ``at``, or the closing bracket."""
     after = _skip_space(content, _end(content, at))
     return _skip_space(content, after + 1) if content[after : after + 1] == b"," else after
 
 
 def _end(content: bytes, at: int) -> int:
-    """Where the value that begins at ``at`` ends."""
+    """The end of the value that starts at ``at``."""
     first = content[at : at + 1]
     if first not in (b"{", b"["):
-        found = (_STRING if first == b'"' else _SCALAR).match(content, at)
-        return found.end() if found else at
+        match = (_STRING if first == b'"' else _SCALAR).match(content, at)
+        return match.end() if match else at
     depth = 0
     for mark in _MARK.finditer(content, at):
         token = mark.group()
@@ -89,5 +89,5 @@ def _end(content: bytes, at: int) -> int:
 
 
 def _skip_space(content: bytes, at: int) -> int:
-    found = _SPACE.match(content, at)
-    return found.end() if found else at
+    match = _SPACE.match(content, at)
+    return match.end() if match else at

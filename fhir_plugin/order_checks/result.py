@@ -1,4 +1,4 @@
-"""What a check of an order concludes."""
+"""Results of the checks of an order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Raw
 
 
 class CheckVerdict(StrEnum):
-    """Whether an order is as the knowledge has it."""
+    """Whether an order agrees with the knowledge."""
 
     OK = "ok"
     DEVIATES = "deviates"
@@ -33,15 +33,15 @@ class OrderCheck(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     verdict: CheckVerdict
     drafted: str = ""
-    """What the order states, in numbers and our own units."""
+    """The values that the order states, in the units of the knowledge."""
     expected: str = ""
     why: str = ""
-    """Why it cannot be judged, or what was found; no text of the record."""
+    """Why there is no judgement, or what was found; no text of the record."""
     sources: tuple[str, ...] = ()
     local: bool = False
-    """Whether a number of the site's own was compared with."""
+    """Whether it was compared with a number of the site's own."""
     gross: bool = False
-    """Whether the value lies so far out that the card warns."""
+    """Whether the value is so far outside the range that the card warns."""
     correction: Correction | None = None
 
 
@@ -52,5 +52,5 @@ class CheckedOrder(msgspec.Struct, frozen=True, kw_only=True):
     treatment: str
     checks: tuple[OrderCheck, ...]
     removable: bool = False
-    """Whether the order is contraindicated and the client can be told which to delete."""
+    """Whether the order is contraindicated and has an id by which the client can delete it."""
     controlled: bool = False

@@ -1,4 +1,4 @@
-"""Where in a course of treatment the patient is, as far as the record can tell."""
+"""The stage of a course of treatment that the patient is in, as far as the record shows."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _DAYS = 7
 
 
 class TreatmentStage(msgspec.Struct, frozen=True, kw_only=True):
-    """Three answers each: ``None`` where the record does not tell."""
+    """The stage; ``None`` where the record does not show it."""
 
     first: bool | None
     """Whether the next session is the first of a course."""
     maintenance: bool | None
-    """Whether a course is completed and kept up."""
+    """Whether the initial course is completed and treatment goes on."""
     week: int | None
     """The week since the first session, which is in week 1."""
 
 
 def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> TreatmentStage:
-    """From the sessions on record; an entry that may or may not be a session leaves it open."""
+    """From the sessions on the record; an entry that may or may not be a session leaves the stage unknown."""
     history = facts.treatments
-    way = treatments[treatment].given_as
+    given_as = treatments[treatment].given_as
     courses = [course for course in history.courses if course.treatment == treatment]
     counted = {session.reference for course in courses for session in course.sessions}
     doubtful = any(
@@ -34,12 +34,12 @@ def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> TreatmentS
         and session.strength is not EvidenceStrength.ORDERED
         for session in history.sessions
     )
-    certain = not history.missing[way] and way not in history.silent and not doubtful
+    certain = not history.missing[given_as] and given_as not in history.silent and not doubtful
     active = [course for course in courses if not course.ended]
     if active:
         course = active[0]
-        known = certain and len(active) == 1 and course.counted
-        week = (facts.as_of - course.first).days // _DAYS + 1 if known else None
+        is_known = certain and len(active) == 1 and course.counted
+        week = (facts.as_of - course.first).days // _DAYS + 1 if is_known else None
         return TreatmentStage(first=False, maintenance=course.completed, week=week)
     if courses or not certain:
         return TreatmentStage(first=None, maintenance=None, week=None)

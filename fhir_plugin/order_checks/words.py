@@ -1,4 +1,4 @@
-"""The numbers that the words of an order state, by the patterns of ``mappings/order_checks/_reading.yaml``."""
+"""The numbers in the words of an order, by the patterns of ``mappings/order_checks/_reading.yaml``."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _DECIMAL_COMMA = re.compile(r"0,\d+|\d+,\d{1,2}")
 
 
 class StatedRange(NamedTuple):
-    """A number, or two between which it lies."""
+    """A range; a single number has equal ends."""
 
     low: float
     high: float
 
     def times(self, factor: float) -> StatedRange:
-        """In another unit."""
+        """The range multiplied by a factor, as for another unit."""
         return StatedRange(self.low * factor, self.high * factor)
 
     def differs(self, other: StatedRange, percent: float) -> bool:
-        """Whether an end of it lies further from that of another than so many percent."""
+        """Whether an end differs from that of the other range by more than ``percent``."""
         pairs = ((self.low, other.low), (self.high, other.high))
         return any(abs(one - two) * 100 > percent * max(abs(one), abs(two)) for one, two in pairs)
 
 
 def stated(measure: str, texts: Iterable[str], knowledge: OrderChecks) -> tuple[StatedRange, ...]:
-    """Every value of a measure that the texts state, each once."""
-    found = (value for text in texts for value in _in_text(measure, text.lower(), knowledge))
-    return tuple(dict.fromkeys(found))
+    """The distinct values of a measure in the texts."""
+    values = (value for text in texts for value in _in_text(measure, text.lower(), knowledge))
+    return tuple(dict.fromkeys(values))
 
 
 def _in_text(measure: str, text: str, knowledge: OrderChecks) -> Iterable[StatedRange]:
-    """Patterns in their order; what an earlier one has read is not read again."""
+    """The values by the patterns in their order; text that an earlier pattern has matched is not matched again."""
     taken: list[tuple[int, int]] = []
     for pattern in knowledge.patterns[measure]:
         for match in pattern.finditer(text):
@@ -48,10 +48,10 @@ def _in_text(measure: str, text: str, knowledge: OrderChecks) -> Iterable[Stated
 
 
 def _value(match: re.Match[str], units: dict[str, float], knowledge: OrderChecks) -> StatedRange | None:
-    said = match.groupdict()
-    low = _number(said.get("low") or "1", knowledge)
-    high = _number(said.get("high") or said.get("low") or "1", knowledge)
-    factor = units.get(said["unit"]) if said.get("unit") else 1.0
+    groups = match.groupdict()
+    low = _number(groups.get("low") or "1", knowledge)
+    high = _number(groups.get("high") or groups.get("low") or "1", knowledge)
+    factor = units.get(groups["unit"]) if groups.get("unit") else 1.0
     if low is None or high is None or factor is None or not 0 < low <= high:
         return None
     return StatedRange(low, high).times(factor)

@@ -1,1 +1,1 @@
-"""What a clinician can take as a draft: which orders fit a decision, and the FHIR R4 resources that they are."""
+"""Orders that a clinician can take as drafts: which of them fit a decision, and their FHIR R4 resources."""

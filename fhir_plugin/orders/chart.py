@@ -1,4 +1,4 @@
-"""What the drafts of one call rest on: the decision, the protocol, and what the record gives to an order. Pure."""
+"""What the proposed orders of one call are based on: the decision, the protocol, and data of the record. Pure."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _NAMESPACE = uuid.UUID("a5d2c0d4-0f0a-5b0c-9d1e-7c6f3e2b1a90")
 
 @dataclass(frozen=True)
 class Chart:
-    """One decision, as far as orders need it."""
+    """One decision, as far as orders depend on it."""
 
     decision: Decision
     knowledge: Knowledge
     templates: Templates
     ordered: OrderedTreatments = NOTHING_ORDERED
-    """What the drafts of the call are about."""
+    """What the draft orders of the call contain."""
 
     @cached_property
     def drafts(self) -> tuple[Draft, ...]:
         """Every draft of the call."""
-        return tuple(each.draft for each in (*self.ordered.recognised, *self.ordered.beside))
+        return tuple(recognised.draft for recognised in (*self.ordered.recognised, *self.ordered.beside))
 
     @cached_property
     def of_treatment(self) -> Mapping[str, tuple[Draft, ...]]:
-        """The drafts that order a treatment."""
-        found: dict[str, tuple[Draft, ...]] = {}
-        for each in (*self.ordered.recognised, *self.ordered.beside):
-            for treatment in each.treatments:
-                found[treatment] = (*found.get(treatment, ()), each.draft)
-        return found
+        """The drafts by the treatment that they order."""
+        by_treatment: dict[str, tuple[Draft, ...]] = {}
+        for recognised in (*self.ordered.recognised, *self.ordered.beside):
+            for treatment in recognised.treatments:
+                by_treatment[treatment] = (*by_treatment.get(treatment, ()), recognised.draft)
+        return by_treatment
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -59,60 +59,60 @@ class Chart:
         return self.knowledge.orders.words
 
     @cached_property
-    def free(self) -> frozenset[str]:
-        """The treatments that nothing known or unknown stands against."""
+    def cleared(self) -> frozenset[str]:
+        """The treatments that nothing known or unknown argues against."""
         answers = self.decision.recommendation.treatments
         return frozenset(answer.treatment for answer in answers if answer.standing is Standing.MET)
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
-        """By criterion."""
+        """The verdicts by criterion."""
         return {finding.criterion: finding.verdict for finding in self.decision.findings}
 
     @cached_property
     def weight(self) -> DosingWeight:
-        """The weight to dose by, or why there is none; none under a protocol that does not say how old it may be."""
+        """The weight for dosing, or why there is none; a protocol that does not limit its age allows none."""
         age = self.protocol.parameters.get(self.words.weight_max_age)
         if age is None:
             return DosingWeight(kilograms=None, missing=(self.words.held.no_age,))
         return dosing_weight(self.decision.facts, age.low, self.knowledge.wording)
 
     @cached_property
-    def about(self) -> OrderContext:
-        """Whom the orders are for, and why."""
+    def context(self) -> OrderContext:
+        """Patient, day and reasons of the orders."""
         criterion = self.knowledge.criteria[self.words.reason]
         values = [self.decision.facts.named[name].value for name in criterion.facts]
-        entries = [each for value in values if isinstance(value, Presence) for each in value.current]
+        entries = [entry for value in values if isinstance(value, Presence) for entry in value.current]
         return OrderContext(
             patient_id=self.decision.record.patient_id,
             as_of=self.decision.facts.as_of,
-            reasons=tuple(each.reference for each in entries if is_reference(each.reference)),
+            reasons=tuple(entry.reference for entry in entries if is_reference(entry.reference)),
         )
 
     @cached_property
     def head(self) -> Resource:
-        """What every order of the call begins with."""
-        return self.about.head()
+        """The members that all orders of the call share."""
+        return self.context.head()
 
     @cached_property
     def identity(self) -> str:
-        """The beginning of the ids of all drafts: the same for the same patient, day and protocol."""
-        about = self.about
-        return str(uuid.uuid5(_NAMESPACE, f"{about.patient_id}|{about.as_of}|{self.protocol.id}"))
+        """The prefix of the ids of all drafts: the same for the same patient, day and protocol."""
+        context = self.context
+        return str(uuid.uuid5(_NAMESPACE, f"{context.patient_id}|{context.as_of}|{self.protocol.id}"))
 
     def title(self, criterion: str) -> str:
-        """What a reader calls a criterion."""
+        """The title of a criterion."""
         return self.knowledge.criteria[criterion].title
 
     def instrument(self, order: Order) -> str:
-        """Of the instruments of a questionnaire the first with a score on the record, else the first."""
+        """The first instrument of a questionnaire that has a score on the record, else the first."""
         facts = self.decision.facts.named
-        scored = (each for each in order.instruments if isinstance(facts[f"scores.{each}.latest"].value, Measurement))
+        scored = (name for name in order.instruments if isinstance(facts[f"scores.{name}.latest"].value, Measurement))
         return next(scored, order.instruments[0])
 
     def drafted(self, order: Order) -> bool:
-        """Whether such an order is among the drafts already: by its code, its words, or as one of the same kind."""
-        codes, titles = self._called(order)
+        """Whether the drafts already include such an order: by code, by title, or as a companion of the same kind."""
+        codes, titles = self._codes_and_titles(order)
         is_companion = self.knowledge.order_checks.is_companion
         beside = is_companion((order.title,), (code for _, code in codes))
         return any(
@@ -123,12 +123,15 @@ class Chart:
         )
 
     def drafted_otherwise(self, treatment: str) -> bool:
-        """Whether the drug of a treatment is drafted in a form that its orders are not made for."""
-        return any(each.other_form == treatment for each in (*self.ordered.recognised, *self.ordered.beside))
+        """Whether the drug of a treatment is drafted in a form that its orders do not cover."""
+        return any(
+            recognised.other_form == treatment for recognised in (*self.ordered.recognised, *self.ordered.beside)
+        )
 
-    def _called(self, order: Order) -> tuple[set[tuple[str, str]], set[str]]:
+    def _codes_and_titles(self, order: Order) -> tuple[set[tuple[str, str]], set[str]]:
         if order.kind != "questionnaire":
-            return {(each.system, each.code) for each in order.codes}, {order.title}
-        asked = [self.knowledge.instruments[name] for name in order.instruments]
-        codings = [panel_coding(each) for each in asked]
-        return {(each["system"], each["code"]) for each in codings}, {each.title for each in asked}
+            return {(code.system, code.code) for code in order.codes}, {order.title}
+        instruments = [self.knowledge.instruments[name] for name in order.instruments]
+        codings = [panel_coding(instrument) for instrument in instruments]
+        titles = {instrument.title for instrument in instruments}
+        return {(coding["system"], coding["code"]) for coding in codings}, titles

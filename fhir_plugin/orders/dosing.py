@@ -1,6 +1,6 @@
 """Doses: a parameter, or a parameter times a weight, rounded as the template says. Pure.
 
-Reckoned in decimals, so that 0.1 is 0.1.
+Computed in decimals, so that 0.1 is exactly 0.1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NumberRange(NamedTuple):
 
 
 class WeightBasedDose(NamedTuple):
-    """How a dose by weight came about, each step to be shown."""
+    """How a dose by weight was calculated, step by step."""
 
     weight: Decimal
     """In kg, rounded."""
@@ -42,12 +42,12 @@ class WeightBasedDose(NamedTuple):
 
 
 def amount_of(parameter: ProtocolParameter) -> NumberRange:
-    """A parameter as it stands."""
+    """The value of a parameter."""
     return NumberRange(exact(parameter.low), None if parameter.high is None else exact(parameter.high))
 
 
 def dose_by_weight(dose: OrderDose, per_kg: ProtocolParameter, kilograms: float) -> WeightBasedDose:
-    """The dose in mg for a weight: the product rounded down, so that it never exceeds what the parameter says."""
+    """The dose in mg for a weight: the product rounded down, so that it never exceeds the parameter."""
     weight = to_step(exact(kilograms), dose.weight_to)
     rate = amount_of(per_kg)
     product = NumberRange(rate.low * weight, None if rate.high is None else rate.high * weight)
@@ -56,7 +56,7 @@ def dose_by_weight(dose: OrderDose, per_kg: ProtocolParameter, kilograms: float)
 
 
 def to_step(value: Decimal, step: Number | None, rounding: str = ROUND_HALF_DOWN) -> Decimal:
-    """The nearest multiple of a step, of two the lower, or the next one down; the value itself without a step."""
+    """The nearest multiple of a step (ties to the lower), or the next lower with ``ROUND_DOWN``; no step, no change."""
     if step is None:
         return value
     size = exact(step.value)
@@ -69,7 +69,7 @@ def exact(value: float) -> Decimal:
 
 
 def format_decimal(value: Decimal) -> str:
-    """The number without zeros that say nothing."""
+    """The number without trailing zeros."""
     return f"{value.normalize():f}"
 
 

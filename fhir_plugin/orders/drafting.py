@@ -1,4 +1,4 @@
-"""The drafts of an offer: templates with patient, dose and notes. Pure."""
+"""The drafts of an offer: templates completed with patient, dose and notes. Pure."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from mappings.schema.rules.protocols import Pathway
 
 
 class DraftOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One draft: what it is called, and the resource."""
+    """One draft: its title and its resource."""
 
     title: str
     resource: Resource
 
 
-def drafts_of(chart: Chart, ready: ReadyOrders, said: Iterable[str] = ()) -> list[DraftOrder]:
-    """Each order of a set as a draft; what is ``said`` of this patient stands between its own notes and its basis."""
-    annotations = notes(said)
+def drafts_of(chart: Chart, ready: ReadyOrders, patient_notes: Iterable[str] = ()) -> list[DraftOrder]:
+    """Every order of a set as a draft; ``patient_notes`` stand between the notes of the template and its basis."""
+    annotations = notes(patient_notes)
     return [_draft(chart, template, annotations) for template in ready.chosen]
 
 
-def _draft(chart: Chart, template: Template, said: list[Resource]) -> DraftOrder:
+def _draft(chart: Chart, template: Template, patient_notes: list[Resource]) -> DraftOrder:
     order = template.order
     instrument = chart.instrument(order) if order.instruments else ""
     body = template.body[instrument] | chart.head
-    body["note"] = [*template.own, *said, *template.basis]
+    body["note"] = [*template.own, *patient_notes, *template.basis]
     return DraftOrder(title=order.title or chart.knowledge.instruments[instrument].short, resource=body)
 
 
 def safety_notes(chart: Chart) -> tuple[str, ...]:
-    """What is noted on every treatment while a criterion with a safety card is met or unknown."""
-    said = (chart.words.safety_note(chart.verdicts[own.criterion].value) for own in chart.knowledge.cards.safety)
-    return tuple(note for note in said if note)
+    """The notes on every treatment while a criterion with a safety card is met or unknown."""
+    texts = (chart.words.safety_note(chart.verdicts[own.criterion].value) for own in chart.knowledge.cards.safety)
+    return tuple(text for text in texts if text)
 
 
-def plan_of(chart: Chart, pathway: Pathway, orders: list[DraftOrder], said: Iterable[str]) -> DraftOrder:
-    """The plan that holds the orders together; every order gets an id, so that the plan can name it."""
+def plan_of(chart: Chart, pathway: Pathway, orders: list[DraftOrder], patient_notes: Iterable[str]) -> DraftOrder:
+    """The plan that groups the orders; every order is given an id, so that the plan can refer to it."""
     words, treatments = chart.words.plan, chart.knowledge.cards.treatments
     for place, order in enumerate(orders, start=1):
         order.resource["id"] = f"{chart.identity}.{place}"
@@ -51,6 +51,6 @@ def plan_of(chart: Chart, pathway: Pathway, orders: list[DraftOrder], said: Iter
         if step.begins == "if_needed"
     ]
     title = words.title.format(pathway=pathway.title)
-    plan = care_plan(chart.about, title, pathway.says, (each.resource for each in orders), later)
-    plan |= {"id": chart.identity, "note": [*notes(said), *chart.templates.basis(pathway.sources)]}
+    plan = care_plan(chart.context, title, pathway.says, (order.resource for order in orders), later)
+    plan |= {"id": chart.identity, "note": [*notes(patient_notes), *chart.templates.basis(pathway.sources)]}
     return DraftOrder(title=title, resource=plan)

@@ -1,4 +1,4 @@
-"""Draft orders as FHIR R4: plain dictionaries, each shape of which the tests validate with ``fhir.resources.R4B``."""
+"""Draft orders as FHIR R4: plain dictionaries, whose shapes the tests validate with ``fhir.resources.R4B``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OrderContext(msgspec.Struct, frozen=True, kw_only=True):
     """References to the conditions that are treated."""
 
     def head(self) -> Resource:
-        """The members that make it a draft, for this patient, of this day."""
+        """The members that make an order a draft for this patient on this day."""
         head: Resource = {
             "status": "draft",
             "intent": "proposal",
@@ -52,9 +52,9 @@ def is_reference(text: str) -> bool:
     return bool(_REFERENCE.fullmatch(text))
 
 
-def references(found: Iterable[str]) -> list[Resource]:
+def references(targets: Iterable[str]) -> list[Resource]:
     """References as FHIR writes them."""
-    return [{"reference": each} for each in found]
+    return [{"reference": target} for target in targets]
 
 
 def notes(texts: Iterable[str]) -> list[Resource]:
@@ -62,7 +62,7 @@ def notes(texts: Iterable[str]) -> list[Resource]:
     return [{"text": text} for text in texts]
 
 
-# What is ordered, whoever the patient is
+# What is ordered, independent of the patient
 
 
 def questionnaire(instrument: Instrument) -> Resource:
@@ -75,16 +75,16 @@ def questionnaire(instrument: Instrument) -> Resource:
     }
 
 
-def service(order: Order, filling: OrderFields) -> Resource:
+def service(order: Order, fields: OrderFields) -> Resource:
     """A procedure or a measurement, with its occurrence."""
     body: Resource = {"resourceType": "ServiceRequest", "code": _concept(order.title, order.codes)}
     if order.details:
-        body["orderDetail"] = [_concept(each.title, each.codes) for each in order.details]
+        body["orderDetail"] = [_concept(detail.title, detail.codes) for detail in order.details]
     if order.body_site:
         body["bodySite"] = [{"text": order.body_site}]
     for line in order.lines:
-        if repeat := _repeat(line.schedule, filling.parameters):
-            body["occurrenceTiming"] = {"repeat": repeat, "code": {"text": filling.sentence(line.says)}}
+        if repeat := _repeat(line.schedule, fields.parameters):
+            body["occurrenceTiming"] = {"repeat": repeat, "code": {"text": fields.sentence(line.says)}}
     return body
 
 
@@ -93,52 +93,54 @@ def medication(order: Order) -> Resource:
     return {"resourceType": "MedicationRequest", "medicationCodeableConcept": _concept(order.title, order.codes)}
 
 
-def dosages(order: Order, filling: OrderFields) -> list[Resource]:
-    """Each line of the template as a dosage instruction."""
-    return [_dosage(place, line, order, filling) for place, line in enumerate(order.lines, start=1)]
+def dosages(order: Order, fields: OrderFields) -> list[Resource]:
+    """The lines of the template as dosage instructions."""
+    return [_dosage(place, line, order, fields) for place, line in enumerate(order.lines, start=1)]
 
 
-def care_plan(about: OrderContext, title: str, says: str, orders: Iterable[Resource], later: Iterable[str]) -> Resource:
-    """The plan: a reference to each order, which must have an id, and what is not ordered yet in words."""
-    done = [{"reference": {"reference": f"{order['resourceType']}/{order['id']}"}} for order in orders]
-    waiting = [{"detail": {"status": "not-started", "description": words}} for words in later]
+def care_plan(
+    context: OrderContext, title: str, description: str, orders: Iterable[Resource], later: Iterable[str]
+) -> Resource:
+    """The plan: references to the orders, which must have ids, and in words what is not ordered yet."""
+    ordered = [{"reference": {"reference": f"{order['resourceType']}/{order['id']}"}} for order in orders]
+    planned = [{"detail": {"status": "not-started", "description": words}} for words in later]
     body: Resource = {
         "resourceType": "CarePlan",
         "status": "draft",
         "intent": "proposal",
         "title": title,
-        "description": says,
-        "subject": {"reference": f"Patient/{about.patient_id}"},
-        "created": about.as_of.isoformat(),
-        "activity": [*done, *waiting],
+        "description": description,
+        "subject": {"reference": f"Patient/{context.patient_id}"},
+        "created": context.as_of.isoformat(),
+        "activity": [*ordered, *planned],
     }
-    return body | ({"addresses": references(about.reasons)} if about.reasons else {})
+    return body | ({"addresses": references(context.reasons)} if context.reasons else {})
 
 
 def _concept(text: str, codes: tuple[OrderCode, ...]) -> Resource:
-    coding = [{"system": each.system, "code": each.code} for each in codes]
+    coding = [{"system": code.system, "code": code.code} for code in codes]
     return {"coding": coding, "text": text} if coding else {"text": text}
 
 
 # Doses
 
 
-def _dosage(place: int, line: OrderLine, order: Order, filling: OrderFields) -> Resource:
-    body: Resource = {"sequence": place, "text": filling.sentence(line.says)}
-    if repeat := _repeat(line.schedule, filling.parameters):
+def _dosage(place: int, line: OrderLine, order: Order, fields: OrderFields) -> Resource:
+    body: Resource = {"sequence": place, "text": fields.sentence(line.says)}
+    if repeat := _repeat(line.schedule, fields.parameters):
         body["timing"] = {"repeat": repeat}
     if order.route:
         body["route"] = {"text": order.route}
-    amount = _amount(line, filling)
+    amount = _amount(line, fields)
     if amount is not None:
-        body["doseAndRate"] = [_dose(amount) | _rate(amount, line.schedule, filling)]
+        body["doseAndRate"] = [_dose(amount) | _rate(amount, line.schedule, fields)]
     return body
 
 
-def _amount(line: OrderLine, filling: OrderFields) -> NumberRange | None:
+def _amount(line: OrderLine, fields: OrderFields) -> NumberRange | None:
     if line.dose is None:
         return None
-    return filling.by_weight if line.dose.per_kg else amount_of(filling.parameters[line.dose.amount])
+    return fields.by_weight if line.dose.per_kg else amount_of(fields.parameters[line.dose.amount])
 
 
 def _dose(amount: NumberRange) -> Resource:
@@ -147,11 +149,11 @@ def _dose(amount: NumberRange) -> Resource:
     return {"doseRange": {"low": _quantity(amount.low, "mg"), "high": _quantity(amount.high, "mg")}}
 
 
-def _rate(amount: NumberRange, schedule: OrderSchedule, filling: OrderFields) -> Resource:
-    """The dose over its time, exactly; none where either is a range."""
+def _rate(amount: NumberRange, schedule: OrderSchedule, fields: OrderFields) -> Resource:
+    """The dose divided by its duration, unrounded; empty where either is a range."""
     if not schedule.duration:
         return {}
-    time = amount_of(filling.parameters[schedule.duration])
+    time = amount_of(fields.parameters[schedule.duration])
     if amount.high is not None or time.high is not None:
         return {}
     return {"rateRatio": {"numerator": _quantity(amount.low, "mg"), "denominator": _quantity(time.low, "min")}}

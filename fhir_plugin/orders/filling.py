@@ -1,4 +1,4 @@
-"""Sentences of an order with the numbers of a protocol and of a patient in them. Pure."""
+"""Sentences of an order, filled in with the numbers of a protocol and of a patient. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mappings.schema.rules.protocols import ProtocolParameter
 
 
 class OrderFields(msgspec.Struct, frozen=True, kw_only=True):
-    """What the fields of an order's sentences stand for."""
+    """The values of the fields in an order's sentences."""
 
     parameters: Mapping[str, ProtocolParameter]
-    said: Mapping[str, str]
-    """Every field that a sentence may hold, in its braces, with what it says."""
+    texts: Mapping[str, str]
+    """The text of every field that a sentence may contain; the keys include the braces."""
     by_weight: NumberRange | None = None
     """The dose by weight, in mg."""
 
@@ -27,26 +27,26 @@ class OrderFields(msgspec.Struct, frozen=True, kw_only=True):
         return parameters_of(sentence) <= self.parameters.keys()
 
     def sentence(self, text: str) -> str:
-        """The sentence with its numbers; a field that is worked out for a patient stands as it is until it is known."""
+        """The sentence with its numbers; a field that is calculated for a patient stays as it is until it is known."""
         return FIELD.sub(self._field, text)
 
-    def given(self, known: Mapping[str, str], by_weight: NumberRange | None = None) -> OrderFields:
-        """The same with what was worked out for the patient: dose, week, ..."""
-        said = {**self.said, **{f"{{{name}}}": words for name, words in known.items()}}
-        return OrderFields(parameters=self.parameters, said=said, by_weight=by_weight)
+    def with_values(self, values: Mapping[str, str], by_weight: NumberRange | None = None) -> OrderFields:
+        """The same with the values that were calculated for the patient: dose, week, ..."""
+        texts = {**self.texts, **{f"{{{name}}}": text for name, text in values.items()}}
+        return OrderFields(parameters=self.parameters, texts=texts, by_weight=by_weight)
 
-    def _field(self, found: re.Match[str]) -> str:
-        return self.said.get(found[0], found[0])
+    def _field(self, match: re.Match[str]) -> str:
+        return self.texts.get(match[0], match[0])
 
 
 def order_fields(parameters: Mapping[str, ProtocolParameter], words: NumberWords) -> OrderFields:
-    """The numbers of a protocol; one that is not sourced, or is the site's own, says so."""
-    said = {}
+    """The numbers of a protocol; one that is unsourced or the site's own is labelled as such."""
+    texts = {}
     for name, parameter in parameters.items():
         label = _label(parameter, words)
-        said[f"{{{name}}}"] = f"{quantity(parameter)} {label}".rstrip()
-        said[f"{{{name}|or}}"] = f"{quantity(parameter, either=True)} {label}".rstrip()
-    return OrderFields(parameters=parameters, said=said)
+        texts[f"{{{name}}}"] = f"{quantity(parameter)} {label}".rstrip()
+        texts[f"{{{name}|or}}"] = f"{quantity(parameter, either=True)} {label}".rstrip()
+    return OrderFields(parameters=parameters, texts=texts)
 
 
 def _label(parameter: ProtocolParameter, words: NumberWords) -> str:

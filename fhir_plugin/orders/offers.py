@@ -1,8 +1,8 @@
 """Which orders fit a decision. Pure.
 
-A treatment is offered only where the verdict is met, nothing that would come before its pathway is undecided, no
-criterion that stands against a second order is met or unknown, and every number that it needs is there. What would
-settle an unknown is offered always.
+A treatment is offered only where the verdict is met, no earlier pathway is undecided, no criterion that excludes a
+second order is met or unknown, and every number that it needs is known. Orders that would settle an unknown are
+always offered.
 """
 
 from __future__ import annotations
@@ -24,156 +24,159 @@ from mappings.schema.rules.protocols import Pathway, PathwayStep
 
 
 class ProposedAction(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that taking an offer does: create a draft, or take one back."""
+    """One effect of accepting an offer: a draft is created or deleted."""
 
     description: str
     resource: dict[str, Any] | None = None
     takes_back: str = ""
-    """Reference of a draft of the client."""
+    """Reference of the client's draft to delete."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a clinician may take as a whole; never pre-selected."""
+    """Orders that a clinician may accept as a whole; never pre-selected."""
 
     id: str
     label: str
     treats: bool
-    """Whether a treatment is ordered, so that of several offers only one may be taken."""
+    """Whether a treatment is ordered, so that only one of several offers may be accepted."""
     actions: tuple[ProposedAction, ...]
 
 
 class Offers(msgspec.Struct, frozen=True, kw_only=True):
-    """All offers of a call, and why others are missing."""
+    """All offers of a call, and why others were not made."""
 
     offers: tuple[Offer, ...] = ()
     held: tuple[str, ...] = ()
-    """Sentences: what would fit and is not offered, and why. No text of the record."""
+    """Sentences: what would fit but is not offered, and why. No text of the record."""
 
     @property
     def exclusive(self) -> bool:
-        """Whether at most one of them may be taken."""
+        """Whether at most one of them may be accepted."""
         return any(offer.treats for offer in self.offers)
 
 
 def make_offers(chart: Chart, hook: str) -> Offers:
     """The offers for one hook, in the order of the knowledge; none for a hook that it does not name."""
-    making = _OfferBuilder(chart)
-    found = [offer for part in making.words.parts(hook) for offer in making.part(part)]
-    return Offers(offers=tuple(found), held=tuple(dict.fromkeys(held.why for held in making.held if held.why)))
+    builder = _OfferBuilder(chart)
+    offers = [offer for part in builder.words.parts(hook) for offer in builder.part(part)]
+    return Offers(offers=tuple(offers), held=tuple(dict.fromkeys(held.why for held in builder.held if held.why)))
 
 
 class _OfferBuilder:
-    """The offers of one chart, and what was found to be held back on the way."""
+    """Builds the offers of one chart and collects what is held back."""
 
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
         self.words = chart.words
         self.held: list[HeldOrders] = []
-        self._asked: dict[str, ReadyOrders | None] = {}
+        self._ready: dict[str, ReadyOrders | None] = {}
 
     def part(self, part: str) -> Iterator[Offer]:
         """The offers of one part of ``hooks`` in the knowledge."""
-        parts = {"plan": self._plan, "steps": self._steps, "ordered": self._ordered, "along": self._along}
+        parts = {"plan": self._plan, "steps": self._steps, "ordered": self._ordered, "along": self._companions}
         return parts.get(part, self._data)()
 
     # The pathway that fits
 
-    def _way(self) -> Pathway | None:
-        """The pathway of the chosen protocol, where it is certain and nothing stands against any step of it."""
-        made = self.chart.decision.recommendation
-        fitting = made.pathway
-        if fitting is None or made.verdict is not Standing.MET or made.undecided:
+    def _pathway(self) -> Pathway | None:
+        """The pathway of the chosen protocol, where it is certain and every treatment of its steps is cleared."""
+        recommendation = self.chart.decision.recommendation
+        fitting = recommendation.pathway
+        if fitting is None or recommendation.verdict is not Standing.MET or recommendation.undecided:
             return None
-        free = self.chart.free.issuperset(step.treatment for step in fitting.pathway.steps)
-        return fitting.pathway if free and fitting.standing is Standing.MET else None
+        cleared = self.chart.cleared.issuperset(step.treatment for step in fitting.pathway.steps)
+        return fitting.pathway if cleared and fitting.standing is Standing.MET else None
 
     def _plan(self) -> Iterator[Offer]:
-        way = self._way()
-        steps = [step for step in way.steps if step.begins != "if_needed"] if way else []
-        found = [(step, self._of_treatment(step.treatment)) for step in steps]
-        if way is None or not found or any(self._is_drafted(step.treatment) for step in steps):
+        pathway = self._pathway()
+        steps = [step for step in pathway.steps if step.begins != "if_needed"] if pathway else []
+        orders_of_steps = [(step, self._of_treatment(step.treatment)) for step in steps]
+        if pathway is None or not orders_of_steps or any(self._is_drafted(step.treatment) for step in steps):
             return
-        together: dict[str, list[DraftOrder]] = {}
+        by_title: dict[str, list[DraftOrder]] = {}
         replaced: list[Draft] = []
-        for step, each in found:
-            if each is None:
+        for step, orders in orders_of_steps:
+            if orders is None:
                 return
-            together |= {each.orders.title: drafts_of(self.chart, each, self._step_notes(way, step))}
+            by_title |= {orders.orders.title: drafts_of(self.chart, orders, self._step_notes(pathway, step))}
             replaced += self._bare(step.treatment)
-        for _, each in found:
-            together |= {company.orders.title: drafts_of(self.chart, company) for company in self._company(each)}
-        drafts = [draft for several in together.values() for draft in several]
-        notes = (*safety_notes(self.chart), *self._choice_note(way))
-        drafts.append(plan_of(self.chart, way, drafts, notes))
-        label = self.words.plan.label.format(count=len(drafts), pathway=way.title)
-        yield self._offer("plan", self._as_choice(way, label), drafts, replaced)
+        for _, orders in orders_of_steps:
+            by_title |= {company.orders.title: drafts_of(self.chart, company) for company in self._company(orders)}
+        drafts = [draft for several in by_title.values() for draft in several]
+        notes = (*safety_notes(self.chart), *self._choice_note(pathway))
+        drafts.append(plan_of(self.chart, pathway, drafts, notes))
+        label = self.words.plan.label.format(count=len(drafts), pathway=pathway.title)
+        yield self._offer("plan", self._as_choice(pathway, label), drafts, replaced)
 
     def _steps(self) -> Iterator[Offer]:
-        """Each treatment that begins now, and what may be given instead of it."""
-        way = self._way()
-        if way is None:
+        """The treatments that begin now, and their alternatives."""
+        pathway = self._pathway()
+        if pathway is None:
             return
-        orders = self.chart.knowledge.orders
-        for step in way.steps:
+        order_sets = self.chart.knowledge.orders
+        for step in pathway.steps:
             if step.begins != "now":
                 continue
             instead = [
-                each.treatment for each in orders.instead_of(step.treatment) if each.treatment in self.chart.free
+                alternative.treatment
+                for alternative in order_sets.instead_of(step.treatment)
+                if alternative.treatment in self.chart.cleared
             ]
             for treatment in (step.treatment, *instead):
-                found = self._of_treatment(treatment)
-                if found is not None:
-                    yield self._treatment(treatment, found, self._step_notes(way, step), way)
+                orders = self._of_treatment(treatment)
+                if orders is not None:
+                    yield self._treatment(treatment, orders, self._step_notes(pathway, step), pathway)
 
-    def _step_notes(self, way: Pathway, step: PathwayStep) -> tuple[str, ...]:
+    def _step_notes(self, pathway: Pathway, step: PathwayStep) -> tuple[str, ...]:
         treatment = self.chart.knowledge.cards.treatments[step.treatment]
-        place = self.words.plan.step.format(pathway=way.title, treatment=treatment, timing=step.timing, why=step.why)
-        return (place, *safety_notes(self.chart), *self._choice_note(way))
+        note = self.words.plan.step.format(pathway=pathway.title, treatment=treatment, timing=step.timing, why=step.why)
+        return (note, *safety_notes(self.chart), *self._choice_note(pathway))
 
-    def _choice_note(self, way: Pathway) -> tuple[str, ...]:
-        return (way.says,) if way.choice == "clinician" else ()
+    def _choice_note(self, pathway: Pathway) -> tuple[str, ...]:
+        return (pathway.says,) if pathway.choice == "clinician" else ()
 
-    def _as_choice(self, way: Pathway | None, label: str) -> str:
-        if way is None or way.choice != "clinician":
+    def _as_choice(self, pathway: Pathway | None, label: str) -> str:
+        if pathway is None or pathway.choice != "clinician":
             return label
-        return self.words.choice.format(grade=way.grade.value, label=label)
+        return self.words.choice.format(grade=pathway.grade.value, label=label)
 
     # What is being ordered
 
     def _ordered(self) -> Iterator[Offer]:
-        """What is being ordered, with dose and schedule, in the place of a draft that has neither."""
-        made = self.chart.decision.recommendation
-        if made.verdict is not Standing.MET:
+        """The ordered treatment with dose and schedule, in place of a draft that has neither."""
+        recommendation = self.chart.decision.recommendation
+        if recommendation.verdict is not Standing.MET:
             return
-        for treatment in made.ordered:
+        for treatment in recommendation.ordered:
             bare = self._bare(treatment)
-            found = self._of_treatment(treatment) if bare else None
-            if found is not None:
-                yield self._treatment(treatment, found, safety_notes(self.chart), None, bare)
+            orders = self._of_treatment(treatment) if bare else None
+            if orders is not None:
+                yield self._treatment(treatment, orders, safety_notes(self.chart), None, bare)
 
-    def _along(self) -> Iterator[Offer]:
-        """What goes along with what is being ordered, unless it is drafted already."""
-        made, orders = self.chart.decision.recommendation, self.chart.knowledge.orders
-        if made.verdict is not Standing.MET:
+    def _companions(self) -> Iterator[Offer]:
+        """The orders that accompany an ordered treatment, unless they are drafted already."""
+        recommendation, order_sets = self.chart.decision.recommendation, self.chart.knowledge.orders
+        if recommendation.verdict is not Standing.MET:
             return
-        names = [name for each in made.ordered if (of := orders.of_treatment(each)) for name in of.company]
+        of_treatments = (order_sets.of_treatment(treatment) for treatment in recommendation.ordered)
+        names = [name for orders in of_treatments if orders for name in orders.company]
         for name in dict.fromkeys(names):
-            each = ready(self.chart, name, orders.by_id[name])
-            if not all(self.chart.drafted(template.order) for template in each.chosen):
-                yield self._offer(name, each.label, drafts_of(self.chart, each), treats=False)
+            orders = ready(self.chart, name, order_sets.by_id[name])
+            if not all(self.chart.drafted(template.order) for template in orders.chosen):
+                yield self._offer(name, orders.label, drafts_of(self.chart, orders), treats=False)
 
     def _bare(self, treatment: str) -> list[Draft]:
-        """The one draft of a treatment, where it has neither dose nor schedule and can be named."""
+        """The only draft of a treatment, where it has neither dose nor schedule and can be referred to."""
         drafts = self.chart.of_treatment.get(treatment, ())
-        others = [each for name, found in self.chart.of_treatment.items() if name != treatment for each in found]
-        bare = [each for each in drafts if each.is_bare and is_reference(each.reference) and each not in others]
+        others = [draft for name, several in self.chart.of_treatment.items() if name != treatment for draft in several]
+        bare = [draft for draft in drafts if draft.is_bare and is_reference(draft.reference) and draft not in others]
         return bare if len(drafts) == 1 else []
 
     def _is_drafted(self, treatment: str) -> bool:
-        """Whether the treatment, or what is given instead, is drafted in a way that a plan could not replace."""
+        """Whether the treatment or an alternative is drafted in a way that a plan could not replace."""
         instead = self.chart.knowledge.orders.instead_of(treatment)
         if self.chart.drafted_otherwise(treatment) or any(
-            each.treatment in self.chart.of_treatment for each in instead
+            alternative.treatment in self.chart.of_treatment for alternative in instead
         ):
             return True
         return treatment in self.chart.of_treatment and not self._bare(treatment)
@@ -181,19 +184,19 @@ class _OfferBuilder:
     # What is missing
 
     def _data(self) -> Iterator[Offer]:
-        made, orders = self.chart.decision.recommendation, self.chart.knowledge.orders
-        wanted = [ask.datum for ask in made.asks]
-        if made.verdict is Standing.MET:
-            waiting = [criterion for answer in made.undecided for criterion in answer.open]
-            wanted += [self.chart.knowledge.criteria[criterion].ask.datum for criterion in waiting]
+        recommendation, order_sets = self.chart.decision.recommendation, self.chart.knowledge.orders
+        wanted = [ask.datum for ask in recommendation.asks]
+        if recommendation.verdict is Standing.MET:
+            undecided = [criterion for answer in recommendation.undecided for criterion in answer.open]
+            wanted += [self.chart.knowledge.criteria[criterion].ask.datum for criterion in undecided]
             wanted += [held.datum for held in self.held if held.datum]
         for datum in dict.fromkeys(wanted):
-            found = orders.data.get(datum)
-            if found is not None and self._makes_sense(found):
-                each = ready(self.chart, datum_name(datum), found)
-                yield self._offer(datum, each.label, drafts_of(self.chart, each), treats=False)
+            data_orders = order_sets.data.get(datum)
+            if data_orders is not None and self._is_applicable(data_orders):
+                orders = ready(self.chart, datum_name(datum), data_orders)
+                yield self._offer(datum, orders.label, drafts_of(self.chart, orders), treats=False)
 
-    def _makes_sense(self, orders: DataOrders) -> bool:
+    def _is_applicable(self, orders: DataOrders) -> bool:
         patient = self.chart.decision.record.patient
         gender = patient.gender if patient else None
         return gender not in orders.not_for and not all(map(self.chart.drafted, orders.orders))
@@ -201,32 +204,32 @@ class _OfferBuilder:
     # Offers
 
     def _of_treatment(self, treatment: str) -> ReadyOrders | None:
-        if treatment not in self._asked:
+        if treatment not in self._ready:
             orders = self.chart.knowledge.orders.of_treatment(treatment)
-            found = readiness(self.chart, orders) if orders else HeldOrders()
-            if isinstance(found, HeldOrders):
-                self.held.append(found)
-            self._asked[treatment] = found if isinstance(found, ReadyOrders) else None
-        return self._asked[treatment]
+            result = readiness(self.chart, orders) if orders else HeldOrders()
+            if isinstance(result, HeldOrders):
+                self.held.append(result)
+            self._ready[treatment] = result if isinstance(result, ReadyOrders) else None
+        return self._ready[treatment]
 
-    def _company(self, each: ReadyOrders | None) -> Iterator[ReadyOrders]:
-        if each is not None and isinstance(each.orders, TreatmentOrders):
+    def _company(self, ready_orders: ReadyOrders | None) -> Iterator[ReadyOrders]:
+        if ready_orders is not None and isinstance(ready_orders.orders, TreatmentOrders):
             by_id = self.chart.knowledge.orders.by_id
-            yield from (ready(self.chart, name, by_id[name]) for name in each.orders.company)
+            yield from (ready(self.chart, name, by_id[name]) for name in ready_orders.orders.company)
 
     def _treatment(
         self,
         treatment: str,
-        found: ReadyOrders,
+        ready_orders: ReadyOrders,
         notes: tuple[str, ...],
-        way: Pathway | None,
+        pathway: Pathway | None,
         bare: list[Draft] | None = None,
     ) -> Offer:
-        drafts = drafts_of(self.chart, found, notes)
-        if isinstance(found.orders, TreatmentOrders) and found.orders.monitored_by:
-            name = found.orders.monitored_by
+        drafts = drafts_of(self.chart, ready_orders, notes)
+        if isinstance(ready_orders.orders, TreatmentOrders) and ready_orders.orders.monitored_by:
+            name = ready_orders.orders.monitored_by
             drafts += drafts_of(self.chart, ready(self.chart, name, self.chart.knowledge.orders.by_id[name]))
-        return self._offer(treatment, self._as_choice(way, found.label), drafts, bare or [])
+        return self._offer(treatment, self._as_choice(pathway, ready_orders.label), drafts, bare or [])
 
     def _offer(
         self,
@@ -237,9 +240,11 @@ class _OfferBuilder:
         *,
         treats: bool = True,
     ) -> Offer:
-        create = [
+        created = [
             ProposedAction(description=self.words.create.format(title=draft.title), resource=draft.resource)
             for draft in drafts
         ]
-        back = [ProposedAction(description=self.words.replace, takes_back=draft.reference) for draft in replaced or ()]
-        return Offer(id=identity, label=label, treats=treats, actions=(*create, *back))
+        deleted = [
+            ProposedAction(description=self.words.replace, takes_back=draft.reference) for draft in replaced or ()
+        ]
+        return Offer(id=identity, label=label, treats=treats, actions=(*created, *deleted))

@@ -1,4 +1,4 @@
-"""Whether the orders of a treatment can be offered to this patient: every number there, nothing in the way. Pure."""
+"""Whether the orders of a treatment can be offered for this patient: every number known, no obstacle. Pure."""
 
 from __future__ import annotations
 
@@ -17,33 +17,35 @@ from mappings.schema.orders.model import OrderDose, OrderLine, OrderSet, Treatme
 
 
 class ReadyOrders(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders that can be offered, every number in them."""
+    """Orders that can be offered, with every number filled in."""
 
     orders: OrderSet
     chosen: tuple[Template, ...]
     """Those of its orders that are for this week of treatment, with their dosage."""
     label: str
-    """What the clinician takes, in one line."""
+    """The offer in one line, as the clinician reads it."""
 
 
 class HeldOrders(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders that would fit and cannot be offered."""
+    """Orders that would fit but cannot be offered."""
 
     why: str = ""
-    """A sentence without text of the record; empty where the protocol does not speak of such orders."""
+    """A sentence without text of the record; empty where the protocol does not cover such orders."""
     datum: str = ""
     """What to obtain, so that it can be offered."""
 
 
 def readiness(chart: Chart, orders: TreatmentOrders) -> ReadyOrders | HeldOrders:
-    """Whether they can be offered, and with which numbers; the first thing in the way is told."""
-    every = chart.templates.of(orders.id)
-    if not every:
+    """Whether they can be offered and with which numbers, or the first reason why not."""
+    templates = chart.templates.of(orders.id)
+    if not templates:
         return HeldOrders()
-    if stands := _reason_to_hold(chart, orders):
-        return stands
-    week = week_of(chart.decision.facts, orders.treatment) if every[0].order.weeks else Week(None)
-    chosen = tuple(each for each in every if not each.order.weeks or week.number in each.order.weeks)
+    if held := _reason_to_hold(chart, orders):
+        return held
+    week = week_of(chart.decision.facts, orders.treatment) if templates[0].order.weeks else Week(None)
+    chosen = tuple(
+        template for template in templates if not template.order.weeks or week.number in template.order.weeks
+    )
     if not chosen:
         words = chart.words.held
         return HeldOrders(why=(words.earlier_course if week.earlier else words.week).format(order=orders.title))
@@ -51,14 +53,14 @@ def readiness(chart: Chart, orders: TreatmentOrders) -> ReadyOrders | HeldOrders
 
 
 def ready(chart: Chart, name: str, orders: OrderSet) -> ReadyOrders:
-    """Orders that nothing can stand in the way of: a measurement, a scale."""
+    """Orders without conditions: a measurement, a scale."""
     return ReadyOrders(
-        orders=orders, chosen=chart.templates.of(name), label=chart.templates.filling.sentence(orders.label)
+        orders=orders, chosen=chart.templates.of(name), label=chart.templates.fields.sentence(orders.label)
     )
 
 
 def _reason_to_hold(chart: Chart, orders: TreatmentOrders) -> HeldOrders | None:
-    """What is known not to be met lets an order through, nothing else does."""
+    """The first reason against the orders: a criterion passes only where it is known not to be met."""
     words = chart.words.held
     for criterion in orders.unless:
         verdict = chart.verdicts[criterion]
@@ -72,12 +74,13 @@ def _reason_to_hold(chart: Chart, orders: TreatmentOrders) -> HeldOrders | None:
 
 def _another_drug(chart: Chart, treatment: str) -> str:
     """The other form of the same drug, where a course of it is under way; empty where there is none."""
-    known = chart.knowledge.treatments
-    if treatment not in known.by_id:
+    treatments = chart.knowledge.treatments
+    if treatment not in treatments.by_id:
         return ""
-    courses = (each for each in chart.decision.facts.treatments.courses if not each.ended)
-    others = (each for each in courses if each.treatment != treatment and each.modality == known[treatment].modality)
-    return next((known[each.treatment].title for each in others), "")
+    modality = treatments[treatment].modality
+    courses = (course for course in chart.decision.facts.treatments.courses if not course.ended)
+    others = (course for course in courses if course.treatment != treatment and course.modality == modality)
+    return next((treatments[course.treatment].title for course in others), "")
 
 
 def _week_fields(week: Week) -> dict[str, str]:
@@ -85,53 +88,55 @@ def _week_fields(week: Week) -> dict[str, str]:
 
 
 def _with_dose(
-    chart: Chart, orders: OrderSet, chosen: tuple[Template, ...], given: dict[str, str]
+    chart: Chart, orders: OrderSet, chosen: tuple[Template, ...], week_fields: dict[str, str]
 ) -> ReadyOrders | HeldOrders:
-    line = next((line for each in chosen for line in each.order.lines if line.dose and line.dose.per_kg), None)
+    lines = (line for template in chosen for line in template.order.lines)
+    line = next((line for line in lines if line.dose and line.dose.per_kg), None)
     if line is None or line.dose is None:
-        return _ready_orders(orders, chosen, chart.templates.filling.given(given))
+        return _ready_orders(orders, chosen, chart.templates.fields.with_values(week_fields))
     words, weight = chart.words.held, chart.weight
     if weight.kilograms is None:
         missing = "; ".join(weight.missing)
         return HeldOrders(why=words.weight.format(order=orders.title, missing=missing), datum=chart.words.weight_datum)
-    found = dose_by_weight(line.dose, chart.protocol.parameters[line.dose.per_kg], weight.kilograms)
+    calculation = dose_by_weight(line.dose, chart.protocol.parameters[line.dose.per_kg], weight.kilograms)
     highest = line.dose.highest
-    if highest is not None and found.dose.highest > highest.value:
+    if highest is not None and calculation.dose.highest > highest.value:
         return HeldOrders(why=words.highest.format(order=orders.title, highest=f"{highest}"))
-    filling = chart.templates.filling.given(given | _dose_fields(chart, line, line.dose, found), found.dose)
-    return _ready_orders(orders, chosen, filling, tuple(each.reference for each in weight.evidence))
+    values = week_fields | _dose_fields(chart, line, line.dose, calculation)
+    fields = chart.templates.fields.with_values(values, calculation.dose)
+    return _ready_orders(orders, chosen, fields, tuple(evidence.reference for evidence in weight.evidence))
 
 
 def _ready_orders(
-    orders: OrderSet, chosen: tuple[Template, ...], filling: OrderFields, supporting: tuple[str, ...] = ()
+    orders: OrderSet, chosen: tuple[Template, ...], fields: OrderFields, supporting: tuple[str, ...] = ()
 ) -> ReadyOrders:
-    """The orders with their dosage, and references to what it rests on."""
-    rests_on = references(each for each in supporting if is_reference(each))
-    templates = tuple(_with_dosage(each, filling, rests_on) if each.varies else each for each in chosen)
-    return ReadyOrders(orders=orders, chosen=templates, label=filling.sentence(orders.label))
+    """The orders with their dosage, and references to what it is based on."""
+    basis = references(reference for reference in supporting if is_reference(reference))
+    templates = tuple(_with_dosage(template, fields, basis) if template.varies else template for template in chosen)
+    return ReadyOrders(orders=orders, chosen=templates, label=fields.sentence(orders.label))
 
 
-def _with_dosage(template: Template, filling: OrderFields, rests_on: list[Resource]) -> Template:
-    body = {**template.body[""], "dosageInstruction": dosages(template.order, filling)}
-    if rests_on:
-        body["supportingInformation"] = rests_on
+def _with_dosage(template: Template, fields: OrderFields, basis: list[Resource]) -> Template:
+    body = {**template.body[""], "dosageInstruction": dosages(template.order, fields)}
+    if basis:
+        body["supportingInformation"] = basis
     return replace(template, body={"": body}, varies=False)
 
 
-def _dose_fields(chart: Chart, line: OrderLine, dose: OrderDose, found: WeightBasedDose) -> dict[str, str]:
-    """The dose, and how it came about, so that it can be worked out again by hand."""
+def _dose_fields(chart: Chart, line: OrderLine, dose: OrderDose, calculation: WeightBasedDose) -> dict[str, str]:
+    """The dose and its calculation, so that it can be checked by hand."""
     words, weight = chart.words.numbers, chart.weight
-    calculation = words.calculation.format(
-        per_kg=chart.templates.filling.sentence(f"{{{dose.per_kg}}}"),
-        weight=format_decimal(found.weight),
+    explanation = words.calculation.format(
+        per_kg=chart.templates.fields.sentence(f"{{{dose.per_kg}}}"),
+        weight=format_decimal(calculation.weight),
         day=weight.day,
         converted=words.converted.format(written=weight.written) if weight.written else "",
-        product=found.product,
+        product=calculation.product,
     )
     return {
-        "dose": f"{found.dose} mg",
-        "calculation": calculation,
-        "rate": _rate(chart, line, found.dose, dose.rate_to),
+        "dose": f"{calculation.dose} mg",
+        "calculation": explanation,
+        "rate": _rate(chart, line, calculation.dose, dose.rate_to),
     }
 
 

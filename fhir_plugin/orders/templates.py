@@ -1,4 +1,4 @@
-"""The orders of one protocol, filled in as far as they go without a patient: made once, read by every call. Pure."""
+"""The orders of one protocol, filled in as far as possible without a patient: built once, read by every call. Pure."""
 
 from __future__ import annotations
 
@@ -19,36 +19,37 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 
     order: Order
     body: Mapping[str, Resource]
-    """The resource by the instrument that is asked for; of what is no questionnaire the only one, by ``""``."""
+    """The resource by instrument; for anything but a questionnaire the only key is ``""``."""
     own: list[Resource]
     """The notes of the template."""
     basis: list[Resource]
-    """The notes that say which knowledge and which sources it rests on."""
+    """The notes that name the knowledge and the sources that it is based on."""
     varies: bool
-    """Whether the dosage has to be worked out for each patient, and is not in the body yet."""
+    """Whether the dosage has to be calculated for every patient, and is not in the body yet."""
 
 
 class Templates:
-    """Every order set that a protocol has the numbers for."""
+    """Every order set for which a protocol has the numbers."""
 
     def __init__(self, knowledge: Knowledge, protocol: str) -> None:
         self._knowledge = knowledge
         self._protocol: Protocol = knowledge.protocols[protocol]
-        self.filling = order_fields(self._protocol.parameters, knowledge.orders.words.numbers)
+        self.fields = order_fields(self._protocol.parameters, knowledge.orders.words.numbers)
         orders = knowledge.orders
-        sets: dict[str, OrderSet] = {**orders.by_id, **{datum_name(datum): each for datum, each in orders.data.items()}}
-        self._made = {
-            name: tuple(self._template(order, each) for order in each.orders)
-            for name, each in sets.items()
-            if each.parameters <= self._protocol.parameters.keys()
+        data_orders = {datum_name(datum): order_set for datum, order_set in orders.data.items()}
+        sets: dict[str, OrderSet] = {**orders.by_id, **data_orders}
+        self._templates = {
+            name: tuple(self._template(order, order_set) for order in order_set.orders)
+            for name, order_set in sets.items()
+            if order_set.parameters <= self._protocol.parameters.keys()
         }
 
     def of(self, name: str) -> tuple[Template, ...]:
         """The orders of a set; none where the protocol lacks a number that they need."""
-        return self._made.get(name, ())
+        return self._templates.get(name, ())
 
     def basis(self, sources: Iterable[str]) -> list[Resource]:
-        """That it is a draft, by which protocol and knowledge, and where its numbers come from."""
+        """Notes: that it is a draft, the protocol and knowledge behind it, and the sources of its numbers."""
         words = self._knowledge.orders.words
         named = "; ".join(dict.fromkeys(_short(self._knowledge.sources[key]) for key in sources))
         digest = self._knowledge.digest[:12]
@@ -56,16 +57,16 @@ class Templates:
             (words.basis.format(protocol=self._protocol.title, digest=digest), words.sources.format(sources=named))
         )
 
-    def _template(self, order: Order, among: OrderSet) -> Template:
+    def _template(self, order: Order, order_set: OrderSet) -> Template:
         varies = any(GIVEN & fields_of(line.says) or (line.dose and line.dose.per_kg) for line in order.lines)
-        filling = self.filling
-        says = [filling.sentence(line.says) for line in order.lines if order.kind == "service"]
-        own = [filling.sentence(note) for note in order.notes if filling.fits(note)]
+        fields = self.fields
+        says = [fields.sentence(line.says) for line in order.lines if order.kind == "service"]
+        own = [fields.sentence(note) for note in order.notes if fields.fits(note)]
         return Template(
             order=order,
             body=self._bodies(order, varies=varies),
             own=notes((*says, *own)),
-            basis=self.basis(_cited(order, among, self._protocol.parameters)),
+            basis=self.basis(_cited(order, order_set, self._protocol.parameters)),
             varies=varies,
         )
 
@@ -73,12 +74,12 @@ class Templates:
         if order.kind == "questionnaire":
             return {name: questionnaire(self._knowledge.instruments[name]) for name in order.instruments}
         if order.kind == "service":
-            return {"": service(order, self.filling)}
-        return {"": medication(order) | ({} if varies else {"dosageInstruction": dosages(order, self.filling)})}
+            return {"": service(order, self.fields)}
+        return {"": medication(order) | ({} if varies else {"dosageInstruction": dosages(order, self.fields)})}
 
 
 def datum_name(datum: str) -> str:
-    """Under which name the orders for a missing datum stand."""
+    """The name of the order set for a missing datum."""
     return f"data.{datum}"
 
 
@@ -86,11 +87,11 @@ def _short(source: Source) -> str:
     return source.short or source.citation.rstrip(".")
 
 
-def _cited(order: Order, among: OrderSet, parameters: Mapping[str, ProtocolParameter]) -> Iterator[str]:
-    """The sources of the set, and of every number that the order says."""
-    yield from among.sources
-    said = order.parameters.union(*(parameters_of(note) for note in order.notes))
-    yield from (parameters[name].source for name in sorted(said) if name in parameters)
+def _cited(order: Order, order_set: OrderSet, parameters: Mapping[str, ProtocolParameter]) -> Iterator[str]:
+    """The sources of the set, and of every number that the order states."""
+    yield from order_set.sources
+    named = order.parameters.union(*(parameters_of(note) for note in order.notes))
+    yield from (parameters[name].source for name in sorted(named) if name in parameters)
     yield from (number.source for _, number in order.numbers)
     if order.weeks:
         yield order.weeks.source

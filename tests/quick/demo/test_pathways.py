@@ -32,4 +32,4 @@ def test_the_story_gives_its_pathway(patient: DemoPatient, knowledge: Knowledge)
     assert tuple(each.id for each in answer.pathways if each.fits is Verdict.MET) == patient.expect.fits
     met = {finding.criterion for finding in findings if finding.verdict is Verdict.MET}
     assert set(patient.expect.decided_by) <= met
-    assert answer.speaks is patient.expect.speaks
+    assert answer.actionable is patient.expect.speaks

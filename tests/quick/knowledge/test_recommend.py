@@ -97,11 +97,11 @@ def test_what_is_unknown_is_asked_for_once_each(knowledge: Knowledge) -> None:
 
 
 def test_a_view_of_the_chart_speaks_of_eligibility_and_of_suicide_only(knowledge: Knowledge) -> None:
-    assert weigh(knowledge).speaks
-    assert not weigh(knowledge, depression__current=Verdict.NOT_MET).speaks
-    assert not weigh(knowledge, trials__two_failed=Verdict.UNKNOWN).speaks
-    assert not weigh(knowledge, psychosis__ever=Verdict.MET).speaks
-    assert weigh(knowledge, psychosis__ever=Verdict.MET, suicidality__current=Verdict.MET).speaks
+    assert weigh(knowledge).actionable
+    assert not weigh(knowledge, depression__current=Verdict.NOT_MET).actionable
+    assert not weigh(knowledge, trials__two_failed=Verdict.UNKNOWN).actionable
+    assert not weigh(knowledge, psychosis__ever=Verdict.MET).actionable
+    assert weigh(knowledge, psychosis__ever=Verdict.MET, suicidality__current=Verdict.MET).actionable
 
 
 def test_conflicts_are_shown_where_they_matter(knowledge: Knowledge) -> None:

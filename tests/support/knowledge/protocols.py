@@ -38,7 +38,7 @@ def said(recommendation: Recommendation, expect: dict[str, Any]) -> dict[str, An
         },
         "choice": fitting.pathway.choice if fitting else "none",
         "verdict": recommendation.verdict,
-        "speaks": recommendation.speaks,
+        "speaks": recommendation.actionable,
         "undecided": [each.id for each in recommendation.undecided],
         "asks": [ask.datum for ask in recommendation.asks],
         "also": [each.id for each in recommendation.pathways if each.fits == "met" and each is not fitting],
