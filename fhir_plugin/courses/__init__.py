@@ -1,1 +1,1 @@
-"""Symptoms over time with the treatments beside them, in words and drawings."""
+"""Symptoms over time together with the treatments, in words and drawings."""

@@ -1,4 +1,4 @@
-"""Antidepressants as a picture: each drug on a line of its own, its dose over time against the least adequate one.
+"""Antidepressants as a picture: one row per drug, its dose over time compared with the least adequate dose.
 
 altair and vl-convert are imported only when something is drawn.
 """
@@ -19,7 +19,7 @@ _LINE = "#98181f"
 _ROW_HEIGHT = 64
 _PADDING = {"left": 30, "top": 5, "right": 15, "bottom": 5}
 _HEADROOM = 1.15
-"""Of the scale above the highest dose."""
+"""The top of the scale as a multiple of the highest dose."""
 
 
 def draw_doses(courses: Sequence[DoseCourse], style: DrawingStyle, title: str) -> str:
@@ -32,7 +32,8 @@ def draw_doses(courses: Sequence[DoseCourse], style: DrawingStyle, title: str) -
 
     svg: str = vl_convert.vegalite_to_svg(_chart(courses, style).to_dict(validate=False))
     opening, _, rest = svg.partition(">")
-    return f'{opening} role="img"><title>{escape(title)}</title><desc>{escape(" ".join(describe_doses(courses)))}</desc>{rest}'
+    description = escape(" ".join(describe_doses(courses)))
+    return f'{opening} role="img"><title>{escape(title)}</title><desc>{description}</desc>{rest}'
 
 
 def describe_doses(courses: Sequence[DoseCourse]) -> list[str]:
@@ -68,7 +69,7 @@ def _row(course: DoseCourse, style: DrawingStyle, span: list[str], *, place: int
     time = alt.Scale(type="time", domain=span)
     dose = alt.Scale(domain=[0, max(max(step.mg, step.minimum) for step in course.steps) * _HEADROOM])
     dates = alt.Axis(title=None, format="%-d %b %Y", labelOverlap=True, tickCount=6, labels=last, ticks=last)
-    named = alt.Axis(
+    dose_axis = alt.Axis(
         title=course.ingredient, tickCount=3, titleAngle=0, titleAlign="right", titleX=-38, titleY=_ROW_HEIGHT / 2,
         titleBaseline="middle",
     )  # fmt: skip
@@ -79,12 +80,12 @@ def _row(course: DoseCourse, style: DrawingStyle, span: list[str], *, place: int
     bars = base.mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(
         x=x,
         x2="after:T",
-        y=alt.Y("mg:Q", scale=dose, axis=named),
+        y=alt.Y("mg:Q", scale=dose, axis=dose_axis),
         y2=alt.datum(0),
         color=alt.Color("kind:N", title=None, legend=legend, scale=kinds),
     )
     least = base.mark_rule(color=_LINE, strokeDash=[4, 3]).encode(
-        x=x, x2="after:T", y=alt.Y("minimum:Q", scale=dose, axis=named)
+        x=x, x2="after:T", y=alt.Y("minimum:Q", scale=dose, axis=dose_axis)
     )
     return alt.layer(bars, least).properties(width=style.width, height=_ROW_HEIGHT)
 

@@ -1,4 +1,4 @@
-"""The course of symptoms as a picture: one panel per instrument, its full scale, its bands, and the sessions.
+"""The course of symptoms as a picture: one panel per instrument with its full scale and bands, and the sessions.
 
 altair and vl-convert are imported only when something is drawn, so that nothing else pays for them.
 """
@@ -23,9 +23,9 @@ _MARGIN = timedelta(days=7)
 
 
 def draw_svg(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> str:
-    """The picture as SVG, with its description as ``title`` and ``desc`` for those who do not see it."""
-    told = " ".join(describe(scores, courses, treatments))
-    return render_svg(picture(scores, courses, treatments), told)
+    """The picture as SVG, with ``title`` and ``desc`` for readers who cannot see it."""
+    description = " ".join(describe(scores, courses, treatments))
+    return render_svg(picture(scores, courses, treatments), description)
 
 
 def render_svg(shown: Picture, told: str) -> str:
@@ -38,7 +38,7 @@ def render_svg(shown: Picture, told: str) -> str:
     svg: str = vl_convert.vegalite_to_svg(specification(shown))
     words = shown.style.words
     opening, _, rest = svg.partition(">")
-    return f'{opening} role="img"><title>{escape(words.title)}</title><desc>{escape(told)}</desc>{rest}'
+    return f'{opening} role="img"><title>{escape(words.title)}</title><desc>{escape(description)}</desc>{rest}'
 
 
 def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Iterator[str]:
@@ -49,7 +49,7 @@ def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatment
         yield words.empty
     for form in forms:
         series = _dated(scores.series(form.instrument.id))
-        totals = [each.total or 0.0 for _, each in series]
+        totals = [assessment.total or 0.0 for _, assessment in series]
         template = words.described if len(series) > 1 else words.described_one
         yield template.format(
             short=form.instrument.short,
@@ -67,7 +67,7 @@ def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatment
 
 
 def picture(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Picture:
-    """Everything that is drawn, as plain rows."""
+    """The data of the picture, as plain rows."""
     forms = _drawn_instruments(scores)
     return Picture(
         style=scores.instruments.drawing,
@@ -100,7 +100,7 @@ def _drawn_instruments(scores: ScoreHistory) -> list[PreparedInstrument]:
 
 
 def _dated(series: Iterable[Assessment]) -> list[tuple[date, Assessment]]:
-    return [(day, each) for each in series if each.total is not None and (day := day_of(each))]
+    return [(day, assessment) for assessment in series if assessment.total is not None and (day := day_of(assessment))]
 
 
 def _span(
@@ -113,9 +113,10 @@ def _span(
 
 def _panel(form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[TreatmentCourse]) -> Panel:
     name, low = form.instrument.id, (form.instrument.range or (0, 0))[0]
-    blank = [
-        day for each in scores.assessments if each.instrument == name and not each.usable and (day := day_of(each))
-    ]
+    unusable = (
+        assessment for assessment in scores.assessments if assessment.instrument == name and not assessment.usable
+    )
+    blank = [day for assessment in unusable if (day := day_of(assessment))]
     return Panel(
         instrument=form.instrument,
         values=_values(scores, name, blank),
@@ -125,29 +126,29 @@ def _panel(form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[Tre
 
 
 def _values(scores: ScoreHistory, name: str, blank: Sequence[date]) -> list[Row]:
-    """The values, in parts that are joined: a long time without a value, or one without a total, breaks the line."""
+    """The values in joined parts: a long time without a value, or an assessment without a total, breaks the line."""
     limit = scores.instruments.drawing.join_within_days.value
     series = _dated(scores.series(name))
     rows: list[Row] = []
     part, before = 0, series[0][0]
-    for day, each in series:
+    for day, assessment in series:
         if (day - before).days > limit or any(before < gap < day for gap in blank):
             part += 1
         before = day
         rows.append(
             {
-                "day": _when(day, each.moment),
-                "total": each.total,
+                "day": _when(day, assessment.moment),
+                "total": assessment.total,
                 "part": part,
-                "suicide": bool(each.suicide_item_positive),
-                "last": each is series[-1][1],
+                "suicide": bool(assessment.suicide_item_positive),
+                "last": assessment is series[-1][1],
             }
         )
     return rows
 
 
 def _when(day: date | None, moment: str | None) -> str:
-    """The day as the record writes it, with its time of day where that is known; no time zone moves it."""
+    """The day as the record writes it, with its time of day if known; not converted between time zones."""
     if moment and instant(moment):
         return moment[: len("2024-03-01T10:00")]
     return day.isoformat() + "T12:00" if day else ""
@@ -160,5 +161,5 @@ def _difference(form: PreparedInstrument, scores: ScoreHistory, courses: Sequenc
         return []
     total = (trend.baseline.total or 0) - change.points
     words = scores.instruments.drawing.words.difference
-    said = words.format(points=change.points, kind=change.kind, verification=change.verification)
-    return [{"total": total, "said": said}] if total >= (form.instrument.range or (0, 0))[0] else []
+    label = words.format(points=change.points, kind=change.kind, verification=change.verification)
+    return [{"total": total, "label": label}] if total >= (form.instrument.range or (0, 0))[0] else []

@@ -12,7 +12,7 @@ from mappings.schema.instruments.course_style import DrawingStyle
 
 _STRIP = 20
 _PADDING = {"left": 20, "top": 5, "right": 30, "bottom": 5}
-"""Room at the right, because readers' fonts may be wider than the one that the names of the bands are measured with."""
+"""Space on the right, because readers' fonts may be wider than the one by which the names of the bands are measured."""
 
 
 def specification(picture: Picture) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def specification(picture: Picture) -> dict[str, Any]:
 
 
 class _Datasets:
-    """The rows by name, beside the chart: altair copies everything within a chart many times."""
+    """The rows by name, kept outside the chart, because altair copies everything within a chart many times."""
 
     def __init__(self) -> None:
         self.rows: dict[str, list[Row]] = {}
@@ -36,13 +36,13 @@ class _Datasets:
 
 
 def chart(picture: Picture, sets: _Datasets) -> Any:
-    """The same as a chart of altair."""
+    """The picture as an altair chart."""
     panels = [_panel(panel, picture, sets) for panel in picture.panels]
     if picture.sessions:
         panels.append(_strip(picture, sets))
     if not panels:
-        words = sets.chart([{"said": picture.style.words.empty}])
-        panels.append(words.mark_text(fontSize=13, align="left").encode(text=alt.Text("said:N")))
+        words = sets.chart([{"label": picture.style.words.empty}])
+        panels.append(words.mark_text(fontSize=13, align="left").encode(text=alt.Text("label:N")))
     return (
         alt.vconcat(*panels, spacing=12)
         .configure_view(stroke="#888888")
@@ -73,7 +73,7 @@ def _panel(panel: Panel, picture: Picture, sets: _Datasets) -> Any:
 
 
 def _bands(panel: Panel, style: DrawingStyle, y: Any, middle: Any, sets: _Datasets) -> Iterator[Any]:
-    """The severity bands, shaded, each named at the right edge."""
+    """The severity bands, shaded and named at the right edge."""
     bands = panel.instrument.bands
     if not bands:
         return
@@ -89,12 +89,12 @@ def _bands(panel: Panel, style: DrawingStyle, y: Any, middle: Any, sets: _Datase
         for place, band in enumerate(bands)
     ]
     yield sets.chart(rows).mark_rect().encode(y=y, y2=alt.Y2("to:Q"), color=alt.Color("shade:N", scale=None))
-    named = sets.chart(rows).mark_text(align="left", dx=6, fontSize=10, color="#444444")
-    yield named.encode(x=alt.value(style.width), y=middle, text=alt.Text("name:N"))
+    names = sets.chart(rows).mark_text(align="left", dx=6, fontSize=10, color="#444444")
+    yield names.encode(x=alt.value(style.width), y=middle, text=alt.Text("name:N"))
 
 
 def _treated(picture: Picture, sets: _Datasets) -> Iterator[Any]:
-    """The days of each course, framed, so that the panels can be read against them."""
+    """The days of the courses, shaded in every panel."""
     for modality, mark in picture.style.sessions.items():
         rows = [row for row in picture.treated if row["modality"] == modality]
         if rows:
@@ -108,8 +108,8 @@ def _difference(panel: Panel, y: Any, sets: _Datasets) -> Iterator[Any]:
         return
     data = sets.chart(panel.difference)
     yield data.mark_rule(color="#444444", strokeDash=[5, 4]).encode(y=y)
-    said = data.mark_text(align="left", dx=4, dy=8, fontSize=10, color="#333333")
-    yield said.encode(x=alt.value(0), y=y, text=alt.Text("said:N"))
+    label = data.mark_text(align="left", dx=4, dy=8, fontSize=10, color="#333333")
+    yield label.encode(x=alt.value(0), y=y, text=alt.Text("label:N"))
 
 
 def _values(panel: Panel, picture: Picture, y: Any, sets: _Datasets) -> Iterator[Any]:
@@ -129,7 +129,7 @@ def _values(panel: Panel, picture: Picture, y: Any, sets: _Datasets) -> Iterator
 
 
 def _strip(picture: Picture, sets: _Datasets) -> Any:
-    """The sessions, one row for each kind, told apart by shape as well as by colour."""
+    """The sessions, one row per kind, distinguished by shape as well as by colour."""
     marks = picture.style.sessions
     kinds = [kind for kind in marks if any(row["modality"] == kind for row in picture.sessions)]
     names = {row["modality"]: row["treatment"] for row in picture.sessions}

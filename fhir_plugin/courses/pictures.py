@@ -1,4 +1,4 @@
-"""What is drawn of a course of symptoms, before any plotting library sees it."""
+"""The data of a drawing of symptoms over time, independent of any plotting library."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Row = dict[str, Any]
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What one panel shows, ready to be drawn."""
+    """The data of one panel."""
 
     instrument: Instrument
     values: list[Row]
-    """``day``, ``total``, ``part`` (what is joined by a line), ``suicide``, ``last``."""
+    """``day``, ``total``, ``part`` (points of a part are joined by a line), ``suicide``, ``last``."""
     unscored: list[Row]
-    """Assessments without a total, set at the foot of the scale."""
+    """Assessments without a total, drawn at the bottom of the scale."""
     difference: list[Row]
-    """``total`` and ``said``: the line of the reliable change below the baseline."""
+    """``total`` and ``label``: the line of the reliable change below the baseline."""
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is drawn."""
+    """The data of the whole drawing."""
 
     style: DrawingStyle
     span: tuple[date, date]
@@ -34,4 +34,4 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[Row]
     """``day``, ``modality``."""
     treated: list[Row]
-    """``first``, ``last``, ``modality`` of each course."""
+    """``first``, ``last``, ``modality`` of the courses."""

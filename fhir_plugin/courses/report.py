@@ -1,4 +1,4 @@
-"""The course of symptoms and of treatment as one plain object, for the command line and the pages. Pure."""
+"""The course of symptoms and of treatments as one plain object, for the command line and the pages. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What one instrument did before, during or after treatments."""
+    """The change of one instrument before, during or after treatments."""
 
     name: str
     first: date
@@ -89,7 +89,7 @@ class CourseReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def course_report(scores: ScoreHistory, treatments: TreatmentHistory) -> CourseReport:
-    """Every instrument that has a total, and every course."""
+    """Every instrument that has a total, and every course of treatment."""
     instruments, knowledge = scores.instruments, treatments.treatments
     gaps = [*scores.missing, *(gap for gaps in treatments.missing.values() for gap in gaps)]
     return CourseReport(
@@ -107,7 +107,7 @@ def _trends(
         series = scores.series(name)
         trend = read_trend(series, courses, form)
         if trend is not None:
-            values = tuple(_value(each, courses) for each in series)
+            values = tuple(_value(assessment, courses) for assessment in series)
             yield _trend(trend, values, courses, instruments, treatments)
 
 

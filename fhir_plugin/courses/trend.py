@@ -1,6 +1,13 @@
-"""One instrument over time: from where to where, response, remission, and what a change may mean. Pure.
+"""One instrument over time: baseline and change, response, remission, and what a change may mean. Pure.
 
-Two scales are never mixed, and what is said is a description: it never claims that a treatment caused a change.
+Scales are never mixed, and the result is a description: it never claims that a treatment caused a change.
+
+* The baseline is the last value within 30 days before, or on, the start of the latest course of treatment that has
+  one, else the first value on the record.
+* Values made after a session of the same day are left out.
+* Change and percent compare the latest value with the baseline; response and remission follow the instrument's rules.
+* A worse value than the best since the baseline is ``single``; a second one in a row is ``confirmed``; a rise by the
+  instrument's reliable change is ``reliable``.
 """
 
 from __future__ import annotations
@@ -29,7 +36,7 @@ class CoursePhase(StrEnum):
 
 
 class Worsening(StrEnum):
-    """How much a worse value says."""
+    """How certain a worsening is."""
 
     NONE = "none"
     SINGLE = "single"
@@ -53,7 +60,7 @@ class Advisory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupChange(msgspec.Struct, frozen=True, kw_only=True):
-    """The sum of a group of items then and now."""
+    """The sum of a group of items at the start and at the end."""
 
     group: str
     start: int
@@ -84,7 +91,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[GroupChange, ...]
     windows: tuple[TreatmentWindow, ...]
     window_groups: tuple[tuple[GroupChange, ...], ...]
-    """For each window, what the groups of items did in it."""
+    """The changes of the groups of items, by window."""
 
 
 def phase_of(assessment: Assessment, courses: Sequence[TreatmentCourse]) -> CoursePhase | None:
@@ -113,18 +120,20 @@ def read_trend(
     instrument = form.instrument
     maxima = {item.key: max(item.values) for item in form.items}
     usable = tuple(
-        each
-        for each in series
-        if each.total is not None and day_of(each) and phase_of(each, courses) is not CoursePhase.AFTER
+        assessment
+        for assessment in series
+        if assessment.total is not None
+        and day_of(assessment)
+        and phase_of(assessment, courses) is not CoursePhase.AFTER
     )
     if not usable:
         return None
     baseline, treatment = _baseline(usable, courses)
     since = usable[usable.index(baseline) :]
     latest = since[-1]
-    best = min(since, key=lambda each: (_total(each), since.index(each)))
+    best = min(since, key=lambda assessment: (_total(assessment), since.index(assessment)))
     several = latest is not baseline
-    seen = windows(usable, courses)
+    treatment_windows = windows(usable, courses)
     fall = _total(baseline) - _total(latest)
     percent = -100 * fall / _total(baseline) if several and _total(baseline) else None
     return Trend(
@@ -142,9 +151,10 @@ def read_trend(
         worsening=_worsening(instrument, since, best),
         relapse=_relapse(instrument, _total(baseline), _total(best), _total(latest)),
         groups=_groups(instrument, baseline, latest, maxima) if several else (),
-        windows=seen,
+        windows=treatment_windows,
         window_groups=tuple(
-            _groups(instrument, window.start, window.assessments[-1], maxima) if window.start else () for window in seen
+            _groups(instrument, window.start, window.assessments[-1], maxima) if window.start else ()
+            for window in treatment_windows
         ),
     )
 
@@ -154,9 +164,9 @@ def _total(assessment: Assessment) -> float:
 
 
 def _baseline(series: Sequence[Assessment], courses: Sequence[TreatmentCourse]) -> tuple[Assessment, str | None]:
-    """The last value at the start of the latest course that has one, else the first on the record."""
-    for course in sorted(courses, key=lambda each: each.first, reverse=True):
-        before = [each for each in series if (day := day_of(each)) and _near_start(day, course.first)]
+    """The last value near the start of the latest course that has one, else the first on the record."""
+    for course in sorted(courses, key=lambda candidate: candidate.first, reverse=True):
+        before = [assessment for assessment in series if (day := day_of(assessment)) and _near_start(day, course.first)]
         if before:
             return before[-1], course.treatment
     return series[0], None
@@ -190,7 +200,7 @@ def _advisory(change: ImportantChange, fall: float, percent: float | None) -> Ad
 
 
 def reliable_change(instrument: Instrument) -> ImportantChange | None:
-    """The change that a single second value can be trusted to show."""
+    """The change that can be relied on from a single second value."""
     return next((change for change in instrument.changes if change.kind == "reliable" and change.points), None)
 
 
@@ -206,7 +216,7 @@ def _worsening(instrument: Instrument, since: Sequence[Assessment], best: Assess
 
 
 def _relapse(instrument: Instrument, baseline: float, best: float, latest: float) -> bool | None:
-    """A marked rise after response or remission; without either there is nothing to relapse from."""
+    """A marked rise after response or remission; without either there is no relapse."""
     rule = instrument.relapse
     if rule is None:
         return None
@@ -219,26 +229,26 @@ def _relapse(instrument: Instrument, baseline: float, best: float, latest: float
 def _groups(
     instrument: Instrument, baseline: Assessment, latest: Assessment, maxima: Mapping[str, int]
 ) -> tuple[GroupChange, ...]:
-    found = []
+    changes = []
     for group, numbers in instrument.groups.items():
         start = group_sum(instrument, numbers, baseline.items)
         end = group_sum(instrument, numbers, latest.items)
         most = group_sum(instrument, numbers, maxima)
         if start is not None and end is not None and most is not None:
-            found.append(GroupChange(group=group, start=start, end=end, most=most))
-    return tuple(found)
+            changes.append(GroupChange(group=group, start=start, end=end, most=most))
+    return tuple(changes)
 
 
 def group_sum(instrument: Instrument, numbers: Sequence[str], items: Mapping[str, int | None]) -> int | None:
-    """What the items of a group count together; ``None`` where one that counts is blank."""
+    """The sum of the items of a group; ``None`` where one that counts is blank."""
     values = {number: items.get(instrument.item(number).key) for number in numbers}
     if not isinstance(instrument.formula, SumOfMaxima):
         return None if None in values.values() else sum(value for value in values.values() if value is not None)
     total = 0
     for domain in instrument.formula.domains.values():
-        mine = [number for number in domain if number in values]
-        answered = [value for number in mine if (value := values[number]) is not None]
-        if mine and not answered:
+        members = [number for number in domain if number in values]
+        answered = [value for number in members if (value := values[number]) is not None]
+        if members and not answered:
             return None
         total += max(answered, default=0)
     return total

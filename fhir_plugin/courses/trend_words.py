@@ -13,21 +13,21 @@ from mappings.schema.treatments import Treatments
 
 
 def trend_sentences(trend: Trend, instruments: Instruments, treatments: Treatments) -> tuple[str, ...]:
-    """What a clinician reads: the change, response and remission, what sources call important, and the limits."""
+    """Sentences for a clinician: the change, response and remission, important changes by source, and the limits."""
     instrument, words = instruments[trend.instrument], instruments.words
-    told = [_change(trend, instrument, words, treatments), *_verdicts(trend, instrument, words)]
-    told += [_advisory(advisory, words) for advisory in trend.advisories]
-    told += _worse(trend, instrument, words)
+    sentences = [_change(trend, instrument, words, treatments), *_verdicts(trend, instrument, words)]
+    sentences += [_advisory(advisory, words) for advisory in trend.advisories]
+    sentences += _worse(trend, instrument, words)
     for group in trend.groups:
         title = instruments.groups[group.group].title
-        told.append(words.group.format(title=title, start=group.start, end=group.end, most=group.most))
+        sentences.append(words.group.format(title=title, start=group.start, end=group.end, most=group.most))
     several = len(trend.windows) > 1 and trend.change is not None
-    told += [_window(place, trend, words, treatments) for place in range(len(trend.windows)) if several]
+    sentences += [_window(place, trend, words, treatments) for place in range(len(trend.windows)) if several]
     if instrument.recall_days:
-        told.append(words.recall.format(days=instrument.recall_days))
+        sentences.append(words.recall.format(days=instrument.recall_days))
     if trend.change is not None:
-        told.append(words.limits.strip())
-    return tuple(told)
+        sentences.append(words.limits.strip())
+    return tuple(sentences)
 
 
 def _change(trend: Trend, instrument: Instrument, words: TrendWords, treatments: Treatments) -> str:
@@ -82,7 +82,7 @@ def _worse(trend: Trend, instrument: Instrument, words: TrendWords) -> Iterator[
     reliable = reliable_change(instrument)
     sourced = (
         {"points": reliable.points, "source": reliable.source, "verification": reliable.verification}
-        if (reliable)
+        if reliable
         else {}
     )
     if trend.worsening is Worsening.SINGLE:
@@ -98,11 +98,11 @@ def _worse(trend: Trend, instrument: Instrument, words: TrendWords) -> Iterator[
 
 
 def window_name(place: int, windows: tuple[TreatmentWindow, ...], words: TrendWords, treatments: Treatments) -> str:
-    """What a window is called: before, during one treatment, during several together, between, after."""
-    given = windows[place].span.treatments
-    if given:
-        shorts = " and ".join(treatments[each].short for each in given)
-        return (words.during if len(given) == 1 else words.both).format(treatments=shorts)
+    """The name of a window: before, during one treatment, during several together, between, after."""
+    during = windows[place].span.treatments
+    if during:
+        shorts = " and ".join(treatments[treatment].short for treatment in during)
+        return (words.during if len(during) == 1 else words.both).format(treatments=shorts)
     if place == 0:
         return words.before
     return words.after if place == len(windows) - 1 else words.between

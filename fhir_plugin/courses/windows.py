@@ -1,4 +1,4 @@
-"""The days before, during one treatment, during both and after: what the scores did in each. Pure."""
+"""Windows of days before, during and after treatments, with the scores in them. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 
 
 class TreatmentSpan(msgspec.Struct, frozen=True):
-    """Days through which the same treatments were given; without any, before, between or after them."""
+    """Consecutive days with the same treatments; no treatments before, between and after courses."""
 
     first: date
     last: date
@@ -27,7 +27,7 @@ class TreatmentWindow(msgspec.Struct, frozen=True, kw_only=True):
 
     span: TreatmentSpan
     assessments: tuple[Assessment, ...]
-    """In the span; the first may be the value with which it began."""
+    """The assessments in the span, preceded by the value with which it began, if there is one."""
 
     @property
     def start(self) -> Assessment | None:
@@ -49,31 +49,31 @@ def day_of(assessment: Assessment) -> date | None:
 
 
 def spans(courses: Iterable[TreatmentCourse], first: date, last: date) -> tuple[TreatmentSpan, ...]:
-    """Cut the days from ``first`` to ``last`` where a course begins or ends."""
+    """Split the days from ``first`` to ``last`` where a course begins or ends."""
     within = [course for course in courses if course.first <= last and course.last >= first]
     cuts = {first, last + _DAY}
     for course in within:
         cuts |= {max(course.first, first), min(course.last, last) + _DAY}
-    found: list[TreatmentSpan] = []
+    result: list[TreatmentSpan] = []
     for begin, end in pairwise(sorted(cuts)):
         active = tuple(sorted({course.treatment for course in within if course.first <= begin <= course.last}))
-        if found and found[-1].treatments == active:
-            found[-1] = TreatmentSpan(found[-1].first, end - _DAY, active)
+        if result and result[-1].treatments == active:
+            result[-1] = TreatmentSpan(result[-1].first, end - _DAY, active)
         else:
-            found.append(TreatmentSpan(begin, end - _DAY, active))
-    return tuple(found)
+            result.append(TreatmentSpan(begin, end - _DAY, active))
+    return tuple(result)
 
 
 def windows(series: Sequence[Assessment], courses: Sequence[TreatmentCourse]) -> tuple[TreatmentWindow, ...]:
-    """What one instrument did in each span; empty where no treatment is on the record."""
-    dated = [(day, each) for each in series if (day := day_of(each))]
+    """The assessments of one instrument by span; empty where no treatment is on the record."""
+    dated = [(day, assessment) for assessment in series if (day := day_of(assessment))]
     if not courses or not dated:
         return ()
     first = min(dated[0][0], *(course.first for course in courses))
     last = max(dated[-1][0], *(course.last for course in courses))
-    found = []
+    result = []
     for span in spans(courses, first, last):
-        inside = [each for day, each in dated if span.first < day <= span.last]
-        begun = [each for day, each in dated if day <= span.first]
-        found.append(TreatmentWindow(span=span, assessments=(*begun[-1:], *inside)))
-    return tuple(found)
+        inside = [assessment for day, assessment in dated if span.first < day <= span.last]
+        earlier = [assessment for day, assessment in dated if day <= span.first]
+        result.append(TreatmentWindow(span=span, assessments=(*earlier[-1:], *inside)))
+    return tuple(result)

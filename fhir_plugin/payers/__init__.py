@@ -1,1 +1,1 @@
-"""What a payer asks for: checklists and the dossier. Rests on facts and findings and changes none of them."""
+"""What payers require: checklists and the dossier. Uses facts and findings and changes none of them."""

@@ -1,4 +1,4 @@
-"""A payer's checklist against the facts: each item met, not met or unknown. Informs; decides nothing clinical. Pure."""
+"""A payer's checklist: every item is met, not met or unknown. Informs; decides nothing clinical. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mappings.schema.payers.model import CriterionItem, Item, PayerPolicy, Prese
 from mappings.schema.texts.dossier import DossierWords
 
 FAILED = "trials.failed"
-"""The fact in whose place the failures are counted as the payer counts them."""
+"""The fact that is replaced by the number of failures as the payer counts them."""
 
 
 MAX_NAME_LENGTH, MAX_COVERAGES = 300, 20
-"""Characters of a payer's name, and Coverages, that are looked at: nobody has more, unless to keep us busy."""
+"""Limits for untrusted input: characters of a payer's name, and Coverages, that are considered."""
 
 
 class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,18 +40,18 @@ class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checklist(msgspec.Struct, frozen=True, kw_only=True):
-    """One policy that may apply, held against the record."""
+    """One policy that may apply, compared with the record."""
 
     policy: str
     title: str
     generic: bool
-    """Whether it is nobody's policy in particular."""
+    """Whether it is the generic policy, not that of a particular payer."""
     dated: str
-    """When the policy took effect, in words, as far as it was seen."""
+    """When the policy took effect, in words, if known."""
     reviewed: date
     review_due: date
     overdue: str
-    """What is said when the review is overdue; empty otherwise."""
+    """A sentence if the review is overdue; empty otherwise."""
     note: str
     verification: str
     items: tuple[ItemAnswer, ...]
@@ -63,15 +63,15 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policies_for(covers: Sequence[ActiveCoverage], treatment: str, knowledge: Knowledge) -> tuple[PayerPolicy, ...]:
-    """The policies that may apply to these Coverages; where none is known, the generic one of the treatment."""
-    found: dict[str, PayerPolicy] = {}
+    """The policies that may apply to these Coverages; if none is known, the generic one of the treatment."""
+    policies: dict[str, PayerPolicy] = {}
     for payer, plan, identifiers in dict.fromkeys(
-        (each.payer, each.plan, each.identifiers) for each in covers[:MAX_COVERAGES]
+        (cover.payer, cover.plan, cover.identifiers) for cover in covers[:MAX_COVERAGES]
     ):
         matching = knowledge.payers.matching(_words(payer), _words(plan), identifiers, treatment)
-        found |= {policy.id: policy for policy in matching}
+        policies |= {policy.id: policy for policy in matching}
     generic = knowledge.payers.generic(treatment)
-    return tuple(found.values()) or ((generic,) if generic else ())
+    return tuple(policies.values()) or ((generic,) if generic else ())
 
 
 def _words(text: str) -> str:
@@ -79,7 +79,7 @@ def _words(text: str) -> str:
 
 
 def checklist(policy: PayerPolicy, facts: Facts, findings: Mapping[str, Finding], knowledge: Knowledge) -> Checklist:
-    """One policy against what is known of the patient; ``findings`` by criterion."""
+    """The checklist of one policy for one patient; ``findings`` by criterion."""
     as_of, words = facts.as_of, knowledge.dossier
     items = tuple([_answer(item, policy, facts, findings, knowledge) for item in policy.items])
     return Checklist(
@@ -144,19 +144,19 @@ _CONTRARY = {"not_met": Verdict.NOT_MET, "open": Verdict.UNKNOWN}
 
 
 def _past(item: CriterionItem, facts: Facts, knowledge: Knowledge) -> bool:
-    read = (facts.named[name] for name in knowledge.criteria[item.criterion].facts)
-    return any(getattr(fact.value, "past", ()) for fact in read)
+    facts_of_criterion = (facts.named[name] for name in knowledge.criteria[item.criterion].facts)
+    return any(getattr(fact.value, "past", ()) for fact in facts_of_criterion)
 
 
 def _item_answer(item: Item, finding: Finding, verdict: Verdict, because: str, settle: str = "") -> ItemAnswer:
-    open_ = verdict is Verdict.UNKNOWN
+    is_open = verdict is Verdict.UNKNOWN
     return ItemAnswer(
         id=item.id,
         title=item.title,
         verdict=verdict,
         because=because,
-        settle=(settle or item.settle) if open_ else "",
-        missing=finding.missing if open_ else (),
+        settle=(settle or item.settle) if is_open else "",
+        missing=finding.missing if is_open else (),
         evidence=finding.evidence,
         looked_in=finding.looked_in,
     )

@@ -1,4 +1,4 @@
-"""What a prior authorization asks for, assembled from the record: one plain object, for whoever shows it. Pure."""
+"""The documentation for a prior authorization, assembled from the record as one plain object. Pure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SafetyLine(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     bars: bool
-    """Whether it speaks against the treatment when it is present; otherwise it asks for care."""
+    """Whether it excludes the treatment when it is present; otherwise it is a caution."""
     verdict: Verdict
     because: str
     evidence: tuple[Evidence, ...]
@@ -73,7 +73,7 @@ class SafetyLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One source that the checklists rest on."""
+    """One source of the checklists."""
 
     citation: str
     read: str
@@ -85,7 +85,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     treatment: str
     as_of: date
     gaps: tuple[str, ...]
-    """What has to be completed, in sentences of our own, first what the checklists leave open."""
+    """What has to be completed, without text of the record; open items of the checklists come first."""
     person: Person
     covers: tuple[CoverageLine, ...]
     checklists: tuple[Checklist, ...]
@@ -95,7 +95,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     trials: tuple[TrialLine, ...]
     augmentations: tuple[DatedLine, ...]
     unnamed: tuple[DatedLine, ...]
-    """Medications that nobody could tell from an antidepressant."""
+    """Medications that were not recognised, so that they may be antidepressants."""
     psychotherapy: tuple[DatedLine, ...]
     scores: tuple[ScoreLine, ...]
     courses: tuple[DatedLine, ...]
@@ -108,7 +108,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
 def build_dossier(
     decision: Decision, knowledge: Knowledge, treatment: str, chosen: PayerPolicy | None = None
 ) -> Dossier:
-    """The dossier for one treatment, by the policies that may apply or by the one that was chosen."""
+    """The dossier for one treatment, by the policy that was chosen, else by those that may apply."""
     facts, record = decision.facts, decision.record
     covers = read_coverages(record, facts.as_of)
     policies = (chosen,) if chosen else policies_for(covers.covers, treatment, knowledge)
@@ -121,8 +121,8 @@ def build_dossier(
         gaps=tuple(dict.fromkeys(_gaps(decision, covers, lists, chosen, treatment, knowledge))),
         person=person(record, knowledge),
         covers=tuple(
-            CoverageLine(payer=each.payer, plan=each.plan, member=each.member, reference=each.reference)
-            for each in covers.covers
+            CoverageLine(payer=cover.payer, plan=cover.plan, member=cover.member, reference=cover.reference)
+            for cover in covers.covers
         ),
         checklists=lists,
         diagnoses=tuple(diagnoses(decision)),
@@ -130,11 +130,11 @@ def build_dossier(
         trial_policy=medications.policies[facts.trials.policy].label,
         trials=tuple(_trials(decision)),
         augmentations=tuple(
-            DatedLine(day=str(each.start), label=each.ingredient, note="", reference=", ".join(each.references))
-            for each in facts.trials.augmentations
+            DatedLine(day=str(added.start), label=added.ingredient, note="", reference=", ".join(added.references))
+            for added in facts.trials.augmentations
         ),
         unnamed=tuple(
-            DatedLine(day="", label=each.label, note="", reference=each.reference) for each in facts.trials.unmapped
+            DatedLine(day="", label=drug.label, note="", reference=drug.reference) for drug in facts.trials.unmapped
         ),
         psychotherapy=tuple(_entries(decision, _PSYCHOTHERAPY)),
         scores=tuple(_scores(decision)),
@@ -160,7 +160,7 @@ def _gaps(
         yield words["chosen"]
     elif not covers.covers:
         yield words["no_coverage"]
-    elif all(made.generic for made in lists):
+    elif all(payer_list.generic for payer_list in lists):
         yield words["unknown_payer"]
     for gap in record.gaps(knowledge.inputs):
         yield words["not_read"].format(what=gap)
@@ -173,32 +173,32 @@ def _gaps(
 
 
 def _open_items(decision: Decision, lists: Sequence[Checklist], treatment: str, knowledge: Knowledge) -> Iterator[str]:
-    """What would settle each open item, and each contraindication that the record does not exclude."""
-    said = knowledge.dossier.gaps["settle"]
-    for item in (item for made in lists for item in made.of(Verdict.UNKNOWN)):
-        yield said.format(item=item.title, settle=item.settle)
+    """What would settle the open items, and the contraindications that the record does not exclude."""
+    sentence = knowledge.dossier.gaps["settle"]
+    for item in (item for payer_list in lists for item in payer_list.of(Verdict.UNKNOWN)):
+        yield sentence.format(item=item.title, settle=item.settle)
     yield from _commonly_asked(lists, treatment, knowledge)
-    for each in _looked_for(decision, treatment):
-        if each.finding.verdict is Verdict.UNKNOWN and each.role is Role.CONTRAINDICATION:
-            criterion = knowledge.criteria[each.finding.criterion]
-            yield said.format(item=criterion.title, settle=criterion.ask.words)
+    for weighed in _looked_for(decision, treatment):
+        if weighed.finding.verdict is Verdict.UNKNOWN and weighed.role is Role.CONTRAINDICATION:
+            criterion = knowledge.criteria[weighed.finding.criterion]
+            yield sentence.format(item=criterion.title, settle=criterion.ask.words)
 
 
 def _commonly_asked(lists: Sequence[Checklist], treatment: str, knowledge: Knowledge) -> Iterator[str]:
-    """What payers commonly ask for beyond the record, where the policies that were read do not name it."""
+    """What payers commonly require beyond the record, unless the applied policies already include it."""
     generic = knowledge.payers.generic(treatment)
-    named = {item.id for made in lists for item in made.items}
+    named = {item.id for payer_list in lists for item in payer_list.items}
     for item in generic.items if generic else ():
         if isinstance(item, UnanswerableItem) and item.id not in named:
             yield knowledge.dossier.gaps["commonly"].format(item=item.title, settle=item.settle)
 
 
 def _trials(decision: Decision) -> Iterator[TrialLine]:
-    """The trials of the episode, and those of other drugs before it."""
+    """The trials of the episode, then earlier trials of other drugs."""
     history = decision.facts.trials
-    now = {trial.ingredient for trial in history.trials}
+    current = {trial.ingredient for trial in history.trials}
     yield from (TrialLine(trial=trial, earlier=False) for trial in history.trials)
-    earlier = (trial for trial in history.lifetime_trials if trial.ingredient not in now)
+    earlier = (trial for trial in history.lifetime_trials if trial.ingredient not in current)
     yield from (TrialLine(trial=trial, earlier=True) for trial in earlier)
 
 
@@ -220,52 +220,52 @@ def _dated(entry: Evidence) -> DatedLine:
 
 
 def _scores(decision: Decision) -> Iterator[ScoreLine]:
-    """Every assessment, the newest first."""
+    """Every assessment, newest first."""
     history = decision.facts.scores
-    for each in reversed(history.assessments):
+    for assessment in reversed(history.assessments):
         yield ScoreLine(
-            day=str(each.day) if each.day else "",
-            scale=history.instruments[each.instrument].short,
-            total=each.total,
-            severity=each.severity,
-            suicide_item_positive=each.suicide_item_positive,
-            references=tuple(dict.fromkeys((each.reference, *each.recorded_as))),
+            day=str(assessment.day) if assessment.day else "",
+            scale=history.instruments[assessment.instrument].short,
+            total=assessment.total,
+            severity=assessment.severity,
+            suicide_item_positive=assessment.suicide_item_positive,
+            references=tuple(dict.fromkeys((assessment.reference, *assessment.recorded_as))),
         )
 
 
 def _courses(decision: Decision) -> Iterator[DatedLine]:
-    """Every course, and what is on the record of these treatments without being part of a course."""
+    """Every course, and the sessions on the record that are not part of a course."""
     history = decision.facts.treatments
-    told = {session.reference for course in history.courses for session in course.sessions}
+    in_courses = {session.reference for course in history.courses for session in course.sessions}
     for course in history.courses:
         yield _dated(history.evidence(course, "" if course.outcome.kind else course.outcome.why))
     for session in history.sessions:
-        if session.reference not in told:
+        if session.reference not in in_courses:
             day = str(session.span) if session.span else ""
             note = session.other_use or session.strength.value
             yield DatedLine(day=day, label=session.label, note=note, reference=session.reference)
 
 
 def _looked_for(decision: Decision, treatment: str) -> list[WeighedFinding]:
-    answers = (each for each in decision.recommendation.treatments if each.treatment == treatment)
-    return [each for answer in answers for each in answer.weighed if each.role in _LOOKED_FOR]
+    answers = (answer for answer in decision.recommendation.treatments if answer.treatment == treatment)
+    return [weighed for answer in answers for weighed in answer.weighed if weighed.role in _LOOKED_FOR]
 
 
 def _safety(decision: Decision, treatment: str, knowledge: Knowledge) -> Iterator[SafetyLine]:
-    """What the protocol looks for before the treatment; what is present or unknown first."""
-    weighed = _looked_for(decision, treatment)
-    for each in sorted(weighed, key=lambda one: one.finding.verdict is Verdict.NOT_MET):
+    """The contraindications and cautions of the protocol; those that are present or unknown come first."""
+    looked_for = _looked_for(decision, treatment)
+    for weighed in sorted(looked_for, key=lambda weighed: weighed.finding.verdict is Verdict.NOT_MET):
         yield SafetyLine(
-            title=knowledge.criteria[each.finding.criterion].title,
-            bars=each.role is Role.CONTRAINDICATION,
-            verdict=each.finding.verdict,
-            because=each.finding.because,
-            evidence=each.finding.evidence,
-            looked_in=each.finding.looked_in,
+            title=knowledge.criteria[weighed.finding.criterion].title,
+            bars=weighed.role is Role.CONTRAINDICATION,
+            verdict=weighed.finding.verdict,
+            because=weighed.finding.because,
+            evidence=weighed.finding.evidence,
+            looked_in=weighed.finding.looked_in,
         )
 
 
 def _sources(lists: Sequence[Checklist], knowledge: Knowledge) -> Iterator[SourceLine]:
-    for key in dict.fromkeys(key for made in lists for key in made.sources):
+    for key in dict.fromkeys(key for payer_list in lists for key in payer_list.sources):
         source = knowledge.sources[key]
         yield SourceLine(citation=source.citation, read=source.read)

@@ -1,4 +1,4 @@
-"""What a dossier says of the patient and of the diagnosis, as it is on the record. Pure."""
+"""Patient and diagnoses of a dossier, as they are on the record. Pure."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ class DiagnosisLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def person(record: Record, knowledge: Knowledge) -> Person:
-    """The patient by name, date of birth and the identifiers that an insurer needs."""
+    """The patient's name, date of birth and the identifiers that an insurer needs."""
     patient = record.patient
     if patient is None:
         return Person(id=record.patient_id, name="", born="", identifiers=())
     left_out = knowledge.dossier.identifiers_left_out
-    found = (each for each in several(patient.identifier, Identifier) if each.system not in left_out)
+    kept = (item for item in several(patient.identifier, Identifier) if item.system not in left_out)
     return Person(
         id=record.patient_id,
         name=_name(several(patient.name, HumanName)),
         born=patient.birth_date or "",
-        identifiers=tuple(each.value for each in found if each.value),
+        identifiers=tuple(identifier.value for identifier in kept if identifier.value),
     )
 
 
 def _name(names: tuple[HumanName, ...]) -> str:
-    first = next((each for use in _OFFICIAL for each in names if each.use == use), names[0] if names else None)
+    first = next((name for use in _OFFICIAL for name in names if name.use == use), names[0] if names else None)
     if first is None:
         return ""
     return first.text or " ".join(part for part in (*first.given, first.family) if part)
 
 
 def diagnoses(decision: Decision) -> Iterator[DiagnosisLine]:
-    """Every entry of the problem list that speaks of a depressive disorder, now or once."""
+    """Every entry of the problem list for a depressive disorder, current or past."""
     facts = decision.facts.named
     named = {entry.reference for topic in _TOPICS for entry in facts[topic].evidence}
     for condition in decision.record.all("conditions", Condition):
