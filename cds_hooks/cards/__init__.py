@@ -1,1 +1,1 @@
-"""A decision said as cards. Pure: knows no HTTP and no database."""
+"""A decision presented as cards. Pure: knows no HTTP and no database."""

@@ -1,4 +1,4 @@
-"""The link of a card to the app: it opens on what the card was about."""
+"""The link from a card to the SMART app: it opens the page that belongs to the card."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LABEL = "Criteria, trials, course and questionnaires"
 
 
 class AppLinks:
-    """Adds the link for the EHRs that can launch the app; others are not shown a door that is closed to them."""
+    """Adds the link for EHRs that can launch the app; others are not shown a link that they cannot use."""
 
     def __init__(self, issuers: Iterable[Issuer], public_url: str | None) -> None:
-        self._issuers: Mapping[str, Issuer] = {each.issuer: each for each in issuers}
+        self._issuers: Mapping[str, Issuer] = {issuer.issuer: issuer for issuer in issuers}
         self._address = f"{public_url}/smart/launch"
 
     def on(self, cards: tuple[Card, ...], fhir_server: str | None, treatments: tuple[str, ...]) -> tuple[Card, ...]:
-        """The cards, each with its link where the EHR that asked can launch the app."""
+        """The cards, with the link if the calling EHR can launch the app."""
         if not self._issuers or not cards or not self._knows(fhir_server):
             return cards
         treatment = treatments[0] if treatments else ""

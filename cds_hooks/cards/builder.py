@@ -1,4 +1,4 @@
-"""What every card is made of: the decision, the words, and the shapes that all cards share. Pure.
+"""The parts that all cards share: the decision, the wording, and the card itself. Pure.
 
 Text of the record appears only inside code spans (``markdown.py``), never in a summary, because summaries are shown
 where nothing escapes them.
@@ -25,31 +25,31 @@ from mappings.schema.texts.cards import CardWords
 MAX_SUMMARY_LENGTH = 139
 MAX_EVIDENCE = 3
 MAX_NOTE_LENGTH = 40
-"""A longer note on a piece of evidence, such as the story of a trial, is told below the table."""
+"""A longer note on a piece of evidence, such as the history of a trial, is shown below the table."""
 MAX_LINKS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CardBasis:
-    """What one card rests on: by this it is counted, and known again when it was overridden."""
+    """The basis of one card: it is counted by this, and recognised by it after an override."""
 
     rule: str
-    """What made the card speak, such as ``criteria:ketamine``; from the knowledge, never from the record."""
+    """The rule that produced the card, such as ``criteria:ketamine``; from the knowledge, never from the record."""
     findings: tuple[Finding, ...]
-    """The findings that the card shows. The card is the same as an earlier one while these say the same."""
+    """The findings that the card shows. The card counts as the same as an earlier one while these are equal."""
     against: bool = False
-    """Whether it tells of a contraindication, or of one that may be there for all that is known, or of a danger."""
+    """Whether it shows a contraindication, a possible contraindication, or a danger."""
     once: bool = False
-    """Whether one piece of evidence makes one alert, however the finding is worded on another day."""
+    """Whether one piece of evidence gives one alert, even if the finding is worded differently on another day."""
     orders: tuple[tuple[str, ...], ...] = ()
-    """What the checks say of the orders that it is about; another dose makes it another card."""
+    """The results of the checks of its orders; a different dose makes it a different card."""
     far_out: bool = False
-    """Whether one of these orders is far outside what is expected."""
+    """Whether one of these orders is far outside the expected range."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardContext:
-    """What the cards of one call are made from."""
+    """The inputs of the cards of one call."""
 
     decision: Decision
     knowledge: Knowledge
@@ -58,13 +58,13 @@ class CardContext:
     foreign_drafts: int
     new_id: Callable[[], str]
     bases: dict[str, CardBasis] = field(default_factory=dict)
-    """What each card made so far rests on, by the uuid of the card."""
+    """The bases of the cards built so far, by the uuid of the card."""
     ordered: OrderedTreatments = NOTHING_ORDERED
-    """What the draft orders of the call are about."""
+    """What the draft orders of the call contain."""
     checked: tuple[CheckedOrder, ...] = ()
-    """What the checks of the draft orders say."""
+    """The results of the checks of the draft orders."""
     templates: Templates | None = None
-    """Orders of the protocol, made ready once; without them they are made ready for each card."""
+    """The order templates of the protocol, built once; if ``None``, they are built for every card."""
 
     @property
     def words(self) -> CardWords:
@@ -77,77 +77,77 @@ class CardContext:
         return self.knowledge.protocols[self.decision.recommendation.protocol]
 
     def title(self, criterion: str) -> str:
-        """What a reader calls a criterion."""
+        """The title of a criterion."""
         return self.knowledge.criteria[criterion].title
 
     def treatment(self, treatment: str) -> str:
-        """What a reader calls a treatment."""
+        """The name of a treatment."""
         return self.words.treatments[treatment]
 
 
 def make_card(
-    telling: CardContext, basis: CardBasis, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]
+    context: CardContext, basis: CardBasis, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]
 ) -> Card:
-    """A card with what every card has; ``parts`` are paragraphs of Markdown, ``sources`` keys of the bibliography."""
-    words, identity = telling.words, telling.new_id()
-    telling.bases[identity] = basis
+    """A card with the parts that all cards share; ``parts`` are Markdown paragraphs, ``sources`` bibliography keys."""
+    words, identity = context.words, context.new_id()
+    context.bases[identity] = basis
     return Card(
         uuid=identity,
         summary=plain(summary, MAX_SUMMARY_LENGTH),
         detail="\n\n".join(part for part in parts if part),
         indicator=indicator,
         source=CardSource(
-            label=words.source.format(protocol=telling.protocol.title),
-            topic=CdsCoding(system=words.system, code=telling.protocol.id, display=telling.protocol.title),
+            label=words.source.format(protocol=context.protocol.title),
+            topic=CdsCoding(system=words.system, code=context.protocol.id, display=context.protocol.title),
         ),
         override_reasons=tuple(
             CdsCoding(system=words.system, code=reason.code, display=reason.display)
             for reason in words.override_reasons
         ),
-        links=_links(telling, sources),
+        links=_links(context, sources),
     )
 
 
-def pieces(telling: CardContext, evidence: tuple[Evidence, ...]) -> list[str]:
-    """The first pieces of evidence in code spans: what the record calls it, when, and which resource."""
-    shown = [_piece(each) for each in evidence[:MAX_EVIDENCE]]
+def pieces(context: CardContext, evidence: tuple[Evidence, ...]) -> list[str]:
+    """The first pieces of evidence as code spans: label, date and resource."""
+    shown = [_piece(item) for item in evidence[:MAX_EVIDENCE]]
     more = len(evidence) - MAX_EVIDENCE
-    return [*shown, telling.words.table.more.format(count=more)] if more > 0 else shown
+    return [*shown, context.words.table.more.format(count=more)] if more > 0 else shown
 
 
 def _piece(evidence: Evidence) -> str:
     note = evidence.note if len(evidence.note) <= MAX_NOTE_LENGTH else ""
-    notes = ", ".join(str(each) for each in (evidence.day, note) if each)
+    notes = ", ".join(str(part) for part in (evidence.day, note) if part)
     parts = (quote(evidence.label), f"({notes})" if notes else "", quote(evidence.reference))
     return " ".join(part for part in parts if part)
 
 
-def conflicts(telling: CardContext, criteria: set[str], pathways: Collection[str] = ()) -> list[str]:
-    """The matters beside these criteria and ways to go on about which the sources disagree, and what is done here."""
-    words, sources = telling.words, telling.knowledge.sources
-    told = [
+def conflicts(context: CardContext, criteria: set[str], pathways: Collection[str] = ()) -> list[str]:
+    """The questions about these criteria and pathways on which the sources disagree, and how they are resolved here."""
+    words, sources = context.words, context.knowledge.sources
+    lines = [
         words.conflict.format(
             topic=conflict.topic,
             positions="; ".join(
-                words.position.format(source=sources[key].short, position=said.rstrip("."))
-                for key, said in conflict.positions.items()
+                words.position.format(source=sources[key].short, position=position.rstrip("."))
+                for key, position in conflict.positions.items()
             ),
             resolution=conflict.resolution,
         )
-        for conflict in telling.decision.recommendation.conflicts
+        for conflict in context.decision.recommendation.conflicts
         if not criteria.isdisjoint(conflict.criteria) or not set(pathways).isdisjoint(conflict.pathways)
     ]
-    return ["\n".join((words.conflicts, "", *told))] if told else []
+    return ["\n".join((words.conflicts, "", *lines))] if lines else []
 
 
-def _links(telling: CardContext, sources: Iterable[str]) -> tuple[Link, ...]:
-    """Where the rules that are shown can be read; only addresses from the bibliography."""
+def _links(context: CardContext, sources: Iterable[str]) -> tuple[Link, ...]:
+    """Links to the sources of the rules that are shown; only addresses from the bibliography."""
     links: dict[str, Link] = {}
     for key in sources:
-        source = telling.knowledge.sources[key]
+        source = context.knowledge.sources[key]
         url = f"https://doi.org/{source.doi}" if source.doi else source.url
         if url and url not in links:
-            label = telling.words.link.format(citation=source.citation)
+            label = context.words.link.format(citation=source.citation)
             links[url] = Link(label=plain(label), url=url, type="absolute")
             if len(links) == MAX_LINKS:
                 break

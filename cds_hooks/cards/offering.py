@@ -14,28 +14,28 @@ from fhir_plugin.orders.templates import Templates
 AT_MOST_ONE, ANY = "at-most-one", "any"
 
 
-def offers_of(telling: CardContext) -> Offers:
+def offers_of(context: CardContext) -> Offers:
     """The orders that can be offered at this hook."""
-    templates = telling.templates or Templates(telling.knowledge, telling.protocol.id)
-    return make_offers(Chart(telling.decision, telling.knowledge, templates, telling.ordered), telling.hook)
+    templates = context.templates or Templates(context.knowledge, context.protocol.id)
+    return make_offers(Chart(context.decision, context.knowledge, templates, context.ordered), context.hook)
 
 
-def held_back(telling: CardContext, offers: Offers) -> str:
-    """What would fit and is not offered, and why; empty where nothing is held back."""
+def held_back(context: CardContext, offers: Offers) -> str:
+    """What would fit but is not offered, and why; empty if nothing is held back."""
     if not offers.held:
         return ""
-    return telling.knowledge.orders.words.held.lead.format(held=" ".join(offers.held))
+    return context.knowledge.orders.words.held.lead.format(held=" ".join(offers.held))
 
 
-def with_orders(telling: CardContext, card: Card, offers: Offers) -> Card:
+def with_orders(context: CardContext, card: Card, offers: Offers) -> Card:
     """The card with the offers as suggestions, in their order, none of them pre-selected."""
     if not offers.offers:
         return card
     suggestions = tuple(
         Suggestion(
-            uuid=telling.new_id(),
+            uuid=context.new_id(),
             label=plain(offer.label, MAX_SUMMARY_LENGTH),
-            actions=tuple(_action(each) for each in offer.actions),
+            actions=tuple(_action(proposed) for proposed in offer.actions),
         )
         for offer in offers.offers
     )

@@ -1,4 +1,4 @@
-"""Cards about draft orders to which the criteria cannot be applied: so that silence never hides a drug. Pure."""
+"""Cards about draft orders to which the criteria cannot be applied, so that no drug is passed over silently. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mappings.schema.rules.protocols import Role
 
 
 def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[], str]) -> tuple[Card, ...]:
-    """The card about drafts that are of nobody here, or of a drug that nobody could name; none where there are none."""
+    """The card about drafts for another patient, or for a drug that could not be identified, if there are any."""
     words = knowledge.order_checks.words
-    if ordered.of_nobody:
+    if ordered.all_foreign:
         return (_notice(words.foreign_only, len(ordered.foreign), "", knowledge, new_id),)
     if ordered.unnamed:
         named = ", ".join(quote(draft.reference) for draft in ordered.unnamed)
@@ -26,30 +26,31 @@ def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[
     return ()
 
 
-def other_form_card(telling: CardContext) -> tuple[Card, ...]:
-    """One card for ketamine by a route that the criteria are not made for, with what speaks against ketamine at all."""
-    others = telling.ordered.other_forms
+def other_form_card(context: CardContext) -> tuple[Card, ...]:
+    """One card for ketamine by a route that the criteria do not cover, with any contraindication to ketamine."""
+    others = context.ordered.other_forms
     if not others:
         return ()
-    words, named = telling.knowledge.order_checks.words.other_form, others[0].other_form or ""
-    answer = next(each for each in telling.decision.recommendation.treatments if each.treatment == named)
+    words, named = context.knowledge.order_checks.words.other_form, others[0].other_form or ""
+    answers = context.decision.recommendation.treatments
+    answer = next(answer for answer in answers if answer.treatment == named)
     findings = tuple(
         weighed.finding
         for weighed in answer.weighed
         if (weighed.role, weighed.finding.verdict) == (Role.CONTRAINDICATION, Verdict.MET)
     )
-    against = [telling.title(finding.criterion) for finding in findings]
-    treatment = telling.treatment(named)
+    against = [context.title(finding.criterion) for finding in findings]
+    treatment = context.treatment(named)
     card = make_card(
-        telling,
+        context,
         CardBasis(f"other_form:{named}", findings, against=bool(findings)),
         summary=words.summary.format(treatment=treatment),
         indicator=words.indicator_against if against else words.indicator,
         parts=[
             words.lead.format(treatment=treatment),
-            ", ".join(quote(each.draft.reference) for each in others),
+            ", ".join(quote(other.draft.reference) for other in others),
             words.against.format(criteria=", ".join(against)) if against else "",
-            telling.words.disclaimer,
+            context.words.disclaimer,
         ],
         sources=words.sources,
     )
@@ -57,12 +58,12 @@ def other_form_card(telling: CardContext) -> tuple[Card, ...]:
 
 
 def _notice(words: Notice, count: int, named: str, knowledge: Knowledge, new_id: Callable[[], str]) -> Card:
-    said: dict[str, Any] = {"count": count}
+    values: dict[str, Any] = {"count": count}
     protocol = knowledge.protocols[knowledge.protocol]
-    parts = (words.lead.format(**said), named, knowledge.cards.disclaimer)
+    parts = (words.lead.format(**values), named, knowledge.cards.disclaimer)
     return Card(
         uuid=new_id(),
-        summary=plain(words.summary.format(**said), MAX_SUMMARY_LENGTH),
+        summary=plain(words.summary.format(**values), MAX_SUMMARY_LENGTH),
         detail="\n\n".join(part for part in parts if part),
         indicator=words.indicator,
         source=CardSource(

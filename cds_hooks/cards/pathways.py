@@ -1,4 +1,4 @@
-"""The ways to go on that a card names, and the questions that their order depends on. Pure."""
+"""The pathways that a card names, and the questions that decide between them. Pure."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from mappings.schema.rules.protocols import Factor
 
 
 class PathwayLine(NamedTuple):
-    """One way to go on, as the card says it."""
+    """One pathway as a line of the card."""
 
     id: str
     says: str
 
 
-def pathway_lines(telling: CardContext) -> list[PathwayLine]:
-    """What each protocol would do next: only a way that fits, and that nothing unknown or known stands against.
+def pathway_lines(context: CardContext) -> list[PathwayLine]:
+    """The next pathway by every protocol: only if it fits, and if nothing known or unknown argues against it.
 
-    The site's own protocol has the last word: what it holds back, no other protocol proposes beside it.
+    The site's own protocol takes precedence: no other protocol proposes a treatment that it holds back.
     """
-    chosen = telling.decision.recommendation
-    free = {answer.treatment for answer in chosen.treatments if answer.standing is Standing.MET}
-    said: dict[str, PathwayLine] = {}
-    for made in (chosen, *telling.decision.beside):
-        fitting = made.pathway
-        if fitting is None or fitting.standing is not Standing.MET or fitting.pathway.says in said:
+    chosen = context.decision.recommendation
+    cleared = {answer.treatment for answer in chosen.treatments if answer.standing is Standing.MET}
+    lines: dict[str, PathwayLine] = {}
+    for recommendation in (chosen, *context.decision.beside):
+        fitting = recommendation.pathway
+        if fitting is None or fitting.standing is not Standing.MET or fitting.pathway.says in lines:
             continue
-        if free.issuperset(step.treatment for step in fitting.pathway.steps):
-            said[fitting.pathway.says] = PathwayLine(fitting.id, _sentence(telling, made))
-    return list(said.values())
+        if cleared.issuperset(step.treatment for step in fitting.pathway.steps):
+            lines[fitting.pathway.says] = PathwayLine(fitting.id, _sentence(context, recommendation))
+    return list(lines.values())
 
 
-def _sentence(telling: CardContext, made: Recommendation) -> str:
-    words, fitting = telling.words, made.pathway
+def _sentence(context: CardContext, recommendation: Recommendation) -> str:
+    words, fitting = context.words, recommendation.pathway
     if fitting is None:
         return ""
-    protocol, pathway = telling.knowledge.protocols[made.protocol], fitting.pathway
+    protocol, pathway = context.knowledge.protocols[recommendation.protocol], fitting.pathway
     parts = [words.pathway.format(protocol=protocol.title, pathway=pathway.title, says=pathway.says)]
     if pathway.choice == "clinician":
         parts.append(words.choice.format(grade=pathway.grade.value))
-    if made.undecided:
-        titles = ", ".join(other.pathway.title for other in made.undecided)
+    if recommendation.undecided:
+        titles = ", ".join(other.pathway.title for other in recommendation.undecided)
         parts.append(words.undecided.format(pathways=titles))
     return " ".join(parts)
 
 
-def factors(telling: CardContext) -> str:
-    """One line for each question that the order of the treatments depends on; only where combining them is asked."""
-    asked = telling.decision.recommendation.ordered
-    if len(asked) == 1 or not telling.protocol.factors:
+def factors(context: CardContext) -> str:
+    """One line per question that decides the sequence of the treatments; only if their combination is considered."""
+    ordered = context.decision.recommendation.ordered
+    if len(ordered) == 1 or not context.protocol.factors:
         return ""
-    lines = [_factor(telling, factor) for factor in telling.protocol.factors.values()]
-    return "\n".join((telling.words.factors.lead, "", *lines))
+    lines = [_factor(context, factor) for factor in context.protocol.factors.values()]
+    return "\n".join((context.words.factors.lead, "", *lines))
 
 
-def _factor(telling: CardContext, factor: Factor) -> str:
-    words = telling.words.factors
-    findings = [finding for name in factor.criteria if (finding := telling.decision.finding(name))]
+def _factor(context: CardContext, factor: Factor) -> str:
+    words = context.words.factors
+    findings = [finding for name in factor.criteria if (finding := context.decision.finding(name))]
     record = ", ".join(
-        words.answer.format(title=telling.title(each.criterion), verdict=words.verdicts[each.verdict.value])
-        for each in findings
+        words.answer.format(title=context.title(finding.criterion), verdict=words.verdicts[finding.verdict.value])
+        for finding in findings
     )
     says = " ".join(part for part in (f"{record}." if record else "", factor.beyond_the_record) if part)
     return words.line.format(question=factor.question, says=says)

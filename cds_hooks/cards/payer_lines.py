@@ -1,6 +1,6 @@
-"""The lines of a card about payers' checklists: which policy may apply, and what of it is open. Pure.
+"""The lines of a card about payers' checklists: which policy may apply, and which of its items are open. Pure.
 
-They stand on a card that is there for other reasons, change nothing else on it, and never say what is paid for.
+They appear on a card that is shown for other reasons, change nothing else on it, and never state what is covered.
 """
 
 from __future__ import annotations
@@ -20,46 +20,48 @@ def payer_lines(telling: CardContext) -> list[str]:
     covers = read_coverages(telling.decision.record, telling.as_of).covers if treatments else ()
     if not covers:
         return []
-    words, knowledge = telling.words.payer, telling.knowledge
-    policies = [each for treatment in treatments for each in policies_for(covers, treatment, knowledge)]
-    findings = {finding.criterion: finding for finding in telling.decision.findings}
-    facts = telling.decision.facts
-    lines = [_line(telling, checklist(each, facts, findings, knowledge)) for each in policies[: words.most]]
+    words, knowledge = context.words.payer, context.knowledge
+    policies = [policy for treatment in treatments for policy in policies_for(covers, treatment, knowledge)]
+    findings = {finding.criterion: finding for finding in context.decision.findings}
+    facts = context.decision.facts
+    lines = [_line(context, checklist(policy, facts, findings, knowledge)) for policy in policies[: words.most]]
     more = len(policies) - words.most
     return [*lines, words.more.format(count=more)] if more > 0 else lines
 
 
-def _treatments(telling: CardContext) -> tuple[str, ...]:
-    """What is ordered, else the steps of the pathway that is named; nothing that is contraindicated."""
-    recommendation = telling.decision.recommendation
+def _treatments(context: CardContext) -> tuple[str, ...]:
+    """The ordered treatments, else those of the pathway that is named; without contraindicated ones."""
+    recommendation = context.decision.recommendation
     pathway = recommendation.pathway
-    named = pathway.pathway.steps if pathway and pathway.standing is Standing.MET else ()
-    meant = recommendation.ordered or tuple(step.treatment for step in named)
-    stands_for = telling.words.payer.stands_for
-    each_by_itself = dict.fromkeys(part for each in meant for part in stands_for.get(each, (each,)))
-    barred = {each.treatment for each in recommendation.treatments if each.standing is Standing.CONTRAINDICATED}
-    return tuple(each for each in each_by_itself if each not in barred)
+    steps = pathway.pathway.steps if pathway and pathway.standing is Standing.MET else ()
+    treatments = recommendation.ordered or tuple(step.treatment for step in steps)
+    stands_for = context.words.payer.stands_for
+    components = dict.fromkeys(part for treatment in treatments for part in stands_for.get(treatment, (treatment,)))
+    contraindicated = {
+        answer.treatment for answer in recommendation.treatments if answer.standing is Standing.CONTRAINDICATED
+    }
+    return tuple(treatment for treatment in components if treatment not in contraindicated)
 
 
-def _line(telling: CardContext, made: Checklist) -> str:
-    words = telling.words.payer
-    against, unknown = made.of(Verdict.NOT_MET), made.of(Verdict.UNKNOWN)
-    which = [words.not_met.format(items=_named(telling, against))] if against else []
-    which += [words.unknown.format(items=_named(telling, unknown))] if unknown else []
+def _line(context: CardContext, payer_list: Checklist) -> str:
+    words = context.words.payer
+    not_met, unknown = payer_list.of(Verdict.NOT_MET), payer_list.of(Verdict.UNKNOWN)
+    open_items = [words.not_met.format(items=_named(context, not_met))] if not_met else []
+    open_items += [words.unknown.format(items=_named(context, unknown))] if unknown else []
     return words.line.format(
-        policy=made.title,
-        dated=made.dated,
-        reviewed=made.reviewed,
-        overdue=f"{made.overdue} " if made.overdue else "",
-        met=len(made.of(Verdict.MET)),
-        not_met=len(against),
+        policy=payer_list.title,
+        dated=payer_list.dated,
+        reviewed=payer_list.reviewed,
+        overdue=f"{payer_list.overdue} " if payer_list.overdue else "",
+        met=len(payer_list.of(Verdict.MET)),
+        not_met=len(not_met),
         unknown=len(unknown),
-        which=" ".join(which),
+        which=" ".join(open_items),
     )
 
 
-def _named(telling: CardContext, items: Iterable[ItemAnswer]) -> str:
+def _named(context: CardContext, items: Iterable[ItemAnswer]) -> str:
     titles = [item.title for item in items]
-    most, words = telling.words.payer.named, telling.words.payer
+    most, words = context.words.payer.named, context.words.payer
     more = len(titles) - most
     return ", ".join([*titles[:most], *([words.more_items.format(count=more)] if more > 0 else [])])

@@ -1,4 +1,4 @@
-"""What the checks of the order being signed say on the card with the criteria, and what they suggest. Pure."""
+"""The checks of the orders being signed, as paragraphs and suggestions of the card with the criteria. Pure."""
 
 from __future__ import annotations
 
@@ -8,57 +8,61 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext
+from cds_hooks.cards.offering import ANY
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Action, Card, Suggestion
 from fhir_plugin.order_checks.result import CheckedOrder, CheckVerdict, Correction, OrderCheck
 from mappings.schema.order_checks.words import OrderCheckWords, SuggestionWords
 
-ANY = "any"
+
+def order_paragraphs(context: CardContext) -> list[str]:
+    """One paragraph per order: what deviates, what is as expected, what could not be judged."""
+    return [_paragraph(context, order) for order in context.checked if order.checks]
 
 
-def order_paragraphs(telling: CardContext) -> list[str]:
-    """A paragraph for each order: what deviates, what is as expected, what could not be judged."""
-    return [_paragraph(telling, order) for order in telling.checked if order.checks]
-
-
-def with_checks(telling: CardContext, card: Card) -> Card:
-    """The card, warning of a value far out, offering to take orders back or to correct them; none pre-selected."""
-    telling.bases[card.uuid] = _with_order_results(telling, telling.bases[card.uuid])
-    card = _warning(telling, card)
-    suggestions = tuple(each for order in telling.checked for each in _suggestions(telling, order))
+def with_checks(context: CardContext, card: Card) -> Card:
+    """The card with a warning about values far out of range, and suggestions to delete or correct orders."""
+    context.bases[card.uuid] = _with_order_results(context, context.bases[card.uuid])
+    card = _warning(context, card)
+    suggestions = tuple(suggestion for order in context.checked for suggestion in _suggestions(context, order))
     if not suggestions:
         return card
     behavior = card.selection_behavior or ANY
     return replace(card, suggestions=(*suggestions, *card.suggestions), selection_behavior=behavior)
 
 
-def _with_order_results(telling: CardContext, basis: CardBasis) -> CardBasis:
-    every = [(order.treatment, check) for order in telling.checked for check in order.checks]
-    said = tuple((treatment, each.check, each.verdict, each.drafted, each.why) for treatment, each in every)
-    return dataclasses.replace(basis, orders=said, far_out=any(each.gross for _, each in every))
+def _with_order_results(context: CardContext, basis: CardBasis) -> CardBasis:
+    checks = [(order.treatment, check) for order in context.checked for check in order.checks]
+    results = tuple((treatment, check.check, check.verdict, check.drafted, check.why) for treatment, check in checks)
+    return dataclasses.replace(basis, orders=results, far_out=any(check.gross for _, check in checks))
 
 
-def _warning(telling: CardContext, card: Card) -> Card:
-    """A value far out leads the summary, unless something contraindicates the order altogether."""
-    words = telling.knowledge.order_checks.words
-    far = [(order.treatment, check.title) for order in telling.checked for check in order.checks if check.gross]
-    if not far or telling.bases[card.uuid].against:
+def _warning(context: CardContext, card: Card) -> Card:
+    """A value far out of range comes first in the summary, unless the order is contraindicated altogether."""
+    words = context.knowledge.order_checks.words
+    far_out = [(order.treatment, check.title) for order in context.checked for check in order.checks if check.gross]
+    if not far_out or context.bases[card.uuid].against:
         return card
-    titles = " and ".join(dict.fromkeys(title for _, title in far))
-    summary = words.gross_summary.format(treatment=telling.treatment(far[0][0]), titles=titles, summary=card.summary)
+    titles = " and ".join(dict.fromkeys(title for _, title in far_out))
+    summary = words.gross_summary.format(
+        treatment=context.treatment(far_out[0][0]), titles=titles, summary=card.summary
+    )
     indicator = words.gross_indicator if card.indicator == "info" else card.indicator
     return replace(card, summary=plain(summary, MAX_SUMMARY_LENGTH), indicator=indicator)
 
 
-def _paragraph(telling: CardContext, order: CheckedOrder) -> str:
-    words = telling.knowledge.order_checks.words
-    lead = words.lead.format(treatment=telling.treatment(order.treatment), draft=quote(order.reference))
-    lines = [_line(check, telling, words) for check in order.checks if _deviates(check)]
+def _paragraph(context: CardContext, order: CheckedOrder) -> str:
+    words = context.knowledge.order_checks.words
+    lead = words.lead.format(treatment=context.treatment(order.treatment), draft=quote(order.reference))
+    lines = [_line(check, context, words) for check in order.checks if _deviates(check)]
     unstated = [check for check in order.checks if check.why == words.why["not_stated"]]
     for line, items in (
         (words.lines.ok, [_item(words.items.ok, check) for check in order.checks if check.verdict is CheckVerdict.OK]),
         (words.lines.not_stated, [check.title for check in unstated]),
-        (words.lines.unknown, [_item(words.items.unknown, each) for each in _unknown(order) if each not in unstated]),
+        (
+            words.lines.unknown,
+            [_item(words.items.unknown, check) for check in _unknown(order) if check not in unstated],
+        ),
     ):
         lines += [line.format(items="; ".join(items))] if items else []
     return "\n".join((lead, "", *lines))
@@ -72,12 +76,12 @@ def _deviates(check: OrderCheck) -> bool:
     return check.verdict is CheckVerdict.DEVIATES
 
 
-def _line(check: OrderCheck, telling: CardContext, words: OrderCheckWords) -> str:
+def _line(check: OrderCheck, context: CardContext, words: OrderCheckWords) -> str:
     if not check.expected:
         return words.lines.says.format(title=check.title, why=check.why)
-    known = telling.knowledge.sources
-    named = [known[key].short or known[key].citation for key in check.sources]
-    source = ", ".join((*named, words.local) if check.local else named)
+    sources = context.knowledge.sources
+    names = [sources[key].short or sources[key].citation for key in check.sources]
+    source = ", ".join((*names, words.local) if check.local else names)
     return words.lines.deviates.format(title=check.title, drafted=check.drafted, expected=check.expected, source=source)
 
 
@@ -85,33 +89,35 @@ def _item(item: str, check: OrderCheck) -> str:
     return item.format(title=check.title, drafted=check.drafted or check.why, why=check.why).strip()
 
 
-def _suggestions(telling: CardContext, order: CheckedOrder) -> Iterable[Suggestion]:
-    words = telling.knowledge.order_checks.words.suggestions
+def _suggestions(context: CardContext, order: CheckedOrder) -> Iterable[Suggestion]:
+    words = context.knowledge.order_checks.words.suggestions
     if order.removable:
-        said = {"treatment": telling.treatment(order.treatment)}
-        yield _suggestion(telling, words.remove, said, "delete", resource_id=order.reference)
+        values = {"treatment": context.treatment(order.treatment)}
+        yield _suggestion(context, words.remove, values, "delete", resource_id=order.reference)
     for check in order.checks:
         if check.correction:
-            yield _correction_suggestion(telling, words.correct, check, check.correction)
+            yield _correction_suggestion(context, words.correct, check, check.correction)
 
 
 def _correction_suggestion(
-    telling: CardContext, words: SuggestionWords, check: OrderCheck, correction: Correction
+    context: CardContext, words: SuggestionWords, check: OrderCheck, correction: Correction
 ) -> Suggestion:
-    said = {
+    values = {
         "title": check.title,
         "value": correction.value,
         "unit": correction.unit,
         "before": correction.before,
         "because": correction.because,
     }
-    made = _suggestion(telling, words, said, "update")
-    return replace(made, actions=tuple(replace(each, resource=correction.resource) for each in made.actions))
+    suggestion = _suggestion(context, words, values, "update")
+    return replace(
+        suggestion, actions=tuple(replace(action, resource=correction.resource) for action in suggestion.actions)
+    )
 
 
 def _suggestion(
-    telling: CardContext, words: SuggestionWords, said: dict[str, str], kind: str, resource_id: str = ""
+    context: CardContext, words: SuggestionWords, values: dict[str, str], kind: str, resource_id: str = ""
 ) -> Suggestion:
-    action = Action(type=kind, description=words.description.format(**said), resource_id=resource_id)
-    label = plain(words.label.format(**said), MAX_SUMMARY_LENGTH)
-    return Suggestion(uuid=telling.new_id(), label=label, actions=(action,))
+    action = Action(type=kind, description=words.description.format(**values), resource_id=resource_id)
+    label = plain(words.label.format(**values), MAX_SUMMARY_LENGTH)
+    return Suggestion(uuid=context.new_id(), label=label, actions=(action,))

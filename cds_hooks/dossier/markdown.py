@@ -1,4 +1,4 @@
-"""A dossier as Markdown: text of the record in code spans, everything else our own. Pure."""
+"""A dossier as Markdown, with text of the record in code spans. Pure."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def _section(section: Section, none: str) -> Iterator[str]:
 
 
 def _cell(cell: Cell, none: str) -> str:
-    said = [quote(piece.text) if piece.kind in ("record", "reference") else piece.text for piece in cell]
-    return " ".join(part for part in said if part) or none
+    texts = [quote(piece.text) if piece.kind in ("record", "reference") else piece.text for piece in cell]
+    return " ".join(part for part in texts if part) or none

@@ -1,4 +1,4 @@
-"""A dossier as one HTML page that needs nothing else and prints well: no script, no address, everything escaped."""
+"""A dossier as one self-contained HTML page for print: no script, no external address, everything escaped."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _STYLES = ("style.css", "dossier.css")
 
 
 def dossier_html(dossier: Dossier, knowledge: Knowledge) -> str:
-    """The whole page; its ``dossier_body.html`` can be put into another one."""
+    """The whole page; its ``dossier_body.html`` can also be included in another page."""
     return environment().get_template("dossier.html").render(page_values(dossier, knowledge), style=_style())
 
 
 def page_values(dossier: Dossier, knowledge: Knowledge) -> dict[str, Any]:
-    """What ``dossier_body.html`` names."""
+    """The variables of ``dossier_body.html``."""
     words = knowledge.dossier
     return {
         "sections": sections(dossier, knowledge),

@@ -1,4 +1,4 @@
-"""A dossier as sections with tables: what every format shows, with text of the record kept apart. Pure."""
+"""A dossier as sections with tables, the same for every format; text of the record is marked as such. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class CellPart(NamedTuple):
 
     text: str
     kind: Literal["words", "record", "reference", "verdict"] = "words"
-    """``record`` and ``reference`` are text of the record, to be escaped as a format needs it; a verdict has a sign."""
+    """``record`` and ``reference`` are text of the record, to be escaped by the format; a verdict has a sign."""
     verdict: str = ""
     weight: Literal["for", "against", "care"] = "for"
-    """Whether ``met`` speaks for the treatment, against it, or for care."""
+    """Whether ``met`` is for the treatment, against it, or a caution."""
 
 
 Cell = tuple[CellPart, ...]
@@ -46,20 +46,20 @@ MAX_EVIDENCE = 3
 
 
 def sections(dossier: Dossier, knowledge: Knowledge) -> tuple[Section, ...]:
-    """Every section, what is missing first."""
+    """Every section; the gaps come first."""
     return (
         _section(knowledge, "gaps", ([_words(gap)] for gap in dossier.gaps)),
         _section(knowledge, "patient", _patient(dossier, knowledge)),
-        *(_checklist(made, knowledge) for made in dossier.checklists),
+        *(_checklist(payer_list, knowledge) for payer_list in dossier.checklists),
         _section(knowledge, "diagnoses", _diagnoses(dossier)),
         _section(
             knowledge, "trials", _trials(dossier, knowledge), policy=dossier.trial_policy, episode=str(dossier.episode)
         ),
-        _section(knowledge, "psychotherapy", (_dated(each) for each in dossier.psychotherapy)),
+        _section(knowledge, "psychotherapy", (_dated(line) for line in dossier.psychotherapy)),
         _section(knowledge, "scores", _scores(dossier, knowledge)),
-        _section(knowledge, "courses", (_course(each) for each in dossier.courses)),
-        _section(knowledge, "safety", (_safety(each, knowledge) for each in dossier.safety), protocol=dossier.protocol),
-        _section(knowledge, "sources", ([_words(each.citation), _words(each.read)] for each in dossier.sources)),
+        _section(knowledge, "courses", (_course(line) for line in dossier.courses)),
+        _section(knowledge, "safety", (_safety(line, knowledge) for line in dossier.safety), protocol=dossier.protocol),
+        _section(knowledge, "sources", ([_words(source.citation), _words(source.read)] for source in dossier.sources)),
     )
 
 
@@ -87,18 +87,18 @@ def _record(*texts: str) -> Cell:
 
 
 def _reference(*references: str) -> Cell:
-    return tuple(CellPart(each, "reference") for each in references if each)
+    return tuple(CellPart(reference, "reference") for reference in references if reference)
 
 
-def _verdict(verdict: Verdict, said: str, weight: Literal["for", "against", "care"] = "for") -> Cell:
-    return (CellPart(said, "verdict", verdict.value, weight),)
+def _verdict(verdict: Verdict, text: str, weight: Literal["for", "against", "care"] = "for") -> Cell:
+    return (CellPart(text, "verdict", verdict.value, weight),)
 
 
 def _evidence(evidence: Sequence[Evidence]) -> Cell:
     pieces: list[CellPart] = []
-    for each in evidence[:MAX_EVIDENCE]:
-        day = f"({each.day})" if each.day else ""
-        pieces += [*_record(each.label), *_words(day), *_reference(each.reference)]
+    for item in evidence[:MAX_EVIDENCE]:
+        day = f"({item.day})" if item.day else ""
+        pieces += [*_record(item.label), *_words(day), *_reference(item.reference)]
     more = len(evidence) - MAX_EVIDENCE
     return (*pieces, *_words(f"+ {more}")) if more > 0 else tuple(pieces)
 
@@ -112,7 +112,7 @@ def _patient(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:
     words, person = knowledge.dossier.patient, dossier.person
     yield [_words(words["name"]), _record(person.name)]
     yield [_words(words["born"]), _record(person.born)]
-    yield from ([_words(words["identifier"]), _record(each)] for each in person.identifiers)
+    yield from ([_words(words["identifier"]), _record(identifier)] for identifier in person.identifiers)
     yield [_words(words["record_id"]), _reference(f"Patient/{person.id}")]
     for cover in dossier.covers:
         yield [_words(words["payer"]), _record(cover.payer) + _reference(cover.reference)]
@@ -120,7 +120,7 @@ def _patient(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:
         yield [_words(words["member"]), _record(cover.member)]
 
 
-def _checklist(made: Checklist, knowledge: Knowledge) -> Section:
+def _checklist(payer_list: Checklist, knowledge: Knowledge) -> Section:
     words = knowledge.dossier.verdicts
     rows = (
         [
@@ -129,47 +129,47 @@ def _checklist(made: Checklist, knowledge: Knowledge) -> Section:
             _words(item.because),
             _evidence(item.evidence),
         ]
-        for item in made.items
+        for item in payer_list.items
     )
     return _section(
         knowledge,
         "checklist",
         rows,
-        notes=tuple(note for note in (made.overdue, made.note) if note),
-        policy=made.title,
-        dated=made.dated[:1].upper() + made.dated[1:],
-        counts=knowledge.dossier.counts.format(**{verdict.value: len(made.of(verdict)) for verdict in Verdict}),
-        reviewed=str(made.reviewed),
-        due=str(made.review_due),
+        notes=tuple(note for note in (payer_list.overdue, payer_list.note) if note),
+        policy=payer_list.title,
+        dated=payer_list.dated[:1].upper() + payer_list.dated[1:],
+        counts=knowledge.dossier.counts.format(**{verdict.value: len(payer_list.of(verdict)) for verdict in Verdict}),
+        reviewed=str(payer_list.reviewed),
+        due=str(payer_list.review_due),
     )
 
 
 def _diagnoses(dossier: Dossier) -> Iterator[list[Cell]]:
-    for each in dossier.diagnoses:
+    for diagnosis in dossier.diagnoses:
         yield [
-            _record(each.label),
-            _record(*each.codes),
-            _record(each.status),
-            _words(each.since),
-            _reference(each.reference),
+            _record(diagnosis.label),
+            _record(*diagnosis.codes),
+            _record(diagnosis.status),
+            _words(diagnosis.since),
+            _reference(diagnosis.reference),
         ]
 
 
 def _trials(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:
     words = knowledge.dossier.trial
     yield from (_trial(line, knowledge) for line in dossier.trials)
-    for said, lines in ((words.added, dossier.augmentations), (words.not_recognised, dossier.unnamed)):
-        for each in lines:
-            drug = _record(each.label)
-            yield [drug, (), _words(each.day), (), (), (), (), _words(said), _reference(each.reference)]
+    for status, lines in ((words.added, dossier.augmentations), (words.not_recognised, dossier.unnamed)):
+        for line in lines:
+            drug = _record(line.label)
+            yield [drug, (), _words(line.day), (), (), (), (), _words(status), _reference(line.reference)]
 
 
 def _trial(line: TrialLine, knowledge: Knowledge) -> list[Cell]:
-    trial, words, known = line.trial, knowledge.dossier.trial, knowledge.medications.wording
-    outcome = known.outcomes[trial.outcome]
+    trial, words, wording = line.trial, knowledge.dossier.trial, knowledge.medications.wording
+    outcome = wording.outcomes[trial.outcome]
     if trial.outcome in FAILURES and trial.outcome_documented:
         outcome += f" ({words.documented})"
-    flags = "".join(f"; {known.flags[flag]}" for flag in trial.flags)
+    flags = "".join(f"; {wording.flags[flag]}" for flag in trial.flags)
     return [
         _words(f"{trial.ingredient} ({words.earlier})" if line.earlier else trial.ingredient),
         _words(trial.drug_class),
@@ -178,7 +178,7 @@ def _trial(line: TrialLine, knowledge: Knowledge) -> list[Cell]:
         _words(_dose(line, knowledge)),
         _words(str(trial.adequate_days)),
         _verdict(Verdict(trial.adequate), knowledge.dossier.verdicts[Verdict(trial.adequate).value]),
-        _words(f"{outcome}: {trial.outcome_because}; {known.evidence[trial.evidence_grade]}{flags}"),
+        _words(f"{outcome}: {trial.outcome_because}; {wording.evidence[trial.evidence_grade]}{flags}"),
         _references(trial.references),
     ]
 
@@ -194,34 +194,34 @@ def _dose(line: TrialLine, knowledge: Knowledge) -> str:
     )
 
 
-def _dated(each: DatedLine) -> list[Cell]:
-    return [_words(each.day), _record(each.label) + _words(each.note), _reference(each.reference)]
+def _dated(line: DatedLine) -> list[Cell]:
+    return [_words(line.day), _record(line.label) + _words(line.note), _reference(line.reference)]
 
 
-def _course(each: DatedLine) -> list[Cell]:
-    return [_record(each.label), _words(each.note), _reference(each.reference)]
+def _course(line: DatedLine) -> list[Cell]:
+    return [_record(line.label), _words(line.note), _reference(line.reference)]
 
 
 def _scores(dossier: Dossier, knowledge: Knowledge) -> Iterator[list[Cell]]:
     answers = knowledge.dossier.yes_no
-    said = {True: answers["true"], False: answers["false"], None: answers["none"]}
-    for each in dossier.scores:
+    yes_no = {True: answers["true"], False: answers["false"], None: answers["none"]}
+    for score in dossier.scores:
         yield [
-            _words(each.day),
-            _words(each.scale),
-            _words("" if each.total is None else f"{each.total:g}"),
-            _words(each.severity or ""),
-            _words(said[each.suicide_item_positive]),
-            _references(each.references),
+            _words(score.day),
+            _words(score.scale),
+            _words("" if score.total is None else f"{score.total:g}"),
+            _words(score.severity or ""),
+            _words(yes_no[score.suicide_item_positive]),
+            _references(score.references),
         ]
 
 
-def _safety(each: SafetyLine, knowledge: Knowledge) -> list[Cell]:
+def _safety(line: SafetyLine, knowledge: Knowledge) -> list[Cell]:
     words = knowledge.dossier.safety
-    looked = f"({', '.join(each.looked_in)})" if each.looked_in and each.verdict is Verdict.NOT_MET else ""
+    looked = f"({', '.join(line.looked_in)})" if line.looked_in and line.verdict is Verdict.NOT_MET else ""
     return [
-        _words(each.title),
-        _verdict(each.verdict, words[each.verdict.value], "against" if each.bars else "care"),
-        _words(f"{each.because} {looked}".strip()),
-        _evidence(each.evidence),
+        _words(line.title),
+        _verdict(line.verdict, words[line.verdict.value], "against" if line.bars else "care"),
+        _words(f"{line.because} {looked}".strip()),
+        _evidence(line.evidence),
     ]

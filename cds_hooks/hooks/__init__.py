@@ -1,1 +1,1 @@
-"""One call answered: gather, decide, cards."""
+"""The answer to one call: gather, decide, cards."""

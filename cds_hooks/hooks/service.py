@@ -32,21 +32,22 @@ from fhir_plugin.reading.draft_medications import find_medications
 from fhir_plugin.reading.gather import FhirSource, gather
 from fhir_plugin.reading.needs import observation_tokens
 from fhir_plugin.reading.scopes import EXPIRED, NO_BEARER
+from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
 
 
 @dataclass(frozen=True, slots=True)
 class HookAnswer:
-    """The cards of one call, and what they, or the silence, rest on."""
+    """The cards of one call, and the basis of the cards or of their absence."""
 
     cards: tuple[Card, ...]
     decision: Decision | None = None
-    """``None`` where no draft concerned anything that this service knows."""
+    """``None`` where no draft was relevant to this service."""
     bases: Mapping[str, CardBasis] = field(default_factory=dict)
-    """What each card rests on, by its uuid."""
+    """The bases of the cards, by the uuid of the card."""
     ordered: OrderedTreatments = NOTHING_ORDERED
-    """What the draft orders were about."""
+    """What the draft orders contained."""
 
     @property
     def verdicts(self) -> dict[str, int]:
@@ -55,20 +56,20 @@ class HookAnswer:
 
 
 class HookService:
-    """Answers calls; holds what lives as long as the process and nothing of any patient."""
+    """Answers calls; keeps only what belongs to the process, and no patient data."""
 
     def __init__(
         self,
         knowledge: Knowledge,
         settings: Settings,
-        clients: FhirServers,
+        servers: FhirServers,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        """``new_id`` gives every card its own identifier."""
+        """``new_id`` generates the identifiers of cards and suggestions."""
         self._knowledge = knowledge
         self._app_links = AppLinks(settings.smart, settings.public_url)
         self._settings = settings
-        self._clients = clients
+        self._servers = servers
         self._new_id = new_id
         self._codes = observation_tokens(knowledge)
         self._templates = Templates(knowledge, knowledge.protocol)
@@ -83,36 +84,25 @@ class HookService:
     ) -> HookAnswer:
         """The answer to one call; ``readable`` are the FHIR servers that may be read for it.
 
-        ``trace`` takes down how it came about.
+        ``trace`` records the steps, the queries and the decision.
 
-        :raises RecordUnavailable: a required input can be had from neither the prefetch nor the FHIR server.
-        :raises BadRequest: the context names no possible patient.
+        :raises RecordUnavailable: a required input is available from neither the prefetch nor the FHIR server.
+        :raises BadRequest: the patient id in the context or the address of the FHIR server is not valid.
         """
         mark = trace.mark if trace else discard_mark
         source = _source(call, readable)
         ordered = await self._ordered(call, source)
         mark("drafts")
-        if service.speaks == "order" and not ordered.concerns_us:
+        if service.speaks == "order" and not ordered.needs_record:
             cards = notices(ordered, self._knowledge, self._new_id)
             return HookAnswer(cards, bases={card.uuid: CardBasis("drafts", ()) for card in cards}, ordered=ordered)
         try:
-            record = await gather(
-                call.context.patient_id,
-                readable.supplied(call.prefetch),
-                self._knowledge.inputs_of(service),
-                self._codes,
-                source,
-                self._clients,
-                self._settings.deadline_seconds,
-                trace.queries if trace else None,
-            )
-        except BadInput as fault:
-            raise BadRequest("/context/patientId", str(fault)) from None
+            record = await self._record(call, service, readable, source, trace)
         finally:
             mark("gather")
         decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments, mark)
         checked = check_orders(ordered, decision, self._knowledge)
-        telling = CardContext(
+        context = CardContext(
             decision,
             self._knowledge,
             call.hook,
@@ -123,62 +113,84 @@ class HookService:
             checked=checked,
             templates=self._templates,
         )
-        cards = self._app_links.on(_cards(telling, service, ordered), call.fhir_server, ordered.treatments)
-        answer = HookAnswer(cards, decision, telling.bases, ordered)
+        cards = self._app_links.on(_cards(context, service, ordered), call.fhir_server, ordered.treatments)
+        answer = HookAnswer(cards, decision, context.bases, ordered)
         mark("cards")
         return answer
 
+    async def _record(
+        self,
+        call: HookCall,
+        service: ServiceDefinition,
+        readable: ReadableServers,
+        source: FhirSource | None,
+        trace: Trace | None,
+    ) -> Record:
+        try:
+            return await gather(
+                call.context.patient_id,
+                readable.supplied(call.prefetch),
+                self._knowledge.inputs_of(service),
+                self._codes,
+                source,
+                self._servers,
+                self._settings.deadline_seconds,
+                trace.queries if trace else None,
+            )
+        except BadInput as fault:
+            raise BadRequest("/context/patientId", str(fault)) from None
+
     async def _ordered(self, call: HookCall, source: FhirSource | None) -> OrderedTreatments:
-        """What the drafts are about; a drug that they only refer to is looked up first."""
+        """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
         entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entry)
         drafts = every = read_drafts(entries, call.context.patient_id)
         if isinstance(call.context, OrderSelect):
             drafts = selected(drafts, call.context.selections)
-        wanted = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
-        if wanted:
+        unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
+        if unresolved:
             seconds = self._settings.deadline_seconds
-            found = await find_medications(wanted, call.prefetch, source, self._clients, seconds)
-            drafts = with_medications(drafts, found)
+            medications = await find_medications(unresolved, call.prefetch, source, self._servers, seconds)
+            drafts = with_medications(drafts, medications)
         return order_of(drafts, self._knowledge, every)
 
 
 def _source(call: HookCall, readable: ReadableServers) -> FhirSource | None:
-    """The FHIR server of the call, where it may be read."""
+    """The FHIR server of the call, if it may be read."""
     if call.fhir_server is None or not may_read(call.fhir_server, readable):
         return None
-    given = call.fhir_authorization
+    authorization = call.fhir_authorization
     try:
-        if given is None or not given.access_token:
+        if authorization is None or not authorization.access_token:
             return FhirSource(call.fhir_server, None, readable.habits)
         return FhirSource(
             call.fhir_server,
-            given.access_token,
+            authorization.access_token,
             readable.habits,
-            scope=given.scope or "",
-            good_for=given.good_for,
-            refusal=_refusal(given),
+            scope=authorization.scope or "",
+            good_for=authorization.valid_seconds,
+            refusal=_refusal(authorization),
         )
     except BadInput as fault:
         raise BadRequest("/fhirServer", str(fault)) from None
 
 
-def _refusal(given: FhirAuthorization) -> str:
-    """Why the server may not be asked with this token; without it the EHR has not allowed any asking."""
-    if (given.token_type or "Bearer").lower() != "bearer":
+def _refusal(authorization: FhirAuthorization) -> str:
+    """Why this token cannot be used to read the server; empty if it can."""
+    if (authorization.token_type or "Bearer").lower() != "bearer":
         return NO_BEARER
-    return EXPIRED if given.good_for <= 0 else ""
+    return EXPIRED if authorization.valid_seconds <= 0 else ""
 
 
-def _cards(telling: CardContext, service: ServiceDefinition, ordered: OrderedTreatments) -> tuple[Card, ...]:
-    """Safety first; then the criteria where an order asks for them, or where the record gives reason to speak."""
-    recommendation = telling.decision.recommendation
-    safety = safety_cards(telling)
+def _cards(context: CardContext, service: ServiceDefinition, ordered: OrderedTreatments) -> tuple[Card, ...]:
+    """Safety cards first; then the criteria, if something is ordered or the record gives something to act on."""
+    recommendation = context.decision.recommendation
+    safety = safety_cards(context)
     if service.speaks == "session":
-        return (*safety, *with_scores(telling, session_card(telling)))
+        return (*safety, *with_scores(context, session_card(context)))
     if service.speaks == "patient":
-        return (*safety, *with_scores(telling, (criteria_card(telling),) if recommendation.speaks else ()))
+        return (*safety, *with_scores(context, (criteria_card(context),) if recommendation.actionable else ()))
     if ordered.treatments:
-        return (*safety, with_checks(telling, criteria_card(telling)), *other_form_card(telling))
-    return (*safety, *other_form_card(telling), *(antidepressant_card(telling) if ordered.antidepressant else ()))
+        return (*safety, with_checks(context, criteria_card(context)), *other_form_card(context))
+    return (*safety, *other_form_card(context), *(antidepressant_card(context) if ordered.antidepressant else ()))

@@ -1,1 +1,1 @@
-"""What goes over the wire: requests, cards, errors, limits. Knows no rule and no patient beyond one call."""
+"""The wire protocol: requests, cards, errors, limits. Knows no clinical rule, and no patient beyond one call."""

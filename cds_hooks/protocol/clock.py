@@ -1,4 +1,4 @@
-"""The one place where a clock is read for what is said of a record, or kept."""
+"""The only place where a clock is read for a decision or for stored data."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 
 
 def today(now: datetime | None = None) -> date:
-    """The calendar day here or in UTC, whichever is later; ``now`` is the present moment unless it is given.
+    """The calendar day in local time or in UTC, whichever is later; ``now`` defaults to the present moment.
 
-    Records write instants in UTC. West of Greenwich, what was measured this evening would otherwise lie in the future,
-    and would be passed over.
+    Records write instants in UTC. West of Greenwich, a measurement of this evening would otherwise lie in the future
+    and would be ignored.
     """
     moment = now or datetime.now(UTC)
     return max(moment.astimezone().date(), moment.astimezone(UTC).date())
@@ -22,7 +22,7 @@ def now() -> datetime:
 
 
 def seconds() -> float:
-    """A count of seconds that only ever grows, to measure with; the best resolution there is."""
+    """Monotonic seconds for measuring durations, at the best available resolution."""
     return time.perf_counter()
 
 

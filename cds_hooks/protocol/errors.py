@@ -1,4 +1,4 @@
-"""The errors of a call, each with the reason that its caller may read.
+"""The errors of a call, with reasons that the caller may read.
 
 ::
 
@@ -8,16 +8,16 @@
         UnknownService    404  no service of that id
         BodyTooLarge      413  more bytes or resources than the limit
         EncodedBody       415  a compressed body
-      StoreUnavailable    503  the database is away; only feedback needs it
+      StoreUnavailable    503  the database is unavailable; only feedback needs it
 
-The status codes stand in one table, in ``app.py``.
+The status codes are in one table, in ``app.py``.
 """
 
 from fhir_plugin.errors import TandemError
 
 
 class CallError(TandemError):
-    """A call that cannot be answered, for a reason that lies in the call."""
+    """A call that cannot be answered because of its own content."""
 
 
 class BadRequest(CallError):
@@ -38,7 +38,7 @@ class LaunchRefused(TandemError):
     """The app cannot be opened; the message is for the user who tried."""
 
     def __init__(self, reason: str, message: str) -> None:
-        """``reason`` is a word for the log."""
+        """``reason`` is a keyword for the log."""
         super().__init__(message)
         self.reason = reason
 
@@ -52,4 +52,4 @@ class BodyTooLarge(CallError):
 
 
 class EncodedBody(CallError):
-    """The request body is compressed: what it grows to could not be bounded beforehand."""
+    """The request body is compressed: its decompressed size could not be limited in advance."""

@@ -1,4 +1,4 @@
-"""How large a request may be, in bytes, in depth and in resources; checked before anything is parsed."""
+"""Limits of a request in bytes, depth and resources; checked before anything is parsed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from starlette.requests import Request
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody
 
 MAX_DEPTH = 100
-"""Levels of nesting. FHIR needs about fifteen, and a long questionnaire two for each level of its groups."""
+"""Levels of nesting. FHIR needs about fifteen, and a long questionnaire two per level of its groups."""
 MAX_RESOURCES = 20_000
 _MAX_WORK = 4_000_000
-"""Brackets that may be gone through to find the depth; a real body of 5 MB needs less than half of it."""
+"""Brackets that may be processed to determine the depth; a real body of 5 MB needs less than half of it."""
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
-_OTHERS = bytes(each for each in range(256) if each not in b'{}[]"')
+_OTHERS = bytes(byte for byte in range(256) if byte not in b'{}[]"')
 _TOO_DEEP = b"[" * (MAX_DEPTH + 1)
 
 
@@ -21,7 +21,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     """The whole body, within the limits.
 
     :raises EncodedBody: it is compressed.
-    :raises BodyTooLarge: as soon as the count passes ``limit``, whatever the header claims; or too many resources.
+    :raises BodyTooLarge: as soon as the count exceeds ``limit``, whatever the header claims; or too many resources.
     :raises BadRequest: it is nested too deeply.
     """
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
@@ -45,21 +45,23 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Whether JSON is nested more than ``MAX_DEPTH`` levels deep; what is no JSON may be either.
+    """Whether JSON is nested more than ``MAX_DEPTH`` levels deep; the result for invalid JSON is undefined.
 
-    Works on the whole text at once, because a loop over its bytes would take longer than to answer the call: all but
-    brackets and quotes goes, then all that is quoted, then pair after pair of brackets from the inside out.
+    Works on the whole text at once, because a loop over its bytes would take longer than answering the call:
+
+    * remove everything except brackets and quotes, then everything that is quoted;
+    * remove the innermost pairs of brackets, level by level: ``[[][[]]]`` -> ``[[]]`` -> ``[]`` -> empty, so depth 3.
     """
     plain = body.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in body else body
-    # Two quotes next to each other leave what is around them as it was, inside a string or outside.
+    # Two adjacent quotes do not change whether the text around them is inside a string or outside.
     kept = plain.translate(_BRACKETS, _OTHERS).replace(b'""', b"")
     nested = b"".join(kept.split(b'"')[::2]) if b'"' in kept else kept
-    passed = 0
+    processed = 0
     for _ in range(MAX_DEPTH):
-        if _TOO_DEEP in nested or passed > _MAX_WORK:
+        if _TOO_DEEP in nested or processed > _MAX_WORK:
             return True
         inner = nested.replace(b"[]", b"")
-        passed += len(nested)
+        processed += len(nested)
         if len(inner) == len(nested):
             return False
         nested = inner

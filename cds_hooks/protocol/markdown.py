@@ -1,7 +1,7 @@
-"""Text of the record inside a card: shown as it is, and never anything but text.
+"""Text of the record inside a card: shown literally, never as markup.
 
-Clients render ``detail`` as GitHub Flavored Markdown, some with raw HTML let through. A code span is the one place
-where Markdown, HTML and bare links all stay text, so everything that comes from the record is put into one.
+Clients render ``detail`` as GitHub Flavored Markdown, some of them with raw HTML. A code span is the only place where
+Markdown, HTML and bare links all stay text, so all text of the record is put into one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 MAX_LENGTH = 80
-"""Characters of one quoted piece of the record; more is cut, with an ellipsis."""
+"""Characters of one quoted text of the record; longer texts are cut, with an ellipsis."""
 
 _SPACE = re.compile(r"\s+")
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
@@ -18,22 +18,22 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def quote(text: str) -> str:
-    """Text of the record as a code span that is safe in a table cell; empty for nothing visible."""
+    """Text of the record as a code span that is safe in a table cell; empty if nothing is visible."""
     shown = plain(text).replace("`", "'").replace("\\", "/").replace("|", "/")
     return f"`{shown}`" if shown else ""
 
 
-def plain(text: str, longest: int = MAX_LENGTH) -> str:
-    """One line of visible characters, cut to ``longest``."""
+def plain(text: str, max_length: int = MAX_LENGTH) -> str:
+    """One line of visible characters, cut to ``max_length``."""
     flat = _one_line(text)
-    if not flat.isprintable():  # what is printable has no character of the hidden categories
+    if not flat.isprintable():  # printable text has no character of the hidden categories
         flat = "".join(character for character in flat if unicodedata.category(character) not in _HIDDEN)
     visible = flat.strip()
-    return visible if len(visible) <= longest else visible[: longest - 1].rstrip() + "…"
+    return visible if len(visible) <= max_length else visible[: max_length - 1].rstrip() + "…"
 
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A GFM table; the cells are Markdown already, their pipes and line breaks are taken out."""
+    """A GFM table; the cells are already Markdown, and their pipes and line breaks are replaced."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
@@ -43,5 +43,5 @@ def _cell(cell: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Each stretch of white space as one blank."""
+    """The text with runs of white space collapsed to one space."""
     return text if text.isprintable() and "  " not in text else _SPACE.sub(" ", text)

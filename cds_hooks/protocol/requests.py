@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 class RequestMessage(msgspec.Struct, frozen=True, rename="camel"):
-    """A message that is read: unknown members are passed over."""
+    """A message that is read: unknown members are ignored."""
 
 
 class FhirAuthorization(RequestMessage, frozen=True):
-    """The access token for ``fhirServer``; real clients leave out all but the token."""
+    """The access token for ``fhirServer``; real clients omit everything except the token."""
 
     access_token: str | None = msgspec.field(name="access_token", default=None)
     token_type: str | None = msgspec.field(name="token_type", default=None)
@@ -31,16 +31,16 @@ class FhirAuthorization(RequestMessage, frozen=True):
     scope: str | None = None
 
     @property
-    def good_for(self) -> float:
-        """Seconds for which the token is good, from when the request was sent; infinite where that was not said."""
-        given = self.expires_in
-        if isinstance(given, str):
-            return float(given) if given.isdecimal() else math.inf
-        return math.inf if given is None else given
+    def valid_seconds(self) -> float:
+        """Seconds for which the token is valid, from when the request was sent; infinite if not stated."""
+        expires_in = self.expires_in
+        if isinstance(expires_in, str):
+            return float(expires_in) if expires_in.isdecimal() else math.inf
+        return math.inf if expires_in is None else expires_in
 
 
 class HookContext(RequestMessage, frozen=True):
-    """What every hook offered here gives."""
+    """The context that all hooks offered here have in common."""
 
     user_id: str
     patient_id: str
@@ -90,11 +90,11 @@ CONTEXTS: dict[str, tuple[type[AnyContext], tuple[str, ...]]] = {
     "order-sign": (OrderSign, ("userId", "patientId", "draftOrders")),
     "encounter-start": (EncounterStart, ("userId", "patientId", "encounterId")),
 }
-"""The hooks that can be answered: the shape of the context and the fields that it must have."""
+"""The hooks that can be answered: the type of the context and its required fields."""
 
 
 class Envelope(RequestMessage, frozen=True):
-    """The request, as far as it is the same for every hook."""
+    """The part of the request that is the same for every hook."""
 
     hook: str
     hook_instance: str
@@ -130,7 +130,7 @@ _PATH = re.compile(r"^(?P<why>.*?) - at `\$(?P<path>.*)`$", re.DOTALL)
 def read_call(body: bytes, hook: str) -> HookCall:
     """Read one request body for a service of ``hook``.
 
-    :raises BadRequest: with the JSON pointer of what is missing or of the wrong type.
+    :raises BadRequest: with the JSON pointer of the member that is missing or has the wrong type.
     """
     envelope = decode(_ENVELOPE, body, "")
     if envelope.hook != hook:
@@ -153,7 +153,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:
-    """Decode, or say where it failed. The decoder's own words name types and members, never values."""
+    """Decode, or report where it failed. The decoder's own message names types and members, never values."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as fault:
@@ -167,8 +167,8 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:
 
 def _locate(message: str) -> tuple[str, str]:
     """Split the decoder's message into a JSON pointer and a reason."""
-    found = _PATH.match(message)
-    pointer, why = (_pointer(found["path"]), found["why"]) if found else ("", message)
+    match = _PATH.match(message)
+    pointer, why = (_pointer(match["path"]), match["why"]) if match else ("", message)
     missing = re.match(r"Object missing required field `(.+)`", why)
     if missing:
         return f"{pointer}/{missing[1]}", "is missing"

@@ -12,11 +12,11 @@ from msgspec import Raw
 
 
 class ResponseMessage(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A message that is written: nothing null, nothing empty."""
+    """A message that is written: without null or empty members."""
 
 
 class CdsCoding(ResponseMessage, frozen=True):
-    """A code of a system; ``display`` is required where a person chooses."""
+    """A code of a system; ``display`` is required where a person selects it."""
 
     system: str
     code: str
@@ -50,7 +50,7 @@ class Action(ResponseMessage, frozen=True):
 
 
 class Suggestion(ResponseMessage, frozen=True):
-    """Something that the user may take with one click; all its actions together."""
+    """A suggestion that the user may accept with one click; all its actions apply together."""
 
     label: str
     uuid: str = ""
@@ -73,7 +73,7 @@ class Card(ResponseMessage, frozen=True):
 
 
 class CardsResponse(msgspec.Struct, frozen=True):
-    """The answer to a call: ``cards`` stands even when it is empty."""
+    """The answer to a call: ``cards`` is present even when it is empty."""
 
     cards: tuple[Card, ...] = ()
 

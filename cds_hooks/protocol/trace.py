@@ -1,4 +1,4 @@
-"""What happened during one call, written down as it happens, for the one who asked to see it."""
+"""A record of the steps, queries and decision of one call, for a caller who asks for it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.record.record import Query
 
 SCOPE = "tandem.trace"
-"""Where a call made within this process carries its trace; nothing that comes over the network can stand there."""
+"""The ASGI scope key for the trace of a call made within this process; it cannot be set over the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One step of the line, and how long it took."""
+    """One step of the call, and how long it took."""
 
     name: str
     milliseconds: float
@@ -27,24 +27,24 @@ class Trace:
     """One call: its steps, its queries to the FHIR server, and what was decided. Belongs to that call alone."""
 
     as_of: date | None = None
-    """The day to answer for, where that is not today."""
+    """The day to answer for, if it is not today."""
     decision: Decision | None = None
     steps: list[TraceStep] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
-    """Kept here too, because a call that fails has no record to keep them in."""
+    """Kept here too, because a call that fails has no record."""
     clock: Callable[[], float] = seconds
     _since: float = 0.0
 
     def begin(self) -> None:
-        """Start to measure."""
+        """Start measuring."""
         self._since = self.clock()
 
     def mark(self, name: str) -> None:
-        """Note that the step ``name`` is done: it took the time since the one before it."""
+        """Record that the step ``name`` is completed; its duration is the time since the previous step."""
         now = self.clock()
         self.steps.append(TraceStep(name, (now - self._since) * 1000))
         self._since = now
 
 
 def discard_mark(_name: str) -> None:
-    """The mark of a call that nobody watches."""
+    """The ``mark`` of a call without a trace."""

@@ -52,13 +52,13 @@ class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(recognised.draft for recognised in self.recognised if recognised.draft.unresolved)
 
     @property
-    def of_nobody(self) -> bool:
+    def all_foreign(self) -> bool:
         """Whether every draft is for another patient."""
         return bool(self.foreign) and not self.recognised and not self.withdrawn
 
     @property
-    def concerns_us(self) -> bool:
-        """Whether the record is to be read."""
+    def needs_record(self) -> bool:
+        """Whether anything is ordered for which the record has to be read."""
         return bool(self.treatments or self.other_forms) or self.antidepressant
 
 
