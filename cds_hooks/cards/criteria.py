@@ -87,7 +87,7 @@ def _detail(context: CardContext, answer: TreatmentAnswer, shown: list[WeighedFi
         _asks(context),
         _trials(context, shown),
         factors(context),
-        *(pathway.says for pathway in pathways),
+        *(pathway.text for pathway in pathways),
         held,
         *payer_lines(context),
         _not_found(context, answer),

@@ -13,7 +13,7 @@ class PathwayLine(NamedTuple):
     """One pathway as a line of the card."""
 
     id: str
-    says: str
+    text: str
 
 
 def pathway_lines(context: CardContext) -> list[PathwayLine]:
@@ -63,5 +63,5 @@ def _factor(context: CardContext, factor: Factor) -> str:
         words.answer.format(title=context.title(finding.criterion), verdict=words.verdicts[finding.verdict.value])
         for finding in findings
     )
-    says = " ".join(part for part in (f"{record}." if record else "", factor.beyond_the_record) if part)
-    return words.line.format(question=factor.question, says=says)
+    answer = " ".join(part for part in (f"{record}." if record else "", factor.beyond_the_record) if part)
+    return words.line.format(question=factor.question, says=answer)

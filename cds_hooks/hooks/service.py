@@ -94,8 +94,7 @@ class HookService:
         ordered = await self._ordered(call, source)
         mark("drafts")
         if service.speaks == "order" and not ordered.needs_record:
-            cards = notices(ordered, self._knowledge, self._new_id)
-            return HookAnswer(cards, bases={card.uuid: CardBasis("drafts", ()) for card in cards}, ordered=ordered)
+            return self._without_record(ordered)
         try:
             record = await self._record(call, service, readable, source, trace)
         finally:
@@ -117,6 +116,11 @@ class HookService:
         answer = HookAnswer(cards, decision, context.bases, ordered)
         mark("cards")
         return answer
+
+    def _without_record(self, ordered: OrderedTreatments) -> HookAnswer:
+        """The answer where no record is needed: at most a notice about the drafts."""
+        cards = notices(ordered, self._knowledge, self._new_id)
+        return HookAnswer(cards, bases={card.uuid: CardBasis("drafts", ()) for card in cards}, ordered=ordered)
 
     async def _record(
         self,

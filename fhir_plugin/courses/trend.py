@@ -119,13 +119,7 @@ def read_trend(
     """
     instrument = form.instrument
     maxima = {item.key: max(item.values) for item in form.items}
-    usable = tuple(
-        assessment
-        for assessment in series
-        if assessment.total is not None
-        and day_of(assessment)
-        and phase_of(assessment, courses) is not CoursePhase.AFTER
-    )
+    usable = _comparable(series, courses)
     if not usable:
         return None
     baseline, treatment = _baseline(usable, courses)
@@ -156,6 +150,16 @@ def read_trend(
             _groups(instrument, window.start, window.assessments[-1], maxima) if window.start else ()
             for window in treatment_windows
         ),
+    )
+
+
+def _comparable(series: Sequence[Assessment], courses: Sequence[TreatmentCourse]) -> tuple[Assessment, ...]:
+    return tuple(
+        assessment
+        for assessment in series
+        if assessment.total is not None
+        and day_of(assessment)
+        and phase_of(assessment, courses) is not CoursePhase.AFTER
     )
 
 

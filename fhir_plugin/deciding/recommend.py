@@ -15,7 +15,7 @@ from mappings.schema.rules.protocols import Clause, Conflict, Pathway, Protocol,
 
 
 class Standing(StrEnum):
-    """Where one treatment stands under a protocol, strongest first."""
+    """The standing of one treatment under a protocol, strongest first."""
 
     CONTRAINDICATED = "contraindicated"
     NOT_MET = "not_met"

@@ -31,7 +31,7 @@ class CriterionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TreatmentReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one treatment stands."""
+    """The standing of one treatment."""
 
     treatment: str
     verdict: str

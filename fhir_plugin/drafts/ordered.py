@@ -28,7 +28,7 @@ class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
     recognised: tuple[RecognisedDraft, ...] = ()
     foreign: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
-    beside: tuple[RecognisedDraft, ...] = ()
+    unselected: tuple[RecognisedDraft, ...] = ()
     """Drafts of the same call that were not selected; they are considered but not answered."""
 
     @property
@@ -73,7 +73,7 @@ def order_of(drafts: Drafts, knowledge: Knowledge, every: Drafts | None = None) 
         recognised=tuple(_recognised(draft, knowledge) for draft in drafts.drafts),
         foreign=drafts.foreign,
         withdrawn=drafts.withdrawn,
-        beside=tuple(_recognised(draft, knowledge) for draft in others),
+        unselected=tuple(_recognised(draft, knowledge) for draft in others),
     )
 
 

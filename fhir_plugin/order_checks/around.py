@@ -28,7 +28,7 @@ def contraindicated(check: CheckDefinition, case: DraftCase) -> OrderCheck | Non
     if answer is None or answer.standing is not Standing.CONTRAINDICATED:
         return None
     titles = [
-        case.everything.criteria[weighed.finding.criterion].title
+        case.knowledge.criteria[weighed.finding.criterion].title
         for weighed in answer.weighed
         if (weighed.role, weighed.finding.verdict) == (Role.CONTRAINDICATION, Verdict.MET)
     ]
@@ -70,7 +70,7 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
         return _result(check, CheckVerdict.DEVIATES, case.why("drafted_twice", words=twice))
     if any(reference != case.draft.reference for reference in _same_orders(case)):
         return _result(check, CheckVerdict.DEVIATES, case.why("ordered_already"))
-    given_as = case.everything.treatments[case.treatment].given_as
+    given_as = case.knowledge.treatments[case.treatment].given_as
     gaps = history.missing[given_as] + (case.decision.record.gaps((SERVICES,)) if given_as == "procedure" else ())
     if gaps:
         return _result(check, CheckVerdict.UNKNOWN, "; ".join(gaps))
@@ -79,7 +79,7 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
 
 def _drafted_beside(case: DraftCase) -> str:
     """Another draft that orders the same drug, in any form; several orders of TMS sessions are not duplicates."""
-    treatments = case.everything.treatments
+    treatments = case.knowledge.treatments
     own = treatments[case.treatment]
     others = (other for other in case.ordered.recognised if other.draft.reference != case.draft.reference)
     drugs = (treatments[name] for other in others for name in other.treatments)
@@ -104,7 +104,7 @@ def _holds(check: CheckDefinition, words: Iterable[str], codings: Iterable[Codin
 
 def _same_orders(case: DraftCase) -> Iterator[str]:
     """The active orders of the treatment on the record."""
-    record, treatments = case.decision.record, case.everything.treatments
+    record, treatments = case.decision.record, case.knowledge.treatments
     concepts: list[tuple[str, CodeableConcept | None]] = [
         (request.reference, medication_concept(request, record)) for request in _active_medications(record)
     ]

@@ -32,17 +32,17 @@ class DraftCase:
     decision: Decision
     ordered: OrderedTreatments
     protocol: Protocol
-    everything: Knowledge
+    knowledge: Knowledge
 
     @property
-    def knowledge(self) -> OrderChecks:
+    def order_checks(self) -> OrderChecks:
         """The knowledge about orders."""
-        return self.everything.order_checks
+        return self.knowledge.order_checks
 
     @property
     def words(self) -> OrderCheckWords:
         """The sentences."""
-        return self.knowledge.words
+        return self.order_checks.words
 
     def why(self, key: str, **values: object) -> str:
         """One of the reasons, filled in."""

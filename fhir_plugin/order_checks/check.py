@@ -73,7 +73,7 @@ def _case(
         decision=decision,
         ordered=ordered,
         protocol=protocol,
-        everything=knowledge,
+        knowledge=knowledge,
     )
 
 

@@ -67,9 +67,9 @@ def _unknown(check: CheckDefinition, why: str, drafted: str = "") -> OrderCheck:
 
 def _route(check: CheckDefinition, case: DraftCase) -> str:
     """Why the check does not apply to the route of the order; empty where it applies."""
-    if not check.other_routes or _holds(check.only_routes, case.drafted.manner):
+    if not check.other_routes or _holds(check.only_routes, case.drafted.instructions):
         return ""
-    return case.why("other_route") if _holds(check.other_routes, case.drafted.manner) else ""
+    return case.why("other_route") if _holds(check.other_routes, case.drafted.instructions) else ""
 
 
 def _holds(patterns: Iterable[str], text: str) -> bool:
@@ -138,7 +138,7 @@ def _time_of_rate(case: DraftCase) -> StatedMeasure:
 
 def _rate_disagrees(stated: StatedRange, case: DraftCase) -> str:
     calculated = _time_of_rate(case).value
-    if calculated is None or not calculated.differs(stated, case.knowledge.reading.same_percent.value * 5):
+    if calculated is None or not calculated.differs(stated, case.order_checks.reading.same_percent.value * 5):
         return ""
     return case.why("rate_disagrees", minutes=case.number(calculated), stated=case.number(stated))
 
@@ -168,7 +168,7 @@ def _verdict(check: CheckDefinition, value: StatedRange, bounds: tuple[ExpectedB
 
 def _unknown_reason(bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:
     """What the record would have to show."""
-    criteria = dict.fromkeys(case.everything.criteria[bound.when].title for bound in bounds if bound.when)
+    criteria = dict.fromkeys(case.knowledge.criteria[bound.when].title for bound in bounds if bound.when)
     return case.why("criterion_unknown", criteria=", ".join(criteria)) if criteria else case.why("course_unknown")
 
 
@@ -215,7 +215,7 @@ def _correction(
     if value is None or not _fits(check, StatedRange(value, value).times(1 / compared.factor), bounds[0]):
         return None
     written = f"{value:g}"
-    resource = corrected_resource(case.draft, case.drafted, path, written, case.knowledge.reading)
+    resource = corrected_resource(case.draft, case.drafted, path, written, case.order_checks.reading)
     if resource is None:
         return None
     lowest = case.number(StatedRange(bounds[0].range.low, bounds[0].range.low))

@@ -68,7 +68,7 @@ class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
     """Every measure of one order."""
 
     measures: Mapping[str, StatedMeasure]
-    manner: str
+    instructions: str
     """The words of routes and instructions, in lower case."""
 
     def of(self, measure: str) -> StatedMeasure:
@@ -88,8 +88,8 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
         measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
     _derive_missing(measures)
     doses = [path for fields, _ in parts for measure, _, path in fields if measure.startswith("dose_")]
-    manner = "\n".join((*draft.routes, *(text for _, texts in parts for text in texts))).lower()
-    return DraftMeasures(measures=measures if len(doses) == 1 else _without_paths(measures), manner=manner)
+    instructions = "\n".join((*draft.routes, *(text for _, texts in parts for text in texts))).lower()
+    return DraftMeasures(measures=measures if len(doses) == 1 else _without_paths(measures), instructions=instructions)
 
 
 def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[StatedField], tuple[str, ...]]]:
