@@ -46,8 +46,8 @@ def _treatments(context: CardContext) -> tuple[str, ...]:
 def _line(context: CardContext, payer_list: Checklist) -> str:
     words = context.words.payer
     not_met, unknown = payer_list.of(Verdict.NOT_MET), payer_list.of(Verdict.UNKNOWN)
-    open_items = [words.not_met.format(items=_named(context, not_met))] if not_met else []
-    open_items += [words.unknown.format(items=_named(context, unknown))] if unknown else []
+    details = [words.not_met.format(items=_named(context, not_met))] if not_met else []
+    details += [words.unknown.format(items=_named(context, unknown))] if unknown else []
     return words.line.format(
         policy=payer_list.title,
         dated=payer_list.dated,
@@ -56,7 +56,7 @@ def _line(context: CardContext, payer_list: Checklist) -> str:
         met=len(payer_list.of(Verdict.MET)),
         not_met=len(not_met),
         unknown=len(unknown),
-        which=" ".join(open_items),
+        which=" ".join(details),
     )
 
 
