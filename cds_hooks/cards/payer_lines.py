@@ -14,10 +14,10 @@ from fhir_plugin.facts.coverage import read_coverages
 from fhir_plugin.payers.checklist import Checklist, ItemAnswer, checklist, policies_for
 
 
-def payer_lines(telling: CardContext) -> list[str]:
-    """A line for each policy that may apply to what is ordered, or to the pathway that is named."""
-    treatments = _treatments(telling)
-    covers = read_coverages(telling.decision.record, telling.as_of).covers if treatments else ()
+def payer_lines(context: CardContext) -> list[str]:
+    """One line per policy that may apply to what is ordered, or to the pathway that is named."""
+    treatments = _treatments(context)
+    covers = read_coverages(context.decision.record, context.as_of).covers if treatments else ()
     if not covers:
         return []
     words, knowledge = context.words.payer, context.knowledge

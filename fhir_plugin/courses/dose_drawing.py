@@ -23,9 +23,9 @@ _HEADROOM = 1.15
 
 
 def draw_doses(courses: Sequence[DoseCourse], style: DrawingStyle, title: str) -> str:
-    """The picture as SVG, told in words for those who do not see it; there must be a course.
+    """The picture as SVG with a description for readers who cannot see it; ``courses`` must not be empty.
 
-    :raises MissingExtra: nothing can be drawn.
+    :raises MissingExtra: the drawing extra is not installed.
     """
     DRAWING.require()
     import vl_convert

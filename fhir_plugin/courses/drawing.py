@@ -28,8 +28,8 @@ def draw_svg(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatment
     return render_svg(picture(scores, courses, treatments), description)
 
 
-def render_svg(shown: Picture, told: str) -> str:
-    """A picture as SVG; ``told`` describes it. :class:`MissingExtra` where nothing can be drawn."""
+def render_svg(shown: Picture, description: str) -> str:
+    """A picture as SVG with its description. :class:`MissingExtra` where the drawing extra is not installed."""
     DRAWING.require()
     import vl_convert
 

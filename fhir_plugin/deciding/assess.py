@@ -234,7 +234,7 @@ def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | Non
     ]
     if any(reached):
         return True
-    return False if known and len(known) == len(criterion.limits) else None
+    return False if reached and len(reached) == len(criterion.limits) else None
 
 
 def _formatted(value: Measurement) -> str:

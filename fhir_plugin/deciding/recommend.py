@@ -122,15 +122,15 @@ def _answer(treatment: str, weighed_findings: list[WeighedFinding]) -> Treatment
     return TreatmentAnswer(treatment=treatment, standing=_standing(concerned), weighed=concerned)
 
 
-def _standing(weighed: tuple[WeighedFinding, ...]) -> Standing:
-    """The rule of precedence: neither what is unknown nor what no clause asks for ever lets a treatment through."""
-    said = {(each.role, each.finding.verdict) for each in weighed}
-    if _CONTRAINDICATION_PRESENT in said:
+def _standing(weighed_findings: tuple[WeighedFinding, ...]) -> Standing:
+    """The order of precedence: neither an unknown nor a role without any clause ever lets a treatment through."""
+    results = {(weighed.role, weighed.finding.verdict) for weighed in weighed_findings}
+    if _CONTRAINDICATION_PRESENT in results:
         return Standing.CONTRAINDICATED
     if _REQUIREMENT_NOT_MET in results:
         return Standing.NOT_MET
-    asked = {role for role, _ in said}
-    return Standing.MET if asked.issuperset(_DECISIVE_ROLES) and said.isdisjoint(_DECISIVE_UNKNOWN) else Standing.UNKNOWN
+    complete = {role for role, _ in results}.issuperset(_DECISIVE_ROLES)
+    return Standing.MET if complete and results.isdisjoint(_DECISIVE_UNKNOWN) else Standing.UNKNOWN
 
 
 _CONTRAINDICATION_PRESENT = (Role.CONTRAINDICATION, Verdict.MET)
@@ -156,12 +156,12 @@ def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
 
     A pathway without conditions fits nobody for certain.
     """
-    every = [findings[each].verdict for each in pathway.all_of]
-    every += [_NEGATED[findings[each].verdict] for each in pathway.none_of]
+    verdicts = [findings[criterion].verdict for criterion in pathway.all_of]
+    verdicts += [_NEGATED[findings[criterion].verdict] for criterion in pathway.none_of]
     if pathway.any_of:
-        some = [findings[each].verdict for each in pathway.any_of]
-        every.append(next((verdict for verdict in _MOST_TRUE if verdict in some), Verdict.NOT_MET))
-    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in every), Verdict.UNKNOWN)
+        alternatives = [findings[criterion].verdict for criterion in pathway.any_of]
+        verdicts.append(next((verdict for verdict in _MOST_TRUE if verdict in alternatives), Verdict.NOT_MET))
+    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in verdicts), Verdict.UNKNOWN)
 
 
 _MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
