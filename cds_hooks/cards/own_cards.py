@@ -8,7 +8,7 @@ from cds_hooks.cards.builder import CardBasis, CardContext, conflicts, make_card
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.assess import Finding, Verdict
 from fhir_plugin.facts.fact import Evidence, Presence
-from mappings.schema.texts.cards import OwnCard, ReviewWords
+from mappings.schema.texts.cards import CriterionCard, ReviewWords
 
 
 def safety_cards(context: CardContext) -> tuple[Card, ...]:

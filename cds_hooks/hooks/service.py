@@ -31,7 +31,7 @@ from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.draft_medications import find_medications
 from fhir_plugin.reading.gather import FhirSource, gather
 from fhir_plugin.reading.needs import observation_tokens
-from fhir_plugin.reading.scopes import EXPIRED, NO_BEARER
+from fhir_plugin.reading.scopes import EXPIRED, NOT_A_BEARER
 from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
@@ -183,7 +183,7 @@ def _source(call: HookCall, readable: ReadableServers) -> FhirSource | None:
 def _refusal(authorization: FhirAuthorization) -> str:
     """Why this token cannot be used to read the server; empty if it can."""
     if (authorization.token_type or "Bearer").lower() != "bearer":
-        return NO_BEARER
+        return NOT_A_BEARER
     return EXPIRED if authorization.valid_seconds <= 0 else ""
 
 

@@ -15,7 +15,7 @@ from msgspec import Raw
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
 from fhir_plugin.reading.base_url import normal_base_url
-from mappings.schema.service.servers import PLAIN, ServerHabits
+from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ReadableServers:
     servers: tuple[str, ...]
     loopback: bool = False
     """Whether any on this machine may be read besides."""
-    habits: ServerHabits = PLAIN
+    habits: ServerHabits = DEFAULT_HABITS
     """How they want to be asked."""
     null_is_none: bool = True
     """Whether ``null`` in the prefetch says that there is no data; else it says nothing."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from cds_hooks.settings.issuers import Issuer
-from fhir_plugin.reading.scopes import ScopeCoverage, covers
+from fhir_plugin.reading.scopes import ScopeCoverage, scope_coverage
 
 WRITTEN = ("QuestionnaireResponse", "Observation")
 """Resource types that saving a questionnaire creates."""
@@ -26,7 +26,7 @@ def asked_for(issuer: Issuer, types: Iterable[str], *, launched: bool) -> str:
 
 def may_read(granted: str, kind: str) -> bool:
     """Whether a type may be read as a whole; a permission for a part of it (``?category=...``) is none."""
-    return covers(granted, kind, search=kind != "Patient") is ScopeCoverage.ALL
+    return scope_coverage(granted, kind, search=kind != "Patient") is ScopeCoverage.ALL
 
 
 def may_create(granted: str, kind: str) -> bool:

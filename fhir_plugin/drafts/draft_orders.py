@@ -14,7 +14,7 @@ from msgspec import Raw
 from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drafted_product, drugs_of_bundle, drugs_of_medications
 from fhir_plugin.drafts.members import NOTHING, text
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
-from fhir_plugin.record.lenient import read, several
+from fhir_plugin.record.lenient import decode_array, read
 from fhir_plugin.record.resources import Medication
 
 WITHDRAWN = frozenset({"cancelled", "stopped", "revoked", "ended", "entered-in-error"})

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from fhir_plugin.drafts.members import NOTHING, concept, text
 from fhir_plugin.record.datatypes import CodeableConcept, Reference
-from fhir_plugin.record.lenient import read, several
+from fhir_plugin.record.lenient import decode_array, read
 from fhir_plugin.record.resources import Medication
 
 Drugs: TypeAlias = Mapping[str, "DraftedMedication"]
@@ -95,7 +95,7 @@ def drafted_product(
         elif choice := read(raw, CodeableReference):
             pointers.append(choice.reference)
             concepts += [inner] if (inner := concept(choice.concept)) else []
-    inside = {f"#{identifier}": raw for raw in several(contained, Raw) if (identifier := _identifier(raw))}
+    inside = {f"#{identifier}": raw for raw in decode_array(contained, Raw) if (identifier := _identifier(raw))}
     form, unresolved = "", None
     for reference in (pointed for raw in pointers if (pointed := read(raw, Reference))):
         key = reference.reference or ""

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
-from fhir_plugin.record.lenient import read, several
+from fhir_plugin.record.lenient import decode_array, read
 
 NOTHING = Raw(b"null")
 
@@ -29,5 +29,5 @@ def concept(raw: Raw) -> CodeableConcept | None:
         if parts is None:
             return None
         one = read(parts.coding, Coding)
-        whole = CodeableConcept(coding=(one,) if one else several(parts.coding, Coding), text=text(parts.text))
+        whole = CodeableConcept(coding=(one,) if one else decode_array(parts.coding, Coding), text=text(parts.text))
     return whole if whole.coding or whole.text else None

@@ -10,7 +10,7 @@ from fhir_plugin.record import lenient
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Coverage, Organization
-from mappings.schema.payers import INPUT
+from mappings.schema.payers import COVERAGE_INPUT
 
 _IN_FORCE = ("active", None)
 
@@ -53,7 +53,7 @@ def _in_force(coverage: Coverage, as_of: date) -> bool:
 
 
 def _active_coverage(coverage: Coverage) -> ActiveCoverage:
-    organizations = tuple(lenient.each(coverage.contained, Organization))
+    organizations = tuple(lenient.decode_all(coverage.contained, Organization))
     contained = {f"#{organization.id}": organization for organization in organizations}
     payers = [payer for link in coverage.payor if (payer := contained.get(link.reference or ""))]
     names = [link.display for link in coverage.payor] + [

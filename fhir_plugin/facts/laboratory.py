@@ -13,7 +13,7 @@ from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation
-from mappings.schema.codes.laboratory import Result
+from mappings.schema.codes.laboratory import LaboratoryResult
 from mappings.schema.load import Knowledge
 
 

@@ -10,7 +10,7 @@ from fhir_plugin.orders.fhir import Resource, dosages, medication, notes, questi
 from fhir_plugin.orders.filling import order_fields
 from mappings.schema.base.entries import Source
 from mappings.schema.load import Knowledge
-from mappings.schema.orders.model import GIVEN, Order, OrderSet, fields_of, parameters_of
+from mappings.schema.orders.model import CALCULATED_FIELDS, Order, OrderSet, fields_of, parameters_of
 from mappings.schema.rules.protocols import Protocol, ProtocolParameter
 
 

@@ -10,7 +10,7 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.facts.entries import status_of
 from fhir_plugin.record.datatypes import HumanName, Identifier
 from fhir_plugin.record.dates import day_span
-from fhir_plugin.record.lenient import several
+from fhir_plugin.record.lenient import decode_array
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition
 from mappings.schema.load import Knowledge
@@ -47,7 +47,7 @@ def person(record: Record, knowledge: Knowledge) -> Person:
     kept = (item for item in several(patient.identifier, Identifier) if item.system not in left_out)
     return Person(
         id=record.patient_id,
-        name=_name(several(patient.name, HumanName)),
+        name=_name(decode_array(patient.name, HumanName)),
         born=patient.birth_date or "",
         identifiers=tuple(identifier.value for identifier in kept if identifier.value),
     )

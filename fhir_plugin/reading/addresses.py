@@ -49,7 +49,7 @@ def is_allowed(address: IPv4Address | IPv6Address, host: str) -> bool:
     decides about them. Link-local addresses (where clouds keep their metadata), multicast, unspecified and reserved
     ones never are, and loopback is only where the name itself says so.
     """
-    plain = _plain(address)
+    plain = _unmapped(address)
     if plain.is_link_local or plain.is_multicast or plain.is_unspecified:
         return False
     if plain.is_loopback:
@@ -72,10 +72,10 @@ def is_confidential(url: str) -> bool:
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine; a name other than ``localhost`` never does."""
     literal = _literal(host)
-    return host.lower() == "localhost" if literal is None else _plain(literal).is_loopback
+    return host.lower() == "localhost" if literal is None else _unmapped(literal).is_loopback
 
 
-def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 

@@ -45,14 +45,14 @@ class ClientKey:
         return ALGORITHMS[self.key.curve_name if isinstance(self.key, ECKey) else "RSA"]
 
 
-class Configuration(msgspec.Struct, frozen=True):
+class SmartConfiguration(msgspec.Struct, frozen=True):
     """What a FHIR server says of its authorization."""
 
     token_endpoint: str
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("private_key_jwt",)
 
 
-class TokenAnswer(msgspec.Struct, frozen=True):
+class TokenResponse(msgspec.Struct, frozen=True):
     """A token, as an authorization server gives it."""
 
     access_token: str
@@ -98,7 +98,7 @@ def fetch_token(base_url: str, client: ClientKey, types: Iterable[str], seconds:
 
 async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], clients: FhirServers, seconds: float) -> str:
     found = await clients.fetch(f"{base_url}/.well-known/smart-configuration", _MOST_BYTES, seconds)
-    configuration = lenient.read(found.body, Configuration)
+    configuration = lenient.read(found.body, SmartConfiguration)
     if configuration is None:
         raise _unavailable("the server does not say where tokens are had", found.outcome, temporary=found.temporary)
     if "private_key_jwt" not in configuration.token_endpoint_auth_methods_supported:
@@ -107,7 +107,7 @@ async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], clients
     if not is_confidential(address):
         raise PermanentlyUnavailable("the server names an address for tokens that is not https")
     answer = await clients.fetch(address, _MOST_BYTES, seconds, _form(client, address, types))
-    token = lenient.read(answer.body, TokenAnswer)
+    token = lenient.read(answer.body, TokenResponse)
     if token is None or token.token_type.lower() != "bearer":
         raise _unavailable("no token was given", answer.outcome, temporary=answer.temporary)
     return token.access_token

@@ -27,7 +27,7 @@ from fhir_plugin.reading.responses import (
     read_response,
 )
 from fhir_plugin.record.subjects import is_fhir_id, reference_parts
-from mappings.schema.service.servers import PLAIN, ServerHabits
+from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 
 _NO_POST = frozenset({"400", "404", "405", "415", "501"})
 _FORM = "application/x-www-form-urlencoded"
@@ -53,7 +53,9 @@ class _Transport(httpx.AsyncHTTPTransport):
 class FhirServer:
     """One FHIR server: its base URL and its pool of connections."""
 
-    def __init__(self, base_url: str, context: ssl.SSLContext, limits: Limits, habits: ServerHabits = PLAIN) -> None:
+    def __init__(
+        self, base_url: str, context: ssl.SSLContext, limits: Limits, habits: ServerHabits = DEFAULT_HABITS
+    ) -> None:
         self.habits = habits
         self._limits = limits
         self._base = httpx.URL(base_url)
@@ -201,7 +203,7 @@ class FhirServers:
         self._servers: dict[tuple[str, ServerHabits], FhirServer] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def server(self, base_url: str, habits: ServerHabits = PLAIN) -> FhirServer:
+    def server(self, base_url: str, habits: ServerHabits = DEFAULT_HABITS) -> FhirServer:
         """The server at that base URL, as ``normal_base_url`` writes it; the one unused for longest makes room."""
         server = self._servers.pop((base_url, habits), None)
         if server is None:

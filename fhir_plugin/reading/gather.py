@@ -19,18 +19,18 @@ from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.scopes import REFUSALS
 from fhir_plugin.reading.searches import QuerySession, Search
-from fhir_plugin.record.decoding import DecodedInput, decode_value, merged, once
+from fhir_plugin.record.decoding import DecodedInput, decode_value, deduplicated, merge_pages
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.medication_references import (
     MEDICATION_INPUTS,
+    mark_missing_medications,
     referenced_medications,
     unresolved_medications,
-    without_medications,
 )
 from fhir_plugin.record.record import NOT_RETRIEVED, Input, InputState, Query, Record, Unread
 from fhir_plugin.record.resources import Medication
 from fhir_plugin.record.subjects import patient_id_from
-from mappings.schema.service.servers import PLAIN, ServerHabits
+from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
@@ -45,7 +45,7 @@ class FhirSource:
 
     base_url: str
     token: str | None = field(default=None, repr=False)
-    habits: ServerHabits = PLAIN
+    habits: ServerHabits = DEFAULT_HABITS
     scope: str = ""
     """What the token may ask for, as SMART writes it; empty where that was not said."""
     good_for: float = math.inf
@@ -119,14 +119,14 @@ async def gather(
     reading = _RecordReader(patient, found)
     if source:
         try:
-            await _fill(reading, wanted, codes, source, clients, deadline)
+            await _fetch_missing(reading, wanted, codes, source, clients, deadline)
         finally:
             if noted is not None:
                 noted += reading.queries
     for name in wanted:
         if INPUTS[name].required:
-            _insist(name, reading)
-    return _record(reading, wanted)
+            _require(name, reading)
+    return _build_record(reading, wanted)
 
 
 def fetch_record(
@@ -141,7 +141,7 @@ def fetch_record(
     return asyncio.run(fetch())
 
 
-async def _fill(
+async def _fetch_missing(
     reading: _RecordReader,
     wanted: Sequence[str],
     codes: Sequence[str],
@@ -191,26 +191,26 @@ async def _complete_input(reading: _RecordReader, asking: QuerySession, name: st
     if before and before.next_url:
         search = await asking.continued(name, before)
         if search.finished:
-            reading.found[name] = merged(search.pages, finished=True)
+            reading.found[name] = merge_pages(search.pages, finished=True)
             return
     search = await asking.search(name, codes)
     if not search.finished:
         reading.failures[name] = search
-    after = _better(before, search)
+    after = _more_complete(before, search)
     if after:
         reading.found[name] = after
 
 
-def _better(before: DecodedInput | None, search: Search) -> DecodedInput | None:
+def _more_complete(before: DecodedInput | None, search: Search) -> DecodedInput | None:
     """The more complete of what was supplied and what was found; both together when neither is whole."""
     if search.finished and (before is None or search.pages[-1].input.state is not InputState.UNREADABLE):
-        return merged(search.pages, finished=True)
+        return merge_pages(search.pages, finished=True)
     supplied = [before] if before else []
     usable = [each for each in (*supplied, *search.pages) if each.input.state not in _UNAVAILABLE]
-    return merged(usable, finished=False) if usable else before
+    return merge_pages(usable, finished=False) if usable else before
 
 
-def _insist(name: str, reading: _RecordReader) -> None:
+def _require(name: str, reading: _RecordReader) -> None:
     """Raise RecordUnavailable, saying which input and what came of it, when a required input cannot be used."""
     decoded = reading.found.get(name)
     state = decoded.input.state if decoded else InputState.NOT_RETRIEVED
@@ -223,7 +223,7 @@ def _insist(name: str, reading: _RecordReader) -> None:
     raise kind(f"{name}: {state} ({words[0]})")
 
 
-def _record(reading: _RecordReader, wanted: Sequence[str]) -> Record:
+def _build_record(reading: _RecordReader, wanted: Sequence[str]) -> Record:
     medications = referenced_medications(
         (each for name in MEDICATION_INPUTS if name in reading.found for each in reading.found[name].input.resources),
         reading.supplied(),
@@ -236,8 +236,8 @@ def _record(reading: _RecordReader, wanted: Sequence[str]) -> Record:
             inputs[name] = replace(NOT_RETRIEVED, why=reading.why(name))
             continue
         unread += decoded.unread
-        whole = Input(decoded.input.state, once(decoded.input.resources))
-        found, gaps = without_medications(name, whole, medications)
+        whole = Input(decoded.input.state, deduplicated(decoded.input.resources))
+        found, gaps = mark_missing_medications(name, whole, medications)
         inputs[name] = replace(found, why=reading.why(name)) if reading.why(name) else found
         unread += gaps
     return Record(

@@ -18,7 +18,7 @@ from fhir_plugin.record.subjects import patient_id_from
 
 
 @dataclass(frozen=True, slots=True)
-class Prefetched:
+class PrefetchResult:
     """What came of each template: the values that can be sent, and the queries with their outcome."""
 
     values: Mapping[str, msgspec.Raw]
@@ -26,7 +26,7 @@ class Prefetched:
     queries: tuple[Query, ...]
 
 
-class _Counted(msgspec.Struct):
+class _EntryList(msgspec.Struct):
     entry: tuple[msgspec.Raw, ...] | None = None
 
 
@@ -37,7 +37,7 @@ async def prefetch(
     codes: Sequence[str],
     clients: FhirServers,
     deadline: float,
-) -> Prefetched:
+) -> PrefetchResult:
     """The first page of each input in ``names``; ``deadline`` is in seconds. BadInput for an id that is none."""
     patient = patient_id_from(patient_id)
     server = clients.server(source.base_url)
@@ -63,7 +63,7 @@ async def prefetch(
 
     asked = await asyncio.gather(*map(ask, names))
     values = {name: value for name, value, _ in asked if value is not None}
-    return Prefetched(values, tuple(query for _, _, query in asked))
+    return PrefetchResult(values, tuple(query for _, _, query in asked))
 
 
 def _count(body: bytes | None) -> int | None:
@@ -72,7 +72,7 @@ def _count(body: bytes | None) -> int | None:
         return None
     try:
         found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        entries = msgspec.json.decode(body, type=_Counted).entry
+        entries = msgspec.json.decode(body, type=_EntryList).entry
     except UNDECODABLE:
         return None
     if bytes(found.get("resourceType", b"")).strip() != b'"Bundle"':

@@ -25,7 +25,7 @@ _TEMPORARY = frozenset({408, 425, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
 _REDIRECTS = range(300, 400)
 
 
-_MOST_AT_ONCE = 262_144
+_CHUNK_BYTES = 262_144
 """Bytes unpacked in one go: a bomb is noticed before it goes off."""
 
 
@@ -66,7 +66,7 @@ class ByteAllowance:
         self.per_answer = limits.bytes_per_answer
 
 
-class _Share:
+class _ResponseAllowance:
     """What one answer takes of the allowance; given back if the answer comes to nothing."""
 
     __slots__ = ("_allowance", "taken")
@@ -135,7 +135,7 @@ async def _read(response: httpx.Response, allowance: ByteAllowance) -> bytes:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise UnsupportedEncoding
-    share = _Share(allowance)
+    share = _ResponseAllowance(allowance)
     body = bytearray()
     complete = False
     try:
@@ -149,7 +149,7 @@ async def _read(response: httpx.Response, allowance: ByteAllowance) -> bytes:
     return bytes(body)
 
 
-async def _inflated(chunks: AsyncIterator[bytes], share: _Share) -> AsyncIterator[bytes]:
+async def _inflated(chunks: AsyncIterator[bytes], share: _ResponseAllowance) -> AsyncIterator[bytes]:
     """The chunks unpacked, a bounded piece at a time; several gzip members are one body."""
     inflator = zlib.decompressobj(_GZIP)
     async for chunk in chunks:
@@ -158,7 +158,7 @@ async def _inflated(chunks: AsyncIterator[bytes], share: _Share) -> AsyncIterato
             if inflator.eof:
                 inflator = zlib.decompressobj(_GZIP)
             try:
-                piece = inflator.decompress(rest, min(_MOST_AT_ONCE, share.left + 1))
+                piece = inflator.decompress(rest, min(_CHUNK_BYTES, share.left + 1))
             except zlib.error:
                 raise UnsupportedEncoding from None
             yield piece

@@ -14,11 +14,11 @@ _SCOPE = re.compile(
     r"(?:patient|user|system)/(?P<type>\*|[A-Z][A-Za-z]+)\.(?P<may>read|write|\*|c?r?u?d?s?)(?P<part>\?.*)?"
 )
 
-OUTSIDE = "outside the scope of the access token"
-NARROWED = "the scope of the access token is for a part of it"
+OUT_OF_SCOPE = "outside the scope of the access token"
+PARTIAL_SCOPE = "the scope of the access token is for a part of it"
 EXPIRED = "the access token has expired"
-NO_BEARER = "the access token is not for use as a bearer"
-REFUSALS = frozenset({OUTSIDE, NARROWED, EXPIRED, NO_BEARER})
+NOT_A_BEARER = "the access token is not for use as a bearer"
+REFUSALS = frozenset({OUT_OF_SCOPE, PARTIAL_SCOPE, EXPIRED, NOT_A_BEARER})
 """Why something was not, or not wholly, asked for: told beside the gap, because the site can do something about it."""
 
 
@@ -31,16 +31,16 @@ class ScopeCoverage(Enum):
 
 
 @lru_cache(maxsize=1_000)
-def covers(scope: str, resource_type: str, *, search: bool) -> ScopeCoverage:
+def scope_coverage(scope: str, resource_type: str, *, search: bool) -> ScopeCoverage:
     """What ``scope`` says of reading that type, or of searching it; everything where it says nothing of any type."""
     named = [found for each in scope.split() if (found := _SCOPE.fullmatch(each))]
     if not named:
         return ScopeCoverage.ALL
-    apply = [each for each in named if each["type"] in ("*", resource_type) and _may(each["may"], search=search)]
+    apply = [each for each in named if each["type"] in ("*", resource_type) and _permits(each["may"], search=search)]
     if not apply:
         return ScopeCoverage.NOTHING
     return ScopeCoverage.ALL if any(each["part"] is None for each in apply) else ScopeCoverage.A_PART
 
 
-def _may(given: str, *, search: bool) -> bool:
+def _permits(given: str, *, search: bool) -> bool:
     return given in ("*", "read") or (given != "write" and ("s" if search else "r") in given)

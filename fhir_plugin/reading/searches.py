@@ -12,7 +12,7 @@ import httpx
 from fhir_plugin.errors import WrongPatient
 from fhir_plugin.reading.client import FhirServer
 from fhir_plugin.reading.responses import ByteAllowance, Limits, ServerResponse
-from fhir_plugin.reading.scopes import NARROWED, OUTSIDE, ScopeCoverage, covers
+from fhir_plugin.reading.scopes import OUT_OF_SCOPE, PARTIAL_SCOPE, ScopeCoverage, scope_coverage
 from fhir_plugin.record.decoding import DecodedInput, decode_value
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.medication_references import medications_in
@@ -79,16 +79,16 @@ class QuerySession:
             if definition.resource_type in self._server.habits.not_offered:
                 search.stop("not asked, this kind of server has none")
                 return search
-            allowed = covers(self._scope, definition.resource_type, search="?" in relative)
+            allowed = scope_coverage(self._scope, definition.resource_type, search="?" in relative)
             if allowed is ScopeCoverage.NOTHING:
-                search.stop(OUTSIDE)
+                search.stop(OUT_OF_SCOPE)
                 return search
             counted = relative if "?" not in relative else f"{relative}&_count={self._server.habits.page_size}"
             answer = await self._ask(self._server.url(counted))
             if answer.outcome == "400" and counted != relative:
                 answer = await self._ask(self._server.url(relative))
             await self._follow(name, search, answer)
-            _narrow(search, allowed)
+            _mark_partial(search, allowed)
         return search
 
     async def continued(self, name: str, first: DecodedInput) -> Search:
@@ -96,14 +96,14 @@ class QuerySession:
         search = Search(pages=[first])
         async with self._query(name, search):
             url = self._server.page_url(first.next_url or "")
-            allowed = covers(self._scope, INPUTS[name].resource_type, search=True)
+            allowed = scope_coverage(self._scope, INPUTS[name].resource_type, search=True)
             if url is None:
                 search.stop("next link refused")
             elif allowed is ScopeCoverage.NOTHING:
-                search.stop(OUTSIDE)
+                search.stop(OUT_OF_SCOPE)
             else:
                 await self._follow(name, search, await self._ask(url), {str(url)})
-                _narrow(search, allowed)
+                _mark_partial(search, allowed)
         return search
 
     async def medications(self, references: Iterable[str]) -> dict[str, Medication]:
@@ -128,8 +128,8 @@ class QuerySession:
     async def _medications(self, relative: str, found: dict[str, Medication]) -> None:
         search = Search()
         async with self._query("medications", search):
-            if covers(self._scope, "Medication", search="?" in relative) is ScopeCoverage.NOTHING:
-                search.stop(OUTSIDE)
+            if scope_coverage(self._scope, "Medication", search="?" in relative) is ScopeCoverage.NOTHING:
+                search.stop(OUT_OF_SCOPE)
                 return
             answer = await self._ask(self._server.url(relative))
             search.stop(answer.outcome, temporary=answer.temporary)
@@ -195,17 +195,17 @@ class QuerySession:
             search.stop("timeout", temporary=True)
         finally:
             count = sum(len(page.input.resources) for page in search.pages)
-            self.queries.append(Query(name, _words(search), count, (self._loop.time() - start) * 1000))
+            self.queries.append(Query(name, _outcome_text(search), count, (self._loop.time() - start) * 1000))
 
 
-def _narrow(search: Search, allowed: ScopeCoverage) -> None:
+def _mark_partial(search: Search, allowed: ScopeCoverage) -> None:
     """What was found within a part of the type is not all that there is."""
     if search.finished and allowed is ScopeCoverage.A_PART:
         search.finished = False
-        search.stop(NARROWED)
+        search.stop(PARTIAL_SCOPE)
 
 
-def _words(search: Search) -> str:
+def _outcome_text(search: Search) -> str:
     pages = len(search.pages)
     if search.finished and search.pages[-1].input.state is InputState.UNREADABLE:
         return f"{search.outcome} unreadable"

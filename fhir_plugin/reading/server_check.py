@@ -11,7 +11,7 @@ from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import FhirSource
 from fhir_plugin.reading.searches import QuerySession, Search
 from fhir_plugin.record.bundles import AnyResource
-from fhir_plugin.record.decoding import DecodedInput, merged
+from fhir_plugin.record.decoding import DecodedInput, merge_pages
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Query
 from fhir_plugin.record.resources import Observation
@@ -65,19 +65,20 @@ def check_server(
             searches = await asyncio.gather(*(asking.search(name, codes) for name in wanted))
             spent = {query.input: query for query in asking.queries}
             return tuple(
-                _tried(name, search, spent[name], codes, slow) for name, search in zip(wanted, searches, strict=True)
+                _input_check(name, search, spent[name], codes, slow)
+                for name, search in zip(wanted, searches, strict=True)
             )
 
     return asyncio.run(ask())
 
 
-def _tried(name: str, search: Search, spent: Query, codes: Sequence[str], slow: float) -> InputCheck:
+def _input_check(name: str, search: Search, spent: Query, codes: Sequence[str], slow: float) -> InputCheck:
     definition = INPUTS[name]
-    read = merged(search.pages, finished=search.finished) if search.pages else None
+    read = merge_pages(search.pages, finished=search.finished) if search.pages else None
     if read is None:
-        offer, detail = _nothing(search), search.outcome
+        offer, detail = _result_without_answer(search), search.outcome
     else:
-        offer, detail = _something(read, search, codes if definition.by_code else ())
+        offer, detail = _result_of_answer(read, search, codes if definition.by_code else ())
         if offer is InputResult.OK and spent.milliseconds > slow * 1000:
             offer = InputResult.SLOW
     return InputCheck(
@@ -91,29 +92,29 @@ def _tried(name: str, search: Search, spent: Query, codes: Sequence[str], slow: 
     )
 
 
-def _nothing(search: Search) -> InputResult:
+def _result_without_answer(search: Search) -> InputResult:
     if search.wrong_patient:
         return InputResult.UNREADABLE
     return InputResult.REFUSED if search.outcome[:1].isdigit() else InputResult.SILENT
 
 
-def _something(read: DecodedInput, search: Search, codes: Sequence[str]) -> tuple[InputResult, str]:
+def _result_of_answer(read: DecodedInput, search: Search, codes: Sequence[str]) -> tuple[InputResult, str]:
     if read.input.state is InputState.UNREADABLE:
-        return InputResult.UNREADABLE, _first(read)
+        return InputResult.UNREADABLE, _first_problem(read)
     if not read.input.whole:
-        return InputResult.PARTIAL, _first(read) or search.outcome
-    uncalled = _of_other_codes(read.input.resources, codes)
+        return InputResult.PARTIAL, _first_problem(read) or search.outcome
+    uncalled = _count_other_codes(read.input.resources, codes)
     if read.dropped or uncalled:
         told = {"about other patients": read.dropped, "of other codes": uncalled}
         return InputResult.IGNORES, ", ".join(f"{count} {what}" for what, count in told.items() if count)
     return (InputResult.OK if read.input.resources else InputResult.EMPTY), ", ".join(dict.fromkeys(read.warnings))
 
 
-def _first(read: DecodedInput) -> str:
+def _first_problem(read: DecodedInput) -> str:
     return next((unread.why for unread in read.unread), next(iter(read.warnings), ""))
 
 
-def _of_other_codes(resources: Iterable[AnyResource], codes: Sequence[str]) -> int:
+def _count_other_codes(resources: Iterable[AnyResource], codes: Sequence[str]) -> int:
     """How many Observations carry none of the codes, neither themselves nor in a component."""
     asked = {code.rpartition("|")[2] for code in codes}
     return sum(isinstance(each, Observation) and asked.isdisjoint(_codes(each)) for each in resources) if asked else 0

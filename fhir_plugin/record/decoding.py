@@ -20,7 +20,7 @@ from fhir_plugin.record.bundles import (
     subject_reference,
 )
 from fhir_plugin.record.inputs import INPUTS
-from fhir_plugin.record.medication_references import MEDICATION_INPUTS, referenced_medications, without_medications
+from fhir_plugin.record.medication_references import MEDICATION_INPUTS, mark_missing_medications, referenced_medications
 from fhir_plugin.record.opening import OpenedBundle, UnreadableEntry, open_value
 from fhir_plugin.record.record import Input, InputState, Record, Unread
 from fhir_plugin.record.resources import Medication, OperationOutcome, Patient
@@ -74,7 +74,7 @@ def decode_value(
         return _unreadable(where, opened.why, worth_asking=True)
     expected = INPUTS[name].resource_type
     if not opened.bundle:
-        refusal = _refused(where, opened.entries[0], expected)
+        refusal = _unexpected_resource(where, opened.entries[0], expected)
         if refusal:
             return refusal
     sorting = ResourceSorter(SubjectChecker(patient_id, base_url), {expected: name}, where)
@@ -112,7 +112,7 @@ def _decoded(name: str, where: str, opened: OpenedBundle, sorting: ResourceSorte
     )
 
 
-def _refused(where: str, lone: BundleEntry | UnreadableEntry, expected: str) -> DecodedInput | None:
+def _unexpected_resource(where: str, lone: BundleEntry | UnreadableEntry, expected: str) -> DecodedInput | None:
     """What a value that is no Bundle comes to when it is not the resource expected either."""
     if isinstance(lone, UnreadableEntry):
         return _unreadable(where, lone.why, worth_asking=True)
@@ -154,8 +154,8 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     inputs: dict[str, Input] = {}
     for name in INPUTS:
         partial = page or sorting.incomplete or name in sorting.spoiled
-        read = Input(InputState.PARTIAL if partial else InputState.COMPLETE, once(sorting.kept[name]))
-        inputs[name], gaps = without_medications(name, read, medications)
+        read = Input(InputState.PARTIAL if partial else InputState.COMPLETE, deduplicated(sorting.kept[name]))
+        inputs[name], gaps = mark_missing_medications(name, read, medications)
         sorting.unread += gaps
     return Record(
         patient_id=patient,
@@ -196,7 +196,7 @@ def _subject_id(resource: AnyResource) -> str | None:
     return found if kind in ("", "Patient") else None
 
 
-def merged(pages: Sequence[DecodedInput], *, finished: bool) -> DecodedInput:
+def merge_pages(pages: Sequence[DecodedInput], *, finished: bool) -> DecodedInput:
     """The pages of one input as one; ``finished`` says whether the last of them was reached."""
     if len(pages) == 1 and finished:
         return pages[0]
@@ -215,7 +215,7 @@ def merged(pages: Sequence[DecodedInput], *, finished: bool) -> DecodedInput:
     )
 
 
-def once(resources: Sequence[AnyResource]) -> tuple[AnyResource, ...]:
+def deduplicated(resources: Sequence[AnyResource]) -> tuple[AnyResource, ...]:
     """Each resource once by type and id: of two versions the later, whatever order they came in."""
     if len({(type(each), each.id or index) for index, each in enumerate(resources)}) == len(resources):
         return tuple(resources)

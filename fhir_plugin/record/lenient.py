@@ -23,7 +23,7 @@ def read(content: bytes | str | Raw | None, shape: type[T]) -> T | None:
         return None
 
 
-def each(contents: Iterable[Raw], shape: type[T]) -> Iterator[T]:
+def decode_all(contents: Iterable[Raw], shape: type[T]) -> Iterator[T]:
     """Those of the contents that are of that shape."""
     for content in contents:
         found = read(content, shape)
@@ -31,6 +31,6 @@ def each(contents: Iterable[Raw], shape: type[T]) -> Iterator[T]:
             yield found
 
 
-def several(content: Raw, shape: type[T]) -> tuple[T, ...]:
+def decode_array(content: Raw, shape: type[T]) -> tuple[T, ...]:
     """The elements of an array that are of that shape; none for anything but an array."""
-    return tuple(each(read(content, tuple[Raw, ...]) or (), shape))
+    return tuple(decode_all(read(content, tuple[Raw, ...]) or (), shape))

@@ -39,7 +39,7 @@ def referenced_medications(
     return found
 
 
-def without_medications(
+def mark_missing_medications(
     name: str, read: Input, medications: Mapping[str, Medication]
 ) -> tuple[Input, tuple[Unread, ...]]:
     """The input, and what is to be listed, when Medications that it refers to are not to be had.

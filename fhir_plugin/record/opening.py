@@ -63,13 +63,13 @@ def open_value(raw: bytes | msgspec.Raw) -> OpenedBundle | UnreadableEntry | Non
     try:
         value = _ANYTHING.decode(raw)
     except UNDECODABLE as error:
-        return _open_patiently(raw, _why(error))
+        return _open_entry_by_entry(raw, _reason(error))
     if isinstance(value, Bundle):
         return OpenedBundle(value.entry, _next_url(value.link))
     return None if value is None else OpenedBundle((BundleEntry(resource=value),), bundle=False)
 
 
-def _open_patiently(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | UnreadableEntry:
+def _open_entry_by_entry(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | UnreadableEntry:
     kind = _resource_type(raw)
     if kind is None:
         return UnreadableEntry(None, "not FHIR in JSON")
@@ -82,7 +82,7 @@ def _open_patiently(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | Unread
         bundle = _RAW_BUNDLE.decode(raw)
         entries = _RAW_LIST.decode(bundle.entry) or []
     except UNDECODABLE as error:
-        return UnreadableEntry("Bundle", _why(error))
+        return UnreadableEntry("Bundle", _reason(error))
     try:
         next_url, links_read = _next_url(_LINKS.decode(bundle.link) or ()), True
     except UNDECODABLE:
@@ -94,7 +94,7 @@ def _open_entry(raw: msgspec.Raw) -> BundleEntry | UnreadableEntry:
     try:
         return _ENTRY.decode(raw)
     except UNDECODABLE as error:
-        why = _why(error)
+        why = _reason(error)
     try:
         kind = _resource_type(_RAW_ENTRY.decode(raw).resource)
     except UNDECODABLE:
@@ -111,7 +111,7 @@ def _resource_type(raw: bytes | msgspec.Raw) -> str | None:
         return None
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """What is wrong and where, by the decoder's own words; never a value."""
     if isinstance(error, msgspec.ValidationError) and "Invalid value" not in str(error):
         return str(error)

@@ -28,7 +28,7 @@ _INCOMPLETE_CODES = frozenset({"incomplete", "suppressed", "throttled", "timeout
 _OTHER_CODES = frozenset({"not-supported", "informational", "processing", "business-rule", "forbidden", "security"})
 
 
-_ABOUT = {"devices": "patient", "allergies": "patient", "coverages": "beneficiary"}
+_SUBJECT_MEMBER = {"devices": "patient", "allergies": "patient", "coverages": "beneficiary"}
 """The member that says whom a resource is about, where it is not ``subject``."""
 
 
@@ -72,7 +72,7 @@ class ResourceSorter:
         for index, entry in enumerate(entries):
             resource = entry.resource if isinstance(entry, BundleEntry) else None
             name = views.get(type(resource))
-            about = getattr(resource, _ABOUT.get(name, "subject"), None) if name else None
+            about = getattr(resource, _SUBJECT_MEMBER.get(name, "subject"), None) if name else None
             if name and about is not None and about.reference == exact and not getattr(resource, "focus", None):
                 kept[name].append(resource)  # type: ignore[arg-type]  # its type is in the table, so it is not None
             else:

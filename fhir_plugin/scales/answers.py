@@ -17,55 +17,55 @@ _PUBLISHED_SYSTEMS = ("http://loinc.org", "http://snomed.info/sct")
 _UNKNOWN = "unknown_answer"
 
 
-class Fault(str):
+class AnswerFault(str):
     """Why an answer counts nothing: the first word of a flag, such as ``out_of_range``."""
 
     __slots__ = ()
 
 
-def value_of(
+def answer_value(
     answers: tuple[ResponseAnswer, ...], item: ScoredItem, question: QuestionnaireItem | None
-) -> int | Fault | None:
+) -> int | AnswerFault | None:
     """What the answers to one item count; ``None`` where it was left blank or declined."""
     if len(answers) == 1:
         return _value(answers[0], item, question)
     values = {value for answer in answers if (value := _value(answer, item, question)) is not None}
     if not values:
         return None
-    faults = sorted(value for value in values if isinstance(value, Fault))
+    faults = sorted(value for value in values if isinstance(value, AnswerFault))
     if faults:
         return faults[0]
     if len(values) > 1:
-        return Fault("duplicate_conflict")
+        return AnswerFault("duplicate_conflict")
     return values.pop()
 
 
-def _value(answer: ResponseAnswer, item: ScoredItem, question: QuestionnaireItem | None) -> int | Fault | None:
+def _value(answer: ResponseAnswer, item: ScoredItem, question: QuestionnaireItem | None) -> int | AnswerFault | None:
     if answer.value_coding:
         return _coded(answer, answer.value_coding, item, question)
     number = answer.value_integer if answer.value_integer is not None else answer.value_decimal
     if number is None and answer.value_quantity:
         number = answer.value_quantity.value
     if number is not None:
-        return _counted(number, item)
+        return _numeric(number, item)
     if answer.value_boolean is not None:
-        return item.words.get("yes" if answer.value_boolean else "no", Fault(_UNKNOWN))
+        return item.words.get("yes" if answer.value_boolean else "no", AnswerFault(_UNKNOWN))
     if answer.value_string is not None and answer.value_string.strip():
-        return item.words.get(" ".join(answer.value_string.split()).lower(), Fault(_UNKNOWN))
+        return item.words.get(" ".join(answer.value_string.split()).lower(), AnswerFault(_UNKNOWN))
     return None
 
 
-def _counted(number: float, item: ScoredItem) -> int | Fault | None:
+def _numeric(number: float, item: ScoredItem) -> int | AnswerFault | None:
     if number == item.not_assessed:
         return None
     if not item.numbers:
-        return Fault(_UNKNOWN)
-    return item.numbers.get(number, Fault("out_of_range"))
+        return AnswerFault(_UNKNOWN)
+    return item.numbers.get(number, AnswerFault("out_of_range"))
 
 
 def _coded(
     answer: ResponseAnswer, coding: Coding, item: ScoredItem, question: QuestionnaireItem | None
-) -> int | Fault | None:
+) -> int | AnswerFault | None:
     if coding.system == _ABSENT_SYSTEM:
         return None
     listed = item.codes.get((coding.system, coding.code or ""))
@@ -77,12 +77,12 @@ def _coded(
     if weight is None and question:
         weight = _option_weight(coding, question)
     if weight is None:
-        return Fault(_UNKNOWN) if listed is None else listed
+        return AnswerFault(_UNKNOWN) if listed is None else listed
     if listed is not None and weight != listed:
-        return Fault("weight_conflict")
+        return AnswerFault("weight_conflict")
     if weight == item.not_assessed:
         return None
-    return int(weight) if weight in item.values else Fault("out_of_range")
+    return int(weight) if weight in item.values else AnswerFault("out_of_range")
 
 
 def _option_weight(coding: Coding, question: QuestionnaireItem) -> float | None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.record.resources import QuestionnaireResponse
 from fhir_plugin.scales.codes import item_coding, option_coding, total_coding
-from fhir_plugin.scales.questionnaires import weight
+from fhir_plugin.scales.questionnaires import option_weight
 from fhir_plugin.scales.scoring import Score
 from mappings.schema.instruments import LOCAL_CODES, Instruments
 from mappings.schema.instruments.model import LOINC, Instrument, InstrumentItem, Risk
@@ -92,7 +92,7 @@ def _component(
     if value is None:
         return None
     answers = instruments.answer_list(instrument, item)
-    option = next(option for option in answers.options if weight(option, item, answers) == value)
+    option = next(option for option in answers.options if option_weight(option, item, answers) == value)
     code = {"coding": [item_coding(instrument, item)], "text": item.label}
     if option.code:
         return {"code": code, "valueCodeableConcept": {"coding": [option_coding(option)]}}

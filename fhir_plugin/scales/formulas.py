@@ -11,7 +11,7 @@ Values = Sequence[int | None]
 """One value per item in the instrument's order; ``None`` where the item has none."""
 
 
-class Result(NamedTuple):
+class FormulaResult(NamedTuple):
     """What a formula gives; ``total`` only where nothing is missing."""
 
     total: int | None
@@ -24,7 +24,7 @@ class Result(NamedTuple):
     missing_domains: tuple[str, ...] = ()
 
 
-def evaluate(instrument: Instrument, values: Values) -> Result:
+def evaluate(instrument: Instrument, values: Values) -> FormulaResult:
     """Apply the instrument's formula."""
     formula = instrument.formula
     if isinstance(formula, Risk):
@@ -34,12 +34,12 @@ def evaluate(instrument: Instrument, values: Values) -> Result:
     answered = [value for value in values if value is not None]
     bound = sum(answered)
     if len(answered) == len(instrument.keys):
-        return Result(bound, bound, None, ())
+        return FormulaResult(bound, bound, None, ())
     missing = tuple(key for key, value in zip(instrument.keys, values, strict=True) if value is None)
-    return Result(None, bound, None, missing)
+    return FormulaResult(None, bound, None, missing)
 
 
-def _sum_of_maxima(instrument: Instrument, formula: SumOfMaxima, values: Values) -> Result:
+def _sum_of_maxima(instrument: Instrument, formula: SumOfMaxima, values: Values) -> FormulaResult:
     by_number = _by_number(instrument, values)
     bound, blank = 0, []
     for name, numbers in formula.domains.items():
@@ -49,10 +49,10 @@ def _sum_of_maxima(instrument: Instrument, formula: SumOfMaxima, values: Values)
         else:
             blank.append(name)
     missing = tuple(instrument.item(number).key for name in blank for number in formula.domains[name])
-    return Result(None if blank else bound, bound, None, missing, tuple(blank))
+    return FormulaResult(None if blank else bound, bound, None, missing, tuple(blank))
 
 
-def _risk(instrument: Instrument, formula: Risk, values: Values) -> Result:
+def _risk(instrument: Instrument, formula: Risk, values: Values) -> FormulaResult:
     by_number = _by_number(instrument, values)
     missing = tuple(item.key for item in instrument.items if _is_missing(item, by_number))
     reached = next(
@@ -60,7 +60,7 @@ def _risk(instrument: Instrument, formula: Risk, values: Values) -> Result:
     )
     # The gravest level stands whatever is still missing; a lesser one might yet rise.
     known = not missing or reached == formula.levels[0].name
-    return Result(None, 0, reached if known else None, missing)
+    return FormulaResult(None, 0, reached if known else None, missing)
 
 
 def _is_missing(item: InstrumentItem, by_number: Mapping[str, int | None]) -> bool:
@@ -75,7 +75,7 @@ def _by_number(instrument: Instrument, values: Values) -> dict[str, int | None]:
     return {item.number: value for item, value in zip(instrument.items, values, strict=True)}
 
 
-def prorated(instrument: Instrument, result: Result) -> int | None:
+def prorated(instrument: Instrument, result: FormulaResult) -> int | None:
     """The total made up for a few missing items, where the instrument names how many may be missing."""
     count, missing = len(instrument.items), len(result.missing)
     if not instrument.prorate or not 0 < missing <= instrument.prorate.missing_at_most:

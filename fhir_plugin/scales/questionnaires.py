@@ -11,8 +11,8 @@ from mappings.schema.instruments import QUESTIONNAIRES, Instruments, PreparedIns
 from mappings.schema.instruments.model import LOINC, AnswerList, Instrument, InstrumentItem, Option, Risk, SumOfMaxima
 
 ORDINAL_VALUE = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
-CALCULATED = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression"
-EXTRACTED = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-observationExtract"
+CALCULATED_EXPRESSION = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression"
+OBSERVATION_EXTRACT = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-observationExtract"
 
 
 def build_questionnaire(form: PreparedInstrument, instruments: Instruments) -> Questionnaire:
@@ -48,7 +48,7 @@ def _item(item: InstrumentItem, instrument: Instrument, instruments: Instruments
         "prefix": item.number,
         "text": item.wording or item.label,
         "type": "choice",
-        "answerOption": [_option(option, weight(option, item, answers), answers) for option in answers.options],
+        "answerOption": [_option(option, option_weight(option, item, answers), answers) for option in answers.options],
     }
     if item.asked_if:
         asked = instrument.item(item.asked_if.item)
@@ -59,7 +59,7 @@ def _item(item: InstrumentItem, instrument: Instrument, instruments: Instruments
     return body
 
 
-def weight(option: Option, item: InstrumentItem, answers: AnswerList) -> int:
+def option_weight(option: Option, item: InstrumentItem, answers: AnswerList) -> int:
     """What an option counts for this item, turned round where the item is reversed."""
     values = [each.value for each in answers.options]
     return max(values) + min(values) - option.value if item.reversed else option.value
@@ -77,8 +77,8 @@ def _total_item(instrument: Instrument, instruments: Instruments) -> dict[str, A
     expression = {"language": "text/fhirpath", "expression": total_expression(instrument, instruments)}
     return {
         "extension": [
-            {"url": CALCULATED, "valueExpression": expression},
-            {"url": EXTRACTED, "valueBoolean": True},
+            {"url": CALCULATED_EXPRESSION, "valueExpression": expression},
+            {"url": OBSERVATION_EXTRACT, "valueBoolean": True},
         ],
         "linkId": f"/{coding['code']}" if coding["system"] == LOINC else coding["code"],
         "code": [coding],

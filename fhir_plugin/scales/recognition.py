@@ -17,12 +17,12 @@ from fhir_plugin.record.resources import (
 )
 from mappings.schema.instruments import Instruments, PreparedInstrument, link_id
 
-Asked = tuple[str, tuple[ResponseAnswer, ...]]
+AnsweredItem = tuple[str, tuple[ResponseAnswer, ...]]
 """A linkId and the answers that stand under it."""
 
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 _LOINC_AT_END = re.compile(r"(?:^|/)(\d{1,7}-\d)$")
-_DEEPEST = 64
+_MAX_DEPTH = 64
 
 
 class RecognisedForm(NamedTuple):
@@ -35,18 +35,18 @@ class RecognisedForm(NamedTuple):
     """Items of the Questionnaire by linkId, where one was supplied."""
 
 
-Seen = dict[tuple[str | None, tuple[str, ...]], RecognisedForm]
+RecognitionCache = dict[tuple[str | None, tuple[str, ...]], RecognisedForm]
 """What was recognised before, by questionnaire and linkIds: a record holds many responses to few questionnaires."""
 
 
-def asked(response: QuestionnaireResponse) -> list[Asked]:
+def answered_items(response: QuestionnaireResponse) -> list[AnsweredItem]:
     """Every item of the response at any depth, also those that stand under an answer."""
-    found: list[Asked] = []
-    _collect(response.item, found, _DEEPEST)
+    found: list[AnsweredItem] = []
+    _collect(response.item, found, _MAX_DEPTH)
     return found
 
 
-def _collect(items: tuple[ResponseItem, ...], found: list[Asked], depth: int) -> None:
+def _collect(items: tuple[ResponseItem, ...], found: list[AnsweredItem], depth: int) -> None:
     if not depth:
         return
     for item in items:
@@ -61,10 +61,10 @@ def _collect(items: tuple[ResponseItem, ...], found: list[Asked], depth: int) ->
 
 def recognise(
     response: QuestionnaireResponse,
-    found: Iterable[Asked],
+    found: Iterable[AnsweredItem],
     instruments: Instruments,
     questionnaire: Questionnaire | None,
-    seen: Seen | None = None,
+    seen: RecognitionCache | None = None,
 ) -> RecognisedForm:
     """The instrument by its questionnaire, else by its items; :class:`WrongQuestionnaire` where it is none of ours.
 
@@ -108,7 +108,7 @@ def _recognised(
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:
     """The Questionnaire that the response brings along."""
-    return next(lenient.each(response.contained, Questionnaire), None)
+    return next(lenient.decode_all(response.contained, Questionnaire), None)
 
 
 def _questions(questionnaire: Questionnaire | None) -> Iterator[QuestionnaireItem]:

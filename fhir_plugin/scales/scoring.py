@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterator, Sequence
 import msgspec
 
 from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse, ResponseAnswer
-from fhir_plugin.scales.answers import Fault, value_of
-from fhir_plugin.scales.formulas import Result, Values, band_of, evaluate, prorated
-from fhir_plugin.scales.recognition import Asked, RecognisedForm, Seen, asked, recognise
+from fhir_plugin.scales.answers import AnswerFault, answer_value
+from fhir_plugin.scales.formulas import FormulaResult, Values, band_of, evaluate, prorated
+from fhir_plugin.scales.recognition import AnsweredItem, RecognisedForm, RecognitionCache, answered_items, recognise
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.model import Instrument
 
 USABLE_STATUSES = ("completed", "amended")
-_VOID = "entered-in-error"
+_ENTERED_IN_ERROR = "entered-in-error"
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,21 +47,25 @@ def score(
     *,
     sex: str | None = None,
     prorate: bool = False,
-    seen: Seen | None = None,
+    seen: RecognitionCache | None = None,
 ) -> Score:
     """Score one response; :class:`~fhir_plugin.errors.WrongQuestionnaire` where it is no instrument of ours.
 
     ``sex`` is FHIR ``Patient.gender``; ``prorate`` lets a few missing items be made up for, where the instrument
     names how many (off unless a site asks for it). ``seen`` is for a caller with many responses to few questionnaires.
     """
-    found = asked(response)
+    found = answered_items(response)
     recognised = recognise(response, found, instruments, questionnaire, seen)
     plain = _plain_values(found, recognised)
     values, flags = (plain, []) if plain else _values(found, recognised)
     stored = _stored_total(found, recognised)
-    if response.status == _VOID:
+    if response.status == _ENTERED_IN_ERROR:
         return Score(
-            instrument=recognised.form.instrument.id, total=None, severity=None, items={}, flags=(f"status:{_VOID}",)
+            instrument=recognised.form.instrument.id,
+            total=None,
+            severity=None,
+            items={},
+            flags=(f"status:{_ENTERED_IN_ERROR}",),
         )
     if response.status is None:
         flags.append("status_missing")
@@ -95,7 +99,7 @@ def score_values(
     total = total if usable else None
     level = result.level if usable else None
     severity = level if total is None else band_of(instrument, total, sex)
-    positive, suicide_flags = _suicide(instrument, values, result, faulty)
+    positive, suicide_flags = _suicide_result(instrument, values, result, faulty)
     said += [] if unmapped else suicide_flags
     if total is not None:
         said += _total_flags(instrument, values, total, sex)
@@ -153,7 +157,7 @@ def _usable(flags: Sequence[str]) -> bool:
     return all(flag in harmless for flag in flags)
 
 
-def _plain_values(found: Sequence[Asked], recognised: RecognisedForm) -> list[int | None] | None:
+def _plain_values(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> list[int | None] | None:
     """The values of a response as most are: one listed answer to each item, and nothing else. ``None``: look closer."""
     items, by_link = recognised.form.items, recognised.by_link
     values: list[int | None] = [None] * len(items)
@@ -170,7 +174,7 @@ def _plain_values(found: Sequence[Asked], recognised: RecognisedForm) -> list[in
     return values
 
 
-def _values(found: Sequence[Asked], recognised: RecognisedForm) -> tuple[list[int | None], list[str]]:
+def _values(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> tuple[list[int | None], list[str]]:
     form = recognised.form
     given: list[tuple[ResponseAnswer, ...]] = [()] * len(form.items)
     question_of: dict[int, str] = {}
@@ -188,8 +192,8 @@ def _values(found: Sequence[Asked], recognised: RecognisedForm) -> tuple[list[in
     questions = recognised.questions
     for place, item in enumerate(form.items):
         question = questions.get(question_of.get(place, "")) if questions else None
-        value = value_of(given[place], item, question)
-        if isinstance(value, Fault):
+        value = answer_value(given[place], item, question)
+        if isinstance(value, AnswerFault):
             flags.append(f"{value}:{item.key}")
             value = None
         elif value is not None and len(given[place]) > 1:
@@ -198,7 +202,7 @@ def _values(found: Sequence[Asked], recognised: RecognisedForm) -> tuple[list[in
     return values, list(dict.fromkeys(flags))
 
 
-def _stored_total(found: Sequence[Asked], recognised: RecognisedForm) -> float | None:
+def _stored_total(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> float | None:
     for link, answers in found:
         if link in recognised.totals:
             for answer in answers:
@@ -210,7 +214,7 @@ def _stored_total(found: Sequence[Asked], recognised: RecognisedForm) -> float |
     return None
 
 
-def _missing_flags(instrument: Instrument, result: Result, blank: Sequence[str]) -> Iterator[str]:
+def _missing_flags(instrument: Instrument, result: FormulaResult, blank: Sequence[str]) -> Iterator[str]:
     yield "incomplete"
     for domain in result.missing_domains:
         yield f"incomplete:{domain}"
@@ -223,8 +227,8 @@ def _missing_flags(instrument: Instrument, result: Result, blank: Sequence[str])
         yield f"treat_as_at_least={instrument.formula.when_incomplete}"
 
 
-def _suicide(
-    instrument: Instrument, values: Values, result: Result, faulty: Collection[str]
+def _suicide_result(
+    instrument: Instrument, values: Values, result: FormulaResult, faulty: Collection[str]
 ) -> tuple[bool | None, list[str]]:
     rule = instrument.suicide
     if rule is None:

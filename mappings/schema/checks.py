@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.knowledge import Knowledge
 from mappings.schema.orders.checking import check_orders, order_source_keys
-from mappings.schema.payers.checks import check_policy, source_keys
-from mappings.schema.rules.criteria import KINDS, Criterion
+from mappings.schema.payers.checks import check_policy, policy_source_keys
+from mappings.schema.rules.criteria import FACT_KINDS, Criterion
 from mappings.schema.rules.protocols import Protocol
 from mappings.schema.texts.cards import ReviewWords
 from mappings.schema.texts.claims import check_claims
@@ -56,7 +56,7 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
             yield f"conflicts.yaml: {name}.positions", key
     for protocol in knowledge.protocols.values():
         yield from _protocol_source_keys(protocol)
-    yield from source_keys(knowledge.payers)
+    yield from policy_source_keys(knowledge.payers)
     yield from knowledge.order_checks.source_keys()
     yield from order_source_keys(knowledge.orders)
 
@@ -94,7 +94,7 @@ def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
         fact = knowledge.facts.get(name)
         if fact is None:
             raise KnowledgeError(f"{where}: facts: no fact {name!r} in facts.yaml or among the topics")
-        if fact.kind not in KINDS[criterion.compare]:
+        if fact.kind not in FACT_KINDS[criterion.compare]:
             raise KnowledgeError(f"{where}: compare: {criterion.compare} cannot read {name!r}, a {fact.kind}")
         for component in criterion.limits:
             if component not in fact.components and component not in criterion.facts:

@@ -16,7 +16,7 @@ from mappings.schema.instruments import Instruments
 from mappings.schema.medications import Medications
 from mappings.schema.order_checks import OrderChecks
 from mappings.schema.orders import Orders
-from mappings.schema.payers import INPUT as COVERAGES
+from mappings.schema.payers import COVERAGE_INPUT as COVERAGES
 from mappings.schema.payers import Payers
 from mappings.schema.rules.criteria import Criterion
 from mappings.schema.rules.facts import FactDefinition

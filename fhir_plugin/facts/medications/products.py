@@ -237,7 +237,7 @@ def resolve_medication(
         return None
     if not reference.startswith("#"):
         return by_reference.get(reference)
-    return next((entry for entry in lenient.each(contained, Medication) if entry.id == reference[1:]), None)
+    return next((entry for entry in lenient.decode_all(contained, Medication) if entry.id == reference[1:]), None)
 
 
 def _of_resource(

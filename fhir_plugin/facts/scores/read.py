@@ -14,7 +14,7 @@ from fhir_plugin.facts.scores.survey_observations import GatheredAnswers, gather
 from fhir_plugin.record.dates import DaySpan, day_span, instant
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, QuestionnaireResponse
-from fhir_plugin.scales.recognition import Seen
+from fhir_plugin.scales.recognition import RecognitionCache
 from fhir_plugin.scales.scoring import Score, score
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.model import Instrument, Risk
@@ -250,7 +250,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
 
 
 def _from_response(
-    response: QuestionnaireResponse, instruments: Instruments, sex: str | None, seen: Seen
+    response: QuestionnaireResponse, instruments: Instruments, sex: str | None, seen: RecognitionCache
 ) -> Assessment | None:
     if response.status == "entered-in-error":
         return None

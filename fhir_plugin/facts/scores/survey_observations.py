@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.resources import Observation, ObservationComponent, ResponseAnswer
-from fhir_plugin.scales.answers import Fault, value_of
+from fhir_plugin.scales.answers import AnswerFault, answer_value
 from fhir_plugin.scales.scoring import Score, recorded_level, recorded_total, score_values
 from mappings.schema.instruments import LOCAL_CODES, Instruments, PreparedInstrument
 from mappings.schema.instruments.model import LOINC, Risk

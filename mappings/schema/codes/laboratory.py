@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from mappings.schema.base.entries import Entry, Number, Reviewed
 from mappings.schema.base.files import read_yaml
 
-Result = Literal["positive", "negative"]
+LaboratoryResult = Literal["positive", "negative"]
 
 
 class ResultFormat(Entry):
@@ -69,13 +69,16 @@ class Laboratory(Reviewed):
 
     def result(
         self, test: str, codes: Iterable[tuple[str | None, str | None]], words: Iterable[str | None]
-    ) -> Result | None:
+    ) -> LaboratoryResult | None:
         """What a result says; ``None`` when nothing known is written, or both."""
         shape = self.tests[test]
-        ways: tuple[tuple[Result, ResultFormat], ...] = (("positive", shape.positive), ("negative", shape.negative))
+        ways: tuple[tuple[LaboratoryResult, ResultFormat], ...] = (
+            ("positive", shape.positive),
+            ("negative", shape.negative),
+        )
         pairs = [(self._canonical.get(system or "", ""), code) for system, code in codes]
         plain = {" ".join(word.lower().split()).rstrip(".") for word in words if word}
-        found: list[Result] = [
+        found: list[LaboratoryResult] = [
             name
             for name, way in ways
             if plain & way.words or any(code in way.codes.get(system, ()) for system, code in pairs)

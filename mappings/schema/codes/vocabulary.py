@@ -52,13 +52,13 @@ class Vocabulary:
 
 def load_vocabulary(folder: Path = KNOWLEDGE) -> Vocabulary:
     """The words and the systems of a knowledge folder; sources, citations and remarks are not among them."""
-    listed = {name: _words(_members(read_yaml(folder / name, Any), keys)) for name, keys in _LISTED.items()}
+    listed = {name: _words(_member_texts(read_yaml(folder / name, Any), keys)) for name, keys in _LISTED.items()}
     words = set[str]().union(*listed.values())
-    words |= {word for name in _KEYED for word in _words(_all(read_yaml(folder / name, Any)))}
+    words |= {word for name in _KEYED for word in _words(_texts(read_yaml(folder / name, Any)))}
     words |= {word for name in _NAMES for word in _words(_first_column(folder / name))}
     words |= _words(form.name.partition(".")[0] for form in (folder / "instruments").glob("[a-z]*.yaml"))
     stems = {word for name in _STEMMED for word in listed[name] if len(word) >= _SHORTEST_STEM}
-    said = " ".join(text for name in _SYSTEMS for text in _all(read_yaml(folder / name, Any)))
+    said = " ".join(text for name in _SYSTEMS for text in _texts(read_yaml(folder / name, Any)))
     return Vocabulary(frozenset(words), frozenset(stems), frozenset(_SYSTEM.findall(said)))
 
 
@@ -66,28 +66,28 @@ def _words(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in _WORD.findall(_ESCAPE.sub(" ", text).lower())}
 
 
-def _all(node: Any) -> Iterator[str]:
+def _texts(node: Any) -> Iterator[str]:
     """Every text and every key, but for what is about the words."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             if key not in _NO_WORDS:
                 yield str(key)
-                yield from _all(value)
+                yield from _texts(value)
     elif isinstance(node, list):
         for each in node:
-            yield from _all(each)
+            yield from _texts(each)
     elif isinstance(node, str):
         yield node
 
 
-def _members(node: Any, keys: tuple[str, ...]) -> Iterator[str]:
+def _member_texts(node: Any, keys: tuple[str, ...]) -> Iterator[str]:
     """The texts of the members of these names, wherever they stand."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            yield from _all(value) if key in keys else _members(value, keys)
+            yield from _texts(value) if key in keys else _member_texts(value, keys)
     elif isinstance(node, list):
         for each in node:
-            yield from _members(each, keys)
+            yield from _member_texts(each, keys)
 
 
 def _first_column(path: Path) -> Iterator[str]:

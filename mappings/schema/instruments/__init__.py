@@ -101,9 +101,9 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         instrument = read_yaml(path, Instrument)
         if instrument.id != path.stem:
             raise KnowledgeError(f"{path.name}: id: must be {path.stem!r}, the name of the file")
-        for each in (instrument, *(_varied(instrument, variant) for variant in instrument.variants)):
+        for each in (instrument, *(_variant_instrument(instrument, variant) for variant in instrument.variants)):
             _check(path.name, each, answers, groups)
-            forms[each.id] = _form(each, answers)
+            forms[each.id] = _prepared(each, answers)
     names = sorted(
         ((name, form.instrument.id) for form in forms.values() for name in form.instrument.names),
         key=lambda pair: (-len(pair[0]), pair),
@@ -130,7 +130,7 @@ def _head_codes(form: PreparedInstrument) -> frozenset[str]:
     return form.totals | {loinc.panel} if loinc else form.totals
 
 
-def _varied(instrument: Instrument, variant: Variant) -> Instrument:
+def _variant_instrument(instrument: Instrument, variant: Variant) -> Instrument:
     changes = {name: getattr(variant, name) for name in Variant.model_fields}
     return instrument.model_copy(update={**changes, "not_names": (), "variants": ()})
 
@@ -166,14 +166,14 @@ def _reachable(instrument: Instrument, answers: Mapping[str, AnswerList]) -> tup
     )
 
 
-def _form(instrument: Instrument, answers: Mapping[str, AnswerList]) -> PreparedInstrument:
+def _prepared(instrument: Instrument, answers: Mapping[str, AnswerList]) -> PreparedInstrument:
     by_link = {link: place for place, item in enumerate(instrument.items) for link in _links(instrument, place, item)}
     totals = {f"{instrument.id}-total", f"{instrument.id}-risk"}
     if instrument.loinc:
         totals |= {instrument.loinc.total, f"/{instrument.loinc.total}"}
     return PreparedInstrument(
         instrument=instrument,
-        items=tuple(_scored(item, answers[item.answers or instrument.answers]) for item in instrument.items),
+        items=tuple(_scored_item(item, answers[item.answers or instrument.answers]) for item in instrument.items),
         by_link=by_link,
         extra=frozenset(instrument.extra_links),
         totals=frozenset(totals),
@@ -191,7 +191,7 @@ def link_id(style: str, number: str, code: str | None = None, letter: str = "") 
     return style.format(number=int(number) if number.isdecimal() else number, code=code, letter=letter)
 
 
-def _scored(item: InstrumentItem, answers: AnswerList) -> ScoredItem:
+def _scored_item(item: InstrumentItem, answers: AnswerList) -> ScoredItem:
     values = [option.value for option in answers.options]
 
     def count(option: Option) -> int:

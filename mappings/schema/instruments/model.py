@@ -43,7 +43,7 @@ class AnswerList(Entry):
     options: tuple[Option, ...] = Field(min_length=2)
 
 
-class AnswerIs(Entry):
+class ItemCondition(Entry):
     """Another item having one value."""
 
     item: Number
@@ -67,8 +67,8 @@ class InstrumentItem(Entry):
     """Further linkIds."""
     not_assessed: int | None = None
     """A value that says that the item was not rated."""
-    asked_if: AnswerIs | None = None
-    implied_by: AnswerIs | None = None
+    asked_if: ItemCondition | None = None
+    implied_by: ItemCondition | None = None
 
     @property
     def key(self) -> str:

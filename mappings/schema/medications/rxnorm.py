@@ -121,7 +121,7 @@ def _strengths(rows: Iterable[Sequence[str]]) -> dict[str, str]:
     return {row[0]: row[10] for row in rows if row[8] == "RXN_STRENGTH" and row[9] == "RXNORM"}
 
 
-def _towards(concept: _Concept, neighbours: Mapping[str, list[_Concept]], tty: str) -> list[_Concept]:
+def _concepts_on_the_way(concept: _Concept, neighbours: Mapping[str, list[_Concept]], tty: str) -> list[_Concept]:
     """The concepts of one type that lie on the way from ``concept`` to its ingredients."""
     found: dict[str, _Concept] = {}
     seen = {concept.rxcui}
@@ -145,7 +145,9 @@ def _row(
     by_rxcui: Mapping[str, str],
     known: Medications,
 ) -> dict[str, str] | None:
-    names = {by_rxcui.get(base.rxcui, base.name.lower()): base for base in _towards(concept, neighbours, "IN")}
+    names = {
+        by_rxcui.get(base.rxcui, base.name.lower()): base for base in _concepts_on_the_way(concept, neighbours, "IN")
+    }
     ingredients = [name for name in names if name in known.ingredients]
     if not ingredients or len(ingredients) != len(names):
         return None
@@ -177,9 +179,9 @@ def _components(
 ) -> dict[str, tuple[str, str]]:
     """Strength and unit by ingredient, from the components of a clinical drug."""
     found = {}
-    for component in _towards(concept, neighbours, "SCDC"):
+    for component in _concepts_on_the_way(concept, neighbours, "SCDC"):
         written = _STRENGTH.search(strengths.get(component.rxcui, "") or component.name)
-        for base in _towards(component, neighbours, "IN"):
+        for base in _concepts_on_the_way(component, neighbours, "IN"):
             if written:
                 found[by_rxcui.get(base.rxcui, base.name.lower())] = (written[1], written[2])
     return found

@@ -89,7 +89,7 @@ def read_products(path: Path) -> dict[str, Product]:
     return found
 
 
-def _bare(ingredients: str, formulation: str, use: str) -> Product:
+def _product_without_strength(ingredients: str, formulation: str, use: str) -> Product:
     return Product(tuple(ProductPart(sys.intern(name), None, "") for name in ingredients.split("|")), formulation, use)
 
 
@@ -114,7 +114,7 @@ def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, 
 def read_ndc(place: Path) -> NdcTable:
     """The table of NDCs, held as the bytes of its file."""
     kinds = {
-        row["kind"].encode(): _bare(row["ingredients"], row["formulation"], row["use"])
+        row["kind"].encode(): _product_without_strength(row["ingredients"], row["formulation"], row["use"])
         for row in _rows(place / "ndc_kinds.csv", "kind", "ingredients", "formulation", "use")
     }
     try:
@@ -134,7 +134,9 @@ def read_names(place: Path) -> dict[str, tuple[tuple[tuple[str, ...], Product], 
     found: dict[str, list[tuple[tuple[str, ...], Product]]] = {}
     for row in _rows(place / "names.csv", "name", "ingredients", "formulation", "use"):
         words = tuple(row["name"].replace("/", " / ").replace("-", " - ").split())
-        found.setdefault(words[0], []).append((words, _bare(row["ingredients"], row["formulation"], row["use"])))
+        found.setdefault(words[0], []).append(
+            (words, _product_without_strength(row["ingredients"], row["formulation"], row["use"]))
+        )
     return {first: tuple(sorted(names, key=lambda name: -len(name[0]))) for first, names in found.items()}
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mappings.schema.base.entries import Entry, Grade, Number, Reviewed
 from mappings.schema.treatments.model import Pattern
 
-Kind = Literal["compare", "contraindicated", "duplicate", "criterion", "companion"]
+CheckKind = Literal["compare", "contraindicated", "duplicate", "criterion", "companion"]
 Measure = Literal["dose_mg", "dose_per_kg", "infusion_minutes", "rate_per_kg", "per_week", "sessions"]
 Phase = Literal["", "first", "later", "start", "maintenance"]
 
@@ -56,7 +56,7 @@ class CheckDefinition(Reviewed):
 
     id: str
     title: str
-    kind: Kind
+    kind: CheckKind
     treatments: tuple[str, ...] = Field(min_length=1)
     inputs: tuple[str, ...] = ()
     """Inputs that it reads beside those of the criteria."""

@@ -12,7 +12,7 @@ from mappings.schema.rules.criteria import Criterion
 from mappings.schema.rules.protocols import Protocol, ProtocolParameter
 from mappings.schema.treatments import Treatments
 
-_UNITS = {
+_UNITS_BY_USE = {
     "amount": {"mg"},
     "per_kg": {"mg/kg"},
     "count": {"sessions"},
@@ -22,7 +22,7 @@ _UNITS = {
     "duration": {"min"},
 }
 """The units that each use of a parameter can read."""
-_WHOLE = ("count", "times")
+_WHOLE_NUMBER_USES = ("count", "times")
 
 
 def order_source_keys(orders: Orders) -> Iterator[tuple[str, str]]:
@@ -82,12 +82,12 @@ def _uses(order: Order) -> Iterator[tuple[str, str]]:
 
 
 def _check_use(use: str, name: str, parameter: ProtocolParameter, where: str) -> None:
-    if parameter.unit not in _UNITS[use]:
-        raise KnowledgeError(f"{where}.{name}.unit: an order uses it in {' or '.join(sorted(_UNITS[use]))}")
+    if parameter.unit not in _UNITS_BY_USE[use]:
+        raise KnowledgeError(f"{where}.{name}.unit: an order uses it in {' or '.join(sorted(_UNITS_BY_USE[use]))}")
     ends = [end for end in (parameter.low, parameter.high) if end is not None]
     if min(ends) <= 0 or ends != sorted(ends):
         raise KnowledgeError(f"{where}.{name}: an order needs a number above 0, or a range from lower to higher")
-    if use in _WHOLE and not all(end.is_integer() for end in ends):
+    if use in _WHOLE_NUMBER_USES and not all(end.is_integer() for end in ends):
         raise KnowledgeError(f"{where}.{name}: an order needs whole {parameter.unit}")
 
 

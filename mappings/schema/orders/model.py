@@ -13,11 +13,11 @@ from mappings.schema.base.entries import Entry, Number, Reviewed, Verification
 FIELD = re.compile(r"\{([\w.]+)(\|or)?\}")
 """A field of a sentence: the name of a parameter; ``|or`` says both ends of a range as alternatives."""
 
-GIVEN = frozenset({"dose", "calculation", "rate", "week", "since"})
+CALCULATED_FIELDS = frozenset({"dose", "calculation", "rate", "week", "since"})
 """Fields that are worked out for the patient; every other field is a parameter of the protocol."""
 
-Hook = Literal["patient-view", "order-select", "order-sign"]
-Part = Literal["plan", "steps", "ordered", "along", "data"]
+OfferHook = Literal["patient-view", "order-select", "order-sign"]
+OfferPart = Literal["plan", "steps", "ordered", "along", "data"]
 
 
 def fields_of(text: str) -> frozenset[str]:
@@ -27,12 +27,14 @@ def fields_of(text: str) -> frozenset[str]:
 
 def parameters_of(text: str) -> frozenset[str]:
     """The parameters that a sentence names."""
-    return fields_of(text) - GIVEN
+    return fields_of(text) - CALCULATED_FIELDS
 
 
 def _fields(text: str) -> str:
     if re.search(r"[{}]", FIELD.sub("", text)):
-        raise ValueError("a field is the name of a parameter in braces, or one of " + ", ".join(sorted(GIVEN)))
+        raise ValueError(
+            "a field is the name of a parameter in braces, or one of " + ", ".join(sorted(CALCULATED_FIELDS))
+        )
     return text
 
 
@@ -256,7 +258,7 @@ class PlanWords(Entry):
 class OfferWords(Reviewed):
     """``_words.yaml``: what is offered at which hook, and the sentences that all orders share."""
 
-    hooks: dict[Hook, tuple[Part, ...]]
+    hooks: dict[OfferHook, tuple[OfferPart, ...]]
     weight_max_age: str
     """The parameter that says how old a weight may be."""
     weight_datum: str
@@ -273,7 +275,7 @@ class OfferWords(Reviewed):
     basis: str
     sources: str
 
-    def parts(self, hook: str) -> tuple[Part, ...]:
+    def parts(self, hook: str) -> tuple[OfferPart, ...]:
         """What is offered at a hook; nothing at one that is not named."""
         return next((parts for name, parts in self.hooks.items() if name == hook), ())
 

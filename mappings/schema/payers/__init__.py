@@ -11,7 +11,7 @@ from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import read_named
 from mappings.schema.payers.model import PayerPolicy
 
-INPUT = "coverages"
+COVERAGE_INPUT = "coverages"
 """The input that says who the payer is."""
 
 

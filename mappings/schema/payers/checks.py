@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.payers import Payers
 from mappings.schema.payers.model import OPEN, CriterionItem, PayerPolicy, TrialsItem
-from mappings.schema.rules.criteria import KINDS, Criterion
+from mappings.schema.rules.criteria import FACT_KINDS, Criterion
 from mappings.schema.rules.facts import FactDefinition
 from mappings.schema.texts.dossier import DossierWords
 from mappings.schema.texts.wording import FindingWords, Wording
@@ -32,11 +32,11 @@ def check_policy(
             raise KnowledgeError(f"{where}: {item.id}: duration: no policy {item.duration!r}")
     for name, criterion in policy.comparisons.items():
         for fact in criterion.facts:
-            if fact not in facts or facts[fact].kind not in KINDS[criterion.compare]:
+            if fact not in facts or facts[fact].kind not in FACT_KINDS[criterion.compare]:
                 raise KnowledgeError(f"{where}: {name}: no fact {fact!r} that can be compared so")
 
 
-def source_keys(payers: Payers) -> Iterable[tuple[str, str]]:
+def policy_source_keys(payers: Payers) -> Iterable[tuple[str, str]]:
     """Every source that policies rest on, with the file and key that names it."""
     for policy in payers.policies.values():
         yield f"{policy.id}.yaml: source", policy.source

@@ -38,7 +38,7 @@ class FactKind(StrEnum):
     COUNT = "count"
 
 
-KINDS = {
+FACT_KINDS = {
     Comparator.PRESENT: {FactKind.PRESENCE},
     Comparator.EVER: {FactKind.PRESENCE},
     Comparator.AT_LEAST: {FactKind.COUNT, FactKind.MEASUREMENT},

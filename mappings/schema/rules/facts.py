@@ -45,7 +45,7 @@ def load_fact_definitions(
         inputs = (*topic.read_in, *reasons)
         declared[topic.fact] = FactDefinition(kind=FactKind.PRESENCE, title=topic.title, inputs=inputs)
     for name, form in instruments.forms.items():
-        declared |= _of_instrument(name, form.instrument)
+        declared |= _instrument_facts(name, form.instrument)
     for name, drug in interactions.drugs.items():
         declared[f"drugs.{name}"] = FactDefinition(kind=FactKind.PRESENCE, title=drug.title, inputs=_DRUG_INPUTS)
     for name, test in laboratory.tests.items():
@@ -53,7 +53,7 @@ def load_fact_definitions(
     return declared
 
 
-def _of_instrument(name: str, instrument: Instrument) -> dict[str, FactDefinition]:
+def _instrument_facts(name: str, instrument: Instrument) -> dict[str, FactDefinition]:
     latest = FactDefinition(
         kind=FactKind.MEASUREMENT,
         title=f"Last {instrument.short}",

@@ -30,7 +30,7 @@ class ServerHabits(Entry):
     """Resource types that it does not have: not asked for, and never read as "there is none"."""
 
 
-PLAIN = ServerHabits()
+DEFAULT_HABITS = ServerHabits()
 """The habits of a server of which nothing is known."""
 
 

@@ -96,7 +96,7 @@ class ReviewWords(Entry):
     lead: str
 
 
-class OwnCard(Entry):
+class CriterionCard(Entry):
     """A card of its own for one criterion that is met."""
 
     criterion: str
@@ -197,8 +197,8 @@ class CardWords(Reviewed):
     source: str
     link: str
     indicators: dict[str, dict[StandingKey, Indicator]]
-    safety: tuple[OwnCard, ...] = Field(min_length=1)
-    another_antidepressant: OwnCard
+    safety: tuple[CriterionCard, ...] = Field(min_length=1)
+    another_antidepressant: CriterionCard
     scores: ScoreWords
     session: SessionWords
     payer: PayerWords
@@ -207,15 +207,15 @@ class CardWords(Reviewed):
     @model_validator(mode="after")
     def _fields(self) -> Self:
         for key, allowed in _PAYER_FIELDS.items():
-            _only(f"payer.{key}", getattr(self.payer, key), allowed)
+            _check_fields(f"payer.{key}", getattr(self.payer, key), allowed)
         for key, allowed in _FIELDS.items():
             sentences = getattr(self, key)
             for sentence in sentences.values() if isinstance(sentences, dict) else (sentences,):
-                _only(key, sentence, allowed)
+                _check_fields(key, sentence, allowed)
         return self
 
 
-def _only(key: str, sentence: str, allowed: frozenset[str]) -> None:
+def _check_fields(key: str, sentence: str, allowed: frozenset[str]) -> None:
     named = {field for _, field, _, _ in Formatter().parse(sentence) if field is not None}
     if named - allowed:
         raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")

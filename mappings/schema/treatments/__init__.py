@@ -127,7 +127,7 @@ def load_treatments(folder: Path | None = None) -> Treatments:
             for prefix in listed
         ),
         words=tuple(
-            (treatment.id, re.compile("|".join(treatment.patterns)), _none_of(treatment.not_patterns))
+            (treatment.id, re.compile("|".join(treatment.patterns)), _any_pattern(treatment.not_patterns))
             for treatment in by_id.values()
         ),
         ordered_as=tuple(
@@ -143,5 +143,5 @@ def load_treatments(folder: Path | None = None) -> Treatments:
     )
 
 
-def _none_of(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+def _any_pattern(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
     return re.compile("|".join(patterns)) if patterns else None

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from mappings.schema.base.entries import Entry, Reviewed, Verification
 
 
-def _compiles(pattern: str) -> str:
+def _valid_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as fault:
@@ -18,7 +18,7 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
-Pattern = Annotated[str, AfterValidator(_compiles)]
+Pattern = Annotated[str, AfterValidator(_valid_pattern)]
 
 
 class Threshold(Entry):

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_hooks.smart.filling import PatientContext, filled, response_of
-from fhir_plugin.scales.questionnaires import weight
+from fhir_plugin.scales.questionnaires import option_weight
 from fhir_plugin.scales.scoring import score_values
 from mappings.schema.instruments.model import Instrument
 from tests.support.hooks.calls import knowledge
@@ -81,7 +81,7 @@ def _counted(instrument: Instrument, number: str, value: int | None) -> int | No
         return None
     item = instrument.item(number)
     answers_ = INSTRUMENTS.answer_list(instrument, item)
-    return weight(next(each for each in answers_.options if each.value == value), item, answers_)
+    return option_weight(next(each for each in answers_.options if each.value == value), item, answers_)
 
 
 @given(answers(), st.data())

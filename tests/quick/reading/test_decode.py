@@ -10,7 +10,7 @@ import pytest
 
 from fhir_plugin.errors import BadInput, WrongPatient
 from fhir_plugin.record.datatypes import Meta
-from fhir_plugin.record.decoding import decode_value, once, record_from_bundle
+from fhir_plugin.record.decoding import decode_value, deduplicated, record_from_bundle
 from fhir_plugin.record.record import InputState
 from fhir_plugin.record.resources import Condition
 from tests.support.reading.material import OTHER, PATIENT, bundle, outcome, patient, resource, to_bytes
@@ -181,8 +181,8 @@ def test_of_two_versions_the_later_is_kept_in_any_order() -> None:
     old = Condition(id="1", meta=Meta(last_updated="2024-01-01"), recorded_date="2024")
     new = Condition(id="1", meta=Meta(last_updated="2024-06-01"), recorded_date="2025")
     nameless = Condition()
-    assert once([old, nameless, new, nameless]) == (new, nameless, nameless)
-    assert once([new, old]) == once([old, new]) == (new,)
+    assert deduplicated([old, nameless, new, nameless]) == (new, nameless, nameless)
+    assert deduplicated([new, old]) == deduplicated([old, new]) == (new,)
 
 
 # A file as the record

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from fhir_plugin.record.lenient import each, read, several
+from fhir_plugin.record.lenient import decode_all, decode_array, read
 from fhir_plugin.record.resources import Organization
 
 DEEP = b"[" * 100_000
@@ -21,12 +21,12 @@ RIGHT = b'{"resourceType": "Organization", "name": "A"}'
 @pytest.mark.parametrize("content", WRONG, ids=range(len(WRONG)))
 def test_what_is_wrong_is_absent_and_spoils_nothing_beside_it(content: bytes) -> None:
     assert read(content, Organization) is None
-    assert [found.name for found in each(map(Raw, (content, RIGHT)), Organization)] == ["A"]
+    assert [found.name for found in decode_all(map(Raw, (content, RIGHT)), Organization)] == ["A"]
 
 
 def test_elements_are_read_one_by_one() -> None:
-    assert [found.name for found in several(Raw(b"[1, %s, null]" % RIGHT), Organization)] == ["A"]
-    assert several(Raw(RIGHT), Organization) == ()
+    assert [found.name for found in decode_array(Raw(b"[1, %s, null]" % RIGHT), Organization)] == ["A"]
+    assert decode_array(Raw(RIGHT), Organization) == ()
     assert read(None, Organization) is None
 
 

@@ -18,7 +18,7 @@ from fhir_plugin.deciding.assess import assess
 from fhir_plugin.facts.read import Facts
 from mappings.schema.base.files import KNOWLEDGE
 from mappings.schema.load import Knowledge
-from mappings.schema.rules.criteria import KINDS, Comparator, Criterion
+from mappings.schema.rules.criteria import FACT_KINDS, Comparator, Criterion
 from mappings.schema.rules.protocols import Clause, Pathway, Protocol, ProtocolParameter, Role
 from tests.support.knowledge import protocols, roles
 from tests.support.knowledge.cases import facts_of, read_cases
@@ -73,7 +73,9 @@ def exchanges(compare: Comparator) -> Iterator[Comparator]:
     with_limits = {Comparator.AT_LEAST, Comparator.AT_MOST, Comparator.ABOVE, Comparator.BELOW}
     for other in Comparator:
         alike = compare in with_limits and other in with_limits
-        if other is not compare and (alike or KINDS[compare] == KINDS[other] == KINDS[Comparator.PRESENT]):
+        if other is not compare and (
+            alike or FACT_KINDS[compare] == FACT_KINDS[other] == FACT_KINDS[Comparator.PRESENT]
+        ):
             yield other
 
 

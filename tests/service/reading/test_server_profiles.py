@@ -13,7 +13,7 @@ from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Record
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE
-from mappings.schema.service.servers import PLAIN, ServerHabits, load_server_profiles
+from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits, load_server_profiles
 from tests.support.reading.faults import Faults, faulty_server
 from tests.support.reading.material import PATIENT
 from tests.support.shipped import shipped
@@ -34,7 +34,7 @@ def read(habits: ServerHabits, codes: tuple[str, ...] = ("44261-6",)) -> tuple[R
 def test_the_profiles_are_those_of_the_servers_that_we_know_of() -> None:
     assert set(PROFILES) == {"generic-r4", "epic", "oracle-health", "hapi", "google", "azure"}
     assert shipped().servers == PROFILES
-    assert PROFILES["generic-r4"].habits == PLAIN
+    assert PROFILES["generic-r4"].habits == DEFAULT_HABITS
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -12,7 +12,7 @@ import pytest
 from fhir_plugin.errors import RecordUnavailable
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import FhirSource, gather
-from fhir_plugin.reading.scopes import EXPIRED, NARROWED, NO_BEARER, OUTSIDE, ScopeCoverage, covers
+from fhir_plugin.reading.scopes import EXPIRED, NOT_A_BEARER, OUT_OF_SCOPE, PARTIAL_SCOPE, ScopeCoverage, scope_coverage
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Record
 from tests.support.hooks.calls import PATIENT_VIEW, body
@@ -46,8 +46,8 @@ from tests.support.trust.signing import service
     ],
 )
 def test_what_a_scope_covers(scope: str, read: ScopeCoverage, search: ScopeCoverage) -> None:
-    assert covers(scope, "Observation", search=False) is read
-    assert covers(scope, "Observation", search=True) is search
+    assert scope_coverage(scope, "Observation", search=False) is read
+    assert scope_coverage(scope, "Observation", search=True) is search
 
 
 WANTED = ("patient", "conditions", "observations", "medicationRequests")
@@ -70,9 +70,9 @@ def read(**members: Any) -> tuple[Record | RecordUnavailable, Faults]:
 def test_what_lies_outside_the_scope_is_not_asked_for_and_the_gap_says_so() -> None:
     record, faults = read(scope="patient/Patient.rs patient/Condition.rs patient/MedicationRequest.rs")
     assert isinstance(record, Record)
-    assert record.gaps(WANTED) == (f"observations: not retrieved ({OUTSIDE})", "medicationRequests: partial")
+    assert record.gaps(WANTED) == (f"observations: not retrieved ({OUT_OF_SCOPE})", "medicationRequests: partial")
     assert {request.kind for request in faults.requests} == {"Patient", "Condition", "MedicationRequest"}
-    assert [query.outcome for query in record.queries if query.input == "observations"] == [OUTSIDE]
+    assert [query.outcome for query in record.queries if query.input == "observations"] == [OUT_OF_SCOPE]
 
 
 def test_a_part_of_a_type_is_never_taken_for_all_of_it() -> None:
@@ -80,14 +80,14 @@ def test_a_part_of_a_type_is_never_taken_for_all_of_it() -> None:
     assert isinstance(record, Record)
     assert record.input("conditions").state is InputState.COMPLETE
     assert record.input("observations").state is InputState.PARTIAL
-    assert f"observations: partial ({NARROWED})" in record.gaps(WANTED)
+    assert f"observations: partial ({PARTIAL_SCOPE})" in record.gaps(WANTED)
     assert record.input("observations").resources
 
 
 def test_what_is_required_and_outside_the_scope_is_said_to_be() -> None:
     fault, faults = read(scope="patient/Patient.rs")
     assert isinstance(fault, RecordUnavailable)
-    assert str(fault) == f"conditions: not retrieved ({OUTSIDE})"
+    assert str(fault) == f"conditions: not retrieved ({OUT_OF_SCOPE})"
     assert {request.kind for request in faults.requests} == {"Patient"}
 
 
@@ -138,12 +138,12 @@ def asked(base_url: str, **authorization: Any) -> Any:
 @pytest.mark.parametrize(
     ("authorization", "said"),
     [
-        ({"token_type": "MAC"}, NO_BEARER),
-        ({"token_type": "DPoP"}, NO_BEARER),
+        ({"token_type": "MAC"}, NOT_A_BEARER),
+        ({"token_type": "DPoP"}, NOT_A_BEARER),
         ({"expires_in": 0}, EXPIRED),
         ({"expires_in": -1}, EXPIRED),
         ({"expires_in": "0"}, EXPIRED),
-        ({"scope": "patient/Immunization.rs"}, OUTSIDE),
+        ({"scope": "patient/Immunization.rs"}, OUT_OF_SCOPE),
     ],
 )
 def test_a_token_that_must_not_be_used_is_not_and_the_answer_says_why(authorization: dict[str, Any], said: str) -> None:
@@ -180,6 +180,6 @@ def test_an_authorization_without_a_token_is_none(authorization: dict[str, Any])
 
 
 def test_every_input_has_a_type_that_scopes_can_name() -> None:
-    makes: Callable[[str], ScopeCoverage] = lambda kind: covers(f"user/{kind}.rs", kind, search=True)  # noqa: E731
+    makes: Callable[[str], ScopeCoverage] = lambda kind: scope_coverage(f"user/{kind}.rs", kind, search=True)  # noqa: E731
     assert all(makes(each.resource_type) is ScopeCoverage.ALL for each in INPUTS.values())
     assert FhirSource("https://ehr.example/fhir").good_for == math.inf
