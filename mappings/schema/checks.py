@@ -1,4 +1,4 @@
-"""The knowledge files held against each other: what one names, another must hold."""
+"""Cross-checks between knowledge files: every name that one file uses must exist in another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mappings.schema.texts.claims import check_claims
 
 
 def check(knowledge: Knowledge) -> None:
-    """Raise :class:`KnowledgeError`, naming file and key, for the first name that leads nowhere."""
+    """Raise :class:`KnowledgeError`, naming file and key, for the first name that does not exist."""
     for where, key in _source_keys(knowledge):
         if key not in knowledge.sources:
             raise KnowledgeError(f"{where}: no source {key!r} in sources.yaml")
@@ -113,9 +113,9 @@ def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
         if name not in knowledge.conflicts:
             raise KnowledgeError(f"{where}: resolutions: no conflict {name!r} in conflicts.yaml")
     pairs = [(clause.criterion, treatment) for clause in protocol.clauses for treatment in clause.treatments]
-    twice = next((pair for pair in pairs if pairs.count(pair) > 1), None)
-    if twice:
-        raise KnowledgeError(f"{where}: clauses: {twice[0]} has two roles for {twice[1]}")
+    repeated = next((pair for pair in pairs if pairs.count(pair) > 1), None)
+    if repeated:
+        raise KnowledgeError(f"{where}: clauses: {repeated[0]} has two roles for {repeated[1]}")
 
 
 def _named_criteria(protocol: Protocol) -> Iterable[tuple[str, str]]:
@@ -158,11 +158,11 @@ def _check_cards(knowledge: Knowledge) -> None:
                 raise KnowledgeError(
                     f"sources.yaml: {key}.short: needed, because conflicts.yaml: {name} sets it against others"
                 )
-    for own in (*knowledge.cards.safety, knowledge.cards.another_antidepressant):
-        if own.criterion not in knowledge.criteria:
-            raise KnowledgeError(f"cards.yaml: criterion: no criterion {own.criterion!r}")
-        if own.review:
-            _check_review(own.review, knowledge.criteria[own.criterion], knowledge)
+    for card in (*knowledge.cards.safety, knowledge.cards.another_antidepressant):
+        if card.criterion not in knowledge.criteria:
+            raise KnowledgeError(f"cards.yaml: criterion: no criterion {card.criterion!r}")
+        if card.review:
+            _check_review(card.review, knowledge.criteria[card.criterion], knowledge)
     for protocol in knowledge.protocols.values():
         for treatment in protocol.treatments:
             if treatment not in knowledge.cards.treatments:

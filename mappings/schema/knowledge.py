@@ -1,4 +1,4 @@
-"""Everything we know, as one frozen whole."""
+"""All knowledge as one frozen object."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Knowledge:
     conflicts: Mapping[str, Conflict]
     claims: Claims
     resolved_conflicts: Mapping[str, tuple[Conflict, ...]]
-    """By protocol: every conflict with what that protocol does about it."""
+    """By protocol: every conflict with that protocol's resolution."""
     payers: Payers
     dossier: DossierWords
     wording: Wording
@@ -68,20 +68,20 @@ class Knowledge:
     digest: str
     """SHA-256 over the names and bytes of all knowledge files, and of the site's."""
     site: Site | None = None
-    """What a site decided otherwise."""
+    """A site's own settings."""
 
     @property
     def protocol(self) -> str:
-        """The protocol that is applied: the site's choice, else ours."""
+        """The protocol to apply: the site's choice, else ours."""
         return (self.site.protocol if self.site else None) or self.services.protocol
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """Every input that is asked for, by name: for criteria, who the payer is, what orders are checked against."""
+        """The names of all inputs: for criteria, for the payer and for order checks."""
         return tuple(sorted({*self.deciding_inputs, *self._payer_inputs, *self.order_checks.inputs}))
 
     def inputs_of(self, service: ServiceDefinition) -> tuple[str, ...]:
-        """What is asked for when a service is called: nobody asks who pays when a session starts."""
+        """The inputs of one service; the payer is irrelevant at the start of a session."""
         if service.speaks == "order":
             return self.inputs
         payer = self._payer_inputs if service.speaks == "patient" else ()
@@ -89,22 +89,22 @@ class Knowledge:
 
     @cached_property
     def deciding_inputs(self) -> tuple[str, ...]:
-        """Every input that some criterion needs, in the order of their names."""
+        """Every input that some criterion needs, sorted by name."""
         return tuple(sorted(self.inputs_for(self.criteria)))
 
     @cached_property
     def _payer_inputs(self) -> frozenset[str]:
-        compared = (each.facts for policy in self.payers.policies.values() for each in policy.comparisons.values())
+        comparisons = (item for policy in self.payers.policies.values() for item in policy.comparisons.values())
         return frozenset(
-            {COVERAGES, *(place for names in compared for name in names for place in self.facts[name].inputs)}
+            {COVERAGES, *(place for item in comparisons for name in item.facts for place in self.facts[name].inputs)}
         )
 
     @cached_property
     def criteria_due(self) -> date:
-        """The day from which the review of some criterion is overdue."""
+        """The day from which the review of at least one criterion is overdue."""
         return min(criterion.review_due for criterion in self.criteria.values())
 
     def inputs_for(self, criteria: Iterable[str]) -> frozenset[str]:
-        """The inputs that the facts of these criteria read: what a prefetch has to bring."""
+        """The inputs that the facts of these criteria read, and so what a prefetch must supply."""
         names = (name for criterion in criteria for name in self.criteria[criterion].facts)
         return frozenset(place for name in names for place in self.facts[name].inputs)

@@ -1,4 +1,4 @@
-"""Everything we know, read and cross-checked once, at start."""
+"""Reads and cross-checks all knowledge once, at start."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = ["Knowledge", "knowledge_digest", "load_knowledge", "with_site"]
 
 
 def load_knowledge(folder: Path = KNOWLEDGE, site: Path | None = None) -> Knowledge:
-    """Read and cross-check a knowledge folder, with a site's own file where it has one.
+    """Read and cross-check a knowledge folder, with a site's own file if given.
 
     :raises KnowledgeError: names the file and the key at fault.
     """
@@ -103,7 +103,7 @@ def _read(folder: Path) -> Knowledge:
         protocols=protocols,
         conflicts=conflicts,
         claims=load_claims(folder / "claims.yaml"),
-        resolved_conflicts={name: tuple(_resolved(each, conflicts)) for name, each in protocols.items()},
+        resolved_conflicts={name: tuple(_resolved(protocol, conflicts)) for name, protocol in protocols.items()},
         payers=payers,
         dossier=dossier,
         wording=wording,

@@ -14,9 +14,9 @@ class Verification(StrEnum):
     """How well a fact of this knowledge base was checked."""
 
     SEEN = "seen"
-    """Read in the source that is named."""
+    """Read in the named source."""
     RECALLED = "recalled"
-    """Well known, not read again: use as a parameter, show the label."""
+    """Well known, but not looked up again: usable as a parameter, shown with this label."""
     DESIGN = "design"
     """This product's own choice, not a published rule."""
 
@@ -28,16 +28,16 @@ class Entry(BaseModel):
 
 
 class Reviewed(Entry):
-    """A knowledge file that somebody answers for until a date."""
+    """A knowledge file with a date by which it must be reviewed again."""
 
     reviewed: date
-    """When it was last held against its sources."""
+    """When it was last compared with its sources."""
     review_due: date
-    """From this day on every card that rests on it says that the review is overdue."""
+    """From this day on, every card based on it states that the review is overdue."""
 
 
 class Number(Entry):
-    """One number of a rule, with where it comes from."""
+    """One number of a rule, with its source."""
 
     value: float
     source: str
@@ -45,14 +45,14 @@ class Number(Entry):
     verification: Verification
     note: str = ""
     local: bool = False
-    """Whether a site put it in the place of ours; marked when the site's file is read."""
+    """Whether a site replaced our number with it; set when the site's file is read."""
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec or "g")
 
 
 class SourceKind(StrEnum):
-    """What sort of text a source is."""
+    """The type of publication that a source is."""
 
     LABEL = "label"
     DEVICE = "device instructions"
@@ -69,7 +69,7 @@ class SourceKind(StrEnum):
 
 
 class Grade(StrEnum):
-    """How much the statements taken from a source can carry, in the manner of GRADE."""
+    """Certainty of the statements taken from a source, after GRADE."""
 
     HIGH = "high"
     MODERATE = "moderate"
@@ -83,11 +83,11 @@ class Source(Entry):
 
     citation: str
     short: str = ""
-    """How a card names it where several sources are set against each other."""
+    """How a card names it when it compares several sources."""
     kind: SourceKind
     grade: Grade
     supports: str
-    """What it really supports, in our words."""
+    """What it actually supports, in our words."""
     read: str
     """How much of it was read: ``in full``, ``abstract``, ``summary by others``, ``not read again``."""
     year: int | None = None

@@ -56,30 +56,30 @@ def read_yaml(path: Path, shape: type[T]) -> T:
 
 
 class NamedFile(Protocol):
-    """A knowledge file that says its own id."""
+    """A knowledge file that contains its own id."""
 
     @property
     def id(self) -> str:
-        """Also the name of the file, without its ending."""
+        """Also the file name without its suffix."""
 
 
 N = TypeVar("N", bound=NamedFile)
 
 
 def read_named(folder: Path, shape: type[N]) -> dict[str, N]:
-    """Every file of a folder by id, but test patients and what begins with ``_`` and belongs to all of them.
+    """Every file of a folder by id, except test patients and shared files (``_*.yaml``).
 
-    :raises KnowledgeError: where id and name differ.
+    :raises KnowledgeError: if an id and its file name differ.
     """
-    found: dict[str, N] = {}
+    contents: dict[str, N] = {}
     for path in sorted(folder.glob("[!_]*.yaml")):
         if path.name.endswith(CASES):
             continue
         content = read_yaml(path, shape)
         if path.name != f"{content.id}.yaml":
             raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {content.id!r}")
-        found[content.id] = content
-    return found
+        contents[content.id] = content
+    return contents
 
 
 def rule_files(folder: Path) -> list[Path]:
@@ -92,7 +92,7 @@ def rule_files(folder: Path) -> list[Path]:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of one CSV file with a header; :class:`KnowledgeError` where it cannot be read."""
+    """The rows of one CSV file with a header; :class:`KnowledgeError` if it cannot be read."""
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             return list(csv.DictReader(lines))

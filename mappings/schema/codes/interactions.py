@@ -1,4 +1,4 @@
-"""Drugs that matter beside the treatments: by groups of the medication tables, or by ingredient."""
+"""Drugs that may interact with the treatments, by group of the medication tables or by ingredient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mappings.schema.medications import Medications
 
 
 class DrugGroup(Entry):
-    """Ingredients that matter for one reason."""
+    """Ingredients that share one kind of interaction."""
 
     title: str
     groups: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class Interactions(Reviewed):
     active: frozenset[str] = Field(min_length=1)
     """Statuses of an order or a statement that is in force."""
     open: frozenset[str]
-    """Statuses that leave it open."""
+    """Statuses that leave open whether it is active."""
     not_given: frozenset[str]
     dispensed: frozenset[str] = Field(min_length=1)
     """Statuses of a dispense that was handed over."""
@@ -44,16 +44,16 @@ class Interactions(Reviewed):
 
     def groups_of(self, ingredient: str, medications: Medications) -> list[str]:
         """The names of the groups that an ingredient belongs to."""
-        known = medications.ingredients[ingredient].groups
+        ingredient_groups = medications.ingredients[ingredient].groups
         return [
             name
             for name, group in self.drugs.items()
-            if ingredient in group.ingredients or not known.isdisjoint(group.groups)
+            if ingredient in group.ingredients or not ingredient_groups.isdisjoint(group.groups)
         ]
 
 
 def load_interactions(path: Path, medications: Medications) -> Interactions:
-    """Read ``interactions.yaml``; a group or an ingredient that no table knows is an error."""
+    """Read ``interactions.yaml``; a group or an ingredient missing from the tables is an error."""
     interactions = read_yaml(path, Interactions)
     groups = frozenset(group for ingredient in medications.ingredients.values() for group in ingredient.groups)
     for name, drug in interactions.drugs.items():

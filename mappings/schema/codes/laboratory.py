@@ -1,4 +1,4 @@
-"""Laboratory tests that answer yes or no: their codes, and how a result is written."""
+"""Laboratory tests with a positive or negative result: their codes, and how a result is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ResultFormat(Entry):
     """How one result is written."""
 
     words: frozenset[str]
-    """In lower case; the whole of what is written, never a part of it."""
+    """In lower case; compared with the whole text, never with a part of it."""
     codes: dict[str, frozenset[str]]
     """By system."""
 
@@ -31,7 +31,7 @@ class LaboratoryTest(Entry):
     codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
     recent_days: Number
-    """For how long a positive result counts as current."""
+    """How long a positive result counts as current."""
     positive: ResultFormat
     negative: ResultFormat
 
@@ -70,20 +70,20 @@ class Laboratory(Reviewed):
     def result(
         self, test: str, codes: Iterable[tuple[str | None, str | None]], words: Iterable[str | None]
     ) -> LaboratoryResult | None:
-        """What a result says; ``None`` when nothing known is written, or both."""
-        shape = self.tests[test]
-        ways: tuple[tuple[LaboratoryResult, ResultFormat], ...] = (
-            ("positive", shape.positive),
-            ("negative", shape.negative),
+        """The result; ``None`` if neither a known positive nor a known negative is written, or both are."""
+        definition = self.tests[test]
+        formats: tuple[tuple[LaboratoryResult, ResultFormat], ...] = (
+            ("positive", definition.positive),
+            ("negative", definition.negative),
         )
         pairs = [(self._canonical.get(system or "", ""), code) for system, code in codes]
         plain = {" ".join(word.lower().split()).rstrip(".") for word in words if word}
-        found: list[LaboratoryResult] = [
+        results: list[LaboratoryResult] = [
             name
-            for name, way in ways
-            if plain & way.words or any(code in way.codes.get(system, ()) for system, code in pairs)
+            for name, form in formats
+            if plain & form.words or any(code in form.codes.get(system, ()) for system, code in pairs)
         ]
-        return found[0] if len(found) == 1 else None
+        return results[0] if len(results) == 1 else None
 
 
 def load_laboratory(path: Path) -> Laboratory:

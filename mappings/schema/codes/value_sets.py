@@ -1,8 +1,8 @@
-"""Value sets: which codes of one system speak of one topic, and what each of them says about it.
+"""Value sets: which codes of one system belong to a topic, and what each code means for it.
 
 A topic is one thing that may be on a record (``psychosis``). A file holds the codes of one system for one topic.
-ICD-10-CM is a tree, so its codes stand for everything below them and the longest one that fits decides: ``F33`` may be
-a possible depression while ``F33.1`` is a current one. Every other system is matched code by code.
+ICD-10-CM is a hierarchy: a code includes everything below it, and the longest matching code decides. ``F33`` may be a
+possible depression while ``F33.1`` is a current one. Every other system is matched code by code.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ Place = Literal["conditions", "procedures", "devices"]
 
 
 class Meaning(StrEnum):
-    """What an entry with such a code says about the topic, when the entry itself is in force."""
+    """What an active entry with such a code means for the topic."""
 
     CURRENT = "current"
     PAST = "past"
     POSSIBLE = "possible"
-    """It may be: the code leaves out what decides it (the site of a device, the kind of a history)."""
+    """May apply: the code omits the deciding detail (the site of a device, the kind of a history)."""
     INSUFFICIENT = "insufficient"
-    """It comes near, and is not enough (``F32.A`` is not major depressive disorder)."""
+    """Related, but not sufficient (``F32.A`` is not major depressive disorder)."""
     IGNORED = "ignored"
-    """Known, and says nothing about the topic."""
+    """Known, and not informative about the topic."""
 
 
 class ValueSet(Reviewed):
-    """The codes of one system for one topic, by meaning; each list under a short label of our own."""
+    """The codes of one system for one topic, by meaning; every list has a short label of our own."""
 
     id: str
     topic: str
@@ -63,39 +63,39 @@ class Topic(Entry):
     read_in: tuple[Place, ...] = Field(min_length=1)
     """The inputs in which it is looked for; absence is claimed only when all of them are whole."""
     reasons: bool = False
-    """Whether the reason of an order in force may point to it."""
+    """Whether the reason of an active order may indicate it."""
     recent_days: int | None = None
-    """An entry that nobody closed is taken as in force only for so long (pregnancy); afterwards"""
+    """How many days an entry that was never closed counts as active (pregnancy)."""
     when_old: Literal["ended", "open"] = "open"
-    """it has ended, or it is open whether it still holds."""
+    """What an entry older than ``recent_days`` is: ended, or open whether it is still active."""
     lasting: bool = False
-    """Whether having had it once counts, so that an entry which ended and only may mean it stays a possible one."""
+    """Whether a past occurrence counts, so that a possible entry stays possible after it has ended."""
     hints: tuple[str, ...] = ()
-    """Lower-case pieces of words that make an entry without a known code a possible one."""
+    """Lower-case text fragments that make an entry without a known code a possible one."""
     hints_except: tuple[str, ...] = ()
-    """Pieces that take a hint back (``tobacco`` for substance use)."""
+    """Fragments that cancel a hint (``tobacco`` for substance use)."""
 
 
 class Topics(Reviewed):
-    """All topics, the aliases of code systems and the words that take every hint back."""
+    """All topics, the aliases of code systems and the words that cancel every hint."""
 
     systems: dict[str, tuple[str, ...]]
     """Canonical system -> other names that servers use for it."""
     in_part: tuple[str, ...] = ()
-    """Systems of which only some topics are coded here, so that a code which is not listed may mean anything."""
+    """Systems with codes here for only some topics, so that an unlisted code may mean anything."""
     concern_no_topic: dict[str, frozenset[str]] = Field(default_factory=dict)
-    """System -> codes of procedures that say nothing of any topic, also where they have no words."""
+    """System -> procedure codes that concern no topic, even without a text."""
     reasons_in: tuple[str, ...] = ()
-    """The inputs whose entries say why a drug is taken."""
+    """The inputs whose entries state why a drug is taken."""
     never_a_hint: tuple[str, ...]
-    """Pieces of text that say it is somebody else's, or absent, or looked for (``family history``)."""
+    """Text fragments for another person, absence or screening (``family history``)."""
     recent_days_source: str
     topics: dict[str, Topic]
 
     @model_validator(mode="before")
     @classmethod
     def _named(cls, content: Any) -> Any:
-        """Give every topic the name of its fact, which follows from its own."""
+        """Derive the fact name of every topic from the topic's name."""
         if isinstance(content, dict) and isinstance(content.get("topics"), dict):
             for name, topic in content["topics"].items():
                 if isinstance(topic, dict):
@@ -105,7 +105,7 @@ class Topics(Reviewed):
 
 @dataclass(frozen=True, slots=True)
 class Sense:
-    """What one code says about one topic."""
+    """What one code means for one topic."""
 
     topic: str
     meaning: Meaning
@@ -115,18 +115,18 @@ class Sense:
 
 @dataclass(frozen=True, slots=True)
 class CodeIndex:
-    """Codes to senses, ready for look-up by any name of a system."""
+    """Senses by code, for look-up under any alias of a system."""
 
     exact: Mapping[str, Mapping[str, tuple[Sense, ...]]]
-    """By every alias of a system that is matched code by code."""
+    """By every alias of the systems that are matched code by code."""
     tree: Mapping[str, tuple[Sense, ...]]
-    """ICD-10-CM codes without their dot."""
+    """By ICD-10-CM code without its dot."""
     tree_systems: frozenset[str]
     whole: frozenset[str]
-    """The aliases of ``exact``, without the systems of which only some topics are coded."""
+    """The aliases in ``exact``, without those of systems with codes for only some topics."""
 
     def senses(self, system: str | None, code: str | None) -> tuple[Sense, ...] | None:
-        """What a code says; ``None`` for a code that no topic knows."""
+        """The senses of a code; ``None`` if no topic lists it."""
         if not system or not code:
             return None
         codes = self.exact.get(system)
@@ -137,15 +137,15 @@ class CodeIndex:
         return self._longest(code.replace(".", "").upper())
 
     def knows(self, system: str | None) -> bool:
-        """Whether every topic is looked up by the codes of the system."""
+        """Whether the system has codes for every topic."""
         return system in self.whole or system in self.tree_systems
 
     def _longest(self, code: str) -> tuple[Sense, ...] | None:
         tree = self.tree
         for end in range(len(code), 0, -1):
-            found = tree.get(code[:end])
-            if found is not None:
-                return found
+            senses = tree.get(code[:end])
+            if senses is not None:
+                return senses
         return None
 
 
@@ -154,16 +154,16 @@ _WORD_STARTS = re.compile(r"\b[a-z]{2,4}")
 
 @dataclass(frozen=True, slots=True)
 class TopicHints:
-    """Words that bring a topic to mind where no code does."""
+    """Text fragments that suggest a topic where no code does."""
 
     pieces: tuple[tuple[str, Sense, tuple[str, ...]], ...]
-    """A piece of text that begins with a word, what it hints at, and the pieces that take it back."""
+    """A text fragment that starts at a word boundary, the sense it suggests, and the fragments that cancel it."""
     never: tuple[str, ...]
     starts: frozenset[str]
-    """The first letters of every piece, to pass most texts over at once."""
+    """The first letters of every fragment, to skip most texts quickly."""
 
     def senses(self, words: str) -> tuple[Sense, ...]:
-        """The possible topics of lower-case text, each once."""
+        """The possible topics of a lower-case text, without duplicates."""
         if self.starts.isdisjoint(_WORD_STARTS.findall(words)) or any(piece in words for piece in self.never):
             return ()
         found: dict[str, Sense] = {}
@@ -184,7 +184,7 @@ class ValueSets:
     reviewed: Topics
 
     def is_harmless(self, system: str | None, code: str | None) -> bool:
-        """Whether a code is listed as concerning no topic."""
+        """Whether the code is listed as concerning no topic."""
         return code in self.reviewed.concern_no_topic.get(system or "", ())
 
 
@@ -215,10 +215,10 @@ def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
     for value_set in sets:
         where = tree if value_set.system == ICD_10_CM else exact.setdefault(value_set.system, {})
         for code, sense in _senses(value_set):
-            known = where.setdefault(code, [])
-            if any(other.topic == sense.topic for other in known):
+            senses_of_code = where.setdefault(code, [])
+            if any(other.topic == sense.topic for other in senses_of_code):
                 raise KnowledgeError(f"{value_set.id}.yaml: {sense.meaning}: code {code} stands twice")
-            known.append(sense)
+            senses_of_code.append(sense)
     names = {alias: system for system, aliases in topics.systems.items() for alias in (system, *aliases)}
     frozen = {system: {code: tuple(senses) for code, senses in codes.items()} for system, codes in exact.items()}
     return CodeIndex(
@@ -253,7 +253,7 @@ def _senses(value_set: ValueSet) -> list[tuple[str, Sense]]:
 
 
 def _inherited(tree: dict[str, list[Sense]]) -> dict[str, tuple[Sense, ...]]:
-    """Each code with its own senses and, for the other topics, those of the longest code above it."""
+    """Every code with its own senses and, for other topics, those of its longest ancestor."""
     full: dict[str, tuple[Sense, ...]] = {}
     for code in sorted(tree, key=len):
         own = tuple(tree[code])

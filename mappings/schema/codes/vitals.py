@@ -1,4 +1,4 @@
-"""How vital signs are written: codes, units with their factors, and what can be true of a living adult."""
+"""How vital signs are coded: codes, units with their factors, and the plausible range in a living adult."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Component(Entry):
     """LOINC."""
     lowest: Number
     highest: Number
-    """Outside of these it is a slip of the pen and is not used."""
+    """A value outside this range is taken for a recording error and not used."""
 
 
 class Agreement(Entry):
-    """How far two readings in a row may lie apart; one of two that do not agree is taken for a slip."""
+    """How far two consecutive readings may differ; if they disagree, one is taken for a recording error."""
 
     percent: Number
-    """Of the larger."""
+    """Of the larger value."""
     days: Number
-    """For how long the earlier one is held against the later one."""
+    """How long the earlier reading is compared with the later one."""
 
     @property
     def span(self) -> timedelta:
-        """The days."""
+        """``days`` as a timedelta."""
         return timedelta(days=self.days.value)
 
     def holds(self, one: float, other: float) -> bool:
@@ -49,12 +49,12 @@ class VitalSign(Entry):
     unit: str
     """UCUM."""
     units: dict[str, float]
-    """A unit as servers write it (code as it stands, name in lower case) -> factor to ``unit``."""
+    """A unit as servers write it (code unchanged, name in lower case) -> factor to ``unit``."""
     panels: tuple[str, ...] = ()
     components: dict[str, Component]
     agreement: Agreement | None = None
     rising: tuple[str, ...] = ()
-    """Components in an order that true readings keep, the lower first."""
+    """Components in ascending order of their values, as in any valid reading."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -75,7 +75,7 @@ class VitalSigns(Reviewed):
 
     @cached_property
     def by_code(self) -> Mapping[str, tuple[str, str]]:
-        """LOINC code -> vital sign and component; no component for the code of a panel."""
+        """LOINC code -> vital sign and component; the component is empty for a panel code."""
         index: dict[str, tuple[str, str]] = {}
         for name, sign in self.vital_signs.items():
             index |= dict.fromkeys(sign.panels, (name, ""))

@@ -1,4 +1,4 @@
-"""The words that are read in text, and the code systems that are read at all: they say something, and name nobody."""
+"""The words and code systems that the knowledge reads: they carry meaning and identify nobody."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
 
 _KEYED = ("medications/sig_words.yaml", "medications/units.yaml", "medications/timing_codes.yaml")
-"""Files whose keys are words too."""
+"""Files whose keys are also words."""
 _LISTED = {
     "medications/reasons.yaml": ("denials", "words", "reason_words"),
     "medications/hints.yaml": ("stems", "antidepressant_stems"),
@@ -23,9 +23,9 @@ _LISTED = {
     "treatments/ketamine.yaml": ("patterns", "not_patterns"),
     "treatments/tms.yaml": ("patterns", "not_patterns"),
 }
-"""Files, and the members that hold their words."""
+"""File -> keys that hold its words."""
 _STEMMED = ("medications/hints.yaml", "value_sets/topics.yaml")
-"""Files whose words may stand within a longer one."""
+"""Files whose words also match inside longer words."""
 _NAMES = ("medications/ingredients.csv", "medications/names.csv")
 _SYSTEMS = ("medications/systems.yaml", "treatments/_systems.yaml", "value_sets/topics.yaml")
 _NO_WORDS = frozenset({"source", "verification", "dimension"})
@@ -37,29 +37,29 @@ _SHORTEST_STEM = 5
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What may be kept of a text and of a code, because it is in everybody's."""
+    """What may be kept of a text and of a code, because it identifies nobody."""
 
     words: frozenset[str]
     """In lower case."""
     stems: frozenset[str]
-    """A word that holds one of them is kept too."""
+    """A word that contains one of them is kept too."""
     systems: frozenset[str]
 
     def holds(self, word: str) -> bool:
-        """Whether a word in lower case is one that is read."""
+        """Whether a lower-case word is in the vocabulary."""
         return word in self.words or any(stem in word for stem in self.stems)
 
 
 def load_vocabulary(folder: Path = KNOWLEDGE) -> Vocabulary:
-    """The words and the systems of a knowledge folder; sources, citations and remarks are not among them."""
+    """The words and systems of a knowledge folder, without sources, citations and remarks."""
     listed = {name: _words(_member_texts(read_yaml(folder / name, Any), keys)) for name, keys in _LISTED.items()}
     words = set[str]().union(*listed.values())
     words |= {word for name in _KEYED for word in _words(_texts(read_yaml(folder / name, Any)))}
     words |= {word for name in _NAMES for word in _words(_first_column(folder / name))}
     words |= _words(form.name.partition(".")[0] for form in (folder / "instruments").glob("[a-z]*.yaml"))
     stems = {word for name in _STEMMED for word in listed[name] if len(word) >= _SHORTEST_STEM}
-    said = " ".join(text for name in _SYSTEMS for text in _texts(read_yaml(folder / name, Any)))
-    return Vocabulary(frozenset(words), frozenset(stems), frozenset(_SYSTEM.findall(said)))
+    system_texts = " ".join(text for name in _SYSTEMS for text in _texts(read_yaml(folder / name, Any)))
+    return Vocabulary(frozenset(words), frozenset(stems), frozenset(_SYSTEM.findall(system_texts)))
 
 
 def _words(texts: Iterable[str]) -> set[str]:
@@ -67,27 +67,27 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 
 def _texts(node: Any) -> Iterator[str]:
-    """Every text and every key, but for what is about the words."""
+    """Every text and every key, without metadata about the words."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             if key not in _NO_WORDS:
                 yield str(key)
                 yield from _texts(value)
     elif isinstance(node, list):
-        for each in node:
-            yield from _texts(each)
+        for item in node:
+            yield from _texts(item)
     elif isinstance(node, str):
         yield node
 
 
 def _member_texts(node: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    """The texts of the members of these names, wherever they stand."""
+    """The texts under these keys, at any depth."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield from _texts(value) if key in keys else _member_texts(value, keys)
     elif isinstance(node, list):
-        for each in node:
-            yield from _member_texts(each, keys)
+        for item in node:
+            yield from _member_texts(item, keys)
 
 
 def _first_column(path: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How each questionnaire is scored, banded and read: YAML files, read and cross-checked once at start."""
+"""How questionnaires are scored, banded and read: YAML files, read and cross-checked once at start."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ LOCAL_CODES = "urn:tandem-cds:instruments"
 """Code system of items and totals for which no LOINC code is known: ``madrs-total``, ``madrs-10``."""
 
 QUESTIONNAIRES = "urn:tandem-cds:questionnaire"
-"""Start of the canonical address of a Questionnaire of ours; the instrument id follows."""
+"""Prefix of the canonical URL of our Questionnaires; the instrument id follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredItem:
-    """An item made ready for scoring: every known way of writing an answer, with its weight."""
+    """An item prepared for scoring: every known way of writing an answer, with its weight."""
 
     number: str
     key: str
     values: frozenset[int]
-    """What may be counted."""
+    """Valid weights."""
     numbers: Mapping[float, int]
-    """Bare numbers that may be read, with what they count; empty where a number would be a guess."""
+    """Weight by bare number; empty if interpreting a number would be a guess."""
     codes: Mapping[tuple[str | None, str], int]
-    """Weight by (system, code); system ``None`` where the answer names none."""
+    """Weight by (system, code); system ``None`` if the answer names none."""
     words: Mapping[str, int]
     """Weight by display in lower case."""
     not_assessed: int | None
@@ -46,16 +46,16 @@ class ScoredItem:
 
 @dataclass(frozen=True, slots=True)
 class PreparedInstrument:
-    """An instrument with its items made ready for scoring."""
+    """An instrument with its items prepared for scoring."""
 
     instrument: Instrument
     items: tuple[ScoredItem, ...]
     by_link: Mapping[str, int]
-    """Position of the item by linkId that means it anywhere."""
+    """Item position by linkId, for linkIds that mean the item in any questionnaire."""
     extra: frozenset[str]
-    """LinkIds of further items that are never summed."""
+    """LinkIds of additional items that are never summed."""
     totals: frozenset[str]
-    """LinkIds and codes under which a stored total stands."""
+    """LinkIds and codes of a stored total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Instruments:
     links: Mapping[str, tuple[str, ...]]
     """The instruments that use a linkId for a scored item."""
     heads: Mapping[str, str]
-    """Instrument id by the code of its panel, of its total or of its risk level."""
+    """Instrument id by the code of its panel, total or risk level."""
     signals: SuicideSignals
     words: TrendWords
     drawing: DrawingStyle
@@ -101,9 +101,10 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         instrument = read_yaml(path, Instrument)
         if instrument.id != path.stem:
             raise KnowledgeError(f"{path.name}: id: must be {path.stem!r}, the name of the file")
-        for each in (instrument, *(_variant_instrument(instrument, variant) for variant in instrument.variants)):
-            _check(path.name, each, answers, groups)
-            forms[each.id] = _prepared(each, answers)
+        variants = (_variant_instrument(instrument, variant) for variant in instrument.variants)
+        for form_instrument in (instrument, *variants):
+            _check(path.name, form_instrument, answers, groups)
+            forms[form_instrument.id] = _prepared(form_instrument, answers)
     names = sorted(
         ((name, form.instrument.id) for form in forms.values() for name in form.instrument.names),
         key=lambda pair: (-len(pair[0]), pair),
@@ -153,7 +154,7 @@ def _check(
 
 
 def _reachable(instrument: Instrument, answers: Mapping[str, AnswerList]) -> tuple[int, int]:
-    """The least and the greatest total that the answers can give."""
+    """The lowest and the highest total that the answers can give."""
     spans = {
         item.number: [option.value for option in answers[item.answers or instrument.answers].options]
         for item in instrument.items

@@ -1,4 +1,4 @@
-"""How a course of symptoms is told and drawn."""
+"""Words and style for the course of symptoms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mappings.schema.instruments.model import SourcedEntry
 
 
 class TrendWords(Entry):
-    """The sentences in which a course of symptoms is told; braces are filled in."""
+    """The sentences that describe a course of symptoms; fields in braces are filled in."""
 
     baseline_at_start: str
     baseline_first: str
@@ -41,20 +41,20 @@ class TrendWords(Entry):
 
 
 class SessionMark(Entry):
-    """How sessions of one modality are marked."""
+    """Marker for the sessions of one modality."""
 
     shape: str
     color: str
 
 
 class JoinWithin(SourcedEntry):
-    """The longest time, in days, over which two values are joined by a line."""
+    """The longest interval, in days, over which two values are joined by a line."""
 
     value: int
 
 
 class DrawingWords(Entry):
-    """The words of the picture and of its description."""
+    """The words of the drawing and of its description."""
 
     title: str
     sessions: str
@@ -83,5 +83,5 @@ class DrawingStyle(Entry):
 
     @property
     def narrow(self) -> Self:
-        """The same for a narrow place."""
+        """The same style at the narrow width."""
         return self.model_copy(update={"width": self.narrow_width})

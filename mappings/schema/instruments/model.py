@@ -1,4 +1,4 @@
-"""The shape of an instrument's file: what a questionnaire asks and how its answers are read."""
+"""Schema of an instrument's file: what a questionnaire asks and how its answers are read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OtherCode(Entry):
 
 
 class Option(Entry):
-    """One answer that may be chosen, and what it counts."""
+    """One answer option and its weight."""
 
     value: int
     code: str | None = None
@@ -34,7 +34,7 @@ class Option(Entry):
 
 
 class AnswerList(Entry):
-    """The answers of an item; the weights hold for this list only."""
+    """The answer options of an item; the weights are valid for this list only."""
 
     loinc_list: str | None = None
     integers: bool = True
@@ -44,7 +44,7 @@ class AnswerList(Entry):
 
 
 class ItemCondition(Entry):
-    """Another item having one value."""
+    """The condition that another item has a given value."""
 
     item: Number
     value: int = Field(alias="is")
@@ -55,18 +55,18 @@ class InstrumentItem(Entry):
 
     number: Number
     code: str | None = None
-    """LOINC code of the item, where it is known."""
+    """LOINC code of the item, if known."""
     label: str
-    """Our own short words."""
+    """Our own short wording."""
     wording: str | None = None
-    """The published question, only where its licence allows."""
+    """The published question, only if its licence allows."""
     answers: str | None = None
-    """Name of an answer list, where it differs from the instrument's."""
+    """Name of an answer list, if it differs from the instrument's."""
     reversed: bool = False
     links: tuple[str, ...] = ()
-    """Further linkIds."""
+    """Additional linkIds."""
     not_assessed: int | None = None
-    """A value that says that the item was not rated."""
+    """A value meaning that the item was not rated."""
     asked_if: ItemCondition | None = None
     implied_by: ItemCondition | None = None
 
@@ -84,7 +84,7 @@ class InstrumentCodes(Entry):
 
 
 class LookalikeCode(Entry):
-    """A code that is easily taken for this instrument."""
+    """A code that is easily mistaken for this instrument."""
 
     code: str
     why: str
@@ -94,13 +94,13 @@ class NamedLinkStyle(Entry):
     """LinkIds that mean this instrument only in one questionnaire."""
 
     questionnaire: str
-    """End of the canonical address."""
+    """End of the canonical URL."""
     style: str
     total: str | None = None
 
 
 class RiskLevel(Entry):
-    """A risk level and the items of which any positive one reaches it."""
+    """A risk level, reached if any of its items is positive."""
 
     name: str
     any_of: tuple[Number, ...] = Field(min_length=1)
@@ -120,7 +120,7 @@ class SumOfMaxima(Entry):
 class Risk(Entry):
     kind: Literal["risk"]
     levels: tuple[RiskLevel, ...]
-    """The gravest first."""
+    """The most severe first."""
     otherwise: str
     when_incomplete: str
     """The level to assume until a clinician has confirmed it."""
@@ -147,14 +147,14 @@ class BandsBySex(Entry):
 
 
 class SourcedEntry(Entry):
-    """A number with where it comes from and how well that was checked."""
+    """An entry with its source and how well that was checked."""
 
     source: str = Field(min_length=1)
     verification: Verification
 
 
 class Cutoff(SourcedEntry):
-    """A total from which a flag is raised."""
+    """The lowest total at which a flag is raised."""
 
     flag: str
     at_least: int
@@ -162,7 +162,7 @@ class Cutoff(SourcedEntry):
 
 
 class Clusters(SourcedEntry):
-    """Counts of items that must be positive, cluster by cluster."""
+    """How many items must be positive in every cluster."""
 
     class Need(Entry):
         items: tuple[Number, ...]
@@ -174,11 +174,11 @@ class Clusters(SourcedEntry):
 
 
 class ResponseThreshold(SourcedEntry):
-    """The fall from baseline that counts as response, in percent."""
+    """The decrease from baseline, in percent, that counts as response."""
 
     percent: int
     baseline_at_least: int | None = None
-    """Below this baseline a response is not judged."""
+    """Below this baseline, response is not assessed."""
 
 
 class OtherRemission(Entry):
@@ -194,7 +194,7 @@ class RemissionThreshold(SourcedEntry):
 
 
 class ImportantChange(SourcedEntry):
-    """A change that matters according to one source: an advisory, never a verdict."""
+    """A change that is important according to one source: an advisory, never a verdict."""
 
     points: float | None = None
     percent: float | None = None
@@ -209,14 +209,14 @@ class ImportantChange(SourcedEntry):
 
 
 class Relapse(SourcedEntry):
-    """A rise from the best total that is flagged, and the least total for it."""
+    """The increase from the best total that is flagged, and the lowest total for which it is."""
 
     rise: int
     total_at_least: int = 0
 
 
 class SuicideRule(SourcedEntry):
-    """The item, or the levels, that ask for attention to suicide whatever the total."""
+    """The item, or the levels, that flag suicide risk whatever the total."""
 
     item: Number | None = None
     positive_from: int | None = None
@@ -225,7 +225,7 @@ class SuicideRule(SourcedEntry):
 
 
 class Prorate(SourcedEntry):
-    """How many missing items may be made up for, where a site switches that on."""
+    """How many missing items may be prorated, if a site enables it."""
 
     missing_at_most: int
 
@@ -240,7 +240,7 @@ class Crosswalk(Entry):
 
 
 class Variant(Entry):
-    """A form with other anchors; it is read as an instrument of its own, so that the two never mix."""
+    """A form with different anchors, read as a separate instrument so that the two are never mixed."""
 
     id: str
     short: str
@@ -261,14 +261,14 @@ class Licence(Entry):
 
 
 class ItemGroup(Entry):
-    """A group of items that is followed beside the total."""
+    """A group of items that is tracked in addition to the total."""
 
     title: str
     verification: Verification
 
 
 class Instrument(Reviewed):
-    """One instrument, whole."""
+    """One instrument."""
 
     id: str
     short: str
@@ -290,13 +290,13 @@ class Instrument(Reviewed):
     loinc: InstrumentCodes | None = None
     not_these: tuple[LookalikeCode, ...] = ()
     names: tuple[str, ...]
-    """What a questionnaire's address or title holds, in lower case without punctuation."""
+    """What a questionnaire's URL or title contains, in lower case without punctuation."""
     not_names: tuple[str, ...] = ()
     link_styles: tuple[str, ...]
-    """Patterns of linkIds that mean this item wherever they stand: ``{number}``, ``{code}``, ``{letter}``."""
+    """Patterns of linkIds that mean this item in any questionnaire: ``{number}``, ``{code}``, ``{letter}``."""
     named_link_styles: tuple[NamedLinkStyle, ...] = ()
     extra_links: tuple[str, ...] = ()
-    """Further items of the form that are never summed; a score says so when they were answered."""
+    """Additional items of the form that are never summed; a score is flagged if they were answered."""
     stem: str = ""
     answers: str
     items: tuple[InstrumentItem, ...] = Field(min_length=1)
@@ -317,7 +317,7 @@ class Instrument(Reviewed):
     groups: dict[str, tuple[Number, ...]] = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
     flag: str = ""
-    """A flag that every score of this form carries."""
+    """A flag of every score of this form."""
     licence: Licence
     disputes: tuple[str, ...] = ()
 
@@ -382,11 +382,11 @@ class Instrument(Reviewed):
 
 
 class SuicideSignals(Reviewed):
-    """How long an answer to a suicide item speaks of today."""
+    """How long an answer to a suicide item counts as current."""
 
     positive_for_days: SourcedNumber
     negative_for_days: SourcedNumber
     long_ago: str
-    """Note beside an older positive one."""
+    """Note for an older positive answer."""
     negative_long_ago: str
     undated: str

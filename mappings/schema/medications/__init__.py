@@ -1,7 +1,7 @@
 """Medication knowledge: ingredients, products, doses, durations and the words of a sig, read once and frozen.
 
-Every table stands beside this module as CSV or YAML; every number in them carries its source and how well it was
-checked. ``load_medications`` reads a site's own folder in the same shape.
+The tables are CSV and YAML files in ``mappings/medications``; every number in them has its source and how well it was
+checked. ``load_medications`` reads a site's own folder of the same structure.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ FOLDER = KNOWLEDGE / "medications"
 
 @dataclass(frozen=True, eq=False)
 class Medications:
-    """Everything that is known about medications; equal only to itself, so that what follows from it can be kept."""
+    """All medication knowledge; equal only to itself, so that results derived from it can be cached."""
 
     ingredients: Mapping[str, Ingredient]
     products: Mapping[str, Product]
@@ -77,7 +77,7 @@ class Medications:
     atc: Mapping[str, str]
     """ATC code to ingredient."""
     names: Mapping[str, tuple[tuple[tuple[str, ...], Product], ...]]
-    """Names as written in text: by first word, the words of each name and its product, longest first."""
+    """Names as written in text: by first word, the words of the name and its product, longest first."""
     minimums: Mapping[tuple[str, str], tuple[Minimum, ...]]
     """By ingredient and formulation."""
     equivalents: Mapping[tuple[str, str], Equivalent]
@@ -104,17 +104,17 @@ class Medications:
         return self.policies[name or self.default_policy]
 
     def minimum(self, ingredient: str, formulation: str, policy: TrialPolicy) -> Minimum | None:
-        """The minimum adequate dose by the first instrument of the policy that has one."""
+        """The minimum adequate dose from the first instrument of the policy that has one."""
         form = formulation or self.ingredients[ingredient].default_formulation
-        known = self.minimums.get((ingredient, form)) or self.minimums.get((ingredient, "")) or ()
+        minimums = self.minimums.get((ingredient, form)) or self.minimums.get((ingredient, "")) or ()
         for instrument in (*policy.instruments, "augmentation"):
-            for minimum in known:
+            for minimum in minimums:
                 if minimum.instrument == instrument:
                     return minimum
         return None
 
     def augmentation_minimum(self, ingredient: str) -> float | None:
-        """The low end of an augmenting agent's range in mg/day, where a range is known."""
+        """The lower end of an augmenting agent's dose range in mg/day, if known."""
         for minimum in self.minimums.get((ingredient, ""), ()):
             if minimum.instrument == "augmentation":
                 return minimum.mg_per_day
@@ -122,7 +122,7 @@ class Medications:
 
 
 def load_medications(folder: Path | None = None) -> Medications:
-    """Read the tables of ``folder`` (this one by default); :class:`KnowledgeError` names the file that is wrong."""
+    """Read the tables of ``folder`` (ours by default); :class:`KnowledgeError` names the file at fault."""
     place = folder or FOLDER
     policies = read_yaml(place / "policies.yaml", TrialPolicies)
     ingredients = read_ingredients(place)
@@ -158,23 +158,23 @@ def load_medications(folder: Path | None = None) -> Medications:
     return medications
 
 
-def _cross_check(known: Medications) -> None:
-    for rxcui, product in known.products.items():
-        _check_product(rxcui, product, known)
-    cited = [("minimum_doses.csv", minimum.source) for found in known.minimums.values() for minimum in found]
-    cited += [("parameters.yaml", parameter.source) for parameter in known.parameters.values()]
-    cited += [("policies.yaml", policy.source) for policy in known.policies.values()]
-    cited += [("uses.yaml", use.source) for use in known.uses.values()]
+def _cross_check(medications: Medications) -> None:
+    for rxcui, product in medications.products.items():
+        _check_product(rxcui, product, medications)
+    cited = [("minimum_doses.csv", minimum.source) for row in medications.minimums.values() for minimum in row]
+    cited += [("parameters.yaml", parameter.source) for parameter in medications.parameters.values()]
+    cited += [("policies.yaml", policy.source) for policy in medications.policies.values()]
+    cited += [("uses.yaml", use.source) for use in medications.uses.values()]
     for file, source in cited:
-        if source not in known.sources:
+        if source not in medications.sources:
             raise KnowledgeError(f"{file}: source {source!r} is not in sources.yaml")
-    if known.default_policy not in known.policies:
-        raise KnowledgeError(f"policies.yaml: default: {known.default_policy!r} is not a policy")
+    if medications.default_policy not in medications.policies:
+        raise KnowledgeError(f"policies.yaml: default: {medications.default_policy!r} is not a policy")
 
 
-def _check_product(rxcui: str, product: Product, known: Medications) -> None:
+def _check_product(rxcui: str, product: Product, medications: Medications) -> None:
     for part in product.parts:
-        if part.ingredient not in known.ingredients:
+        if part.ingredient not in medications.ingredients:
             raise KnowledgeError(f"products.csv: {rxcui}: ingredient {part.ingredient!r} is not in ingredients.csv")
-    if product.use and product.use not in known.uses:
+    if product.use and product.use not in medications.uses:
         raise KnowledgeError(f"products.csv: {rxcui}: use {product.use!r} is not in uses.yaml")

@@ -1,4 +1,4 @@
-"""The shapes of what is known about drugs, doses, durations and the codes of a record."""
+"""Schemas of the knowledge about drugs, doses, durations and the codes of a record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mappings.schema.base.entries import Entry, Verification
 
 
 class Ingredient(NamedTuple):
-    """One active ingredient, or one fixed combination that is tested as a whole."""
+    """One active ingredient, or one fixed combination that counts as a unit."""
 
     name: str
     label_class: str
@@ -19,11 +19,11 @@ class Ingredient(NamedTuple):
     counts: str
     """``yes``, ``never``, ``if_depression``, ``augmentation``, ``interventional`` or ``no``."""
     low_dose_has_other_use: bool
-    """Whether a dose below the minimum usually serves sleep or pain and so is no switch."""
+    """Whether a dose below the minimum is usually for sleep or pain, and so not a switch."""
     maximum: float | None
-    """Highest labelled mg/day (recalled)."""
+    """Maximum labelled dose in mg/day (recalled)."""
     default_formulation: str
-    """What is meant where nothing names the formulation."""
+    """The formulation to assume where none is named."""
 
 
 class ProductPart(NamedTuple):
@@ -31,21 +31,21 @@ class ProductPart(NamedTuple):
 
     ingredient: str
     strength: float | None
-    """In ``unit``; ``None`` where the code names no strength."""
+    """In ``unit``; ``None`` if the code names no strength."""
     unit: str
     """``MG``, ``MG/ML``, ``MG/HR``, ``MG/ACTUAT`` or empty."""
 
 
 class Product(NamedTuple):
-    """What a code or a name stands for."""
+    """The product that a code or a name denotes."""
 
     parts: tuple[ProductPart, ...]
     formulation: str = ""
     """Key into the minimum doses: ``IR``, ``ER``, ``HCl``, ``HBr``, ``patch``, ``oral``, ``weekly`` or empty."""
     use: str = ""
-    """Why it is taken instead of for depression: a key of ``uses.yaml``, or empty."""
+    """The use other than depression: a key of ``uses.yaml``, or empty."""
     tty: str = ""
-    """RxNorm term type; empty for what came from elsewhere."""
+    """RxNorm term type; empty for a product from another source."""
 
 
 class Minimum(NamedTuple):
@@ -58,7 +58,7 @@ class Minimum(NamedTuple):
 
 
 class CountingParameter(Entry):
-    """One number that the counting uses."""
+    """One number that the counting of trials uses."""
 
     value: float
     unit: str
@@ -68,7 +68,7 @@ class CountingParameter(Entry):
 
 
 class TrialPolicy(Entry):
-    """How long a trial must last, and by which tables of doses, the first that knows the drug."""
+    """How long a trial must last, and the dose tables to use: the first that lists the drug."""
 
     label: str
     instruments: tuple[str, ...]
@@ -83,7 +83,7 @@ class TrialPolicies(Entry):
 
 
 class NonDepressionUse(Entry):
-    """Why a product is not taken for depression."""
+    """A use of a product other than depression."""
 
     counts: Literal["never", "if_depression"]
     says: str
@@ -92,7 +92,7 @@ class NonDepressionUse(Entry):
 
 
 class Equivalent(Entry):
-    """A formulation whose amount means another daily dose than the arithmetic says."""
+    """A formulation whose effective daily dose differs from the arithmetic mean."""
 
     ingredient: str
     formulation: str
@@ -104,12 +104,12 @@ class Equivalent(Entry):
 
     @property
     def factor(self) -> float:
-        """What to multiply the arithmetic mean of mg/day with."""
+        """Multiplier for the arithmetic mean in mg/day."""
         return self.equals_mg_per_day * self.every_days / self.mg
 
 
 class MedicationSource(Entry):
-    """One entry of the bibliography of this folder."""
+    """One entry of the bibliography of ``mappings/medications``."""
 
     citation: str
     verification: Verification
@@ -130,7 +130,7 @@ class MedicationCode(Entry):
 
 
 class TimingCodes(Entry):
-    """Administrations per day of timing codes, and days of the units of a period."""
+    """Administrations per day by timing code, and days by unit of a period."""
 
     source: str
     verification: Verification
@@ -140,7 +140,7 @@ class TimingCodes(Entry):
 
 
 class CodeSystemNames(Entry):
-    """How codings name their code systems."""
+    """The names that codings use for their code systems."""
 
     rxnorm: frozenset[str]
     ndc: frozenset[str]
@@ -150,7 +150,7 @@ class CodeSystemNames(Entry):
 
 
 class Episodes(Entry):
-    """Which diagnosis dates the current depressive episode."""
+    """Which diagnoses date the current depressive episode."""
 
     source: str
     verification: Verification
@@ -163,7 +163,7 @@ class Episodes(Entry):
 
 
 class Statuses(Entry):
-    """Which records speak of a drug that was taken."""
+    """Which statuses mean that a drug was taken."""
 
     source: str
     verification: Verification
@@ -173,35 +173,35 @@ class Statuses(Entry):
     statement_excluded: frozenset[str]
     administration_read: frozenset[str]
     stop_extensions: tuple[str, ...]
-    """How the address of an extension ends that holds the day of stopping."""
+    """Endings of the URLs of extensions that hold the stop date."""
 
 
 class TextRule(Entry):
-    """What a word beside a name says of the product."""
+    """What a word next to a drug name implies about the product."""
 
     ingredient: str
     any_of: frozenset[str]
     strengths: frozenset[float] = frozenset()
-    """In MG, where the strength alone tells."""
+    """In MG, if the strength alone is sufficient."""
     formulation: str
     use: str
 
 
 class PsychotropicHints(Entry):
-    """Letters that make an unknown name look psychotropic."""
+    """Name stems that make an unknown name look psychotropic."""
 
     source: str
     verification: Verification
     stems: tuple[str, ...] = Field(min_length=1)
     antidepressant_stems: tuple[str, ...] = Field(min_length=1)
-    """Letters that make it look like an antidepressant."""
+    """Stems that make it look like an antidepressant."""
 
     def look_psychotropic(self, name: str) -> bool:
-        """Whether a name may be that of a psychotropic drug."""
+        """Whether a name may denote a psychotropic drug."""
         lower = name.lower()
         return self.look_antidepressant(name) or any(stem in lower for stem in self.stems)
 
     def look_antidepressant(self, name: str) -> bool:
-        """Whether a name may be that of an antidepressant."""
+        """Whether a name may denote an antidepressant."""
         lower = name.lower()
         return any(stem in lower for stem in self.antidepressant_stems)

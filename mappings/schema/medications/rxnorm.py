@@ -1,7 +1,7 @@
-"""An RxNorm download (RRF files) into rows of the product table, for the ingredients that are known here.
+"""Converts an RxNorm download (RRF files) into rows of the product table, for the ingredients in the knowledge.
 
-RXNCONSO names the concepts, RXNREL joins a clinical drug to its components and these to their ingredients, RXNSAT holds
-the strength of a component. Only current, unsuppressed RxNorm content is taken.
+RXNCONSO names the concepts, RXNREL links a clinical drug to its components and these to their ingredients, RXNSAT holds
+the strength of a component. Only current, unsuppressed RxNorm content is used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STEPS = {
     "PIN": ("IN",),
     "BN": ("IN", "PIN"),
 }
-"""From a term type towards its ingredients."""
+"""Term type -> the next term types towards its ingredients."""
 _RELATIONS = frozenset(
     (
         "has_ingredient",
@@ -56,34 +56,36 @@ class _Concept(NamedTuple):
     name: str
 
 
-def import_rxnorm(folder: Path, known: Medications) -> list[dict[str, str]]:
+def import_rxnorm(folder: Path, medications: Medications) -> list[dict[str, str]]:
     """Rows for the product table from the RRF files of ``folder``, sorted by RxCUI.
 
-    :raises KnowledgeError: where a file is missing or is not in RRF form.
+    :raises KnowledgeError: if a file is missing or not in RRF format.
     """
-    concepts = {c.rxcui: c for c in _concepts(_rows(folder / "RXNCONSO.RRF", _CONSO_WIDTH))}
+    concepts = {concept.rxcui: concept for concept in _concepts(_rows(folder / "RXNCONSO.RRF", _CONSO_WIDTH))}
     neighbours = _neighbours(_rows(folder / "RXNREL.RRF", _REL_WIDTH), concepts)
     strengths = _strengths(_rows(folder / "RXNSAT.RRF", _SAT_WIDTH))
-    by_rxcui = {code: product.parts[0].ingredient for code, product in known.products.items() if product.tty == "IN"}
-    found = []
+    by_rxcui = {
+        code: product.parts[0].ingredient for code, product in medications.products.items() if product.tty == "IN"
+    }
+    rows = []
     for concept in concepts.values():
         if concept.tty in PRODUCT_TYPES:
-            row = _row(concept, neighbours, strengths, by_rxcui, known)
+            row = _row(concept, neighbours, strengths, by_rxcui, medications)
             if row is not None:
-                found.append(row)
-    return sorted(found, key=lambda row: int(row["rxcui"]))
+                rows.append(row)
+    return sorted(rows, key=lambda row: int(row["rxcui"]))
 
 
 def extend_products(path: Path, rows: Iterable[Mapping[str, str]]) -> int:
-    """Add to the product table the rows whose code it does not hold; the number added."""
+    """Add the rows with new codes to the product table; returns how many were added."""
     with path.open(encoding="utf-8", newline="") as lines:
-        held = list(csv.DictReader(lines))
-    codes = {row["rxcui"] for row in held}
+        existing = list(csv.DictReader(lines))
+    codes = {row["rxcui"] for row in existing}
     added = [row for row in rows if row["rxcui"] not in codes]
     with path.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows([*held, *added])
+        writer.writerows([*existing, *added])
     return len(added)
 
 
@@ -108,13 +110,13 @@ def _concepts(rows: Iterable[Sequence[str]]) -> Iterator[_Concept]:
 
 
 def _neighbours(rows: Iterable[Sequence[str]], concepts: Mapping[str, _Concept]) -> dict[str, list[_Concept]]:
-    found: dict[str, list[_Concept]] = {}
+    neighbours: dict[str, list[_Concept]] = {}
     for row in rows:
         one, other, relation = row[0], row[4], row[7]
         if relation in _RELATIONS and one in concepts and other in concepts:
-            found.setdefault(one, []).append(concepts[other])
-            found.setdefault(other, []).append(concepts[one])
-    return found
+            neighbours.setdefault(one, []).append(concepts[other])
+            neighbours.setdefault(other, []).append(concepts[one])
+    return neighbours
 
 
 def _strengths(rows: Iterable[Sequence[str]]) -> dict[str, str]:
@@ -122,19 +124,19 @@ def _strengths(rows: Iterable[Sequence[str]]) -> dict[str, str]:
 
 
 def _concepts_on_the_way(concept: _Concept, neighbours: Mapping[str, list[_Concept]], tty: str) -> list[_Concept]:
-    """The concepts of one type that lie on the way from ``concept`` to its ingredients."""
+    """The concepts of type ``tty`` on the paths from ``concept`` to its ingredients."""
     found: dict[str, _Concept] = {}
     seen = {concept.rxcui}
-    ahead = [concept]
-    while ahead:
-        at = ahead.pop()
-        if at.tty == tty:
-            found[at.rxcui] = at
+    pending = [concept]
+    while pending:
+        current = pending.pop()
+        if current.tty == tty:
+            found[current.rxcui] = current
             continue
-        for other in neighbours.get(at.rxcui, ()):
-            if other.rxcui not in seen and other.tty in _STEPS.get(at.tty, ()):
+        for other in neighbours.get(current.rxcui, ()):
+            if other.rxcui not in seen and other.tty in _STEPS.get(current.tty, ()):
                 seen.add(other.rxcui)
-                ahead.append(other)
+                pending.append(other)
     return sorted(found.values())
 
 
@@ -143,19 +145,19 @@ def _row(
     neighbours: Mapping[str, list[_Concept]],
     strengths: Mapping[str, str],
     by_rxcui: Mapping[str, str],
-    known: Medications,
+    medications: Medications,
 ) -> dict[str, str] | None:
     names = {
         by_rxcui.get(base.rxcui, base.name.lower()): base for base in _concepts_on_the_way(concept, neighbours, "IN")
     }
-    ingredients = [name for name in names if name in known.ingredients]
+    ingredients = [name for name in names if name in medications.ingredients]
     if not ingredients or len(ingredients) != len(names):
         return None
     parts = {} if concept.tty in _PACKS else _components(concept, neighbours, strengths, by_rxcui)
     ordered = sorted(ingredients)
     units = {parts[name][1] for name in ordered if name in parts}
     complete = len(units) == 1 and all(name in parts for name in ordered)
-    formulation, use = _words(concept.name, ordered, parts, known)
+    formulation, use = _words(concept.name, ordered, parts, medications)
     return {
         "rxcui": concept.rxcui,
         "tty": concept.tty,
@@ -166,7 +168,7 @@ def _row(
         "form": "",
         "formulation": formulation,
         "use": use,
-        "group": min(known.ingredients[ordered[0]].groups),
+        "group": min(medications.ingredients[ordered[0]].groups),
         "source": SOURCE,
     }
 
@@ -178,23 +180,23 @@ def _components(
     by_rxcui: Mapping[str, str],
 ) -> dict[str, tuple[str, str]]:
     """Strength and unit by ingredient, from the components of a clinical drug."""
-    found = {}
+    strength_and_unit = {}
     for component in _concepts_on_the_way(concept, neighbours, "SCDC"):
-        written = _STRENGTH.search(strengths.get(component.rxcui, "") or component.name)
+        match = _STRENGTH.search(strengths.get(component.rxcui, "") or component.name)
         for base in _concepts_on_the_way(component, neighbours, "IN"):
-            if written:
-                found[by_rxcui.get(base.rxcui, base.name.lower())] = (written[1], written[2])
-    return found
+            if match:
+                strength_and_unit[by_rxcui.get(base.rxcui, base.name.lower())] = (match[1], match[2])
+    return strength_and_unit
 
 
 def _words(
-    name: str, ingredients: Sequence[str], parts: Mapping[str, tuple[str, str]], known: Medications
+    name: str, ingredients: Sequence[str], parts: Mapping[str, tuple[str, str]], medications: Medications
 ) -> tuple[str, str]:
-    """Formulation and use that the words of the name tell, by the same rules as for free text."""
+    """Formulation and use from the words of the name, by the same rules as for free text."""
     words = frozenset(re.findall(r"\d+(?:\.\d+)?|[a-z]+", name.lower()))
-    for rule in known.text_rules:
+    for rule in medications.text_rules:
         if list(ingredients) == [rule.ingredient]:
             strength = float(parts[rule.ingredient][0]) if rule.ingredient in parts else None
             if rule.any_of & words or strength in rule.strengths:
                 return rule.formulation, rule.use
-    return known.ingredients[ingredients[0]].default_formulation if len(ingredients) == 1 else "", ""
+    return medications.ingredients[ingredients[0]].default_formulation if len(ingredients) == 1 else "", ""

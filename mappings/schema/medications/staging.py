@@ -1,4 +1,4 @@
-"""The shapes of the two staging methods."""
+"""Schemas of the two staging methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mappings.schema.medications.model import MedicationCode
 
 
 class Steps(Entry):
-    """Points by thresholds, ascending: from the first number on, the second."""
+    """Points by ascending threshold: (threshold, points)."""
 
     verification: Verification
     source: str
@@ -24,7 +24,7 @@ class Steps(Entry):
 
 
 class Severity(Entry):
-    """Points of severity, and the diagnosis codes that state it."""
+    """Points by severity, and the diagnosis codes that state it."""
 
     verification: Verification
     source: str
@@ -34,7 +34,7 @@ class Severity(Entry):
 
 
 class YesNo(Entry):
-    """Points of something that was used or not."""
+    """Points for a treatment that was used or not."""
 
     verification: Verification
     source: str
@@ -67,7 +67,7 @@ class ThaseRush(Entry):
 
 
 class CodeSet(Entry):
-    """Codes that mean one procedure."""
+    """Codes for one procedure."""
 
     source: str
     verification: Verification
@@ -82,7 +82,7 @@ class CodeSet(Entry):
 
 
 class Staging(Entry):
-    """Both staging methods and the procedures that they ask for."""
+    """Both staging methods and the codes of the procedures that they ask about."""
 
     maudsley: Maudsley
     thase_rush: ThaseRush

@@ -1,4 +1,4 @@
-"""The tables of this folder into dictionaries: ingredients, products, names, codes, minimum doses, words of a sig."""
+"""Reads the medication tables into dictionaries: ingredients, products, names, codes, minimum doses, sig words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mappings.schema.medications.words import SigToken, SigWord, SigWords
 
 @dataclass(frozen=True)
 class NdcTable:
-    """NDC to product, as sorted fixed-width lines so that 25,000 of them cost nothing to load."""
+    """NDC to product, as sorted fixed-width lines so that 25,000 of them load without parsing."""
 
     lines: bytes
     kinds: Mapping[bytes, Product]
@@ -28,10 +28,10 @@ class NdcTable:
         """The product of an NDC of eleven digits."""
         key = ndc.encode()
         count = len(self.lines) // self._LINE
-        at = bisect_left(range(count), key, key=self._key)
-        if at == count or self._key(at) != key:
+        row = bisect_left(range(count), key, key=self._key)
+        if row == count or self._key(row) != key:
             return None
-        start = at * self._LINE + self._WIDTH + 1
+        start = row * self._LINE + self._WIDTH + 1
         return self.kinds[self.lines[start : start + 2]]
 
     def _key(self, row: int) -> bytes:
@@ -57,12 +57,12 @@ def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
 
 
 def read_ingredients(place: Path) -> dict[str, Ingredient]:
-    """The ingredients by name. Raises :class:`KnowledgeError` for a column that is missing or a number that is none."""
+    """The ingredients by name. Raises :class:`KnowledgeError` for a missing column or an invalid number."""
     path = place / "ingredients.csv"
-    found = {}
+    ingredients = {}
     for row in _rows(path, "ingredient", "label_class", "groups", "counts", "maximum_mg_day"):
         name = sys.intern(row["ingredient"])
-        found[name] = Ingredient(
+        ingredients[name] = Ingredient(
             name,
             row["label_class"],
             frozenset(row["groups"].split("|")),
@@ -71,12 +71,12 @@ def read_ingredients(place: Path) -> dict[str, Ingredient]:
             _number(row["maximum_mg_day"], path.name),
             row["default_formulation"],
         )
-    return found
+    return ingredients
 
 
 def read_products(path: Path) -> dict[str, Product]:
     """The products by RxCUI."""
-    found = {}
+    products = {}
     for row in _rows(path, "rxcui", "tty", "ingredients", "strengths", "unit", "formulation", "use"):
         ingredients = row["ingredients"].split("|")
         strengths: list[str] = row["strengths"].split("|") if row["strengths"] else [""] * len(ingredients)
@@ -85,8 +85,8 @@ def read_products(path: Path) -> dict[str, Product]:
             ProductPart(sys.intern(name), _number(strength, path.name), unit)
             for name, strength in zip(ingredients, strengths, strict=True)
         )
-        found[row["rxcui"]] = Product(parts, sys.intern(row["formulation"]), sys.intern(row["use"]), row["tty"])
-    return found
+        products[row["rxcui"]] = Product(parts, sys.intern(row["formulation"]), sys.intern(row["use"]), row["tty"])
+    return products
 
 
 def _product_without_strength(ingredients: str, formulation: str, use: str) -> Product:
@@ -104,15 +104,17 @@ def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, 
     table |= {phrase: ("moment", 1.0, moment) for phrase, moment in words.moments.items()}
     table |= {phrase: ("weekday", 1.0, phrase[:3]) for phrase in words.weekdays}
     table |= {phrase: (kind, 0.0, "") for kind, phrases in words.words.items() for phrase in phrases}
-    found: dict[str, list[SigWord]] = {}
+    by_first_word: dict[str, list[SigWord]] = {}
     for phrase, (kind, value, name) in table.items():
         split = tuple(phrase.replace("-", " - ").replace("/", " / ").split())
-        found.setdefault(split[0], []).append(SigWord(split, SigToken(sys.intern(kind), value, name)))
-    return {first: tuple(sorted(entries, key=lambda entry: -len(entry.words))) for first, entries in found.items()}
+        by_first_word.setdefault(split[0], []).append(SigWord(split, SigToken(sys.intern(kind), value, name)))
+    return {
+        first: tuple(sorted(entries, key=lambda entry: -len(entry.words))) for first, entries in by_first_word.items()
+    }
 
 
 def read_ndc(place: Path) -> NdcTable:
-    """The table of NDCs, held as the bytes of its file."""
+    """The table of NDCs, kept as the bytes of its file."""
     kinds = {
         row["kind"].encode(): _product_without_strength(row["ingredients"], row["formulation"], row["use"])
         for row in _rows(place / "ndc_kinds.csv", "kind", "ingredients", "formulation", "use")
@@ -130,25 +132,25 @@ def read_atc(place: Path) -> dict[str, str]:
 
 
 def read_names(place: Path) -> dict[str, tuple[tuple[tuple[str, ...], Product], ...]]:
-    """The names by first word: the words of each and its product, the longest first."""
-    found: dict[str, list[tuple[tuple[str, ...], Product]]] = {}
+    """The names by first word: the words of the name and its product, the longest first."""
+    by_first_word: dict[str, list[tuple[tuple[str, ...], Product]]] = {}
     for row in _rows(place / "names.csv", "name", "ingredients", "formulation", "use"):
         words = tuple(row["name"].replace("/", " / ").replace("-", " - ").split())
-        found.setdefault(words[0], []).append(
+        by_first_word.setdefault(words[0], []).append(
             (words, _product_without_strength(row["ingredients"], row["formulation"], row["use"]))
         )
-    return {first: tuple(sorted(names, key=lambda name: -len(name[0]))) for first, names in found.items()}
+    return {first: tuple(sorted(names, key=lambda name: -len(name[0]))) for first, names in by_first_word.items()}
 
 
 def read_minimums(place: Path) -> dict[tuple[str, str], tuple[Minimum, ...]]:
-    """The minimum doses by ingredient and formulation, in the order of the table; each needs a source."""
+    """The minimum doses by ingredient and formulation, in table order; a source is mandatory."""
     path = place / "minimum_doses.csv"
-    found: dict[tuple[str, str], tuple[Minimum, ...]] = {}
+    minimums: dict[tuple[str, str], tuple[Minimum, ...]] = {}
     for row in _rows(path, "ingredient", "formulation", "instrument", "mg_per_day", "verification", "source"):
         dose = _number(row["mg_per_day"], path.name)
         if dose is None or not row["source"]:
             raise KnowledgeError(f"{path.name}: {row['ingredient']}: a dose needs a number and a source")
         key = (row["ingredient"], row["formulation"])
         minimum = Minimum(dose, row["instrument"], Verification(row["verification"]).value, row["source"])
-        found[key] = (*found.get(key, ()), minimum)
-    return found
+        minimums[key] = (*minimums.get(key, ()), minimum)
+    return minimums

@@ -1,4 +1,4 @@
-"""The shapes of the words that are read, in sigs and in reasons, and of those that a clinician reads."""
+"""Schemas of the words read from sigs and reasons, and of the words shown to clinicians."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from mappings.schema.medications.model import MedicationCode
 
 
 class StopReasonWords(Entry):
-    """The words and codes that say why a drug was stopped."""
+    """The words and codes for the reason a drug was stopped."""
 
     words: tuple[str, ...]
-    """Phrases read in a status reason and in a note."""
+    """Phrases matched in a status reason and in a note."""
     reason_words: tuple[str, ...]
-    """Phrases read in a status reason only."""
+    """Phrases matched in a status reason only."""
     codes: tuple[MedicationCode, ...]
 
 
@@ -41,10 +41,10 @@ class SigWords(Entry):
 
 
 class SigToken(NamedTuple):
-    """A piece of a text sig that has a part in the grammar."""
+    """A part of a text sig with a role in the grammar."""
 
     kind: str
-    """Its part: ``number``, ``per_day``, ``period``, ``unit``, ``ml``, ``mg``, ``verb``, ..."""
+    """Its role: ``number``, ``per_day``, ``period``, ``unit``, ``ml``, ``mg``, ``verb``, ..."""
     value: float = 0.0
     """The number, the administrations per day, the days of a period or the factor of a unit."""
     name: str = ""
@@ -59,7 +59,7 @@ class SigWord(NamedTuple):
 
 
 class TrialWording(Entry):
-    """Format strings for what a clinician reads."""
+    """Format strings for the text shown to clinicians."""
 
     line: str
     adequate: dict[str, str]

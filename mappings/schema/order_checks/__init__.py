@@ -1,4 +1,4 @@
-"""What is said of draft orders, and how each is checked: YAML files, read and cross-checked once at start."""
+"""Checks of draft orders and their wording: YAML files, read and cross-checked once at start."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from mappings.schema.rules.protocols import Protocol
 
 @dataclass(frozen=True, slots=True)
 class OrderChecks:
-    """Everything about draft orders; frozen and picklable."""
+    """All checks of draft orders; frozen and picklable."""
 
     words: OrderCheckWords
     checks: tuple[CheckDefinition, ...]
     """In the order in which they are shown."""
     reading: OrderReadingRules
     patterns: Mapping[str, tuple[re.Pattern[str], ...]]
-    """How words say each measure."""
+    """Text patterns by measure."""
     review_due: date
-    """The day from which the review of some file is overdue."""
+    """The day from which the review of at least one file is overdue."""
 
     @property
     def inputs(self) -> frozenset[str]:
-        """The inputs that only checks of orders read."""
+        """The inputs that order checks read in addition to those of criteria."""
         return frozenset(place for check in self.checks for place in check.inputs)
 
     def is_companion(self, words: Iterable[str], codes: Iterable[str | None]) -> bool:
-        """Whether an order for a service goes beside a treatment, such as vital signs around it, and is not for it."""
-        said, coded = [text.lower() for text in words], set(codes)
+        """Whether a service order accompanies a treatment (such as vital signs around it) rather than being for it."""
+        texts, coded = [text.lower() for text in words], set(codes)
         return any(
-            not coded.isdisjoint(check.codes) or any(re.search(each, text) for each in check.itself for text in said)
+            not coded.isdisjoint(check.codes)
+            or any(re.search(pattern, text) for pattern in check.itself for text in texts)
             for check in self.checks
             if check.kind == "companion"
         )
@@ -55,16 +56,16 @@ class OrderChecks:
     def check_against(
         self, protocols: Mapping[str, Protocol], criteria: Collection[str], treatments: Collection[str]
     ) -> None:
-        """:class:`KnowledgeError` where a check names what there is not."""
+        """Raise :class:`KnowledgeError` if a check refers to something that does not exist."""
         known = {name for protocol in protocols.values() for name in protocol.parameters}
         for check in self.checks:
             where = f"order_checks/{check.id}.yaml"
             named = {name for expected in check.expected for name in expected.parameters}
-            asked = {each for each in (check.criterion, *(expected.when for expected in check.expected)) if each}
+            conditions = {name for name in (check.criterion, *(item.when for item in check.expected)) if name}
             for key, lacking in (
                 ("expected: no protocol has", named - known),
                 ("treatments: no treatment", set(check.treatments) - set(treatments)),
-                ("criterion: no criterion", asked - set(criteria)),
+                ("criterion: no criterion", conditions - set(criteria)),
             ):
                 if lacking:
                     raise KnowledgeError(f"{where}: {key} {', '.join(sorted(lacking))}")

@@ -1,4 +1,4 @@
-"""The shape of a check of an order: what is compared, with what, how exactly, and what may be corrected."""
+"""Schema of an order check: what is compared, with what, with which tolerance, and what may be corrected."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _NUMBER = r"0,\d+|\d+,\d{1,2}(?![\d,])|\d+(?:,\d{3})*(?:\.\d+)?|\.\d+"
 
 
 class ExpectedRange(Entry):
-    """A range that an order may lie in, from parameters of the protocol, and for whom."""
+    """An allowed range, from parameters of the protocol, and when it applies."""
 
     of: tuple[str, ...] = Field(min_length=1)
-    """Parameters; the first that the protocol has gives the range."""
+    """Parameters; the first that the protocol defines gives the range."""
     up_to: str = ""
-    """A parameter that moves the upper end up."""
+    """A parameter that raises the upper end."""
     times: str = ""
     per: str = ""
-    """Parameters by which the range is multiplied or divided."""
+    """Parameters by which the range is multiplied (``times``) and divided (``per``)."""
     phase: Phase = ""
-    """``first``, ``later``: before and after the first session; ``start``, ``maintenance``: and a completed course."""
+    """``first``/``later``: before/after the first session; ``start``/``maintenance``: before/after a completed course."""
     weeks: tuple[int, int | None] | None = None
-    """Weeks since the first session, the first of them week 1."""
+    """Weeks since the first session, counted from 1."""
     when: str = ""
-    """A criterion that must be met."""
+    """A criterion that must be met for the range to apply."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -42,13 +42,13 @@ class ExpectedRange(Entry):
 
 
 class CorrectionRule(Entry):
-    """How a value is corrected: to the lowest that is expected, or only where one single value is."""
+    """How a value is corrected: to the lowest expected value, or only if there is a single expected value."""
 
     to: Literal["lowest", "only"]
     round_to: Number
-    """Down to a multiple of it,"""
+    """Round down to a multiple of this."""
     round_to_unit: str
-    """where the dose is in this unit."""
+    """The unit of the doses that are rounded."""
 
 
 class CheckDefinition(Reviewed):
@@ -59,11 +59,11 @@ class CheckDefinition(Reviewed):
     kind: CheckKind
     treatments: tuple[str, ...] = Field(min_length=1)
     inputs: tuple[str, ...] = ()
-    """Inputs that it reads beside those of the criteria."""
+    """Inputs that it reads in addition to those of the criteria."""
     sources: tuple[str, ...] = Field(min_length=1)
     grade: Grade
     why: str
-    """For the reader of the knowledge; its numbers are those of the sources."""
+    """For reviewers of the knowledge; its numbers are those of the sources."""
     # compare
     measure: Measure | None = None
     unit: str = ""
@@ -72,31 +72,31 @@ class CheckDefinition(Reviewed):
     slack_above: Number | None = None
     """In percent of the bound."""
     step: Number | None = None
-    """What the value must be a multiple of."""
+    """The value must be a multiple of this."""
     gross_below: Number | None = None
     gross_above: Number | None = None
-    """Beyond these the card warns."""
+    """Beyond these bounds the card is a warning."""
     only_if_stated: bool = False
-    """Whether nothing is said of an order that does not state it."""
+    """Whether an order that does not state the value is not reported."""
     single_is_fine: bool = False
-    """Whether an order for one session alone is not judged."""
+    """Whether an order for a single session is exempt."""
     dose_in_name: bool = False
-    """Whether the name of the product tells the dose of a session."""
+    """Whether the product name states the dose of a session."""
     only_routes: tuple[Pattern, ...] = ()
     other_routes: tuple[Pattern, ...] = ()
-    """Words of routes for which the check is not made; those of ``only_routes`` win."""
+    """Words of routes to which the check does not apply; ``only_routes`` takes precedence."""
     correct: CorrectionRule | None = None
     # criterion
     criterion: str = ""
     # companion
     holds: tuple[Pattern, ...] = ()
     itself: tuple[Pattern, ...] = ()
-    """How an order for a service begins that is this companion, whatever drug it names."""
+    """Beginnings of a service order that is this companion, whatever drug it names."""
     codes: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> dict[str, Number]:
-        """Every number of the check by its key."""
+        """Every number of the check, by key."""
         named = {
             "slack_below": self.slack_below,
             "slack_above": self.slack_above,
@@ -111,12 +111,12 @@ class CheckDefinition(Reviewed):
     def _whole(self) -> Self:
         needed = {"compare": (self.measure, self.expected), "criterion": (self.criterion,), "companion": (self.holds,)}
         if not all(needed.get(self.kind, ())):
-            raise ValueError(f"kind: {self.kind} lacks what it is made with")
+            raise ValueError(f"kind: {self.kind} needs other keys, which are missing")
         return self
 
 
 class MeasureReading(Entry):
-    """How words say one measure."""
+    """Text patterns for one measure."""
 
     patterns: tuple[str, ...]
     units: dict[str, float] = Field(default_factory=dict)
@@ -134,7 +134,7 @@ class OrderReadingRules(Reviewed):
     same_percent: Number
     rounded_percent: Number
     amount: Pattern
-    """Words that state an amount: an order that holds them elsewhere is not corrected."""
+    """Words that state an amount: an order that contains them elsewhere is not corrected."""
 
     @model_validator(mode="after")
     def _compile(self) -> Self:
@@ -142,7 +142,7 @@ class OrderReadingRules(Reviewed):
             for pattern in measure.patterns:
                 groups = re.compile(self.filled(pattern)).groupindex
                 if "unit" in groups and not measure.units:
-                    raise ValueError(f"measures.{name}: a unit is read and none is known")
+                    raise ValueError(f"measures.{name}: the pattern reads a unit, but units is empty")
         return self
 
     def filled(self, pattern: str) -> str:

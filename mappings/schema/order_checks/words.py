@@ -1,4 +1,4 @@
-"""The words about draft orders, as data; checked for their fields when they are loaded."""
+"""The wording for draft orders, as data; fields are checked on load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mappings.schema.texts.cards import Indicator
 
 
 class Notice(Entry):
-    """A card of its own about drafts."""
+    """A separate card about drafts."""
 
     indicator: Indicator
     summary: str
@@ -21,10 +21,10 @@ class Notice(Entry):
 
 
 class OtherForm(Notice):
-    """The card for a drug of ours in a form or by a route that the criteria are not made for."""
+    """The card for a drug of a treatment in a form or by a route that the criteria do not cover."""
 
     indicator_against: Indicator
-    """When a contraindication is on the record all the same."""
+    """If the record has a contraindication anyway."""
     against: str
     sources: tuple[str, ...]
 
@@ -40,14 +40,14 @@ class OrderSectionLines(Entry):
 
 
 class CheckWords(Entry):
-    """One check within a line."""
+    """One check within a line of the card."""
 
     ok: str
     unknown: str
 
 
 class DraftedWords(Entry):
-    """What the order states."""
+    """The value that the order states."""
 
     value: str
     by_weight: str
@@ -62,7 +62,7 @@ class SuggestionWords(Entry):
 
 
 class Suggestions(Entry):
-    """What may be done about an order."""
+    """Suggested changes to an order."""
 
     remove: SuggestionWords
     correct: SuggestionWords
@@ -94,7 +94,7 @@ class OrderCheckWords(Reviewed):
         "gross_summary": frozenset({"treatment", "titles", "summary"}),
         "suggestions": frozenset({"treatment", "title", "value", "unit", "before", "because"}),
     }
-    """Which fields the sentences under each key may name."""
+    """Allowed fields of the sentences, by key."""
 
     foreign_only: Notice
     unnamed: Notice

@@ -1,4 +1,4 @@
-"""Order templates: what a clinician can take as a draft, read and cross-checked once at start."""
+"""Order templates that a clinician can accept as drafts, read and cross-checked once at start."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class Orders:
     """By datum."""
     words: OfferWords
     review_due: date
-    """The day from which the review of some of it is overdue."""
+    """The day from which the review of at least one file is overdue."""
 
     @property
     def named(self) -> Iterator[tuple[str, OrderSet]]:
-        """Every set with the file, and the key in it, where it stands."""
-        yield from ((f"{name}.yaml", each) for name, each in self.by_id.items())
-        yield from ((f"_data.yaml: {name}", each) for name, each in self.data.items())
+        """Every set with its file, and the key in it."""
+        yield from ((f"{name}.yaml", order_set) for name, order_set in self.by_id.items())
+        yield from ((f"_data.yaml: {name}", order_set) for name, order_set in self.data.items())
 
     def of_treatment(self, treatment: str) -> TreatmentOrders | None:
         """The orders of a treatment."""
-        return next((each for each in self.by_id.values() if each.treatment == treatment), None)
+        return next((orders for orders in self.by_id.values() if orders.treatment == treatment), None)
 
     def instead_of(self, treatment: str) -> tuple[TreatmentOrders, ...]:
         """The orders of other treatments that may be given instead."""
-        return tuple(each for each in self.by_id.values() if each.instead_of == treatment)
+        return tuple(orders for orders in self.by_id.values() if orders.instead_of == treatment)
 
 
 def load_orders(folder: Path) -> Orders:
@@ -42,5 +42,5 @@ def load_orders(folder: Path) -> Orders:
     by_id = read_named(folder, TreatmentOrders)
     data = read_yaml(folder / "_data.yaml", DataFile)
     words = read_yaml(folder / "_words.yaml", OfferWords)
-    due = min(each.review_due for each in (*by_id.values(), data, words))
+    due = min(file.review_due for file in (*by_id.values(), data, words))
     return Orders(by_id=by_id, data=data.data, words=words, review_due=due)

@@ -1,4 +1,4 @@
-"""Order templates against the rest of the knowledge: a template that names what is not there does not load."""
+"""Checks order templates against the rest of the knowledge: every name that a template uses must exist."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _UNITS_BY_USE = {
     "length": {"weeks", "days", "min", "years"},
     "duration": {"min"},
 }
-"""The units that each use of a parameter can read."""
+"""The units allowed for every use of a parameter."""
 _WHOLE_NUMBER_USES = ("count", "times")
 
 
 def order_source_keys(orders: Orders) -> Iterator[tuple[str, str]]:
     """Every source key that an order template uses, with the file and key that uses it."""
-    for where, each in orders.named:
-        yield from ((f"{where}: sources", key) for key in each.sources)
-        for order in each.orders:
+    for where, order_set in orders.named:
+        yield from ((f"{where}: sources", key) for key in order_set.sources)
+        for order in order_set.orders:
             yield from ((f"{where}: {order.id}.codes", code.source) for code in _codes(order))
             yield from ((f"{where}: {key}", number.source) for key, number in order.numbers)
             if order.weeks:
@@ -45,27 +45,27 @@ def check_orders(
 ) -> None:
     """Raise :class:`KnowledgeError` for the first name, number or code that does not fit."""
     _check_parameters(orders, protocols)
-    for where, each in orders.named:
-        for order in each.orders:
+    for where, order_set in orders.named:
+        for order in order_set.orders:
             for instrument in order.instruments:
                 if instrument not in instruments.forms:
                     raise KnowledgeError(f"{where}: {order.id}.instruments: no instrument {instrument!r}")
     known = {treatment for protocol in protocols.values() for treatment in protocol.treatments}
-    for each in orders.by_id.values():
-        _check_names(each, orders, criteria, known)
-        _check_codes(each, treatments)
+    for treatment_orders in orders.by_id.values():
+        _check_names(treatment_orders, orders, criteria, known)
+        _check_codes(treatment_orders, treatments)
     _check_data(orders, criteria)
     for protocol in protocols.values():
         _check_steps(protocol, orders)
 
 
 def _check_parameters(orders: Orders, protocols: Mapping[str, Protocol]) -> None:
-    """Every parameter exists in some protocol and, wherever it does, in a unit and a shape that its use can read."""
+    """Every parameter exists in at least one protocol, and everywhere with a unit and values that suit its use."""
     known = {name for protocol in protocols.values() for name in protocol.parameters}
-    for where, each in orders.named:
-        if unknown := sorted(each.named_parameters - known):
+    for where, order_set in orders.named:
+        if unknown := sorted(order_set.named_parameters - known):
             raise KnowledgeError(f"{where}: no parameter {unknown[0]!r} in any protocol")
-        uses = [used for order in each.orders for used in _uses(order)]
+        uses = [use for order in order_set.orders for use in _uses(order)]
         for protocol in protocols.values():
             for use, name in uses:
                 if name in protocol.parameters:
@@ -92,27 +92,29 @@ def _check_use(use: str, name: str, parameter: ProtocolParameter, where: str) ->
 
 
 def _check_names(
-    each: TreatmentOrders, orders: Orders, criteria: Mapping[str, Criterion], treatments: set[str]
+    templates: TreatmentOrders, orders: Orders, criteria: Mapping[str, Criterion], treatments: set[str]
 ) -> None:
-    where = f"{each.id}.yaml"
-    for criterion in each.unless:
+    where = f"{templates.id}.yaml"
+    for criterion in templates.unless:
         if criterion not in criteria:
             raise KnowledgeError(f"{where}: unless: no criterion {criterion!r}")
-    for name in each.company:
+    for name in templates.company:
         if name not in orders.by_id or orders.by_id[name].treatment:
             raise KnowledgeError(f"{where}: along, monitored_by: no orders {name!r} that go along with others")
-    for key, treatment in (("treatment", each.treatment), ("instead_of", each.instead_of)):
+    for key, treatment in (("treatment", templates.treatment), ("instead_of", templates.instead_of)):
         if treatment and treatment not in treatments:
             raise KnowledgeError(f"{where}: {key}: no protocol treats of {treatment!r}")
 
 
-def _check_codes(each: TreatmentOrders, treatments: Treatments) -> None:
-    """What Tandem drafts, Tandem must know again as that treatment when it is selected or signed."""
-    if each.treatment not in treatments.by_id:
+def _check_codes(templates: TreatmentOrders, treatments: Treatments) -> None:
+    """Tandem must recognise its own drafts as orders of that treatment when they are selected or signed."""
+    if templates.treatment not in treatments.by_id:
         return
-    for order in each.orders:
-        if treatments.of_code((code.system, code.code) for code in order.codes) != each.treatment:
-            raise KnowledgeError(f"{each.id}.yaml: {order.id}.codes: not a code of {each.treatment} in treatments/")
+    for order in templates.orders:
+        if treatments.of_code((code.system, code.code) for code in order.codes) != templates.treatment:
+            raise KnowledgeError(
+                f"{templates.id}.yaml: {order.id}.codes: not a code of {templates.treatment} in treatments/"
+            )
 
 
 def _check_data(orders: Orders, criteria: Mapping[str, Criterion]) -> None:
@@ -127,16 +129,16 @@ def _check_data(orders: Orders, criteria: Mapping[str, Criterion]) -> None:
 
 
 def _check_steps(protocol: Protocol, orders: Orders) -> None:
-    """Every step that is ordered has orders, and the protocol has every number that they and their company need."""
+    """Every step to be ordered has orders, and the protocol has all parameters of these and of their companions."""
     for name, pathway in protocol.pathways.items():
         for step in pathway.steps:
             if step.begins == "if_needed":
                 continue
             where = f"{protocol.id}.yaml: pathways.{name}.steps"
-            found = orders.of_treatment(step.treatment)
-            if found is None:
+            step_orders = orders.of_treatment(step.treatment)
+            if step_orders is None:
                 raise KnowledgeError(f"{where}: no orders for {step.treatment!r} in orders/")
-            needed = found.parameters.union(*(orders.by_id[each].parameters for each in found.company))
+            needed = step_orders.parameters.union(*(orders.by_id[name].parameters for name in step_orders.company))
             if lacking := sorted(needed - protocol.parameters.keys()):
                 raise KnowledgeError(f"{where}: {step.treatment} needs the parameter {lacking[0]!r}")
 

@@ -1,4 +1,4 @@
-"""The shape of an order template: what a clinician can take as a draft, in words and in names of parameters."""
+"""Schema of an order template: what a clinician can accept as a draft, in sentences and parameter names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic import AfterValidator, Field, model_validator
 from mappings.schema.base.entries import Entry, Number, Reviewed, Verification
 
 FIELD = re.compile(r"\{([\w.]+)(\|or)?\}")
-"""A field of a sentence: the name of a parameter; ``|or`` says both ends of a range as alternatives."""
+"""A field of a sentence: the name of a parameter; ``|or`` writes both ends of a range as alternatives."""
 
 CALCULATED_FIELDS = frozenset({"dose", "calculation", "rate", "week", "since"})
-"""Fields that are worked out for the patient; every other field is a parameter of the protocol."""
+"""Fields that are calculated for the patient; every other field is a parameter of the protocol."""
 
 OfferHook = Literal["patient-view", "order-select", "order-sign"]
 OfferPart = Literal["plan", "steps", "ordered", "along", "data"]
@@ -22,7 +22,7 @@ OfferPart = Literal["plan", "steps", "ordered", "along", "data"]
 
 def fields_of(text: str) -> frozenset[str]:
     """Every field of a sentence."""
-    return frozenset(found[1] for found in FIELD.finditer(text))
+    return frozenset(match[1] for match in FIELD.finditer(text))
 
 
 def parameters_of(text: str) -> frozenset[str]:
@@ -51,7 +51,7 @@ class OrderCode(Entry):
 
 
 class OrderDose(Entry):
-    """How much at one time: a parameter in mg, or a parameter in mg/kg and how the product is rounded."""
+    """One dose: a parameter in mg, or a parameter in mg/kg with the rounding of the product."""
 
     amount: str = ""
     per_kg: str = ""
@@ -60,9 +60,9 @@ class OrderDose(Entry):
     round_to: Number | None = None
     """Step in mg to which the product is rounded down."""
     rate_to: Number | None = None
-    """Step in mg/min to which the rate is rounded in words; the rate itself is given as dose over time."""
+    """Step in mg/min to which the rate is rounded in text; the coded rate is dose over time."""
     highest: Number | None = None
-    """In mg; where the product is above it, no dose is offered."""
+    """In mg; if the product exceeds it, no dose is offered."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -74,18 +74,18 @@ class OrderDose(Entry):
 
 
 class OrderSchedule(Entry):
-    """When, as names of parameters."""
+    """When and how often, as names of parameters."""
 
     count: str = ""
-    """How many in all."""
+    """How many in total."""
     times: str = ""
-    """How many in a week."""
+    """How many per week."""
     interval: str = ""
-    """How long from one to the next."""
+    """Time from one to the next."""
     length: str = ""
-    """For how long."""
+    """Total duration."""
     duration: str = ""
-    """How long each takes."""
+    """Duration of one session or dose."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class OrderLine(Entry):
 
 
 class WeekRange(Entry):
-    """For which weeks of a course an order is; week 0 is before the first session."""
+    """The weeks of a course to which an order applies; week 0 is before the first session."""
 
     first: int
     last: int | None = None
@@ -116,12 +116,12 @@ class WeekRange(Entry):
     verification: Verification
 
     def __contains__(self, week: int | None) -> bool:
-        """Whether a week is among them; one that is not known is not."""
+        """Whether a week is in the range; an unknown week is not."""
         return week is not None and self.first <= week and (self.last is None or week <= self.last)
 
 
 class Detail(Entry):
-    """One thing more that a service is about."""
+    """One ``orderDetail`` of a service."""
 
     title: str
     codes: tuple[OrderCode, ...] = ()
@@ -133,17 +133,17 @@ class Order(Entry):
     id: str
     kind: Literal["medication", "service", "questionnaire"]
     title: str = ""
-    """What is ordered, in our words; of a questionnaire its own title is taken."""
+    """What is ordered, in our words; a questionnaire uses its own title."""
     codes: tuple[OrderCode, ...] = ()
     details: tuple[Detail, ...] = ()
     instruments: tuple[str, ...] = ()
-    """Of a questionnaire: the first with a score on the record is ordered, else the first."""
+    """For a questionnaire: the first with a score on the record is ordered, else the first."""
     route: str = ""
     body_site: str = ""
     weeks: WeekRange | None = None
     lines: tuple[OrderLine, ...] = ()
     notes: tuple[Sentence, ...] = ()
-    """A note that names a parameter which the protocol does not have is left out."""
+    """A note with a parameter that the protocol does not have is omitted."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -161,12 +161,12 @@ class Order(Entry):
 
     @property
     def parameters(self) -> frozenset[str]:
-        """The parameters without which it is no order."""
+        """The parameters that the order requires."""
         return frozenset(name for line in self.lines for name in line.parameters)
 
     @property
     def numbers(self) -> Iterator[tuple[str, Number]]:
-        """Every number of its own by its key."""
+        """Every number of the order itself, by key."""
         for line in self.lines:
             for key in ("weight_to", "round_to", "rate_to", "highest") if line.dose else ():
                 number = getattr(line.dose, key)
@@ -175,43 +175,43 @@ class Order(Entry):
 
 
 class OrderSet(Entry):
-    """Orders that are taken together."""
+    """Orders that are accepted together."""
 
     title: str
     label: Sentence
-    """What the clinician takes, in one line."""
+    """What the clinician accepts, in one line."""
     orders: tuple[Order, ...]
     sources: tuple[str, ...]
 
     @property
     def parameters(self) -> frozenset[str]:
-        """The parameters without which it cannot be offered; of orders by week those of every week."""
+        """The parameters required to offer it; for orders by week those of every week."""
         return parameters_of(self.label).union(*(order.parameters for order in self.orders))
 
     @property
     def named_parameters(self) -> frozenset[str]:
-        """Every parameter that is named, also in notes that may be left out."""
+        """Every parameter that is named, including notes that may be omitted."""
         return self.parameters.union(*(parameters_of(note) for order in self.orders for note in order.notes))
 
 
 class TreatmentOrders(OrderSet, Reviewed):
-    """The orders of one treatment, or of what goes along with treatments."""
+    """The orders of one treatment, or of what accompanies treatments."""
 
     id: str
     treatment: str = ""
-    """The treatment of a protocol that is ordered; none: it goes along with others."""
+    """The treatment of a protocol that is ordered; empty for orders that accompany others."""
     instead_of: str = ""
-    """A treatment of a pathway's step that it may be given instead of."""
+    """A treatment of a pathway step for which it may be substituted."""
     unless: tuple[str, ...] = ()
-    """Criteria that have to be known not to be met."""
+    """Criteria that must be known not to be met."""
     along: tuple[str, ...] = ()
-    """Ids of what goes along with it in a plan and beside an order that is signed."""
+    """Ids of the orders that accompany it in a plan and next to a signed order."""
     monitored_by: str = ""
-    """The id of what is never left out when it is taken."""
+    """The id of the monitoring that is always included."""
 
     @property
     def company(self) -> tuple[str, ...]:
-        """Ids of all that goes along, the monitoring first."""
+        """Ids of all accompanying orders, the monitoring first."""
         return (self.monitored_by, *self.along) if self.monitored_by else self.along
 
 
@@ -219,11 +219,11 @@ class DataOrders(OrderSet):
     """The orders that obtain a missing datum."""
 
     not_for: tuple[str, ...] = ()
-    """Values of ``Patient.gender`` for which it makes no sense."""
+    """Values of ``Patient.gender`` to which it does not apply."""
 
 
 class HeldWords(Entry):
-    """Why an order that would fit is not offered."""
+    """Why an otherwise suitable order is not offered."""
 
     lead: str
     weight: str
@@ -237,7 +237,7 @@ class HeldWords(Entry):
 
 
 class NumberWords(Entry):
-    """How the numbers of an order are said."""
+    """How the numbers of an order are worded."""
 
     recalled: str
     design: str
@@ -260,7 +260,7 @@ class OfferWords(Reviewed):
 
     hooks: dict[OfferHook, tuple[OfferPart, ...]]
     weight_max_age: str
-    """The parameter that says how old a weight may be."""
+    """The parameter for the maximum age of a weight."""
     weight_datum: str
     reason: str
     """The criterion whose entries are the reason of every order."""
@@ -271,16 +271,16 @@ class OfferWords(Reviewed):
     held: HeldWords
     numbers: NumberWords
     safety: dict[Literal["met", "unknown"], str]
-    """What is noted on every treatment, by the verdict of a criterion that has a safety card."""
+    """The note on every treatment, by the verdict of a criterion that has a safety card."""
     basis: str
     sources: str
 
     def parts(self, hook: str) -> tuple[OfferPart, ...]:
-        """What is offered at a hook; nothing at one that is not named."""
+        """What is offered at a hook; nothing at an unlisted one."""
         return next((parts for name, parts in self.hooks.items() if name == hook), ())
 
     def safety_note(self, verdict: str) -> str:
-        """What is noted for a verdict; empty for one that is not named."""
+        """The note for a verdict; empty for an unlisted one."""
         return next((note for name, note in self.safety.items() if name == verdict), "")
 
 

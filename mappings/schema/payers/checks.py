@@ -1,4 +1,4 @@
-"""Payers' policies held against the rest of the knowledge: what they name must be there."""
+"""Checks payers' policies against the rest of the knowledge: every name that they use must exist."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_policy(
     facts: Mapping[str, FactDefinition],
     durations: Collection[str],
 ) -> None:
-    """Raise KnowledgeError, naming file and item, where a policy names what there is not."""
+    """Raise KnowledgeError, naming file and item, if a policy refers to something that does not exist."""
     where = f"{policy.id}.yaml: items"
     if policy.treatment not in treatments.by_id:
         raise KnowledgeError(f"{policy.id}.yaml: id: no treatment {policy.treatment!r}")
@@ -37,7 +37,7 @@ def check_policy(
 
 
 def policy_source_keys(payers: Payers) -> Iterable[tuple[str, str]]:
-    """Every source that policies rest on, with the file and key that names it."""
+    """Every source of a policy, with the file and key that names it."""
     for policy in payers.policies.values():
         yield f"{policy.id}.yaml: source", policy.source
         for place, number in policy.numbers.items():
@@ -48,11 +48,11 @@ def item_sentences(
     payers: Payers, wording: Wording, facts: Mapping[str, FactDefinition], dossier: DossierWords
 ) -> dict[str, dict[str, FindingWords]]:
     """The sentences of every item that compares a fact, by the id of its comparison, then fact."""
-    said = {}
+    sentences = {}
     for policy in payers.policies.values():
         counted = {item.id: dossier.counted[item.counted] for item in policy.items if isinstance(item, TrialsItem)}
         for item, criterion in policy.comparisons.items():
             words = wording.findings[criterion.compare]
             titles = {name: counted.get(item) or facts[name].title for name in criterion.facts if name in facts}
-            said[criterion.id] = {name: words.titled(title) for name, title in titles.items()}
-    return said
+            sentences[criterion.id] = {name: words.titled(title) for name, title in titles.items()}
+    return sentences

@@ -1,4 +1,4 @@
-"""One payer's policy for one treatment: whom it is for, and the items of its checklist."""
+"""One payer's policy for one treatment: to which coverage it applies, and the items of its checklist."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mappings.schema.base.entries import Entry, Number, Reviewed, Verification
 from mappings.schema.rules.criteria import Ask, Comparator, Criterion
 
 OPEN = "open"
-"""The duration of a trial that a policy asks for was not seen."""
+"""The value of ``duration`` when the trial duration that a policy requires was not seen."""
 
 
 class Matching(Entry):
-    """How a Coverage shows that it is this payer's; all in lower case, as whole words."""
+    """How a Coverage is recognised as this payer's; all in lower case, matched as whole words."""
 
     names: dict[Verification, tuple[str, ...]]
-    """What the payer is called, by where the name comes from."""
+    """Names of the payer, by how they were verified."""
     unless: tuple[str, ...] = ()
-    """Words that say it is another's."""
+    """Words that identify a different payer."""
     plans: tuple[str, ...] = ()
-    """Words of which one must be among those of the payer, the plan or the type; such a policy comes before others."""
+    """Words of which one must occur in the payer, the plan or the type; such a policy takes precedence."""
     identifiers: tuple[str, ...] = ()
     """``system|value`` of the payer."""
 
@@ -34,12 +34,12 @@ class Matching(Entry):
         return _any_word(names), _any_word(self.unless), _any_word(self.plans)
 
     def fits(self, payer: str, plan: str, identifiers: frozenset[str]) -> bool:
-        """Whether a payer of these words, with a plan of those, is the one meant."""
-        named, other, planned = self._patterns
-        if not named.search(payer) and identifiers.isdisjoint(self.identifiers):
+        """Whether these texts of payer and plan, or an identifier, match."""
+        names, exclusions, plans = self._patterns
+        if not names.search(payer) and identifiers.isdisjoint(self.identifiers):
             return False
         everything = f"{payer} {plan}"
-        return not other.search(everything) and (not self.plans or bool(planned.search(everything)))
+        return not exclusions.search(everything) and (not self.plans or bool(plans.search(everything)))
 
 
 def _any_word(words: list[str] | tuple[str, ...]) -> re.Pattern[str]:
@@ -51,21 +51,21 @@ def _any_word(words: list[str] | tuple[str, ...]) -> re.Pattern[str]:
 class _ChecklistItem(Entry):
     id: str
     title: str
-    """What the policy asks for, in our words."""
+    """What the policy requires, in our words."""
     settle: str = ""
-    """What would settle it where the record does not."""
+    """What would answer it if the record does not."""
 
 
 class TrialsItem(_ChecklistItem):
-    """So many antidepressant trials that failed."""
+    """A minimum number of failed antidepressant trials."""
 
     check: Literal["trials"]
     count: Literal["trials", "classes"] = "trials"
     at_least: Number
     duration: str
-    """A policy of the trial engine; ``open``: its own was not seen, so only what holds for all of them is said."""
+    """A trial policy; ``open``: the payer's own was not seen, so only what all policies agree on is stated."""
     or_intolerance: bool = False
-    """Whether a drug that was not tolerated counts as well."""
+    """Whether a drug that was not tolerated also counts."""
 
     @property
     def counted(self) -> str:
@@ -74,13 +74,13 @@ class TrialsItem(_ChecklistItem):
 
 
 class ScoreItem(_ChecklistItem):
-    """A score of one of several scales, high enough and young enough."""
+    """A recent score at or above the limit, on one of several scales."""
 
     check: Literal["score"]
     at_least: dict[str, Number] = Field(default_factory=dict)
-    """By instrument: reaching one is enough."""
+    """By instrument; one reached limit is sufficient."""
     recorded: tuple[str, ...] = ()
-    """Instruments of which one must have been taken, where no limit is asked."""
+    """Instruments of which one must have been completed, if no limit is set."""
     max_age_days: Number
 
     @model_validator(mode="after")
@@ -91,31 +91,31 @@ class ScoreItem(_ChecklistItem):
 
 
 class CriterionItem(_ChecklistItem):
-    """What one of our criteria answers."""
+    """An item answered by one of our criteria."""
 
     check: Literal["criterion"]
     criterion: str
     expect: Literal["met", "not_met"]
     agrees: Literal["met", "open"] = "met"
-    """``open``: the criterion looks for a part of what the policy names, so that its absence says nothing."""
+    """``open``: the criterion covers only a part of what the policy names, so its absence proves nothing."""
     contrary: Literal["not_met", "open"] = "not_met"
-    """``open``: what is found has to be documented, and does not by itself speak against it."""
+    """``open``: a finding has to be documented and does not by itself fail the item."""
     past_is_open: bool = False
-    """Whether an entry that has ended leaves the item open, because the policy looks back further than we do."""
+    """Whether an ended entry leaves the item open, because the policy looks back further than our criterion."""
 
 
 class PresenceItem(_ChecklistItem):
-    """Something that has to be on the record."""
+    """Something that must be on the record."""
 
     check: Literal["presence"]
     fact: str
     compare: Literal[Comparator.PRESENT, Comparator.EVER] = Comparator.PRESENT
     absence: Literal["not_met", "open"] = "not_met"
-    """``open``: it may have happened elsewhere, so that its absence from the record says nothing."""
+    """``open``: it may have happened elsewhere, so its absence from the record proves nothing."""
 
 
 class UnanswerableItem(_ChecklistItem):
-    """What the record cannot answer."""
+    """An item that the record cannot answer."""
 
     check: Literal["beyond"]
 
@@ -128,7 +128,7 @@ class PayerPolicy(Reviewed):
 
     id: str
     title: str
-    """The payer and what the policy is called."""
+    """The payer and the name of the policy."""
     effective: date | None = None
     """``None``: not seen."""
     source: str
@@ -140,30 +140,30 @@ class PayerPolicy(Reviewed):
 
     @cached_property
     def payer(self) -> str:
-        """The payer, as an option of the command line names it."""
+        """The payer, as in the command-line option."""
         return self.id.partition(".")[0]
 
     @cached_property
     def treatment(self) -> str:
-        """The treatment that it is about."""
+        """The treatment that it covers."""
         return self.id.partition(".")[2]
 
     @cached_property
     def comparisons(self) -> dict[str, Criterion]:
-        """The items that compare a fact, as criteria of their own, by item."""
-        return {item.id: made for item in self.items if (made := self._comparison(item))}
+        """The items that compare a fact, as criteria, by item id."""
+        return {item.id: criterion for item in self.items if (criterion := self._comparison(item))}
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """Every number of the policy by its key in the file."""
-        found: dict[str, Number] = {}
+        """Every number of the policy, by key in the file."""
+        numbers: dict[str, Number] = {}
         for item in self.items:
             if isinstance(item, TrialsItem):
-                found[f"{item.id}.at_least"] = item.at_least
+                numbers[f"{item.id}.at_least"] = item.at_least
             elif isinstance(item, ScoreItem):
-                found |= {f"{item.id}.at_least.{name}": number for name, number in item.at_least.items()}
-                found[f"{item.id}.max_age_days"] = item.max_age_days
-        return found
+                numbers |= {f"{item.id}.at_least.{name}": number for name, number in item.at_least.items()}
+                numbers[f"{item.id}.max_age_days"] = item.max_age_days
+        return numbers
 
     def _comparison(self, item: Item) -> Criterion | None:
         if isinstance(item, TrialsItem):

@@ -1,1 +1,1 @@
-"""Facts, criteria, protocols, and what a site decides otherwise."""
+"""Facts, criteria, protocols, and a site's own changes to them."""

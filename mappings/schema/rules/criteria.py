@@ -1,4 +1,4 @@
-"""Criteria: one statement about a patient in each file, as a fact and one comparison. No expression language."""
+"""Criteria: one statement about a patient per file, as a fact and one comparison. No expression language."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mappings.schema.base.files import read_named
 
 
 class Comparator(StrEnum):
-    """The closed set of comparisons; each belongs to one kind of fact."""
+    """The closed set of comparisons and the kinds of fact that they apply to."""
 
     PRESENT = "present"
-    """A presence: there is a current entry."""
+    """Presence: there is a current entry."""
     EVER = "ever"
-    """A presence: there is an entry, current or past."""
+    """Presence: there is an entry, current or past."""
     AT_LEAST = "at_least"
-    """A count, or a measurement of one component."""
+    """Count, or measurement of one component."""
     AT_MOST = "at_most"
     ABOVE = "above"
     BELOW = "below"
     ANY_AT_LEAST = "any_at_least"
-    """A measurement: one component or another reaches its own limit."""
+    """Measurement: at least one component reaches its own limit."""
     RECORDED = "recorded"
-    """A measurement: there is one, not older than ``max_age_days``."""
+    """Measurement: there is one, not older than ``max_age_days``."""
 
 
 class FactKind(StrEnum):
@@ -48,14 +48,14 @@ FACT_KINDS = {
     Comparator.ANY_AT_LEAST: {FactKind.MEASUREMENT},
     Comparator.RECORDED: {FactKind.MEASUREMENT},
 }
-"""Which kind of fact each comparison can read."""
+"""The kinds of fact that a comparison can read."""
 
 
 class Ask(Entry):
-    """What would settle an unknown answer."""
+    """What would answer an unknown criterion."""
 
     datum: str
-    """A word that other rooms key on, such as ``blood_pressure``."""
+    """A key that other modules look up, such as ``blood_pressure``."""
     words: str
 
 
@@ -67,20 +67,20 @@ class Criterion(Reviewed):
     title: str
     statement: str
     facts: tuple[str, ...]
-    """Names of facts. Several: the statement is true if it is true of one of them."""
+    """Names of facts; with several, the statement is true if it is true of one of them."""
     among: Literal["any", "recorded"] = "any"
-    """``recorded``: of several facts only those with a recent value count, unless none has one."""
+    """``recorded``: of several facts, only those with a recent value count, unless none has one."""
     compare: Comparator
     limit: Number | None = None
     limits: dict[str, Number] = Field(default_factory=dict)
-    """By component of the measurement; for comparisons with one limit by fact, where facts differ in theirs."""
+    """By component of the measurement; for comparisons with a single limit by fact, if the limits differ."""
     unit: str = ""
     max_age_days: Number | None = None
-    """A measurement older than this leaves the answer open."""
+    """An older measurement leaves the answer unknown."""
     sources: tuple[str, ...]
     ask: Ask
     local: bool = False
-    """Whether a site put a number of its own in the place of ours; marked when the site's file is read."""
+    """Whether a site replaced one of its numbers; set when the site's file is read."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -93,15 +93,15 @@ class Criterion(Reviewed):
         return self
 
     def limit_for(self, fact: str) -> Number | None:
-        """The one limit that holds for a fact."""
+        """The limit that applies to a fact."""
         return self.limit or self.limits.get(fact)
 
     @property
     def numbers(self) -> dict[str, Number]:
-        """Every number of the criterion by its key in the file."""
+        """Every number of the criterion, by key in the file."""
         single = {"limit": self.limit, "max_age_days": self.max_age_days}
-        found = {key: number for key, number in single.items() if number is not None}
-        return found | {f"limits.{component}": number for component, number in self.limits.items()}
+        numbers = {key: number for key, number in single.items() if number is not None}
+        return numbers | {f"limits.{component}": number for component, number in self.limits.items()}
 
 
 _ONE_LIMIT = {Comparator.AT_LEAST, Comparator.AT_MOST, Comparator.ABOVE, Comparator.BELOW}

@@ -1,4 +1,4 @@
-"""The names of the facts that criteria may compare, what kind each is, and which inputs it reads."""
+"""The facts that criteria may compare: their names, kinds and the inputs that they read."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SCORE_INPUTS = ("questionnaireResponses", "observations")
 
 
 class FactDefinition(Entry):
-    """One fact, as criteria know it."""
+    """One fact, as criteria refer to it."""
 
     kind: FactKind
     title: str
-    """What a reader calls it, as the beginning of a sentence."""
+    """Its display name, as the beginning of a sentence."""
     inputs: tuple[str, ...]
     unit: str = ""
     components: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class _FactFile(Entry):
 def load_fact_definitions(
     path: Path, value_sets: ValueSets, instruments: Instruments, interactions: Interactions, laboratory: Laboratory
 ) -> dict[str, FactDefinition]:
-    """The declared facts, and those that follow from every topic, instrument, group of drugs and laboratory test."""
+    """The declared facts, and those derived from topics, instruments, groups of drugs and laboratory tests."""
     declared = dict(read_yaml(path, _FactFile).facts)
     for topic in value_sets.topics.values():
         reasons = value_sets.reviewed.reasons_in if topic.reasons else ()

@@ -14,18 +14,18 @@ from mappings.schema.base.files import read_named
 
 
 class Role(StrEnum):
-    """What a criterion does to a treatment."""
+    """How a criterion affects a treatment."""
 
     REQUIRED = "required"
     """Must be met."""
     CONTRAINDICATION = "contraindication"
-    """Must be known not to be met; met, the treatment is contraindicated."""
+    """Must be known not to be met; if met, the treatment is contraindicated."""
     EXPECTED = "expected"
-    """Should be met; not met or unknown it is shown, and decides nothing."""
+    """Should be met; shown if not met or unknown, and decides nothing."""
     CAUTION = "caution"
-    """Is shown when met or unknown, and decides nothing."""
+    """Shown if met or unknown, and decides nothing."""
     CONTEXT = "context"
-    """Is shown when met, and decides nothing."""
+    """Shown if met, and decides nothing."""
 
 
 class Clause(Entry):
@@ -37,15 +37,15 @@ class Clause(Entry):
     sources: tuple[str, ...]
     grade: Grade
     why: str
-    """Why it has this role, for the reader of the card's detail."""
+    """Why it has this role, for readers of the card's detail."""
     local: bool = False
     """Whether a site gave it this role."""
     speaks: bool = False
-    """Whether this clause, when it is met, is reason enough to speak without an order."""
+    """Whether this clause, if met, is sufficient reason for a card without an order."""
 
 
 class ProtocolParameter(Entry):
-    """One number, or a range, of how a treatment is given."""
+    """One number, or a range, of how a treatment is administered."""
 
     low: float
     high: float | None = None
@@ -55,7 +55,7 @@ class ProtocolParameter(Entry):
     verification: Verification
     note: str = ""
     local: bool = False
-    """Whether a site put it in the place of ours."""
+    """Whether a site replaced our value with it."""
 
     @property
     def is_positive_range(self) -> bool:
@@ -64,18 +64,18 @@ class ProtocolParameter(Entry):
 
 
 class PathwayStep(Entry):
-    """One thing to do in a pathway, in its order."""
+    """One step of a pathway, in order."""
 
     treatment: str
     timing: str
     """When, in words, such as ``within one to two weeks``."""
     why: str
     begins: Literal["now", "planned", "if_needed"]
-    """``planned``: ordered with the plan, to begin at its time; ``if_needed``: only named in it."""
+    """``planned``: ordered with the plan, to begin later; ``if_needed``: only named in it."""
 
 
 class Pathway(Entry):
-    """One way to go on, and for whom."""
+    """One treatment pathway, and for which patients."""
 
     title: str
     all_of: tuple[str, ...] = ()
@@ -85,13 +85,13 @@ class Pathway(Entry):
     none_of: tuple[str, ...] = ()
     """Criteria that must be known not to be met."""
     steps: tuple[PathwayStep, ...]
-    """None: nothing of this protocol is needed."""
+    """Empty if nothing of this protocol is needed."""
     choice: Literal["proposed", "clinician"]
-    """``clinician``: never proposed, only named as a choice under its grade of evidence."""
+    """``clinician``: never proposed, only listed as a choice with its grade of evidence."""
     sources: tuple[str, ...]
     grade: Grade
     says: str
-    """What the source says of it, in our words."""
+    """What the source says about it, in our words."""
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class Pathway(Entry):
 
 
 class Factor(Entry):
-    """A question that a clinician weighs, and the criteria that say something about it."""
+    """A question that a clinician weighs, and the criteria that bear on it."""
 
     question: str
     criteria: tuple[str, ...]
@@ -110,42 +110,42 @@ class Factor(Entry):
 
 
 class Conflict(Entry):
-    """A matter on which the sources disagree, and what is done about it."""
+    """A topic on which the sources disagree, and how it is resolved."""
 
     topic: str
     positions: dict[str, str]
     """Source key -> what it says, in our words."""
     resolution: str
     treatments: tuple[str, ...]
-    """Treatments beside which it is shown."""
+    """Treatments with which it is shown."""
     criteria: tuple[str, ...] = ()
-    """Findings that raise it, unless all are false,"""
+    """Criteria that raise it, unless all are known not to be met."""
     pathways: tuple[str, ...] = ()
-    """and ways to go on that raise it where they fit."""
+    """Pathways that raise it if they fit."""
 
 
 class Protocol(Reviewed):
-    """A way to decide, as one source or this product holds it."""
+    """The rules of decision according to one source or to this product."""
 
     id: str
     title: str
     sources: tuple[str, ...]
     note: str
     focus: str
-    """The treatment whose verdict is the answer when nothing was ordered."""
+    """The treatment to which the answer refers when nothing was ordered."""
     speaks_at: tuple[Literal["contraindicated", "not_met", "unknown", "met"], ...]
-    """Standings of the focus that are worth a card when a chart is only viewed,"""
+    """Verdicts of the focus that produce a card when a chart is only viewed."""
     speaks_when: tuple[str, ...] = ()
-    """provided that these criteria are all met."""
+    """Criteria that must all be met for such a card."""
     treatments: tuple[str, ...]
     clauses: tuple[Clause, ...]
     parameters: dict[str, ProtocolParameter] = Field(default_factory=dict)
-    """How the treatments are given, such as ``tms.sessions``."""
+    """How the treatments are administered, such as ``tms.sessions``."""
     pathways: dict[str, Pathway] = Field(default_factory=dict)
-    """In the order in which they are tried; the first that fits is the one named."""
+    """In the order of evaluation; the first that fits is named."""
     factors: dict[str, Factor] = Field(default_factory=dict)
     resolutions: dict[str, str] = Field(default_factory=dict)
-    """Conflict -> what this protocol does, where it is not the safer resolution of ``conflicts.yaml``."""
+    """Conflict -> this protocol's resolution, if it is not the safer one of ``conflicts.yaml``."""
 
     @property
     def weakest_grade(self) -> Grade:

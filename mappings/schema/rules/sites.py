@@ -1,4 +1,4 @@
-"""What a site decides otherwise: its protocol, any number, any role; checked like the originals, marked as local."""
+"""A site's own settings: its protocol, numbers and roles; checked like the originals and marked as local."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class Site(Reviewed):
     """A site's own file."""
 
     answers_for_it: str
-    """Who decided, as a role or a committee; no person's name is needed."""
+    """Who is responsible, as a role or a committee; no person's name is needed."""
     protocol: str | None = None
     """The protocol to use."""
     sources: dict[str, Source] = Field(default_factory=dict)
-    """Sources of its own, beside ours."""
+    """The site's own sources, in addition to ours."""
     criteria: dict[str, dict[str, Number]] = Field(default_factory=dict)
     """Criterion -> key of a number (``limit``, ``limits.systolic``, ``max_age_days``) -> the number to use."""
     parameters: dict[str, dict[str, ProtocolParameter]] = Field(default_factory=dict)
-    """Protocol -> parameter -> what to use."""
+    """Protocol -> parameter -> the value to use."""
     roles: dict[str, dict[str, Role]] = Field(default_factory=dict)
-    """Protocol -> criterion -> the role to give it, for every treatment it bears on."""
+    """Protocol -> criterion -> its role, for every treatment of its clauses."""
 
 
 def load_site(path: Path) -> Site:
@@ -35,7 +35,7 @@ def load_site(path: Path) -> Site:
 
 
 def with_local_numbers(criteria: dict[str, Criterion], site: Site, file: str) -> dict[str, Criterion]:
-    """The criteria with the numbers of a site; a number that is not there cannot be replaced."""
+    """The criteria with the numbers of a site; only existing numbers can be replaced."""
     changed = dict(criteria)
     for name, numbers in site.criteria.items():
         if name not in changed:

@@ -1,1 +1,1 @@
-"""What the hook services are, what kinds of FHIR server there are, and what the memory of cards obeys."""
+"""The hook services, the profiles of FHIR servers, and the rules for the memory of cards."""

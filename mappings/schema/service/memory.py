@@ -1,4 +1,4 @@
-"""What the service remembers of its own cards, as data."""
+"""Rules for what the service remembers about its own cards, as data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class QuietRule(Entry):
 
 
 class SilenceRule(Entry):
-    """When a rule that has stopped speaking is reported."""
+    """When a rule that has stopped firing is reported."""
 
     before_days: Number
     recent_days: Number

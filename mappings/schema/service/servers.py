@@ -1,4 +1,4 @@
-"""Kinds of FHIR server: how each wants to be asked, and why."""
+"""Profiles of FHIR servers: how to query them, and why."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from mappings.schema.base.entries import Entry, KnowledgeError, Reviewed, Verifi
 from mappings.schema.base.files import KNOWLEDGE, read_named
 
 GENERIC = "generic-r4"
-"""The profile of a server of which nothing is known."""
+"""The profile of an unknown server."""
 
 
 class ServerHabits(Entry):
-    """How a server wants to be asked."""
+    """How to query a server."""
 
     page_size: PositiveInt = 200
-    """``_count`` of a search; a server that refuses it is asked again without."""
+    """``_count`` of a search; if the server rejects it, the search is repeated without."""
     post_search: Literal["never", "long"] = "long"
     """Which searches are sent as a form to ``_search``."""
     url_length: PositiveInt = 1_800
-    """From how many characters on a search is ``long``."""
+    """The URL length in characters above which a search is ``long``."""
     strict: bool = False
-    """Whether ``Prefer: handling=strict`` asks it to refuse a parameter that it would otherwise ignore."""
+    """Whether ``Prefer: handling=strict`` is sent, so that unsupported parameters are rejected, not ignored."""
     not_offered: frozenset[str] = frozenset()
-    """Resource types that it does not have: not asked for, and never read as "there is none"."""
+    """Resource types that it does not offer: not requested, and never taken to mean "there is none"."""
 
 
 DEFAULT_HABITS = ServerHabits()
-"""The habits of a server of which nothing is known."""
+"""The habits of an unknown server."""
 
 
 class Remark(Entry):
-    """One way in which a server differs, and where that is said."""
+    """One peculiarity of a server, and its source."""
 
     says: str
     source: str
@@ -52,7 +52,7 @@ class ServerProfile(Reviewed):
 
 
 def load_server_profiles(folder: Path = KNOWLEDGE / "servers") -> Mapping[str, ServerProfile]:
-    """Every profile by id; :class:`KnowledgeError` where that of a server of which nothing is known is missing."""
+    """Every profile by id; :class:`KnowledgeError` if the generic one is missing."""
     profiles = read_named(folder, ServerProfile)
     if GENERIC not in profiles:
         raise KnowledgeError(f"servers: {GENERIC}.yaml is missing")

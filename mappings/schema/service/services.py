@@ -1,4 +1,4 @@
-"""The CDS services that are offered, as data: ids, hooks and what a reader is told of them."""
+"""The CDS services on offer, as data: ids, hooks and descriptions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ServiceDefinition(Entry):
     hook: Hook
     title: str
     speaks: Literal["order", "patient", "session"]
-    """What makes it speak: an order among the drafts, the patient's own record, or a session that is about to start."""
+    """What triggers its cards: an order among the drafts, the patient's record, or a session about to start."""
     description: str
 
 
@@ -32,7 +32,7 @@ class ServicesFile(Reviewed):
 
 
 def load_services(folder: Path = KNOWLEDGE) -> ServicesFile:
-    """The services; :class:`KnowledgeError` for an id that stands twice."""
+    """The services; :class:`KnowledgeError` for a duplicate id."""
     content = read_yaml(folder / "services.yaml", ServicesFile)
     ids = [service.id for service in content.services]
     for service_id in ids:

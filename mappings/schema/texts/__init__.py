@@ -1,1 +1,1 @@
-"""The sentences that a clinician reads, and what they rest on."""
+"""The sentences that a clinician reads, and what supports them."""

@@ -1,4 +1,4 @@
-"""What a reader is told of the services as a whole: purpose, limits, and the attributes of their sources."""
+"""The description of the services as a whole: purpose, limits and source attributes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Attribute(Entry):
     name: str
     says: str
     used: bool | None = None
-    """Of data about a patient: whether a rule uses them."""
+    """For patient data: whether any rule uses it."""
 
 
 class AboutWords(Reviewed):

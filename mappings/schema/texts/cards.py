@@ -1,4 +1,4 @@
-"""The words of the cards, as data; checked for their fields when they are loaded."""
+"""The wording of the cards, as data; fields are checked on load."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FIELDS: dict[str, frozenset[str]] = {
     "source": frozenset({"protocol"}),
     "link": frozenset({"citation"}),
 }
-"""Which fields each sentence may name."""
+"""Allowed fields, by sentence."""
 
 _PAYER_FIELDS: dict[str, frozenset[str]] = {
     "line": frozenset({"policy", "dated", "reviewed", "overdue", "met", "not_met", "unknown", "which"}),
@@ -47,7 +47,7 @@ _PAYER_FIELDS: dict[str, frozenset[str]] = {
     "more_items": frozenset({"count"}),
     "more": frozenset({"count"}),
 }
-"""The same of a payer's checklist."""
+"""Allowed fields of a payer's checklist, by sentence."""
 
 
 class TableWords(Entry):
@@ -67,7 +67,7 @@ class TableWords(Entry):
 
 
 class FactorWords(Entry):
-    """The questions that the order of the treatments depends on."""
+    """The questions on which the sequence of treatments depends."""
 
     lead: str
     line: str
@@ -85,19 +85,19 @@ class FactorWords(Entry):
 
 
 class ReviewWords(Entry):
-    """A card for a criterion that is unknown because an entry may mean it."""
+    """A card for a criterion that is unknown because of a possible entry."""
 
     facts: tuple[str, ...]
-    """The facts of the criterion of which a possible entry is reason enough."""
+    """The facts of the criterion for which a possible entry is sufficient."""
     unless: frozenset[str] = Field(alias="except")
-    """Keys of ``entries`` in ``wording.yaml``: entries with such a note alone are no reason for the card."""
+    """Keys of ``entries`` in ``wording.yaml``: entries that all have such a note do not justify the card."""
     indicator: Indicator
     summary: str
     lead: str
 
 
 class CriterionCard(Entry):
-    """A card of its own for one criterion that is met."""
+    """A separate card for one criterion that is met."""
 
     criterion: str
     indicator: Indicator
@@ -107,11 +107,11 @@ class CriterionCard(Entry):
 
 
 class ScoreWords(Entry):
-    """Completed questionnaires whose score is not on the record."""
+    """The offer to score completed questionnaires whose score is not on the record."""
 
     most: int
     recent_days: int
-    """Responses completed longer ago are not offered."""
+    """Older responses are not offered."""
     indicator: Indicator
     summary: str
     lead: str
@@ -120,7 +120,7 @@ class ScoreWords(Entry):
 
 
 class SessionWords(Entry):
-    """What is said before a treatment session."""
+    """The card before a treatment session."""
 
     under_way: tuple[str, ...] = Field(min_length=1)
     """Criteria of which one must be met: no course, nothing to say."""
@@ -129,7 +129,7 @@ class SessionWords(Entry):
     criteria: tuple[str, ...] = Field(min_length=1)
     """Rows of the table."""
     due: str
-    """The criterion that, met or unknown, suggests a measure."""
+    """The criterion that suggests a questionnaire if met or unknown."""
     instrument: str
     indicator: Indicator
     summary: str
@@ -144,14 +144,14 @@ class SessionWords(Entry):
 
 
 class PayerWords(Entry):
-    """A payer's checklist on a card: which policy may apply, and what of it is open."""
+    """A payer's checklist on a card: which policy may apply, and which items are open."""
 
     most: int
-    """Lines at a time."""
+    """Maximum number of lines."""
     named: int
-    """Items that are named in one line."""
+    """Maximum number of items named in one line."""
     stands_for: dict[str, tuple[str, ...]]
-    """Treatments about which payers decide one by one."""
+    """Treatments that stand for several, each with its own payer policies."""
     line: str
     not_met: str
     unknown: str
@@ -160,7 +160,7 @@ class PayerWords(Entry):
 
 
 class OverrideReasonText(Entry):
-    """A reason to override, as the clinician reads it."""
+    """An override reason, as the clinician reads it."""
 
     code: str
     display: str
@@ -170,7 +170,7 @@ class CardWords(Reviewed):
     """``cards.yaml``."""
 
     system: str
-    """The system of this product's own codes."""
+    """The code system of this product."""
     treatments: dict[str, str]
     standing: dict[StandingKey, str]
     summary: dict[StandingKey, str]

@@ -1,4 +1,4 @@
-"""Claims: what is said of the treatments, what really supports it, and where this product rests on it."""
+"""Claims about the treatments, what actually supports them, and where this product relies on them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mappings.schema.rules.protocols import Conflict, Protocol
 
 
 class Claim(Entry):
-    """One thing that somebody says."""
+    """One statement of a source."""
 
     says: str
     said_by: tuple[str, ...] = Field(min_length=1)
     """Keys of sources."""
     rests_on: tuple[str, ...] = Field(min_length=1)
-    """Keys of the sources by which it can be checked."""
+    """Keys of the sources that can confirm it."""
     supports: str
-    """What those really support, in our words."""
+    """What those actually support, in our words."""
     grade: Grade
     used_in: tuple[str, ...] = ()
     """A kind and a name: ``criterion age.adult``, ``pathway trauma``, ``parameter ketamine.infusion``."""
@@ -53,10 +53,10 @@ def check_claims(
     protocols: Mapping[str, Protocol],
     conflicts: Mapping[str, Conflict],
 ) -> None:
-    """Hold the claims against what rests on them.
+    """Check the claims against the rules based on them.
 
-    :raises KnowledgeError: a claim names what is not there, a pathway or a conflict rests on no claim, or a pathway
-        carries a better grade than every claim that it rests on.
+    :raises KnowledgeError: a claim names something that does not exist, a pathway or a conflict has no claim, or a
+        pathway has a better grade than all of its claims.
     """
     known = set(_names(criteria, protocols, conflicts))
     used: dict[str, list[Grade]] = {}

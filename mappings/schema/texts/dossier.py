@@ -19,13 +19,13 @@ VerdictKey = Literal["met", "not_met", "unknown"]
 
 
 class SectionWords(Entry):
-    """One section: what stands above its table."""
+    """One section: the text above its table."""
 
     title: str
     lead: str = ""
     header: tuple[str, ...]
     empty: str
-    """What is said where the table has no row."""
+    """The text for a table without rows."""
 
 
 class TrialWords(Entry):
@@ -44,35 +44,35 @@ class DossierWords(Reviewed):
     """``dossier.yaml``."""
 
     counted: dict[str, str]
-    """What an item about trials counts, as the beginning of a sentence."""
+    """What a trials item counts, as the beginning of a sentence."""
     durations: dict[Literal["seen", "open"], str]
     """How long a trial must have lasted."""
     beyond: str
-    """Why an item is unknown that no record answers."""
+    """Why an item that no record can answer is unknown."""
     look_back: str
     """Why an item is unknown although nothing current is on the record."""
     absence: str
     """Why an item is unknown although nothing is on the record."""
     part: str
-    """Why an item is unknown although what is looked for was not found."""
+    """Why an item is unknown although its criterion found nothing."""
     contrary: str
     """Why an item is unknown although something was found."""
     expired: str
-    """That a policy was to be reviewed before today; ``{day}``."""
+    """The note on an overdue policy review; ``{day}``."""
     generic: str
-    """How the checklist is dated that is nobody's policy."""
+    """The date line of the generic checklist."""
     undated: str
     effective: str
     identifiers_left_out: tuple[str, ...]
-    """Systems of identifiers that no insurer needs from us."""
+    """Identifier systems that are not sent to an insurer."""
     treatments: dict[str, str]
-    """Treatments for which a dossier can be made, with their names."""
+    """Treatments for which a dossier can be created, with their names."""
     title: str
     lead: str
     basis: str
     disclaimer: str
     none: str
-    """What stands in a cell without content."""
+    """The content of an empty cell."""
     counts: str
     verdicts: dict[VerdictKey, str]
     safety: dict[VerdictKey, str]

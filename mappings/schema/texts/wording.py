@@ -1,4 +1,4 @@
-"""The sentences of the product, as data: templates whose fields are checked when they are loaded."""
+"""The sentences of the product, as data: templates whose fields are checked on load."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mappings.schema.base.files import read_yaml
 from mappings.schema.rules.criteria import Comparator
 
 FINDING_FIELDS = frozenset({"title", "value", "limit", "day", "count", "when", "missing", "max_age"})
-"""What a sentence of a finding may name."""
+"""The fields that a sentence of a finding may use."""
 
 
 class FindingWords(Entry):
-    """The sentences for one comparison, by what came of it."""
+    """The sentences for one comparison, by result."""
 
     met: str
     not_met: str
     unknown: str
     unsure: str = ""
-    """Unknown although something was found: a possible entry, or a number whose bounds straddle the limit."""
+    """Unknown despite evidence: a possible entry, or a number whose bounds straddle the limit."""
     old: str = ""
     """Unknown because the measurement is too old."""
 
@@ -42,15 +42,15 @@ class FindingWords(Entry):
 
 
 class Wording(Entry):
-    """All sentences; the parts for cards are read by the package that makes cards."""
+    """All sentences; ``cards`` is read by the package that builds cards."""
 
     findings: dict[Comparator, FindingWords]
     entries: dict[str, str]
-    """Notes beside a piece of evidence, by key."""
+    """Notes on a piece of evidence, by key."""
     local: str
-    """What is added to a finding that rests on a number of the site's own."""
+    """The addition to a finding that is based on a site's own number."""
     gaps: dict[str, str]
-    """What is missing, by key; ``{input}`` and ``{state}`` may be named."""
+    """What is missing, by key; the fields are ``{input}`` and ``{state}``."""
     cards: Mapping[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

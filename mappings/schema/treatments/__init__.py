@@ -1,4 +1,4 @@
-"""How each interventional treatment is recognised on a record: YAML files, read and cross-checked once at start."""
+"""How interventional treatments are recognised on a record: YAML files, read and cross-checked once at start."""
 
 from __future__ import annotations
 
@@ -12,82 +12,83 @@ from mappings.schema.base.files import KNOWLEDGE, read_yaml
 from mappings.schema.treatments.model import AllergyWords, ResponseRule, Treatment
 
 Code = tuple[str | None, str | None]
-"""A system's address and a code, as a resource gives them."""
+"""Code system URL and code, as in a resource."""
 
 
 @dataclass(frozen=True, slots=True)
 class Treatments:
-    """All treatments, ready to be looked up; frozen and picklable."""
+    """All treatments, indexed for look-up; frozen and picklable."""
 
     by_id: Mapping[str, Treatment]
     response: ResponseRule
     systems: Mapping[str, str]
-    """Short name by address of the system."""
+    """Short name by URL of the code system."""
     codes: Mapping[tuple[str, str], str]
     prefixes: tuple[tuple[str, str, str], ...]
     """(system, start of the code, treatment)."""
     words: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]
-    """(treatment, what its text holds, what it must not hold)."""
+    """(treatment, what its text contains, what it must not contain)."""
     allergy_words: tuple[str, ...] = ()
-    """Lower-case pieces of words that speak of an allergy."""
+    """Lower-case text fragments that indicate an allergy."""
     ordered_as: tuple[tuple[str, re.Pattern[str]], ...] = ()
-    """(treatment, what an order of it may hold whatever else it holds)."""
+    """(treatment, text that identifies an order of it whatever else the order contains)."""
     other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = ()
-    """(treatment, forms and routes that the criteria are not made for, those that they are)."""
+    """(treatment, forms and routes that the criteria do not cover, those that they do)."""
 
     def __getitem__(self, treatment: str) -> Treatment:
         return self.by_id[treatment]
 
     def of_code(self, codings: Iterable[Code]) -> str | None:
-        """The treatment that one of the codes means."""
+        """The treatment that the first known code denotes."""
         for system, code in codings:
             short = self.systems.get(system or "")
             if not short or not code:
                 continue
-            if found := self.codes.get((short, code.upper())):
-                return found
+            if exact := self.codes.get((short, code.upper())):
+                return exact
             for prefix_system, prefix, treatment in self.prefixes:
                 if prefix_system == short and code.upper().startswith(prefix):
                     return treatment
         return None
 
     def of_text(self, text: str | None) -> str | None:
-        """The treatment that the words mean; ``None`` where they mean none or more than one."""
-        found = self.all_of_text(text or "")
-        return found[0] if len(found) == 1 else None
+        """The treatment that the text denotes; ``None`` if it denotes none or more than one."""
+        treatments = self.all_of_text(text or "")
+        return treatments[0] if len(treatments) == 1 else None
 
     def all_of_text(self, text: str) -> tuple[str, ...]:
-        """Every treatment that the words mean."""
-        said = text.lower()
+        """Every treatment that the text denotes."""
+        lower = text.lower()
         return tuple(
             treatment
             for treatment, holds, lacks in self.words
-            if holds.search(said) and not (lacks and lacks.search(said))
+            if holds.search(lower) and not (lacks and lacks.search(lower))
         )
 
     def all_of_order(self, text: str) -> tuple[str, ...]:
-        """Every treatment that the words of an order mean; an order may name more than the treatment."""
-        said = text.lower()
-        meant = {treatment for treatment, holds in self.ordered_as if holds.search(said)}.union(self.all_of_text(said))
-        return tuple(treatment for treatment in self.by_id if treatment in meant)
+        """Every treatment that the text of an order denotes; an order may name more than the treatment."""
+        lower = text.lower()
+        ordered = {treatment for treatment, holds in self.ordered_as if holds.search(lower)}
+        ordered.update(self.all_of_text(lower))
+        return tuple(treatment for treatment in self.by_id if treatment in ordered)
 
     def in_other_form(self, codings: Iterable[Code], words: str, manner: str) -> str | None:
-        """The treatment whose drug is ordered in a form that its criteria are not made for.
+        """The treatment whose drug is ordered in a form that its criteria do not cover.
 
-        ``words`` name what is ordered, ``manner`` its route and form.
+        ``words`` names what is ordered, ``manner`` its route and form.
         """
-        coded, said = self.of_code(codings), f"{words}\n{manner}".lower()
+        coded, text = self.of_code(codings), f"{words}\n{manner}".lower()
         named = self.mentioned(words)
         for treatment, holds, lacks in self.other_forms:
             is_meant = coded == treatment or (coded is None and named == (treatment,))
-            if is_meant and holds.search(said) and not lacks.search(said):
+            if is_meant and holds.search(text) and not lacks.search(text):
                 return treatment
         return None
 
     def mentioned(self, text: str) -> tuple[str, ...]:
-        """Every treatment whose words the text holds, whatever else it holds."""
-        said = text.lower()
-        return tuple(treatment for treatment, holds, _ in self.words if holds.search(said))
+        """Every treatment whose words occur in the text, whatever else it contains."""
+        lower = text.lower()
+        return tuple(treatment for treatment, holds, _ in self.words if holds.search(lower))
 
     def treatment_of(self, codings: Iterable[Code], text: str | None = None) -> str | None:
         """The treatment by its codes, else by its words."""

@@ -1,4 +1,4 @@
-"""The shape of a treatment's file: how it is recognised on the record, and what a course of it is."""
+"""Schema of a treatment's file: how it is recognised on the record, and what makes a course."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pattern = Annotated[str, AfterValidator(_valid_pattern)]
 
 
 class Threshold(Entry):
-    """A number with where it comes from and how well that was checked."""
+    """A number with its source and how well that was checked."""
 
     value: int
     source: str = Field(min_length=1)
@@ -30,14 +30,14 @@ class Threshold(Entry):
 
 
 class CourseRule(Entry):
-    """What makes single sessions a course."""
+    """When sessions form a course."""
 
     gap_days: Threshold
     """A longer pause starts a new course."""
     completed_at: Threshold | None = None
-    """Sessions from which a course counts as completed."""
+    """Number of sessions from which a course counts as completed."""
     ends_at: Threshold | None = None
-    """Sessions after which nothing more of the course is to come; ``None`` where maintenance follows."""
+    """Number of sessions after which the course is over; ``None`` if maintenance follows."""
 
 
 class OtherUse(Entry):
@@ -48,7 +48,7 @@ class OtherUse(Entry):
 
 
 class OtherForms(Entry):
-    """The same drug in a form or by a route for which the criteria here are not made."""
+    """The same drug in a form or by a route that the criteria here do not cover."""
 
     holds: tuple[Pattern, ...] = Field(min_length=1)
     """What the words of the order, its route or its form hold,"""
@@ -59,28 +59,28 @@ class OtherForms(Entry):
 
 
 class Treatment(Reviewed):
-    """One treatment, whole."""
+    """One treatment."""
 
     id: str
     short: str
     title: str
     modality: Literal["tms", "ketamine", "ect"]
     controlled: bool
-    """Whether it is a controlled drug, so that an order of it is never pre-selected."""
+    """Whether it is a controlled drug, whose orders are never pre-selected."""
     given_as: Literal["procedure", "medication"]
     codes: dict[str, tuple[str, ...]]
     """Codes by the short name of their system."""
     prefixes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Starts of codes, by the short name of their system."""
+    """Code prefixes, by the short name of their system."""
     codes_source: str
     patterns: tuple[Pattern, ...] = Field(min_length=1)
     """What a text in lower case holds when it means this treatment."""
     not_patterns: tuple[Pattern, ...]
     ordered_as: tuple[Pattern, ...] = ()
-    """What an order in lower case holds when it means this treatment whatever else it holds."""
+    """What a lower-case order contains if it denotes this treatment, whatever else it contains."""
     other_forms: OtherForms | None = None
     routes: tuple[str, ...] = ()
-    """Words of the routes that count; empty where any does."""
+    """Words of the routes that count; empty if any does."""
     other_use: OtherUse | None = None
     course: CourseRule
     disputes: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class AllergyWords(Entry):
 
 
 class ResponseRule(Entry):
-    """How the response at the end of a course is judged."""
+    """How the response at the end of a course is assessed."""
 
     scales: tuple[str, ...]
     response_percent: Threshold
