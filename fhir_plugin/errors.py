@@ -1,27 +1,27 @@
-"""The errors a caller of this package can meet.
+"""The errors that this package raises.
 
 ::
 
-    KnowledgeError              (in mappings) a knowledge file is wrong: refuse to start
+    KnowledgeError              (in mappings) a knowledge file is wrong: do not start
     TandemError
-      RecordUnavailable         a required input is neither prefetched nor reachable
-        TemporarilyUnavailable  trying again may help: timeout, 429, 5xx
-        PermanentlyUnavailable  trying again will not help: 401, 403, 404, not FHIR
-        WrongPatient            the server or the prefetch answered with another patient
+      RecordUnavailable         a required input is neither prefetched nor retrievable
+        TemporarilyUnavailable  a retry may succeed: timeout, 429, 5xx
+        PermanentlyUnavailable  a retry will fail too: 401, 403, 404, not FHIR
+        WrongPatient            the server or the prefetch returned a different patient
       WrongQuestionnaire        a questionnaire response cannot be scored
       BadInput                  a file or an argument cannot be used
         MissingExtra            it needs packages of an extra that is not installed
 
-Messages name what, where and what to do. They never hold patient data.
+Messages state what is wrong, where, and what to do. They never contain patient data.
 """
 
 
 class TandemError(Exception):
-    """Any error of Tandem's own that is not a wrong knowledge file."""
+    """Base class of Tandem's own errors, other than a wrong knowledge file."""
 
 
 class RecordUnavailable(TandemError):
-    """A required input could be had neither from the request nor from the FHIR server."""
+    """A required input is available neither from the request nor from the FHIR server."""
 
 
 class TemporarilyUnavailable(RecordUnavailable):
@@ -29,15 +29,15 @@ class TemporarilyUnavailable(RecordUnavailable):
 
 
 class PermanentlyUnavailable(RecordUnavailable):
-    """The same request will fail again."""
+    """The same request would fail again."""
 
 
 class WrongPatient(RecordUnavailable):
-    """The Patient that was supplied is not the patient in context."""
+    """The supplied Patient is not the patient in context."""
 
 
 class WrongQuestionnaire(TandemError):
-    """A QuestionnaireResponse is of no known instrument or cannot be read."""
+    """A QuestionnaireResponse belongs to no known instrument or cannot be read."""
 
 
 class BadInput(TandemError):

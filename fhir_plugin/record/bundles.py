@@ -1,4 +1,4 @@
-"""Bundles of the resources that are read, whole or with their parts left as bytes."""
+"""Bundles of the resources that are read, decoded fully or with parts left as bytes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RawEntry(Element, frozen=True):
 
 
 class Bundle(Resource, frozen=True):
-    """A Bundle of resources that all decode: the fast way."""
+    """A Bundle whose resources all decode: the fast path."""
 
     type: str | None = None
     total: float | None = None
@@ -84,14 +84,14 @@ class Bundle(Resource, frozen=True):
 
 
 class RawBundle(Element, frozen=True):
-    """The same Bundle with its parts left as bytes: the patient way."""
+    """The same Bundle with its parts left as bytes: the slow path, entry by entry."""
 
     link: Raw = Raw(b"[]")
     entry: Raw = Raw(b"[]")
 
 
 class Tag(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """What any JSON object says that it is."""
+    """The ``resourceType`` of any JSON object."""
 
     resource_type: str | None = None
 
@@ -122,13 +122,13 @@ RESOURCE_TYPES: dict[str, type[Resource]] = {
 
 
 def subject_reference(resource: AnyResource) -> str | None:
-    """The reference to whom the resource is about, as written; ``None`` where it names nobody."""
+    """The reference to the subject of the resource, as written; ``None`` if it names nobody."""
     if isinstance(resource, Patient):
         return resource.reference
     if isinstance(resource, (Device, AllergyIntolerance)):
-        about = resource.patient
+        subject = resource.patient
     elif isinstance(resource, Coverage):
-        about = resource.beneficiary
+        subject = resource.beneficiary
     else:
-        about = getattr(resource, "subject", None)
-    return about.reference if about else None
+        subject = getattr(resource, "subject", None)
+    return subject.reference if subject else None

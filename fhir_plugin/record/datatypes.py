@@ -8,11 +8,11 @@ Raw = msgspec.Raw
 
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are not what they should be: of another shape, no JSON, no UTF-8, too deep."""
+"""What msgspec raises for invalid bytes: the wrong structure, not JSON, not UTF-8, nested too deeply."""
 
 
 class Element(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """A FHIR element: camelCase in JSON, snake_case here, unknown members passed over."""
+    """A FHIR element: camelCase in JSON, snake_case here; unknown members are ignored."""
 
 
 class Meta(Element, frozen=True):
@@ -32,11 +32,11 @@ class CodeableConcept(Element, frozen=True):
 
     @property
     def label(self) -> str:
-        """The words a person would read: the text, else the first display, else the first code."""
+        """The human-readable name: the text, else the first display, else the first code."""
         if self.text:
             return self.text
-        return next((c.display for c in self.coding if c.display), None) or next(
-            (c.code for c in self.coding if c.code), ""
+        return next((coding.display for coding in self.coding if coding.display), None) or next(
+            (coding.code for coding in self.coding if coding.code), ""
         )
 
 

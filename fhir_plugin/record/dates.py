@@ -1,8 +1,8 @@
-"""FHIR dates as the days they may mean.
+"""FHIR dates as spans of possible days.
 
-A FHIR ``date`` or ``dateTime`` may stop at the year or the month. Comparing such a date with a day has three
-answers, so it is kept as a span of days. The day is the one written: a time zone says where the clock hung,
-not that the patient was treated a day earlier.
+A FHIR ``date`` or ``dateTime`` may have only a year, or a year and a month. Comparing such a date with a day has
+three possible answers, so it is kept as a span of days. The day is the local one as written: it is not converted to
+another time zone, which could move a treatment to the day before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class DaySpan(NamedTuple):
-    """The first and the last day that a partial date may mean; both the same for a full date."""
+    """The first and the last possible day of a partial date; equal for a full date."""
 
     first: date
     last: date
@@ -26,7 +26,7 @@ class DaySpan(NamedTuple):
         return f"{self.first.year}-{self.first.month:02d}"
 
     def days_before(self, day: date) -> tuple[int, int]:
-        """The least and the most whole days that ``day`` lies after this date (negative: before it)."""
+        """The minimum and maximum number of whole days from this date to ``day`` (negative if ``day`` is earlier)."""
         return (day - self.last).days, (day - self.first).days
 
 
@@ -34,7 +34,7 @@ _DAY, _MONTH, _YEAR = len("2024-03-01"), len("2024-03"), len("2024")
 
 
 def day_span(text: str | None) -> DaySpan | None:
-    """Read a FHIR date or dateTime; ``None`` for none or for one that names no day of the calendar."""
+    """Parse a FHIR date or dateTime; ``None`` if it is missing or not a calendar date."""
     if not text:
         return None
     try:
@@ -64,11 +64,11 @@ def ordinal_span(text: str | None) -> tuple[int, int] | None:
 
 
 def instant(text: str | None) -> datetime | None:
-    """A dateTime with a time of day, in UTC so that two can be compared; ``None`` for a bare or partial date."""
+    """A dateTime with a time of day, in UTC for comparison; ``None`` for a date without a time."""
     if not text or "T" not in text:
         return None
     try:
-        read = datetime.fromisoformat(text)
-        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

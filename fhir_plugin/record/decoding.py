@@ -1,8 +1,8 @@
-"""From bytes to one input of the record: every resource read by itself, and each about this patient.
+"""Decodes bytes into one input of the record: every resource by itself, and only resources about this patient.
 
-A Bundle is decoded as a whole first. When that fails, its entries are decoded one by one, so that a resource which
-cannot be read is listed and sinks nothing else. What is not whole says so: a next link, an unread resource or a
-server's own word that something is missing makes the input ``PARTIAL``, and absence from it then means nothing.
+A Bundle is decoded as a whole first. If that fails, its entries are decoded one by one, so that a resource which
+cannot be read is listed as unread and affects no other. A next link, an unread resource or a server's own statement
+that something is missing makes the input ``PARTIAL``; absence from it then proves nothing.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ from fhir_plugin.record.subjects import (
 
 @dataclass(frozen=True, slots=True)
 class DecodedInput:
-    """One value, read: its input and what came beside it."""
+    """One decoded value: its input and accompanying information."""
 
     input: Input
     unread: tuple[Unread, ...] = ()
     dropped: int = 0
     offered: int = 0
-    """How many entries there were, of any kind."""
+    """Number of entries, of any kind."""
     next_url: str | None = None
-    """The ``next`` link as written: where the rest of this input is."""
+    """The ``next`` link as written: the rest of this input."""
     medications: Mapping[str, Medication] = field(default_factory=dict)
-    """Medications that came along, by ``Medication/id`` and by ``fullUrl``."""
+    """Included Medications, by ``Medication/id`` and by ``fullUrl``."""
     warnings: tuple[str, ...] = ()
     """Severity and code of OperationOutcomes beside the data: ``observations: warning not-supported``."""
     flawed: bool = False
-    """Whether something of it is missing for another reason than a next page."""
+    """Whether something is missing for a reason other than a next page."""
     worth_asking: bool = False
-    """Whether the server may give more than this value: never after an OperationOutcome or ``null``."""
+    """Whether the server may have more than this value: never after an OperationOutcome or ``null``."""
 
 
 def decode_value(
     name: str, raw: bytes | msgspec.Raw, patient_id: str, base_url: str | None = None, where: str | None = None
 ) -> DecodedInput:
-    """Read one value of a prefetch, or one page of a search, as the input ``name`` of that patient.
+    """Decode one value of a prefetch, or one page of a search, as the input ``name`` of that patient.
 
-    ``null`` is ``NONE``; an OperationOutcome, the wrong type of resource and anything that is not FHIR are
-    ``UNREADABLE``. Resources of other types are passed over, Medications among them kept aside. A resource about
-    somebody else is dropped and counted. One that names nobody is never evidence, although the search was for this
-    patient: servers that ignore a parameter return everybody's. It is listed as unread and makes the input partial.
-    ``where`` replaces the name in what is listed as unread. Raises WrongPatient for ``patient`` when a Patient is
-    there and it is not this one.
+    ``null`` is ``NONE``; an OperationOutcome, a resource of the wrong type and anything that is not FHIR are
+    ``UNREADABLE``. Resources of other types are ignored, except that Medications are kept separately. A resource about
+    somebody else is dropped and counted. A resource without a subject is never evidence, even in a search for this
+    patient, because a server that ignores the parameter returns everybody's; it is listed as unread and makes the
+    input partial. ``where`` replaces the name in the list of unread resources. Raises WrongPatient if the input
+    ``patient`` contains a different Patient.
     """
     where = where or name
     opened = open_value(raw)
@@ -77,52 +77,52 @@ def decode_value(
         refusal = _unexpected_resource(where, opened.entries[0], expected)
         if refusal:
             return refusal
-    sorting = ResourceSorter(SubjectChecker(patient_id, base_url), {expected: name}, where)
-    sorting.take(opened.entries)
+    sorter = ResourceSorter(SubjectChecker(patient_id, base_url), {expected: name}, where)
+    sorter.sort(opened.entries)
     if name == "patient":
-        sorting.insist_on_patient()
-    return _decoded(name, where, opened, sorting)
+        sorter.require_patient()
+    return _decoded(name, where, opened, sorter)
 
 
-def _decoded(name: str, where: str, opened: OpenedBundle, sorting: ResourceSorter) -> DecodedInput:
-    lone = not opened.bundle and name != "patient"
-    if lone:
-        sorting.unread.append(Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected"))
-    if sorting.others and not sorting.offered:
-        sorting.unread.append(Unread(where, f"{sorting.others} resources, but no {INPUTS[name].resource_type}"))
+def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter) -> DecodedInput:
+    single = not opened.bundle and name != "patient"
+    if single:
+        sorter.unread.append(Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected"))
+    if sorter.others and not sorter.offered:
+        sorter.unread.append(Unread(where, f"{sorter.others} resources, but no {INPUTS[name].resource_type}"))
     if not opened.links_read:
-        sorting.unread.append(Unread(f"{where}.link", "the links of the Bundle cannot be read"))
-    flawed = bool(sorting.unread) or sorting.incomplete
+        sorter.unread.append(Unread(f"{where}.link", "the links of the Bundle cannot be read"))
+    flawed = bool(sorter.unread) or sorter.incomplete
     whole = not (flawed or opened.next_url)
-    resources = tuple(sorting.kept[name])
+    resources = tuple(sorter.kept[name])
     if name == "patient" and not resources:
         state = InputState.UNREADABLE if flawed else InputState.COMPLETE
     else:
         state = InputState.COMPLETE if whole else InputState.PARTIAL
     return DecodedInput(
         input=Input(state, resources),
-        unread=tuple(sorting.unread),
-        dropped=sorting.dropped,
+        unread=tuple(sorter.unread),
+        dropped=sorter.dropped,
         offered=len(opened.entries),
         next_url=opened.next_url,
-        medications=sorting.medications,
-        warnings=tuple(sorting.warnings),
+        medications=sorter.medications,
+        warnings=tuple(sorter.warnings),
         flawed=flawed,
-        worth_asking=lone or opened.next_url is not None or not opened.links_read,
+        worth_asking=single or opened.next_url is not None or not opened.links_read,
     )
 
 
-def _unexpected_resource(where: str, lone: BundleEntry | UnreadableEntry, expected: str) -> DecodedInput | None:
-    """What a value that is no Bundle comes to when it is not the resource expected either."""
-    if isinstance(lone, UnreadableEntry):
-        return _unreadable(where, lone.why, worth_asking=True)
-    if isinstance(lone.resource, OperationOutcome):
-        words = [issue_words(issue.severity, issue.code) for issue in lone.resource.issue]
+def _unexpected_resource(where: str, entry: BundleEntry | UnreadableEntry, expected: str) -> DecodedInput | None:
+    """The unreadable input for a value that is neither a Bundle nor the expected resource; ``None`` if it is one."""
+    if isinstance(entry, UnreadableEntry):
+        return _unreadable(where, entry.why, worth_asking=True)
+    if isinstance(entry.resource, OperationOutcome):
+        words = [issue_words(issue.severity, issue.code) for issue in entry.resource.issue]
         return _unreadable(where, " ".join(["an OperationOutcome:", *words]), worth_asking=False)
-    found = type(lone.resource).__name__
-    if found == expected:
+    actual = type(entry.resource).__name__
+    if actual == expected:
         return None
-    return _unreadable(where, f"{found} where {expected} was expected", worth_asking=True)
+    return _unreadable(where, f"{actual} where {expected} was expected", worth_asking=True)
 
 
 def _unreadable(where: str, why: str, *, worth_asking: bool) -> DecodedInput:
@@ -130,11 +130,11 @@ def _unreadable(where: str, why: str, *, worth_asking: bool) -> DecodedInput:
 
 
 def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
-    """The record that a file holds: one Bundle, or one resource, of one patient.
+    """The record in a file: one Bundle, or one resource, of one patient.
 
-    The file is the record, so every input is whole unless a resource in it could not be read or the file is itself
-    only a page. Without ``patient_id`` the patient is the one Patient in it, or else the one whom all resources are
-    about; BadInput when that is nobody or several, or when the bytes are not FHIR.
+    The file is the whole record, so every input is whole unless one of its resources could not be read or the file is
+    a single page of a search. Without ``patient_id`` the patient is the only Patient in the file, or else the subject
+    of all resources; raises BadInput if there is none or several, or if the bytes are not FHIR.
     """
     opened = open_value(raw.removeprefix(BOM_UTF8))
     if not isinstance(opened, OpenedBundle):
@@ -143,27 +143,27 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
         raise BadInput("this is neither a Bundle nor a resource of a patient's record")
     patient = patient_id_from(patient_id) if patient_id else _only_patient(opened.entries)
     names = {definition.resource_type: name for name, definition in INPUTS.items()}
-    sorting = ResourceSorter(SubjectChecker(patient), names, "bundle")
-    sorting.take(opened.entries)
-    sorting.insist_on_patient()
+    sorter = ResourceSorter(SubjectChecker(patient), names, "bundle")
+    sorter.sort(opened.entries)
+    sorter.require_patient()
     page = opened.next_url is not None or not opened.links_read
     if page:
-        sorting.unread.append(Unread("bundle.link", "the file is one page of more"))
-    every = [resource for name in MEDICATION_INPUTS for resource in sorting.kept[name]]
-    medications = referenced_medications(every, sorting.medications)
+        sorter.unread.append(Unread("bundle.link", "the file is one page of more"))
+    prescriptions = [resource for name in MEDICATION_INPUTS for resource in sorter.kept[name]]
+    medications = referenced_medications(prescriptions, sorter.medications)
     inputs: dict[str, Input] = {}
     for name in INPUTS:
-        partial = page or sorting.incomplete or name in sorting.spoiled
-        read = Input(InputState.PARTIAL if partial else InputState.COMPLETE, deduplicated(sorting.kept[name]))
-        inputs[name], gaps = mark_missing_medications(name, read, medications)
-        sorting.unread += gaps
+        partial = page or sorter.incomplete or name in sorter.flawed_inputs
+        decoded = Input(InputState.PARTIAL if partial else InputState.COMPLETE, deduplicated(sorter.kept[name]))
+        inputs[name], gaps = mark_missing_medications(name, decoded, medications)
+        sorter.unread += gaps
     return Record(
         patient_id=patient,
         inputs=inputs,
         medications=medications,
-        unread=tuple(sorting.unread),
-        dropped=sorting.dropped,
-        warnings=tuple(sorting.warnings),
+        unread=tuple(sorter.unread),
+        dropped=sorter.dropped,
+        warnings=tuple(sorter.warnings),
     )
 
 
@@ -173,17 +173,19 @@ def _is_wanted(entry: BundleEntry | UnreadableEntry) -> bool:
 
 
 def _only_patient(entries: Iterable[BundleEntry | UnreadableEntry]) -> str:
-    read = [entry for entry in entries if isinstance(entry, BundleEntry)]
+    readable = [entry for entry in entries if isinstance(entry, BundleEntry)]
     patients = {
-        found
-        for entry in read
-        if isinstance(entry.resource, Patient) and (found := patient_id_of(entry.resource, entry.full_url))
+        patient_id
+        for entry in readable
+        if isinstance(entry.resource, Patient) and (patient_id := patient_id_of(entry.resource, entry.full_url))
     }
-    about = patients or {bare for entry in read if entry.resource and (bare := _subject_id(entry.resource))}
-    if len(about) != 1:
-        count = f"{len(about)} patients" if about else "no patient"
+    ids = patients or {
+        subject_id for entry in readable if entry.resource and (subject_id := _subject_id(entry.resource))
+    }
+    if len(ids) != 1:
+        count = f"{len(ids)} patients" if ids else "no patient"
         raise BadInput(f"the file is about {count}: give the id of one with --patient")
-    return patient_id_from(about.pop())
+    return patient_id_from(ids.pop())
 
 
 def _subject_id(resource: AnyResource) -> str | None:
@@ -192,12 +194,12 @@ def _subject_id(resource: AnyResource) -> str | None:
         return None
     if reference.startswith("urn:uuid:"):
         return reference.removeprefix("urn:uuid:")
-    _, kind, found = reference_parts(reference)
-    return found if kind in ("", "Patient") else None
+    _, kind, subject_id = reference_parts(reference)
+    return subject_id if kind in ("", "Patient") else None
 
 
 def merge_pages(pages: Sequence[DecodedInput], *, finished: bool) -> DecodedInput:
-    """The pages of one input as one; ``finished`` says whether the last of them was reached."""
+    """Merge the pages of one input; ``finished`` says whether the last page was reached."""
     if len(pages) == 1 and finished:
         return pages[0]
     flawed = any(page.flawed for page in pages)
@@ -216,8 +218,8 @@ def merge_pages(pages: Sequence[DecodedInput], *, finished: bool) -> DecodedInpu
 
 
 def deduplicated(resources: Sequence[AnyResource]) -> tuple[AnyResource, ...]:
-    """Each resource once by type and id: of two versions the later, whatever order they came in."""
-    if len({(type(each), each.id or index) for index, each in enumerate(resources)}) == len(resources):
+    """The resources without duplicates of type and id: the later of two versions, whatever their order."""
+    if len({(type(resource), resource.id or index) for index, resource in enumerate(resources)}) == len(resources):
         return tuple(resources)
     seen: dict[object, AnyResource] = {}
     for index, resource in enumerate(resources):

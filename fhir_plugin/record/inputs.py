@@ -1,8 +1,8 @@
-"""The inputs of a record: what is asked of a FHIR server, by name.
+"""The inputs of a record: the queries to a FHIR server, by name.
 
-One table serves the prefetch templates that the service publishes and the queries that it sends itself, so that
-both channels bring the same resources. Queries keep to the subset that CDS Hooks calls widely supported: a read, or
-a search by patient and token with equality.
+One table defines both the published prefetch templates and the service's own queries, so that both channels return
+the same resources. Queries use only what CDS Hooks calls widely supported: a read, or a search by patient and token
+with equality.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ LOINC = "http://loinc.org"
 
 @dataclass(frozen=True, slots=True)
 class InputDefinition:
-    """What one input is and how it is asked for."""
+    """One input and its query."""
 
     name: str
     """Key in the prefetch and in ``Record.inputs``."""
     resource_type: str
     patient_parameter: str = "patient"
     required: bool = False
-    """Whether nothing can be said without it, so that its absence answers 412."""
+    """Whether no decision is possible without it, so that its absence results in status 412."""
     by_code: bool = False
     """Whether the search must name codes (many servers refuse Observation by patient alone)."""
     only: str = ""
-    """What narrows the search, such as ``status=active``."""
+    """Additional search parameters, such as ``status=active``."""
 
     def template(self, patient: str, codes: Iterable[str] = ()) -> str:
         """The query as a relative URL; ``patient`` is an id or the CDS Hooks token for it."""

@@ -1,4 +1,4 @@
-"""Bytes read leniently: what is not of the shape that is wanted is as good as absent."""
+"""Lenient decoding: content of the wrong structure is treated as absent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def read(content: bytes | str | Raw | None, shape: type[T]) -> T | None:
-    """The content as a value of that shape; ``None`` where it is another, or no JSON at all."""
+    """The content decoded as ``shape``; ``None`` if it has another structure or is not JSON."""
     if content is None:
         return None
     try:
@@ -24,13 +24,13 @@ def read(content: bytes | str | Raw | None, shape: type[T]) -> T | None:
 
 
 def decode_all(contents: Iterable[Raw], shape: type[T]) -> Iterator[T]:
-    """Those of the contents that are of that shape."""
+    """The contents that decode as ``shape``; others are skipped."""
     for content in contents:
-        found = read(content, shape)
-        if found is not None:
-            yield found
+        value = read(content, shape)
+        if value is not None:
+            yield value
 
 
 def decode_array(content: Raw, shape: type[T]) -> tuple[T, ...]:
-    """The elements of an array that are of that shape; none for anything but an array."""
+    """The elements of an array that decode as ``shape``; empty for anything other than an array."""
     return tuple(decode_all(read(content, tuple[Raw, ...]) or (), shape))

@@ -21,7 +21,7 @@ MEDICATION_INPUTS = ("medicationRequests", "medicationDispenses", "medicationSta
 
 
 def unresolved_medications(resources: Iterable[AnyResource], supplied: Mapping[str, Medication]) -> Iterator[str]:
-    """The references to Medications, as written, that none of those supplied answers."""
+    """The references to Medications, as written, that cannot be resolved among those supplied."""
     for reference in _medication_references(resources):
         if reference.reference and _resolved(reference.reference, supplied) is None:
             yield reference.reference
@@ -30,43 +30,46 @@ def unresolved_medications(resources: Iterable[AnyResource], supplied: Mapping[s
 def referenced_medications(
     resources: Iterable[AnyResource], supplied: Mapping[str, Medication]
 ) -> dict[str, Medication]:
-    """Of the Medications supplied, those that are referred to, by reference as written."""
-    found: dict[str, Medication] = {}
+    """The supplied Medications that are referenced, by reference as written."""
+    medications: dict[str, Medication] = {}
     for reference in _medication_references(resources):
         medication = _resolved(reference.reference or "", supplied)
         if medication and reference.reference:
-            found[reference.reference] = medication
-    return found
+            medications[reference.reference] = medication
+    return medications
 
 
 def mark_missing_medications(
-    name: str, read: Input, medications: Mapping[str, Medication]
+    name: str, decoded: Input, medications: Mapping[str, Medication]
 ) -> tuple[Input, tuple[Unread, ...]]:
-    """The input, and what is to be listed, when Medications that it refers to are not to be had.
+    """The input, and its unread entries, with regard to referenced Medications that could not be retrieved.
 
-    An order whose drug has not even a display text may be for any drug, so absence from the input means nothing.
+    An order whose drug has not even a display text may be for any drug, so absence from the input proves nothing.
     """
     if name not in MEDICATION_INPUTS:
-        return read, ()
-    lacking = [each for each in _medication_references(read.resources) if each.reference not in medications]
-    if not lacking:
-        return read, ()
-    nameless = any(not reference.display for reference in lacking)
-    state = InputState.PARTIAL if nameless and read.whole else read.state
-    return Input(state, read.resources), (Unread(name, f"{len(lacking)} Medications referred to were not retrieved"),)
+        return decoded, ()
+    references = _medication_references(decoded.resources)
+    missing = [reference for reference in references if reference.reference not in medications]
+    if not missing:
+        return decoded, ()
+    nameless = any(not reference.display for reference in missing)
+    state = InputState.PARTIAL if nameless and decoded.whole else decoded.state
+    return Input(state, decoded.resources), (
+        Unread(name, f"{len(missing)} Medications referred to were not retrieved"),
+    )
 
 
 def medications_in(raw: bytes) -> dict[str, Medication]:
-    """The Medications of a Bundle, or one by itself, by id; nothing from what cannot be read."""
+    """The Medications of a Bundle, or a single one, by id; empty if it cannot be read."""
     opened = open_value(raw)
     if not isinstance(opened, OpenedBundle):
         return {}
     resources = (entry.resource for entry in opened.entries if isinstance(entry, BundleEntry))
-    return {each.id: each for each in resources if isinstance(each, Medication) and each.id}
+    return {resource.id: resource for resource in resources if isinstance(resource, Medication) and resource.id}
 
 
 def _medication_references(resources: Iterable[AnyResource]) -> Iterator[Reference]:
-    """The references that must be followed to know the drug: not into the resource itself, and no code beside them."""
+    """The references that must be resolved to know the drug, without those to contained resources."""
     for resource in resources:
         reference: Reference | None = getattr(resource, "medication_reference", None)
         if reference and not (reference.reference or "").startswith("#"):
@@ -74,5 +77,5 @@ def _medication_references(resources: Iterable[AnyResource]) -> Iterator[Referen
 
 
 def _resolved(reference: str, supplied: Mapping[str, Medication]) -> Medication | None:
-    """The Medication meant: an absolute reference by its URL, a relative one by its id, whatever version is named."""
+    """The referenced Medication: an absolute reference by URL, a relative one by id, whatever the version."""
     return supplied.get(unversioned(reference))

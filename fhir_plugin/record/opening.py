@@ -1,4 +1,4 @@
-"""A value taken apart into entries: the fast way, and entry by entry where that fails."""
+"""Splits a value into entries: decoded as a whole, or entry by entry if that fails."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TAG = msgspec.json.Decoder(Tag)
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
-    """A Bundle entry that cannot be decoded; ``resource_type`` where at least that can be told."""
+    """A Bundle entry that cannot be decoded; ``resource_type`` is set if at least that can be read."""
 
     resource_type: str | None
     why: str
@@ -50,7 +50,7 @@ class UnreadableEntry:
 
 @dataclass(frozen=True, slots=True)
 class OpenedBundle:
-    """A value taken apart, nothing judged yet."""
+    """The entries of a value, not yet checked."""
 
     entries: Sequence[BundleEntry | UnreadableEntry]
     next_url: str | None = None
@@ -59,7 +59,7 @@ class OpenedBundle:
 
 
 def open_value(raw: bytes | msgspec.Raw) -> OpenedBundle | UnreadableEntry | None:
-    """Take a Bundle or a single resource apart: the fast way, and entry by entry when that fails; ``null`` is None."""
+    """Split a Bundle or a single resource into entries; ``None`` for ``null``."""
     try:
         value = _ANYTHING.decode(raw)
     except UNDECODABLE as error:
@@ -74,9 +74,9 @@ def _open_entry_by_entry(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | U
     if kind is None:
         return UnreadableEntry(None, "not FHIR in JSON")
     if kind != "Bundle":
-        known = kind if kind in RESOURCE_TYPES else None
+        known_type = kind if kind in RESOURCE_TYPES else None
         return OpenedBundle(
-            (UnreadableEntry(known, why if known else "a resource of a type that is not read"),), bundle=False
+            (UnreadableEntry(known_type, why if known_type else "a resource of a type that is not read"),), bundle=False
         )
     try:
         bundle = _RAW_BUNDLE.decode(raw)
@@ -112,7 +112,7 @@ def _resource_type(raw: bytes | msgspec.Raw) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong and where, by the decoder's own words; never a value."""
+    """The decoder's description of the error and its place; never a value."""
     if isinstance(error, msgspec.ValidationError) and "Invalid value" not in str(error):
         return str(error)
     return "nested too deeply" if isinstance(error, RecursionError) else "not valid JSON"

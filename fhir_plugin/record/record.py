@@ -1,7 +1,7 @@
-"""The record of one patient, made whole: what was read, and just as exactly what was not.
+"""The record of one patient: what was read, and exactly what was not.
 
-An input is one kind of thing that is asked for (conditions, observations, ...). Its state keeps five situations
-apart, because "there is none" and "we could not look" must never become the same sentence.
+An input is one kind of data that is requested (conditions, observations, ...). Its state distinguishes five
+situations, because "there is none" and "we could not look" must never be confused.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ R = TypeVar("R", bound=Resource)
 
 
 class InputState(StrEnum):
-    """What is known of one input."""
+    """How completely one input was read."""
 
     NOT_RETRIEVED = "not retrieved"
-    """Nobody provided it and it could not be, or was not, fetched."""
+    """It was not provided, and it could not be, or was not, fetched."""
     NONE = "none"
-    """The client says that there is none (``null``)."""
+    """The client states that there is none (``null``)."""
     UNREADABLE = "unreadable"
     """An OperationOutcome, the wrong type, or not FHIR at all."""
     PARTIAL = "partial"
-    """Some of it: a page without its next one, or a resource in it that could not be read."""
+    """Incomplete: a following page is missing, or a resource could not be read."""
     COMPLETE = "complete"
-    """All of it, which may be nothing."""
+    """All of it, which may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Something that was offered or asked for and could not be used; holds no patient data."""
+    """Something that was offered or requested and could not be used; contains no patient data."""
 
     where: str
     """The input and place, such as ``conditions.entry[3]``."""
@@ -48,7 +48,7 @@ class Input:
     state: InputState
     resources: tuple[AnyResource, ...] = ()
     why: str = ""
-    """Why it is not whole, where the site can do something about it; holds no patient data."""
+    """Why it is not whole, if the site can do something about it; contains no patient data."""
 
     @property
     def whole(self) -> bool:
@@ -61,34 +61,34 @@ NOT_RETRIEVED = Input(InputState.NOT_RETRIEVED)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query to the FHIR server, for explanation; holds no patient data."""
+    """One query to the FHIR server, for explanation; contains no patient data."""
 
     input: str
     outcome: str
     """Such as ``200``, ``timeout``, ``403``."""
     count: int
-    """How many resources of this patient it brought."""
+    """Number of resources of this patient that it returned."""
     milliseconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Everything known of one patient, each resource once and each about this patient."""
+    """Everything known about one patient, without duplicates or resources about anybody else."""
 
     patient_id: str
     inputs: Mapping[str, Input]
     """By input name, as in ``fhir_plugin.record.inputs.INPUTS``."""
     medications: Mapping[str, Medication] = field(default_factory=dict)
-    """Medication resources that orders refer to, by reference as written in the order (``Medication/1``)."""
+    """Medication resources referenced by orders, by reference as written in the order (``Medication/1``)."""
     unread: tuple[Unread, ...] = ()
     dropped: int = 0
-    """How many resources were about somebody else, and so were dropped."""
+    """Number of resources dropped because they were about somebody else."""
     warnings: tuple[str, ...] = ()
-    """What servers said beside the data, in FHIR's own codes: ``observations: warning not-supported``."""
+    """OperationOutcomes alongside the data, as FHIR codes: ``observations: warning not-supported``."""
     queries: tuple[Query, ...] = ()
 
     def input(self, name: str) -> Input:
-        """The input of that name; one that was never asked for is ``NOT_RETRIEVED``."""
+        """The input of that name; ``NOT_RETRIEVED`` if it was never requested."""
         return self.inputs.get(name, NOT_RETRIEVED)
 
     def all(self, name: str, view: type[R]) -> Iterator[R]:
@@ -99,14 +99,14 @@ class Record:
 
     @property
     def patient(self) -> Patient | None:
-        """The Patient resource, where it was read."""
+        """The Patient resource, if it was read."""
         return next(self.all("patient", Patient), None)
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Of the inputs named, those that are not whole, in words: ``conditions: partial``."""
-        found = ((name, self.input(name)) for name in names)
+        """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
+        inputs = ((name, self.input(name)) for name in names)
         return tuple(
-            f"{name}: {each.state} ({each.why})" if each.why else f"{name}: {each.state}"
-            for name, each in found
-            if not each.whole
+            f"{name}: {entry.state} ({entry.why})" if entry.why else f"{name}: {entry.state}"
+            for name, entry in inputs
+            if not entry.whole
         )

@@ -1,8 +1,8 @@
 """Partial, fast views of the FHIR R4 resources that are read.
 
-Only what is used is declared, so what real servers send beyond it, valid or not, costs nothing and breaks nothing.
-A view is frozen. Numbers are ``float`` throughout, because servers write ``3``, ``3.0`` and ``"3"`` for the same
-thing and only the last is wrong. Every field but ``resourceType`` may be missing.
+Only what is used is declared, so anything else that real servers send, valid or not, is skipped without cost.
+A view is frozen. Numbers are always ``float``, because servers write ``3``, ``3.0`` and ``"3"`` for the same value and
+only the last is invalid. Every field except ``resourceType`` may be missing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Resource(msgspec.Struct, frozen=True, rename="camel", tag_field="resourceT
 
 
 class Patient(Resource, frozen=True):
-    """The patient; names and identifiers stay bytes, because nothing that decides may fail for want of them."""
+    """The patient; names and identifiers stay bytes, because no decision may fail if they cannot be decoded."""
 
     name: Raw = Raw(b"null")
     identifier: Raw = Raw(b"null")
@@ -223,7 +223,7 @@ class CoverageClass(Element, frozen=True):
 
 
 class Organization(Resource, frozen=True):
-    """Read where it is contained in a Coverage."""
+    """Read if contained in a Coverage."""
 
     name: str | None = None
     alias: tuple[str, ...] = ()

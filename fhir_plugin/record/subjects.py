@@ -1,4 +1,4 @@
-"""Who a resource is about: the patient in context, somebody else, or nobody that can be told."""
+"""The subject of a resource: the patient in context, somebody else, or unclear."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class SubjectMatch(StrEnum):
-    """Whom a resource is about."""
+    """How the subject of a resource relates to the patient in context."""
 
     THIS_PATIENT = "this patient"
     SOMEBODY_ELSE = "somebody else"
     UNCLEAR = "unclear"
-    """Nobody is named, or a reference is made that cannot be resolved here."""
+    """No subject is named, or its reference cannot be resolved here."""
 
 
 def is_fhir_id(text: str) -> bool:
-    """Whether the text is a FHIR id and safe as one segment of a path."""
+    """Whether the text is a FHIR id and safe as a URL path segment."""
     return _ID.fullmatch(text) is not None and text not in {".", ".."}
 
 
@@ -33,16 +33,16 @@ def patient_id_from(text: str) -> str:
     """The bare FHIR id in ``123`` or ``Patient/123``; raises BadInput for anything that must not enter a URL."""
     bare = text.removeprefix("Patient/")
     if not is_fhir_id(bare):
-        raise BadInput("the patient id is no FHIR id: 1 to 64 letters, digits, hyphens and dots")
+        raise BadInput("the patient id is not a FHIR id: use 1 to 64 letters, digits, hyphens and dots")
     return bare
 
 
 class SubjectChecker:
-    """Tells whether a resource is about one patient, from the ways in which servers write a reference.
+    """Checks whether a resource is about one patient, for all the ways in which servers write a reference.
 
-    ``123``, ``Patient/123`` and ``Patient/123/_history/4`` are read by their id. An absolute URL must also lie on the
-    server that is known, or on the one that the entry's own ``fullUrl`` names (servers behind a proxy write a host of
-    their own into both). A ``urn:uuid`` is looked up among the Patients of the same Bundle.
+    ``123``, ``Patient/123`` and ``Patient/123/_history/4`` are compared by id. An absolute URL must also be on the
+    configured server, or on the one in the entry's own ``fullUrl`` (servers behind a proxy write their internal host
+    into both). A ``urn:uuid`` is looked up among the Patients of the same Bundle.
     """
 
     __slots__ = ("_aliases", "_base", "_exact", "patient_id")
@@ -54,16 +54,15 @@ class SubjectChecker:
         self._aliases: dict[str, str | None] = {f"{_UUID}{patient_id}": patient_id}
 
     def learn(self, entries: Iterable[tuple[str | None, AnyResource | None]]) -> None:
-        """Remember which Patient each ``urn:`` of a Bundle stands for; one that stands for two stands for none."""
+        """Record which Patient a ``urn:`` of a Bundle denotes; an ambiguous one denotes none."""
         for full_url, resource in entries:
             if full_url and full_url.startswith("urn:") and isinstance(resource, Patient):
-                found = patient_id_of(resource, full_url)
-                known = self._aliases.setdefault(full_url, found)
-                if known != found:
+                patient_id = patient_id_of(resource, full_url)
+                if self._aliases.setdefault(full_url, patient_id) != patient_id:
                     self._aliases[full_url] = None
 
-    def whose(self, resource: AnyResource, full_url: str | None = None) -> SubjectMatch:
-        """Whom the resource is about; ``full_url`` is that of its own Bundle entry."""
+    def match(self, resource: AnyResource, full_url: str | None = None) -> SubjectMatch:
+        """Match the subject of the resource; ``full_url`` is that of its own Bundle entry."""
         if isinstance(resource, Patient):
             return self._by_id(patient_id_of(resource, full_url))
         if isinstance(resource, Observation) and resource.focus and not self._in_focus(resource, full_url):
@@ -72,52 +71,52 @@ class SubjectChecker:
         return SubjectMatch.THIS_PATIENT if reference == self._exact else self._by_reference(reference, full_url)
 
     def _in_focus(self, observation: Observation, full_url: str | None) -> bool:
-        """Whether an Observation with a focus (a parent, an unborn child, a device) is about the patient after all."""
+        """Whether an Observation with a focus (a parent, an unborn child, a device) is about the patient anyway."""
         return any(
-            self._by_reference(each.reference, full_url) is SubjectMatch.THIS_PATIENT for each in observation.focus
+            self._by_reference(focus.reference, full_url) is SubjectMatch.THIS_PATIENT for focus in observation.focus
         )
 
-    def _by_id(self, found: str | None) -> SubjectMatch:
-        if not found:
+    def _by_id(self, patient_id: str | None) -> SubjectMatch:
+        if not patient_id:
             return SubjectMatch.UNCLEAR
-        return SubjectMatch.THIS_PATIENT if found == self.patient_id else SubjectMatch.SOMEBODY_ELSE
+        return SubjectMatch.THIS_PATIENT if patient_id == self.patient_id else SubjectMatch.SOMEBODY_ELSE
 
     def _by_reference(self, reference: str | None, full_url: str | None) -> SubjectMatch:
         if not reference or reference.startswith("#") or "?" in reference:
             return SubjectMatch.UNCLEAR
         if reference.startswith("urn:"):
             return self._by_id(self._aliases.get(reference))
-        root, kind, found = reference_parts(reference)
+        root, kind, patient_id = reference_parts(reference)
         if kind not in ("", "Patient"):
             return SubjectMatch.SOMEBODY_ELSE
-        whose = self._by_id(found)
-        if whose is SubjectMatch.THIS_PATIENT and root and not self._on_this_server(root, full_url):
+        match = self._by_id(patient_id)
+        if match is SubjectMatch.THIS_PATIENT and root and not self._on_this_server(root, full_url):
             return SubjectMatch.UNCLEAR
-        return whose
+        return match
 
     def _on_this_server(self, root: str, full_url: str | None) -> bool:
         own = reference_parts(full_url)[0] if full_url and "://" in full_url else None
-        known = [_root(base) for base in (self._base, own) if base]
-        return not known or _root(root) in known
+        roots = [_root(base) for base in (self._base, own) if base]
+        return not roots or _root(root) in roots
 
 
 def patient_id_of(patient: Patient, full_url: str | None) -> str | None:
-    """The id of a Patient; in a transaction that has not run yet, the uuid that stands for it."""
+    """The id of a Patient; in a transaction that has not run yet, the uuid in its ``fullUrl``."""
     if patient.id:
         return patient.id
     return full_url.removeprefix(_UUID) if full_url and full_url.startswith(_UUID) else None
 
 
 def reference_parts(reference: str) -> tuple[str, str, str]:
-    """``https://host/fhir/Patient/1/_history/2`` as its root, type and id; what is not there is empty."""
+    """``https://host/fhir/Patient/1/_history/2`` as root, type and id; missing parts are empty."""
     path = unversioned(reference).rstrip("/")
-    rest, _, found = path.rpartition("/")
+    rest, _, identifier = path.rpartition("/")
     root, _, kind = rest.rpartition("/")
-    return root, kind, found
+    return root, kind, identifier
 
 
 def unversioned(reference: str) -> str:
-    """The reference without the version that it may name."""
+    """The reference without its version, if any."""
     return reference.partition("/_history/")[0]
 
 

@@ -1,4 +1,4 @@
-"""Value sets: which codes of one system belong to a topic, and what each code means for it.
+"""Value sets: which codes of one system belong to a topic, and what they mean for it.
 
 A topic is one thing that may be on a record (``psychosis``). A file holds the codes of one system for one topic.
 ICD-10-CM is a hierarchy: a code includes everything below it, and the longest matching code decides. ``F33`` may be a

@@ -29,7 +29,7 @@ class ExpectedRange(Entry):
     per: str = ""
     """Parameters by which the range is multiplied (``times``) and divided (``per``)."""
     phase: Phase = ""
-    """``first``/``later``: before/after the first session; ``start``/``maintenance``: before/after a completed course."""
+    """``first``, ``later``: relative to the first session; ``start``, ``maintenance``: to a completed course."""
     weeks: tuple[int, int | None] | None = None
     """Weeks since the first session, counted from 1."""
     when: str = ""
