@@ -1,1 +1,1 @@
-"""Where a record comes from: prefetch, FHIR server, files. The only room that waits for anything."""
+"""Reads records from prefetch, FHIR servers and files. The only package with I/O."""

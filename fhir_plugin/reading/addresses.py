@@ -1,4 +1,4 @@
-"""Connections to checked addresses only: the name is resolved once, and what was checked is what is connected to."""
+"""Connections to checked addresses only: a name is resolved once, and the checked address is the one used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import httpcore
 
 
 class AddressRefused(Exception):
-    """The name of a server leads to an address that no FHIR server has."""
+    """The server name resolves to an address that no FHIR server may have."""
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """TCP to addresses that pass ``is_allowed``; everything else about a connection is left as it is."""
+    """TCP connections to addresses that pass ``is_allowed``; otherwise the default backend."""
 
     def __init__(self) -> None:
         self._network = httpcore.AnyIOBackend()
@@ -29,25 +29,25 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address that accepts; raises AddressRefused when one of them must not be asked."""
+        """Connect to the first address that accepts; raises AddressRefused if any of them is not allowed."""
         addresses = await _resolved(host, port)
         if not all(is_allowed(address, host) for address in addresses):
             raise AddressRefused
-        fault: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError("the name has no address")
+        failure: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError("the name has no address")
         for address in addresses:
             try:
                 return await self._network.connect_tcp(str(address), port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                fault = error
-        raise fault
+                failure = error
+        raise failure
 
 
 def is_allowed(address: IPv4Address | IPv6Address, host: str) -> bool:
-    """Whether a server named ``host`` may live at that address.
+    """Whether a server named ``host`` may have that address.
 
-    Private networks are where hospitals keep their servers, so they are allowed; the list of servers that may be read
-    decides about them. Link-local addresses (where clouds keep their metadata), multicast, unspecified and reserved
-    ones never are, and loopback is only where the name itself says so.
+    Private networks are allowed, because hospitals run their servers there; the list of readable servers decides about
+    them. Link-local addresses (cloud metadata services), multicast, unspecified and reserved ones are never allowed,
+    and loopback only if the name itself is a loopback name.
     """
     plain = _unmapped(address)
     if plain.is_link_local or plain.is_multicast or plain.is_unspecified:
@@ -58,7 +58,7 @@ def is_allowed(address: IPv4Address | IPv6Address, host: str) -> bool:
 
 
 def is_confidential(url: str) -> bool:
-    """Whether what is sent to an address stays between the two: https, or http on this machine."""
+    """Whether data sent to a URL is confidential: https, or http on this machine."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -70,7 +70,7 @@ def is_confidential(url: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine; a name other than ``localhost`` never does."""
+    """Whether a host name or address denotes this machine; a name other than ``localhost`` never does."""
     literal = _literal(host)
     return host.lower() == "localhost" if literal is None else _unmapped(literal).is_loopback
 
@@ -91,7 +91,7 @@ async def _resolved(host: str, port: int) -> list[IPv4Address | IPv6Address]:
     if literal is not None:
         return [literal]
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError("the name cannot be resolved") from error
-    return [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
+    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in addresses]

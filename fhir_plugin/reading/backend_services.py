@@ -1,6 +1,6 @@
-"""An access token for a program without a user: SMART Backend Services, the client authenticated by its own key.
+"""Access tokens for a program without a user: SMART Backend Services with asymmetric client authentication.
 
-The FHIR server says where tokens are had; the client signs who it is for that address, once and for a few minutes.
+The FHIR server names its token endpoint; the client sends it a signed assertion, used once and valid for minutes.
 Source: https://hl7.org/fhir/smart-app-launch/backend-services.html and client-confidential-asymmetric.html.
 """
 
@@ -25,16 +25,16 @@ from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.record import lenient
 
 ALGORITHMS = {"P-384": "ES384", "RSA": "RS384"}
-"""Those that every server of this kind must know, by the kind of key."""
+"""The algorithms that every such server must support, by type of key."""
 LIFETIME_SECONDS = 300
-"""The most that an assertion may live."""
+"""The maximum lifetime of an assertion."""
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_MOST_BYTES = 100_000
+_MAX_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """A registered client and the private key that it signs with."""
+    """A registered client and its private signing key."""
 
     client_id: str
     key: ECKey | RSAKey = field(repr=False)
@@ -46,30 +46,30 @@ class ClientKey:
 
 
 class SmartConfiguration(msgspec.Struct, frozen=True):
-    """What a FHIR server says of its authorization."""
+    """The SMART configuration of a FHIR server."""
 
     token_endpoint: str
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("private_key_jwt",)
 
 
 class TokenResponse(msgspec.Struct, frozen=True):
-    """A token, as an authorization server gives it."""
+    """The token response of an authorization server."""
 
     access_token: str
     token_type: str
 
 
 def read_key(client_id: str, path: Path) -> ClientKey:
-    """The private key in a file, PEM or JWK; :class:`BadInput` where it is none that servers must know."""
+    """The private key in a file, PEM or JWK; :class:`BadInput` unless servers must support its type."""
     try:
         content = path.read_bytes()
     except OSError as fault:
         raise BadInput(f"{path}: cannot be read: {fault.strerror}") from fault
     key = _key_of(content)
     if key is None or not key.is_private:
-        raise BadInput(f"{path}: holds no private key: give an EC P-384 or RSA key as PEM or JWK")
+        raise BadInput(f"{path}: contains no private key: provide an EC P-384 or RSA key as PEM or JWK")
     if isinstance(key, ECKey) and key.curve_name not in ALGORITHMS:
-        raise BadInput(f"{path}: the curve {key.curve_name} is not one that every server knows: use P-384 or RSA")
+        raise BadInput(f"{path}: not every server supports the curve {key.curve_name}: use P-384 or RSA")
     return ClientKey(client_id, key)
 
 
@@ -86,49 +86,49 @@ def _key_of(content: bytes) -> ECKey | RSAKey | None:
 def fetch_token(base_url: str, client: ClientKey, types: Iterable[str], seconds: float) -> str:
     """A token to read resources of those types, for a caller without an event loop.
 
-    :raises RecordUnavailable: the server does not say where tokens are had, or refuses one.
+    :raises RecordUnavailable: the server names no token endpoint, or refuses a token.
     """
 
     async def fetch() -> str:
-        async with FhirServers() as clients:
-            return await _fetch(normal_base_url(base_url), client, types, clients, seconds)
+        async with FhirServers() as servers:
+            return await _fetch(normal_base_url(base_url), client, types, servers, seconds)
 
     return asyncio.run(fetch())
 
 
-async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], clients: FhirServers, seconds: float) -> str:
-    found = await clients.fetch(f"{base_url}/.well-known/smart-configuration", _MOST_BYTES, seconds)
-    configuration = lenient.read(found.body, SmartConfiguration)
+async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], servers: FhirServers, seconds: float) -> str:
+    response = await servers.fetch(f"{base_url}/.well-known/smart-configuration", _MAX_BYTES, seconds)
+    configuration = lenient.read(response.body, SmartConfiguration)
     if configuration is None:
-        raise _unavailable("the server does not say where tokens are had", found.outcome, temporary=found.temporary)
+        raise _unavailable("the server names no token endpoint", response.outcome, temporary=response.temporary)
     if "private_key_jwt" not in configuration.token_endpoint_auth_methods_supported:
-        raise PermanentlyUnavailable("the server does not let clients authenticate by a key (private_key_jwt)")
-    address = configuration.token_endpoint
-    if not is_confidential(address):
-        raise PermanentlyUnavailable("the server names an address for tokens that is not https")
-    answer = await clients.fetch(address, _MOST_BYTES, seconds, _form(client, address, types))
-    token = lenient.read(answer.body, TokenResponse)
+        raise PermanentlyUnavailable("the server does not support client authentication by key (private_key_jwt)")
+    endpoint = configuration.token_endpoint
+    if not is_confidential(endpoint):
+        raise PermanentlyUnavailable("the token endpoint of the server is not https")
+    response = await servers.fetch(endpoint, _MAX_BYTES, seconds, _form(client, endpoint, types))
+    token = lenient.read(response.body, TokenResponse)
     if token is None or token.token_type.lower() != "bearer":
-        raise _unavailable("no token was given", answer.outcome, temporary=answer.temporary)
+        raise _unavailable("the server issued no token", response.outcome, temporary=response.temporary)
     return token.access_token
 
 
-def _form(client: ClientKey, address: str, types: Iterable[str]) -> Mapping[str, str]:
+def _form(client: ClientKey, endpoint: str, types: Iterable[str]) -> Mapping[str, str]:
     scope = " ".join(f"system/{kind}.rs" for kind in sorted(set(types)))
-    return {"grant_type": "client_credentials", "scope": scope, **signed_form(client, address)}
+    return {"grant_type": "client_credentials", "scope": scope, **signed_form(client, endpoint)}
 
 
-def signed_form(client: ClientKey, address: str) -> Mapping[str, str]:
-    """The part of a form by which a client shows to that address who it is."""
-    return {"client_assertion_type": _ASSERTION, "client_assertion": _assertion(client, address)}
+def signed_form(client: ClientKey, endpoint: str) -> Mapping[str, str]:
+    """The form fields that authenticate a client at that token endpoint."""
+    return {"client_assertion_type": _ASSERTION, "client_assertion": _assertion(client, endpoint)}
 
 
-def _assertion(client: ClientKey, address: str) -> str:
+def _assertion(client: ClientKey, endpoint: str) -> str:
     header = {"alg": client.algorithm, "typ": "JWT", "kid": client.key.kid or client.key.thumbprint()}
     claims = {
         "iss": client.client_id,
         "sub": client.client_id,
-        "aud": address,
+        "aud": endpoint,
         "exp": int(time.time()) + LIFETIME_SECONDS,
         "jti": str(uuid.uuid4()),
     }

@@ -1,4 +1,4 @@
-"""One way to write the base URL of a FHIR server."""
+"""The normal form of a FHIR server's base URL."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _BASE_URL = re.compile(
 
 
 def normal_base_url(text: str) -> str:
-    """One way to write a base URL: lower-case host, no default port, no trailing slash.
+    """The normal form of a base URL: lower-case host, no default port, no trailing slash.
 
-    Raises BadInput for what cannot be one, and for what two readers might read as two different addresses.
+    Raises BadInput for an invalid base URL, and for one that two parsers might interpret differently.
     """
     plain = text.strip()
     if not _BASE_URL.fullmatch(plain) or {".", ".."} & set(plain.split("/")):
@@ -26,4 +26,4 @@ def normal_base_url(text: str) -> str:
         _ = urlsplit(plain).port
         return str(httpx.URL(plain)).rstrip("/")
     except (httpx.InvalidURL, ValueError):
-        raise BadInput("the FHIR server is given with a host or port that cannot be") from None
+        raise BadInput("the FHIR server has an invalid host or port: give http(s)://host[:port]/path") from None

@@ -1,8 +1,8 @@
-"""Reads and searches on FHIR servers: the only module that speaks HTTP.
+"""Reads and searches on FHIR servers: the only module that sends HTTP requests.
 
-Requests go through the transport of httpx, below its client: so no cookie of one caller reaches another, no redirect
-is followed, no proxy is taken from the environment, and no URL (it names the patient) is written to a log. What comes
-back is an ``ServerResponse``, never an exception: an outcome in a word or two, and the bytes if there are any.
+Requests use the transport of httpx, below its client: cookies are not shared between callers, redirects are not
+followed, no proxy is taken from the environment, and no URL (it names the patient) is logged. The result is always a
+``ServerResponse``, never an exception: an outcome in a word or two, and the body if there is one.
 """
 
 from __future__ import annotations
@@ -60,21 +60,21 @@ class FhirServer:
         self._limits = limits
         self._base = httpx.URL(base_url)
         self._silent_calls = 0
-        self._rests_until = 0.0
+        self._resting_until = 0.0
         self._transport = _Transport(context, limits.connections)
         self.in_flight = 0
-        """How many requests are being answered now."""
+        """Number of requests in progress."""
 
     def note(self, *, answered: bool) -> None:
-        """Note whether the server answered anything for one record."""
+        """Record whether the server answered any request for one record."""
         self._silent_calls = 0 if answered else self._silent_calls + 1
         if self._silent_calls >= self._limits.silent_calls:
-            self._rests_until = asyncio.get_running_loop().time() + self._limits.rest_seconds
+            self._resting_until = asyncio.get_running_loop().time() + self._limits.rest_seconds
 
     @property
-    def rests(self) -> bool:
-        """Whether the server was silent so often that it is not asked for now."""
-        return asyncio.get_running_loop().time() < self._rests_until
+    def is_resting(self) -> bool:
+        """Whether the server is not queried for now, because it did not response repeatedly."""
+        return asyncio.get_running_loop().time() < self._resting_until
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -85,9 +85,9 @@ class FhirServer:
         return httpx.URL(f"{self._base}/{relative}")
 
     def page_url(self, link: str) -> httpx.URL | None:
-        """The URL of a next link if it lies under the base of this server; ``None`` if it must not be followed.
+        """The URL of a next link if it is under the base URL of this server; ``None`` if it must not be followed.
 
-        Accepts an absolute link, one relative to the base, and one that starts at the root of the host.
+        Accepts an absolute link, one relative to the base URL, and one relative to the root of the host.
         """
         candidates = [link] if "://" in link else [str(self._base.copy_with(raw_path=b"/")).rstrip("/") + link]
         if "://" not in link:
@@ -98,21 +98,21 @@ class FhirServer:
                 url = httpx.URL(candidate)
             except httpx.InvalidURL:
                 continue
-            if self._is_ours(url):
+            if self._is_under_base(url):
                 return url
         return None
 
     def id_of(self, resource_type: str, reference: str) -> str | None:
-        """The id in a reference to a resource of that type on this server; ``None`` if it is not there or no id."""
-        root, kind, found = reference_parts(reference)
-        if kind != resource_type or not is_fhir_id(found):
+        """The id in a reference to a resource of that type on this server; ``None`` for any other reference."""
+        root, kind, identifier = reference_parts(reference)
+        if kind != resource_type or not is_fhir_id(identifier):
             return None
-        return found if not root or self.page_url(reference) is not None else None
+        return identifier if not root or self.page_url(reference) is not None else None
 
-    def _is_ours(self, url: httpx.URL) -> bool:
-        # Hosts as they are sent: to read one as a name may fail, and what it looks like decides nothing.
-        theirs, ours = ((each.scheme, each.raw_host, _port(each)) for each in (url, self._base))
-        if theirs != ours or url.userinfo or url.fragment:
+    def _is_under_base(self, url: httpx.URL) -> bool:
+        # Raw hosts, as they are sent: decoding a host name may fail and is not needed for the comparison.
+        origin, own_origin = ((one.scheme, one.raw_host, _port(one)) for one in (url, self._base))
+        if origin != own_origin or url.userinfo or url.fragment:
             return False
         path, base = url.path, self._base.path.rstrip("/")
         if "\\" in path or any(part in {".", ".."} for part in path.split("/")):
@@ -122,27 +122,27 @@ class FhirServer:
         return path.rstrip("/") == base or path.startswith(f"{base}/")
 
     async def ask(self, url: httpx.URL, token: str | None, allowance: ByteAllowance, deadline: float) -> ServerResponse:
-        """Send one read or search; a temporary failure is tried once more if that fits before ``deadline``.
+        """Send one read or search; a temporary failure is retried once if there is time before ``deadline``.
 
-        ``deadline`` is a time of the running event loop. Whether a search is posted as a form is a habit of the server.
+        ``deadline`` is a time of the running event loop. The server's habits decide whether a search is a POST.
         """
-        if self.rests:
+        if self.is_resting:
             return ServerResponse("not asked, the server has been silent", temporary=True)
         if url.query and self.habits.post_search == "long" and len(str(url)) > self.habits.url_length:
-            answer = await self._ask_twice(url, token, allowance, deadline, post=True)
-            if answer.outcome not in _NO_POST:
-                return answer
+            response = await self._ask_twice(url, token, allowance, deadline, post=True)
+            if response.outcome not in _NO_POST:
+                return response
         return await self._ask_twice(url, token, allowance, deadline, post=False)
 
     async def _ask_twice(
         self, url: httpx.URL, token: str | None, allowance: ByteAllowance, deadline: float, *, post: bool
     ) -> ServerResponse:
-        answer = await self._ask_once(url, token, allowance, post=post)
-        if not answer.temporary:
-            return answer
-        wait = self._limits.pause_seconds if answer.wait is None else answer.wait
+        response = await self._ask_once(url, token, allowance, post=post)
+        if not response.temporary:
+            return response
+        wait = self._limits.pause_seconds if response.wait is None else response.wait
         if asyncio.get_running_loop().time() + wait >= deadline:
-            return answer
+            return response
         await asyncio.sleep(wait)
         return await self._ask_once(url, token, allowance, post=post)
 
@@ -156,7 +156,7 @@ class FhirServer:
         return await self.send(request, allowance)
 
     async def send(self, request: httpx.Request, allowance: ByteAllowance) -> ServerResponse:
-        """Send one request once, whatever comes of it."""
+        """Send one request without a retry."""
         self.in_flight += 1
         try:
             response = await self._transport.handle_async_request(request)
@@ -187,12 +187,12 @@ class FhirServer:
         if not post:
             return httpx.Request("GET", url, headers=headers, extensions=extensions)
         headers["Content-Type"] = _FORM
-        searched = url.copy_with(raw_path=url.path.encode() + b"/_search")
-        return httpx.Request("POST", searched, headers=headers, content=url.query, extensions=extensions)
+        search_url = url.copy_with(raw_path=url.path.encode() + b"/_search")
+        return httpx.Request("POST", search_url, headers=headers, content=url.query, extensions=extensions)
 
 
 class FhirServers:
-    """The FHIR servers spoken to, each with one pool of connections kept between calls.
+    """The FHIR servers in use, with one connection pool per server that is kept between calls.
 
     Belongs to one event loop. Close it with ``aclose`` or ``async with``.
     """
@@ -204,7 +204,7 @@ class FhirServers:
         self._closing: set[asyncio.Task[None]] = set()
 
     def server(self, base_url: str, habits: ServerHabits = DEFAULT_HABITS) -> FhirServer:
-        """The server at that base URL, as ``normal_base_url`` writes it; the one unused for longest makes room."""
+        """The server at that base URL (see ``normal_base_url``); beyond the limit, the longest unused idle one is closed."""
         server = self._servers.pop((base_url, habits), None)
         if server is None:
             self._make_room()
@@ -217,11 +217,11 @@ class FhirServers:
 
     @property
     def resting(self) -> int:
-        """How many servers are left alone for now, because they answered nothing."""
-        return sum(server.rests for server in self._servers.values())
+        """Number of servers that are not queried for now, because they did not response repeatedly."""
+        return sum(server.is_resting for server in self._servers.values())
 
     async def create(self, base_url: str, kind: str, body: bytes, token: str, seconds: float) -> ServerResponse:
-        """Create one resource on a FHIR server; sent once and never again, because nobody knows what the first did."""
+        """Create one resource on a FHIR server; never retried, because the first attempt may have succeeded."""
         server = self.server(base_url)
         headers = {"Accept": _FHIR, "Content-Type": _FHIR, "Prefer": "return=minimal", **_ALWAYS}
         headers["Authorization"] = f"Bearer {token}"
@@ -235,15 +235,15 @@ class FhirServers:
     async def fetch(
         self,
         url: str,
-        most_bytes: int,
+        max_bytes: int,
         seconds: float,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> ServerResponse:
-        """One document that is no FHIR, or the answer to a form; asked for once, within the bounds of all reading."""
+        """Fetch one non-FHIR document, or post a form; without a retry and within the usual limits."""
         target = httpx.URL(url)
         server = self.server(str(target.copy_with(raw_path=b"/")).rstrip("/"))
-        allowance = ByteAllowance(replace(self.limits, bytes_per_record=most_bytes, bytes_per_answer=most_bytes))
+        allowance = ByteAllowance(replace(self.limits, bytes_per_record=max_bytes, bytes_per_answer=max_bytes))
         try:
             async with asyncio.timeout(seconds):
                 return await server.send(_plain_request(target, form, headers), allowance)

@@ -1,4 +1,4 @@
-"""The Medications that drafts only refer to: from what came with the request, else from the FHIR server."""
+"""The Medications that drafts reference: from the prefetch, else from the FHIR server."""
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ async def find_medications(
     references: Collection[str],
     prefetch: Mapping[str, bytes | msgspec.Raw],
     source: FhirSource | None,
-    clients: FhirServers,
+    servers: FhirServers,
     deadline: float,
 ) -> dict[str, Medication]:
-    """Those of the Medications that can be had, by reference as written; ``deadline`` is in seconds.
+    """The available Medications, by reference as written; ``deadline`` is in seconds.
 
-    Only references of a FHIR server's own are followed: relative, or below its base address.
+    Only references to the FHIR server itself are resolved: relative, or under its base URL.
     """
     base = f"{source.base_url}/" if source else ""
-    along = {
+    supplied = {
         f"Medication/{identifier}": medication
         for name in MEDICATION_INPUTS
         if name in prefetch
         for identifier, medication in medications_in(bytes(prefetch[name])).items()
     }
-    found = {each: along[key] for each in references if (key := unversioned(each).removeprefix(base)) in along}
-    lacking = [each for each in references if each not in found]
-    if source is None or source.refusal or not lacking:
+    found = {
+        reference: supplied[key]
+        for reference in references
+        if (key := unversioned(reference).removeprefix(base)) in supplied
+    }
+    missing = [reference for reference in references if reference not in found]
+    if source is None or source.refusal or not missing:
         return found
-    server = clients.server(source.base_url, source.habits)
+    server = servers.server(source.base_url, source.habits)
     seconds = min(deadline, source.good_for)
-    asking = QuerySession(server, source.base_url, source.token, "", clients.limits, seconds, source.scope)
-    read = await asking.medications(lacking)
-    asking.conclude(in_haste=source.good_for < deadline)
-    return found | {each: read[key] for each in lacking if (key := unversioned(each)) in read}
+    session = QuerySession(server, source.base_url, source.token, "", servers.limits, seconds, source.scope)
+    fetched = await session.medications(missing)
+    session.conclude(shortened=source.good_for < deadline)
+    return found | {reference: fetched[key] for reference in missing if (key := unversioned(reference)) in fetched}

@@ -1,7 +1,7 @@
-"""The record made whole: what the caller supplied first, then the FHIR server for the gaps.
+"""Completes a record: first the caller's data, then queries to the FHIR server for the gaps.
 
-Everything that is missing is asked for at once and under one deadline. What has not arrived by then is "not
-retrieved", what arrived in part is "partial"; neither is ever "none".
+All missing inputs are requested concurrently and under one deadline. An input that has not arrived by then is "not
+retrieved", one that arrived in part is "partial"; neither is ever "none".
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
 class FhirSource:
     """A FHIR server that the caller has allowed, and the access token for this one record.
 
-    Raises BadInput for a base URL that cannot be one and for a token that cannot stand in a header.
+    Raises BadInput for an invalid base URL and for a token that is not valid in a header.
     """
 
     base_url: str
     token: str | None = field(default=None, repr=False)
     habits: ServerHabits = DEFAULT_HABITS
     scope: str = ""
-    """What the token may ask for, as SMART writes it; empty where that was not said."""
+    """The SMART scopes of the token; empty if unknown."""
     good_for: float = math.inf
-    """Seconds for which the token is good."""
+    """Seconds for which the token is valid."""
     refusal: str = ""
-    """Why the server may not be asked at all; one of ``scopes.REFUSALS``."""
+    """Why the server must not be queried at all; one of ``scopes.REFUSALS``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", normal_base_url(self.base_url))
         if self.token is not None and not _TOKEN.fullmatch(self.token):
-            raise BadInput("the access token for the FHIR server holds characters that no token has")
+            raise BadInput("the access token for the FHIR server contains characters that are not allowed in a token")
 
 
 @dataclass(slots=True)
@@ -68,29 +68,31 @@ class _RecordReader:
     failures: dict[str, Search] = field(default_factory=dict)
     medications: dict[str, Medication] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
-    """References to Medications that have been asked for."""
+    """References to Medications that have been requested."""
     queries: Sequence[Query] = ()
 
     def why(self, name: str) -> str:
-        """Why an input is not whole, where the site can do something about it."""
+        """Why an input is not whole, if the site can do something about it."""
         search = self.failures.get(name)
         return search.outcome if search and search.outcome in REFUSALS else ""
 
     def unresolved(self, name: str) -> list[str]:
-        """References of one input to Medications that nobody has supplied or asked for yet."""
+        """References of one input to Medications that have been neither supplied nor requested yet."""
         if name not in MEDICATION_INPUTS or name not in self.found:
             return []
         references = unresolved_medications(self.found[name].input.resources, self.supplied())
-        return [each for each in dict.fromkeys(references) if each not in self.asked]
+        return [reference for reference in dict.fromkeys(references) if reference not in self.asked]
 
     def lacks(self, name: str) -> bool:
-        """Whether the server should be asked for that input."""
+        """Whether the server should be queried for that input."""
         return name not in self.found or self.found[name].worth_asking
 
     def supplied(self) -> dict[str, Medication]:
-        """Every Medication that came along or was read."""
-        along = {key: each for decoded in self.found.values() for key, each in decoded.medications.items()}
-        return along | self.medications
+        """Every Medication that was included or fetched."""
+        included = {
+            key: medication for decoded in self.found.values() for key, medication in decoded.medications.items()
+        }
+        return included | self.medications
 
 
 async def gather(
@@ -99,16 +101,16 @@ async def gather(
     wanted: Sequence[str],
     codes: Sequence[str],
     source: FhirSource | None,
-    clients: FhirServers,
+    servers: FhirServers,
     deadline: float = 2.5,
     noted: list[Query] | None = None,
 ) -> Record:
     """The record of one patient: the inputs ``wanted``, from the prefetch and else from ``source``.
 
-    ``prefetch`` maps input names to JSON; an absent key was not provided. ``codes`` are those that inputs searched by
-    code ask for. ``deadline`` is in seconds, for everything together. ``noted`` receives every query, also those for a
-    record that cannot be had. Raises RecordUnavailable when a required input among those wanted can be had from
-    neither, WrongPatient when another Patient answers, BadInput for an id that is none.
+    ``prefetch`` maps input names to JSON; an absent key was not provided. ``codes`` are for the inputs that are
+    searched by code. ``deadline`` is in seconds, for everything together. ``noted`` receives every query, even if the
+    record is unavailable. Raises RecordUnavailable if a required input among those wanted is available from neither
+    source, WrongPatient if a different Patient is returned, BadInput for an invalid patient id.
     """
     patient = patient_id_from(patient_id)
     unknown = [name for name in wanted if name not in INPUTS]
@@ -116,17 +118,17 @@ async def gather(
         raise BadInput(f"no such input: {', '.join(unknown)}")
     base_url = source.base_url if source else None
     found = {name: decode_value(name, prefetch[name], patient, base_url) for name in wanted if name in prefetch}
-    reading = _RecordReader(patient, found)
+    reader = _RecordReader(patient, found)
     if source:
         try:
-            await _fetch_missing(reading, wanted, codes, source, clients, deadline)
+            await _fetch_missing(reader, wanted, codes, source, servers, deadline)
         finally:
             if noted is not None:
-                noted += reading.queries
+                noted += reader.queries
     for name in wanted:
         if INPUTS[name].required:
-            _require(name, reading)
-    return _build_record(reading, wanted)
+            _require(name, reader)
+    return _build_record(reader, wanted)
 
 
 def fetch_record(
@@ -135,117 +137,117 @@ def fetch_record(
     """The record of one patient from a FHIR server alone, for a caller without an event loop; errors as ``gather``."""
 
     async def fetch() -> Record:
-        async with FhirServers() as clients:
-            return await gather(patient_id, {}, wanted, codes, source, clients, deadline)
+        async with FhirServers() as servers:
+            return await gather(patient_id, {}, wanted, codes, source, servers, deadline)
 
     return asyncio.run(fetch())
 
 
 async def _fetch_missing(
-    reading: _RecordReader,
+    reader: _RecordReader,
     wanted: Sequence[str],
     codes: Sequence[str],
     source: FhirSource,
-    clients: FhirServers,
+    servers: FhirServers,
     seconds: float,
 ) -> None:
-    """Ask the server for what is missing; touches no network when nothing is."""
-    tasks = [name for name in wanted if reading.lacks(name) or reading.unresolved(name)]
-    if not tasks:
+    """Query the server for what is missing; no network access if nothing is."""
+    missing = [name for name in wanted if reader.lacks(name) or reader.unresolved(name)]
+    if not missing:
         return
     if source.refusal:
-        reading.failures = {name: Search(outcome=source.refusal, temporary=False) for name in tasks}
-        reading.queries = [Query(name, source.refusal, 0, 0.0) for name in tasks]
+        reader.failures = {name: Search(outcome=source.refusal, temporary=False) for name in missing}
+        reader.queries = [Query(name, source.refusal, 0, 0.0) for name in missing]
         return
-    server = clients.server(source.base_url, source.habits)
-    asking = QuerySession(
+    server = servers.server(source.base_url, source.habits)
+    session = QuerySession(
         server,
         source.base_url,
         source.token,
-        reading.patient,
-        clients.limits,
+        reader.patient,
+        servers.limits,
         min(seconds, source.good_for),
         source.scope,
     )
-    reading.queries = asking.queries
-    await asking.together([_complete(reading, asking, name, codes) for name in tasks])
-    for search in reading.failures.values():
+    reader.queries = session.queries
+    await session.run_together([_complete(reader, session, name, codes) for name in missing])
+    for search in reader.failures.values():
         if search.wrong_patient:
             raise search.wrong_patient
-    asking.conclude(in_haste=source.good_for < seconds)
+    session.conclude(shortened=source.good_for < seconds)
 
 
-async def _complete(reading: _RecordReader, asking: QuerySession, name: str, codes: Sequence[str]) -> None:
-    """Make one input whole, and read the Medications that it refers to without waiting for any other input."""
-    if reading.lacks(name):
-        await _complete_input(reading, asking, name, codes)
-    references = reading.unresolved(name)
+async def _complete(reader: _RecordReader, session: QuerySession, name: str, codes: Sequence[str]) -> None:
+    """Complete one input and fetch its referenced Medications, without waiting for any other input."""
+    if reader.lacks(name):
+        await _complete_input(reader, session, name, codes)
+    references = reader.unresolved(name)
     if references:
-        reading.asked.update(references)
-        reading.medications |= await asking.medications(references)
+        reader.asked.update(references)
+        reader.medications |= await session.medications(references)
 
 
-async def _complete_input(reading: _RecordReader, asking: QuerySession, name: str, codes: Sequence[str]) -> None:
-    """Ask for the rest of what was supplied in part, and else for all of it."""
-    before = reading.found.get(name)
+async def _complete_input(reader: _RecordReader, session: QuerySession, name: str, codes: Sequence[str]) -> None:
+    """Fetch the rest of an input that was supplied in part, or else all of it."""
+    before = reader.found.get(name)
     if before and before.next_url:
-        search = await asking.continued(name, before)
+        search = await session.continue_search(name, before)
         if search.finished:
-            reading.found[name] = merge_pages(search.pages, finished=True)
+            reader.found[name] = merge_pages(search.pages, finished=True)
             return
-    search = await asking.search(name, codes)
+    search = await session.search(name, codes)
     if not search.finished:
-        reading.failures[name] = search
+        reader.failures[name] = search
     after = _more_complete(before, search)
     if after:
-        reading.found[name] = after
+        reader.found[name] = after
 
 
 def _more_complete(before: DecodedInput | None, search: Search) -> DecodedInput | None:
-    """The more complete of what was supplied and what was found; both together when neither is whole."""
+    """The more complete of the supplied input and the search result; both merged if neither is whole."""
     if search.finished and (before is None or search.pages[-1].input.state is not InputState.UNREADABLE):
         return merge_pages(search.pages, finished=True)
     supplied = [before] if before else []
-    usable = [each for each in (*supplied, *search.pages) if each.input.state not in _UNAVAILABLE]
+    usable = [page for page in (*supplied, *search.pages) if page.input.state not in _UNAVAILABLE]
     return merge_pages(usable, finished=False) if usable else before
 
 
-def _require(name: str, reading: _RecordReader) -> None:
-    """Raise RecordUnavailable, saying which input and what came of it, when a required input cannot be used."""
-    decoded = reading.found.get(name)
+def _require(name: str, reader: _RecordReader) -> None:
+    """Raise RecordUnavailable, with the input and the outcome, if a required input cannot be used."""
+    decoded = reader.found.get(name)
     state = decoded.input.state if decoded else InputState.NOT_RETRIEVED
     if state not in _UNAVAILABLE:
         return
-    search = reading.failures.get(name)
-    words = [unread.why for unread in decoded.unread] + list(decoded.warnings) if decoded else []
-    words.append(search.outcome if search else "not in the prefetch, and no FHIR server was given")
+    search = reader.failures.get(name)
+    reasons = [unread.why for unread in decoded.unread] + list(decoded.warnings) if decoded else []
+    reasons.append(search.outcome if search else "not in the prefetch, and no FHIR server was given")
     kind: type[RecordUnavailable] = TemporarilyUnavailable if search and search.temporary else PermanentlyUnavailable
-    raise kind(f"{name}: {state} ({words[0]})")
+    raise kind(f"{name}: {state} ({reasons[0]})")
 
 
-def _build_record(reading: _RecordReader, wanted: Sequence[str]) -> Record:
+def _build_record(reader: _RecordReader, wanted: Sequence[str]) -> Record:
     medications = referenced_medications(
-        (each for name in MEDICATION_INPUTS if name in reading.found for each in reading.found[name].input.resources),
-        reading.supplied(),
+        (order for name in MEDICATION_INPUTS if name in reader.found for order in reader.found[name].input.resources),
+        reader.supplied(),
     )
     inputs: dict[str, Input] = {}
     unread: list[Unread] = []
     for name in wanted:
-        decoded = reading.found.get(name)
+        decoded = reader.found.get(name)
         if decoded is None:
-            inputs[name] = replace(NOT_RETRIEVED, why=reading.why(name))
+            inputs[name] = replace(NOT_RETRIEVED, why=reader.why(name))
             continue
         unread += decoded.unread
-        whole = Input(decoded.input.state, deduplicated(decoded.input.resources))
-        found, gaps = mark_missing_medications(name, whole, medications)
-        inputs[name] = replace(found, why=reading.why(name)) if reading.why(name) else found
+        combined = Input(decoded.input.state, deduplicated(decoded.input.resources))
+        marked, gaps = mark_missing_medications(name, combined, medications)
+        inputs[name] = replace(marked, why=reader.why(name)) if reader.why(name) else marked
         unread += gaps
     return Record(
-        patient_id=reading.patient,
+        patient_id=reader.patient,
         inputs=inputs,
         medications=medications,
         unread=tuple(unread),
-        dropped=sum(decoded.dropped for decoded in reading.found.values()),
-        warnings=tuple(warning for decoded in reading.found.values() for warning in decoded.warnings),
-        queries=tuple(reading.queries),
+        dropped=sum(decoded.dropped for decoded in reader.found.values()),
+        warnings=tuple(warning for decoded in reader.found.values() for warning in decoded.warnings),
+        queries=tuple(reader.queries),
     )

@@ -1,4 +1,4 @@
-"""What has to be asked for, so that every criterion can be answered: derived from the knowledge, never listed twice."""
+"""The codes to search for, derived from the knowledge so that every criterion can be answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mappings.schema.load import Knowledge
 
 
 def observation_tokens(knowledge: Knowledge) -> tuple[str, ...]:
-    """The search tokens of all Observations that are read: ``system|code``, or a bare code that has no system."""
+    """The search tokens of all Observations that are read: ``system|code``, or a bare code without a system."""
     vital_signs = knowledge.vital_signs.vital_signs.values()
     codes = set(observation_codes(knowledge.instruments))
     codes.update(knowledge.laboratory.by_code)

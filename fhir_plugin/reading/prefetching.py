@@ -1,4 +1,4 @@
-"""The prefetch of a call, read from a FHIR server as an EHR does before it calls a service."""
+"""Builds the prefetch of a call from a FHIR server, as an EHR does before it calls a service."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from fhir_plugin.record.subjects import patient_id_from
 
 @dataclass(frozen=True, slots=True)
 class PrefetchResult:
-    """What came of each template: the values that can be sent, and the queries with their outcome."""
+    """The prefetch values that can be sent, and the queries with their outcomes."""
 
     values: Mapping[str, msgspec.Raw]
-    """By input; one that could not be had is absent, as CDS Hooks asks."""
+    """By input; an unavailable one is absent, as CDS Hooks requires."""
     queries: tuple[Query, ...]
 
 
@@ -35,15 +35,15 @@ async def prefetch(
     patient_id: str,
     names: Sequence[str],
     codes: Sequence[str],
-    clients: FhirServers,
+    servers: FhirServers,
     deadline: float,
 ) -> PrefetchResult:
-    """The first page of each input in ``names``; ``deadline`` is in seconds. BadInput for an id that is none."""
+    """The first page of every input in ``names``; ``deadline`` is in seconds. BadInput for an invalid patient id."""
     patient = patient_id_from(patient_id)
-    server = clients.server(source.base_url)
+    server = servers.server(source.base_url)
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline
-    allowance = ByteAllowance(clients.limits)
+    allowance = ByteAllowance(servers.limits)
 
     async def ask(name: str) -> tuple[str, msgspec.Raw | None, Query]:
         start = loop.time()
@@ -51,8 +51,8 @@ async def prefetch(
         try:
             async with asyncio.timeout_at(end):
                 relative = INPUTS[name].template(patient, codes)
-                answer = await server.ask(server.url(relative), source.token, allowance, end)
-                outcome, body = answer.outcome, answer.body
+                response = await server.ask(server.url(relative), source.token, allowance, end)
+                outcome, body = response.outcome, response.body
         except TimeoutError:
             pass
         count = _count(body)
@@ -61,20 +61,20 @@ async def prefetch(
         query = Query(name, outcome, count or 0, (loop.time() - start) * 1000)
         return name, msgspec.Raw(body) if body is not None else None, query
 
-    asked = await asyncio.gather(*map(ask, names))
-    values = {name: value for name, value, _ in asked if value is not None}
-    return PrefetchResult(values, tuple(query for _, _, query in asked))
+    results = await asyncio.gather(*map(ask, names))
+    values = {name: value for name, value, _ in results if value is not None}
+    return PrefetchResult(values, tuple(query for _, _, query in results))
 
 
 def _count(body: bytes | None) -> int | None:
-    """How many resources a body holds: the entries of a Bundle, one for anything else; ``None`` for no JSON object."""
+    """Number of resources in a body: the entries of a Bundle, else one; ``None`` if it is not a JSON object."""
     if body is None:
         return None
     try:
-        found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         entries = msgspec.json.decode(body, type=_EntryList).entry
     except UNDECODABLE:
         return None
-    if bytes(found.get("resourceType", b"")).strip() != b'"Bundle"':
+    if bytes(members.get("resourceType", b"")).strip() != b'"Bundle"':
         return 1
     return len(entries or ())

@@ -1,4 +1,4 @@
-"""What a server answers, read within a bound on bytes."""
+"""Server responses, read within a limit on bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REDIRECTS = range(300, 400)
 
 
 _CHUNK_BYTES = 262_144
-"""Bytes unpacked in one go: a bomb is noticed before it goes off."""
+"""Bytes decompressed at a time, so that a decompression bomb is detected early."""
 
 
 _GZIP = zlib.MAX_WBITS | 16
@@ -34,26 +34,26 @@ _GZIP = zlib.MAX_WBITS | 16
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of one record may be asked of a server, and how much taken from it."""
+    """Limits on the requests to a server and on its responses, for one record."""
 
     bytes_per_record: int = 16_000_000
-    """After decompression, over all answers together that could be read."""
+    """After decompression, in total over all responses that could be read."""
     bytes_per_answer: int = 6_000_000
-    """The same of one answer, so that one that is too large leaves room for the others."""
+    """The same for one response, so that one that is too large leaves room for the others."""
     pages: int = 10
     entries: int = 2_000
-    """Per input, whoever they are about."""
+    """Per input, whatever their subject."""
     parallel: int = 16
-    """Requests at the same time for one record."""
+    """Concurrent requests for one record."""
     connections: int = 48
     """To one server, for all records."""
     servers: int = 64
     silent_calls: int = 3
-    """After so many records in a row for which the server answered nothing, it is left alone for a while."""
+    """After so many consecutive records without any response, the server is not queried for ``rest_seconds``."""
     rest_seconds: float = 5.0
     connect_seconds: float = 1.0
     pause_seconds: float = 0.05
-    """Before the one retry, when the server does not say how long to wait."""
+    """Before the single retry, if the server does not state how long to wait."""
 
 
 class ByteAllowance:
@@ -67,7 +67,7 @@ class ByteAllowance:
 
 
 class _ResponseAllowance:
-    """What one answer takes of the allowance; given back if the answer comes to nothing."""
+    """The part of the allowance used by one response; returned if the response cannot be read."""
 
     __slots__ = ("_allowance", "taken")
 
@@ -92,7 +92,7 @@ class _ResponseAllowance:
 
 @dataclass(frozen=True, slots=True)
 class ServerResponse:
-    """What came of one request."""
+    """The result of one request."""
 
     outcome: str
     """Such as ``200``, ``403``, ``connection failed``, ``too large``."""
@@ -100,13 +100,13 @@ class ServerResponse:
     temporary: bool = False
     """Whether the same request may succeed later."""
     wait: float | None = None
-    """Seconds after which the server asks to be asked again."""
+    """Seconds after which the server requests a retry (``Retry-After``)."""
     location: str | None = None
-    """Where what was created is, as the server says."""
+    """The ``Location`` of a created resource."""
 
     @property
     def reached(self) -> bool:
-        """Whether the server said anything, be it a refusal."""
+        """Whether the server responded at all, even with a refusal."""
         return not self.temporary or self.outcome.isdigit()
 
 
@@ -131,7 +131,7 @@ async def read_response(response: httpx.Response, allowance: ByteAllowance) -> S
 
 
 async def _read(response: httpx.Response, allowance: ByteAllowance) -> bytes:
-    """The whole body, each byte counted as it is unpacked and before the next one is."""
+    """The whole body; bytes are counted while they are decompressed."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise UnsupportedEncoding
@@ -150,7 +150,7 @@ async def _read(response: httpx.Response, allowance: ByteAllowance) -> bytes:
 
 
 async def _inflated(chunks: AsyncIterator[bytes], share: _ResponseAllowance) -> AsyncIterator[bytes]:
-    """The chunks unpacked, a bounded piece at a time; several gzip members are one body."""
+    """The chunks decompressed, in pieces of limited size; several gzip members form one body."""
     inflator = zlib.decompressobj(_GZIP)
     async for chunk in chunks:
         rest = chunk
@@ -168,7 +168,7 @@ async def _inflated(chunks: AsyncIterator[bytes], share: _ResponseAllowance) -> 
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, in either of its forms; ``None`` without a usable one."""
+    """Seconds to wait according to a Retry-After header, in either form; ``None`` without a usable one."""
     if not text:
         return None
     if text.strip().isdecimal():

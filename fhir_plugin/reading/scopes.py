@@ -1,7 +1,7 @@
-"""What an access token may ask for, by its SMART scopes: version 1 (``user/Observation.read``) and 2 (``.rs?...``).
+"""What an access token permits, by its SMART scopes: version 1 (``user/Observation.read``) and 2 (``.rs?...``).
 
-Only what a scope plainly leaves out is not asked for. A scope for a part of a type gives a part of what there is, and
-then absence means nothing.
+A query is omitted only if the scopes clearly exclude it. A scope for a part of a resource type returns a part of the
+data, so absence from it proves nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ PARTIAL_SCOPE = "the scope of the access token is for a part of it"
 EXPIRED = "the access token has expired"
 NOT_A_BEARER = "the access token is not for use as a bearer"
 REFUSALS = frozenset({OUT_OF_SCOPE, PARTIAL_SCOPE, EXPIRED, NOT_A_BEARER})
-"""Why something was not, or not wholly, asked for: told beside the gap, because the site can do something about it."""
+"""Why something was not, or not wholly, requested: shown with the gap, because the site can do something about it."""
 
 
 class ScopeCoverage(Enum):
-    """How much of a resource type may be asked for."""
+    """How much of a resource type may be requested."""
 
     NOTHING = 0
     A_PART = 1
@@ -32,15 +32,17 @@ class ScopeCoverage(Enum):
 
 @lru_cache(maxsize=1_000)
 def scope_coverage(scope: str, resource_type: str, *, search: bool) -> ScopeCoverage:
-    """What ``scope`` says of reading that type, or of searching it; everything where it says nothing of any type."""
-    named = [found for each in scope.split() if (found := _SCOPE.fullmatch(each))]
-    if not named:
+    """How much of that type ``scope`` lets a client read, or search; everything if it contains no resource scope."""
+    matches = [match for text in scope.split() if (match := _SCOPE.fullmatch(text))]
+    if not matches:
         return ScopeCoverage.ALL
-    apply = [each for each in named if each["type"] in ("*", resource_type) and _permits(each["may"], search=search)]
-    if not apply:
+    granted = [
+        match for match in matches if match["type"] in ("*", resource_type) and _permits(match["may"], search=search)
+    ]
+    if not granted:
         return ScopeCoverage.NOTHING
-    return ScopeCoverage.ALL if any(each["part"] is None for each in apply) else ScopeCoverage.A_PART
+    return ScopeCoverage.ALL if any(match["part"] is None for match in granted) else ScopeCoverage.A_PART
 
 
-def _permits(given: str, *, search: bool) -> bool:
-    return given in ("*", "read") or (given != "write" and ("s" if search else "r") in given)
+def _permits(permissions: str, *, search: bool) -> bool:
+    return permissions in ("*", "read") or (permissions != "write" and ("s" if search else "r") in permissions)

@@ -1,4 +1,4 @@
-"""All that is asked of one FHIR server for one record: searches page by page, and the Medications referred to."""
+"""All queries to one FHIR server for one record: searches page by page, and referenced Medications."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fhir_plugin.record.resources import Medication
 from fhir_plugin.record.subjects import unversioned
 
 _IDS_PER_QUERY = 50
-_MOST_MEDICATIONS = 200
+_MAX_MEDICATIONS = 200
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Search:
     """Whether the last page was reached."""
     outcome: str = "timeout"
     temporary: bool = True
-    """Whether trying again may help; only of meaning when not finished."""
+    """Whether a retry may succeed; only meaningful if not finished."""
     wrong_patient: WrongPatient | None = None
 
     def stop(self, outcome: str, *, temporary: bool = False) -> None:
@@ -42,7 +42,7 @@ class Search:
 
 
 class QuerySession:
-    """The questions of one record to one server, under one deadline and one allowance of bytes."""
+    """The queries of one record to one server, under one deadline and one byte allowance."""
 
     def __init__(
         self,
@@ -54,10 +54,10 @@ class QuerySession:
         seconds: float,
         scope: str = "",
     ) -> None:
-        """``scope`` is what the token may ask for; empty where that was not said."""
+        """``scope`` holds the SMART scopes of the token; empty if unknown."""
         self.queries: list[Query] = []
         self.answered = False
-        """Whether the server has answered anything at all, be it a refusal."""
+        """Whether the server has responded at all, even with a refusal."""
         self._asked = False
         self._server = server
         self._base_url = base_url
@@ -71,7 +71,7 @@ class QuerySession:
         self._turns = asyncio.Semaphore(limits.parallel)
 
     async def search(self, name: str, codes: Sequence[str]) -> Search:
-        """Ask for one input from its first page on."""
+        """Search for one input from its first page on."""
         definition = INPUTS[name]
         relative = definition.template(self._patient, codes)
         search = Search()
@@ -84,15 +84,15 @@ class QuerySession:
                 search.stop(OUT_OF_SCOPE)
                 return search
             counted = relative if "?" not in relative else f"{relative}&_count={self._server.habits.page_size}"
-            answer = await self._ask(self._server.url(counted))
-            if answer.outcome == "400" and counted != relative:
-                answer = await self._ask(self._server.url(relative))
-            await self._follow(name, search, answer)
+            response = await self._ask(self._server.url(counted))
+            if response.outcome == "400" and counted != relative:
+                response = await self._ask(self._server.url(relative))
+            await self._follow(name, search, response)
             _mark_partial(search, allowed)
         return search
 
-    async def continued(self, name: str, first: DecodedInput) -> Search:
-        """Ask for the rest of an input whose first page is at hand."""
+    async def continue_search(self, name: str, first: DecodedInput) -> Search:
+        """Fetch the remaining pages of an input whose first page was supplied."""
         search = Search(pages=[first])
         async with self._query(name, search):
             url = self._server.page_url(first.next_url or "")
@@ -107,22 +107,31 @@ class QuerySession:
         return search
 
     async def medications(self, references: Iterable[str]) -> dict[str, Medication]:
-        """The Medications behind those references, by reference; one search for many, reads for what it leaves out."""
-        named = {each: found for each in references if (found := self._server.id_of("Medication", each))}
-        ids = list(dict.fromkeys(named.values()))[:_MOST_MEDICATIONS]
+        """The referenced Medications, by reference: one search for many, then reads for those it did not return."""
+        id_by_reference = {
+            reference: identifier
+            for reference in references
+            if (identifier := self._server.id_of("Medication", reference))
+        }
+        ids = list(dict.fromkeys(id_by_reference.values()))[:_MAX_MEDICATIONS]
         groups = [ids[start : start + _IDS_PER_QUERY] for start in range(0, len(ids), _IDS_PER_QUERY)]
-        read: dict[str, Medication] = {}
-        await self.together([self._medications(f"Medication?_id={','.join(group)}", read) for group in groups])
-        await self.together([self._medications(f"Medication/{each}", read) for each in ids if each not in read])
-        return {unversioned(reference): read[each] for reference, each in named.items() if each in read}
+        found: dict[str, Medication] = {}
+        await self.run_together([self._medications(f"Medication?_id={','.join(group)}", found) for group in groups])
+        missing = [identifier for identifier in ids if identifier not in found]
+        await self.run_together([self._medications(f"Medication/{identifier}", found) for identifier in missing])
+        return {
+            unversioned(reference): found[identifier]
+            for reference, identifier in id_by_reference.items()
+            if identifier in found
+        }
 
-    async def together(self, tasks: Sequence[Coroutine[None, None, object]]) -> None:
-        """Run them at the same time; each ends by itself when the deadline comes."""
+    async def run_together(self, tasks: Sequence[Coroutine[None, None, object]]) -> None:
+        """Run the tasks concurrently; a task ends by itself at the deadline."""
         await asyncio.gather(*tasks)
 
-    def conclude(self, *, in_haste: bool) -> None:
-        """Tell the server's breaker whether it answered; one that had less time than usual was not silent."""
-        if self._asked and (self.answered or not in_haste) and not self._server.rests:
+    def conclude(self, *, shortened: bool) -> None:
+        """Report to the server's circuit breaker whether it answered; no answer in a shortened time does not count."""
+        if self._asked and (self.answered or not shortened) and not self._server.is_resting:
             self._server.note(answered=self.answered)
 
     async def _medications(self, relative: str, found: dict[str, Medication]) -> None:
@@ -131,28 +140,28 @@ class QuerySession:
             if scope_coverage(self._scope, "Medication", search="?" in relative) is ScopeCoverage.NOTHING:
                 search.stop(OUT_OF_SCOPE)
                 return
-            answer = await self._ask(self._server.url(relative))
-            search.stop(answer.outcome, temporary=answer.temporary)
-            if answer.body is not None:
-                found.update(medications_in(answer.body))
+            response = await self._ask(self._server.url(relative))
+            search.stop(response.outcome, temporary=response.temporary)
+            if response.body is not None:
+                found.update(medications_in(response.body))
 
-    async def _follow(self, name: str, search: Search, answer: ServerResponse, seen: set[str] | None = None) -> None:
+    async def _follow(self, name: str, search: Search, response: ServerResponse, seen: set[str] | None = None) -> None:
         seen = seen or set()
         taken = 0
-        while answer.body is not None:
-            page = self._decoded(name, search, answer.body)
+        while response.body is not None:
+            page = self._decoded(name, search, response.body)
             if page is None:
                 return
             search.pages.append(page)
             taken += page.offered
             if page.next_url is None:
-                search.finished, search.outcome = True, answer.outcome
+                search.finished, search.outcome = True, response.outcome
                 return
             url = self._next(search, page.next_url, seen, taken)
             if url is None:
                 return
-            answer = await self._ask(url)
-        search.stop(answer.outcome, temporary=answer.temporary)
+            response = await self._ask(url)
+        search.stop(response.outcome, temporary=response.temporary)
 
     def _decoded(self, name: str, search: Search, body: bytes) -> DecodedInput | None:
         number = len(search.pages) + 1
@@ -180,13 +189,13 @@ class QuerySession:
     async def _ask(self, url: httpx.URL) -> ServerResponse:
         self._asked = True
         async with self._turns:
-            answer = await self._server.ask(url, self._token, self._allowance, self._deadline)
-        self.answered |= answer.reached
-        return answer
+            response = await self._server.ask(url, self._token, self._allowance, self._deadline)
+        self.answered |= response.reached
+        return response
 
     @asynccontextmanager
     async def _query(self, name: str, search: Search) -> AsyncIterator[None]:
-        """Bound by the deadline, and noted as a query however it ends."""
+        """Limit the block to the deadline, and record it as a query however it ends."""
         start = self._loop.time()
         try:
             async with asyncio.timeout_at(self._deadline):
@@ -199,7 +208,7 @@ class QuerySession:
 
 
 def _mark_partial(search: Search, allowed: ScopeCoverage) -> None:
-    """What was found within a part of the type is not all that there is."""
+    """Mark a search as unfinished if the token covers only a part of the resource type."""
     if search.finished and allowed is ScopeCoverage.A_PART:
         search.finished = False
         search.stop(PARTIAL_SCOPE)

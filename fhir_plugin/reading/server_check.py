@@ -1,4 +1,4 @@
-"""What a FHIR server offers of what is needed, tried for real on one patient."""
+"""Checks whether a FHIR server supports the required queries, with real queries for one patient."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from fhir_plugin.record.subjects import patient_id_from
 
 
 class InputResult(StrEnum):
-    """What came of asking for one input."""
+    """The result of querying one input."""
 
     OK = "ok"
     EMPTY = "empty"
-    """An answer without a resource of this patient: none is there, or none is shown to this token."""
+    """A response without a resource of this patient: there is none, or none is visible to this token."""
     SLOW = "slow"
     IGNORES = "ignores a parameter"
-    """More than was asked for: what is about others or of other codes is dropped after it has been paid for."""
+    """More than was requested: resources about others or with other codes are transferred and then dropped."""
     PARTIAL = "partial"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
@@ -40,11 +40,11 @@ class InputResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InputCheck:
-    """One input, asked for; holds no patient data."""
+    """The check of one input; contains no patient data."""
 
     input: str
     query: str
-    """As it is published in the prefetch templates."""
+    """As published in the prefetch templates."""
     required: bool
     offer: InputResult
     count: int
@@ -55,39 +55,39 @@ class InputCheck:
 def check_server(
     source: FhirSource, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float, slow: float
 ) -> tuple[InputCheck, ...]:
-    """Ask for each input once, all at the same time; ``slow`` is in seconds. BadInput for an id that is none."""
+    """Query every input once, concurrently; ``slow`` is in seconds. BadInput for an invalid patient id."""
     patient = patient_id_from(patient_id)
 
     async def ask() -> tuple[InputCheck, ...]:
-        async with FhirServers() as clients:
-            server = clients.server(source.base_url, source.habits)
-            asking = QuerySession(server, source.base_url, source.token, patient, clients.limits, deadline)
-            searches = await asyncio.gather(*(asking.search(name, codes) for name in wanted))
-            spent = {query.input: query for query in asking.queries}
+        async with FhirServers() as servers:
+            server = servers.server(source.base_url, source.habits)
+            session = QuerySession(server, source.base_url, source.token, patient, servers.limits, deadline)
+            searches = await asyncio.gather(*(session.search(name, codes) for name in wanted))
+            queries = {query.input: query for query in session.queries}
             return tuple(
-                _input_check(name, search, spent[name], codes, slow)
+                _input_check(name, search, queries[name], codes, slow)
                 for name, search in zip(wanted, searches, strict=True)
             )
 
     return asyncio.run(ask())
 
 
-def _input_check(name: str, search: Search, spent: Query, codes: Sequence[str], slow: float) -> InputCheck:
+def _input_check(name: str, search: Search, query: Query, codes: Sequence[str], slow: float) -> InputCheck:
     definition = INPUTS[name]
-    read = merge_pages(search.pages, finished=search.finished) if search.pages else None
-    if read is None:
+    decoded = merge_pages(search.pages, finished=search.finished) if search.pages else None
+    if decoded is None:
         offer, detail = _result_without_answer(search), search.outcome
     else:
-        offer, detail = _result_of_answer(read, search, codes if definition.by_code else ())
-        if offer is InputResult.OK and spent.milliseconds > slow * 1000:
+        offer, detail = _result_of_answer(decoded, search, codes if definition.by_code else ())
+        if offer is InputResult.OK and query.milliseconds > slow * 1000:
             offer = InputResult.SLOW
     return InputCheck(
         input=name,
         query=definition.template("{{context.patientId}}", ["..."]),
         required=definition.required,
         offer=offer,
-        count=spent.count,
-        milliseconds=round(spent.milliseconds, 1),
+        count=query.count,
+        milliseconds=round(query.milliseconds, 1),
         detail=detail,
     )
 
@@ -98,26 +98,30 @@ def _result_without_answer(search: Search) -> InputResult:
     return InputResult.REFUSED if search.outcome[:1].isdigit() else InputResult.SILENT
 
 
-def _result_of_answer(read: DecodedInput, search: Search, codes: Sequence[str]) -> tuple[InputResult, str]:
-    if read.input.state is InputState.UNREADABLE:
-        return InputResult.UNREADABLE, _first_problem(read)
-    if not read.input.whole:
-        return InputResult.PARTIAL, _first_problem(read) or search.outcome
-    uncalled = _count_other_codes(read.input.resources, codes)
-    if read.dropped or uncalled:
-        told = {"about other patients": read.dropped, "of other codes": uncalled}
-        return InputResult.IGNORES, ", ".join(f"{count} {what}" for what, count in told.items() if count)
-    return (InputResult.OK if read.input.resources else InputResult.EMPTY), ", ".join(dict.fromkeys(read.warnings))
+def _result_of_answer(decoded: DecodedInput, search: Search, codes: Sequence[str]) -> tuple[InputResult, str]:
+    if decoded.input.state is InputState.UNREADABLE:
+        return InputResult.UNREADABLE, _first_problem(decoded)
+    if not decoded.input.whole:
+        return InputResult.PARTIAL, _first_problem(decoded) or search.outcome
+    other_codes = _count_other_codes(decoded.input.resources, codes)
+    if decoded.dropped or other_codes:
+        surplus = {"about other patients": decoded.dropped, "of other codes": other_codes}
+        return InputResult.IGNORES, ", ".join(f"{count} {what}" for what, count in surplus.items() if count)
+    return (InputResult.OK if decoded.input.resources else InputResult.EMPTY), ", ".join(
+        dict.fromkeys(decoded.warnings)
+    )
 
 
-def _first_problem(read: DecodedInput) -> str:
-    return next((unread.why for unread in read.unread), next(iter(read.warnings), ""))
+def _first_problem(decoded: DecodedInput) -> str:
+    return next((unread.why for unread in decoded.unread), next(iter(decoded.warnings), ""))
 
 
 def _count_other_codes(resources: Iterable[AnyResource], codes: Sequence[str]) -> int:
-    """How many Observations carry none of the codes, neither themselves nor in a component."""
-    asked = {code.rpartition("|")[2] for code in codes}
-    return sum(isinstance(each, Observation) and asked.isdisjoint(_codes(each)) for each in resources) if asked else 0
+    """Number of Observations with none of the codes, neither their own nor in a component."""
+    wanted = {code.rpartition("|")[2] for code in codes}
+    if not wanted:
+        return 0
+    return sum(isinstance(resource, Observation) and wanted.isdisjoint(_codes(resource)) for resource in resources)
 
 
 def _codes(observation: Observation) -> set[str | None]:
