@@ -100,7 +100,7 @@ async def _fetch(base_url: str, client: ClientKey, types: Iterable[str], servers
     response = await servers.fetch(f"{base_url}/.well-known/smart-configuration", _MAX_BYTES, seconds)
     configuration = lenient.read(response.body, SmartConfiguration)
     if configuration is None:
-        raise _unavailable("the server names no token endpoint", response.outcome, temporary=response.temporary)
+        raise _unavailable("the server does not name a token endpoint", response.outcome, temporary=response.temporary)
     if "private_key_jwt" not in configuration.token_endpoint_auth_methods_supported:
         raise PermanentlyUnavailable("the server does not support client authentication by key (private_key_jwt)")
     endpoint = configuration.token_endpoint

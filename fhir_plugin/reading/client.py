@@ -204,7 +204,7 @@ class FhirServers:
         self._closing: set[asyncio.Task[None]] = set()
 
     def server(self, base_url: str, habits: ServerHabits = DEFAULT_HABITS) -> FhirServer:
-        """The server at that base URL (see ``normal_base_url``); beyond the limit, the longest unused idle one is closed."""
+        """The server at that base URL (see ``normal_base_url``); beyond the limit, the longest idle one is closed."""
         server = self._servers.pop((base_url, habits), None)
         if server is None:
             self._make_room()

@@ -1,1 +1,1 @@
-"""Questionnaires: recognised, scored, extracted. Knows one response at a time and no history."""
+"""Recognises, scores and extracts questionnaires, one response at a time and without history."""

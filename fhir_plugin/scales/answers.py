@@ -1,4 +1,4 @@
-"""What one answer counts: never guessed, and a fault instead of a number where it cannot be read."""
+"""The weight of one answer: never guessed; a fault instead of a number if it cannot be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNKNOWN = "unknown_answer"
 
 
 class AnswerFault(str):
-    """Why an answer counts nothing: the first word of a flag, such as ``out_of_range``."""
+    """Why an answer has no weight: the first word of a flag, such as ``out_of_range``."""
 
     __slots__ = ()
 
@@ -26,7 +26,7 @@ class AnswerFault(str):
 def answer_value(
     answers: tuple[ResponseAnswer, ...], item: ScoredItem, question: QuestionnaireItem | None
 ) -> int | AnswerFault | None:
-    """What the answers to one item count; ``None`` where it was left blank or declined."""
+    """The weight of the answers to one item; ``None`` if it was left blank or declined."""
     if len(answers) == 1:
         return _value(answers[0], item, question)
     values = {value for answer in answers if (value := _value(answer, item, question)) is not None}

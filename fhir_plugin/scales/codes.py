@@ -1,4 +1,4 @@
-"""The codes of an instrument, of its items, options and total: LOINC where it is known, else our own. Pure."""
+"""The codes of an instrument, its items, options and total: LOINC if known, else our own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from mappings.schema.instruments.model import LOINC, Instrument, InstrumentItem,
 
 
 def item_link(instrument: Instrument, item: InstrumentItem) -> str:
-    """The linkId that our own Questionnaire gives an item."""
+    """The linkId of an item in our own Questionnaire."""
     return link_id(instrument.link_styles[0], item.number, item.code)
 
 
 def item_coding(instrument: Instrument, item: InstrumentItem) -> dict[str, str]:
-    """The code of an item: LOINC where it is known, else our own."""
+    """The code of an item: LOINC if known, else our own."""
     if item.code:
         return {"system": LOINC, "code": item.code}
     return {"system": LOCAL_CODES, "code": item_link(instrument, item)}

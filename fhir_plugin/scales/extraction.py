@@ -1,4 +1,4 @@
-"""A scored response as Observations: what ``$extract`` returns, built and validated with ``fhir.resources.R4B``."""
+"""Converts a scored response to an Observation (``$extract``), built and validated with ``fhir.resources.R4B``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMESPACE = uuid.UUID("3f2b8c0e-6a52-5f0e-9b7e-5d2f3c1a7e44")
 
 
 def build_observation(response: QuestionnaireResponse, scored: Score, instruments: Instruments) -> Observation:
-    """The Observation of one scored response; :class:`WrongQuestionnaire` where no score may be given."""
+    """The Observation of one scored response; :class:`WrongQuestionnaire` if it has no valid score."""
     instrument = instruments[scored.instrument]
     if scored.total is None and (scored.severity is None or not isinstance(instrument.formula, Risk)):
         raise WrongQuestionnaire(f"{instrument.short}: no score may be given: {', '.join(scored.flags)}")
@@ -57,7 +57,7 @@ def build_observation(response: QuestionnaireResponse, scored: Score, instrument
 def build_extract(response: QuestionnaireResponse, scored: Score, instruments: Instruments) -> Bundle:
     """The transaction Bundle that creates the Observation."""
     observation = build_observation(response, scored, instruments)
-    # The same response always gets the same name, so that sending the Bundle twice can be noticed.
+    # The same response always gets the same fullUrl, so that a Bundle sent twice can be detected.
     name = uuid.uuid5(_NAMESPACE, f"{response.reference}|{response.authored}|{scored.instrument}")
     entry = {
         "fullUrl": f"urn:uuid:{name}",

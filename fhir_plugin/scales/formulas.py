@@ -1,4 +1,4 @@
-"""From the values of the items to a total, a severity and what is missing."""
+"""Computes total, severity and missing items from the item values."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 from mappings.schema.instruments.model import Band, Instrument, InstrumentItem, Risk, SumOfMaxima
 
 Values = Sequence[int | None]
-"""One value per item in the instrument's order; ``None`` where the item has none."""
+"""One value per item in the instrument's order; ``None`` if the item has none."""
 
 
 class FormulaResult(NamedTuple):
-    """What a formula gives; ``total`` only where nothing is missing."""
+    """The result of a formula; ``total`` only if nothing is missing."""
 
     total: int | None
     lower_bound: int
-    """Sum of what was answered: the total is at least this."""
+    """Sum of the answered items: the total is at least this."""
     level: str | None
     """Risk level of an instrument that has no total."""
     missing: tuple[str, ...]
@@ -58,9 +58,9 @@ def _risk(instrument: Instrument, formula: Risk, values: Values) -> FormulaResul
     reached = next(
         (level.name for level in formula.levels if any(by_number[number] for number in level.any_of)), formula.otherwise
     )
-    # The gravest level stands whatever is still missing; a lesser one might yet rise.
-    known = not missing or reached == formula.levels[0].name
-    return FormulaResult(None, 0, reached if known else None, missing)
+    # The highest level is certain whatever is missing; a missing answer could raise any lower one.
+    certain = not missing or reached == formula.levels[0].name
+    return FormulaResult(None, 0, reached if certain else None, missing)
 
 
 def _is_missing(item: InstrumentItem, by_number: Mapping[str, int | None]) -> bool:
@@ -76,7 +76,7 @@ def _by_number(instrument: Instrument, values: Values) -> dict[str, int | None]:
 
 
 def prorated(instrument: Instrument, result: FormulaResult) -> int | None:
-    """The total made up for a few missing items, where the instrument names how many may be missing."""
+    """The prorated total, if the instrument allows that many missing items."""
     count, missing = len(instrument.items), len(result.missing)
     if not instrument.prorate or not 0 < missing <= instrument.prorate.missing_at_most:
         return None
@@ -85,11 +85,11 @@ def prorated(instrument: Instrument, result: FormulaResult) -> int | None:
 
 
 def band_of(instrument: Instrument, total: float, sex: str | None) -> str | None:
-    """The name of the band that holds ``total``."""
+    """The name of the band that contains ``total``."""
     bands: Sequence[Band] = instrument.bands
     if by_sex := instrument.bands_by_sex:
-        known = sex if sex in ("male", "female") else by_sex.unknown
-        bands = by_sex.male if known == "male" else by_sex.female
+        band_sex = sex if sex in ("male", "female") else by_sex.unknown
+        bands = by_sex.male if band_sex == "male" else by_sex.female
     for band in bands:
         if band.low <= total <= band.high:
             return band.name

@@ -1,4 +1,4 @@
-"""The codes by which Observations with scores are searched."""
+"""Search codes of Observations with scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mappings.schema.instruments import Instruments
 
 
 def observation_codes(instruments: Instruments) -> tuple[str, ...]:
-    """The codes by which Observations with scores are searched: totals, panels and single items."""
+    """The codes to search for Observations with scores: totals, panels and single items."""
     codes: set[str] = set()
     for form in instruments.forms.values():
         codes |= {item.code for item in form.instrument.items if item.code}

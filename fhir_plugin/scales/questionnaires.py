@@ -16,7 +16,7 @@ OBSERVATION_EXTRACT = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questi
 
 
 def build_questionnaire(form: PreparedInstrument, instruments: Instruments) -> Questionnaire:
-    """One instrument as a Questionnaire: published wording where its licence allows, else our short labels."""
+    """One instrument as a Questionnaire: published wording if its licence allows, else our short labels."""
     instrument = form.instrument
     body: dict[str, Any] = {
         "resourceType": "Questionnaire",
@@ -51,22 +51,22 @@ def _item(item: InstrumentItem, instrument: Instrument, instruments: Instruments
         "answerOption": [_option(option, option_weight(option, item, answers), answers) for option in answers.options],
     }
     if item.asked_if:
-        asked = instrument.item(item.asked_if.item)
+        condition_item = instrument.item(item.asked_if.item)
         option = next(option for option in answers.options if option.value == item.asked_if.value)
         body["enableWhen"] = [
-            {"question": item_link(instrument, asked), "operator": "=", "answerCoding": option_coding(option)}
+            {"question": item_link(instrument, condition_item), "operator": "=", "answerCoding": option_coding(option)}
         ]
     return body
 
 
 def option_weight(option: Option, item: InstrumentItem, answers: AnswerList) -> int:
-    """What an option counts for this item, turned round where the item is reversed."""
-    values = [each.value for each in answers.options]
+    """The weight of an option for this item, inverted if the item is reversed."""
+    values = [answer.value for answer in answers.options]
     return max(values) + min(values) - option.value if item.reversed else option.value
 
 
-def _option(option: Option, counts: int, answers: AnswerList) -> dict[str, Any]:
-    ordinal = {"extension": [{"url": ORDINAL_VALUE, "valueDecimal": counts}]}
+def _option(option: Option, option_value: int, answers: AnswerList) -> dict[str, Any]:
+    ordinal = {"extension": [{"url": ORDINAL_VALUE, "valueDecimal": option_value}]}
     if option.code or option.display or not answers.integers:
         return {**ordinal, "valueCoding": option_coding(option)}
     return {**ordinal, "valueInteger": option.value}
@@ -89,24 +89,24 @@ def _total_item(instrument: Instrument, instruments: Instruments) -> dict[str, A
 
 
 def total_expression(instrument: Instrument, instruments: Instruments) -> str:
-    """The total in FHIRPath; empty, never a lower sum, while something that counts is unanswered."""
+    """The total in FHIRPath; empty, never a partial sum, while a scored item is unanswered."""
     links = {item.number: item_link(instrument, item) for item in instrument.items}
     if isinstance(instrument.formula, SumOfMaxima):
         parts = [[links[number] for number in domain] for domain in instrument.formula.domains.values()]
         answered = " and ".join(f"{_answers(part)}.exists()" for part in parts)
         total = " + ".join(f"{_answers(part)}.max()" for part in parts)
     else:
-        every = list(links.values())
-        answered = f"{_answers(every)}.count() = {len(every)}"
+        all_links = list(links.values())
+        answered = f"{_answers(all_links)}.count() = {len(all_links)}"
         coded = any(
             option.code or option.display
             for item in instrument.items
             for option in instruments.answer_list(instrument, item).options
         )
-        total = f"{_answers(every)}{'.ordinal()' if coded else ''}.sum()"
+        total = f"{_answers(all_links)}{'.ordinal()' if coded else ''}.sum()"
     return f"iif({answered}, {total}, {{}})"
 
 
 def _answers(links: list[str]) -> str:
-    named = " | ".join(f"'{link}'" for link in links)
-    return f"%resource.item.where(linkId in ({named})).answer.value"
+    quoted = " | ".join(f"'{link}'" for link in links)
+    return f"%resource.item.where(linkId in ({quoted})).answer.value"

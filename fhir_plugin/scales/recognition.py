@@ -1,4 +1,4 @@
-"""Which instrument a response answers, and which of its items each linkId means."""
+"""Recognises the instrument of a response, and the items that its linkIds denote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fhir_plugin.record.resources import (
 from mappings.schema.instruments import Instruments, PreparedInstrument, link_id
 
 AnsweredItem = tuple[str, tuple[ResponseAnswer, ...]]
-"""A linkId and the answers that stand under it."""
+"""A linkId and its answers."""
 
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 _LOINC_AT_END = re.compile(r"(?:^|/)(\d{1,7}-\d)$")
@@ -26,59 +26,59 @@ _MAX_DEPTH = 64
 
 
 class RecognisedForm(NamedTuple):
-    """The form that is scored and what its linkIds mean."""
+    """The instrument to score and the meaning of the linkIds."""
 
     form: PreparedInstrument
     by_link: Mapping[str, int]
     totals: frozenset[str]
     questions: Mapping[str, QuestionnaireItem]
-    """Items of the Questionnaire by linkId, where one was supplied."""
+    """Items of the Questionnaire by linkId, if one was supplied."""
 
 
 RecognitionCache = dict[tuple[str | None, tuple[str, ...]], RecognisedForm]
-"""What was recognised before, by questionnaire and linkIds: a record holds many responses to few questionnaires."""
+"""Earlier results, by questionnaire and linkIds: a record has many responses to few questionnaires."""
 
 
 def answered_items(response: QuestionnaireResponse) -> list[AnsweredItem]:
-    """Every item of the response at any depth, also those that stand under an answer."""
-    found: list[AnsweredItem] = []
-    _collect(response.item, found, _MAX_DEPTH)
-    return found
+    """Every item of the response at any depth, including those below an answer."""
+    items: list[AnsweredItem] = []
+    _collect(response.item, items, _MAX_DEPTH)
+    return items
 
 
-def _collect(items: tuple[ResponseItem, ...], found: list[AnsweredItem], depth: int) -> None:
+def _collect(items: tuple[ResponseItem, ...], answered: list[AnsweredItem], depth: int) -> None:
     if not depth:
         return
     for item in items:
         if item.link_id:
-            found.append((item.link_id, item.answer))
+            answered.append((item.link_id, item.answer))
         if item.item:
-            _collect(item.item, found, depth - 1)
+            _collect(item.item, answered, depth - 1)
         for answer in item.answer:
             if answer.item:
-                _collect(answer.item, found, depth - 1)
+                _collect(answer.item, answered, depth - 1)
 
 
 def recognise(
     response: QuestionnaireResponse,
-    found: Iterable[AnsweredItem],
+    answered: Iterable[AnsweredItem],
     instruments: Instruments,
     questionnaire: Questionnaire | None,
-    seen: RecognitionCache | None = None,
+    cache: RecognitionCache | None = None,
 ) -> RecognisedForm:
-    """The instrument by its questionnaire, else by its items; :class:`WrongQuestionnaire` where it is none of ours.
+    """Recognise the instrument by its questionnaire, else by its items; :class:`WrongQuestionnaire` if it is unknown.
 
-    ``seen`` remembers for the caller what was recognised without a Questionnaire.
+    ``cache`` keeps the results for responses without a Questionnaire.
     """
     questionnaire = questionnaire or contained_questionnaire(response)
-    links = tuple([link for link, _ in found])
-    if seen is None or questionnaire:
+    links = tuple([link for link, _ in answered])
+    if cache is None or questionnaire:
         return _recognised(response, links, instruments, questionnaire)
-    shape = response.questionnaire, links
-    known = seen.get(shape)
-    if known is None:
-        known = seen[shape] = _recognised(response, links, instruments, None)
-    return known
+    key = response.questionnaire, links
+    recognised = cache.get(key)
+    if recognised is None:
+        recognised = cache[key] = _recognised(response, links, instruments, None)
+    return recognised
 
 
 def _recognised(
@@ -88,11 +88,11 @@ def _recognised(
     questionnaire: Questionnaire | None,
 ) -> RecognisedForm:
     questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
-    known = instruments.links
-    keys = [link if link in known and not questions else _key(link, questions, instruments) for link in links]
+    known_links = instruments.links
+    keys = [link if link in known_links and not questions else _key(link, questions, instruments) for link in links]
     name = _by_name(response, questionnaire, instruments)
     if name is None or not any(key in instruments.forms[name].by_link for key in keys):
-        # A questionnaire may carry the panel code of another instrument: its items know better.
+        # A questionnaire may have the panel code of another instrument: its items are more reliable.
         name = _by_items(keys, instruments) or name
     if name is None:
         raise WrongQuestionnaire(
@@ -107,20 +107,20 @@ def _recognised(
 
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:
-    """The Questionnaire that the response brings along."""
+    """The Questionnaire contained in the response."""
     return next(lenient.decode_all(response.contained, Questionnaire), None)
 
 
 def _questions(questionnaire: Questionnaire | None) -> Iterator[QuestionnaireItem]:
-    waiting = list(questionnaire.item) if questionnaire else []
-    while waiting:
-        item = waiting.pop()
+    pending = list(questionnaire.item) if questionnaire else []
+    while pending:
+        item = pending.pop()
         yield item
-        waiting.extend(item.item)
+        pending.extend(item.item)
 
 
 def _key(link: str, questions: Mapping[str, QuestionnaireItem], instruments: Instruments) -> str:
-    """The linkId as the instruments know it: itself, the code its question has, or the LOINC code at its end."""
+    """The linkId that the instruments use: itself, the code of its question, or the LOINC code at its end."""
     question = questions.get(link)
     if question:
         for coding in question.code:
@@ -134,14 +134,14 @@ def _key(link: str, questions: Mapping[str, QuestionnaireItem], instruments: Ins
 def _by_name(
     response: QuestionnaireResponse, questionnaire: Questionnaire | None, instruments: Instruments
 ) -> str | None:
-    said = [_last_part(response.questionnaire)]
+    names = [_last_part(response.questionnaire)]
     if questionnaire:
-        said += [code.code or "" for code in questionnaire.code]
-        said += [_last_part(questionnaire.url), questionnaire.title or ""]
-    for text in said:
+        names += [code.code or "" for code in questionnaire.code]
+        names += [_last_part(questionnaire.url), questionnaire.title or ""]
+    for text in names:
         plain = _NOT_ALPHANUMERIC.sub("", text.lower())
         for part, identifier in instruments.names if plain else ():
-            if part in plain and not any(n in plain for n in instruments[identifier].not_names):
+            if part in plain and not any(name in plain for name in instruments[identifier].not_names):
                 return identifier
     return None
 
@@ -151,18 +151,18 @@ def _last_part(canonical: str | None) -> str:
 
 
 def _by_items(keys: Iterable[str], instruments: Instruments) -> str | None:
-    """The smallest instrument that has every scored item which the response holds."""
+    """The smallest instrument that contains every scored item of the response."""
     scored = {key for key in keys if key in instruments.links}
     if not scored:
         return None
-    able = set.intersection(*(set(instruments.links[key]) for key in scored))
-    return min(able, key=lambda name: (len(instruments.forms[name].items), name), default=None)
+    candidates = set.intersection(*(set(instruments.links[key]) for key in scored))
+    return min(candidates, key=lambda name: (len(instruments.forms[name].items), name), default=None)
 
 
 def _with_named_styles(
     form: PreparedInstrument, canonical: str, by_link: dict[str, int]
 ) -> tuple[dict[str, int], frozenset[str]]:
-    """Add the linkIds that mean this instrument only in the questionnaire of that address."""
+    """Add the linkIds that denote this instrument only in the questionnaire with that canonical URL."""
     totals = form.totals
     for named in form.instrument.named_link_styles:
         if canonical.partition("|")[0].endswith(named.questionnaire):

@@ -1,4 +1,4 @@
-"""One questionnaire, scored exactly: a total only where every item that counts was answered as the instrument allows.
+"""Scores one questionnaire: a total only if every scored item has a valid answer.
 
 Pure: the same response and the same knowledge give the same score.
 """
@@ -21,21 +21,21 @@ _ENTERED_IN_ERROR = "entered-in-error"
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """What one questionnaire says."""
+    """The score of one questionnaire."""
 
     instrument: str
     """Instrument id, such as ``phq9``."""
     total: int | None
-    """``None`` where no total may be given; the flags say why."""
+    """``None`` if there is no valid total; the flags state why."""
     severity: str | None
     """Name of the band, or the risk level of an instrument without a total."""
     items: dict[str, int | None]
-    """Value by LOINC code, or by ``item10`` where the item has no known code."""
+    """Value by LOINC code, or by ``item10`` if the item has no known code."""
     flags: tuple[str, ...] = ()
     lower_bound: int | None = None
-    """Sum of what was answered, where items are missing."""
+    """Sum of the answered items, if items are missing."""
     stored_total: float | None = None
-    """The total that the response itself carries."""
+    """The total in the response itself."""
     suicide_positive: bool | None = None
     """``None``: the instrument has no suicide item, or it was not answered."""
 
@@ -49,16 +49,16 @@ def score(
     prorate: bool = False,
     seen: RecognitionCache | None = None,
 ) -> Score:
-    """Score one response; :class:`~fhir_plugin.errors.WrongQuestionnaire` where it is no instrument of ours.
+    """Score one response; :class:`~fhir_plugin.errors.WrongQuestionnaire` if its instrument is unknown.
 
-    ``sex`` is FHIR ``Patient.gender``; ``prorate`` lets a few missing items be made up for, where the instrument
-    names how many (off unless a site asks for it). ``seen`` is for a caller with many responses to few questionnaires.
+    ``sex`` is FHIR ``Patient.gender``; ``prorate`` allows a total despite missing items, up to the number that the
+    instrument allows (off unless a site enables it). ``seen`` is a cache for many responses to few questionnaires.
     """
-    found = answered_items(response)
-    recognised = recognise(response, found, instruments, questionnaire, seen)
-    plain = _plain_values(found, recognised)
-    values, flags = (plain, []) if plain else _values(found, recognised)
-    stored = _stored_total(found, recognised)
+    answered = answered_items(response)
+    recognised = recognise(response, answered, instruments, questionnaire, seen)
+    plain = _plain_values(answered, recognised)
+    values, flags = (plain, []) if plain else _values(answered, recognised)
+    stored = _stored_total(answered, recognised)
     if response.status == _ENTERED_IN_ERROR:
         return Score(
             instrument=recognised.form.instrument.id,
@@ -83,34 +83,34 @@ def score_values(
     prorate: bool = False,
     stored: float | None = None,
 ) -> Score:
-    """Score the values of the items, one per item in the instrument's order; ``flags`` is what reading them found."""
+    """Score the item values, one per item in the instrument's order; ``flags`` come from reading the answers."""
     result = evaluate(instrument, values)
     usable = not flags or _usable(flags)
     faulty = {flag.partition(":")[2] for flag in flags} if flags else frozenset()
     total = result.total
-    said = list(flags)
+    all_flags = list(flags)
     if instrument.flag:
-        said.append(instrument.flag)
+        all_flags.append(instrument.flag)
     unmapped = "linkid_map_required" in flags
     if result.missing and not unmapped and (blank := [key for key in result.missing if key not in faulty]):
-        said += _missing_flags(instrument, result, blank)
+        all_flags += _missing_flags(instrument, result, blank)
         if prorate and (total := prorated(instrument, result)) is not None:
-            said.append("prorated")
+            all_flags.append("prorated")
     total = total if usable else None
     level = result.level if usable else None
     severity = level if total is None else band_of(instrument, total, sex)
     positive, suicide_flags = _suicide_result(instrument, values, result, faulty)
-    said += [] if unmapped else suicide_flags
+    all_flags += [] if unmapped else suicide_flags
     if total is not None:
-        said += _total_flags(instrument, values, total, sex)
+        all_flags += _total_flags(instrument, values, total, sex)
         if stored is not None and stored != total:
-            said.append(f"stored_total_mismatch:{stored:g}")
+            all_flags.append(f"stored_total_mismatch:{stored:g}")
     return Score(
         instrument=instrument.id,
         total=total,
         severity=severity,
         items=dict(zip(instrument.keys, values, strict=True)),
-        flags=tuple(said),
+        flags=tuple(all_flags),
         lower_bound=result.lower_bound if result.missing and instrument.range else None,
         stored_total=stored,
         suicide_positive=positive,
@@ -120,29 +120,29 @@ def score_values(
 def recorded_total(
     instrument: Instrument, recorded: float, items: Score | None, flags: Sequence[str], sex: str | None = None
 ) -> Score:
-    """The score of a total that was recorded without all of its items; ``items`` is what is known of them, if any."""
+    """The score of a total recorded without all of its items; ``items`` scores those that are known, if any."""
     total = int(recorded) if not flags else None
     positive = items.suicide_positive if items else None
     if instrument.suicide and instrument.suicide.positive_from and recorded < instrument.suicide.positive_from:
         positive = False  # no item is higher than the total
-    said = [*flags, "total_as_recorded"]
+    all_flags = [*flags, "total_as_recorded"]
     if total is not None:
-        said += _total_flags(instrument, [], total, sex)
+        all_flags += _total_flags(instrument, [], total, sex)
     if items:
-        said += [flag for flag in items.flags if flag.endswith(("_positive", "_urgent"))]
+        all_flags += [flag for flag in items.flags if flag.endswith(("_positive", "_urgent"))]
     return Score(
         instrument=instrument.id,
         total=total,
         severity=None if total is None else band_of(instrument, total, sex),
         items=items.items if items else dict.fromkeys(instrument.keys),
-        flags=tuple(said),
+        flags=tuple(all_flags),
         stored_total=recorded,
         suicide_positive=positive,
     )
 
 
 def recorded_level(instrument: Instrument, level: str | None, items: Score, flags: Sequence[str]) -> Score:
-    """The score of a risk level that was recorded without all of its items."""
+    """The score of a risk level recorded without all of its items."""
     return msgspec.structs.replace(
         items,
         severity=level if not flags else None,
@@ -152,18 +152,18 @@ def recorded_level(instrument: Instrument, level: str | None, items: Score, flag
 
 
 def _usable(flags: Sequence[str]) -> bool:
-    """Whether nothing was said that forbids a total, even one made up for missing items."""
+    """Whether the flags allow a total, at least a prorated one."""
     harmless = ("duplicate_identical", "extra_items_ignored", "status_missing")
     return all(flag in harmless for flag in flags)
 
 
-def _plain_values(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> list[int | None] | None:
-    """The values of a response as most are: one listed answer to each item, and nothing else. ``None``: look closer."""
+def _plain_values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> list[int | None] | None:
+    """Fast path for typical responses: one listed answer per item and nothing else; ``None`` for any other response."""
     items, by_link = recognised.form.items, recognised.by_link
     values: list[int | None] = [None] * len(items)
-    if recognised.questions or not found:
+    if recognised.questions or not answered:
         return None
-    for link, answers in found:
+    for link, answers in answered:
         place = by_link.get(link)
         coding = answers[0].value_coding if len(answers) == 1 else None
         if place is None or coding is None or values[place] is not None or coding.extension or answers[0].extension:
@@ -174,15 +174,15 @@ def _plain_values(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> 
     return values
 
 
-def _values(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> tuple[list[int | None], list[str]]:
+def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tuple[list[int | None], list[str]]:
     form = recognised.form
-    given: list[tuple[ResponseAnswer, ...]] = [()] * len(form.items)
+    answers_of: list[tuple[ResponseAnswer, ...]] = [()] * len(form.items)
     question_of: dict[int, str] = {}
     flags: list[str] = []
-    for link, answers in found:
+    for link, answers in answered:
         place = recognised.by_link.get(link)
         if place is not None:
-            given[place] += answers
+            answers_of[place] += answers
             question_of[place] = link
         elif link in form.extra:
             flags.append("extra_items_ignored")
@@ -192,18 +192,18 @@ def _values(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> tuple[
     questions = recognised.questions
     for place, item in enumerate(form.items):
         question = questions.get(question_of.get(place, "")) if questions else None
-        value = answer_value(given[place], item, question)
+        value = answer_value(answers_of[place], item, question)
         if isinstance(value, AnswerFault):
             flags.append(f"{value}:{item.key}")
             value = None
-        elif value is not None and len(given[place]) > 1:
+        elif value is not None and len(answers_of[place]) > 1:
             flags.append("duplicate_identical")
         values.append(value)
     return values, list(dict.fromkeys(flags))
 
 
-def _stored_total(found: Sequence[AnsweredItem], recognised: RecognisedForm) -> float | None:
-    for link, answers in found:
+def _stored_total(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> float | None:
+    for link, answers in answered:
         if link in recognised.totals:
             for answer in answers:
                 for value in (answer.value_integer, answer.value_decimal):

@@ -236,8 +236,8 @@ def test_a_file_of_orders_with_drugs_that_are_not_in_it() -> None:
         (bundle(), None, "about no patient"),
         (bundle(patient(), patient(OTHER)), None, "about 2 patients"),
         (bundle(CONDITION, resource("Condition", 2, about=f"Patient/{OTHER}")), None, "about 2 patients"),
-        (bundle(CONDITION), "../x", "no FHIR id"),
-        (bundle(CONDITION), "..", "no FHIR id"),
+        (bundle(CONDITION), "../x", "not a FHIR id"),
+        (bundle(CONDITION), "..", "not a FHIR id"),
     ],
 )
 def test_a_file_that_cannot_be_used(raw: bytes, patient_id: str | None, message: str) -> None:

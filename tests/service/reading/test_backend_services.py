@@ -60,7 +60,7 @@ def test_each_token_is_earned_by_an_assertion_of_its_own(
 def test_another_key_and_another_client_earn_nothing(base_url: str, tmp_path: Path) -> None:
     stranger = written(tmp_path, ECKey.generate_key("P-384"))
     for key in (read_key("tandem", stranger), read_key("somebody", written(tmp_path, EC))):
-        with pytest.raises(PermanentlyUnavailable, match=r"no token was given \(400\)"):
+        with pytest.raises(PermanentlyUnavailable, match=r"the server issued no token \(400\)"):
             fetch_token(base_url, key, ["Patient"], 5)
 
 

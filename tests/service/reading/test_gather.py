@@ -347,7 +347,7 @@ def test_included_medications_are_not_asked_for() -> None:
 
 @pytest.mark.parametrize("patient_id", ["", "a/b", "../1", "..", "p 1", "p?x=1", "p%2f", "x" * 65, "é", "Patient/"])
 def test_ids_that_must_not_enter_a_url(patient_id: str) -> None:
-    with pytest.raises(BadInput, match="no FHIR id"):
+    with pytest.raises(BadInput, match="not a FHIR id"):
         alone({}, WANTED, patient_id)
 
 
