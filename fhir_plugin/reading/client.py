@@ -275,8 +275,8 @@ class FhirServers:
         await self.aclose()
 
 
-def _plain_request(url: httpx.URL, form: Mapping[str, str] | None, more: Mapping[str, str]) -> httpx.Request:
-    headers = {"Accept": _JSON, **_ALWAYS, **more}
+def _plain_request(url: httpx.URL, form: Mapping[str, str] | None, extra_headers: Mapping[str, str]) -> httpx.Request:
+    headers = {"Accept": _JSON, **_ALWAYS, **extra_headers}
     if form is None:
         return httpx.Request("GET", url, headers=headers)
     return httpx.Request("POST", url, headers=headers | {"Content-Type": _FORM}, content=urlencode(form).encode())

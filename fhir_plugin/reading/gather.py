@@ -67,7 +67,7 @@ class _RecordReader:
     found: dict[str, DecodedInput]
     failures: dict[str, Search] = field(default_factory=dict)
     medications: dict[str, Medication] = field(default_factory=dict)
-    asked: set[str] = field(default_factory=set)
+    requested: set[str] = field(default_factory=set)
     """References to Medications that have been requested."""
     queries: Sequence[Query] = ()
 
@@ -81,9 +81,9 @@ class _RecordReader:
         if name not in MEDICATION_INPUTS or name not in self.found:
             return []
         references = unresolved_medications(self.found[name].input.resources, self.supplied())
-        return [reference for reference in dict.fromkeys(references) if reference not in self.asked]
+        return [reference for reference in dict.fromkeys(references) if reference not in self.requested]
 
-    def lacks(self, name: str) -> bool:
+    def is_incomplete(self, name: str) -> bool:
         """Whether the server should be queried for that input."""
         return name not in self.found or self.found[name].worth_asking
 
@@ -152,7 +152,7 @@ async def _fetch_missing(
     seconds: float,
 ) -> None:
     """Query the server for what is missing; no network access if nothing is."""
-    missing = [name for name in wanted if reader.lacks(name) or reader.unresolved(name)]
+    missing = [name for name in wanted if reader.is_incomplete(name) or reader.unresolved(name)]
     if not missing:
         return
     if source.refusal:
@@ -179,11 +179,11 @@ async def _fetch_missing(
 
 async def _complete(reader: _RecordReader, session: QuerySession, name: str, codes: Sequence[str]) -> None:
     """Complete one input and fetch its referenced Medications, without waiting for any other input."""
-    if reader.lacks(name):
+    if reader.is_incomplete(name):
         await _complete_input(reader, session, name, codes)
     references = reader.unresolved(name)
     if references:
-        reader.asked.update(references)
+        reader.requested.update(references)
         reader.medications |= await session.medications(references)
 
 

@@ -68,7 +68,7 @@ class QuerySession:
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + seconds
         self._allowance = ByteAllowance(limits)
-        self._turns = asyncio.Semaphore(limits.parallel)
+        self._slots = asyncio.Semaphore(limits.parallel)
 
     async def search(self, name: str, codes: Sequence[str]) -> Search:
         """Search for one input from its first page on."""
@@ -188,7 +188,7 @@ class QuerySession:
 
     async def _ask(self, url: httpx.URL) -> ServerResponse:
         self._asked = True
-        async with self._turns:
+        async with self._slots:
             response = await self._server.ask(url, self._token, self._allowance, self._deadline)
         self.answered |= response.reached
         return response

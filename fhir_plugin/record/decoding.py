@@ -47,7 +47,7 @@ class DecodedInput:
     medications: Mapping[str, Medication] = field(default_factory=dict)
     """Included Medications, by ``Medication/id`` and by ``fullUrl``."""
     warnings: tuple[str, ...] = ()
-    """Severity and code of OperationOutcomes beside the data: ``observations: warning not-supported``."""
+    """Severity and code of OperationOutcomes alongside the data: ``observations: warning not-supported``."""
     flawed: bool = False
     """Whether something is missing for a reason other than a next page."""
     worth_asking: bool = False
@@ -138,7 +138,7 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     """
     opened = open_value(raw.removeprefix(BOM_UTF8))
     if not isinstance(opened, OpenedBundle):
-        raise BadInput("this is no FHIR Bundle in JSON")
+        raise BadInput("this is not a FHIR Bundle in JSON")
     if not opened.bundle and not _is_wanted(opened.entries[0]):
         raise BadInput("this is neither a Bundle nor a resource of a patient's record")
     patient = patient_id_from(patient_id) if patient_id else _only_patient(opened.entries)

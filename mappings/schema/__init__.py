@@ -1,1 +1,1 @@
-"""The shape of the knowledge: reads and checks the files beside this folder. Knows no HTTP and no patient."""
+"""Schemas, loader and checks for the knowledge files beside this folder. Knows no HTTP and no patient."""

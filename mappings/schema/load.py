@@ -66,7 +66,9 @@ def with_site(knowledge: Knowledge, path: Path) -> Knowledge:
 def _replaced(knowledge: Knowledge, path: Path) -> Knowledge:
     site = load_site(path)
     if taken := site.sources.keys() & knowledge.sources.keys():
-        raise KnowledgeError(f"{path.name}: sources: {', '.join(sorted(taken))}: the key is one of ours")
+        raise KnowledgeError(
+            f"{path.name}: sources: {', '.join(sorted(taken))}: already a key in sources.yaml; rename it"
+        )
     return replace(
         knowledge,
         site=site,

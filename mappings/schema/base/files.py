@@ -1,4 +1,4 @@
-"""Reads knowledge files: YAML and CSV beside this module, or a site's own."""
+"""Reads knowledge files: the YAML and CSV of the product, or a site's own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _mapping(loader: Any, node: Any) -> dict[Any, Any]:
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
         if key in keys:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is listed twice", key_node.start_mark)
         keys.add(key)
     loader.flatten_mapping(node)
     return dict(loader.construct_pairs(node, deep=True))

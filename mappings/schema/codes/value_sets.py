@@ -1,6 +1,6 @@
 """Value sets: which codes of one system belong to a topic, and what they mean for it.
 
-A topic is one thing that may be on a record (``psychosis``). A file holds the codes of one system for one topic.
+A topic is one thing that may be on a record (``psychosis``). A file contains the codes of one system for one topic.
 ICD-10-CM is a hierarchy: a code includes everything below it, and the longest matching code decides. ``F33`` may be a
 possible depression while ``F33.1`` is a current one. Every other system is matched code by code.
 """
@@ -217,7 +217,7 @@ def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
         for code, sense in _senses(value_set):
             senses_of_code = where.setdefault(code, [])
             if any(other.topic == sense.topic for other in senses_of_code):
-                raise KnowledgeError(f"{value_set.id}.yaml: {sense.meaning}: code {code} stands twice")
+                raise KnowledgeError(f"{value_set.id}.yaml: {sense.meaning}: code {code} is listed twice")
             senses_of_code.append(sense)
     names = {alias: system for system, aliases in topics.systems.items() for alias in (system, *aliases)}
     frozen = {system: {code: tuple(senses) for code, senses in codes.items()} for system, codes in exact.items()}

@@ -356,7 +356,7 @@ class Instrument(Reviewed):
         if unknown := {no for items in named for no in items} - known:
             raise ValueError(f"no such item: {', '.join(sorted(unknown))}")
         if len(known) != len(self.items):
-            raise ValueError("an item number stands twice")
+            raise ValueError("an item number is listed twice")
         return self
 
     @model_validator(mode="after")

@@ -62,13 +62,13 @@ class OrderChecks:
             where = f"order_checks/{check.id}.yaml"
             named = {name for expected in check.expected for name in expected.parameters}
             conditions = {name for name in (check.criterion, *(item.when for item in check.expected)) if name}
-            for key, lacking in (
+            for key, missing in (
                 ("expected: no protocol has", named - known),
                 ("treatments: no treatment", set(check.treatments) - set(treatments)),
                 ("criterion: no criterion", conditions - set(criteria)),
             ):
-                if lacking:
-                    raise KnowledgeError(f"{where}: {key} {', '.join(sorted(lacking))}")
+                if missing:
+                    raise KnowledgeError(f"{where}: {key} {', '.join(sorted(missing))}")
 
 
 def load_order_checks(folder: Path | None = None) -> OrderChecks:

@@ -120,8 +120,8 @@ class OrderCheckWords(Reviewed):
             for sentence in _sentences(getattr(self, key)):
                 if {field for _, field, _, _ in Formatter().parse(sentence) if field is not None} - allowed:
                     raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
-        if lacking := [key for key in get_args(WhyKey) if key not in self.why]:
-            raise ValueError(f"why: no sentence for {', '.join(lacking)}")
+        if missing := [key for key in get_args(WhyKey) if key not in self.why]:
+            raise ValueError(f"why: no sentence for {', '.join(missing)}")
         return self
 
 

@@ -139,8 +139,8 @@ def _check_steps(protocol: Protocol, orders: Orders) -> None:
             if step_orders is None:
                 raise KnowledgeError(f"{where}: no orders for {step.treatment!r} in orders/")
             needed = step_orders.parameters.union(*(orders.by_id[name].parameters for name in step_orders.company))
-            if lacking := sorted(needed - protocol.parameters.keys()):
-                raise KnowledgeError(f"{where}: {step.treatment} needs the parameter {lacking[0]!r}")
+            if missing := sorted(needed - protocol.parameters.keys()):
+                raise KnowledgeError(f"{where}: {step.treatment} needs the parameter {missing[0]!r}")
 
 
 def _codes(order: Order) -> tuple[OrderCode, ...]:

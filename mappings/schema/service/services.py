@@ -37,5 +37,5 @@ def load_services(folder: Path = KNOWLEDGE) -> ServicesFile:
     ids = [service.id for service in content.services]
     for service_id in ids:
         if ids.count(service_id) > 1:
-            raise KnowledgeError(f"services.yaml: services: id {service_id} stands twice")
+            raise KnowledgeError(f"services.yaml: services: id {service_id} is listed twice")
     return content

@@ -47,8 +47,8 @@ class AboutWords(Reviewed):
     def _whole(self) -> Self:
         if tuple(attribute.key for attribute in self.attributes) != ATTRIBUTES:
             raise ValueError(f"attributes: must be {', '.join(ATTRIBUTES)}, in this order")
-        if lacking := [comparator.value for comparator in Comparator if comparator not in self.comparisons]:
-            raise ValueError(f"comparisons: no words for {', '.join(lacking)}")
+        if missing := [comparator.value for comparator in Comparator if comparator not in self.comparisons]:
+            raise ValueError(f"comparisons: no words for {', '.join(missing)}")
         return self
 
 

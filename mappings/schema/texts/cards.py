@@ -60,9 +60,9 @@ class TableWords(Entry):
 
     @model_validator(mode="after")
     def _every_role(self) -> Self:
-        lacking = [role.value for role in Role if len(self.verdicts.get(role, ())) < len(get_args(VerdictKey))]
-        if lacking:
-            raise ValueError(f"verdicts: not every verdict has a word for {', '.join(lacking)}")
+        missing = [role.value for role in Role if len(self.verdicts.get(role, ())) < len(get_args(VerdictKey))]
+        if missing:
+            raise ValueError(f"verdicts: not every verdict has a word for {', '.join(missing)}")
         return self
 
 

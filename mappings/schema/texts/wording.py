@@ -55,9 +55,9 @@ class Wording(Entry):
 
     @model_validator(mode="after")
     def _every_comparison(self) -> Self:
-        lacking = [comparator.value for comparator in Comparator if comparator not in self.findings]
-        if lacking:
-            raise ValueError(f"findings: no sentences for {', '.join(lacking)}")
+        missing = [comparator.value for comparator in Comparator if comparator not in self.findings]
+        if missing:
+            raise ValueError(f"findings: no sentences for {', '.join(missing)}")
         return self
 
 

@@ -99,22 +99,7 @@ def load_treatments(folder: Path | None = None) -> Treatments:
     """Read every treatment of ``folder`` (ours by default); :class:`KnowledgeError` names the file at fault."""
     folder = folder or KNOWLEDGE / "treatments"
     systems = read_yaml(folder / "_systems.yaml", dict[str, tuple[str, ...]])
-    by_id: dict[str, Treatment] = {}
-    codes: dict[tuple[str, str], str] = {}
-    for path in sorted(folder.glob("[!_]*.yaml")):
-        if path.name.endswith(".cases.yaml"):
-            continue
-        treatment = read_yaml(path, Treatment)
-        if treatment.id != path.stem:
-            raise KnowledgeError(f"{path.name}: id: must be {path.stem!r}, the name of the file")
-        if unknown := (treatment.codes.keys() | treatment.prefixes.keys()) - systems.keys():
-            raise KnowledgeError(f"{path.name}: codes: no such system: {', '.join(sorted(unknown))}")
-        by_id[treatment.id] = treatment
-        for system, listed in treatment.codes.items():
-            for code in listed:
-                other = codes.setdefault((system, code), treatment.id)
-                if other != treatment.id:
-                    raise KnowledgeError(f"{path.name}: codes.{system}: {code} already means {other}")
+    by_id, codes = _read_treatments(folder, systems)
     return Treatments(
         by_id=by_id,
         response=read_yaml(folder / "_response.yaml", ResponseRule),
@@ -142,6 +127,29 @@ def load_treatments(folder: Path | None = None) -> Treatments:
             if (forms := treatment.other_forms)
         ),
     )
+
+
+def _read_treatments(
+    folder: Path, systems: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, Treatment], dict[tuple[str, str], str]]:
+    """The treatments by id, and the treatment id by system and code."""
+    by_id: dict[str, Treatment] = {}
+    codes: dict[tuple[str, str], str] = {}
+    for path in sorted(folder.glob("[!_]*.yaml")):
+        if path.name.endswith(".cases.yaml"):
+            continue
+        treatment = read_yaml(path, Treatment)
+        if treatment.id != path.stem:
+            raise KnowledgeError(f"{path.name}: id: must be {path.stem!r}, the name of the file")
+        if unknown := (treatment.codes.keys() | treatment.prefixes.keys()) - systems.keys():
+            raise KnowledgeError(f"{path.name}: codes: no such system: {', '.join(sorted(unknown))}")
+        by_id[treatment.id] = treatment
+        for system, listed in treatment.codes.items():
+            for code in listed:
+                other = codes.setdefault((system, code), treatment.id)
+                if other != treatment.id:
+                    raise KnowledgeError(f"{path.name}: codes.{system}: {code} already means {other}")
+    return by_id, codes
 
 
 def _any_pattern(patterns: tuple[str, ...]) -> re.Pattern[str] | None:

@@ -230,8 +230,8 @@ def test_a_file_of_orders_with_drugs_that_are_not_in_it() -> None:
 @pytest.mark.parametrize(
     ("raw", "patient_id", "message"),
     [
-        (b"", None, "no FHIR Bundle"),
-        (b"null", None, "no FHIR Bundle"),
+        (b"", None, "not a FHIR Bundle"),
+        (b"null", None, "not a FHIR Bundle"),
         (to_bytes({"resourceType": "Group"}), None, "neither a Bundle"),
         (bundle(), None, "about no patient"),
         (bundle(patient(), patient(OTHER)), None, "about 2 patients"),
