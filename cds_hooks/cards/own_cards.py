@@ -17,7 +17,7 @@ def safety_cards(context: CardContext) -> tuple[Card, ...]:
     return tuple(card for card in cards if card)
 
 
-def _safety_card(context: CardContext, own: OwnCard, finding: Finding | None) -> Card | None:
+def _safety_card(context: CardContext, own: CriterionCard, finding: Finding | None) -> Card | None:
     if finding is None:
         return None
     if finding.verdict is Verdict.MET:
@@ -48,7 +48,7 @@ def antidepressant_card(context: CardContext) -> tuple[Card, ...]:
     return (_own_card(context, own, CardBasis("another_antidepressant", (finding,))),)
 
 
-def _own_card(context: CardContext, own: OwnCard | ReviewWords, basis: CardBasis) -> Card:
+def _own_card(context: CardContext, own: CriterionCard | ReviewWords, basis: CardBasis) -> Card:
     (finding,) = basis.findings
     evidence = ", ".join(pieces(context, finding.evidence))
     parts = [own.lead, f"{finding.because} {evidence}".strip(), *conflicts(context, {finding.criterion})]

@@ -1,7 +1,7 @@
 """A signed token, checked against all that CDS Hooks and the client's configuration ask of it.
 
-What is wrong is a :class:`TokenRefused` with a reason for the log; the caller is told none. Nothing that the token names is
-ever fetched, and no key that it carries is looked at (``jwk``, ``x5c``, ``x5u``).
+What is wrong is a :class:`TokenRefused` with a reason for the log; the caller is told none. Nothing that the token names
+is ever fetched, and no key that it carries is looked at (``jwk``, ``x5c``, ``x5u``).
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
         concepts=product.concepts,
         form=product.form,
         unresolved=product.unresolved,
-        dosage=several(members.dosage_instruction, Dosage),
+        dosage=decode_array(members.dosage_instruction, Dosage),
         timing=read(members.occurrence_timing, Timing),
         quantity=read(members.quantity_quantity, Quantity),
         notes=_notes(members),
@@ -203,7 +203,7 @@ def _product(members: _Members, drugs: Drugs) -> DraftedProduct:
 
 
 def _notes(members: _Members) -> tuple[str, ...]:
-    notes = (*(note.text for note in several(members.note, Annotation)), text(members.patient_instruction))
+    notes = (*(note.text for note in decode_array(members.note, Annotation)), text(members.patient_instruction))
     return tuple(note for note in notes if note)
 
 

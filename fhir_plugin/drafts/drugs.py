@@ -121,7 +121,7 @@ def _drug(raw: Raw, inside: Mapping[str, Raw]) -> DraftedMedication:
     if medication is None:
         return DraftedMedication(())
     concepts = [named] if (named := concept(medication.code)) else []
-    for part in several(medication.ingredient, _Ingredient):
+    for part in decode_array(medication.ingredient, _Ingredient):
         choice = read(part.item, CodeableReference) or CodeableReference()
         concepts += [named for item in (part.item_codeable_concept, choice.concept) if (named := concept(item))]
         for reference in (read(part.item_reference, Reference), read(choice.reference, Reference)):

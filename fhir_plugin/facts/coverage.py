@@ -38,9 +38,9 @@ class ActiveCoverages(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_coverages(record: Record, as_of: date) -> ActiveCoverages:
     """The Coverages that are active and within their period; a missing status or end does not exclude one."""
-    active = [_active_coverage(entry) for entry in record.all(INPUT, Coverage) if _in_force(entry, as_of)]
+    active = [_active_coverage(entry) for entry in record.all(COVERAGE_INPUT, Coverage) if _in_force(entry, as_of)]
     return ActiveCoverages(
-        covers=tuple(sorted(active, key=lambda coverage: coverage.reference)), missing=record.gaps((INPUT,))
+        covers=tuple(sorted(active, key=lambda coverage: coverage.reference)), missing=record.gaps((COVERAGE_INPUT,))
     )
 
 

@@ -21,7 +21,7 @@ class _TestResult(NamedTuple):
     """One result that was not withdrawn."""
 
     day: DaySpan | None
-    result: Result | None
+    result: LaboratoryResult | None
     """``None``: not final, or written in a way that is not recognised."""
     reference: str
     label: str

@@ -58,7 +58,9 @@ class Templates:
         )
 
     def _template(self, order: Order, order_set: OrderSet) -> Template:
-        varies = any(GIVEN & fields_of(line.says) or (line.dose and line.dose.per_kg) for line in order.lines)
+        varies = any(
+            CALCULATED_FIELDS & fields_of(line.says) or (line.dose and line.dose.per_kg) for line in order.lines
+        )
         fields = self.fields
         says = [fields.sentence(line.says) for line in order.lines if order.kind == "service"]
         own = [fields.sentence(note) for note in order.notes if fields.fits(note)]

@@ -44,7 +44,7 @@ def person(record: Record, knowledge: Knowledge) -> Person:
     if patient is None:
         return Person(id=record.patient_id, name="", born="", identifiers=())
     left_out = knowledge.dossier.identifiers_left_out
-    kept = (item for item in several(patient.identifier, Identifier) if item.system not in left_out)
+    kept = (item for item in decode_array(patient.identifier, Identifier) if item.system not in left_out)
     return Person(
         id=record.patient_id,
         name=_name(decode_array(patient.name, HumanName)),

@@ -232,7 +232,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     sex = record.patient.gender if record.patient else None
     responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
     observations = list(record.all("observations", Observation))
-    seen: Seen = {}
+    seen: RecognitionCache = {}
     collector = _AssessmentCollector(
         assessment for response in responses if (assessment := _from_response(response, instruments, sex, seen))
     )

@@ -32,7 +32,7 @@ class GatheredAnswers:
     sources: list[Observation]
     total: float | None = None
     level: str | None = None
-    items: dict[int, int | Fault] = field(default_factory=dict)
+    items: dict[int, int | AnswerFault] = field(default_factory=dict)
     """Values by position of the item."""
     flags: list[str] = field(default_factory=list)
 
@@ -100,7 +100,7 @@ def _add_value(coded: Coded, answers: GatheredAnswers) -> None:
             _add_total(coded, answers)
         elif code in answers.form.by_link:
             place = answers.form.by_link[code]
-            value = value_of(tuple(_answers(coded)), answers.form.items[place], None)
+            value = answer_value(tuple(_answers(coded)), answers.form.items[place], None)
             if value is not None:
                 answers.items[place] = value
 
@@ -187,9 +187,11 @@ def _scored(answers: GatheredAnswers, sex: str | None) -> Score:
     read = [answers.items.get(place) for place in range(len(answers.form.items))]
     flags = [*dict.fromkeys(answers.flags)]
     flags += [
-        f"{value}:{item.key}" for value, item in zip(read, answers.form.items, strict=True) if isinstance(value, Fault)
+        f"{value}:{item.key}"
+        for value, item in zip(read, answers.form.items, strict=True)
+        if isinstance(value, AnswerFault)
     ]
-    values = [None if isinstance(value, Fault) else value for value in read]
+    values = [None if isinstance(value, AnswerFault) else value for value in read]
     from_items = score_values(instrument, values, flags, sex=sex, stored=answers.total)
     if from_items.total is not None or (answers.total is None and answers.level is None):
         return from_items

@@ -4,7 +4,7 @@ import runpy
 import sys
 from pathlib import Path
 
-PIPS = runpy.run_path(str(Path(__file__).parents[2] / "install" / "pips.py"))
+PIPS = runpy.run_path(str(Path(__file__).parents[3] / "install" / "pips.py"))
 
 
 def test_what_only_one_has_is_named() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_plugin.facts.coverage import read_coverages
-from fhir_plugin.payers.checklist import MAX_NAME_LENGTH, MAX_COVERAGES, policies_for
+from fhir_plugin.payers.checklist import MAX_COVERAGES, MAX_NAME_LENGTH, policies_for
 from fhir_plugin.record.record import InputState
 from mappings.schema.base.entries import Verification
 from mappings.schema.load import Knowledge
