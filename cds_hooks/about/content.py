@@ -62,7 +62,7 @@ def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None =
         ),
         claims=tuple(_claim(each) for each in knowledge.claims.claims.values()),
         inputs={name: INPUTS[name].resource_type for name in sorted(knowledge.inputs_for(criteria))},
-        sources={key: _cited(key, source) for key, source in knowledge.sources.items()},
+        sources={key: _cited_source(key, source) for key, source in knowledge.sources.items()},
         site=knowledge.site.answers_for_it if knowledge.site else "",
         version=version("tandem-cds"),
         knowledge=knowledge.digest,
@@ -133,7 +133,7 @@ def _protocol(protocol: Protocol, knowledge: Knowledge) -> ProtocolDescription:
         note=protocol.note,
         applied=protocol.id == knowledge.protocol,
         parameters=tuple(_parameter(name, each) for name, each in protocol.parameters.items()),
-        pathways=tuple(_way(each, knowledge) for each in protocol.pathways.values()),
+        pathways=tuple(_pathway(each, knowledge) for each in protocol.pathways.values()),
         sources=protocol.sources,
     )
 
@@ -144,7 +144,7 @@ def _parameter(name: str, parameter: ProtocolParameter) -> NumberDescription:
     return NumberDescription(name, f"{span} {parameter.unit}", source, checked, parameter.note, parameter.local)
 
 
-def _way(pathway: Pathway, knowledge: Knowledge) -> PathwayDescription:
+def _pathway(pathway: Pathway, knowledge: Knowledge) -> PathwayDescription:
     def titles(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(knowledge.criteria[name].title for name in names)
 
@@ -174,7 +174,7 @@ def _claim(claim: Claim) -> dict[str, str | tuple[str, ...]]:
     }
 
 
-def _cited(key: str, source: Source) -> CitedSource:
+def _cited_source(key: str, source: Source) -> CitedSource:
     url = f"https://doi.org/{source.doi}" if source.doi else source.url or ""
     kind, grade = source.kind.value, source.grade.value
     return CitedSource(key, source.citation, kind, grade, source.read, source.supports, url)

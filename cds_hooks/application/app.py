@@ -88,7 +88,7 @@ def create_app(
         caller = caller_of(request, anybody)
         # Who is switched off is told that there is nothing: a 200 without cards would say that all is well.
         service = _service({} if caller.mode == "off" else services, request.path_params["service_id"])
-        logs.note(service=service.id, knowledge=knowledge.digest[:12])
+        logs.add_log_fields(service=service.id, knowledge=knowledge.digest[:12])
         trace: Trace | None = request.scope.get(SCOPE)
         body = await limited(request)
         if trace:
@@ -99,7 +99,7 @@ def create_app(
         if trace:
             trace.decision = answer.decision
         cards = memory.hear(asked, service, answer, as_of, caller.name, caller.mode)
-        logs.note(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
+        logs.add_log_fields(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
         shown = cards if caller.mode == "live" else ()
         kept = capture.task(asked, answer, as_of)
         return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=kept)
@@ -107,7 +107,7 @@ def create_app(
     async def feedback(request: Request) -> Response:
         caller = caller_of(request, anybody)
         service = _service(services, request.path_params["service_id"])
-        logs.note(service=service.id)
+        logs.add_log_fields(service=service.id)
         return await answers.answer(request, service, caller.name)
 
     app = FastAPI(
@@ -133,10 +133,10 @@ def create_app(
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     app.router.routes.extend(operation.routes)
     app.router.routes.extend(_page_routes(app, settings, knowledge, clients, today, limited, demo_fhir))
-    _answer_errors(app)
+    _add_error_handlers(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
-    app.middleware_stack = RequestLogMiddleware(_across_origins(app, settings), operation.metrics)
+    app.middleware_stack = RequestLogMiddleware(_with_cors(app, settings), operation.metrics)
     return app
 
 
@@ -181,7 +181,7 @@ def _lifespan(
     return lifespan
 
 
-def _across_origins(app: FastAPI, settings: Settings) -> CORSMiddleware:
+def _with_cors(app: FastAPI, settings: Settings) -> CORSMiddleware:
     """Outside everything else, so that a browser may read the reason of an error too."""
     return CORSMiddleware(
         app.build_middleware_stack(),
@@ -198,7 +198,7 @@ def _service(services: dict[str, ServiceDefinition], service_id: str) -> Service
     return services[service_id]
 
 
-def _answer_errors(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI) -> None:
     """Every error as an OperationOutcome; one that is in no table is a fault of this program and stays a 500."""
 
     async def tandem_error(_: Request, error: Exception) -> Response:

@@ -64,12 +64,12 @@ def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[by
 
     @routes.post("/QuestionnaireResponse/$extract", response_class=Response)
     async def extract(request: Request) -> Response:
-        return _extracted(await read_body(request), instruments)
+        return _extract_response(await read_body(request), instruments)
 
     return routes
 
 
-def _extracted(body: bytes, instruments: Instruments) -> Response:
+def _extract_response(body: bytes, instruments: Instruments) -> Response:
     try:
         response, questionnaire = read_extract(body)
         scored = score(response, instruments, questionnaire)

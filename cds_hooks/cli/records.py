@@ -71,7 +71,7 @@ def read_record(knowledge: Knowledge, place: RecordLocation) -> Record:
     return fetch_record(source, place.patient, knowledge.inputs, observation_tokens(knowledge), place.deadline)
 
 
-def source_of(knowledge: Knowledge, place: RecordLocation) -> FhirSource:
+def fhir_source(knowledge: Knowledge, place: RecordLocation) -> FhirSource:
     """The FHIR server that the options name, with a token: the one given, or one that the key earns."""
     profile = knowledge.servers.get(place.profile)
     if profile is None:

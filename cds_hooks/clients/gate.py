@@ -14,10 +14,10 @@ from cds_hooks.clients.admission import Admission, Caller
 from cds_hooks.clients.replays import ReplayStoreUnavailable
 from cds_hooks.clients.tokens import TokenRefused
 from cds_hooks.protocol.outcomes import outcome
-from cds_hooks.telemetry.logs import note
+from cds_hooks.telemetry.logs import add_log_fields
 
-PUBLIC = frozenset({"GET", "HEAD", "OPTIONS"})
-_OWN_DOOR = "/smart/"
+PUBLIC_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SMART_PREFIX = "/smart/"
 """The SMART app lets its users in by itself: by the cookie of an opening and the token of its forms."""
 _CALLER = "tandem.caller"
 _UNAUTHENTICATED, _UNAVAILABLE = 401, 503
@@ -32,19 +32,23 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, the same whatever the reason; or pass the call on."""
-        if scope["type"] == "lifespan" or scope.get("method") in PUBLIC or scope["path"].startswith(_OWN_DOOR):
+        if (
+            scope["type"] == "lifespan"
+            or scope.get("method") in PUBLIC_METHODS
+            or scope["path"].startswith(_SMART_PREFIX)
+        ):
             await self._app(scope, receive, send)
             return
         try:
             caller = await self._admission.admit(Request(scope))
         except TokenRefused as refused:
-            note(reason=refused.reason.value, tenant=refused.client)
+            add_log_fields(reason=refused.reason.value, tenant=refused.client)
             await _refusal()(scope, receive, send)
         except ReplayStoreUnavailable as fault:
-            note(reason=f"replays.{fault}")
+            add_log_fields(reason=f"replays.{fault}")
             await _unavailable()(scope, receive, send)
         else:
-            note(tenant=caller.name, mode=caller.mode)
+            add_log_fields(tenant=caller.name, mode=caller.mode)
             scope[_CALLER] = caller
             await self._app(scope, receive, send)
 

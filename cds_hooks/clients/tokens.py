@@ -137,7 +137,7 @@ def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) 
         raise TokenRefused(RefusalReason.JKU, client.name)
     if not header.kid and client.kid_required:
         raise TokenRefused(RefusalReason.KEY, client.name)
-    if not _meant_for(claims.aud, client, path):
+    if not _audience_matches(claims.aud, client, path):
         raise TokenRefused(RefusalReason.AUDIENCE, client.name)
     if claims.exp <= now - client.leeway_seconds:
         raise TokenRefused(RefusalReason.EXPIRED, client.name)
@@ -149,7 +149,7 @@ def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) 
         raise TokenRefused(RefusalReason.LIFETIME, client.name)
 
 
-def _meant_for(audience: str | list[str], client: Client, path: str) -> bool:
+def _audience_matches(audience: str | list[str], client: Client, path: str) -> bool:
     meant = [audience] if isinstance(audience, str) else audience
     called = client.audience_base + path
     return called in meant or (client.audience_may_end_in_slash and f"{called}/" in meant)

@@ -15,7 +15,7 @@ from cds_hooks.clients.key_sources import key_set_of_address, key_set_of_file
 from cds_hooks.clients.keys import KeySet
 from cds_hooks.commands.serve import refuse_open_address
 from cds_hooks.settings.clients import Client
-from cds_hooks.settings.settings import OF_EACH_CLIENT, Settings, load_settings
+from cds_hooks.settings.settings import PER_CLIENT_SETTINGS, Settings, load_settings
 from cds_hooks.smart.registrations import Registration, registrations
 from fhir_plugin.reading.client import FhirServers as Connections
 from mappings.schema.load import load_knowledge
@@ -54,7 +54,7 @@ async def _fetched(client: Client) -> KeySet:
 
 
 def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
-    unused = set() if settings.open else {*OF_EACH_CLIENT, "allow_open"}
+    unused = set() if settings.open else {*PER_CLIENT_SETTINGS, "allow_open"}
     yield from _values(settings.model_dump(exclude={"clients", "smart", *unused}))
     if settings.open:
         yield "clients: none, so that anybody may call who can reach the service"
@@ -62,7 +62,7 @@ def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
         yield f"client {client.name}:"
         values = client.model_dump(exclude={"name"}) | {"jku": client.expected_jku}
         yield from (f"  {line}" for line in _values(values))
-        yield f"  keys: {_told(keys[client.name])}"
+        yield f"  keys: {_key_summary(keys[client.name])}"
 
 
 def _app_lines(ehrs: Iterable[Registration]) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _values(values: dict[str, object]) -> Iterator[str]:
         yield f"{name}: {_USER.sub('...@', shown) or '-'}"
 
 
-def _told(keys: KeySet | None) -> str:
+def _key_summary(keys: KeySet | None) -> str:
     if keys is None:
         return "fetched when the first token comes; --fetch-keys tries it now"
     return ", ".join(f"{key.kid or '(no kid)'} ({key.key_type})" for key in keys.keys)

@@ -28,7 +28,7 @@ def check(
 ) -> None:
     """Try each query on one patient and say what came: ok, empty, refused, ignored parameter, slow."""
     knowledge = load_knowledge()
-    source = records.source_of(
+    source = records.fhir_source(
         knowledge, records.RecordLocation(url, patient, token, None, deadline, profile, client_id, key)
     )
     tried = check_server(source, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)

@@ -46,7 +46,7 @@ def demo(
     from mappings.schema.load import load_knowledge
 
     with (
-        _signals_stop(),
+        _exit_on_signals(),
         TemporaryDirectory(prefix="tandem-memory-") as kept,
         listen("127.0.0.1", port) as listener,
     ):
@@ -68,10 +68,10 @@ def demo(
             # A call that comes before the service is up waits instead of being refused.
             listener.listen()
             ids: dict[str, str] = {offered.hook: offered.id for offered in knowledge.services.services}
-            logs.take_over()
+            logs.capture_process_logs()
             config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
-            _stop_instead(server)
+            _signals_stop_server(server)
             launch = f"{address}/smart/launch?iss={ehr.issuer}&launch={READY}"
             typer.echo("\n".join(greeting(f"{address}/cds-services", fhir, ids, patients, day, launch)))
             if not no_browser and _has_screen():
@@ -96,7 +96,7 @@ def greeting(
     yield "\nKetamine is about to be signed for a patient whose blood pressure is not controlled:"
     order = order_sign(CONTRAINDICATED, fhir, ketamine_order(CONTRAINDICATED))
     yield curl(f"{service}/{ids['order-sign']}", order)
-    table = f"{_called()} assess --fhir {fhir} --patient {READY}"
+    table = f"{_command_name()} assess --fhir {fhir} --patient {READY}"
     yield f"\nNext, in another terminal: {table} shows the same as a table. Ctrl-C stops everything."
 
 
@@ -109,13 +109,13 @@ def _has_screen() -> bool:
     return sys.platform in _WITH_SCREENS or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _called() -> str:
+def _command_name() -> str:
     """This command as the user wrote it, such as ``.venv/bin/tandem``."""
     return sys.argv[0] if Path(sys.argv[0]).name == "tandem" else "tandem"
 
 
 @contextmanager
-def _signals_stop() -> Iterator[None]:
+def _exit_on_signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM leave this block, which is no error; the handlers from before are put back."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -131,7 +131,7 @@ def _signals_stop() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stop_instead(server: uvicorn.Server) -> None:
+def _signals_stop_server(server: uvicorn.Server) -> None:
     """From now on signals ask the server to stop: raised within its start-up they would tear it."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

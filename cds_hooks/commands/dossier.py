@@ -44,7 +44,7 @@ def dossier(
         knowledge, records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
     )
     decision = decide(record, knowledge, knowledge.protocol, day)
-    typer.echo(_shown(build_dossier(decision, knowledge, treatment, chosen), knowledge, output), nl=False)
+    typer.echo(_rendered(build_dossier(decision, knowledge, treatment, chosen), knowledge, output), nl=False)
 
 
 def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> PayerPolicy | None:
@@ -57,7 +57,7 @@ def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> PayerPol
     return policy
 
 
-def _shown(made: Dossier, knowledge: Knowledge, output: Format) -> str:
+def _rendered(made: Dossier, knowledge: Knowledge, output: Format) -> str:
     if output == "json":
         return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
     if output == "html":

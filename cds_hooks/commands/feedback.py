@@ -40,13 +40,13 @@ def report(
     output: Annotated[ReportFormat, typer.Option("--format", help="A table, or JSON.")] = ReportFormat.TEXT,
 ) -> None:
     """Per service and rule: fired, accepted, overridden by reason, and rules that have stopped speaking."""
-    from cds_hooks.memory.report import lines
+    from cds_hooks.memory.report import report_lines
 
     made = asyncio.run(_report(settings_from(config), days))
     if output is ReportFormat.JSON:
         typer.echo(msgspec.json.format(msgspec.json.encode(made)).decode())
     else:
-        typer.echo("\n".join(lines(made)))
+        typer.echo("\n".join(report_lines(made)))
 
 
 @app.command("purge")

@@ -48,8 +48,8 @@ def run(settings: Settings, announce: bool = True) -> None:
         listener.listen()
         if announce:
             host, port = listener.getsockname()[:2]
-            typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({who_may_call(settings)})")
-        logs.take_over()
+            typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
+        logs.capture_process_logs()
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -63,7 +63,7 @@ def refuse_open_address(settings: Settings) -> None:
         )
 
 
-def who_may_call(settings: Settings) -> str:
+def access_summary(settings: Settings) -> str:
     """In a few words."""
     if settings.open:
         return "open: callers are not authenticated"

@@ -42,7 +42,7 @@ def fhir_server(patients: Iterable[DemoPatient], port: int = 0) -> Iterator[str]
             start_new_session=True,
         )
         try:
-            base_url = _started(process, said, port)
+            base_url = _wait_for_start(process, said, port)
             for patient in patients:
                 _load(base_url, patient, said)
             yield base_url
@@ -50,7 +50,7 @@ def fhir_server(patients: Iterable[DemoPatient], port: int = 0) -> Iterator[str]
             _stop(process)
 
 
-def _started(process: subprocess.Popen[bytes], said: IO[bytes], port: int) -> str:
+def _wait_for_start(process: subprocess.Popen[bytes], said: IO[bytes], port: int) -> str:
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     listening = process.stdout.readline().strip().decode()
     if not listening:

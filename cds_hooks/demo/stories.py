@@ -64,7 +64,7 @@ class DemoPatient:
 def demo_patients(anchor: date) -> tuple[DemoPatient, ...]:
     """The demo patients as they are on the day ``anchor``; :class:`KnowledgeError` where a story is wrong."""
     forms = read_yaml(_HERE / "forms.yaml", DemoForms)
-    return tuple(_told(identity, story, forms, anchor) for identity, story in _stories())
+    return tuple(_demo_patient(identity, story, forms, anchor) for identity, story in _stories())
 
 
 @cache
@@ -73,8 +73,8 @@ def _stories() -> tuple[tuple[str, Story], ...]:
     return tuple(sorted(stories, key=lambda told: told[1].order))
 
 
-def _told(identity: str, story: Story, forms: DemoForms, anchor: date) -> DemoPatient:
-    resources = [made for entry in story.resources for made in _made(identity, entry, forms, anchor)]
+def _demo_patient(identity: str, story: Story, forms: DemoForms, anchor: date) -> DemoPatient:
+    resources = [made for entry in story.resources for made in _resources(identity, entry, forms, anchor)]
     entries = [
         {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
         for resource in resources
@@ -83,7 +83,7 @@ def _told(identity: str, story: Story, forms: DemoForms, anchor: date) -> DemoPa
     return DemoPatient(identity, story.title, story.story, story.expect, bundle)
 
 
-def _made(patient: str, entry: dict[str, Any], forms: DemoForms, anchor: date) -> Iterator[dict[str, Any]]:
+def _resources(patient: str, entry: dict[str, Any], forms: DemoForms, anchor: date) -> Iterator[dict[str, Any]]:
     """The resources that one entry stands for: a form filled in, once or several times, or FHIR as it is written."""
     if "resourceType" in entry:
         yield FormRenderer({"patient": patient, "id": entry.get("id")}, forms.tables, anchor).fill(entry)

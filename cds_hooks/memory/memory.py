@@ -16,8 +16,8 @@ from cds_hooks.memory.keys import KeyedHash, site_key
 from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, may_be_quiet, role_of
 from cds_hooks.memory.repeats import Repeats
 from cds_hooks.memory.silence import RuleActivity
-from cds_hooks.memory.store import AnswerRow, CardRow, Kept
-from cds_hooks.memory.tally import Said, Tally, TallyKey
+from cds_hooks.memory.store import AnswerRow, CardRow, KeepResult
+from cds_hooks.memory.tally import RuleOutcome, Tally, TallyKey
 from cds_hooks.memory.wire import FeedbackItem, ReasonCoding
 from cds_hooks.memory.writer import Writer
 from cds_hooks.protocol.clock import milliseconds
@@ -26,7 +26,7 @@ from cds_hooks.protocol.markdown import plain
 from cds_hooks.protocol.requests import HookCall
 from cds_hooks.protocol.responses import Card
 from cds_hooks.settings.settings import Settings
-from cds_hooks.telemetry.logs import log, told
+from cds_hooks.telemetry.logs import fault_fields, log
 from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
 
@@ -103,7 +103,7 @@ class Memory:
             make_file(self._url)
             self._keyed = KeyedHash(site_key(self._settings, self._url))
         except OSError as fault:
-            log.error("the folder of the database cannot be used", **told(fault))
+            log.error("the folder of the database cannot be used", **fault_fields(fault))
             return
         self._writer = Writer(self._url, self._settings, self._quiet, self.tally, self._knowledge.memory.silence)
 
@@ -135,7 +135,7 @@ class Memory:
             again = self._repeats.same(asked, cards, moment)
             if again is not None:
                 return again
-        self.tally.count(day, place, chain(_verdicts(answer), _spoken(made)))
+        self.tally.count(day, place, chain(_finding_outcomes(answer), _card_outcomes(made)))
         if self._writer is not None and mode == "live":
             for each in made:
                 self._writer.put(self._row(each, patient, role_of(call.context.user_id), place, moment))
@@ -175,7 +175,9 @@ class Memory:
             suggestions=_ENCODER.encode([suggestion.uuid for suggestion in made.card.suggestions]).decode(),
         )
 
-    async def keep(self, items: Sequence[FeedbackItem], service: ServiceDefinition, tenant: str = "") -> list[Kept]:
+    async def keep(
+        self, items: Sequence[FeedbackItem], service: ServiceDefinition, tenant: str = ""
+    ) -> list[KeepResult]:
         """Keep what was done with cards; what came of each item, once it is committed.
 
         :raises StoreUnavailable: the database is away, slow or switched off.
@@ -210,10 +212,10 @@ class Memory:
         return written if written in self._settings.feedback_reasons else UNLISTED
 
 
-def _verdicts(answer: HookAnswer) -> Iterator[Said]:
+def _finding_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:
     findings = answer.decision.findings if answer.decision else ()
     return ((finding.criterion, finding.verdict.value) for finding in findings)
 
 
-def _spoken(made: Iterable[_PreparedCard]) -> Iterator[Said]:
+def _card_outcomes(made: Iterable[_PreparedCard]) -> Iterator[RuleOutcome]:
     return ((each.basis.rule, each.card.indicator) for each in made)

@@ -24,7 +24,7 @@ MOST_QUIET = 50_000
 ROLES = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
 SIGNING = "order-sign"
 
-_DANGERS = ("safety:", "review:")
+_SAFETY_PREFIXES = ("safety:", "review:")
 """Rules about a danger, or about what may be one: quiet for a shorter time."""
 _RUNNING_DAYS = re.compile(r"\d+(?= (?:\w+ )?days)")
 """Day counts of what is still going on change every morning; that is no change of the facts."""
@@ -71,11 +71,11 @@ def fingerprint(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
         evidence = sorted((each.reference, each.label) for finding in basis.findings for each in finding.evidence)
         return keyed.of("evidence", basis.rule, _ENCODER.encode(evidence))
     offered = [suggestion.label for suggestion in card.suggestions]
-    facts = [_said(finding) for finding in basis.findings] or card.detail
+    facts = [_finding_content(finding) for finding in basis.findings] or card.detail
     return keyed.of("facts", _ENCODER.encode((basis.rule, card.summary, card.indicator, offered, facts, basis.orders)))
 
 
-def _said(finding: Finding) -> tuple[object, ...]:
+def _finding_content(finding: Finding) -> tuple[object, ...]:
     evidence = [
         (each.reference, each.label, str(each.day), _RUNNING_DAYS.sub("", each.note)) for each in finding.evidence
     ]
@@ -111,7 +111,7 @@ class QuietCards:
             return
         self._entries.pop(key, None)
         if heard.outcome == "overridden" and heard.reason in self._reasons:
-            until = heard.received_at + self._times[heard.shown.rule.startswith(_DANGERS)]
+            until = heard.received_at + self._times[heard.shown.rule.startswith(_SAFETY_PREFIXES)]
             self._entries[key] = _Entry(order, until)
             if len(self._entries) > MOST_QUIET:
                 del self._entries[next(iter(self._entries))]

@@ -33,10 +33,10 @@ class Repeats:
 
         ``asked`` is who asks what of whom: tenant, service, server, user, patient. ``now`` is in milliseconds.
         """
-        key = self._keyed.of(*asked, _ENCODER.encode([_nameless(card) for card in cards]))
+        key = self._keyed.of(*asked, _ENCODER.encode([_without_identifiers(card) for card in cards]))
         at, identities = self._answers.get(key, (0, ()))
         if now - at < self._milliseconds and identities:
-            return tuple(_named(card, names) for card, names in zip(cards, identities, strict=True))
+            return tuple(_with_identifiers(card, names) for card, names in zip(cards, identities, strict=True))
         self._answers.pop(key, None)
         self._answers[key] = (now, tuple((card.uuid, *(each.uuid for each in card.suggestions)) for card in cards))
         if len(self._answers) > MOST_REMEMBERED:
@@ -44,10 +44,10 @@ class Repeats:
         return None
 
 
-def _nameless(card: Card) -> Card:
-    return _named(card, ("",) * (1 + len(card.suggestions)))
+def _without_identifiers(card: Card) -> Card:
+    return _with_identifiers(card, ("",) * (1 + len(card.suggestions)))
 
 
-def _named(card: Card, names: tuple[str, ...]) -> Card:
+def _with_identifiers(card: Card, names: tuple[str, ...]) -> Card:
     offered = zip(card.suggestions, names[1:], strict=True)
     return replace(card, uuid=names[0], suggestions=tuple(replace(each, uuid=name) for each, name in offered))

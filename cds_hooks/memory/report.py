@@ -8,9 +8,9 @@ from datetime import date
 
 import msgspec
 
-from cds_hooks.memory.silence import compare, is_silent
+from cds_hooks.memory.silence import is_silent, rule_activities
 from cds_hooks.memory.store import OutcomeCount
-from cds_hooks.memory.tally import ANSWERED, CALLS, Daily
+from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts
 from mappings.schema.service.memory import SilenceRule
 
 LIVE = "live"
@@ -45,7 +45,7 @@ class FeedbackReport(msgspec.Struct, kw_only=True):
 
 
 def make_report(
-    counts: Daily,
+    counts: DailyCounts,
     answered: Iterable[OutcomeCount],
     since: date,
     until: date,
@@ -73,7 +73,7 @@ def make_report(
         else:
             one.overridden += count
             one.reasons[reason] = one.reasons.get(reason, 0) + count
-    for compared in compare(counts, until, silence):
+    for compared in rule_activities(counts, until, silence):
         if is_silent(compared, silence):
             _rule(rules, compared.service, compared.rule).stopped = True
     known = set(criteria)
@@ -87,7 +87,7 @@ def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> 
     return rules.setdefault((service, rule), RuleReport(service=service, rule=rule, reasons={}))
 
 
-def lines(report: FeedbackReport) -> Iterator[str]:
+def report_lines(report: FeedbackReport) -> Iterator[str]:
     """The report for a terminal."""
     yield f"Cards and feedback from {report.since} to {report.until}"
     for service in sorted({*report.calls, *(rule.service for rule in report.rules)}):

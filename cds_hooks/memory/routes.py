@@ -9,20 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.memory.memory import Memory
-from cds_hooks.memory.store import Kept
+from cds_hooks.memory.store import KeepResult
 from cds_hooks.memory.wire import FeedbackItem, read_feedback
 from cds_hooks.operation.metrics import Metrics
 from cds_hooks.protocol.errors import StoreUnavailable
 from cds_hooks.protocol.outcomes import FHIR_JSON, outcome
-from cds_hooks.telemetry.logs import note
+from cds_hooks.telemetry.logs import add_log_fields
 from mappings.schema.service.services import ServiceDefinition
 
 RETRY_SECONDS = 5
-_WHY: Mapping[Kept, str] = {
+_PROBLEMS: Mapping[KeepResult, str] = {
     "unknown": "is no card that this service has shown and still remembers",
     "too many": "was answered too often; nothing more is kept of it",
 }
-_DONE: frozenset[Kept] = frozenset({"kept", "known"})
+_SUCCESSES: frozenset[KeepResult] = frozenset({"kept", "known"})
 
 
 class FeedbackRoute:
@@ -41,15 +41,15 @@ class FeedbackRoute:
             came = await self._memory.keep(items, service, tenant)
         except StoreUnavailable as fault:
             return outcome(503, "transient", str(fault), headers={"Retry-After": str(RETRY_SECONDS)})
-        note(count=came.count("kept"))
+        add_log_fields(count=came.count("kept"))
         for item, fate in zip(items, came, strict=True):
             if fate == "kept":
                 self._metrics.feedback(service.id, item.outcome, self._memory.reason(item.reason, item.comment))
         return _answer(items, came)
 
 
-def _answer(items: Sequence[FeedbackItem], came: Sequence[Kept]) -> Response:
-    left = [f"/feedback/{place}/card: {_WHY[fate]}" for place, fate in enumerate(came) if fate not in _DONE]
+def _answer(items: Sequence[FeedbackItem], came: Sequence[KeepResult]) -> Response:
+    left = [f"/feedback/{place}/card: {_PROBLEMS[fate]}" for place, fate in enumerate(came) if fate not in _SUCCESSES]
     if not left:
         return Response(status_code=200)
     if len(left) == len(items):

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from cds_hooks.memory.tally import ANSWERED, CALLS, Daily
+from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts
 from mappings.schema.service.memory import SilenceRule
 
 _NOT_FIRED = frozenset({"not_met", "unknown", ANSWERED})
@@ -35,7 +35,7 @@ class RuleActivity:
         return self.before.fired / self.before.calls * self.recent.calls if self.before.calls else 0.0
 
 
-def compare(counts: Daily, today: date, rules: SilenceRule) -> list[RuleActivity]:
+def rule_activities(counts: DailyCounts, today: date, rules: SilenceRule) -> list[RuleActivity]:
     """Every rule that ever spoke in the days of ``rules``, by service and name."""
     turn = today - timedelta(days=rules.recent_days.value)
     start = turn - timedelta(days=rules.before_days.value)

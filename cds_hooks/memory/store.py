@@ -14,16 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cds_hooks.memory.quiet import CardKey, FeedbackRecord
 from cds_hooks.memory.tables import CARDS, FEEDBACK, FIRINGS
-from cds_hooks.memory.tally import Daily, TallyKey
+from cds_hooks.memory.tally import DailyCounts, TallyKey
 
 MOST_ANSWERS = 20
 """Different answers to one card that are kept; a clinician changes her mind, a loop does so for ever."""
 MOST_CARDS = 1_000_000
 """Unanswered cards that are kept, whatever their age."""
 _UUID = re.compile(r"[0-9a-f-]{36}")
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
-Kept = Literal["kept", "known", "unknown", "too many"]
+KeepResult = Literal["kept", "known", "unknown", "too many"]
 
 
 class CardRow(NamedTuple):
@@ -73,7 +73,7 @@ class Store:
         self._engine = engine
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
 
-    async def write(self, cards: Sequence[CardRow], counts: Daily) -> None:
+    async def write(self, cards: Sequence[CardRow], counts: DailyCounts) -> None:
         """Put down cards that were shown, and counts."""
         async with self._engine.begin() as connection:
             await self._put_cards(connection, cards)
@@ -90,7 +90,7 @@ class Store:
 
     async def keep(
         self, cards: Sequence[CardRow], answers: Sequence[AnswerRow], tenant: str, service: str
-    ) -> list[Kept]:
+    ) -> list[KeepResult]:
         """Put down answers to cards of this tenant and service, and before them ``cards``; what came of each."""
         async with self._engine.begin() as connection:
             await self._put_cards(connection, cards)
@@ -99,7 +99,7 @@ class Store:
             there = await self._digests(connection, offered)
             came, rows = [], []
             for answer in answers:
-                outcome = _fate(answer, there)
+                outcome = _keep_result(answer, there)
                 came.append(outcome)
                 if outcome == "kept":
                     there[answer.card].add(answer.digest)
@@ -109,8 +109,8 @@ class Store:
         return came
 
     async def _put_cards(self, connection: AsyncConnection, cards: Sequence[CardRow]) -> None:
-        for start in range(0, len(cards), _AT_ONCE):
-            rows = [card._asdict() for card in cards[start : start + _AT_ONCE]]
+        for start in range(0, len(cards), _BATCH_SIZE):
+            rows = [card._asdict() for card in cards[start : start + _BATCH_SIZE]]
             await connection.execute(self._insert(CARDS).on_conflict_do_nothing(), rows)
 
     async def _offered(
@@ -144,7 +144,7 @@ class Store:
                 for at, number, patient, rule, role, facts, outcome, reason, received in rows
             ]
 
-    async def firings(self, since: date) -> Daily:
+    async def firings(self, since: date) -> DailyCounts:
         """The counts of each day since ``since``."""
         async with self._engine.connect() as connection:
             rows = await connection.execute(select(FIRINGS).where(FIRINGS.c.day >= since))
@@ -185,7 +185,7 @@ async def _delete(connection: AsyncConnection, table: Table, which: Any) -> int:
     return (await connection.execute(delete(table).where(which))).rowcount
 
 
-def _fate(answer: AnswerRow, there: Mapping[str, set[str]]) -> Kept:
+def _keep_result(answer: AnswerRow, there: Mapping[str, set[str]]) -> KeepResult:
     if answer.card not in there:
         return "unknown"
     if answer.digest in there[answer.card]:

@@ -19,9 +19,9 @@ class TallyKey(NamedTuple):
     mode: str
 
 
-Said = tuple[str, str]
+RuleOutcome = tuple[str, str]
 """A rule and what it said: a card's rule and its indicator, or a criterion and its verdict."""
-Daily = Mapping[tuple[date, TallyKey, Said], int]
+DailyCounts = Mapping[tuple[date, TallyKey, RuleOutcome], int]
 
 
 class Tally:
@@ -29,11 +29,11 @@ class Tally:
 
     def __init__(self) -> None:
         self._day = date.min
-        self._fresh: dict[TallyKey, Counter[Said]] = {}
-        self._total: Counter[tuple[TallyKey, Said]] = Counter()
-        self._unsaved: Counter[tuple[date, TallyKey, Said]] = Counter()
+        self._fresh: dict[TallyKey, Counter[RuleOutcome]] = {}
+        self._total: Counter[tuple[TallyKey, RuleOutcome]] = Counter()
+        self._unsaved: Counter[tuple[date, TallyKey, RuleOutcome]] = Counter()
 
-    def count(self, day: date, place: TallyKey, said: Iterable[Said]) -> None:
+    def count(self, day: date, place: TallyKey, said: Iterable[RuleOutcome]) -> None:
         """Count one call and what the rules said in it."""
         if day != self._day:
             self._settle()
@@ -52,17 +52,17 @@ class Tally:
         self._fresh = {}
 
     @property
-    def total(self) -> Mapping[tuple[TallyKey, Said], int]:
+    def total(self) -> Mapping[tuple[TallyKey, RuleOutcome], int]:
         """Everything since the start of the process."""
         self._settle()
         return self._total
 
-    def unsaved(self) -> Daily:
+    def unsaved(self) -> DailyCounts:
         """What is not in the database yet."""
         self._settle()
         return dict(self._unsaved)
 
-    def saved(self, counts: Daily) -> None:
+    def saved(self, counts: DailyCounts) -> None:
         """Take off what was put into the database."""
         self._unsaved.subtract(counts)
         self._unsaved = +self._unsaved

@@ -16,13 +16,13 @@ from sqlalchemy import URL
 
 from cds_hooks.memory.database import FAULTS, REVISION, is_file, open_engine, revision, upgrade
 from cds_hooks.memory.quiet import DAY_MS, QuietCards
-from cds_hooks.memory.silence import RuleActivity, compare, is_silent
-from cds_hooks.memory.store import AnswerRow, CardRow, Kept, Store
+from cds_hooks.memory.silence import RuleActivity, is_silent, rule_activities
+from cds_hooks.memory.store import AnswerRow, CardRow, KeepResult, Store
 from cds_hooks.memory.tally import Tally
 from cds_hooks.protocol.clock import milliseconds, today
 from cds_hooks.protocol.errors import StoreUnavailable
 from cds_hooks.settings.settings import Settings
-from cds_hooks.telemetry.logs import log, told
+from cds_hooks.telemetry.logs import fault_fields, log
 from mappings.schema.service.memory import SilenceRule
 
 State = Literal["starting", "open", "away", "old tables"]
@@ -55,7 +55,7 @@ class Writer:
         self._pending: dict[str, CardRow] = {}
         self._lock = asyncio.Lock()
         self._wake, self._stop = asyncio.Event(), asyncio.Event()
-        self._running: set[asyncio.Task[list[Kept]]] = set()
+        self._running: set[asyncio.Task[list[KeepResult]]] = set()
         self._heard_until: int | None = None
         self._counted = self._cleaned = 0.0
         self._task = asyncio.create_task(self._run())
@@ -74,7 +74,7 @@ class Writer:
         self._pending[card.uuid] = card
         self._wake.set()
 
-    async def keep(self, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[Kept]:
+    async def keep(self, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[KeepResult]:
         """Keep answers to cards; returns when they are committed.
 
         :raises StoreUnavailable: they are not known to be; sending them again is harmless.
@@ -93,14 +93,14 @@ class Writer:
         except FAULTS:
             raise StoreUnavailable("the database is away: send the feedback again later") from None
 
-    def _done(self, task: asyncio.Task[list[Kept]]) -> None:
+    def _done(self, task: asyncio.Task[list[KeepResult]]) -> None:
         self._running.discard(task)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             self._say("away", fault)
             self._wake.set()
 
-    async def _keep(self, store: Store, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[Kept]:
+    async def _keep(self, store: Store, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[KeepResult]:
         async with self._lock:
             cards = tuple(self._pending.values())
             came = await store.keep(cards, answers, tenant, service)
@@ -193,7 +193,7 @@ class Writer:
         moment, settings = milliseconds(), self._settings
         await store.purge(moment - settings.feedback_days * DAY_MS, moment - settings.unanswered_days * DAY_MS)
         days = self._silence.before_days.value + self._silence.recent_days.value
-        compared = compare(await store.firings(today() - timedelta(days=days)), today(), self._silence)
+        compared = rule_activities(await store.firings(today() - timedelta(days=days)), today(), self._silence)
         self.silent = [rule for rule in compared if is_silent(rule, self._silence)]
         for rule in self.silent:
             log.warning("a rule has stopped speaking", service=rule.service, rule=rule.rule)
@@ -206,7 +206,7 @@ class Writer:
         if state != self.state:
             self.state = state
             speak = log.info if state == "open" else log.warning
-            speak("database", reason=state.replace(" ", "-"), **told(fault))
+            speak("database", reason=state.replace(" ", "-"), **fault_fields(fault))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

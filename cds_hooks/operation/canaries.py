@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import date
 from typing import Literal
 
-from cds_hooks.telemetry.logs import log, told
+from cds_hooks.telemetry.logs import fault_fields, log
 from mappings.schema.load import Knowledge
 
 State = Literal["not yet", "ok", "silent", "failed"]
@@ -56,7 +56,7 @@ class Canaries:
                 self.state = "silent" if self.silent else "ok"
             else:
                 self.state = "failed"
-                log.error("the canaries could not be looked at", **told(fault))
+                log.error("the canaries could not be looked at", **fault_fields(fault))
             for criterion in self.silent:
                 log.error("a canary is silent", criterion=criterion)
             await asyncio.sleep(HOUR)

@@ -45,10 +45,10 @@ class RequestLogMiddleware:
             finally:
                 operation, took = getattr(scope.get("endpoint"), "__name__", "none"), seconds() - begun
                 self._metrics.request(operation, status, took)
-                _tell(operation, scope["method"], status, took, line.fields)
+                _log_request(operation, scope["method"], status, took, line.fields)
 
 
-def _tell(operation: str, method: str, status: int, took: float, noted: dict[str, Any]) -> None:
+def _log_request(operation: str, method: str, status: int, took: float, noted: dict[str, Any]) -> None:
     """The operation is the name of the function that answered; the status is 0 where the caller went away before."""
     fields = {**noted, "method": method, "operation": operation, "status": status, "ms": round(1000 * took, 2)}
     if status >= _SERVER_FAULT:

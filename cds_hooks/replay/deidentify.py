@@ -26,8 +26,8 @@ from mappings.schema.codes.vocabulary import Vocabulary
 NEXT_PAGE = "urn:next-page"
 """The link of an input of which only a part was read."""
 
-_NOT_KEPT = frozenset({"Coverage", "Organization"})
-_NEVER = frozenset({"identifier", "alias", "payor", "class", "subscriberId", "diagnostics", "title"})
+_EXCLUDED_TYPES = frozenset({"Coverage", "Organization"})
+_EXCLUDED_MEMBERS = frozenset({"identifier", "alias", "payor", "class", "subscriberId", "diagnostics", "title"})
 _BUNDLE = frozenset({"entry", "resource", "link", "relation", "fullUrl", "search", "mode", "type", "resourceType"})
 _DATES = frozenset({
     "abatementDateTime", "authored", "authoredOn", "birthDate", "dateAsserted", "deceasedDateTime", "effectiveDateTime",
@@ -103,12 +103,12 @@ class Deidentifier:
 
     def _object(self, found: dict[str, Any], moved: timedelta) -> dict[str, Any] | None:
         kind = found.get("resourceType")
-        if kind is not None and (kind in _NOT_KEPT or kind not in {*RESOURCE_TYPES, "Bundle"}):
+        if kind is not None and (kind in _EXCLUDED_TYPES or kind not in {*RESOURCE_TYPES, "Bundle"}):
             return None
         kept = {
             key: value
             for key, each in found.items()
-            if key in _declared() and key not in ("system", "code")
+            if key in _declared_members() and key not in ("system", "code")
             if (value := self._walk(key, each, moved)) is not None
         }
         return {**kept, **self._coded(found, moved)} or None
@@ -132,7 +132,7 @@ class Deidentifier:
 
     def _text(self, key: str, text: str, moved: timedelta) -> str | None:
         if key in _DATES:
-            return _moved(text, moved)
+            return _shifted_date(text, moved)
         if key == "id":
             return self.replaced(text)
         if key in _REFERENCES:
@@ -162,7 +162,7 @@ class Deidentifier:
         return f"{kind}/{name}" if kind in _TYPES else name if "/" not in text else f"Resource/{name}"
 
 
-def _moved(text: str, moved: timedelta) -> str | None:
+def _shifted_date(text: str, moved: timedelta) -> str | None:
     """A date as exact as it was, and moved; one known to the month or year is moved from its middle."""
     found = _DATE.fullmatch(text)
     if found is None:
@@ -187,11 +187,11 @@ def _is_link(text: str, words: frozenset[str]) -> bool:
 
 
 @cache
-def _declared() -> frozenset[str]:
+def _declared_members() -> frozenset[str]:
     """The members that our views of FHIR declare: everything else is not read, and so not kept."""
     shapes = (each for _, each in inspect.getmembers(resources, inspect.isclass) if issubclass(each, msgspec.Struct))
     declared = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
-    return frozenset(declared | _BUNDLE) - _NEVER
+    return frozenset(declared | _BUNDLE) - _EXCLUDED_MEMBERS
 
 
 @cache

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from typing import Any
 
-Card = dict[str, Any]
+CardJson = dict[str, Any]
 
 
-def differences(before: Sequence[Card], after: Sequence[Card]) -> Iterator[str]:
+def differences(before: Sequence[CardJson], after: Sequence[CardJson]) -> Iterator[str]:
     """Lines that say what changed; none where the cards are the same. Cards are held against each other by place."""
     for place in range(max(len(before), len(after))):
         old = before[place] if place < len(before) else None
@@ -20,19 +20,19 @@ def differences(before: Sequence[Card], after: Sequence[Card]) -> Iterator[str]:
         yield from (f"    {line}" for line in _lines(old or {}, new or {}))
 
 
-def _change(old: Card | None, new: Card | None) -> str:
+def _change(old: CardJson | None, new: CardJson | None) -> str:
     if new is None:
-        return f"gone: {_told(old)}"
+        return f"gone: {_headline(old)}"
     if old is None:
-        return f"new: {_told(new)}"
-    return _told(new) if _told(old) == _told(new) else f"{_told(old)} -> {_told(new)}"
+        return f"new: {_headline(new)}"
+    return _headline(new) if _headline(old) == _headline(new) else f"{_headline(old)} -> {_headline(new)}"
 
 
-def _told(card: Card | None) -> str:
+def _headline(card: CardJson | None) -> str:
     return f"[{(card or {}).get('indicator', '')}] {(card or {}).get('summary', '')}"
 
 
-def _lines(old: Card, new: Card) -> Iterator[str]:
+def _lines(old: CardJson, new: CardJson) -> Iterator[str]:
     """Changed lines of the detail, and each other member that changed."""
     changed = unified_diff(_text(old), _text(new), lineterm="", n=0)
     yield from (line for line in changed if not line.startswith(("---", "+++", "@@")))
@@ -41,5 +41,5 @@ def _lines(old: Card, new: Card) -> Iterator[str]:
             yield f"{name} changed"
 
 
-def _text(card: Card) -> list[str]:
+def _text(card: CardJson) -> list[str]:
     return str(card.get("detail", "")).splitlines()

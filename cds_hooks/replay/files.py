@@ -13,7 +13,7 @@ from fhir_plugin.errors import BadInput
 from fhir_plugin.record.datatypes import UNDECODABLE
 
 _DIGEST = re.compile(r"\bKnowledge [0-9a-f]{12}\b")
-_OWN = frozenset({"uuid"})
+_PER_CALL_MEMBERS = frozenset({"uuid"})
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +44,12 @@ def write_replay(replay: Replay) -> bytes:
 
 def comparable(cards: tuple[Card, ...]) -> tuple[dict[str, Any], ...]:
     """Cards without what differs from call to call: identifiers, and the digest of the knowledge."""
-    return tuple(_without_own(msgspec.json.decode(msgspec.json.encode(card))) for card in cards)
+    return tuple(_without_per_call_members(msgspec.json.decode(msgspec.json.encode(card))) for card in cards)
 
 
-def _without_own(node: Any) -> Any:
+def _without_per_call_members(node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: _without_own(value) for key, value in node.items() if key not in _OWN}
+        return {key: _without_per_call_members(value) for key, value in node.items() if key not in _PER_CALL_MEMBERS}
     if isinstance(node, list):
-        return [_without_own(each) for each in node]
+        return [_without_per_call_members(each) for each in node]
     return _DIGEST.sub("Knowledge (digest)", node) if isinstance(node, str) else node

@@ -61,14 +61,14 @@ class Recorder:
 
     async def replay(self, call: HookCall, record: Record, as_of: date) -> Replay:
         """The call without whom it is about, and the cards that it gets so."""
-        request = self._hidden.request(whole_request(call, record), record.patient_id)
+        request = self._hidden.request(complete_request(call, record), record.patient_id)
         day = as_of + self._hidden.shift(record.patient_id)
         cards = await self._answering.cards(call.hook, request, day)
         digest = self._answering.knowledge.digest
         return Replay(hook=call.hook, as_of=day, knowledge=digest, request=request, cards=comparable(cards))
 
 
-def whole_request(call: HookCall, record: Record) -> dict[str, Any]:
+def complete_request(call: HookCall, record: Record) -> dict[str, Any]:
     """The call with all of the record in its prefetch, as far as it is read at all, so that no server is needed."""
     prefetch = {
         name: value
@@ -76,7 +76,7 @@ def whole_request(call: HookCall, record: Record) -> dict[str, Any]:
         if INPUTS[name].resource_type not in _LEFT_OUT and found.state is not InputState.NOT_RETRIEVED
         for value in (_value(name, found, record),)
     }
-    _with_others(prefetch, record.dropped)
+    _add_foreign_resources(prefetch, record.dropped)
     return {"hook": call.hook, "context": _plain(call.context), "prefetch": prefetch}
 
 
@@ -100,7 +100,7 @@ def _value(name: str, found: Input, record: Record) -> dict[str, Any] | None:
     return bundle
 
 
-def _with_others(prefetch: dict[str, Any], dropped: int) -> None:
+def _add_foreign_resources(prefetch: dict[str, Any], dropped: int) -> None:
     """As many resources about somebody else as were left out: the cards tell how many there were."""
     bundle = next((each for each in prefetch.values() if each and each.get("resourceType") == "Bundle"), None)
     if bundle is None or not dropped:

@@ -6,7 +6,7 @@ import re
 
 from mappings.schema.codes.vocabulary import Vocabulary
 
-GONE = "zz"
+PLACEHOLDER = "zz"
 """Stands for each word that is left out, so that what is left keeps its distances."""
 
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*|\d[\w.,:/-]*|[.,;:()/%+<>=-]|\s+")
@@ -21,8 +21,8 @@ def without_names(text: str, known: Vocabulary) -> str:
     for here, place in enumerate(said):
         # A number by itself may be anybody's; beside a word that we read it is a dose or a count.
         beside = [tokens[said[other]] for other in (here - 1, here + 1) if 0 <= other < len(said)]
-        if tokens[place][:1].isdigit() and not any(word[:1].isalpha() and word != GONE for word in beside):
-            tokens[place] = GONE
+        if tokens[place][:1].isdigit() and not any(word[:1].isalpha() and word != PLACEHOLDER for word in beside):
+            tokens[place] = PLACEHOLDER
     return "".join(tokens).strip()
 
 
@@ -30,8 +30,8 @@ def _kept(token: str, known: Vocabulary) -> str:
     if token[0].isdigit():
         found = _NUMBER.fullmatch(token.rstrip(".,:"))
         read = found is not None and (not found["unit"] or known.holds(found["unit"].lower()))
-        return token if read and not _YEAR.match(token) else GONE
+        return token if read and not _YEAR.match(token) else PLACEHOLDER
     if not token[0].isalpha():
         return " " if token.isspace() else token
     parts = re.split(r"['’-]", token.lower())
-    return token if known.holds(token.lower()) or all(known.holds(part) for part in parts if part) else GONE
+    return token if known.holds(token.lower()) or all(known.holds(part) for part in parts if part) else PLACEHOLDER

@@ -96,7 +96,7 @@ class RequestBuilder:
         token = form.token if form.source == "server" else ""
         source = FhirSource(server, token or None, self._settings.readable.habits)
         found = await prefetch(source, patient, names, self._codes, self._clients, _SECONDS)
-        drafts = drafted(form, patient)
+        drafts = draft_orders(form, patient)
         request = _request(form, patient, drafts)
         if form.with_server:
             request["fhirServer"] = server
@@ -111,7 +111,7 @@ class RequestBuilder:
     ) -> BuiltRequest:
         resources = _resources(bundle)
         patient = form.patient_id if form.source == "bundle" and form.patient_id else _only_patient(resources)
-        drafts = drafted(form, patient)
+        drafts = draft_orders(form, patient)
         return BuiltRequest(
             service, {**_request(form, patient, drafts), "prefetch": _prefetch(resources, names)}, drafts
         )
@@ -123,13 +123,13 @@ class RequestBuilder:
         except UNDECODABLE:
             raise BadInput("the request must be a JSON object with a context") from None
         patient = str(context.get("patientId", ""))
-        drafts = drafted(form, patient)
+        drafts = draft_orders(form, patient)
         made = _request(form, patient, drafts)
         kept = {"userId": context["userId"]} if "userId" in context else {}
         return BuiltRequest(service, {**given, **made, "context": {**made["context"], **kept}}, drafts)
 
 
-def drafted(form: SandboxForm, patient: str) -> list[Draft]:
+def draft_orders(form: SandboxForm, patient: str) -> list[Draft]:
     """The orders of the form: one of the list, or what stands in its text. :class:`BadInput` where that is no JSON."""
     if form.order == JSON_ORDER:
         return read_drafts(form.drafts)

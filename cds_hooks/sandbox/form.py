@@ -83,7 +83,7 @@ def read_form(data: FormData) -> SandboxForm:
     return SandboxForm(**values)
 
 
-async def uploaded(data: FormData, name: str) -> bytes:
+async def read_upload(data: FormData, name: str) -> bytes:
     """The bytes of a file that was chosen; :class:`BadInput` where none was."""
     found = data.get(name)
     content = await found.read() if isinstance(found, UploadFile) else b""

@@ -66,7 +66,7 @@ def selections(drafts: Iterable[Draft]) -> list[str]:
     return [_reference(each) for each in drafts]
 
 
-def taken(drafts: list[Draft], actions: Iterable[ShownAction]) -> tuple[list[Draft], list[Draft]]:
+def apply_actions(drafts: list[Draft], actions: Iterable[ShownAction]) -> tuple[list[Draft], list[Draft]]:
     """The drafts after all actions of a suggestion, and what else an EHR would now write."""
     kept, written = list(drafts), []
     for action in actions:

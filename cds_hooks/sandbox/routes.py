@@ -31,14 +31,14 @@ from cds_hooks.sandbox.feedback import (
     write_exchanges,
 )
 from cds_hooks.sandbox.firing import CallResult, fire
-from cds_hooks.sandbox.form import JSON_ORDER, SandboxForm, opened, read_form, uploaded
-from cds_hooks.sandbox.orders import ORDERS, Draft, bundle_of, read_drafts, taken
-from cds_hooks.sandbox.saving import saved
+from cds_hooks.sandbox.form import JSON_ORDER, SandboxForm, opened, read_form, read_upload
+from cds_hooks.sandbox.orders import ORDERS, Draft, apply_actions, bundle_of, read_drafts
+from cds_hooks.sandbox.saving import replay_file
 from cds_hooks.settings.settings import Settings
 from cds_hooks.web.cards import read_cards
 from cds_hooks.web.course import Drawings, sketch
 from cds_hooks.web.findings import why
-from cds_hooks.web.origin import is_ours
+from cds_hooks.web.origin import is_same_origin
 from cds_hooks.web.pages import Pages, page_headers
 from fhir_plugin.errors import BadInput, TandemError
 from fhir_plugin.reading.client import FhirServers
@@ -120,7 +120,7 @@ class Sandbox:
 
     async def posted(self, request: Request) -> Response:
         """What a button asked for: fire, take a suggestion, override a card, open a file."""
-        if not is_ours(request):
+        if not is_same_origin(request):
             return self._refused(request)
         form = SandboxForm()
         try:
@@ -139,7 +139,7 @@ class Sandbox:
 
     async def course(self, request: Request) -> Response:
         """The picture of the course that the form describes, as SVG."""
-        if not is_ours(request):
+        if not is_same_origin(request):
             return self._refused(request)
         try:
             async with self._data(request) as data:
@@ -151,13 +151,13 @@ class Sandbox:
 
     async def replay(self, request: Request) -> Response:
         """The call that the form describes as a replay file, without whom it is about."""
-        if not is_ours(request):
+        if not is_same_origin(request):
             return self._refused(request)
         form = SandboxForm()
         try:
             async with self._data(request) as data:
                 form = read_form(data)
-            content = await saved(await self._fired(request, form), self._knowledge)
+            content = await replay_file(await self._fired(request, form), self._knowledge)
         except TandemError as fault:
             return self._page(request, form, problem=str(fault))
         headers = {**page_headers(), "Content-Disposition": 'attachment; filename="tandem-replay.json"'}
@@ -167,7 +167,7 @@ class Sandbox:
         """What the button did that was pressed."""
         pressed = {name: str(data[name]) for name in ("take", "override", "open") if name in data}
         if "open" in pressed:
-            return _ActionResult(opened(form, await uploaded(data, "file")))
+            return _ActionResult(opened(form, await read_upload(data, "file")))
         if "take" in pressed:
             return await self._take(request, form, pressed["take"])
         if "override" in pressed:
@@ -182,7 +182,7 @@ class Sandbox:
         suggestion = _at(card.suggestions, suggestion_place)
         exchange = await send(self._app, request.scope, form, accepted(card, suggestion, now()))
         before = read_drafts(form.drafts)
-        drafts, written = taken(before, suggestion.actions)
+        drafts, written = apply_actions(before, suggestion.actions)
         changed = replace(form, order=JSON_ORDER, drafts=_json(bundle_of(drafts))) if drafts != before else form
         return _ActionResult(_noted(changed, exchange), tuple(written), suggestion.label)
 

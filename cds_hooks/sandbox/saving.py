@@ -17,7 +17,7 @@ from mappings.schema.load import Knowledge
 _SECRET_BYTES = 32
 
 
-async def saved(fired: CallResult, knowledge: Knowledge) -> bytes:
+async def replay_file(fired: CallResult, knowledge: Knowledge) -> bytes:
     """The file, with a secret of its own: two files of one patient cannot be linked.
 
     :raises BadInput: nothing was assessed.

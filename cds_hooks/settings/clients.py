@@ -115,7 +115,7 @@ class Client(BaseModel):
         return self.jku or (self.key_set if self.key_set_is_remote else None)
 
 
-def check_apart(clients: Iterable[Client]) -> None:
+def check_clients_distinct(clients: Iterable[Client]) -> None:
     """That every token belongs to one client at most: ValueError names the two clients that overlap."""
     by_issuer: dict[str, list[Client]] = {}
     for client in clients:

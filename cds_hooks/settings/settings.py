@@ -20,14 +20,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cds_hooks.settings.clients import BaseUrl, Client, check_apart
+from cds_hooks.settings.clients import BaseUrl, Client, check_clients_distinct
 from cds_hooks.settings.issuers import Issuer
 from cds_hooks.settings.readable import ReadableServers
-from cds_hooks.telemetry.logs import Form, Level
+from cds_hooks.telemetry.logs import LogFormat, LogLevel
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
 
-OF_EACH_CLIENT = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
+PER_CLIENT_SETTINGS = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
 """What is set for each client as soon as there are any."""
 
 
@@ -37,7 +37,7 @@ def _without_nul(path: Path) -> Path:
     return path
 
 
-AFile = Annotated[Path, AfterValidator(_without_nul)]
+SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 
 
 class Settings(BaseSettings):
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     """Whether a ``fhirServer`` on this machine may be read, also over http."""
     allowed_origins: tuple[str, ...] = ("*",)
     """Browser origins that may call; credentials are never allowed."""
-    site: AFile | None = None
+    site: SettingsPath | None = None
     """The site's own file: its protocol, numbers and roles, checked like ours and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
     """The time that one call may spend on reading from the FHIR server."""
@@ -83,13 +83,13 @@ class Settings(BaseSettings):
     unanswered_days: PositiveInt = 30
     quiet_days: float | None = Field(default=None, ge=0, le=365)
     """Days for which an overridden card is not shown again, in place of the number in ``mappings/memory.yaml``."""
-    log_level: Level = "info"
-    log_format: Form = "auto"
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "auto"
     """``json`` lines, or ``console`` for people; ``auto`` chooses by whether stderr is a terminal."""
 
     clients: tuple[Client, ...] = ()
     """Who may call; with none of them the service is open."""
-    replay_store: AFile | None = None
+    replay_store: SettingsPath | None = None
     """A SQLite file in which several processes remember the tokens that were used; one process needs none."""
 
     public_url: BaseUrl | None = None
@@ -108,8 +108,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _clients_decide(self) -> Self:
-        check_apart(self.clients)
-        beside = [name for name in OF_EACH_CLIENT if self.clients and name in self.model_fields_set]
+        check_clients_distinct(self.clients)
+        beside = [name for name in PER_CLIENT_SETTINGS if self.clients and name in self.model_fields_set]
         if beside:
             raise ValueError(f"{beside[0]}: belongs into each of the clients, where there are any")
         if self.clients and self.sandbox:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks.smart.filling import FilledQuestionnaire, PatientContext, filled, response_of
+from cds_hooks.smart.filling import FilledQuestionnaire, PatientContext, build_response, fill_questionnaire
 from cds_hooks.smart.forms import read_answers
 from cds_hooks.smart.frame import NOT_FOUND, PageFrame
 from cds_hooks.smart.openings import AppSession
@@ -23,8 +23,10 @@ from fhir_plugin.scales.scoring import Score
 from mappings.schema.instruments import PreparedInstrument
 from mappings.schema.load import Knowledge
 
-_FORGOTTEN = "This form is too old to be saved. Nothing was saved; look at the answers and save again."
-_OTHER = "This form was saved before, with other answers. These were not saved; save again if they should be, too."
+_FORM_EXPIRED = "This form is too old to be saved. Nothing was saved; look at the answers and save again."
+_SAVED_WITH_OTHER_ANSWERS = (
+    "This form was saved before, with other answers. These were not saved; save again if they should be, too."
+)
 
 
 class QuestionnaireForms:
@@ -56,7 +58,7 @@ class QuestionnaireForms:
             person = await self._frame.person(opening)
         except RecordUnavailable as fault:
             return self._frame.unreadable(request, opening, fault)
-        empty = filled(form, {}, self._knowledge.instruments, _whose(person), self._now())
+        empty = fill_questionnaire(form, {}, self._knowledge.instruments, _patient_context(person), self._now())
         return self._shown(request, opening, person, empty)
 
     async def answered(self, request: Request) -> Response:
@@ -70,10 +72,12 @@ class QuestionnaireForms:
         except RecordUnavailable as fault:
             return self._frame.unreadable(request, opening, fault)
         now = self._now()
-        filling = filled(form, read_answers(data), self._knowledge.instruments, _whose(person), now)
+        filling = fill_questionnaire(
+            form, read_answers(data), self._knowledge.instruments, _patient_context(person), now
+        )
         if data.get("do") != "save" or not filling.complete or filling.score is None or not _may_write(opening):
             return self._shown(request, opening, person, filling, answered=True)
-        saved = await self._saved(opening, data.get("once", ""), filling, filling.score, _whose(person), now)
+        saved = await self._saved(opening, data.get("once", ""), filling, filling.score, _patient_context(person), now)
         return self._shown(request, opening, person, filling, answered=True, saved=saved)
 
     async def _saved(
@@ -86,12 +90,12 @@ class QuestionnaireForms:
         now: datetime,
     ) -> SaveResult:
         instruments, what = self._knowledge.instruments, (filling.form.instrument.id, filling.values)
-        body = response_of(filling.form, filling.values, instruments, whose, now)
+        body = build_response(filling.form, filling.values, instruments, whose, now)
         sent = opening.send(mark, what, lambda: save(body, scored, instruments, opening.source, self._connections))
         if sent is None:
-            return SaveResult(None, None, _FORGOTTEN)
+            return SaveResult(None, None, _FORM_EXPIRED)
         saved = await asyncio.shield(sent.saved)
-        return saved if sent.what == what else SaveResult(None, None, _OTHER)
+        return saved if sent.what == what else SaveResult(None, None, _SAVED_WITH_OTHER_ANSWERS)
 
     def _shown(
         self, request: Request, opening: AppSession, person: Record, filling: FilledQuestionnaire, **more: Any
@@ -107,7 +111,7 @@ class QuestionnaireForms:
         return self._knowledge.instruments.forms.get(request.path_params["form"].replace("-", "_"))
 
 
-def _whose(person: Record) -> PatientContext:
+def _patient_context(person: Record) -> PatientContext:
     return PatientContext(person.patient_id, person.patient.gender if person.patient else None)
 
 

@@ -54,7 +54,7 @@ class AuthorizationRequest:
     verifier: str
 
 
-async def endpoints_of(fhir_server: str, connections: FhirServers) -> Endpoints:
+async def discover_endpoints(fhir_server: str, connections: FhirServers) -> Endpoints:
     """Where the EHR authorizes; :class:`LaunchRefused` where it does not say so, or not safely."""
     answer = await connections.fetch(f"{fhir_server}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
     found = lenient.read(answer.body, Endpoints)
@@ -67,7 +67,7 @@ async def endpoints_of(fhir_server: str, connections: FhirServers) -> Endpoints:
     return found
 
 
-def address_of(asked: AuthorizationRequest, state: str, scope: str, launch: str | None) -> str:
+def authorization_url(asked: AuthorizationRequest, state: str, scope: str, launch: str | None) -> str:
     """Where the browser is sent."""
     issuer = asked.registration.issuer
     parameters = {
@@ -91,7 +91,7 @@ def challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-async def token_for(code: str, asked: AuthorizationRequest, connections: FhirServers) -> TokenGrant:
+async def exchange_code(code: str, asked: AuthorizationRequest, connections: FhirServers) -> TokenGrant:
     """The token that a code is worth, once; :class:`LaunchRefused` where there is none."""
     issuer, key, address = asked.registration.issuer, asked.registration.key, asked.endpoints.token_endpoint
     form = {

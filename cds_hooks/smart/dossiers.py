@@ -10,7 +10,7 @@ from fhir_plugin.payers.dossier import build_dossier
 from mappings.schema.load import Knowledge
 
 
-def dossier_of(decision: Decision, knowledge: Knowledge, asked: str) -> dict[str, Any]:
+def dossier_content(decision: Decision, knowledge: Knowledge, asked: str) -> dict[str, Any]:
     """What the page shows; ``asked`` names the treatment, if it is one that a dossier is made for."""
     treatments = knowledge.dossier.treatments
     treatment = asked if asked in treatments else next(iter(treatments))

@@ -60,7 +60,7 @@ class FilledQuestionnaire:
         return self.score.total is not None or isinstance(self.form.instrument.formula, Risk)
 
 
-def filled(
+def fill_questionnaire(
     form: PreparedInstrument, given: Mapping[str, str], instruments: Instruments, whose: PatientContext, now: datetime
 ) -> FilledQuestionnaire:
     """The questionnaire with the answers ``given`` by the numbers of its items; what is no option is no answer."""
@@ -70,13 +70,13 @@ def filled(
     asked = [item for item in instrument.items if _is_asked(item, answers)]
     scored = None
     if answers:
-        scored = score(read_back(response_of(form, answers, instruments, whose, now)), instruments, sex=whose.sex)
+        scored = score(read_back(build_response(form, answers, instruments, whose, now)), instruments, sex=whose.sex)
     return FilledQuestionnaire(
         form, questions, scored, tuple(item.number for item in asked if item.number not in answers), answers
     )
 
 
-def response_of(
+def build_response(
     form: PreparedInstrument, answers: Mapping[str, int], instruments: Instruments, whose: PatientContext, now: datetime
 ) -> dict[str, Any]:
     """The answers as a QuestionnaireResponse of the patient whose chart is open."""

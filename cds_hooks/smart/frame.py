@@ -16,7 +16,7 @@ from cds_hooks.smart.launching import PAGES
 from cds_hooks.smart.openings import AppSession, AppSessions
 from cds_hooks.smart.permissions import may_read
 from cds_hooks.smart.views import warning
-from cds_hooks.telemetry.logs import note
+from cds_hooks.telemetry.logs import add_log_fields
 from cds_hooks.web.pages import NOBODY, Pages
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.errors import RecordUnavailable
@@ -56,7 +56,7 @@ class PageFrame:
         view = request.path_params["view"]
         opening = self._openings.views.get(view, _secret(request))
         if opening is not None:
-            note(tenant=opening.issuer.name)
+            add_log_fields(tenant=opening.issuer.name)
         return opening
 
     def close(self, request: Request) -> None:
@@ -114,7 +114,7 @@ class PageFrame:
 
     def refused(self, request: Request, refused: LaunchRefused) -> Response:
         """The page that says why the app was not opened."""
-        note(reason=f"launch.{refused.reason}")
+        add_log_fields(reason=f"launch.{refused.reason}")
         return self.error(request, BAD_REQUEST, "The app could not be opened", str(refused))
 
     def over(self, request: Request) -> Response:

@@ -12,9 +12,9 @@ from starlette.responses import RedirectResponse, Response
 
 from cds_hooks.protocol.errors import LaunchRefused
 from cds_hooks.smart.authorization import AuthorizationRequest as Asked
-from cds_hooks.smart.authorization import Endpoints, TokenGrant, address_of, endpoints_of, token_for
+from cds_hooks.smart.authorization import Endpoints, TokenGrant, authorization_url, discover_endpoints, exchange_code
 from cds_hooks.smart.openings import LAUNCH_SECONDS, AppSession, AppSessions
-from cds_hooks.smart.permissions import asked_for
+from cds_hooks.smart.permissions import requested_scopes
 from cds_hooks.smart.registrations import Registration
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.base_url import normal_base_url
@@ -37,7 +37,7 @@ PAGES = {
 _SEE_OTHER = 303
 _LONGEST = 2_000
 _ENDPOINTS_SECONDS = 300.0
-_UNSEEN = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _REFUSALS = {
     "access_denied": "The EHR did not allow it, or it was cancelled.",
     "invalid_scope": "The EHR does not allow what this app has to read.",
@@ -82,8 +82,8 @@ class LaunchFlow:
         endpoints = await self._endpoints_of(ehr.issuer.issuer)
         asked = Asked(ehr, endpoints, f"{self._public_url}{APP}/callback", secrets.token_urlsafe(48))
         state, secret = openings.launches.put(asked, LAUNCH_SECONDS)
-        scope = asked_for(ehr.issuer, self._types, launched=launch is not None)
-        answer = RedirectResponse(address_of(asked, state, scope, launch), _SEE_OTHER, _UNSEEN)
+        scope = requested_scopes(ehr.issuer, self._types, launched=launch is not None)
+        answer = RedirectResponse(authorization_url(asked, state, scope, launch), _SEE_OTHER, _NO_STORE)
         self._keep(answer, f"launch-{state}", secret, f"{APP}/callback", int(LAUNCH_SECONDS))
         return answer
 
@@ -100,14 +100,14 @@ class LaunchFlow:
         code = given.get("code", "")
         if not code or len(code) > _LONGEST:
             raise LaunchRefused("code", "The EHR sent no code. Open the app again.")
-        granted = await token_for(code, asked, self._connections)
+        granted = await exchange_code(code, asked, self._connections)
         answer = self._opened(asked, granted, openings)
         self._keep(answer, f"launch-{state}", "", f"{APP}/callback", 0)
         return answer
 
     def _opened(self, asked: Asked, granted: TokenGrant, openings: AppSessions) -> Response:
         issuer = asked.registration.issuer
-        scopes = granted.scope or asked_for(issuer, self._types, launched=True)
+        scopes = granted.scope or requested_scopes(issuer, self._types, launched=True)
         try:
             patient = patient_id_from(granted.patient)
             source = FhirSource(issuer.issuer, granted.access_token, asked.registration.habits, scopes)
@@ -121,7 +121,7 @@ class LaunchFlow:
             raise LaunchRefused("expired", "The EHR gave a token that is over already.")
         view, secret = openings.views.put(AppSession(issuer, source, patient, scopes), seconds)
         page = f"{self._public_url}{APP}/v/{view}/{self._first_page(granted)}"
-        answer = RedirectResponse(page, _SEE_OTHER, _UNSEEN)
+        answer = RedirectResponse(page, _SEE_OTHER, _NO_STORE)
         self._keep(answer, view, secret, f"{APP}/v/{view}", seconds)
         return answer
 
@@ -143,7 +143,7 @@ class LaunchFlow:
         """Asked for once in a while: who floods us with launches shall not flood the EHR."""
         until, found = self._endpoints.get(fhir_server, (0.0, None))
         if found is None or until <= self._seconds():
-            found = await endpoints_of(fhir_server, self._connections)
+            found = await discover_endpoints(fhir_server, self._connections)
             self._endpoints[fhir_server] = (self._seconds() + _ENDPOINTS_SECONDS, found)
         return found
 

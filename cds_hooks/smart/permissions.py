@@ -14,7 +14,7 @@ _CREATES = re.compile(r"(?:patient|user)/(\*|[A-Za-z]+)\.(?:write|\*|cr?u?d?s?)"
 """A scope that lets a type be created as a whole; one with a query lets only a part of it."""
 
 
-def asked_for(issuer: Issuer, types: Iterable[str], *, launched: bool) -> str:
+def requested_scopes(issuer: Issuer, types: Iterable[str], *, launched: bool) -> str:
     """The scopes of a launch: from a chart, or where the user chooses the patient there."""
     read, write = ("rs", "c") if issuer.scopes == "v2" else ("read", "write")
     scopes = ["launch" if launched else "launch/patient", "openid", "fhirUser"]

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from cds_hooks.protocol.errors import LaunchRefused
 from cds_hooks.settings.settings import Settings
 from cds_hooks.smart.answering import QuestionnaireForms
-from cds_hooks.smart.dossiers import dossier_of
+from cds_hooks.smart.dossiers import dossier_content
 from cds_hooks.smart.frame import NOT_FOUND, SECONDS, PageFrame
 from cds_hooks.smart.launching import APP, PAGES, LaunchFlow
 from cds_hooks.smart.openings import AppSession, AppSessions

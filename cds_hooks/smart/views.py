@@ -144,7 +144,7 @@ def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> Criter
     """Every protocol side by side; ``treatment`` is what the reader came for, if it is one."""
     own = decision.recommendation.protocol
     names = [own, *(name for name in knowledge.protocols if name != own)]
-    sides = [_side(decision, knowledge, name) for name in names]
+    sides = [_protocol_view(decision, knowledge, name) for name in names]
     titles = knowledge.cards.treatments
     treatments = [name for name in titles if any(view.title == titles[name] for view in sides[0].treatments)]
     chosen = treatment if treatment in treatments else knowledge.protocols[own].focus
@@ -165,7 +165,7 @@ def _conflict(conflict: Conflict, knowledge: Knowledge) -> tuple[str, tuple[tupl
     return conflict.topic, positions, conflict.resolution
 
 
-def _side(decision: Decision, knowledge: Knowledge, protocol: str) -> DecisionView:
+def _protocol_view(decision: Decision, knowledge: Knowledge, protocol: str) -> DecisionView:
     made = recommend(decision.findings, knowledge.protocols[protocol], knowledge)
     return why(replace(decision, recommendation=made, beside=()), knowledge)
 
@@ -205,10 +205,10 @@ def _resources(decision: Decision, sides: Iterable[DecisionView]) -> dict[str, s
         for each in row.evidence
     }
     held: Iterable[Resource] = (each for input_ in decision.record.inputs.values() for each in input_.resources)
-    return {each.reference: _written(each) for each in held if each.reference in named}
+    return {each.reference: _resource_json(each) for each in held if each.reference in named}
 
 
-def _written(resource: Resource) -> str:
+def _resource_json(resource: Resource) -> str:
     read = msgspec.json.decode(msgspec.json.encode(resource))
     return msgspec.json.format(msgspec.json.encode(_plain(read)), indent=2).decode()
 

@@ -20,8 +20,8 @@ from typing import Any, Literal
 import msgspec
 import structlog
 
-Level = Literal["debug", "info", "warning", "error", "critical"]
-Form = Literal["auto", "json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+LogFormat = Literal["auto", "json", "console"]
 
 _CODE, _NAME = r"[a-z0-9_.:-]{1,80}", r"[A-Za-z0-9_.-]{1,64}"
 FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
@@ -49,23 +49,23 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
 }
 """What may be written: a number, counts by code, or text of exactly this shape."""
 
-_OURS = ("cds_hooks", "fhir_plugin", "mappings")
+_OUR_PACKAGES = ("cds_hooks", "fhir_plugin", "mappings")
 _EVENT = re.compile(r"[a-z0-9 ,;'-]{1,80}")
 _ALWAYS = frozenset({"event", "level", "timestamp"})
 _ENCODER = msgspec.json.Encoder()
-_LINE: ContextVar[dict[str, Any] | None] = ContextVar("line", default=None)
+_CALL_FIELDS: ContextVar[dict[str, Any] | None] = ContextVar("line", default=None)
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-def configure(level: Level, form: Form = "auto") -> None:
+def configure(level: LogLevel, form: LogFormat = "auto") -> None:
     """Write from ``level`` up; ``auto`` is for people on a terminal and JSON anywhere else."""
     for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _deny,
+            _keep_allowed,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if for_people else _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -74,26 +74,26 @@ def configure(level: Level, form: Form = "auto") -> None:
     )
 
 
-def take_over() -> None:
+def capture_process_logs() -> None:
     """Let everything that the process says, libraries and crashes too, go through this log; for the commands."""
-    logging.basicConfig(handlers=[_FromLibraries()], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[_LibraryLogHandler()], level=logging.INFO, force=True)
     logging.captureWarnings(True)  # noqa: FBT003 - the function's only argument
-    sys.unraisablehook = lambda lost: log.error("fault outside a call", **told(lost.exc_value))
-    threading.excepthook = lambda lost: log.error("fault in a thread", **told(lost.exc_value))
+    sys.unraisablehook = lambda lost: log.error("fault outside a call", **fault_fields(lost.exc_value))
+    threading.excepthook = lambda lost: log.error("fault in a thread", **fault_fields(lost.exc_value))
 
 
-def note(**fields: Any) -> None:
+def add_log_fields(**fields: Any) -> None:
     """Add to the line that is written at the end of this call; nothing where there is no call."""
-    line = _LINE.get()
+    line = _CALL_FIELDS.get()
     if line is not None:
         line.update(fields)
 
 
-def told(fault: BaseException | None) -> dict[str, str]:
+def fault_fields(fault: BaseException | None) -> dict[str, str]:
     """A fault as its type and the innermost place in this program; never its text, which may quote the record."""
     if fault is None:
         return {}
-    return {"fault": type(fault).__qualname__, "place": _place(fault.__traceback__)}
+    return {"fault": type(fault).__qualname__, "place": _location(fault.__traceback__)}
 
 
 class LogLine:
@@ -104,30 +104,30 @@ class LogLine:
 
     def __enter__(self) -> LogLine:
         # Never reset: what is told of this call after its end, in the same task, still carries its correlation id.
-        _LINE.set(self.fields)
+        _CALL_FIELDS.set(self.fields)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(fault, Exception):
-            log.error("fault", **told(fault))
+            log.error("fault", **fault_fields(fault))
 
 
-def _place(trace: TracebackType | None) -> str:
+def _location(trace: TracebackType | None) -> str:
     """``module:line`` of the innermost frame in our packages, else of the innermost frame."""
     places: list[tuple[str, int]] = []
     while trace is not None:
         places.append((str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_lineno))
         trace = trace.tb_next
-    ours = [each for each in places if each[0].partition(".")[0] in _OURS]
+    ours = [each for each in places if each[0].partition(".")[0] in _OUR_PACKAGES]
     module, line = next(reversed(ours or places), ("unknown", 0))
     return f"{module}:{line}"
 
 
-def _deny(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+def _keep_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """What is on the list, in its order; a line of a call carries the call's correlation id."""
-    line = _LINE.get()
+    line = _CALL_FIELDS.get()
     if line is not None:
         event["correlation"] = line["correlation"]
     words = event["event"] if _EVENT.fullmatch(str(event["event"])) else "unnamed"
@@ -162,7 +162,7 @@ class _Stderr:
     debug = info = warning = error = critical = write
 
 
-class _FromLibraries(logging.Handler):
+class _LibraryLogHandler(logging.Handler):
     """What libraries log: the unfilled message of the web server, of all others only who and how grave."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -173,4 +173,4 @@ class _FromLibraries(logging.Handler):
             return
         if served or record.levelno >= logging.WARNING:
             said = str(record.msg) if served else None
-            log.log(record.levelno, "library", logger=record.name, said=said, **told(fault))
+            log.log(record.levelno, "library", logger=record.name, said=said, **fault_fields(fault))

@@ -7,7 +7,7 @@ from starlette.requests import Request
 _OURS = frozenset({"same-origin", "none"})
 
 
-def is_ours(request: Request) -> bool:
+def is_same_origin(request: Request) -> bool:
     """By what the browser says of it; a client that is no browser says nothing, and is not led by another site."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:

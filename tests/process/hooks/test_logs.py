@@ -135,7 +135,7 @@ def test_a_log_that_cannot_be_written_fails_no_call(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_library_is_named_and_not_quoted(capsys: pytest.CaptureFixture[str]) -> None:
-    handler = logs._FromLibraries()
+    handler = logs._LibraryLogHandler()
     try:
         int(SECRET)
     except ValueError:

@@ -15,7 +15,7 @@ from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.smart.filling import PatientContext, filled, response_of
+from cds_hooks.smart.filling import PatientContext, fill_questionnaire, build_response
 from fhir_plugin.scales.questionnaires import option_weight
 from fhir_plugin.scales.scoring import score_values
 from mappings.schema.instruments.model import Instrument
@@ -59,7 +59,7 @@ def test_a_whole_form_scores_as_its_values_do(filled_in: tuple[str, dict[str, in
     name, given_ = filled_in
     form = INSTRUMENTS.forms[name]
     whose = PatientContext("p", sex)
-    made = filled(form, {number: str(value) for number, value in given_.items()}, INSTRUMENTS, whose, NOW)
+    made = fill_questionnaire(form, {number: str(value) for number, value in given_.items()}, INSTRUMENTS, whose, NOW)
     kept = asked(form.instrument, given_)
     values = [_counted(form.instrument, number, kept.get(number)) for number in map(_number, form.instrument.items)]
     expected = score_values(form.instrument, values, sex=sex)
@@ -67,7 +67,7 @@ def test_a_whole_form_scores_as_its_values_do(filled_in: tuple[str, dict[str, in
     assert made.missing == ()
     assert made.values == kept
     assert made.score == expected
-    read = QuestionnaireResponse.model_validate(response_of(form, made.values, INSTRUMENTS, whose, NOW))
+    read = QuestionnaireResponse.model_validate(build_response(form, made.values, INSTRUMENTS, whose, NOW))
     assert read.subject.reference == "Patient/p"
     assert len(read.item) == len(kept)
 
@@ -90,14 +90,14 @@ def test_an_answer_less_is_no_score_and_is_named(filled_in: tuple[str, dict[str,
     form = INSTRUMENTS.forms[name]
     left_out = data.draw(st.sampled_from(sorted(asked(form.instrument, given_))))
     rest = {number: str(value) for number, value in given_.items() if number != left_out}
-    made = filled(form, rest, INSTRUMENTS, PatientContext("p", None), NOW)
+    made = fill_questionnaire(form, rest, INSTRUMENTS, PatientContext("p", None), NOW)
     assert left_out in made.missing
     assert not made.complete
 
 
 @pytest.mark.parametrize("value", ["4", "-1", "", "01", "3 ", "<script>", "٣", "1e0"])
 def test_what_is_no_option_is_no_answer(value: str) -> None:
-    made = filled(INSTRUMENTS.forms["phq9"], {"1": value}, INSTRUMENTS, PatientContext("p", None), NOW)
+    made = fill_questionnaire(INSTRUMENTS.forms["phq9"], {"1": value}, INSTRUMENTS, PatientContext("p", None), NOW)
     assert made.values == {}
     assert made.score is None
 
@@ -116,7 +116,7 @@ def test_what_is_no_option_is_no_answer(value: str) -> None:
 )
 def test_the_screener_asks_only_what_follows(answered: dict[str, int], missing: tuple[str, ...], level: str) -> None:
     given_ = {number: str(value) for number, value in answered.items()}
-    made = filled(INSTRUMENTS.forms["cssrs_screener"], given_, INSTRUMENTS, PatientContext("p", None), NOW)
+    made = fill_questionnaire(INSTRUMENTS.forms["cssrs_screener"], given_, INSTRUMENTS, PatientContext("p", None), NOW)
     assert made.missing == missing
     assert made.score is not None
     if level:

@@ -11,8 +11,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.memory.silence import compare, is_silent
-from cds_hooks.memory.tally import ANSWERED, CALLS, Daily, Tally, TallyKey
+from cds_hooks.memory.silence import is_silent, rule_activities
+from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts, Tally, TallyKey
 from cds_hooks.protocol.clock import today
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, knowledge, order
 from tests.support.memory.service import accepted, call, overridden, remembering, tandem, tell
@@ -23,7 +23,7 @@ PLACE = TallyKey("", "service", "live")
 RULE = "suicidality.current"
 
 
-def history(before: int, recent: int, calls: int = 10) -> Daily:
+def history(before: int, recent: int, calls: int = 10) -> DailyCounts:
     """Thirty-five days with so many calls each, and a rule that spoke so often each day before and recently."""
     counts: dict[tuple[date, TallyKey, tuple[str, str]], int] = {}
     for back in range(35):
@@ -34,8 +34,8 @@ def history(before: int, recent: int, calls: int = 10) -> Daily:
     return counts
 
 
-def silent(counts: Daily) -> list[str]:
-    return [rule.rule for rule in compare(counts, DAY, RULES) if is_silent(rule, RULES)]
+def silent(counts: DailyCounts) -> list[str]:
+    return [rule.rule for rule in rule_activities(counts, DAY, RULES) if is_silent(rule, RULES)]
 
 
 def test_a_rule_that_stopped_is_silent() -> None:

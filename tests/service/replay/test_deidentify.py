@@ -16,7 +16,7 @@ from cds_hooks.hooks.service import HookAnswer, HookService
 from cds_hooks.protocol.requests import HookCall, read_call
 from cds_hooks.replay.deidentify import Deidentifier
 from cds_hooks.replay.files import Replay, write_replay
-from cds_hooks.replay.recording import Recorder, whole_request
+from cds_hooks.replay.recording import Recorder, complete_request
 from cds_hooks.replay.wording import without_names
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
@@ -125,7 +125,9 @@ def test_a_canary_in_every_string_is_nowhere_afterwards(patient: str) -> None:
     if answer.decision is None:
         pytest.skip("the call with canaries assesses nothing")
     hidden = Deidentifier(SECRETS[0], load_vocabulary())
-    written = json.dumps(hidden.request(whole_request(call, answer.decision.record), answer.decision.record.patient_id))
+    written = json.dumps(
+        hidden.request(complete_request(call, answer.decision.record), answer.decision.record.patient_id)
+    )
     assert CANARY.lower() not in written.lower()
     assert "5550199" not in written
     raw = json.dumps(hidden.request({**planted, "prefetch": planted["prefetch"]}, patient))

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.sandbox.orders import read_drafts, taken
+from cds_hooks.sandbox.orders import apply_actions, read_drafts
 from cds_hooks.settings.settings import Settings
 from cds_hooks.web.cards import ShownAction
 from fhir_plugin.errors import BadInput
@@ -226,17 +226,17 @@ TMS: dict[str, Any] = {"resourceType": "ServiceRequest", "id": "2", "status": "d
 
 def test_actions_create_update_and_delete_drafts() -> None:
     changed = {**KETAMINE, "status": "active"}
-    kept, written = taken([KETAMINE, TMS], [ShownAction(type="update", resource=changed)])
+    kept, written = apply_actions([KETAMINE, TMS], [ShownAction(type="update", resource=changed)])
     assert (kept, written) == ([changed, TMS], [])
-    kept, _ = taken([KETAMINE, TMS], [ShownAction(type="delete", resource_id="MedicationRequest/1")])
+    kept, _ = apply_actions([KETAMINE, TMS], [ShownAction(type="delete", resource_id="MedicationRequest/1")])
     assert kept == [TMS]
-    kept, _ = taken([KETAMINE], [ShownAction(type="create", resource={"resourceType": "ServiceRequest"})])
+    kept, _ = apply_actions([KETAMINE], [ShownAction(type="create", resource={"resourceType": "ServiceRequest"})])
     assert [draft["id"] for draft in kept] == ["1", "draft-2"]
 
 
 def test_what_is_no_order_is_written_to_the_record_and_not_drafted() -> None:
     score = {"resourceType": "Observation"}
-    assert taken([KETAMINE], [ShownAction(type="create", resource=score)]) == ([KETAMINE], [score])
+    assert apply_actions([KETAMINE], [ShownAction(type="create", resource=score)]) == ([KETAMINE], [score])
 
 
 def test_drafts_are_read_as_a_bundle_a_list_or_one_resource() -> None:
