@@ -37,11 +37,11 @@ def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None =
     words = knowledge.about
     applied = knowledge.protocols[knowledge.protocol]
     criteria = _criteria_of(service, applied, knowledge)
-    told = tuple(_service(each) for each in knowledge.services.services)
+    services = tuple(_service(offered) for offered in knowledge.services.services)
     return AboutPage(
         title=service.title if service else words.title,
         service=_service(service) if service else None,
-        services=told,
+        services=services,
         purpose=words.purpose,
         user=words.user,
         patients=words.patients,
@@ -49,18 +49,18 @@ def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None =
         limits=words.limits,
         not_done=words.not_done,
         review_basis=words.review_basis,
-        attributes=tuple(_attribute(each) for each in words.attributes),
+        attributes=tuple(_attribute(attribute) for attribute in words.attributes),
         rules=tuple(_rule(knowledge.criteria[name], applied, knowledge, as_of) for name in criteria),
-        protocols=tuple(_protocol(each, knowledge) for each in knowledge.protocols.values()),
+        protocols=tuple(_protocol(protocol, knowledge) for protocol in knowledge.protocols.values()),
         conflicts=tuple(
             SourceConflict(
-                each.topic,
-                {knowledge.sources[key].short: says for key, says in each.positions.items()},
-                each.resolution,
+                conflict.topic,
+                {knowledge.sources[key].short: says for key, says in conflict.positions.items()},
+                conflict.resolution,
             )
-            for each in knowledge.resolved_conflicts[applied.id]
+            for conflict in knowledge.resolved_conflicts[applied.id]
         ),
-        claims=tuple(_claim(each) for each in knowledge.claims.claims.values()),
+        claims=tuple(_claim(claim) for claim in knowledge.claims.claims.values()),
         inputs={name: INPUTS[name].resource_type for name in sorted(knowledge.inputs_for(criteria))},
         sources={key: _cited_source(key, source) for key, source in knowledge.sources.items()},
         site=knowledge.site.answers_for_it if knowledge.site else "",
@@ -107,9 +107,9 @@ def _rule(criterion: Criterion, applied: Protocol, knowledge: Knowledge, as_of: 
 def _in_words(criterion: Criterion, knowledge: Knowledge) -> Iterator[str]:
     words = knowledge.about
     for name in criterion.facts:
-        one = criterion.limit_for(name)
+        single = criterion.limit_for(name)
         parts = (f"{component} {number:g}" for component, number in criterion.limits.items())
-        limit = f"{one:g}" if one else " or ".join(parts)
+        limit = f"{single:g}" if single else " or ".join(parts)
         says = words.comparisons[criterion.compare]
         yield says.format(fact=knowledge.facts[name].title, limit=f"{limit} {criterion.unit}".strip())
     if criterion.max_age_days:
@@ -132,8 +132,8 @@ def _protocol(protocol: Protocol, knowledge: Knowledge) -> ProtocolDescription:
         title=protocol.title,
         note=protocol.note,
         applied=protocol.id == knowledge.protocol,
-        parameters=tuple(_parameter(name, each) for name, each in protocol.parameters.items()),
-        pathways=tuple(_pathway(each, knowledge) for each in protocol.pathways.values()),
+        parameters=tuple(_parameter(name, parameter) for name, parameter in protocol.parameters.items()),
+        pathways=tuple(_pathway(pathway, knowledge) for pathway in protocol.pathways.values()),
         sources=protocol.sources,
     )
 
@@ -183,7 +183,7 @@ def _cited_source(key: str, source: Source) -> CitedSource:
 def _dates(knowledge: Knowledge, as_of: date) -> Iterator[ReviewedPart]:
     """Every part of the knowledge with the day by which it must be reviewed, the first due first."""
     forms = {name: form.instrument for name, form in knowledge.instruments.forms.items()}
-    value_sets = {each.id: each for each in knowledge.value_sets.sets}
+    value_sets = {value_set.id: value_set for value_set in knowledge.value_sets.sets}
     parts: dict[str, object] = {field.name: getattr(knowledge, field.name) for field in fields(knowledge)}
     parts |= {"instruments": forms, "value_sets": value_sets}
     parts |= {"treatments": knowledge.treatments.by_id, "payers": knowledge.payers.policies}
@@ -193,6 +193,6 @@ def _dates(knowledge: Knowledge, as_of: date) -> Iterator[ReviewedPart]:
         if isinstance(part, Reviewed):
             named.append((name, part))
         elif isinstance(part, Mapping):
-            named += [(f"{name}/{key}", each) for key, each in part.items() if isinstance(each, Reviewed)]
-    for name, reviewed in sorted(named, key=lambda each: (each[1].review_due, each[0])):
+            named += [(f"{name}/{key}", entry) for key, entry in part.items() if isinstance(entry, Reviewed)]
+    for name, reviewed in sorted(named, key=lambda item: (item[1].review_due, item[0])):
         yield ReviewedPart(name, reviewed.reviewed, reviewed.review_due, reviewed.review_due <= as_of)

@@ -74,12 +74,12 @@ def create_app(
     ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one.
     """
     logs.configure(settings.log_level, settings.log_format)
-    clients = FhirServers()
-    hooks = HookService(knowledge, settings, clients)
-    operation = Operation(settings, knowledge, clients, today)
+    servers = FhirServers()
+    hooks = HookService(knowledge, settings, servers)
+    operation = Operation(settings, knowledge, servers, today)
     memory = operation.memory
     capture = Capture(settings, knowledge)
-    admission = admission_of(settings, clients, knowledge.servers)
+    admission = admission_of(settings, servers, knowledge.servers)
     anybody = Caller("", "live", settings.readable)
     services = {service.id: service for service in knowledge.services.services}
     limited = partial(read_body, limit=settings.max_body_bytes)
@@ -93,16 +93,16 @@ def create_app(
         body = await limited(request)
         if trace:
             trace.begin()
-        asked = read_call(body, service.hook)
+        hook_call = read_call(body, service.hook)
         as_of = trace.as_of if trace and trace.as_of else today()
-        answer = await hooks.answer(asked, service, as_of, caller.readable, trace)
+        answer = await hooks.answer(hook_call, service, as_of, caller.readable, trace)
         if trace:
             trace.decision = answer.decision
-        cards = memory.hear(asked, service, answer, as_of, caller.name, caller.mode)
+        cards = memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode)
         logs.add_log_fields(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
         shown = cards if caller.mode == "live" else ()
-        kept = capture.task(asked, answer, as_of)
-        return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=kept)
+        capture_task = capture.task(hook_call, answer, as_of)
+        return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=capture_task)
 
     async def feedback(request: Request) -> Response:
         caller = caller_of(request, anybody)
@@ -112,7 +112,7 @@ def create_app(
 
     app = FastAPI(
         title="Tandem",
-        lifespan=_lifespan(operation, clients, admission),
+        lifespan=_lifespan(operation, servers, admission),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -132,7 +132,7 @@ def create_app(
         app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     app.router.routes.extend(operation.routes)
-    app.router.routes.extend(_page_routes(app, settings, knowledge, clients, today, limited, demo_fhir))
+    app.router.routes.extend(_page_routes(app, settings, knowledge, servers, today, limited, demo_fhir))
     _add_error_handlers(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
@@ -144,7 +144,7 @@ def _page_routes(
     app: FastAPI,
     settings: Settings,
     knowledge: Knowledge,
-    clients: FhirServers,
+    servers: FhirServers,
     today: Callable[[], date],
     limited: Callable[[Request], Awaitable[bytes]],
     demo_fhir: str | None,
@@ -154,13 +154,13 @@ def _page_routes(
     yield from pages.routes
     yield from about.routes(knowledge, pages, today)
     if settings.sandbox:
-        yield from Sandbox(app, knowledge, settings, clients, pages, today, limited, demo_fhir).routes
+        yield from Sandbox(app, knowledge, settings, servers, pages, today, limited, demo_fhir).routes
     if settings.smart:
-        yield from SmartApp(knowledge, settings, clients, pages, (today, now, seconds)).routes
+        yield from SmartApp(knowledge, settings, servers, pages, (today, now, seconds)).routes
 
 
 def _lifespan(
-    operation: Operation, clients: FhirServers, admission: Admission | None
+    operation: Operation, servers: FhirServers, admission: Admission | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What happens before the first call and after the last."""
 
@@ -174,7 +174,7 @@ def _lifespan(
         await operation.start()
         yield
         await operation.aclose()
-        await clients.aclose()
+        await servers.aclose()
         if admission:
             admission.close()
 

@@ -100,7 +100,7 @@ def read_extract(body: bytes) -> tuple[QuestionnaireResponse, Questionnaire | No
 
 
 def _from_parameters(parameters: Parameters) -> tuple[QuestionnaireResponse, Questionnaire | None]:
-    named = {each.name: each.resource for each in parameters.parameter if bytes(each.resource)}
+    named = {parameter.name: parameter.resource for parameter in parameters.parameter if bytes(parameter.resource)}
     response = named.get("questionnaire-response")
     if response is None:
         raise WrongQuestionnaire("Parameters: questionnaire-response is missing")

@@ -49,20 +49,20 @@ class RecordLocation:
     key: Path | None = None
 
 
-def read_record(knowledge: Knowledge, place: RecordLocation) -> Record:
+def read_record(knowledge: Knowledge, location: RecordLocation) -> Record:
     """The record that the options name.
 
     :raises BadInput: when they name none, or two.
     :raises RecordUnavailable: when it cannot be read.
     """
-    if (place.fhir is None) == (place.bundle is None):
+    if (location.fhir is None) == (location.bundle is None):
         raise BadInput("give either --fhir with --patient, or --bundle")
-    if place.bundle is not None:
+    if location.bundle is not None:
         try:
-            return record_from_bundle(read_file(place.bundle), place.patient)
+            return record_from_bundle(read_file(location.bundle), location.patient)
         except BadInput as fault:
-            raise PermanentlyUnavailable(f"{place.bundle}: {fault}") from fault
-    if place.patient is None:
+            raise PermanentlyUnavailable(f"{location.bundle}: {fault}") from fault
+    if location.patient is None:
         raise BadInput("--fhir needs --patient")
     from fhir_plugin.reading.gather import fetch_record
     from fhir_plugin.reading.needs import observation_tokens
@@ -71,9 +71,9 @@ def read_record(knowledge: Knowledge, place: RecordLocation) -> Record:
     return fetch_record(source, place.patient, knowledge.inputs, observation_tokens(knowledge), place.deadline)
 
 
-def fhir_source(knowledge: Knowledge, place: RecordLocation) -> FhirSource:
+def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
     """The FHIR server that the options name, with a token: the one given, or one that the key earns."""
-    profile = knowledge.servers.get(place.profile)
+    profile = knowledge.servers.get(location.profile)
     if profile is None:
         raise BadInput(f"--profile: no profile {place.profile}: choose one of {', '.join(knowledge.servers)}")
     from fhir_plugin.reading.gather import FhirSource
@@ -81,13 +81,13 @@ def fhir_source(knowledge: Knowledge, place: RecordLocation) -> FhirSource:
     source = FhirSource(place.fhir or "", place.token, profile.habits)
     if place.client_id is None and place.key is None:
         return source
-    if place.client_id is None or place.key is None or place.token is not None:
+    if location.client_id is None or location.key is None or location.token is not None:
         raise BadInput("give --client-id with --key, or --token, and not both")
     from fhir_plugin.reading.backend_services import fetch_token, read_key
 
-    key = read_key(place.client_id, place.key)
+    key = read_key(location.client_id, location.key)
     types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
-    return FhirSource(source.base_url, fetch_token(source.base_url, key, types, place.deadline), source.habits)
+    return FhirSource(source.base_url, fetch_token(source.base_url, key, types, location.deadline), source.habits)
 
 
 def read_file(path: Path) -> bytes:

@@ -105,8 +105,8 @@ def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Reada
 
 def _bearer(request: Request) -> str:
     """The token of the one Authorization header."""
-    given = request.headers.getlist("authorization")
-    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    headers = request.headers.getlist("authorization")
+    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefused(RefusalReason.NO_TOKEN)
     if len(token) > LONGEST_TOKEN:

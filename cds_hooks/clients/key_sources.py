@@ -42,19 +42,19 @@ class KeySource:
 
     async def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
         """The key for one token; reads the key set anew when it is old or lacks the key, one call at a time."""
-        found = self._known(kid, algorithm)
-        if found is not None and (self._age < FRESH_SECONDS or self._reading.locked()):
-            return found
+        key = self._cached_key(kid, algorithm)
+        if key is not None and (self._age < FRESH_SECONDS or self._reading.locked()):
+            return key
         async with self._reading:
             if self._now() - self._tried_at >= REFETCH_SECONDS:
                 await self._read()
-        return self._known(kid, algorithm)
+        return self._cached_key(kid, algorithm)
 
     @property
     def _age(self) -> float:
         return self._now() - self._read_at
 
-    def _known(self, kid: str | None, algorithm: str) -> PublicKey | None:
+    def _cached_key(self, kid: str | None, algorithm: str) -> PublicKey | None:
         return self._keys.find(kid, algorithm) if self._keys and self._age < KEPT_SECONDS else None
 
     async def _read(self) -> None:

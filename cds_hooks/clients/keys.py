@@ -61,7 +61,7 @@ def read_key_set(content: bytes) -> KeySet:
         raise BadInput('is no JWK set: expected {"keys": [...]}') from None
     if len(listed) > MOST_KEYS:
         raise BadInput(f"holds more than {MOST_KEYS} keys")
-    keys = tuple(key for each in listed if (key := _public_key(each)) is not None)
+    keys = tuple(key for members in listed if (key := _public_key(members)) is not None)
     if not keys:
         raise BadInput("holds no public key of type EC or RSA (2048 to 8192 bits) that can be used")
     return KeySet(keys)

@@ -150,9 +150,9 @@ def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) 
 
 
 def _audience_matches(audience: str | list[str], client: Client, path: str) -> bool:
-    meant = [audience] if isinstance(audience, str) else audience
-    called = client.audience_base + path
-    return called in meant or (client.audience_may_end_in_slash and f"{called}/" in meant)
+    audiences = [audience] if isinstance(audience, str) else audience
+    expected = client.audience_base + path
+    return expected in audiences or (client.audience_may_end_in_slash and f"{expected}/" in audiences)
 
 
 async def verify(

@@ -77,9 +77,9 @@ _MATTERS = {("unknown", "expected"), ("unknown", "caution"), ("met", "caution"),
 
 def _urgency(criterion: CriterionReport) -> int:
     """What decides first, then what asks for care, then what is met, then what was looked for and not found."""
-    said = (criterion.verdict, criterion.role)
-    if said in _DECIDES:
+    key = (criterion.verdict, criterion.role)
+    if key in _DECIDES:
         return 0
-    if said in _MATTERS:
+    if key in _MATTERS:
         return 1
     return 2 if criterion.verdict == "met" else 3

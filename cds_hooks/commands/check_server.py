@@ -31,16 +31,19 @@ def check(
     source = records.fhir_source(
         knowledge, records.RecordLocation(url, patient, token, None, deadline, profile, client_id, key)
     )
-    tried = check_server(source, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)
-    typer.echo(msgspec.json.encode(tried).decode() if output == "json" else _table(tried))
-    lacking = [each.input for each in tried if each.required and not each.offer.usable]
-    if lacking:
-        raise PermanentlyUnavailable(f"what every assessment needs cannot be had: {', '.join(lacking)}")
+    checks = check_server(source, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)
+    typer.echo(msgspec.json.encode(checks).decode() if output == "json" else _table(checks))
+    unusable = [result.input for result in checks if result.required and not result.offer.usable]
+    if unusable:
+        raise PermanentlyUnavailable(f"what every assessment needs cannot be had: {', '.join(unusable)}")
 
 
-def _table(tried: tuple[InputCheck, ...]) -> str:
+def _table(checks: tuple[InputCheck, ...]) -> str:
     rows = [("query", "what came", "count", "ms", "")]
-    rows += [(each.query, str(each.offer), str(each.count), f"{each.milliseconds:.0f}", each.detail) for each in tried]
+    rows += [
+        (result.query, str(result.offer), str(result.count), f"{result.milliseconds:.0f}", result.detail)
+        for result in checks
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows

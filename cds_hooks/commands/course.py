@@ -59,7 +59,7 @@ def _write(path: Path, picture: str) -> None:
 
 
 def _text(report: CourseReport) -> str:
-    lines = [_treatment(each) for each in report.treatments] or ["No course of TMS, ketamine or ECT is on the record."]
+    lines = [_treatment(line) for line in report.treatments] or ["No course of TMS, ketamine or ECT is on the record."]
     for trend in report.trends:
         first, *rest = trend.told
         lines += ["", first, *(f"  {sentence}" for sentence in rest)]
@@ -69,9 +69,9 @@ def _text(report: CourseReport) -> str:
     return "\n".join(lines)
 
 
-def _treatment(each: CourseLine) -> str:
-    many = f"{'' if each.sessions_are_exact else 'at least '}{each.sessions} sessions"
-    state = "ended" if each.ended else "under way"
-    outcome = each.outcome or f"response not judged ({each.why})"
-    percent = f", {each.scale} {-each.percent:+g} %" if each.outcome and each.percent is not None else ""
-    return f"{each.treatment}: {many}, {each.first} to {each.last}, {state}; {outcome}{percent}"
+def _treatment(line: CourseLine) -> str:
+    many = f"{'' if line.sessions_are_exact else 'at least '}{line.sessions} sessions"
+    state = "ended" if line.ended else "under way"
+    outcome = line.outcome or f"response not judged ({line.why})"
+    percent = f", {line.scale} {-line.percent:+g} %" if line.outcome and line.percent is not None else ""
+    return f"{line.treatment}: {many}, {line.first} to {line.last}, {state}; {outcome}{percent}"

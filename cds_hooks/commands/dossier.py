@@ -52,16 +52,16 @@ def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> PayerPol
         return None
     policy = knowledge.payers.named(payer, treatment)
     if policy is None:
-        known = ", ".join(each.payer for each in knowledge.payers.by_treatment[treatment])
-        raise BadInput(f"--payer: no policy of that payer for {treatment}: choose one of {known}")
+        payers = ", ".join(policy.payer for policy in knowledge.payers.by_treatment[treatment])
+        raise BadInput(f"--payer: no policy of that payer for {treatment}: choose one of {payers}")
     return policy
 
 
-def _rendered(made: Dossier, knowledge: Knowledge, output: Format) -> str:
+def _rendered(document: Dossier, knowledge: Knowledge, output: Format) -> str:
     if output == "json":
-        return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
+        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
     if output == "html":
         from cds_hooks.dossier.page import dossier_html
 
-        return dossier_html(made, knowledge)
-    return dossier_markdown(made, knowledge)
+        return dossier_html(document, knowledge)
+    return dossier_markdown(document, knowledge)

@@ -62,9 +62,9 @@ def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
 
 
 async def _answered(call: HookCall, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> HookAnswer:
-    async with FhirServers() as clients:
+    async with FhirServers() as servers:
         settings = load_settings()
-        return await HookService(knowledge, settings, clients).answer(call, service, as_of, settings.readable)
+        return await HookService(knowledge, settings, servers).answer(call, service, as_of, settings.readable)
 
 
 def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Iterator[str]:
@@ -87,9 +87,9 @@ def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge,
 
 def _pathways(decision: Decision, knowledge: Knowledge) -> Iterator[str]:
     """Every pathway of every protocol: whether it fits, where its treatments stand, and what it waits for."""
-    for made in (decision.recommendation, *decision.beside):
+    for recommendation in (decision.recommendation, *decision.beside):
         yield ""
-        yield f"{knowledge.protocols[made.protocol].title}: {made.verdict}"
-        for way in made.pathways:
-            waits = f"; open: {', '.join(way.open)}" if way.open else ""
-            yield f"  {way.fits:8} {way.pathway.title} (its treatments: {way.standing}){waits}"
+        yield f"{knowledge.protocols[recommendation.protocol].title}: {recommendation.verdict}"
+        for answer in recommendation.pathways:
+            waits = f"; open: {', '.join(answer.open)}" if answer.open else ""
+            yield f"  {answer.fits:8} {answer.pathway.title} (its treatments: {answer.standing}){waits}"

@@ -42,11 +42,11 @@ def report(
     """Per service and rule: fired, accepted, overridden by reason, and rules that have stopped speaking."""
     from cds_hooks.memory.report import report_lines
 
-    made = asyncio.run(_report(settings_from(config), days))
+    feedback_report = asyncio.run(_report(settings_from(config), days))
     if output is ReportFormat.JSON:
-        typer.echo(msgspec.json.format(msgspec.json.encode(made)).decode())
+        typer.echo(msgspec.json.format(msgspec.json.encode(feedback_report)).decode())
     else:
-        typer.echo("\n".join(report_lines(made)))
+        typer.echo("\n".join(report_lines(feedback_report)))
 
 
 @app.command("purge")
@@ -57,8 +57,8 @@ def purge(
     ] = None,
 ) -> None:
     """Forget old feedback and cards now, instead of within the hour by the service."""
-    gone = asyncio.run(_purge(settings_from(config), days))
-    typer.echo(f"{gone} rows forgotten.")
+    deleted = asyncio.run(_purge(settings_from(config), days))
+    typer.echo(f"{deleted} rows forgotten.")
 
 
 async def _report(settings: Settings, days: int) -> FeedbackReport:
@@ -72,8 +72,8 @@ async def _report(settings: Settings, days: int) -> FeedbackReport:
     async with connected(settings) as engine:
         store = await _store(engine)
         counts = await store.firings(min(since, compared_since))
-        answered = await store.answered(milliseconds() - days * _DAY_MS)
-    return make_report(counts, answered, since, until, silence, knowledge.criteria)
+        outcomes = await store.outcome_counts(milliseconds() - days * _DAY_MS)
+    return make_report(counts, outcomes, since, until, silence, knowledge.criteria)
 
 
 async def _purge(settings: Settings, days: int | None) -> int:

@@ -27,14 +27,14 @@ def replay(
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
 ) -> None:
     """Make captured calls again and print what changed, card by card; exit status 1 where something did."""
-    here = ReplayRunner(load_knowledge(site=site))
-    there = ReplayRunner(load_knowledge(knowledge, site=site)) if knowledge else None
-    named = list(_files(files))
-    found = {path: list(asyncio.run(_compared(path, here, there))) for path in named}
-    changed = {path: lines for path, lines in found.items() if lines}
+    current = ReplayRunner(load_knowledge(site=site))
+    other = ReplayRunner(load_knowledge(knowledge, site=site)) if knowledge else None
+    paths = list(_files(files))
+    by_path = {path: list(asyncio.run(_compared(path, current, other))) for path in paths}
+    changed = {path: lines for path, lines in by_path.items() if lines}
     for path, lines in changed.items():
         typer.echo("\n".join((f"{path}:", *(f"  {line}" for line in lines))))
-    typer.echo(f"{len(named)} calls: {len(named) - len(changed)} the same, {len(changed)} different")
+    typer.echo(f"{len(paths)} calls: {len(paths) - len(changed)} the same, {len(changed)} different")
     if changed:
         raise typer.Exit(DIFFERS)
 
@@ -50,20 +50,20 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from inside
 
 
-async def _compared(path: Path, here: ReplayRunner, there: ReplayRunner | None) -> list[str]:
+async def _compared(path: Path, current: ReplayRunner, other: ReplayRunner | None) -> list[str]:
     try:
         file = read_replay(read_file(path))
     except BadInput as fault:
         raise BadInput(f"{path}: {fault}") from fault
-    now = await _cards(here, file)
-    if there is None:
+    now = await _cards(current, file)
+    if other is None:
         return list(differences(file.cards, now))
-    return list(differences(now, await _cards(there, file)))
+    return list(differences(now, await _cards(other, file)))
 
 
-async def _cards(answering: ReplayRunner, file: Replay) -> tuple[dict[str, Any], ...]:
+async def _cards(runner: ReplayRunner, file: Replay) -> tuple[dict[str, Any], ...]:
     """The cards of a call; a call that cannot be answered stands as one card that says so."""
     try:
-        return comparable(await answering.cards(file.hook, file.request, file.as_of))
+        return comparable(await runner.cards(file.hook, file.request, file.as_of))
     except TandemError as fault:
         return ({"indicator": "no answer", "summary": str(fault)},)

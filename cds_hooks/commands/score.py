@@ -61,8 +61,8 @@ def score_file(
     if form is ScoreFormat.JSON:
         typer.echo(_as_json(scored, several=opened.bundle))
     else:
-        for each in scored:
-            typer.echo(_as_text(each))
+        for response in scored:
+            typer.echo(_as_text(response))
 
 
 def score_all(
@@ -75,22 +75,22 @@ def score_all(
 ) -> Iterator[ScoredResponse]:
     """Every response that is of a known instrument; WrongQuestionnaire where none is."""
     resources = [entry.resource for entry in opened.entries if isinstance(entry, BundleEntry)]
-    forms = {each.url: each for each in resources if isinstance(each, Questionnaire) and each.url}
-    sexes = {each.reference: each.gender for each in resources if isinstance(each, Patient)}
+    forms = {resource.url: resource for resource in resources if isinstance(resource, Questionnaire) and resource.url}
+    sexes = {resource.reference: resource.gender for resource in resources if isinstance(resource, Patient)}
     fault: WrongQuestionnaire | None = None
     recognised = False
-    for each in resources:
-        if not isinstance(each, QuestionnaireResponse):
+    for resource in resources:
+        if not isinstance(resource, QuestionnaireResponse):
             continue
-        asked = questionnaire or forms.get((each.questionnaire or "").partition("|")[0])
-        whose = (each.subject.reference or "") if each.subject else ""
+        answered = questionnaire or forms.get((resource.questionnaire or "").partition("|")[0])
+        subject = (resource.subject.reference or "") if resource.subject else ""
         try:
-            found = score(each, instruments, asked, sex=sex or sexes.get(whose), prorate=prorate)
+            result = score(resource, instruments, answered, sex=sex or sexes.get(subject), prorate=prorate)
         except WrongQuestionnaire as wrong:
             fault = wrong
             continue
         recognised = True
-        yield ScoredResponse(each.reference, each.authored, found)
+        yield ScoredResponse(resource.reference, resource.authored, result)
     if fault and not recognised:
         raise fault
 
@@ -116,14 +116,21 @@ def _questionnaire(file: Path | None) -> Questionnaire | None:
 
 def _as_json(scored: Sequence[ScoredResponse], *, several: bool) -> str:
     objects = [
-        {"reference": each.reference, "authored": each.authored, **msgspec.structs.asdict(each.score)}
-        for each in scored
+        {"reference": response.reference, "authored": response.authored, **msgspec.structs.asdict(response.score)}
+        for response in scored
     ]
     return msgspec.json.format(msgspec.json.encode({"scores": objects} if several else objects[0]), indent=2).decode()
 
 
-def _as_text(each: ScoredResponse) -> str:
-    found = each.score
-    total = "no total" if found.total is None else str(found.total)
-    said = [found.instrument, total, found.severity or "", each.authored or "", each.reference, ", ".join(found.flags)]
-    return "  ".join(part for part in said if part)
+def _as_text(response: ScoredResponse) -> str:
+    result = response.score
+    total = "no total" if result.total is None else str(result.total)
+    parts = [
+        result.instrument,
+        total,
+        result.severity or "",
+        response.authored or "",
+        response.reference,
+        ", ".join(result.flags),
+    ]
+    return "  ".join(part for part in parts if part)

@@ -23,9 +23,9 @@ def serve(
     ] = None,
 ) -> None:
     """Start the CDS Hooks service."""
-    named = config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None)
+    path = config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None)
     servers = tuple(fhir_server) if fhir_server else None
-    run(load_settings(named, host=host, port=port, fhir_servers=servers, allow_open=allow_open))
+    run(load_settings(path, host=host, port=port, fhir_servers=servers, allow_open=allow_open))
 
 
 def run(settings: Settings, announce: bool = True) -> None:
@@ -79,6 +79,6 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, ValueError) as fault:
         listener.close()
-        why = fault.strerror if isinstance(fault, OSError) else "this is no address"
-        raise BadInput(f"cannot listen on {host} port {port}: {why}; choose another with --port") from fault
+        reason = fault.strerror if isinstance(fault, OSError) else "this is no address"
+        raise BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port") from fault
     return listener

@@ -38,22 +38,24 @@ def trials(
     output: Annotated[Format, typer.Option("--format", help="Lines to read, or JSON.")] = "text",
 ) -> None:
     """Count adequate and failed trials, and say what each rests on."""
-    known = load_medications()
-    if policy is not None and policy not in known.policies:
-        raise BadInput(f"--policy: no policy {policy}: choose one of {', '.join(known.policies)}")
+    medications = load_medications()
+    if policy is not None and policy not in medications.policies:
+        raise BadInput(f"--policy: no policy {policy}: choose one of {', '.join(medications.policies)}")
     day, episode = records.day_from(as_of), _episode(episode_start)
     record = _record(records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key))
     scores = read_scores(record, load_instruments(), day)
-    history = read_trials(record, known, day, assessments=scores.assessments, episode_start=episode, policy=policy)
-    staged = read_staging(record, history, known, day)
+    history = read_trials(
+        record, medications, day, assessments=scores.assessments, episode_start=episode, policy=policy
+    )
+    staged = read_staging(record, history, medications, day)
     if output == "json":
-        document = msgspec.json.encode(trial_document(history, staged, known))
+        document = msgspec.json.encode(trial_document(history, staged, medications))
         typer.echo(msgspec.json.format(document, indent=2).decode())
     else:
         typer.echo("\n".join(trial_lines(history, staged)))
 
 
-def _record(place: records.RecordLocation) -> Record:
+def _record(location: records.RecordLocation) -> Record:
     """The record; a file is read without the rest of the knowledge, which this command does not need."""
     if place.bundle is not None and place.fhir is None:
         return record_from_bundle(records.read_file(place.bundle), place.patient)

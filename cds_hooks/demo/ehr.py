@@ -74,15 +74,15 @@ class DemoEhr:
             "capabilities": ["launch-ehr", "launch-standalone", "client-public", "context-ehr-patient"],
         }
 
-    def way_back(self, asked: Mapping[str, str]) -> str:
+    def redirect_address(self, parameters: Mapping[str, str]) -> str:
         """The address that the browser is sent back to, with a code."""
         code = secrets.token_urlsafe(24)
         self.codes[code] = _Code(
-            challenge=asked.get("code_challenge", ""),
-            scope=asked.get("scope", ""),
-            patient=asked.get("launch", FIRST_PATIENT),
+            challenge=parameters.get("code_challenge", ""),
+            scope=parameters.get("scope", ""),
+            patient=parameters.get("launch", FIRST_PATIENT),
         )
-        return f"{self.redirect}?{urlencode({'code': code, 'state': asked.get('state', '')})}"
+        return f"{self.redirect}?{urlencode({'code': code, 'state': parameters.get('state', '')})}"
 
     def token(self, form: Mapping[str, str]) -> dict[str, object] | None:
         """The token that a code is worth to who began with its proof; ``None`` for anybody else."""
@@ -90,9 +90,9 @@ class DemoEhr:
         proof = challenge(form.get("code_verifier", ""))
         if code is None or code.challenge != proof or form.get("redirect_uri") != self.redirect:
             return None
-        given = secrets.token_urlsafe(24)
-        self.tokens.add(given)
-        return {"access_token": given, "token_type": "Bearer", "expires_in": 3600, "scope": code.scope,
+        token = secrets.token_urlsafe(24)
+        self.tokens.add(token)
+        return {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": code.scope,
                 "patient": code.patient}  # fmt: skip
 
 
@@ -102,7 +102,7 @@ class FhirProxy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     ehr: ProxySettings
 
-    def behind(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """What the FHIR server says to this request: status, headers and body; 502 where it says nothing."""
         fhir, issuer = self.ehr.fhir, self.ehr.issuer
         address = urlsplit(fhir)
@@ -116,8 +116,10 @@ class FhirProxy(BaseHTTPRequestHandler):
             return HTTPStatus.BAD_GATEWAY, {"Content-Type": _JSON}, b"{}"
         finally:
             connection.close()
-        told = {name: value.replace(fhir, issuer) for name in _ANSWERED if (value := answer.getheader(name))}
-        return answer.status, told, content
+        response_headers = {
+            name: value.replace(fhir, issuer) for name in _ANSWERED if (value := answer.getheader(name))
+        }
+        return answer.status, response_headers, content
 
     def token_of(self) -> str:
         """The access token that the request carries."""
@@ -153,9 +155,9 @@ class _Handler(FhirProxy):
         if path.path == "/fhir/.well-known/smart-configuration":
             self.json(self.ehr.configuration())
         elif path.path == "/authorize":
-            asked = dict(parse_qsl(path.query))
-            if (asked.get("client_id"), asked.get("redirect_uri")) == (CLIENT_ID, self.ehr.redirect):
-                self.answer(HTTPStatus.FOUND, {"Location": self.ehr.way_back(asked)})
+            parameters = dict(parse_qsl(path.query))
+            if (parameters.get("client_id"), parameters.get("redirect_uri")) == (CLIENT_ID, self.ehr.redirect):
+                self.answer(HTTPStatus.FOUND, {"Location": self.ehr.redirect_address(parameters)})
             else:
                 self.json({"error": "unauthorized_client"}, HTTPStatus.BAD_REQUEST)
         else:
@@ -167,8 +169,8 @@ class _Handler(FhirProxy):
         if self.path != "/token":
             self._forward(body)
             return
-        given = self.ehr.token(dict(parse_qsl(body.decode(errors="replace"))))
-        self.json(given or {"error": "invalid_grant"}, HTTPStatus.OK if given else HTTPStatus.BAD_REQUEST)
+        token = self.ehr.token(dict(parse_qsl(body.decode(errors="replace"))))
+        self.json(token or {"error": "invalid_grant"}, HTTPStatus.OK if token else HTTPStatus.BAD_REQUEST)
 
     def _forward(self, body: bytes) -> None:
         """Ask the FHIR server, for who has a token."""
@@ -177,7 +179,7 @@ class _Handler(FhirProxy):
         elif self.token_of() not in self.ehr.tokens:
             self.json({}, HTTPStatus.UNAUTHORIZED)
         else:
-            self.answer(*self.behind(body))
+            self.answer(*self.forward(body))
 
 
 class _Server(ThreadingHTTPServer):

@@ -39,13 +39,13 @@ class Moment(NamedTuple):
 
 def read_moment(text: str, anchor: date) -> Moment | None:
     """The moment that ``text`` means when ``anchor`` is the day T; ``None`` where it is not in this notation."""
-    found = _MOMENT.fullmatch(text)
-    if found is None:
+    match = _MOMENT.fullmatch(text)
+    if match is None:
         return None
     day = anchor
-    for amount, unit in _STEP.findall(found[1]):
+    for amount, unit in _STEP.findall(match[1]):
         day = _moved(day, int(amount), unit)
-    return Moment(day, found[2], found[3])
+    return Moment(day, match[2], match[3])
 
 
 def series(first: Moment, times: int, every: str) -> Iterator[Moment]:

@@ -37,30 +37,30 @@ def fhir_server(patients: Iterable[DemoPatient], port: int = 0) -> Iterator[str]
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr_file,
             # Ctrl-C in a terminal reaches a whole process group; this process is stopped by us, in order.
             start_new_session=True,
         )
         try:
-            base_url = _wait_for_start(process, said, port)
+            base_url = _wait_for_start(process, stderr_file, port)
             for patient in patients:
-                _load(base_url, patient, said)
+                _load(base_url, patient, stderr_file)
             yield base_url
         finally:
             _stop(process)
 
 
-def _wait_for_start(process: subprocess.Popen[bytes], said: IO[bytes], port: int) -> str:
+def _wait_for_start(process: subprocess.Popen[bytes], stderr_file: IO[bytes], port: int) -> str:
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     listening = process.stdout.readline().strip().decode()
     if not listening:
         process.wait()
-        reason = _last_line(said)
+        reason = _last_line(stderr_file)
         raise BadInput(f"the FHIR server cannot listen on port {port}: {reason}; choose another with --fhir-port")
     return f"http://127.0.0.1:{listening}/fhir"
 
 
-def _load(base_url: str, patient: DemoPatient, said: IO[bytes]) -> None:
+def _load(base_url: str, patient: DemoPatient, stderr_file: IO[bytes]) -> None:
     address = urlsplit(base_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_START_SECONDS)
     try:
@@ -68,16 +68,16 @@ def _load(base_url: str, patient: DemoPatient, said: IO[bytes]) -> None:
         answer = connection.getresponse()
         answer.read()
     except (OSError, http.client.HTTPException) as fault:
-        raise PermanentlyUnavailable(f"the FHIR server did not start: {_last_line(said) or fault}") from fault
+        raise PermanentlyUnavailable(f"the FHIR server did not start: {_last_line(stderr_file) or fault}") from fault
     finally:
         connection.close()
     if answer.status not in _LOADED:
         raise PermanentlyUnavailable(f"the FHIR server did not take the demo patient {patient.id}: {answer.status}")
 
 
-def _last_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read().decode(errors="replace").split("\n")
+def _last_line(stderr_file: IO[bytes]) -> str:
+    stderr_file.seek(0)
+    lines = stderr_file.read().decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 

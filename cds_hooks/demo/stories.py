@@ -70,11 +70,11 @@ def demo_patients(anchor: date) -> tuple[DemoPatient, ...]:
 @cache
 def _stories() -> tuple[tuple[str, Story], ...]:
     stories = [(path.stem, read_yaml(path, Story)) for path in sorted(_STORIES.glob("*.yaml"))]
-    return tuple(sorted(stories, key=lambda told: told[1].order))
+    return tuple(sorted(stories, key=lambda item: item[1].order))
 
 
 def _demo_patient(identity: str, story: Story, forms: DemoForms, anchor: date) -> DemoPatient:
-    resources = [made for entry in story.resources for made in _resources(identity, entry, forms, anchor)]
+    resources = [resource for entry in story.resources for resource in _resources(identity, entry, forms, anchor)]
     entries = [
         {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
         for resource in resources
@@ -88,10 +88,10 @@ def _resources(patient: str, entry: dict[str, Any], forms: DemoForms, anchor: da
     if "resourceType" in entry:
         yield FormRenderer({"patient": patient, "id": entry.get("id")}, forms.tables, anchor).fill(entry)
         return
-    name, said = next((key, value) for key, value in entry.items() if key not in ("times", "every"))
+    name, fields = next((key, value) for key, value in entry.items() if key not in ("times", "every"))
     if name not in forms.forms:
         raise KnowledgeError(f"{patient}: there is no form {name!r}")
-    values = {**forms.given.get(name, {}), **said, "patient": patient}
+    values = {**forms.given.get(name, {}), **fields, "patient": patient}
     for place, moment in enumerate(_moments(values, entry, anchor), start=1):
         identity = f"{values['id']}-{place}" if "times" in entry else values.get("id")
         filling = FormRenderer({**values, "day": moment, "id": identity, "number": place}, forms.tables, anchor)

@@ -27,8 +27,8 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 def default_file() -> Path:
     """``memory.sqlite`` in the state directory of the service (systemd), else of the user (XDG)."""
-    if given := os.environ.get("STATE_DIRECTORY"):
-        return Path(given.partition(":")[0]) / "memory.sqlite"
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return Path(directory.partition(":")[0]) / "memory.sqlite"
     state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
     return Path(state) / "tandem" / "memory.sqlite"
 
@@ -92,8 +92,8 @@ async def revision(engine: AsyncEngine) -> str | None:
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
-    return None if found is None else str(found)
+    version = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
+    return None if version is None else str(version)
 
 
 async def upgrade(engine: AsyncEngine) -> None:

@@ -113,7 +113,7 @@ class Memory:
             await self._writer.aclose()
             self._writer = None
 
-    def hear(
+    def record_shown(
         self,
         call: HookCall,
         service: ServiceDefinition,
@@ -126,19 +126,19 @@ class Memory:
 
         In another mode than ``live`` nobody sees them: they are counted, and nothing is remembered.
         """
-        moment, place = milliseconds(), TallyKey(tenant, service.id, mode)
+        moment, key = milliseconds(), TallyKey(tenant, service.id, mode)
         patient = self._patient(call, tenant)
-        made = [each for each in self._made(answer) if not self._hides(each, patient, call, service, moment)]
-        cards = tuple(each.card for each in made)
+        prepared = [entry for entry in self._prepare(answer) if not self._hides(entry, patient, call, service, moment)]
+        cards = tuple(entry.card for entry in prepared)
         if call.hook == "order-select" and cards:
-            asked = (tenant, service.id, call.fhir_server or "", call.context.user_id, call.context.patient_id)
-            again = self._repeats.same(asked, cards, moment)
-            if again is not None:
-                return again
-        self.tally.count(day, place, chain(_finding_outcomes(answer), _card_outcomes(made)))
+            identity = (tenant, service.id, call.fhir_server or "", call.context.user_id, call.context.patient_id)
+            earlier = self._repeats.same(identity, cards, moment)
+            if earlier is not None:
+                return earlier
+        self.tally.count(day, key, chain(_finding_outcomes(answer), _card_outcomes(prepared)))
         if self._writer is not None and mode == "live":
-            for each in made:
-                self._writer.put(self._row(each, patient, role_of(call.context.user_id), place, moment))
+            for entry in prepared:
+                self._writer.put(self._row(entry, patient, role_of(call.context.user_id), key, moment))
         return cards
 
     def _patient(self, call: HookCall, tenant: str) -> str:
@@ -147,32 +147,34 @@ class Memory:
             return ""
         return self._keyed.of("patient", tenant, (call.fhir_server or "").rstrip("/"), call.context.patient_id)
 
-    def _made(self, answer: HookAnswer) -> Iterator[_PreparedCard]:
+    def _prepare(self, answer: HookAnswer) -> Iterator[_PreparedCard]:
         for card in answer.cards:
             basis = answer.bases.get(card.uuid, _NO_BASIS)
             yield _PreparedCard(card, basis, fingerprint(card, basis, self._keyed) if self._keyed else "")
 
     def _hides(
-        self, made: _PreparedCard, patient: str, call: HookCall, service: ServiceDefinition, moment: int
+        self, prepared: _PreparedCard, patient: str, call: HookCall, service: ServiceDefinition, moment: int
     ) -> bool:
-        if not patient or not may_be_quiet(made.card, made.basis, service):
+        if not patient or not may_be_quiet(prepared.card, prepared.basis, service):
             return False
-        return self._quiet.hides(CardKey(patient, made.basis.rule, role_of(call.context.user_id)), made.facts, moment)
+        return self._quiet.hides(
+            CardKey(patient, prepared.basis.rule, role_of(call.context.user_id)), prepared.facts, moment
+        )
 
-    def _row(self, made: _PreparedCard, patient: str, role: str, place: TallyKey, moment: int) -> CardRow:
+    def _row(self, prepared: _PreparedCard, patient: str, role: str, key: TallyKey, moment: int) -> CardRow:
         return CardRow(
-            uuid=made.card.uuid,
+            uuid=prepared.card.uuid,
             shown_at=moment,
-            tenant=place.tenant,
-            service=place.service,
-            rule=made.basis.rule,
+            tenant=key.tenant,
+            service=key.service,
+            rule=prepared.basis.rule,
             role=role,
-            indicator=made.card.indicator,
-            mode=place.mode,
+            indicator=prepared.card.indicator,
+            mode=key.mode,
             knowledge=self._knowledge.digest[:12],
             patient=patient,
-            fingerprint=made.facts,
-            suggestions=_ENCODER.encode([suggestion.uuid for suggestion in made.card.suggestions]).decode(),
+            fingerprint=prepared.facts,
+            suggestions=_ENCODER.encode([suggestion.uuid for suggestion in prepared.card.suggestions]).decode(),
         )
 
     async def keep(
@@ -190,10 +192,10 @@ class Memory:
 
     def _answer(self, item: FeedbackItem, moment: int, keyed: KeyedHash) -> AnswerRow:
         reason = self.reason(item.reason, item.comment)
-        what = (item.outcome, str(item.outcome_at), reason, item.comment, *item.accepted)
+        content = (item.outcome, str(item.outcome_at), reason, item.comment, *item.accepted)
         return AnswerRow(
             card=item.card,
-            digest=keyed.of("answer", *what),
+            digest=keyed.of("answer", *content),
             outcome=item.outcome,
             outcome_at=item.outcome_at,
             received_at=moment,
@@ -217,5 +219,5 @@ def _finding_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:
     return ((finding.criterion, finding.verdict.value) for finding in findings)
 
 
-def _card_outcomes(made: Iterable[_PreparedCard]) -> Iterator[RuleOutcome]:
-    return ((each.basis.rule, each.card.indicator) for each in made)
+def _card_outcomes(cards: Iterable[_PreparedCard]) -> Iterator[RuleOutcome]:
+    return ((prepared.basis.rule, prepared.card.indicator) for prepared in cards)

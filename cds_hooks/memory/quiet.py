@@ -44,7 +44,7 @@ class FeedbackRecord(NamedTuple):
 
     outcome_at: int
     id: int
-    shown: CardKey
+    card_key: CardKey
     fingerprint: str
     outcome: str
     reason: str
@@ -68,7 +68,7 @@ def fingerprint(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
     A card without findings is the same while it says the same to the letter.
     """
     if basis.once:
-        evidence = sorted((each.reference, each.label) for finding in basis.findings for each in finding.evidence)
+        evidence = sorted((item.reference, item.label) for finding in basis.findings for item in finding.evidence)
         return keyed.of("evidence", basis.rule, _ENCODER.encode(evidence))
     offered = [suggestion.label for suggestion in card.suggestions]
     facts = [_finding_content(finding) for finding in basis.findings] or card.detail
@@ -77,7 +77,7 @@ def fingerprint(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
 
 def _finding_content(finding: Finding) -> tuple[object, ...]:
     evidence = [
-        (each.reference, each.label, str(each.day), _RUNNING_DAYS.sub("", each.note)) for each in finding.evidence
+        (item.reference, item.label, str(item.day), _RUNNING_DAYS.sub("", item.note)) for item in finding.evidence
     ]
     return (finding.criterion, finding.verdict, finding.because, finding.missing, evidence)
 
@@ -103,20 +103,20 @@ class QuietCards:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def learn(self, heard: FeedbackRecord) -> None:
+    def learn(self, record: FeedbackRecord) -> None:
         """Take in one answer. The last one counts, so that accepting, or giving no reason, ends the quiet."""
-        key, order = (heard.shown, heard.fingerprint), (heard.outcome_at, heard.id)
+        key, order = (record.card_key, record.fingerprint), (record.outcome_at, record.id)
         before = self._entries.get(key)
         if before is not None and before.order > order:
             return
         self._entries.pop(key, None)
-        if heard.outcome == "overridden" and heard.reason in self._reasons:
-            until = heard.received_at + self._times[heard.shown.rule.startswith(_SAFETY_PREFIXES)]
+        if record.outcome == "overridden" and record.reason in self._reasons:
+            until = record.received_at + self._times[record.card_key.rule.startswith(_SAFETY_PREFIXES)]
             self._entries[key] = _Entry(order, until)
             if len(self._entries) > MOST_QUIET:
                 del self._entries[next(iter(self._entries))]
 
-    def hides(self, shown: CardKey, facts: str, now: int) -> bool:
+    def hides(self, key: CardKey, facts: str, now: int) -> bool:
         """Whether a card that shows these facts was overridden not long before ``now`` (milliseconds)."""
-        entry = self._entries.get((shown, facts))
+        entry = self._entries.get((key, facts))
         return entry is not None and now < entry.until

@@ -38,7 +38,10 @@ class Repeats:
         if now - at < self._milliseconds and identities:
             return tuple(_with_identifiers(card, names) for card, names in zip(cards, identities, strict=True))
         self._answers.pop(key, None)
-        self._answers[key] = (now, tuple((card.uuid, *(each.uuid for each in card.suggestions)) for card in cards))
+        self._answers[key] = (
+            now,
+            tuple((card.uuid, *(suggestion.uuid for suggestion in card.suggestions)) for card in cards),
+        )
         if len(self._answers) > MOST_REMEMBERED:
             del self._answers[next(iter(self._answers))]
         return None
@@ -50,4 +53,6 @@ def _without_identifiers(card: Card) -> Card:
 
 def _with_identifiers(card: Card, names: tuple[str, ...]) -> Card:
     offered = zip(card.suggestions, names[1:], strict=True)
-    return replace(card, uuid=names[0], suggestions=tuple(replace(each, uuid=name) for each, name in offered))
+    return replace(
+        card, uuid=names[0], suggestions=tuple(replace(suggestion, uuid=name) for suggestion, name in offered)
+    )

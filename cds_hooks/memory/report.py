@@ -55,29 +55,31 @@ def make_report(
     """Counts from ``since`` on; whether a rule has stopped is judged by the days of ``silence``, up to ``until``."""
     rules: dict[tuple[str, str], RuleReport] = {}
     calls: dict[str, Counter[str]] = {}
-    for (day, place, (rule, said)), count in counts.items():
-        if day < since or said in ("not_met", "unknown"):
+    for (day, key, (rule, outcome)), count in counts.items():
+        if day < since or outcome in ("not_met", "unknown"):
             continue
-        if (rule, said) == (CALLS, ANSWERED):
-            calls.setdefault(place.service, Counter())[place.mode] += count
+        if (rule, outcome) == (CALLS, ANSWERED):
+            calls.setdefault(key.service, Counter())[key.mode] += count
             continue
-        one = _rule(rules, place.service, rule)
-        if place.mode == LIVE:
-            one.fired += count
+        entry = _rule(rules, key.service, rule)
+        if key.mode == LIVE:
+            entry.fired += count
         else:
-            one.silent_mode += count
+            entry.silent_mode += count
     for service, rule, outcome, reason, count in answered:
-        one = _rule(rules, service, rule)
+        entry = _rule(rules, service, rule)
         if outcome == "accepted":
-            one.accepted += count
+            entry.accepted += count
         else:
-            one.overridden += count
-            one.reasons[reason] = one.reasons.get(reason, 0) + count
-    for compared in rule_activities(counts, until, silence):
-        if is_silent(compared, silence):
-            _rule(rules, compared.service, compared.rule).stopped = True
-    known = set(criteria)
-    ordered = sorted(rules.values(), key=lambda each: (each.service, each.rule in known, -each.fired, each.rule))
+            entry.overridden += count
+            entry.reasons[reason] = entry.reasons.get(reason, 0) + count
+    for activity in rule_activities(counts, until, silence):
+        if is_silent(activity, silence):
+            _rule(rules, activity.service, activity.rule).stopped = True
+    criterion_names = set(criteria)
+    ordered = sorted(
+        rules.values(), key=lambda rule: (rule.service, rule.rule in criterion_names, -rule.fired, rule.rule)
+    )
     return FeedbackReport(
         since=since, until=until, calls={name: dict(calls[name]) for name in sorted(calls)}, rules=ordered
     )
@@ -91,8 +93,8 @@ def report_lines(report: FeedbackReport) -> Iterator[str]:
     """The report for a terminal."""
     yield f"Cards and feedback from {report.since} to {report.until}"
     for service in sorted({*report.calls, *(rule.service for rule in report.rules)}):
-        said = ", ".join(f"{count} {mode}" for mode, count in sorted(report.calls.get(service, {}).items()))
-        yield f"\n{service}: {said or 'no'} calls"
+        calls = ", ".join(f"{count} {mode}" for mode, count in sorted(report.calls.get(service, {}).items()))
+        yield f"\n{service}: {calls or 'no'} calls"
         yield f"  {'rule':42} {'fired':>7} {'silent':>7} {'taken':>6} {'overridden':>10}  reasons"
         for rule in report.rules:
             if rule.service == service:
@@ -104,7 +106,7 @@ def report_lines(report: FeedbackReport) -> Iterator[str]:
 
 def _line(rule: RuleReport) -> str:
     reasons = ", ".join(
-        f"{reason} {count}" for reason, count in sorted(rule.reasons.items(), key=lambda each: -each[1])
+        f"{reason} {count}" for reason, count in sorted(rule.reasons.items(), key=lambda item: -item[1])
     )
     numbers = f"{rule.fired:7} {rule.silent_mode:7} {rule.accepted:6} {rule.overridden:10}"
     return f"  {rule.rule:42} {numbers}  {reasons}".rstrip()

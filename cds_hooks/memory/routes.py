@@ -38,22 +38,28 @@ class FeedbackRoute:
         """
         items = read_feedback(await self._read_body(request))
         try:
-            came = await self._memory.keep(items, service, tenant)
+            results = await self._memory.keep(items, service, tenant)
         except StoreUnavailable as fault:
             return outcome(503, "transient", str(fault), headers={"Retry-After": str(RETRY_SECONDS)})
-        add_log_fields(count=came.count("kept"))
-        for item, fate in zip(items, came, strict=True):
-            if fate == "kept":
+        add_log_fields(count=results.count("kept"))
+        for item, result in zip(items, results, strict=True):
+            if result == "kept":
                 self._metrics.feedback(service.id, item.outcome, self._memory.reason(item.reason, item.comment))
-        return _answer(items, came)
+        return _answer(items, results)
 
 
-def _answer(items: Sequence[FeedbackItem], came: Sequence[KeepResult]) -> Response:
-    left = [f"/feedback/{place}/card: {_PROBLEMS[fate]}" for place, fate in enumerate(came) if fate not in _SUCCESSES]
-    if not left:
+def _answer(items: Sequence[FeedbackItem], results: Sequence[KeepResult]) -> Response:
+    problems = [
+        f"/feedback/{place}/card: {_PROBLEMS[result]}"
+        for place, result in enumerate(results)
+        if result not in _SUCCESSES
+    ]
+    if not problems:
         return Response(status_code=200)
-    if len(left) == len(items):
-        return outcome(404 if "unknown" in came else 422, "not-found" if "unknown" in came else "processing", *left)
-    issues = [{"severity": "warning", "code": "not-found", "diagnostics": each} for each in left]
+    if len(problems) == len(items):
+        return outcome(
+            404 if "unknown" in results else 422, "not-found" if "unknown" in results else "processing", *problems
+        )
+    issues = [{"severity": "warning", "code": "not-found", "diagnostics": problem} for problem in problems]
     body = msgspec.json.encode({"resourceType": "OperationOutcome", "issue": issues})
     return Response(body, media_type=FHIR_JSON)

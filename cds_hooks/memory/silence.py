@@ -39,21 +39,21 @@ def rule_activities(counts: DailyCounts, today: date, rules: SilenceRule) -> lis
     """Every rule that ever spoke in the days of ``rules``, by service and name."""
     turn = today - timedelta(days=rules.recent_days.value)
     start = turn - timedelta(days=rules.before_days.value)
-    found: dict[tuple[str, str], RuleActivity] = {}
+    activities: dict[tuple[str, str], RuleActivity] = {}
     calls: Counter[tuple[str, bool]] = Counter()
-    for (day, place, (rule, said)), count in counts.items():
+    for (day, key, (rule, outcome)), count in counts.items():
         if day <= start:
             continue
         recent = day > turn
         if rule == CALLS:
-            calls[place.service, recent] += count
-        elif said not in _NOT_FIRED:
-            one = found.setdefault((place.service, rule), RuleActivity(place.service, rule))
-            rate = one.recent if recent else one.before
+            calls[key.service, recent] += count
+        elif outcome not in _NOT_FIRED:
+            activity = activities.setdefault((key.service, rule), RuleActivity(key.service, rule))
+            rate = activity.recent if recent else activity.before
             rate.fired += count
-    for one in found.values():
-        one.before.calls, one.recent.calls = calls[one.service, False], calls[one.service, True]
-    return [found[key] for key in sorted(found)]
+    for activity in activities.values():
+        activity.before.calls, activity.recent.calls = calls[activity.service, False], calls[activity.service, True]
+    return [activities[key] for key in sorted(activities)]
 
 
 def is_silent(rule: RuleActivity, rules: SilenceRule) -> bool:

@@ -78,8 +78,8 @@ class Store:
         async with self._engine.begin() as connection:
             await self._put_cards(connection, cards)
             rows = [
-                {"day": day, **place._asdict(), "rule": rule, "said": said, "count": count}
-                for (day, place, (rule, said)), count in counts.items()
+                {"day": day, **key._asdict(), "rule": rule, "said": outcome, "count": count}
+                for (day, key, (rule, outcome)), count in counts.items()
             ]
             if rows:
                 put = self._insert(FIRINGS)
@@ -94,19 +94,19 @@ class Store:
         """Put down answers to cards of this tenant and service, and before them ``cards``; what came of each."""
         async with self._engine.begin() as connection:
             await self._put_cards(connection, cards)
-            asked = {answer.card for answer in answers if _UUID.fullmatch(answer.card)}
-            offered = await self._offered(connection, asked, tenant, service)
-            there = await self._digests(connection, offered)
-            came, rows = [], []
+            uuids = {answer.card for answer in answers if _UUID.fullmatch(answer.card)}
+            offered = await self._offered(connection, uuids, tenant, service)
+            digests = await self._digests(connection, offered)
+            results, rows = [], []
             for answer in answers:
-                outcome = _keep_result(answer, there)
-                came.append(outcome)
-                if outcome == "kept":
-                    there[answer.card].add(answer.digest)
+                result = _keep_result(answer, digests)
+                results.append(result)
+                if result == "kept":
+                    digests[answer.card].add(answer.digest)
                     rows.append(_row(answer, offered[answer.card]))
             if rows:
                 await connection.execute(self._insert(FEEDBACK).on_conflict_do_nothing(), rows)
-        return came
+        return results
 
     async def _put_cards(self, connection: AsyncConnection, cards: Sequence[CardRow]) -> None:
         for start in range(0, len(cards), _BATCH_SIZE):
@@ -123,13 +123,13 @@ class Store:
         return {row.uuid: json.loads(row.suggestions) for row in await connection.execute(wanted)}
 
     async def _digests(self, connection: AsyncConnection, cards: Mapping[str, object]) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {card: set() for card in cards}
-        known = select(FEEDBACK.c.card, FEEDBACK.c.digest).where(FEEDBACK.c.card.in_(sorted(cards)))
-        for row in await connection.execute(known):
-            found[row.card].add(row.digest)
-        return found
+        digests: dict[str, set[str]] = {card: set() for card in cards}
+        rows = select(FEEDBACK.c.card, FEEDBACK.c.digest).where(FEEDBACK.c.card.in_(sorted(cards)))
+        for row in await connection.execute(rows):
+            digests[row.card].add(row.digest)
+        return digests
 
-    async def heard_since(self, moment: int) -> list[FeedbackRecord]:
+    async def feedback_since(self, moment: int) -> list[FeedbackRecord]:
         """The answers received since a moment, in the order in which they were given."""
         joined = FEEDBACK.join(CARDS, CARDS.c.uuid == FEEDBACK.c.card)
         wanted = select(
@@ -149,11 +149,11 @@ class Store:
         async with self._engine.connect() as connection:
             rows = await connection.execute(select(FIRINGS).where(FIRINGS.c.day >= since))
             return {
-                (day, TallyKey(tenant, service, mode), (rule, said)): count
-                for day, tenant, service, mode, rule, said, count in rows
+                (day, TallyKey(tenant, service, mode), (rule, outcome)): count
+                for day, tenant, service, mode, rule, outcome, count in rows
             }
 
-    async def answered(self, since: int) -> list[OutcomeCount]:
+    async def outcome_counts(self, since: int) -> list[OutcomeCount]:
         """The last answer to each card shown since a moment, counted by service, rule, outcome and reason."""
         newest = (FEEDBACK.c.outcome_at.desc(), FEEDBACK.c.id.desc())
         place = func.row_number().over(partition_by=FEEDBACK.c.card, order_by=newest).label("place")
@@ -173,29 +173,29 @@ class Store:
         """Forget what is older than these moments, and the oldest unanswered cards beyond ``MOST_CARDS``; how many."""
         unanswered = ~exists().where(FEEDBACK.c.card == CARDS.c.uuid)
         async with self._engine.begin() as connection:
-            gone = await _delete(connection, FEEDBACK, FEEDBACK.c.received_at < answered_before)
+            deleted = await _delete(connection, FEEDBACK, FEEDBACK.c.received_at < answered_before)
             limit = await connection.scalar(
                 select(CARDS.c.shown_at).where(unanswered).order_by(CARDS.c.shown_at.desc()).offset(MOST_CARDS).limit(1)
             )
             before = max(unanswered_before, limit or 0)
-            return gone + await _delete(connection, CARDS, unanswered & (CARDS.c.shown_at < before))
+            return deleted + await _delete(connection, CARDS, unanswered & (CARDS.c.shown_at < before))
 
 
 async def _delete(connection: AsyncConnection, table: Table, which: Any) -> int:
     return (await connection.execute(delete(table).where(which))).rowcount
 
 
-def _keep_result(answer: AnswerRow, there: Mapping[str, set[str]]) -> KeepResult:
-    if answer.card not in there:
+def _keep_result(answer: AnswerRow, digests: Mapping[str, set[str]]) -> KeepResult:
+    if answer.card not in digests:
         return "unknown"
-    if answer.digest in there[answer.card]:
+    if answer.digest in digests[answer.card]:
         return "known"
-    return "too many" if len(there[answer.card]) >= MOST_ANSWERS else "kept"
+    return "too many" if len(digests[answer.card]) >= MOST_ANSWERS else "kept"
 
 
 def _row(answer: AnswerRow, offered: list[str]) -> dict[str, Any]:
     """Of the accepted suggestions only the places among those that were offered: anything else may be anything."""
-    places = sorted({offered.index(each) for each in answer.suggestions if each in offered})
+    places = sorted({offered.index(suggestion) for suggestion in answer.suggestions if suggestion in offered})
     return {name: getattr(answer, name) for name in AnswerRow._fields if name != "suggestions"} | {
         "accepted": json.dumps(places)
     }

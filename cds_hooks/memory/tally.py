@@ -33,33 +33,33 @@ class Tally:
         self._total: Counter[tuple[TallyKey, RuleOutcome]] = Counter()
         self._unsaved: Counter[tuple[date, TallyKey, RuleOutcome]] = Counter()
 
-    def count(self, day: date, place: TallyKey, said: Iterable[RuleOutcome]) -> None:
+    def count(self, day: date, key: TallyKey, outcomes: Iterable[RuleOutcome]) -> None:
         """Count one call and what the rules said in it."""
         if day != self._day:
-            self._settle()
+            self._merge()
             self._day = day
-        counter = self._fresh.get(place)
+        counter = self._fresh.get(key)
         if counter is None:
-            counter = self._fresh[place] = Counter()
-        counter.update(said)
+            counter = self._fresh[key] = Counter()
+        counter.update(outcomes)
         counter[CALLS, ANSWERED] += 1
 
-    def _settle(self) -> None:
-        for place, counter in self._fresh.items():
-            for said, number in counter.items():
-                self._total[place, said] += number
-                self._unsaved[self._day, place, said] += number
+    def _merge(self) -> None:
+        for key, counter in self._fresh.items():
+            for outcome, number in counter.items():
+                self._total[key, outcome] += number
+                self._unsaved[self._day, key, outcome] += number
         self._fresh = {}
 
     @property
     def total(self) -> Mapping[tuple[TallyKey, RuleOutcome], int]:
         """Everything since the start of the process."""
-        self._settle()
+        self._merge()
         return self._total
 
     def unsaved(self) -> DailyCounts:
         """What is not in the database yet."""
-        self._settle()
+        self._merge()
         return dict(self._unsaved)
 
     def saved(self, counts: DailyCounts) -> None:

@@ -91,23 +91,23 @@ def _checked(items: tuple[_Item, ...]) -> Iterator[FeedbackItem]:
             raise BadRequest(f"{at}/outcome", "must be accepted or overridden")
         if item.outcome == "accepted" and item.accepted_suggestions is None:
             raise BadRequest(f"{at}/acceptedSuggestions", "required by the outcome accepted")
-        said = item.override_reason or OverrideReason()
+        override = item.override_reason or OverrideReason()
         yield FeedbackItem(
             card=item.card,
             outcome=cast("Outcome", item.outcome),
             outcome_at=_milliseconds(item.outcome_timestamp, f"{at}/outcomeTimestamp"),
-            accepted=tuple(each.id for each in item.accepted_suggestions or ()),
-            reason=said.reason or (ReasonCoding(said.code, said.system) if said.code else None),
-            comment=said.user_comment or "",
+            accepted=tuple(suggestion.id for suggestion in item.accepted_suggestions or ()),
+            reason=override.reason or (ReasonCoding(override.code, override.system) if override.code else None),
+            comment=override.user_comment or "",
         )
 
 
 def _milliseconds(moment: str, pointer: str) -> int:
     """An RFC 3339 date and time with its offset, ``T`` and ``Z`` in either case."""
-    written = moment.upper()
+    text = moment.upper()
     try:
-        if _MOMENT.fullmatch(written):
-            return int(datetime.fromisoformat(written).astimezone(UTC).timestamp() * 1000)
+        if _MOMENT.fullmatch(text):
+            return int(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
     except (ValueError, OverflowError):
         pass
     raise BadRequest(pointer, "must be a date and time with an offset (RFC 3339)")

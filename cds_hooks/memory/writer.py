@@ -56,7 +56,7 @@ class Writer:
         self._lock = asyncio.Lock()
         self._wake, self._stop = asyncio.Event(), asyncio.Event()
         self._running: set[asyncio.Task[list[KeepResult]]] = set()
-        self._heard_until: int | None = None
+        self._feedback_read_until: int | None = None
         self._counted = self._cleaned = 0.0
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
@@ -97,17 +97,17 @@ class Writer:
         self._running.discard(task)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
-            self._say("away", fault)
+            self._set_state("away", fault)
             self._wake.set()
 
     async def _keep(self, store: Store, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[KeepResult]:
         async with self._lock:
             cards = tuple(self._pending.values())
-            came = await store.keep(cards, answers, tenant, service)
-            self._written(cards)
+            results = await store.keep(cards, answers, tenant, service)
+            self._drop_pending(cards)
         with suppress(*FAULTS):  # what is kept is kept; what it makes quiet is then learned a little later
-            await self._listen(store)
-        return came
+            await self._read_feedback(store)
+        return results
 
     async def aclose(self) -> None:
         """Write what waits, if that can be done soon, and close the connections."""
@@ -126,17 +126,17 @@ class Writer:
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             self._store = None
-            self._say("away", fault)
+            self._set_state("away", fault)
 
     async def _run(self) -> None:
         pause = _SHORTEST_PAUSE
         while True:
             last = self._stop.is_set()
             try:
-                await self._round(last=last)
+                await self._flush(last=last)
                 pause = _SHORTEST_PAUSE
             except FAULTS as fault:
-                self._say("away", fault)
+                self._set_state("away", fault)
                 await _wait(self._stop, pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             if last:
@@ -145,7 +145,7 @@ class Writer:
             self._wake.clear()
             await _wait(self._stop, _GATHER_SECONDS)
 
-    async def _round(self, *, last: bool) -> None:
+    async def _flush(self, *, last: bool) -> None:
         store = self._store or await self._open()
         if store is None:
             return
@@ -156,57 +156,61 @@ class Writer:
             counts = self._tally.unsaved() if counting else {}
             if cards or counts:
                 await store.write(cards, counts)
-                self._written(cards)
+                self._drop_pending(cards)
                 self._tally.saved(counts)
         if last:
             return
-        await self._listen(store)
+        await self._read_feedback(store)
         self._counted = moment if counting else self._counted
         if not self._cleaned or moment - self._cleaned >= _HOUR:
             self._cleaned = moment
             await self._clean(store)
-        self._say("open")
+        self._set_state("open")
 
     async def _open(self) -> Store | None:
         """The store once its tables are up to date: those of a file are brought there, those of a server are not."""
-        found = await revision(self._engine)
-        if found != REVISION and is_file(self._url) and found is None:
+        current = await revision(self._engine)
+        if current != REVISION and is_file(self._url) and current is None:
             await upgrade(self._engine)
-        elif found != REVISION:
-            self._say("old tables")
+        elif current != REVISION:
+            self._set_state("old tables")
             return None
         self._store = Store(self._engine)
         return self._store
 
-    async def _listen(self, store: Store) -> None:
+    async def _read_feedback(self, store: Store) -> None:
         """Learn which cards are quiet, also from what other processes were told."""
         if not self._quiet.longest:
             return
         moment = milliseconds()
-        since = moment - self._quiet.longest if self._heard_until is None else self._heard_until - _OVERLAP_MS
-        for heard in await store.heard_since(since):
-            self._quiet.learn(heard)
-        self._heard_until = moment
+        since = (
+            moment - self._quiet.longest
+            if self._feedback_read_until is None
+            else self._feedback_read_until - _OVERLAP_MS
+        )
+        for record in await store.feedback_since(since):
+            self._quiet.learn(record)
+        self._feedback_read_until = moment
 
     async def _clean(self, store: Store) -> None:
         """Forget what is old; see which rules have stopped speaking."""
         moment, settings = milliseconds(), self._settings
         await store.purge(moment - settings.feedback_days * DAY_MS, moment - settings.unanswered_days * DAY_MS)
         days = self._silence.before_days.value + self._silence.recent_days.value
-        compared = rule_activities(await store.firings(today() - timedelta(days=days)), today(), self._silence)
-        self.silent = [rule for rule in compared if is_silent(rule, self._silence)]
+        activities = rule_activities(await store.firings(today() - timedelta(days=days)), today(), self._silence)
+        self.silent = [rule for rule in activities if is_silent(rule, self._silence)]
         for rule in self.silent:
             log.warning("a rule has stopped speaking", service=rule.service, rule=rule.rule)
 
-    def _written(self, cards: Sequence[CardRow]) -> None:
+    def _drop_pending(self, cards: Sequence[CardRow]) -> None:
         for card in cards:
             self._pending.pop(card.uuid, None)
 
-    def _say(self, state: State, fault: BaseException | None = None) -> None:
+    def _set_state(self, state: State, fault: BaseException | None = None) -> None:
         if state != self.state:
             self.state = state
-            speak = log.info if state == "open" else log.warning
-            speak("database", reason=state.replace(" ", "-"), **fault_fields(fault))
+            write = log.info if state == "open" else log.warning
+            write("database", reason=state.replace(" ", "-"), **fault_fields(fault))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

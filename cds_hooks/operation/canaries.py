@@ -48,11 +48,11 @@ class Canaries:
 
     async def _watch(self) -> None:
         while True:
-            looking = asyncio.create_task(asyncio.to_thread(silent_criteria, self._knowledge, self._today()))
-            await asyncio.wait({looking})
-            fault = looking.exception()
+            check = asyncio.create_task(asyncio.to_thread(silent_criteria, self._knowledge, self._today()))
+            await asyncio.wait({check})
+            fault = check.exception()
             if fault is None:
-                self.silent = looking.result()
+                self.silent = check.result()
                 self.state = "silent" if self.silent else "ok"
             else:
                 self.state = "failed"
@@ -72,11 +72,11 @@ def silent_criteria(knowledge: Knowledge, as_of: date) -> tuple[str, ...]:
     from fhir_plugin.facts.read import read_facts
     from fhir_plugin.record.decoding import record_from_bundle
 
-    wanted: set[str] = {own.criterion for own in knowledge.cards.safety}
-    silent, seen = set[str](), set[str]()
+    safety: set[str] = {own.criterion for own in knowledge.cards.safety}
+    silent, met_by_any = set[str](), set[str]()
     for patient in demo_patients(as_of):
         findings = assess(read_facts(record_from_bundle(patient.bundle), knowledge, as_of), knowledge)
         met = {finding.criterion for finding in findings if finding.verdict is Verdict.MET}
         silent |= set(patient.expect.decided_by) - met
-        seen |= met
-    return tuple(sorted(name for name in silent | (wanted - seen) if not knowledge.criteria[name].local))
+        met_by_any |= met
+    return tuple(sorted(name for name in silent | (safety - met_by_any) if not knowledge.criteria[name].local))

@@ -65,4 +65,4 @@ class Operation:
 
     async def measured(self, _: Request) -> Response:
         """Counts and times, for Prometheus."""
-        return Response(self.metrics.written(), media_type=CONTENT_TYPE)
+        return Response(self.metrics.exposition(), media_type=CONTENT_TYPE)

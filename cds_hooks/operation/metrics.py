@@ -50,7 +50,7 @@ class Metrics:
         """Count one item of feedback; all three are of closed sets."""
         self._feedback.labels(service, outcome, reason).inc()
 
-    def written(self) -> bytes:
+    def exposition(self) -> bytes:
         """All of it in the text format of Prometheus."""
         return generate_latest(self._registry)
 
@@ -106,14 +106,14 @@ class _CurrentState:
             "tandem_findings", "Criteria, by verdict.", labels=("service", "mode", "criterion", "verdict")
         )
         totals: Count[tuple[str, str, str, str]] = Count()
-        for (place, (rule, said)), number in self._memory.tally.total.items():
-            totals[place.service, place.mode, rule, said] += number
-        for (service, mode, rule, said), number in sorted(totals.items()):
+        for (key, (rule, outcome)), number in self._memory.tally.total.items():
+            totals[key.service, key.mode, rule, outcome] += number
+        for (service, mode, rule, outcome), number in sorted(totals.items()):
             if rule == CALLS:
                 calls.add_metric((service, mode), number)
             else:
                 family = findings if rule in self._knowledge.criteria else cards
-                family.add_metric((service, mode, rule, said), number)
+                family.add_metric((service, mode, rule, outcome), number)
         yield from (calls, cards, findings)
 
 

@@ -43,14 +43,14 @@ class RequestLogMiddleware:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                operation, took = getattr(scope.get("endpoint"), "__name__", "none"), seconds() - begun
-                self._metrics.request(operation, status, took)
-                _log_request(operation, scope["method"], status, took, line.fields)
+                operation, elapsed = getattr(scope.get("endpoint"), "__name__", "none"), seconds() - begun
+                self._metrics.request(operation, status, elapsed)
+                _log_request(operation, scope["method"], status, elapsed, line.fields)
 
 
-def _log_request(operation: str, method: str, status: int, took: float, noted: dict[str, Any]) -> None:
+def _log_request(operation: str, method: str, status: int, elapsed: float, call_fields: dict[str, Any]) -> None:
     """The operation is the name of the function that answered; the status is 0 where the caller went away before."""
-    fields = {**noted, "method": method, "operation": operation, "status": status, "ms": round(1000 * took, 2)}
+    fields = {**call_fields, "method": method, "operation": operation, "status": status, "ms": round(1000 * elapsed, 2)}
     if status >= _SERVER_FAULT:
         log.error("request", **fields)
     elif operation in _PROBES:

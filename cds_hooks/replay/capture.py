@@ -33,8 +33,8 @@ class Capture:
 
         :raises BadInput: the folder cannot be made.
         """
-        given = settings.capture_secret
-        secret = given.get_secret_value().encode() if given else secrets.token_bytes(_SECRET_BYTES)
+        configured = settings.capture_secret
+        secret = configured.get_secret_value().encode() if configured else secrets.token_bytes(_SECRET_BYTES)
         self._folder = settings.capture
         self._most = settings.capture_most
         self._recorder = Recorder(knowledge, secret) if self._folder else None

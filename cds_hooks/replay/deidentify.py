@@ -56,7 +56,7 @@ class Deidentifier:
 
     def __init__(self, secret: bytes, vocabulary: Vocabulary) -> None:
         self._secret = secret
-        self._known = vocabulary
+        self._vocabulary = vocabulary
         self._enumerations = _enumerations()
 
     def replaced(self, identity: str) -> str:
@@ -70,7 +70,7 @@ class Deidentifier:
 
     def request(self, request: dict[str, Any], patient: str) -> dict[str, Any]:
         """The request about ``patient``, with context and prefetch of what may be kept."""
-        moved = self.shift(patient)
+        shift = self.shift(patient)
         context = request["context"]
         kept: dict[str, Any] = {
             "userId": self._reference(str(context.get("userId", ""))),
@@ -79,68 +79,70 @@ class Deidentifier:
         if context.get("encounterId"):
             kept["encounterId"] = self.replaced(str(context["encounterId"]))
         if "selections" in context:
-            kept["selections"] = [self._reference(str(each)) for each in context["selections"]]
+            kept["selections"] = [self._reference(str(selection)) for selection in context["selections"]]
         if "draftOrders" in context:
-            kept["draftOrders"] = self._resource(context["draftOrders"], moved) or {}
-        prefetch = {name: self._resource(value, moved) for name, value in request["prefetch"].items()}
+            kept["draftOrders"] = self._resource(context["draftOrders"], shift) or {}
+        prefetch = {name: self._resource(value, shift) for name, value in request["prefetch"].items()}
         return {"hook": request["hook"], "hookInstance": "replay", "context": kept, "prefetch": prefetch}
 
-    def _resource(self, found: Any, moved: timedelta) -> dict[str, Any] | None:
-        kept = self._walk("resource", found, moved)
+    def _resource(self, resource: Any, shift: timedelta) -> dict[str, Any] | None:
+        kept = self._walk("resource", resource, shift)
         return kept if isinstance(kept, dict) else None
 
-    def _walk(self, key: str, found: Any, moved: timedelta) -> Any:
+    def _walk(self, key: str, value: Any, shift: timedelta) -> Any:
         """What is kept of a value; ``None`` for nothing."""
-        if isinstance(found, dict):
-            return self._object(found, moved)
-        if isinstance(found, list):
-            return [kept for each in found if (kept := self._walk(key, each, moved)) is not None] or None
-        if isinstance(found, bool):
-            return found
-        if isinstance(found, int | float):
-            return found if abs(found) <= _LARGEST else None
-        return self._text(key, found, moved) if isinstance(found, str) else None
+        if isinstance(value, dict):
+            return self._object(value, shift)
+        if isinstance(value, list):
+            return [kept for item in value if (kept := self._walk(key, item, shift)) is not None] or None
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            return value if abs(value) <= _LARGEST else None
+        return self._text(key, value, shift) if isinstance(value, str) else None
 
-    def _object(self, found: dict[str, Any], moved: timedelta) -> dict[str, Any] | None:
-        kind = found.get("resourceType")
+    def _object(self, node: dict[str, Any], shift: timedelta) -> dict[str, Any] | None:
+        kind = node.get("resourceType")
         if kind is not None and (kind in _EXCLUDED_TYPES or kind not in {*RESOURCE_TYPES, "Bundle"}):
             return None
         kept = {
             key: value
-            for key, each in found.items()
+            for key, member in node.items()
             if key in _declared_members() and key not in ("system", "code")
-            if (value := self._walk(key, each, moved)) is not None
+            if (value := self._walk(key, member, shift)) is not None
         }
-        return {**kept, **self._coded(found, moved)} or None
+        return {**kept, **self._coded(node, shift)} or None
 
-    def _coded(self, found: dict[str, Any], moved: timedelta) -> dict[str, Any]:
+    def _coded(self, node: dict[str, Any], shift: timedelta) -> dict[str, Any]:
         """``system`` and ``code``: a code of a system that nobody else knows could be anything."""
-        system, code = found.get("system"), found.get("code")
+        system, code = node.get("system"), node.get("code")
         kept: dict[str, Any] = {}
-        known = isinstance(system, str) and (system in self._known.systems or system.startswith(_OF_FHIR))
+        known = isinstance(system, str) and (system in self._vocabulary.systems or system.startswith(_OF_FHIR))
         if isinstance(system, str):
             kept["system"] = system if known else "urn:other"
         if isinstance(code, dict | list):
-            within = self._walk("code", code, moved)
+            within = self._walk("code", code, shift)
             return kept | ({"code": within} if within is not None else {})
         if isinstance(code, str):
             readable = (
-                (known and _CODE.fullmatch(code)) or code in self._enumerations or code.lower() in self._known.words
+                (known and _CODE.fullmatch(code))
+                or code in self._enumerations
+                or code.lower() in self._vocabulary.words
             )
             kept["code"] = code if readable else self.replaced(code)
         return kept
 
-    def _text(self, key: str, text: str, moved: timedelta) -> str | None:
+    def _text(self, key: str, text: str, shift: timedelta) -> str | None:
         if key in _DATES:
-            return _shifted_date(text, moved)
+            return _shifted_date(text, shift)
         if key == "id":
             return self.replaced(text)
         if key in _REFERENCES:
             return self._reference(text)
         if key in _TEXTS:
-            return without_names(text, self._known)
+            return without_names(text, self._vocabulary)
         if key == "linkId":
-            return text if _is_link(text, self._known.words) else self.replaced(text)
+            return text if _is_link(text, self._vocabulary.words) else self.replaced(text)
         if key in ("url", "questionnaire", "definition"):
             return self._address(text)
         if key == "resourceType" or (key == "when" and _WHEN.fullmatch(text)):
@@ -149,10 +151,10 @@ class Deidentifier:
 
     def _address(self, text: str) -> str | None:
         """A canonical address: as it is where it is FHIR's, else its last part where that names an instrument."""
-        if text == NEXT_PAGE or text in self._known.systems or text.startswith(_OF_FHIR):
+        if text == NEXT_PAGE or text in self._vocabulary.systems or text.startswith(_OF_FHIR):
             return text
         last = text.partition("|")[0].rstrip("/").rpartition("/")[2]
-        return f"Questionnaire/{last}" if _is_link(last, self._known.words) else None
+        return f"Questionnaire/{last}" if _is_link(last, self._vocabulary.words) else None
 
     def _reference(self, text: str) -> str:
         if text.startswith("#"):
@@ -162,20 +164,20 @@ class Deidentifier:
         return f"{kind}/{name}" if kind in _TYPES else name if "/" not in text else f"Resource/{name}"
 
 
-def _shifted_date(text: str, moved: timedelta) -> str | None:
+def _shifted_date(text: str, shift: timedelta) -> str | None:
     """A date as exact as it was, and moved; one known to the month or year is moved from its middle."""
-    found = _DATE.fullmatch(text)
-    if found is None:
+    match = _DATE.fullmatch(text)
+    if match is None:
         return None
-    year, month, day, time = found.groups()
+    year, month, day, time = match.groups()
     parts = 1 + bool(month) + bool(day)
     try:
-        there = date(int(year), int(month or _MIDDLE_MONTH), int(day or _MIDDLE_DAY)) + moved
+        shifted = date(int(year), int(month or _MIDDLE_MONTH), int(day or _MIDDLE_DAY)) + shift
     except (ValueError, OverflowError):
         return None
     if parts == _WITH_DAY:
-        return f"{there.isoformat()}{time or ''}"
-    return there.strftime("%Y-%m" if parts == _WITH_MONTH else "%Y")
+        return f"{shifted.isoformat()}{time or ''}"
+    return shifted.strftime("%Y-%m" if parts == _WITH_MONTH else "%Y")
 
 
 def _is_link(text: str, words: frozenset[str]) -> bool:
@@ -189,7 +191,7 @@ def _is_link(text: str, words: frozenset[str]) -> bool:
 @cache
 def _declared_members() -> frozenset[str]:
     """The members that our views of FHIR declare: everything else is not read, and so not kept."""
-    shapes = (each for _, each in inspect.getmembers(resources, inspect.isclass) if issubclass(each, msgspec.Struct))
+    shapes = (view for _, view in inspect.getmembers(resources, inspect.isclass) if issubclass(view, msgspec.Struct))
     declared = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
     return frozenset(declared | _BUNDLE) - _EXCLUDED_MEMBERS
 

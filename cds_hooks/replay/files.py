@@ -51,5 +51,5 @@ def _without_per_call_members(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _without_per_call_members(value) for key, value in node.items() if key not in _PER_CALL_MEMBERS}
     if isinstance(node, list):
-        return [_without_per_call_members(each) for each in node]
+        return [_without_per_call_members(item) for item in node]
     return _DIGEST.sub("Knowledge (digest)", node) if isinstance(node, str) else node

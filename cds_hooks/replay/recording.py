@@ -34,7 +34,9 @@ class ReplayRunner:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self._services: dict[str, ServiceDefinition] = {each.hook: each for each in knowledge.services.services}
+        self._services: dict[str, ServiceDefinition] = {
+            service.hook: service for service in knowledge.services.services
+        }
         self._hooks = HookService(knowledge, Settings(database=SecretStr("off")), FhirServers())
 
     async def cards(self, hook: str, request: dict[str, Any], as_of: date) -> tuple[Card, ...]:
@@ -56,15 +58,15 @@ class Recorder:
 
     def __init__(self, knowledge: Knowledge, secret: bytes) -> None:
         """``secret`` keys what stands for identifiers, and by how much dates are moved."""
-        self._answering = ReplayRunner(knowledge)
-        self._hidden = Deidentifier(secret, load_vocabulary())
+        self._runner = ReplayRunner(knowledge)
+        self._deidentifier = Deidentifier(secret, load_vocabulary())
 
     async def replay(self, call: HookCall, record: Record, as_of: date) -> Replay:
         """The call without whom it is about, and the cards that it gets so."""
-        request = self._hidden.request(complete_request(call, record), record.patient_id)
-        day = as_of + self._hidden.shift(record.patient_id)
-        cards = await self._answering.cards(call.hook, request, day)
-        digest = self._answering.knowledge.digest
+        request = self._deidentifier.request(complete_request(call, record), record.patient_id)
+        day = as_of + self._deidentifier.shift(record.patient_id)
+        cards = await self._runner.cards(call.hook, request, day)
+        digest = self._runner.knowledge.digest
         return Replay(hook=call.hook, as_of=day, knowledge=digest, request=request, cards=comparable(cards))
 
 
@@ -72,55 +74,55 @@ def complete_request(call: HookCall, record: Record) -> dict[str, Any]:
     """The call with all of the record in its prefetch, as far as it is read at all, so that no server is needed."""
     prefetch = {
         name: value
-        for name, found in record.inputs.items()
-        if INPUTS[name].resource_type not in _LEFT_OUT and found.state is not InputState.NOT_RETRIEVED
-        for value in (_value(name, found, record),)
+        for name, input_ in record.inputs.items()
+        if INPUTS[name].resource_type not in _LEFT_OUT and input_.state is not InputState.NOT_RETRIEVED
+        for value in (_value(name, input_, record),)
     }
     _add_foreign_resources(prefetch, record.dropped)
     return {"hook": call.hook, "context": _plain(call.context), "prefetch": prefetch}
 
 
-def _value(name: str, found: Input, record: Record) -> dict[str, Any] | None:
-    if found.state is InputState.NONE:
+def _value(name: str, input_: Input, record: Record) -> dict[str, Any] | None:
+    if input_.state is InputState.NONE:
         return None
-    if found.state is InputState.UNREADABLE:
+    if input_.state is InputState.UNREADABLE:
         return {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
-    made = [_plain(each) for each in found.resources]
+    resources = [_plain(resource) for resource in input_.resources]
     if name == "patient":
-        return made[0] if made else {"resourceType": "Bundle", "type": "searchset"}
-    entries: list[dict[str, Any]] = [{"resource": each} for each in made]
+        return resources[0] if resources else {"resourceType": "Bundle", "type": "searchset"}
+    entries: list[dict[str, Any]] = [{"resource": resource} for resource in resources]
     if name in MEDICATION_INPUTS:
         entries += [
-            {"fullUrl": reference, "resource": _plain(each), "search": {"mode": "include"}}
-            for reference, each in record.medications.items()
+            {"fullUrl": reference, "resource": _plain(medication), "search": {"mode": "include"}}
+            for reference, medication in record.medications.items()
         ]
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
-    if found.state is InputState.PARTIAL:
+    if input_.state is InputState.PARTIAL:
         bundle["link"] = [{"relation": "next", "url": NEXT_PAGE}]
     return bundle
 
 
 def _add_foreign_resources(prefetch: dict[str, Any], dropped: int) -> None:
     """As many resources about somebody else as were left out: the cards tell how many there were."""
-    bundle = next((each for each in prefetch.values() if each and each.get("resourceType") == "Bundle"), None)
+    bundle = next((value for value in prefetch.values() if value and value.get("resourceType") == "Bundle"), None)
     if bundle is None or not dropped:
         return
-    kind = next(INPUTS[name].resource_type for name, each in prefetch.items() if each is bundle)
+    kind = next(INPUTS[name].resource_type for name, value in prefetch.items() if value is bundle)
     about = "patient" if kind in ("Device", "AllergyIntolerance") else "subject"
     somebody = {"resourceType": kind, about: {"reference": "Patient/somebody-else"}}
     bundle.setdefault("entry", []).extend({"resource": {**somebody, "id": f"other-{n}"}} for n in range(dropped))
 
 
-def _plain(found: Any) -> dict[str, Any]:
+def _plain(view: Any) -> dict[str, Any]:
     """A view as JSON types, without what is absent."""
-    made = _filled(msgspec.json.decode(msgspec.json.encode(found)))
-    return made if isinstance(made, dict) else {}
+    content = _filled(msgspec.json.decode(msgspec.json.encode(view)))
+    return content if isinstance(content, dict) else {}
 
 
 def _filled(node: Any) -> Any:
     if isinstance(node, dict):
         return dict(_pairs(node))
-    return [_filled(each) for each in node] if isinstance(node, list) else node
+    return [_filled(item) for item in node] if isinstance(node, list) else node
 
 
 def _pairs(node: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -50,14 +50,14 @@ class RequestBuilder:
         inputs: Sequence[str],
         codes: Sequence[str],
         settings: Settings,
-        clients: FhirServers,
+        servers: FhirServers,
         demo_fhir: str | None,
     ) -> None:
-        self._services: dict[str, ServiceDefinition] = {each.hook: each for each in services}
+        self._services: dict[str, ServiceDefinition] = {service.hook: service for service in services}
         self._inputs = tuple(inputs)
         self._codes = tuple(codes)
         self._settings = settings
-        self._clients = clients
+        self._servers = servers
         self._demo_fhir = demo_fhir
 
     async def build(self, form: SandboxForm, patients: Mapping[str, DemoPatient]) -> BuiltRequest:
@@ -69,8 +69,8 @@ class RequestBuilder:
         if service is None:
             raise BadInput("choose one of the hooks that are offered")
         if form.source == "request":
-            return self._opened(form, service)
-        names = self._wanted(form)
+            return self._from_request(form, service)
+        names = self._prefetched_names(form)
         if form.source == "server":
             return await self._from_server(form, service, names, form.server, form.patient_id)
         if form.source == "bundle":
@@ -82,7 +82,7 @@ class RequestBuilder:
             return self._from_bundle(form, service, names, patient.bundle)
         return await self._from_server(form, service, names, self._demo_fhir, patient.id)
 
-    def _wanted(self, form: SandboxForm) -> tuple[str, ...]:
+    def _prefetched_names(self, form: SandboxForm) -> tuple[str, ...]:
         chosen = {"all": self._inputs, "none": (), "some": form.prefetched}[form.prefetching]
         return tuple(name for name in self._inputs if name in chosen)
 
@@ -95,16 +95,16 @@ class RequestBuilder:
             raise BadInput("this FHIR server is not on the list of those that may be read (setting fhir_servers)")
         token = form.token if form.source == "server" else ""
         source = FhirSource(server, token or None, self._settings.readable.habits)
-        found = await prefetch(source, patient, names, self._codes, self._clients, _SECONDS)
+        result = await prefetch(source, patient, names, self._codes, self._servers, _SECONDS)
         drafts = draft_orders(form, patient)
         request = _request(form, patient, drafts)
         if form.with_server:
             request["fhirServer"] = server
             if token:
                 request["fhirAuthorization"] = _authorization(token)
-        if found.values:
-            request["prefetch"] = dict(found.values)
-        return BuiltRequest(service, request, drafts, found.queries)
+        if result.values:
+            request["prefetch"] = dict(result.values)
+        return BuiltRequest(service, request, drafts, result.queries)
 
     def _from_bundle(
         self, form: SandboxForm, service: ServiceDefinition, names: Sequence[str], bundle: str | bytes
@@ -116,17 +116,17 @@ class RequestBuilder:
             service, {**_request(form, patient, drafts), "prefetch": _prefetch(resources, names)}, drafts
         )
 
-    def _opened(self, form: SandboxForm, service: ServiceDefinition) -> BuiltRequest:
+    def _from_request(self, form: SandboxForm, service: ServiceDefinition) -> BuiltRequest:
         try:
-            given = msgspec.json.decode(form.request, type=dict[str, Any])
-            context = msgspec.convert(given.get("context"), dict[str, Any])
+            request = msgspec.json.decode(form.request, type=dict[str, Any])
+            context = msgspec.convert(request.get("context"), dict[str, Any])
         except UNDECODABLE:
             raise BadInput("the request must be a JSON object with a context") from None
         patient = str(context.get("patientId", ""))
         drafts = draft_orders(form, patient)
-        made = _request(form, patient, drafts)
-        kept = {"userId": context["userId"]} if "userId" in context else {}
-        return BuiltRequest(service, {**given, **made, "context": {**made["context"], **kept}}, drafts)
+        updated = _request(form, patient, drafts)
+        user = {"userId": context["userId"]} if "userId" in context else {}
+        return BuiltRequest(service, {**request, **updated, "context": {**updated["context"], **user}}, drafts)
 
 
 def draft_orders(form: SandboxForm, patient: str) -> list[Draft]:
@@ -154,18 +154,18 @@ def _authorization(token: str) -> dict[str, Any]:
 def _resources(bundle: str | bytes) -> list[dict[str, Any]]:
     """The resources of a pasted Bundle."""
     try:
-        found = msgspec.json.decode(bundle, type=dict[str, Any])
+        content = msgspec.json.decode(bundle, type=dict[str, Any])
     except UNDECODABLE:
         raise BadInput("paste one patient's record as a FHIR Bundle in JSON") from None
-    entries = found.get("entry") if found.get("resourceType") == "Bundle" else [{"resource": found}]
+    entries = content.get("entry") if content.get("resourceType") == "Bundle" else [{"resource": content}]
     if not isinstance(entries, list):
         raise BadInput("the Bundle has no entries")
-    inside = [each.get("resource") for each in entries if isinstance(each, dict)]
-    return [each for each in inside if isinstance(each, dict)]
+    members = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
+    return [resource for resource in members if isinstance(resource, dict)]
 
 
 def _only_patient(resources: Iterable[dict[str, Any]]) -> str:
-    ids = {str(each.get("id")) for each in resources if each.get("resourceType") == "Patient"}
+    ids = {str(resource.get("id")) for resource in resources if resource.get("resourceType") == "Patient"}
     if len(ids) != 1:
         raise BadInput("the Bundle must hold one Patient, or the patient's id must be given")
     return ids.pop()
@@ -173,16 +173,16 @@ def _only_patient(resources: Iterable[dict[str, Any]]) -> str:
 
 def _prefetch(resources: Sequence[dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
     """What an EHR that holds these resources sends: by input, Medications beside the orders that may name them."""
-    made: dict[str, Any] = {}
+    prefetched: dict[str, Any] = {}
     for name in names:
         kind = INPUTS[name].resource_type
-        mine = [each for each in resources if each.get("resourceType") == kind]
+        matching = [resource for resource in resources if resource.get("resourceType") == kind]
         if kind == "Patient":
-            made |= {name: mine[0]} if mine else {}
+            prefetched |= {name: matching[0]} if matching else {}
             continue
-        entries: list[dict[str, Any]] = [{"resource": each} for each in mine]
+        entries: list[dict[str, Any]] = [{"resource": resource} for resource in matching]
         if kind.startswith("Medication"):
-            beside = [each for each in resources if each.get("resourceType") == "Medication"]
-            entries += [{"resource": each, "search": {"mode": "include"}} for each in beside]
-        made[name] = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
-    return made
+            medications = [resource for resource in resources if resource.get("resourceType") == "Medication"]
+            entries += [{"resource": resource, "search": {"mode": "include"}} for resource in medications]
+        prefetched[name] = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+    return prefetched

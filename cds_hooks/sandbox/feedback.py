@@ -31,11 +31,11 @@ def accepted(card: ShownCard, suggestion: ShownSuggestion, moment: datetime) -> 
 
 def overridden(card: ShownCard, code: str, comment: str, moment: datetime) -> dict[str, Any]:
     """The card was set aside, for a reason of its list, with a comment, or without either."""
-    reason = next((each for each in card.override_reasons if each.code == code), None)
-    why: dict[str, Any] = {"reason": {"code": reason.code, "system": reason.system}} if reason else {}
+    reason = next((reason for reason in card.override_reasons if reason.code == code), None)
+    override: dict[str, Any] = {"reason": {"code": reason.code, "system": reason.system}} if reason else {}
     if comment:
-        why["userComment"] = comment
-    return _feedback(card, moment, outcome="overridden", **({"overrideReason": why} if why else {}))
+        override["userComment"] = comment
+    return _feedback(card, moment, outcome="overridden", **({"overrideReason": override} if override else {}))
 
 
 async def send(app: ASGIApp, scope: Scope, form: SandboxForm, message: dict[str, Any]) -> FeedbackExchange:

@@ -50,8 +50,8 @@ class CallResult:
         """What the answer says is wrong, where it is no answer with cards."""
         if self.ok:
             return []
-        found = lenient.read(self.reply.body, _Outcome) or _Outcome()
-        return [each.diagnostics for each in found.issue if each.diagnostics] or ["the answer says no more"]
+        outcome = lenient.read(self.reply.body, _Outcome) or _Outcome()
+        return [issue.diagnostics for issue in outcome.issue if issue.diagnostics] or ["the answer says no more"]
 
     @property
     def request_shown(self) -> str:
@@ -88,8 +88,8 @@ async def fire(app: ASGIApp, scope: Scope, built: BuiltRequest, form: SandboxFor
 
 
 def _without_token(request: dict[str, Any]) -> dict[str, Any]:
-    given = request.get("fhirAuthorization")
-    hidden = {**given, "access_token": _HIDDEN} if isinstance(given, dict) else None
+    authorization = request.get("fhirAuthorization")
+    hidden = {**authorization, "access_token": _HIDDEN} if isinstance(authorization, dict) else None
     return {**request, "fhirAuthorization": hidden} if hidden else request
 
 

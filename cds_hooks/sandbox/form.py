@@ -73,20 +73,20 @@ def read_form(data: FormData) -> SandboxForm:
     """The form that was sent; a value that is no choice of its field is passed over."""
     values: dict[str, Any] = {}
     for name in SandboxForm.__struct_fields__:
-        given = [each for each in data.getlist(name) if isinstance(each, str)]
+        values_given = [value for value in data.getlist(name) if isinstance(value, str)]
         if name in _MANY:
-            values[name] = tuple(given)
+            values[name] = tuple(values_given)
         elif name in _FLAGS:
-            values[name] = bool(given)
-        elif given and given[-1] in _CHOICES.get(name, (given[-1],)):
-            values[name] = given[-1].strip()
+            values[name] = bool(values_given)
+        elif values_given and values_given[-1] in _CHOICES.get(name, (values_given[-1],)):
+            values[name] = values_given[-1].strip()
     return SandboxForm(**values)
 
 
 async def read_upload(data: FormData, name: str) -> bytes:
     """The bytes of a file that was chosen; :class:`BadInput` where none was."""
-    found = data.get(name)
-    content = await found.read() if isinstance(found, UploadFile) else b""
+    upload = data.get(name)
+    content = await upload.read() if isinstance(upload, UploadFile) else b""
     if not content:
         raise BadInput("choose a file first")
     return content
@@ -99,7 +99,7 @@ class _File(msgspec.Struct):
     context: dict[str, Any] = {}
 
 
-def opened(form: SandboxForm, content: bytes) -> SandboxForm:
+def form_from_file(form: SandboxForm, content: bytes) -> SandboxForm:
     """The form for a file: a replay file, or a request as it is sent.
 
     :raises BadInput: the file is neither.
@@ -108,17 +108,17 @@ def opened(form: SandboxForm, content: bytes) -> SandboxForm:
         request = msgspec.json.decode(content, type=dict[str, Any])
         file = msgspec.convert(request, _File)
         request = request if file.request is None else file.request
-        asked = msgspec.convert(request, _File)
+        call = msgspec.convert(request, _File)
     except UNDECODABLE:
         raise BadInput("the file is neither a replay file nor a CDS Hooks request") from None
-    if not asked.hook or not asked.context:
+    if not call.hook or not call.context:
         raise BadInput("the file is neither a replay file nor a CDS Hooks request")
-    drafts = asked.context.get("draftOrders")
+    drafts = call.context.get("draftOrders")
     return msgspec.structs.replace(
         form,
         source="request",
         request=_indented(request),
-        hook=asked.hook,
+        hook=call.hook,
         order=JSON_ORDER if drafts else "",
         drafts=_indented(drafts) if drafts else "",
         as_of=file.as_of,
@@ -127,5 +127,5 @@ def opened(form: SandboxForm, content: bytes) -> SandboxForm:
     )
 
 
-def _indented(found: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+def _indented(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

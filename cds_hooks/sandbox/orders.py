@@ -43,27 +43,27 @@ def read_drafts(text: str) -> list[Draft]:
     if not text:
         return []
     try:
-        found = msgspec.json.decode(text)
+        content = msgspec.json.decode(text)
     except UNDECODABLE:
         raise BadInput("the draft orders are not JSON") from None
-    if isinstance(found, dict) and (found.get("resourceType") == "Bundle" or "entry" in found):
-        entries = found.get("entry")
+    if isinstance(content, dict) and (content.get("resourceType") == "Bundle" or "entry" in content):
+        entries = content.get("entry")
         entries = entries if isinstance(entries, list) else []
-        found = [each.get("resource") for each in entries if isinstance(each, dict)]
-    orders = found if isinstance(found, list) else [found]
-    if not all(isinstance(each, dict) for each in orders):
+        content = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
+    orders = content if isinstance(content, list) else [content]
+    if not all(isinstance(order, dict) for order in orders):
         raise BadInput("the draft orders must be a Bundle, a list of resources or one resource")
     return orders
 
 
 def bundle_of(drafts: Iterable[Draft]) -> Draft:
     """The drafts as the Bundle that a hook carries."""
-    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in drafts]}
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": draft} for draft in drafts]}
 
 
 def selections(drafts: Iterable[Draft]) -> list[str]:
     """The references that say which drafts have just been chosen: here, all of them."""
-    return [_reference(each) for each in drafts]
+    return [_reference(draft) for draft in drafts]
 
 
 def apply_actions(drafts: list[Draft], actions: Iterable[ShownAction]) -> tuple[list[Draft], list[Draft]]:
@@ -72,14 +72,14 @@ def apply_actions(drafts: list[Draft], actions: Iterable[ShownAction]) -> tuple[
     for action in actions:
         resource = action.resource
         if action.type == "delete":
-            gone = action.resource_id or _reference(resource or {})
-            kept = [each for each in kept if gone not in (_reference(each), each.get("id"))]
+            deleted = action.resource_id or _reference(resource or {})
+            kept = [draft for draft in kept if deleted not in (_reference(draft), draft.get("id"))]
         elif resource is None:
             continue
         elif resource.get("resourceType") not in _ORDER_TYPES:
             written.append(resource)
         elif action.type == "update":
-            kept = [resource if _reference(each) == _reference(resource) else each for each in kept]
+            kept = [resource if _reference(draft) == _reference(resource) else draft for draft in kept]
         else:
             kept.append(resource if resource.get("id") else {**resource, "id": f"draft-{len(kept) + 1}"})
     return kept, written

@@ -31,13 +31,13 @@ from cds_hooks.sandbox.feedback import (
     write_exchanges,
 )
 from cds_hooks.sandbox.firing import CallResult, fire
-from cds_hooks.sandbox.form import JSON_ORDER, SandboxForm, opened, read_form, read_upload
+from cds_hooks.sandbox.form import JSON_ORDER, SandboxForm, form_from_file, read_form, read_upload
 from cds_hooks.sandbox.orders import ORDERS, Draft, apply_actions, bundle_of, read_drafts
 from cds_hooks.sandbox.saving import replay_file
 from cds_hooks.settings.settings import Settings
 from cds_hooks.web.cards import read_cards
 from cds_hooks.web.course import Drawings, sketch
-from cds_hooks.web.findings import why
+from cds_hooks.web.findings import decision_view
 from cds_hooks.web.origin import is_same_origin
 from cds_hooks.web.pages import Pages, page_headers
 from fhir_plugin.errors import BadInput, TandemError
@@ -92,11 +92,11 @@ class Sandbox:
         self._today = today
         self._read_body = read_body
         self._demo_fhir = demo_fhir
-        self._building = RequestBuilder(
+        self._request_builder = RequestBuilder(
             services, knowledge.inputs, observation_tokens(knowledge), settings, clients, demo_fhir
         )
         self._drawings = Drawings(knowledge)
-        self._told: tuple[date, dict[str, DemoPatient]] = self._patients_of(today())
+        self._patients_by_day: tuple[date, dict[str, DemoPatient]] = self._patients_of(today())
 
     @property
     def routes(self) -> list[Route]:
@@ -111,11 +111,11 @@ class Sandbox:
     async def opened(self, request: Request) -> Response:
         """The empty form; the address may name a demo patient and a hook."""
         form = SandboxForm(patient=_FIRST_PATIENT, order=_FIRST_ORDER, prefetched=self._knowledge.inputs)
-        asked = request.query_params
-        if asked.get("patient") in self._patients():
-            form = replace(form, patient=asked["patient"])
-        if asked.get("hook") in {each.hook for each in self._knowledge.services.services}:
-            form = replace(form, hook=asked["hook"])
+        query = request.query_params
+        if query.get("patient") in self._patients():
+            form = replace(form, patient=query["patient"])
+        if query.get("hook") in {service.hook for service in self._knowledge.services.services}:
+            form = replace(form, hook=query["hook"])
         return self._page(request, form)
 
     async def posted(self, request: Request) -> Response:
@@ -126,16 +126,16 @@ class Sandbox:
         try:
             async with self._data(request) as data:
                 form = self._checked(read_form(data))
-                done = await self._acted(request, form, data)
-                form = done.form
-            fired = await self._fired(request, form)
+                action = await self._perform(request, form, data)
+                form = action.form
+            result = await self._fire(request, form)
         except BadInput as fault:
             return self._page(request, form, problem=str(fault))
-        form = replace(form, answer=fired.reply.body.decode(errors="replace"), service=fired.built.service.id)
+        form = replace(form, answer=result.reply.body.decode(errors="replace"), service=result.built.service.id)
         if form.order != JSON_ORDER:
-            drafts = fired.built.drafts
+            drafts = result.built.drafts
             form = replace(form, drafts=_json(bundle_of(drafts)) if drafts else "")
-        return self._page(request, form, fired=fired, done=done)
+        return self._page(request, form, result=result, action=action)
 
     async def course(self, request: Request) -> Response:
         """The picture of the course that the form describes, as SVG."""
@@ -143,8 +143,8 @@ class Sandbox:
             return self._refused(request)
         try:
             async with self._data(request) as data:
-                told = data.get("sketch")
-            picture = await asyncio.to_thread(self._drawings.draw, told if isinstance(told, str) else "")
+                sketch_text = data.get("sketch")
+            picture = await asyncio.to_thread(self._drawings.draw, sketch_text if isinstance(sketch_text, str) else "")
         except BadInput as fault:
             return self._page(request, SandboxForm(), problem=str(fault))
         return Response(picture, headers=page_headers(), media_type="image/svg+xml")
@@ -157,17 +157,17 @@ class Sandbox:
         try:
             async with self._data(request) as data:
                 form = read_form(data)
-            content = await replay_file(await self._fired(request, form), self._knowledge)
+            content = await replay_file(await self._fire(request, form), self._knowledge)
         except TandemError as fault:
             return self._page(request, form, problem=str(fault))
         headers = {**page_headers(), "Content-Disposition": 'attachment; filename="tandem-replay.json"'}
         return Response(content, headers=headers, media_type="application/json")
 
-    async def _acted(self, request: Request, form: SandboxForm, data: FormData) -> _ActionResult:
+    async def _perform(self, request: Request, form: SandboxForm, data: FormData) -> _ActionResult:
         """What the button did that was pressed."""
         pressed = {name: str(data[name]) for name in ("take", "override", "open") if name in data}
         if "open" in pressed:
-            return _ActionResult(opened(form, await read_upload(data, "file")))
+            return _ActionResult(form_from_file(form, await read_upload(data, "file")))
         if "take" in pressed:
             return await self._take(request, form, pressed["take"])
         if "override" in pressed:
@@ -192,11 +192,11 @@ class Sandbox:
         card = _at(read_cards(form.answer), place)
         exchange = await send(self._app, request.scope, form, overridden(card, reason, comment, now()))
         before = read_reasons(form.overridden)
-        said = {**before, card.summary: comment or reason or "no reason given"}
-        return replace(_noted(form, exchange), overridden=_json(said))
+        reasons = {**before, card.summary: comment or reason or "no reason given"}
+        return replace(_noted(form, exchange), overridden=_json(reasons))
 
-    async def _fired(self, request: Request, form: SandboxForm) -> CallResult:
-        built = await self._building.build(form, self._patients())
+    async def _fire(self, request: Request, form: SandboxForm) -> CallResult:
+        built = await self._request_builder.build(form, self._patients())
         return await fire(self._app, request.scope, built, form)
 
     def _page(
@@ -204,23 +204,25 @@ class Sandbox:
         request: Request,
         form: SandboxForm,
         problem: str = "",
-        fired: CallResult | None = None,
-        done: _ActionResult | None = None,
+        result: CallResult | None = None,
+        action: _ActionResult | None = None,
     ) -> Response:
-        decision = fired.trace.decision if fired else None
+        decision = result.trace.decision if result else None
         return self._pages.answer(
             "sandbox.html",
             request,
             status=_BAD_REQUEST if problem else 200,
             form=form,
             problem=problem,
-            fired=fired,
-            took=done.took if done else "",
-            written=[_json(each) for each in done.written] if done else [],
-            why=why(decision, self._knowledge) if decision else None,
+            fired=result,
+            took=action.took if action else "",
+            written=[_json(resource) for resource in action.written] if action else [],
+            why=decision_view(decision, self._knowledge) if decision else None,
             sketch=sketch(decision, self._knowledge) if decision else None,
             overridden=read_reasons(form.overridden),
-            exchanges=[(_json(each.sent), each.status, each.said) for each in read_exchanges(form.exchanges)],
+            exchanges=[
+                (_json(exchange.sent), exchange.status, exchange.said) for exchange in read_exchanges(form.exchanges)
+            ],
             address=str(request.base_url).rstrip("/"),
             patients=list(self._patients().values()),
             services=self._knowledge.services.services,
@@ -242,7 +244,7 @@ class Sandbox:
 
     def _checked(self, form: SandboxForm) -> SandboxForm:
         """The form; the service that it says gave its cards must be one of ours, because feedback goes there."""
-        if form.service in {"", *(each.id for each in self._knowledge.services.services)}:
+        if form.service in {"", *(service.id for service in self._knowledge.services.services)}:
             return form
         raise BadInput("that service is not offered: fire the hook again")
 
@@ -262,13 +264,13 @@ class Sandbox:
     def _patients(self) -> Mapping[str, DemoPatient]:
         """The demo patients as they are today."""
         day = self._today()
-        if self._told[0] != day:
-            self._told = self._patients_of(day)
-        return self._told[1]
+        if self._patients_by_day[0] != day:
+            self._patients_by_day = self._patients_of(day)
+        return self._patients_by_day[1]
 
     @staticmethod
     def _patients_of(day: date) -> tuple[date, dict[str, DemoPatient]]:
-        return day, {each.id: each for each in demo_patients(day)}
+        return day, {patient.id: patient for patient in demo_patients(day)}
 
 
 def _at(items: Sequence[T], place: str) -> T:
@@ -282,5 +284,5 @@ def _noted(form: SandboxForm, exchange: FeedbackExchange) -> SandboxForm:
     return replace(form, exchanges=write_exchanges([*read_exchanges(form.exchanges), exchange]))
 
 
-def _json(found: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -17,15 +17,15 @@ from mappings.schema.load import Knowledge
 _SECRET_BYTES = 32
 
 
-async def replay_file(fired: CallResult, knowledge: Knowledge) -> bytes:
+async def replay_file(result: CallResult, knowledge: Knowledge) -> bytes:
     """The file, with a secret of its own: two files of one patient cannot be linked.
 
     :raises BadInput: nothing was assessed.
     :raises RecordUnavailable: what may be kept of the record does not suffice for an answer.
     """
-    decision = fired.trace.decision
+    decision = result.trace.decision
     if decision is None:
         raise BadInput("nothing was assessed, so that there is nothing to replay")
-    call = read_call(msgspec.json.encode(fired.built.request), fired.built.service.hook)
+    call = read_call(msgspec.json.encode(result.built.request), result.built.service.hook)
     recorder = await asyncio.to_thread(Recorder, knowledge, secrets.token_bytes(_SECRET_BYTES))
     return write_replay(await recorder.replay(call, decision.record, decision.facts.as_of))

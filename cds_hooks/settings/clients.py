@@ -120,7 +120,7 @@ def check_clients_distinct(clients: Iterable[Client]) -> None:
     by_issuer: dict[str, list[Client]] = {}
     for client in clients:
         by_issuer.setdefault(client.issuer, []).append(client)
-    named = Counter(client.name for each in by_issuer.values() for client in each)
+    named = Counter(client.name for group in by_issuer.values() for client in group)
     if repeated := [name for name, count in named.items() if count > 1]:
         raise ValueError(f"two clients are named {repeated[0]}")
     for sharing in by_issuer.values():

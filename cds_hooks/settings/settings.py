@@ -102,16 +102,16 @@ class Settings(BaseSettings):
         if self.smart and self.public_url is None:
             raise ValueError("public_url: needed where there is a smart issuer")
         for name in ("name", "issuer"):
-            if len({getattr(each, name) for each in self.smart}) < len(self.smart):
+            if len({getattr(issuer, name) for issuer in self.smart}) < len(self.smart):
                 raise ValueError(f"smart: two issuers have the same {name}")
         return self
 
     @model_validator(mode="after")
     def _clients_decide(self) -> Self:
         check_clients_distinct(self.clients)
-        beside = [name for name in PER_CLIENT_SETTINGS if self.clients and name in self.model_fields_set]
-        if beside:
-            raise ValueError(f"{beside[0]}: belongs into each of the clients, where there are any")
+        misplaced = [name for name in PER_CLIENT_SETTINGS if self.clients and name in self.model_fields_set]
+        if misplaced:
+            raise ValueError(f"{misplaced[0]}: belongs into each of the clients, where there are any")
         if self.clients and self.sandbox:
             raise ValueError("sandbox: shows cards to anybody who asks, and so not where there are clients")
         if any(urlsplit(server).scheme != "https" for server in self.fhir_servers):
@@ -156,8 +156,8 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     where = path.name if path else "settings"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
-        given = {key: value for key, value in overrides.items() if value is not None}
-        return Settings(**{**content, **given})
+        explicit = {key: value for key, value in overrides.items() if value is not None}
+        return Settings(**{**content, **explicit})
     except OSError as fault:
         raise BadInput(f"{where}: cannot be read: {fault.strerror}") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
@@ -165,5 +165,5 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     except ValidationError as fault:
         first = fault.errors(include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {key}: {said}" if key else f"{where}: {said}") from fault
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{where}: {key}: {message}" if key else f"{where}: {message}") from fault

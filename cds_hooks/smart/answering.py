@@ -40,80 +40,86 @@ class QuestionnaireForms:
         self._connections = connections
         self._now = now
 
-    async def listed(self, request: Request, opening: AppSession) -> Response:
+    async def listed(self, request: Request, session: AppSession) -> Response:
         """The page of all questionnaires."""
         forms = [form.instrument for form in self._knowledge.instruments.forms.values()]
-        return self._frame.shown(request, opening, "questionnaires", await self._frame.person(opening), forms=forms)
+        return self._frame.shown(
+            request, session, "questionnaires", await self._frame.patient_record(session), forms=forms
+        )
 
     async def questionnaire(self, request: Request) -> Response:
         """The empty form of one instrument."""
-        opening = self._frame.opening(request)
-        if opening is None:
-            return self._frame.over(request)
+        session = self._frame.session(request)
+        if session is None:
+            return self._frame.expired(request)
         form = self._form_of(request)
         if form is None:
             words = "There is no questionnaire of that name."
-            return self._frame.error(request, NOT_FOUND, "No such questionnaire", words, opening)
+            return self._frame.error(request, NOT_FOUND, "No such questionnaire", words, session)
         try:
-            person = await self._frame.person(opening)
+            patient_record = await self._frame.patient_record(session)
         except RecordUnavailable as fault:
-            return self._frame.unreadable(request, opening, fault)
-        empty = fill_questionnaire(form, {}, self._knowledge.instruments, _patient_context(person), self._now())
-        return self._shown(request, opening, person, empty)
+            return self._frame.unreadable(request, session, fault)
+        empty = fill_questionnaire(form, {}, self._knowledge.instruments, _patient_context(patient_record), self._now())
+        return self._shown(request, session, patient_record, empty)
 
     async def answered(self, request: Request) -> Response:
         """What was answered: scored and shown, and saved when that is what the button says."""
-        opening, form = self._frame.opening(request), self._form_of(request)
-        data = await self._frame.form(request, opening) if opening else None
-        if opening is None or form is None or data is None:
-            return self._frame.over(request)
+        session, form = self._frame.session(request), self._form_of(request)
+        data = await self._frame.form(request, session) if session else None
+        if session is None or form is None or data is None:
+            return self._frame.expired(request)
         try:
-            person = await self._frame.person(opening)
+            patient_record = await self._frame.patient_record(session)
         except RecordUnavailable as fault:
-            return self._frame.unreadable(request, opening, fault)
+            return self._frame.unreadable(request, session, fault)
         now = self._now()
         filling = fill_questionnaire(
-            form, read_answers(data), self._knowledge.instruments, _patient_context(person), now
+            form, read_answers(data), self._knowledge.instruments, _patient_context(patient_record), now
         )
-        if data.get("do") != "save" or not filling.complete or filling.score is None or not _may_write(opening):
-            return self._shown(request, opening, person, filling, answered=True)
-        saved = await self._saved(opening, data.get("once", ""), filling, filling.score, _patient_context(person), now)
-        return self._shown(request, opening, person, filling, answered=True, saved=saved)
+        if data.get("do") != "save" or not filling.complete or filling.score is None or not _may_write(session):
+            return self._shown(request, session, patient_record, filling, answered=True)
+        saved = await self._saved(
+            session, data.get("once", ""), filling, filling.score, _patient_context(patient_record), now
+        )
+        return self._shown(request, session, patient_record, filling, answered=True, saved=saved)
 
     async def _saved(
         self,
-        opening: AppSession,
+        session: AppSession,
         mark: str,
         filling: FilledQuestionnaire,
         scored: Score,
-        whose: PatientContext,
+        patient: PatientContext,
         now: datetime,
     ) -> SaveResult:
-        instruments, what = self._knowledge.instruments, (filling.form.instrument.id, filling.values)
-        body = build_response(filling.form, filling.values, instruments, whose, now)
-        sent = opening.send(mark, what, lambda: save(body, scored, instruments, opening.source, self._connections))
-        if sent is None:
+        instruments, content = self._knowledge.instruments, (filling.form.instrument.id, filling.values)
+        body = build_response(filling.form, filling.values, instruments, patient, now)
+        submitted = session.send(
+            mark, content, lambda: save(body, scored, instruments, session.source, self._connections)
+        )
+        if submitted is None:
             return SaveResult(None, None, _FORM_EXPIRED)
-        saved = await asyncio.shield(sent.saved)
-        return saved if sent.what == what else SaveResult(None, None, _SAVED_WITH_OTHER_ANSWERS)
+        saved = await asyncio.shield(submitted.saved)
+        return saved if submitted.content == content else SaveResult(None, None, _SAVED_WITH_OTHER_ANSWERS)
 
     def _shown(
-        self, request: Request, opening: AppSession, person: Record, filling: FilledQuestionnaire, **more: Any
+        self, request: Request, session: AppSession, patient_record: Record, filling: FilledQuestionnaire, **more: Any
     ) -> Response:
-        own = self._knowledge.cards.safety[0]
-        content = {"answered": False, "saved": None, "may_write": _may_write(opening)} | more
+        card = self._knowledge.cards.safety[0]
+        content = {"answered": False, "saved": None, "may_write": _may_write(session)} | more
         return self._frame.shown(
-            request, opening, "questionnaires", person, template="questionnaire",
-            filling=filling, once=opening.once(), safety=(own.summary, own.lead), **content,
+            request, session, "questionnaires", patient_record, template="questionnaire",
+            filling=filling, once=session.new_form_mark(), safety=(card.summary, card.lead), **content,
         )  # fmt: skip
 
     def _form_of(self, request: Request) -> PreparedInstrument | None:
         return self._knowledge.instruments.forms.get(request.path_params["form"].replace("-", "_"))
 
 
-def _patient_context(person: Record) -> PatientContext:
-    return PatientContext(person.patient_id, person.patient.gender if person.patient else None)
+def _patient_context(patient_record: Record) -> PatientContext:
+    return PatientContext(patient_record.patient_id, patient_record.patient.gender if patient_record.patient else None)
 
 
-def _may_write(opening: AppSession) -> bool:
-    return opening.issuer.may_write and all(may_create(opening.granted, kind) for kind in WRITTEN)
+def _may_write(session: AppSession) -> bool:
+    return session.issuer.may_write and all(may_create(session.scopes, kind) for kind in WRITTEN)

@@ -57,33 +57,33 @@ class AuthorizationRequest:
 async def discover_endpoints(fhir_server: str, connections: FhirServers) -> Endpoints:
     """Where the EHR authorizes; :class:`LaunchRefused` where it does not say so, or not safely."""
     answer = await connections.fetch(f"{fhir_server}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
-    found = lenient.read(answer.body, Endpoints)
-    if found is None:
+    endpoints = lenient.read(answer.body, Endpoints)
+    if endpoints is None:
         raise LaunchRefused("configuration", "The EHR does not say where its users are authorized.")
-    if not is_confidential(found.authorization_endpoint) or not is_confidential(found.token_endpoint):
+    if not is_confidential(endpoints.authorization_endpoint) or not is_confidential(endpoints.token_endpoint):
         raise LaunchRefused("endpoint", "The EHR names an address that is not safe to send anything to.")
-    if "S256" not in found.code_challenge_methods_supported:
+    if "S256" not in endpoints.code_challenge_methods_supported:
         raise LaunchRefused("pkce", "The EHR does not offer the proof (PKCE, S256) that this app needs.")
-    return found
+    return endpoints
 
 
-def authorization_url(asked: AuthorizationRequest, state: str, scope: str, launch: str | None) -> str:
+def authorization_url(request: AuthorizationRequest, state: str, scope: str, launch: str | None) -> str:
     """Where the browser is sent."""
-    issuer = asked.registration.issuer
+    issuer = request.registration.issuer
     parameters = {
         "response_type": "code",
         "client_id": issuer.client_id,
-        "redirect_uri": asked.redirect,
+        "redirect_uri": request.redirect,
         "scope": scope,
         "state": state,
         "aud": issuer.issuer,
-        "code_challenge": challenge(asked.verifier),
+        "code_challenge": challenge(request.verifier),
         "code_challenge_method": "S256",
     }
     if launch is not None:
         parameters["launch"] = launch
-    glue = "&" if "?" in asked.endpoints.authorization_endpoint else "?"
-    return f"{asked.endpoints.authorization_endpoint}{glue}{urlencode(parameters)}"
+    separator = "&" if "?" in request.endpoints.authorization_endpoint else "?"
+    return f"{request.endpoints.authorization_endpoint}{separator}{urlencode(parameters)}"
 
 
 def challenge(verifier: str) -> str:
@@ -91,14 +91,14 @@ def challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-async def exchange_code(code: str, asked: AuthorizationRequest, connections: FhirServers) -> TokenGrant:
+async def exchange_code(code: str, request: AuthorizationRequest, connections: FhirServers) -> TokenGrant:
     """The token that a code is worth, once; :class:`LaunchRefused` where there is none."""
-    issuer, key, address = asked.registration.issuer, asked.registration.key, asked.endpoints.token_endpoint
+    issuer, key, address = request.registration.issuer, request.registration.key, request.endpoints.token_endpoint
     form = {
         "grant_type": "authorization_code",
         "code": code,
-        "redirect_uri": asked.redirect,
-        "code_verifier": asked.verifier,
+        "redirect_uri": request.redirect,
+        "code_verifier": request.verifier,
     }
     headers: Mapping[str, str] = {}
     if key is not None:
@@ -108,10 +108,10 @@ async def exchange_code(code: str, asked: AuthorizationRequest, connections: Fhi
     else:
         form["client_id"] = issuer.client_id
     answer = await connections.fetch(address, _MOST_BYTES, _SECONDS, form, headers)
-    granted = lenient.read(answer.body, TokenGrant)
-    if granted is None or granted.token_type.lower() != "bearer" or not granted.access_token:
+    grant = lenient.read(answer.body, TokenGrant)
+    if grant is None or grant.token_type.lower() != "bearer" or not grant.access_token:
         raise LaunchRefused("token", "The EHR gave no token for this opening.")
-    return granted
+    return grant
 
 
 def _basic(name: str, secret: str) -> str:

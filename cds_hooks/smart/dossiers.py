@@ -10,9 +10,9 @@ from fhir_plugin.payers.dossier import build_dossier
 from mappings.schema.load import Knowledge
 
 
-def dossier_content(decision: Decision, knowledge: Knowledge, asked: str) -> dict[str, Any]:
+def dossier_content(decision: Decision, knowledge: Knowledge, requested: str) -> dict[str, Any]:
     """What the page shows; ``asked`` names the treatment, if it is one that a dossier is made for."""
     treatments = knowledge.dossier.treatments
-    treatment = asked if asked in treatments else next(iter(treatments))
-    made = build_dossier(decision, knowledge, treatment)
-    return page_values(made, knowledge) | {"choices": list(treatments.items()), "asked": treatment}
+    treatment = requested if requested in treatments else next(iter(treatments))
+    dossier = build_dossier(decision, knowledge, treatment)
+    return page_values(dossier, knowledge) | {"choices": list(treatments.items()), "asked": treatment}

@@ -61,23 +61,33 @@ class FilledQuestionnaire:
 
 
 def fill_questionnaire(
-    form: PreparedInstrument, given: Mapping[str, str], instruments: Instruments, whose: PatientContext, now: datetime
+    form: PreparedInstrument,
+    answers_given: Mapping[str, str],
+    instruments: Instruments,
+    patient: PatientContext,
+    now: datetime,
 ) -> FilledQuestionnaire:
     """The questionnaire with the answers ``given`` by the numbers of its items; what is no option is no answer."""
     instrument = form.instrument
-    answers = _answers(instrument, given, instruments)
+    answers = _answers(instrument, answers_given, instruments)
     questions = tuple(_question(item, instrument, instruments, answers) for item in instrument.items)
     asked = [item for item in instrument.items if _is_asked(item, answers)]
     scored = None
     if answers:
-        scored = score(read_back(build_response(form, answers, instruments, whose, now)), instruments, sex=whose.sex)
+        scored = score(
+            read_back(build_response(form, answers, instruments, patient, now)), instruments, sex=patient.sex
+        )
     return FilledQuestionnaire(
         form, questions, scored, tuple(item.number for item in asked if item.number not in answers), answers
     )
 
 
 def build_response(
-    form: PreparedInstrument, answers: Mapping[str, int], instruments: Instruments, whose: PatientContext, now: datetime
+    form: PreparedInstrument,
+    answers: Mapping[str, int],
+    instruments: Instruments,
+    patient: PatientContext,
+    now: datetime,
 ) -> dict[str, Any]:
     """The answers as a QuestionnaireResponse of the patient whose chart is open."""
     instrument = form.instrument
@@ -85,7 +95,7 @@ def build_response(
         "resourceType": "QuestionnaireResponse",
         "questionnaire": f"{QUESTIONNAIRES}:{instrument.id}",
         "status": "completed",
-        "subject": {"reference": f"Patient/{whose.id}"},
+        "subject": {"reference": f"Patient/{patient.id}"},
         "authored": now.isoformat(timespec="seconds"),
         "item": [
             _item(item, instrument, instruments, answers[item.number])
@@ -102,12 +112,12 @@ def read_back(body: dict[str, Any]) -> ReadResponse:
     return msgspec.json.decode(msgspec.json.encode(body), type=ReadResponse)
 
 
-def _answers(instrument: Instrument, given: Mapping[str, str], instruments: Instruments) -> dict[str, int]:
+def _answers(instrument: Instrument, answers_given: Mapping[str, str], instruments: Instruments) -> dict[str, int]:
     chosen = {
         item.number: option.value
         for item in instrument.items
         for option in instruments.answer_list(instrument, item).options
-        if given.get(item.number) == str(option.value)
+        if answers_given.get(item.number) == str(option.value)
     }
     return {item.number: chosen[item.number] for item in instrument.items
             if item.number in chosen and _is_asked(item, chosen)}  # fmt: skip
@@ -133,10 +143,10 @@ def _question(
 def _condition(item: InstrumentItem, instrument: Instrument, instruments: Instruments) -> str:
     if item.asked_if is None:
         return ""
-    asked = instrument.item(item.asked_if.item)
-    options = instruments.answer_list(instrument, asked).options
-    option = next(each for each in options if each.value == item.asked_if.value)
-    return f"Only if question {asked.number} is answered with {option.display or option.value}."
+    condition = instrument.item(item.asked_if.item)
+    options = instruments.answer_list(instrument, condition).options
+    option = next(option for option in options if option.value == item.asked_if.value)
+    return f"Only if question {condition.number} is answered with {option.display or option.value}."
 
 
 def _item(item: InstrumentItem, instrument: Instrument, instruments: Instruments, value: int) -> dict[str, Any]:

@@ -42,47 +42,47 @@ class PageFrame:
         issuers: tuple[Issuer, ...],
         connections: FhirServers,
         pages: Pages,
-        openings: AppSessions,
+        sessions: AppSessions,
     ) -> None:
         self._knowledge = knowledge
         self._connections = connections
         self._pages = pages
-        self._openings = openings
-        self._ancestors = tuple(dict.fromkeys(each for issuer in issuers for each in issuer.frame_ancestors))
-        self._types = sorted({INPUTS[each].resource_type for each in knowledge.inputs})
+        self._sessions = sessions
+        self._ancestors = tuple(dict.fromkeys(ancestor for issuer in issuers for ancestor in issuer.frame_ancestors))
+        self._types = sorted({INPUTS[name].resource_type for name in knowledge.inputs})
 
-    def opening(self, request: Request) -> AppSession | None:
+    def session(self, request: Request) -> AppSession | None:
         """The opening that the address names; ``None`` where it is over, or belongs to another browser."""
         view = request.path_params["view"]
-        opening = self._openings.views.get(view, _secret(request))
-        if opening is not None:
-            add_log_fields(tenant=opening.issuer.name)
-        return opening
+        session = self._sessions.views.get(view, _secret(request))
+        if session is not None:
+            add_log_fields(tenant=session.issuer.name)
+        return session
 
     def close(self, request: Request) -> None:
         """Forget the opening that the address names, and its token."""
-        self._openings.views.take(request.path_params["view"], _secret(request))
+        self._sessions.views.take(request.path_params["view"], _secret(request))
 
-    async def form(self, request: Request, opening: AppSession) -> dict[str, str] | None:
+    async def form(self, request: Request, session: AppSession) -> dict[str, str] | None:
         """The fields of a form of this opening; ``None`` for one that another page sent."""
         try:
             fields = read_form(await read_body(request, _MOST_FORM_BYTES))
         except BodyTooLarge:
             return None
-        return fields if hmac.compare_digest(fields.get("token", "").encode(), opening.form_token.encode()) else None
+        return fields if hmac.compare_digest(fields.get("token", "").encode(), session.form_token.encode()) else None
 
-    async def person(self, opening: AppSession) -> Record:
+    async def patient_record(self, session: AppSession) -> Record:
         """The record with nothing but the patient; :class:`RecordUnavailable` where it was never to be had."""
-        if opening.person is None:
-            opening.person = await gather(
-                opening.patient, {}, ("patient",), (), opening.source, self._connections, SECONDS
+        if session.patient_record is None:
+            session.patient_record = await gather(
+                session.patient, {}, ("patient",), (), session.source, self._connections, SECONDS
             )
-        return opening.person
+        return session.patient_record
 
     def shown(
         self,
         request: Request,
-        opening: AppSession,
+        session: AppSession,
         name: str,
         record: Record,
         decision: Decision | None = None,
@@ -94,39 +94,39 @@ class PageFrame:
         return self._pages.answer(
             f"smart/{template or name}.html",
             request,
-            frame_ancestors=opening.issuer.frame_ancestors or NOBODY,
+            frame_ancestors=session.issuer.frame_ancestors or NOBODY,
             view=request.path_params["view"],
             pages=PAGES,
             current=name,
             who=person(record, knowledge),
-            form_token=opening.form_token,
+            form_token=session.form_token,
             warning=warning(decision, knowledge) if decision else "",
             gaps=record.gaps(knowledge.inputs) if decision else (),
             dropped=record.dropped,
-            missing=[kind for kind in self._types if not may_read(opening.granted, kind)],
+            missing=[kind for kind in self._types if not may_read(session.scopes, kind)],
             **content,
         )
 
-    def unreadable(self, request: Request, opening: AppSession, fault: RecordUnavailable) -> Response:
+    def unreadable(self, request: Request, session: AppSession, fault: RecordUnavailable) -> Response:
         """The page that says that the EHR did not answer."""
         words = f"What every page needs could not be read from the EHR: {fault}."
-        return self.error(request, UNAVAILABLE, "The chart could not be read", words, opening)
+        return self.error(request, UNAVAILABLE, "The chart could not be read", words, session)
 
     def refused(self, request: Request, refused: LaunchRefused) -> Response:
         """The page that says why the app was not opened."""
         add_log_fields(reason=f"launch.{refused.reason}")
         return self.error(request, BAD_REQUEST, "The app could not be opened", str(refused))
 
-    def over(self, request: Request) -> Response:
+    def expired(self, request: Request) -> Response:
         """The page for everybody who may not see what they asked for; the same whatever the reason."""
         words = "This opening of the app is over, or belongs to another browser. Open the app again from the chart."
         return self.error(request, FORBIDDEN, "Open the app again", words)
 
     def error(
-        self, request: Request, status: int, title: str, words: str, opening: AppSession | None = None
+        self, request: Request, status: int, title: str, words: str, session: AppSession | None = None
     ) -> Response:
         """A page of words; where no opening says whose frame it may stand in, in that of any EHR."""
-        allowed = (opening.issuer.frame_ancestors if opening else self._ancestors) or NOBODY
+        allowed = (session.issuer.frame_ancestors if session else self._ancestors) or NOBODY
         return self._pages.answer(
             "error.html", request, status=status, frame_ancestors=allowed, title=title, why=words, back=""
         )

@@ -11,8 +11,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from cds_hooks.protocol.errors import LaunchRefused
-from cds_hooks.smart.authorization import AuthorizationRequest as Asked
-from cds_hooks.smart.authorization import Endpoints, TokenGrant, authorization_url, discover_endpoints, exchange_code
+from cds_hooks.smart.authorization import (
+    AuthorizationRequest,
+    Endpoints,
+    TokenGrant,
+    authorization_url,
+    discover_endpoints,
+    exchange_code,
+)
 from cds_hooks.smart.openings import LAUNCH_SECONDS, AppSession, AppSessions
 from cds_hooks.smart.permissions import requested_scopes
 from cds_hooks.smart.registrations import Registration
@@ -73,79 +79,81 @@ class LaunchFlow:
         self._endpoints: dict[str, tuple[float, Endpoints]] = {}
         self._types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
 
-    async def begin(self, request: Request, openings: AppSessions) -> Response:
+    async def begin(self, request: Request, sessions: AppSessions) -> Response:
         """Redirect to the EHR's sign-in; :class:`LaunchRefused` for an EHR that is not on the list."""
         ehr = self._ehr(request.query_params.get("iss", ""))
         launch = request.query_params.get("launch")
         if launch is not None and (not launch or len(launch) > _LONGEST):
             raise LaunchRefused("launch", "The launch from the chart came without its key. Open the app again there.")
         endpoints = await self._endpoints_of(ehr.issuer.issuer)
-        asked = Asked(ehr, endpoints, f"{self._public_url}{APP}/callback", secrets.token_urlsafe(48))
-        state, secret = openings.launches.put(asked, LAUNCH_SECONDS)
+        authorization = AuthorizationRequest(
+            ehr, endpoints, f"{self._public_url}{APP}/callback", secrets.token_urlsafe(48)
+        )
+        state, secret = sessions.launches.put(authorization, LAUNCH_SECONDS)
         scope = requested_scopes(ehr.issuer, self._types, launched=launch is not None)
-        answer = RedirectResponse(authorization_url(asked, state, scope, launch), _SEE_OTHER, _NO_STORE)
+        answer = RedirectResponse(authorization_url(authorization, state, scope, launch), _SEE_OTHER, _NO_STORE)
         self._keep(answer, f"launch-{state}", secret, f"{APP}/callback", int(LAUNCH_SECONDS))
         return answer
 
-    async def finish(self, request: Request, openings: AppSessions) -> Response:
+    async def finish(self, request: Request, sessions: AppSessions) -> Response:
         """Trade the code for a token, and open the app; :class:`LaunchRefused` says what was wrong."""
-        given = request.query_params
-        state = given.get("state", "")
-        asked = openings.launches.take(state, request.cookies.get(f"tandem-launch-{state}", ""))
-        if asked is None:
+        parameters = request.query_params
+        state = parameters.get("state", "")
+        authorization = sessions.launches.take(state, request.cookies.get(f"tandem-launch-{state}", ""))
+        if authorization is None:
             raise LaunchRefused("state", "This sign-in is over, or began in another browser. Open the app again.")
-        if "error" in given:
-            said = _REFUSALS.get(given["error"], "The EHR did not let this app in.")
-            raise LaunchRefused("refused", said)
-        code = given.get("code", "")
+        if "error" in parameters:
+            reason = _REFUSALS.get(parameters["error"], "The EHR did not let this app in.")
+            raise LaunchRefused("refused", reason)
+        code = parameters.get("code", "")
         if not code or len(code) > _LONGEST:
             raise LaunchRefused("code", "The EHR sent no code. Open the app again.")
-        granted = await exchange_code(code, asked, self._connections)
-        answer = self._opened(asked, granted, openings)
+        grant = await exchange_code(code, authorization, self._connections)
+        answer = self._opened(authorization, grant, sessions)
         self._keep(answer, f"launch-{state}", "", f"{APP}/callback", 0)
         return answer
 
-    def _opened(self, asked: Asked, granted: TokenGrant, openings: AppSessions) -> Response:
-        issuer = asked.registration.issuer
-        scopes = granted.scope or requested_scopes(issuer, self._types, launched=True)
+    def _opened(self, authorization: AuthorizationRequest, grant: TokenGrant, sessions: AppSessions) -> Response:
+        issuer = authorization.registration.issuer
+        scopes = grant.scope or requested_scopes(issuer, self._types, launched=True)
         try:
-            patient = patient_id_from(granted.patient)
-            source = FhirSource(issuer.issuer, granted.access_token, asked.registration.habits, scopes)
+            patient = patient_id_from(grant.patient)
+            source = FhirSource(issuer.issuer, grant.access_token, authorization.registration.habits, scopes)
         except BadInput:
             raise LaunchRefused(
                 "context", "The EHR did not say whose chart it is. Open the app from a chart."
             ) from None
-        longest = 60 * issuer.minutes
-        seconds = longest if granted.expires_in is None else min(longest, granted.expires_in)
+        limit = 60 * issuer.minutes
+        seconds = limit if grant.expires_in is None else min(limit, grant.expires_in)
         if seconds <= 0:
             raise LaunchRefused("expired", "The EHR gave a token that is over already.")
-        view, secret = openings.views.put(AppSession(issuer, source, patient, scopes), seconds)
-        page = f"{self._public_url}{APP}/v/{view}/{self._first_page(granted)}"
+        view, secret = sessions.views.put(AppSession(issuer, source, patient, scopes), seconds)
+        page = f"{self._public_url}{APP}/v/{view}/{self._first_page(grant)}"
         answer = RedirectResponse(page, _SEE_OTHER, _NO_STORE)
         self._keep(answer, view, secret, f"{APP}/v/{view}", seconds)
         return answer
 
-    def _first_page(self, granted: TokenGrant) -> str:
+    def _first_page(self, grant: TokenGrant) -> str:
         """Where the app opens: on what the card was about, if it came from one."""
-        context = _context(bytes(granted.app_context))
+        context = _context(bytes(grant.app_context))
         if context.page not in PAGES:
             return next(iter(PAGES))
         known = context.treatment in self._treatments
         return f"{context.page}?{urlencode({'treatment': context.treatment})}" if known else context.page
 
-    def _ehr(self, given: str) -> Registration:
+    def _ehr(self, iss: str) -> Registration:
         try:
-            return self._ehrs[normal_base_url(given)]
+            return self._ehrs[normal_base_url(iss)]
         except (BadInput, KeyError):
             raise LaunchRefused("issuer", "This app is not set up for the EHR that opened it.") from None
 
     async def _endpoints_of(self, fhir_server: str) -> Endpoints:
         """Asked for once in a while: who floods us with launches shall not flood the EHR."""
-        until, found = self._endpoints.get(fhir_server, (0.0, None))
-        if found is None or until <= self._seconds():
-            found = await discover_endpoints(fhir_server, self._connections)
-            self._endpoints[fhir_server] = (self._seconds() + _ENDPOINTS_SECONDS, found)
-        return found
+        until, endpoints = self._endpoints.get(fhir_server, (0.0, None))
+        if endpoints is None or until <= self._seconds():
+            endpoints = await discover_endpoints(fhir_server, self._connections)
+            self._endpoints[fhir_server] = (self._seconds() + _ENDPOINTS_SECONDS, endpoints)
+        return endpoints
 
     def _keep(self, answer: Response, name: str, secret: str, path: str, seconds: int) -> None:
         """A cookie that no script reads; inside another site's frame it needs to be partitioned."""

@@ -32,7 +32,7 @@ MOST_LAUNCHES, MOST_OPENINGS, MOST_FORMS = 10_000, 1_000, 50
 class SubmittedForm:
     """A form that was sent to be saved."""
 
-    what: object
+    content: object
     """What it held."""
     saved: asyncio.Task[SaveResult]
     """What becomes of it."""
@@ -46,18 +46,18 @@ class AppSession:
     source: FhirSource
     """The server, and the token, which never leaves this process but to it."""
     patient: str
-    granted: str
+    scopes: str
     """The scopes."""
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     """Stands in every form of the app, so that no other page can send one."""
-    person: Record | None = field(default=None, repr=False)
+    patient_record: Record | None = field(default=None, repr=False)
     """The record with nothing but the patient, once it was read: who it is does not change."""
     drawn: dict[str, Any] = field(default_factory=dict, repr=False)
     """What the pictures of the last pages show, by name."""
     _forms: OrderedDict[str, SubmittedForm | None] = field(default_factory=OrderedDict, repr=False)
     """The last forms that may be saved, by their marks, and those that were."""
 
-    def once(self) -> str:
+    def new_form_mark(self) -> str:
         """A mark for one form: what it holds is saved once, however often it is sent."""
         while len(self._forms) >= MOST_FORMS:
             self._forms.popitem(last=False)
@@ -66,15 +66,15 @@ class AppSession:
         return mark
 
     def send(
-        self, mark: str, what: object, saving: Callable[[], Coroutine[Any, Any, SaveResult]]
+        self, mark: str, content: object, save: Callable[[], Coroutine[Any, Any, SaveResult]]
     ) -> SubmittedForm | None:
         """The form of that mark, sent now unless it was before; ``None`` for a mark that no form has."""
         if mark not in self._forms:
             return None
-        sent = self._forms[mark]
-        if sent is None:
-            sent = self._forms[mark] = SubmittedForm(what, asyncio.create_task(saving()))
-        return sent
+        submitted = self._forms[mark]
+        if submitted is None:
+            submitted = self._forms[mark] = SubmittedForm(content, asyncio.create_task(save()))
+        return submitted
 
 
 class ExpiringStore(Generic[T]):
@@ -91,7 +91,7 @@ class ExpiringStore(Generic[T]):
 
     def put(self, value: T, seconds: float) -> tuple[str, str]:
         """Keep a value; gives its name and its secret."""
-        self._forget()
+        self._drop_expired()
         while len(self._values) >= self._most:
             self._values.popitem(last=False)
         name, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
@@ -100,7 +100,7 @@ class ExpiringStore(Generic[T]):
 
     def get(self, name: str, secret: str) -> T | None:
         """The value; ``None`` where there is none of that name, where it is over, or where the secret is another."""
-        self._forget()
+        self._drop_expired()
         kept = self._values.get(name)
         return kept[2] if kept and hmac.compare_digest(kept[0], _digest(secret)) else None
 
@@ -111,7 +111,7 @@ class ExpiringStore(Generic[T]):
             del self._values[name]
         return value
 
-    def _forget(self) -> None:
+    def _drop_expired(self) -> None:
         now = self._now()
         for name in [name for name, (_, until, _) in self._values.items() if until <= now]:
             del self._values[name]

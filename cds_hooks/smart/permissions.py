@@ -24,12 +24,12 @@ def requested_scopes(issuer: Issuer, types: Iterable[str], *, launched: bool) ->
     return " ".join(scopes)
 
 
-def may_read(granted: str, kind: str) -> bool:
+def may_read(scopes: str, kind: str) -> bool:
     """Whether a type may be read as a whole; a permission for a part of it (``?category=...``) is none."""
     return scope_coverage(granted, kind, search=kind != "Patient") is ScopeCoverage.ALL
 
 
-def may_create(granted: str, kind: str) -> bool:
+def may_create(scopes: str, kind: str) -> bool:
     """Whether a resource of a type may be created."""
-    found = (_CREATES.fullmatch(each) for each in granted.split())
-    return any(scope is not None and scope[1] in ("*", kind) for scope in found)
+    matches = (_CREATES.fullmatch(scope) for scope in scopes.split())
+    return any(scope is not None and scope[1] in ("*", kind) for scope in matches)

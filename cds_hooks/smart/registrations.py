@@ -23,7 +23,7 @@ class Registration:
 
 def registrations(issuers: Iterable[Issuer], profiles: Mapping[str, ServerProfile]) -> dict[str, Registration]:
     """Every EHR by its FHIR base URL; :class:`BadInput` names the key of ``[[smart]]`` that cannot be used."""
-    return {each.issuer: _registration(each, profiles) for each in issuers}
+    return {issuer.issuer: _registration(issuer, profiles) for issuer in issuers}
 
 
 def _registration(issuer: Issuer, profiles: Mapping[str, ServerProfile]) -> Registration:

@@ -22,7 +22,7 @@ from cds_hooks.smart.openings import AppSession, AppSessions
 from cds_hooks.smart.registrations import registrations
 from cds_hooks.smart.views import criteria, overview
 from cds_hooks.web.course import Drawings, sketch
-from cds_hooks.web.findings import why
+from cds_hooks.web.findings import decision_view
 from cds_hooks.web.pages import Pages, page_headers
 from fhir_plugin.courses.dose_drawing import describe_doses, draw_doses
 from fhir_plugin.courses.drawing import describe
@@ -59,11 +59,11 @@ class SmartApp:
         self._pages = pages
         self._today, now, seconds = clock
         self._issuers = settings.smart
-        self._openings = AppSessions(seconds)
+        self._sessions = AppSessions(seconds)
         ehrs = registrations(settings.smart, knowledge.servers)
-        self._launching = LaunchFlow(ehrs, settings.public_url or "", knowledge, connections, seconds)
-        self._frame = PageFrame(knowledge, settings.smart, connections, pages, self._openings)
-        self._answering = QuestionnaireForms(knowledge, self._frame, connections, now)
+        self._launch_flow = LaunchFlow(ehrs, settings.public_url or "", knowledge, connections, seconds)
+        self._frame = PageFrame(knowledge, settings.smart, connections, pages, self._sessions)
+        self._questionnaires = QuestionnaireForms(knowledge, self._frame, connections, now)
         self._drawings = Drawings(knowledge)
         self._codes = observation_tokens(knowledge)
 
@@ -78,8 +78,8 @@ class SmartApp:
             Route(f"{view}/leave", self.leave, methods=["POST"]),
             Route(f"{view}/course.svg", self.course, methods=["GET"]),
             Route(f"{view}/doses.svg", self.doses, methods=["GET"]),
-            Route(f"{view}/questionnaires/{{form}}", self._answering.questionnaire, methods=["GET"]),
-            Route(f"{view}/questionnaires/{{form}}", self._answering.answered, methods=["POST"]),
+            Route(f"{view}/questionnaires/{{form}}", self._questionnaires.questionnaire, methods=["GET"]),
+            Route(f"{view}/questionnaires/{{form}}", self._questionnaires.answered, methods=["POST"]),
             Route(f"{view}/{{page}}", self.page, methods=["GET"]),
         ]
 
@@ -92,59 +92,59 @@ class SmartApp:
     async def launch(self, request: Request) -> Response:
         """The launch from a chart, or from the page above."""
         try:
-            return await self._launching.begin(request, self._openings)
+            return await self._launch_flow.begin(request, self._sessions)
         except LaunchRefused as refused:
             return self._frame.refused(request, refused)
 
     async def callback(self, request: Request) -> Response:
         """The way back from the EHR."""
         try:
-            return await self._launching.finish(request, self._openings)
+            return await self._launch_flow.finish(request, self._sessions)
         except LaunchRefused as refused:
             return self._frame.refused(request, refused)
 
     async def leave(self, request: Request) -> Response:
         """Forget the opening and its token."""
-        opening = self._frame.opening(request)
-        if opening is None or await self._frame.form(request, opening) is None:
-            return self._frame.over(request)
+        session = self._frame.session(request)
+        if session is None or await self._frame.form(request, session) is None:
+            return self._frame.expired(request)
         self._frame.close(request)
         return self._frame.error(
-            request, 200, "Closed", "The app has forgotten this chart and its access to it.", opening
+            request, 200, "Closed", "The app has forgotten this chart and its access to it.", session
         )
 
     # The pages
 
     async def page(self, request: Request) -> Response:
         """One page of an opening."""
-        opening, name = self._frame.opening(request), request.path_params["page"]
-        if opening is None:
-            return self._frame.over(request)
+        session, name = self._frame.session(request), request.path_params["page"]
+        if session is None:
+            return self._frame.expired(request)
         if name not in PAGES:
-            return self._frame.error(request, NOT_FOUND, "No such page", "There is no page at this address.", opening)
+            return self._frame.error(request, NOT_FOUND, "No such page", "There is no page at this address.", session)
         try:
             if name == "questionnaires":
-                return await self._answering.listed(request, opening)
-            decision = await self._decision(opening)
+                return await self._questionnaires.listed(request, session)
+            decision = await self._decision(session)
         except RecordUnavailable as fault:
-            return self._frame.unreadable(request, opening, fault)
-        content = self._content(name, opening, decision, request.query_params.get("treatment", ""))
-        return self._frame.shown(request, opening, name, decision.record, decision, **content)
+            return self._frame.unreadable(request, session, fault)
+        content = self._content(name, session, decision, request.query_params.get("treatment", ""))
+        return self._frame.shown(request, session, name, decision.record, decision, **content)
 
-    def _content(self, name: str, opening: AppSession, decision: Decision, treatment: str) -> dict[str, Any]:
+    def _content(self, name: str, session: AppSession, decision: Decision, treatment: str) -> dict[str, Any]:
         """What the template of that page names; ``treatment`` is what the reader came for."""
         knowledge = self._knowledge
         if name == "overview":
-            drawn = sketch(decision, knowledge)
-            opening.drawn["course"] = drawn or ""
+            sketched = sketch(decision, knowledge)
+            session.drawn["course"] = sketched or ""
             courses = decision.facts.treatments.courses
             words = " ".join(describe(decision.facts.scores, courses, knowledge.treatments))
-            return {"overview": overview(decision, knowledge), "drawn": bool(drawn), "described": words}
+            return {"overview": overview(decision, knowledge), "drawn": bool(sketched), "described": words}
         if name == "criteria":
             return {"criteria": criteria(decision, knowledge, treatment)}
         if name == "trials":
             doses = read_dose_courses(decision.record, knowledge.medications, decision.facts.as_of)
-            opening.drawn["doses"] = doses
+            session.drawn["doses"] = doses
             history = decision.facts.trials
             staged = read_staging(decision.record, history, knowledge.medications, decision.facts.as_of)
             return {
@@ -157,27 +157,27 @@ class SmartApp:
 
     async def course(self, request: Request) -> Response:
         """The picture of the course of symptoms that the overview told of."""
-        opening = self._frame.opening(request)
-        drawn = opening.drawn.get("course") if opening else None
-        if opening is None or not drawn:
-            return self._frame.over(request)
+        session = self._frame.session(request)
+        drawn = session.drawn.get("course") if session else None
+        if session is None or not drawn:
+            return self._frame.expired(request)
         return await _picture(partial(self._drawings.draw, drawn, narrow=_NARROW in request.query_params))
 
     async def doses(self, request: Request) -> Response:
         """The picture of the doses that the page of trials told of."""
-        opening = self._frame.opening(request)
-        courses = opening.drawn.get("doses") if opening else None
-        if opening is None or not courses:
-            return self._frame.over(request)
+        session = self._frame.session(request)
+        courses = session.drawn.get("doses") if session else None
+        if session is None or not courses:
+            return self._frame.expired(request)
         style = self._knowledge.instruments.drawing
         style = style.narrow if _NARROW in request.query_params else style
         return await _picture(partial(draw_doses, courses, style, PAGES["trials"]))
 
-    async def _decision(self, opening: AppSession) -> Decision:
+    async def _decision(self, session: AppSession) -> Decision:
         """The chart as it is now: nothing of it is kept from one page to the next but what a picture shows."""
         knowledge = self._knowledge
         record = await gather(
-            opening.patient, {}, knowledge.inputs, self._codes, opening.source, self._connections, SECONDS
+            session.patient, {}, knowledge.inputs, self._codes, session.source, self._connections, SECONDS
         )
         return decide(record, knowledge, knowledge.protocol, self._today())
 

@@ -63,5 +63,5 @@ def _problem(answer: ServerResponse, what: str) -> str:
 def _id_of(kind: str, location: str | None) -> str | None:
     """The id in a Location header such as ``.../Observation/1/_history/1``."""
     parts = (location or "").partition("/_history/")[0].split("/")
-    found = parts[-1] if len(parts) > 1 and parts[-2] == kind else ""
-    return found if is_fhir_id(found) else None
+    identifier = parts[-1] if len(parts) > 1 and parts[-2] == kind else ""
+    return identifier if is_fhir_id(identifier) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, why
+from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, decision_view
 from fhir_plugin.courses.windows import day_of
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
@@ -29,7 +29,7 @@ class LatestScore:
     severity: str | None
     suicide: bool | None
     source: str
-    told: tuple[str, ...]
+    sentences: tuple[str, ...]
     """Change and response in sentences; none where there is only one value."""
 
 
@@ -47,7 +47,7 @@ class OverviewPage:
     """What would settle what is unknown."""
     due: str
     """What is due before the next session; empty where nothing is."""
-    why: DecisionView
+    findings: DecisionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +86,41 @@ class CriteriaPage:
     """Topic, positions by source, and what is done about it."""
     resources: dict[str, str]
     """Each resource that a finding rests on, by reference, as it was read."""
-    why: DecisionView
+    findings: DecisionView
 
 
 def warning(decision: Decision, knowledge: Knowledge) -> str:
     """What has to be said before anything else; empty where nothing has."""
-    said = [
+    summaries = [
         own.summary
         for own in knowledge.cards.safety
         if (finding := decision.finding(own.criterion)) and finding.verdict is Verdict.MET
     ]
-    return " ".join(said)
+    return " ".join(summaries)
 
 
 def overview(decision: Decision, knowledge: Knowledge) -> OverviewPage:
     """Latest scores, where the treatments stand, what is due."""
-    shown = why(decision, knowledge)
-    fitting = decision.recommendation.pathway
+    view = decision_view(decision, knowledge)
+    pathway = decision.recommendation.pathway
     due = decision.finding(knowledge.cards.session.due)
     return OverviewPage(
-        verdict=shown.verdict,
-        protocol=shown.protocol,
-        standings=tuple((view.title, view.standing) for view in shown.treatments),
-        pathway=f"{fitting.pathway.title}. {fitting.pathway.says}" if fitting else "",
-        latest=tuple(_latest(decision, knowledge, {each.instrument: each.told for each in shown.course.trends})),
+        verdict=view.verdict,
+        protocol=view.protocol,
+        standings=tuple((treatment.title, treatment.standing) for treatment in view.treatments),
+        pathway=f"{pathway.pathway.title}. {pathway.pathway.says}" if pathway else "",
+        latest=tuple(_latest(decision, knowledge, {trend.instrument: trend.told for trend in view.course.trends})),
         asks=tuple(ask.words for ask in decision.recommendation.asks),
         due=due.because if due and due.verdict is Verdict.MET else "",
-        why=shown,
+        findings=view,
     )
 
 
-def _latest(decision: Decision, knowledge: Knowledge, told: Mapping[str, tuple[str, ...]]) -> Iterable[LatestScore]:
+def _latest(
+    decision: Decision, knowledge: Knowledge, sentences: Mapping[str, tuple[str, ...]]
+) -> Iterable[LatestScore]:
     forms = knowledge.instruments.forms.items()
-    for name, form in sorted(forms, key=lambda each: each[1].instrument.measures != "depression"):
+    for name, form in sorted(forms, key=lambda item: item[1].instrument.measures != "depression"):
         series = decision.facts.scores.series(name)
         if not series:
             continue
@@ -131,7 +133,7 @@ def _latest(decision: Decision, knowledge: Knowledge, told: Mapping[str, tuple[s
             severity=last.severity,
             suicide=last.suicide_item_positive,
             source=last.reference,
-            told=told.get(name, ()),
+            sentences=sentences.get(name, ()),
         )
 
 
@@ -154,20 +156,20 @@ def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> Criter
             _compared(name, titles[name], sides) for name in sorted(treatments, key=lambda name: name != chosen)
         ),
         chosen=chosen,
-        conflicts=tuple(_conflict(each, knowledge) for each in decision.recommendation.conflicts),
+        conflicts=tuple(_conflict(conflict, knowledge) for conflict in decision.recommendation.conflicts),
         resources=_resources(decision, sides),
-        why=sides[0],
+        findings=sides[0],
     )
 
 
 def _conflict(conflict: Conflict, knowledge: Knowledge) -> tuple[str, tuple[tuple[str, str], ...], str]:
-    positions = tuple((knowledge.sources[key].short, said) for key, said in conflict.positions.items())
+    positions = tuple((knowledge.sources[key].short, position) for key, position in conflict.positions.items())
     return conflict.topic, positions, conflict.resolution
 
 
 def _protocol_view(decision: Decision, knowledge: Knowledge, protocol: str) -> DecisionView:
-    made = recommend(decision.findings, knowledge.protocols[protocol], knowledge)
-    return why(replace(decision, recommendation=made, beside=()), knowledge)
+    recommendation = recommend(decision.findings, knowledge.protocols[protocol], knowledge)
+    return decision_view(replace(decision, recommendation=recommendation, beside=()), knowledge)
 
 
 def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComparison:
@@ -180,9 +182,11 @@ def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComp
         treatment=name,
         title=title,
         standings=tuple(view.standing if view else None for view in views),
-        compared=tuple(each for each in compared if not each.row.absent and not _is_noted(each)),
-        noted=tuple(each for each in compared if not each.row.absent and _is_noted(each)),
-        absent=tuple(each for each in compared if each.row.absent),
+        compared=tuple(
+            comparison for comparison in compared if not comparison.row.absent and not _is_noted(comparison)
+        ),
+        noted=tuple(comparison for comparison in compared if not comparison.row.absent and _is_noted(comparison)),
+        absent=tuple(comparison for comparison in compared if comparison.row.absent),
     )
 
 
@@ -196,16 +200,18 @@ def _role(view: TreatmentView | None, title: str) -> tuple[str, str, str, str] |
     return next(((row.role, row.verdict, row.word, row.weight) for row in rows if row.title == title), None)
 
 
-def _resources(decision: Decision, sides: Iterable[DecisionView]) -> dict[str, str]:
-    named = {
-        each.reference
-        for side in sides
-        for view in side.treatments
-        for row in (*view.rows, *view.absent)
-        for each in row.evidence
+def _resources(decision: Decision, views: Iterable[DecisionView]) -> dict[str, str]:
+    cited = {
+        evidence.reference
+        for side in views
+        for treatment in side.treatments
+        for row in (*treatment.rows, *treatment.absent)
+        for evidence in row.evidence
     }
-    held: Iterable[Resource] = (each for input_ in decision.record.inputs.values() for each in input_.resources)
-    return {each.reference: _resource_json(each) for each in held if each.reference in named}
+    resources: Iterable[Resource] = (
+        resource for input_ in decision.record.inputs.values() for resource in input_.resources
+    )
+    return {resource.reference: _resource_json(resource) for resource in resources if resource.reference in cited}
 
 
 def _resource_json(resource: Resource) -> str:

@@ -120,7 +120,7 @@ def _location(trace: TracebackType | None) -> str:
     while trace is not None:
         places.append((str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_lineno))
         trace = trace.tb_next
-    ours = [each for each in places if each[0].partition(".")[0] in _OUR_PACKAGES]
+    ours = [place for place in places if place[0].partition(".")[0] in _OUR_PACKAGES]
     module, line = next(reversed(ours or places), ("unknown", 0))
     return f"{module}:{line}"
 

@@ -38,7 +38,7 @@ class Sketch(msgspec.Struct, frozen=True):
     panels: tuple[SketchedPanel, ...]
     sessions: list[Row]
     treated: list[Row]
-    told: str
+    description: str
 
 
 def sketch(decision: Decision, knowledge: Knowledge) -> str | None:
@@ -48,8 +48,8 @@ def sketch(decision: Decision, knowledge: Knowledge) -> str | None:
     if not shown.panels and not shown.sessions:
         return None
     panels = tuple(SketchedPanel(p.instrument.id, p.values, p.unscored, p.difference) for p in shown.panels)
-    told = " ".join(describe(scores, courses, knowledge.treatments))
-    return msgspec.json.encode(Sketch(shown.span, panels, shown.sessions, shown.treated, told)).decode()
+    description = " ".join(describe(scores, courses, knowledge.treatments))
+    return msgspec.json.encode(Sketch(shown.span, panels, shown.sessions, shown.treated, description)).decode()
 
 
 class Drawings:
@@ -71,23 +71,23 @@ class Drawings:
 
     def _drawn(self, text: str, *, narrow: bool) -> str:
         try:
-            made = msgspec.json.decode(text, type=Sketch)
-            shown = self._picture(made, narrow=narrow)
+            content = msgspec.json.decode(text, type=Sketch)
+            shown = self._picture(content, narrow=narrow)
         except (*UNDECODABLE, KeyError):
             raise BadInput("there is no picture to draw: fire the hook again") from None
-        if sum(len(each.values) for each in shown.panels) + len(shown.sessions) > _MOST_ROWS:
+        if sum(len(panel.values) for panel in shown.panels) + len(shown.sessions) > _MOST_ROWS:
             raise BadInput("there is too much to draw")
         try:
             return render_svg(shown, made.told)
         except (KeyError, ValueError):
             raise BadInput("the picture cannot be drawn: fire the hook again") from None
 
-    def _picture(self, made: Sketch, *, narrow: bool) -> Picture:
-        sessions: list[dict[str, Any]] = [*made.sessions]
-        treated: list[dict[str, Any]] = [*made.treated]
-        panels = tuple(self._panel(each) for each in made.panels)
+    def _picture(self, content: Sketch, *, narrow: bool) -> Picture:
+        sessions: list[dict[str, Any]] = [*content.sessions]
+        treated: list[dict[str, Any]] = [*content.treated]
+        panels = tuple(self._panel(panel) for panel in content.panels)
         style = self._instruments.drawing.narrow if narrow else self._instruments.drawing
-        return Picture(style=style, span=made.span, panels=panels, sessions=sessions, treated=treated)
+        return Picture(style=style, span=content.span, panels=panels, sessions=sessions, treated=treated)
 
     def _panel(self, panel: SketchedPanel) -> Panel:
         return Panel(

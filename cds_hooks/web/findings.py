@@ -74,16 +74,21 @@ class DecisionView:
     """What a reader calls each treatment."""
 
 
-def why(decision: Decision, knowledge: Knowledge) -> DecisionView:
+def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
     """What the panels of a page show."""
-    made, trials = decision.recommendation, decision.facts.trials
-    about = made.ordered or (knowledge.protocols[made.protocol].focus,)
-    views = [_treatment(answer, about=answer.treatment in about, knowledge=knowledge) for answer in made.treatments]
+    recommendation, trials = decision.recommendation, decision.facts.trials
+    about = recommendation.ordered or (knowledge.protocols[recommendation.protocol].focus,)
+    views = [
+        _treatment(answer, about=answer.treatment in about, knowledge=knowledge) for answer in recommendation.treatments
+    ]
     return DecisionView(
-        verdict=made.verdict.value,
-        protocol=knowledge.protocols[made.protocol].title,
+        verdict=recommendation.verdict.value,
+        protocol=knowledge.protocols[recommendation.protocol].title,
         treatments=tuple(sorted(views, key=lambda view: not view.about)),
-        pathways=tuple((knowledge.protocols[each.protocol].title, each.pathways) for each in (made, *decision.beside)),
+        pathways=tuple(
+            (knowledge.protocols[recommendation.protocol].title, recommendation.pathways)
+            for recommendation in (recommendation, *decision.beside)
+        ),
         trials=tuple(shown_trial(trial) | {"line": trial.line} for trial in trials.trials),
         unmapped=tuple(entry.label for entry in trials.unmapped),
         gaps=(
@@ -97,7 +102,7 @@ def why(decision: Decision, knowledge: Knowledge) -> DecisionView:
 
 
 def _treatment(answer: TreatmentAnswer, *, about: bool, knowledge: Knowledge) -> TreatmentView:
-    rows = [_row(each, knowledge) for each in sorted(answer.weighed, key=_urgency)]
+    rows = [_row(weighed, knowledge) for weighed in sorted(answer.weighed, key=_urgency)]
     return TreatmentView(
         title=knowledge.cards.treatments[answer.treatment],
         standing=answer.standing.value,

@@ -45,7 +45,7 @@ async def post(app: ASGIApp, scope: Scope, path: str, body: bytes, extra: Mappin
         **(extra or {}),
     }
     status = 0
-    answered: dict[str, str] = {}
+    reply_headers: dict[str, str] = {}
     parts: list[bytes] = []
 
     async def receive() -> Message:
@@ -55,9 +55,9 @@ async def post(app: ASGIApp, scope: Scope, path: str, body: bytes, extra: Mappin
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
-            answered.update((key.decode("latin-1"), value.decode("latin-1")) for key, value in message["headers"])
+            reply_headers.update((key.decode("latin-1"), value.decode("latin-1")) for key, value in message["headers"])
         elif message["type"] == "http.response.body":
             parts.append(message.get("body", b""))
 
     await app(inner, receive, send)
-    return Reply(status, answered, b"".join(parts))
+    return Reply(status, reply_headers, b"".join(parts))

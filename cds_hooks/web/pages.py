@@ -24,7 +24,7 @@ def page_headers(frame_ancestors: Sequence[str] = NOBODY) -> dict[str, str]:
 
     :raises ValueError: an ancestor holds a character that would end its directive.
     """
-    if any(_FORBIDDEN_IN_A_SOURCE & set(each) for each in frame_ancestors):
+    if any(_FORBIDDEN_IN_A_SOURCE & set(ancestor) for ancestor in frame_ancestors):
         raise ValueError("an origin that may frame pages holds a blank, a comma or a semicolon")
     policy = (
         "default-src 'none'",
@@ -84,6 +84,6 @@ class Pages:
         return Response(body, status, page_headers(frame_ancestors), "text/html")
 
 
-def _indented(found: object) -> str:
+def _indented(value: object) -> str:
     """JSON for reading; escaped where it is shown, like everything else."""
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

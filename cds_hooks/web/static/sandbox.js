@@ -24,7 +24,7 @@ if (figure && sketch) {
   fetch(figure.dataset.course, { method: "POST", body }).then(async (answer) => {
     if (!answer.ok) return;
     const picture = new Image();
-    picture.alt = JSON.parse(sketch.value).told;
+    picture.alt = JSON.parse(sketch.value).description;
     picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(await answer.text());
     figure.replaceChildren(picture);
   }).catch(() => { /* the button that draws it is still there */ });

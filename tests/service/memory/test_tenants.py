@@ -50,11 +50,11 @@ def considered(card: Card) -> FeedbackItem:
 
 def test_feedback_of_one_client_neither_reaches_nor_quiets_the_cards_of_another(tmp_path: Path) -> None:
     async def scenario(memory: Memory) -> tuple[list[str], list[str], int, int]:
-        shown = memory.hear(CALL, SERVICE, await answer(), DAY, "north")
+        shown = memory.record_shown(CALL, SERVICE, await answer(), DAY, "north")
         foreign = await memory.keep([considered(card) for card in shown], SERVICE, "south")
         own = await memory.keep([considered(card) for card in shown], SERVICE, "north")
-        again = memory.hear(CALL, SERVICE, await answer(), DAY, "north")
-        other = memory.hear(CALL, SERVICE, await answer(), DAY, "south")
+        again = memory.record_shown(CALL, SERVICE, await answer(), DAY, "north")
+        other = memory.record_shown(CALL, SERVICE, await answer(), DAY, "south")
         return list(foreign), list(own), len(again), len(other) - len(shown)
 
     foreign, own, again, difference = with_memory(tmp_path / "memory.sqlite", scenario)
@@ -65,7 +65,7 @@ def test_feedback_of_one_client_neither_reaches_nor_quiets_the_cards_of_another(
 
 def test_what_was_not_shown_is_counted_and_not_remembered(tmp_path: Path) -> None:
     async def scenario(memory: Memory) -> list[str]:
-        made = memory.hear(CALL, SERVICE, await answer(), DAY, "north", "silent")
+        made = memory.record_shown(CALL, SERVICE, await answer(), DAY, "north", "silent")
         return list(await memory.keep([considered(card) for card in made], SERVICE, "north"))
 
     file = tmp_path / "memory.sqlite"

@@ -56,11 +56,11 @@ def test_the_oldest_gives_way() -> None:
 
 
 def test_forms_that_were_given_out_are_bounded() -> None:
-    opening = AppSession(None, None, "p", "")  # type: ignore[arg-type]
-    marks = [opening.once() for _ in range(MOST_FORMS + 5)]
+    session = AppSession(None, None, "p", "")  # type: ignore[arg-type]
+    marks = [session.new_form_mark() for _ in range(MOST_FORMS + 5)]
     assert len(set(marks)) == len(marks)
-    assert len(opening._forms) == MOST_FORMS
-    assert repr(opening).find(opening.form_token) == -1
+    assert len(session._forms) == MOST_FORMS
+    assert repr(session).find(session.form_token) == -1
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ class _Handler(FhirProxy):
         elif self.ehr.replaced is not None:
             self._replaced(self.ehr.replaced)
         else:
-            said = self.behind(body)
+            said = self.forward(body)
             lost = self.ehr.lose_writes and self.command == "POST"
             self.answer(*((502, {}, b"{}") if lost else said))
 
