@@ -1,1 +1,1 @@
-"""The application put together: routes, discovery, middleware."""
+"""Assembly of the application: routes, discovery, middleware."""

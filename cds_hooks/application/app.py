@@ -53,7 +53,7 @@ STATUS: dict[type[TandemError], tuple[int, str]] = {
     EncodedBody: (415, "not-supported"),
     WrongQuestionnaire: (422, "processing"),
 }
-"""The status and the issue-type of each error; a subclass answers as its nearest base does."""
+"""HTTP status and issue type of each error; a subclass uses those of its nearest base class."""
 
 HTTP_ISSUES = {
     404: ("not-found", "there is nothing at this address"),
@@ -63,13 +63,13 @@ HTTP_ISSUES = {
 _CARDS = msgspec.json.Encoder()
 
 COLLECT_AFTER = 50_000
-"""Objects that may be made, and not yet freed, before the collector looks for cycles."""
+"""Allocations minus deallocations before the garbage collector looks for cycles."""
 
 
 def create_app(
     settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today, demo_fhir: str | None = None
 ) -> FastAPI:
-    """The application; ``today`` is asked once for each call.
+    """The application; ``today`` is called once per call.
 
     ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one.
     """
@@ -86,7 +86,7 @@ def create_app(
 
     async def call(request: Request) -> Response:
         caller = caller_of(request, anybody)
-        # Who is switched off is told that there is nothing: a 200 without cards would say that all is well.
+        # A client in mode off gets 404: a 200 without cards would suggest that nothing was found.
         service = _service({} if caller.mode == "off" else services, request.path_params["service_id"])
         logs.add_log_fields(service=service.id, knowledge=knowledge.digest[:12])
         trace: Trace | None = request.scope.get(SCOPE)
@@ -149,7 +149,7 @@ def _page_routes(
     limited: Callable[[Request], Awaitable[bytes]],
     demo_fhir: str | None,
 ) -> Iterator[BaseRoute]:
-    """What people look at, as far as it is switched on."""
+    """The routes of the enabled pages."""
     pages = Pages(root=urlsplit(settings.public_url or "").path)
     yield from pages.routes
     yield from about.routes(knowledge, pages, today)
@@ -162,12 +162,12 @@ def _page_routes(
 def _lifespan(
     operation: Operation, servers: FhirServers, admission: Admission | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """What happens before the first call and after the last."""
+    """Start-up and shutdown of the application."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # What is loaded now lives as long as the process: out of the collector's sight, every call is faster.
-        # What one call makes dies with it by reference counting, so that looking for cycles can wait for many calls.
+        # Everything loaded so far lives as long as the process; frozen, it no longer slows down garbage collection.
+        # Objects of a call are freed by reference counting, so the search for cycles can wait for many calls.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
@@ -182,7 +182,7 @@ def _lifespan(
 
 
 def _with_cors(app: FastAPI, settings: Settings) -> CORSMiddleware:
-    """Outside everything else, so that a browser may read the reason of an error too."""
+    """CORS around everything else, so that browsers can read error bodies as well."""
     return CORSMiddleware(
         app.build_middleware_stack(),
         allow_origins=settings.origins,
@@ -194,12 +194,12 @@ def _with_cors(app: FastAPI, settings: Settings) -> CORSMiddleware:
 
 def _service(services: dict[str, ServiceDefinition], service_id: str) -> ServiceDefinition:
     if service_id not in services:
-        raise UnknownService("there is no CDS service of that id: see GET /cds-services")
+        raise UnknownService("there is no CDS service with that id: see GET /cds-services")
     return services[service_id]
 
 
 def _add_error_handlers(app: FastAPI) -> None:
-    """Every error as an OperationOutcome; one that is in no table is a fault of this program and stays a 500."""
+    """Answer every error with an OperationOutcome; an error in no table is a bug and stays a 500."""
 
     async def tandem_error(_: Request, error: Exception) -> Response:
         status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)

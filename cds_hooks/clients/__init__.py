@@ -1,1 +1,1 @@
-"""Who may call: the configured clients, their keys, the tokens that they sign, and what each of them may."""
+"""Authentication of callers: the configured clients, their keys, their signed tokens, and what each client may do."""

@@ -1,4 +1,4 @@
-"""Who is let in: the token of a call becomes a caller, or the call is refused."""
+"""Admission: the token of a call identifies its caller, or the call is refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mappings.schema.service.servers import ServerProfile
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a call is answered."""
+    """The client on whose behalf a call is answered."""
 
     name: str
     mode: Mode
@@ -38,7 +38,7 @@ class Caller:
 
 
 class Admission:
-    """Lets in the calls that a configured client has signed for this address, each once."""
+    """Admits calls that a configured client has signed for this address, each token once."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Admission:
         profiles: Mapping[str, ServerProfile],
         now: Callable[[], float] = time.time,
     ) -> None:
-        """:class:`BadInput` names the client whose profile there is not, or whose key set cannot be used."""
+        """:class:`BadInput` names a client with an unknown profile or an unusable key set."""
         self._now = now
         self._replays = replays
         self._by_issuer: dict[str, list[Client]] = {}
@@ -63,8 +63,8 @@ class Admission:
     async def admit(self, request: Request) -> Caller:
         """The caller of a request.
 
-        :raises Refused: with the reason for the log.
-        :raises ReplaysUnavailable: whether the token was used cannot be said.
+        :raises TokenRefused: with the reason for the log.
+        :raises ReplayStoreUnavailable: it cannot be determined whether the token was used before.
         """
         token = read_token(_bearer(request))
         client = client_of(token, self._by_issuer)
@@ -81,14 +81,14 @@ class Admission:
             raise TokenRefused(RefusalReason.ORIGIN, client.name)
 
     def close(self) -> None:
-        """Give up what is held open."""
+        """Close the replay store."""
         self._replays.close()
 
 
 def admission_of(
     settings: Settings, connections: Connections, profiles: Mapping[str, ServerProfile]
 ) -> Admission | None:
-    """What lets the configured clients in; ``None`` where the service is open. :class:`BadInput` as they raise it."""
+    """Admission for the configured clients; ``None`` where the service is open. :class:`BadInput` as above."""
     if settings.open:
         return None
     replays = FileReplayStore(settings.replay_store) if settings.replay_store else MemoryReplayStore()
@@ -96,7 +96,7 @@ def admission_of(
 
 
 def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> ReadableServers:
-    """The FHIR servers of a client, and how they are asked; :class:`BadInput` where there is no such profile."""
+    """The FHIR servers of a client, and how to query them; :class:`BadInput` for an unknown profile."""
     if client.profile not in profiles:
         raise BadInput(f"clients.{client.name}.profile: is none: choose one of {', '.join(profiles)}")
     null_is_none = client.null_means == "none"
@@ -104,7 +104,7 @@ def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Reada
 
 
 def _bearer(request: Request) -> str:
-    """The token of the one Authorization header."""
+    """The bearer token; exactly one Authorization header is accepted."""
     headers = request.headers.getlist("authorization")
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token:

@@ -1,7 +1,7 @@
-"""The gate in front of every route: whatever may change or read something needs a caller who is known.
+"""Authentication in front of every route: whatever changes or reads patient data needs an authenticated caller.
 
-Reading what is public (discovery, questionnaires, health) needs none. A route that is added later is behind the gate
-without being named here.
+Public reads (discovery, questionnaires, health) need none. A route that is added later is protected without being
+named here.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from cds_hooks.telemetry.logs import add_log_fields
 
 PUBLIC_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SMART_PREFIX = "/smart/"
-"""The SMART app lets its users in by itself: by the cookie of an opening and the token of its forms."""
+"""The SMART app authenticates its own users: by the session cookie and the token in its forms."""
 _CALLER = "tandem.caller"
 _UNAUTHENTICATED, _UNAVAILABLE = 401, 503
 
 
 class Gate:
-    """Middleware that lets a call in with its caller, or answers it."""
+    """Middleware that passes on a call with its caller, or refuses it."""
 
     def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self._app = app
         self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, the same whatever the reason; or pass the call on."""
+        """Pass the call on, or answer 401 with the same body whatever the reason."""
         if (
             scope["type"] == "lifespan"
             or scope.get("method") in PUBLIC_METHODS
@@ -54,7 +54,7 @@ class Gate:
 
 
 def caller_of(request: Request, otherwise: Caller) -> Caller:
-    """Who was let in; ``otherwise`` where there is no gate."""
+    """The authenticated caller; ``otherwise`` where there is no gate."""
     caller: Caller = request.scope.get(_CALLER, otherwise)
     return caller
 

@@ -1,4 +1,4 @@
-"""Where the keys of a client come from: a file or an address, read again within bounds when a key is not known."""
+"""The key set of a client, from a file or an address; reloaded at a limited rate when a key is unknown."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.client import FhirServers as Connections
 
 REFETCH_SECONDS = 30.0
-"""The least time between two attempts to read a key set, whatever keys are asked for."""
+"""The minimum time between two attempts to read a key set, whatever keys are requested."""
 FRESH_SECONDS = 3_600.0
-"""After which a key set is read again although the key is known: a key that was withdrawn is then forgotten."""
+"""The age at which a key set is read again although the key is known, so that withdrawn keys are dropped."""
 KEPT_SECONDS = 86_400.0
-"""How long known keys are relied on while the key set cannot be read."""
+"""How long cached keys are used while the key set cannot be read."""
 MOST_BYTES = 200_000
 FETCH_SECONDS = 3.0
 
 
 class KeySource:
-    """The key set of one client, kept; belongs to one event loop."""
+    """The cached key set of one client; belongs to one event loop."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class KeySource:
         first: KeySet | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``load`` gives the key set or raises BadInput; ``first`` is what was read at the start."""
+        """``load`` returns the key set or raises BadInput; ``first`` is the key set read at start-up."""
         self._client = client
         self._load = load
         self._now = now
@@ -41,7 +41,7 @@ class KeySource:
         self._reading = asyncio.Lock()
 
     async def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
-        """The key for one token; reads the key set anew when it is old or lacks the key, one call at a time."""
+        """The key for one token; reloads the key set when it is old or lacks the key, one call at a time."""
         key = self._cached_key(kid, algorithm)
         if key is not None and (self._age < FRESH_SECONDS or self._reading.locked()):
             return key
@@ -68,7 +68,7 @@ class KeySource:
 
 
 def key_source(client: Client, connections: Connections) -> KeySource:
-    """The keys of a client: a file is read at once, BadInput says what is wrong with it; an address when needed."""
+    """The keys of a client. A file is read immediately (BadInput if it is faulty), an address when first needed."""
     if client.key_set_is_remote:
         return KeySource(client.name, lambda: key_set_of_address(client, connections))
 

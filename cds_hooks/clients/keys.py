@@ -1,4 +1,4 @@
-"""The public keys of a JWK set: which of them can be used, and for which algorithm."""
+"""The public keys of a JWK set: which are usable, and for which algorithm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PublicKey = ECKey | RSAKey
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 MOST_KEYS = 100
 RSA_BITS = range(2048, 8193)
-"""Shorter ones can be broken, longer ones cost more than a call should."""
+"""Shorter keys can be broken; longer keys make verification too slow."""
 
 
 _BITS_OF_A_LETTER = 6
@@ -34,13 +34,13 @@ class KeySet:
     keys: tuple[PublicKey, ...]
 
     def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
-        """The key of that id that fits the algorithm; without an id, the only one that fits."""
+        """The key with that id for the algorithm; without an id, the only key for the algorithm."""
         fitting = [key for key in self.keys if fits(key, algorithm) and kid in (None, key.kid)]
         return fitting[0] if len(fitting) == 1 or (fitting and kid is not None) else None
 
 
 def fits(key: PublicKey, algorithm: str) -> bool:
-    """Whether the key is of the type, the curve, the algorithm and the use that the algorithm needs."""
+    """Whether type, curve, declared algorithm and declared use of the key match the algorithm."""
     if key.get("alg") not in (None, algorithm) or key.get("use") not in (None, "sig"):
         return False
     if "verify" not in (key.get("key_ops") or ("verify",)):
@@ -51,9 +51,9 @@ def fits(key: PublicKey, algorithm: str) -> bool:
 
 
 def read_key_set(content: bytes) -> KeySet:
-    """The public keys of a JWK set; what is symmetric, private, weak or not understood is passed over.
+    """The public keys of a JWK set; symmetric, private, weak and unknown keys are skipped.
 
-    :raises BadInput: it is no JWK set, or no key of it can be used.
+    :raises BadInput: it is not a JWK set, or contains no usable key.
     """
     try:
         listed = msgspec.json.decode(content, type=_Keys).keys
@@ -80,5 +80,5 @@ def _public_key(members: dict[str, msgspec.Raw]) -> PublicKey | None:
 
 
 def _is_short(members: dict[str, msgspec.Raw]) -> bool:
-    """Whether a modulus is too short by its length alone: the library warns of what it has made a key of."""
+    """Whether the encoded modulus is too short. Checked before import, because the library warns about weak keys."""
     return "n" in members and len(bytes(members["n"])) * _BITS_OF_A_LETTER < RSA_BITS.start

@@ -1,7 +1,7 @@
-"""Which tokens have been used: each is good for one call, whichever worker gets it.
+"""Replay protection: a token is valid for one call only, whichever worker receives it.
 
-Kept are hashes, each until its token would expire anyway. One process keeps them in memory; several on one machine
-share a SQLite file, in which the insert that comes first wins.
+Hashes of used tokens are stored until the token expires. One process keeps them in memory; several processes on one
+machine share a SQLite file, in which the first insert wins.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Protocol
 from fhir_plugin.errors import BadInput
 
 MOST_TOKENS = 200_000
-"""Of one client, at the same time: 55 calls a second for an hour, about 40 MB in memory."""
+"""Maximum per client: 55 calls a second for an hour, about 40 MB in memory."""
 _BUSY_SECONDS = 1.0
 _SWEEP_EVERY = 1_000
-"""After so many inserts, what has expired is deleted from a file."""
+"""Expired entries of a file are deleted after this many inserts."""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS used"
     " (client TEXT NOT NULL, token BLOB NOT NULL, until REAL NOT NULL, PRIMARY KEY (client, token)) WITHOUT ROWID"
@@ -29,20 +29,20 @@ _TABLE = (
 
 
 class ReplayStoreUnavailable(Exception):
-    """Whether a token was used cannot be said now: so it must not be accepted. In a word: ``full`` or ``store``."""
+    """It cannot be determined whether a token was used, so it must not be accepted. Message: ``full`` or ``store``."""
 
 
 class ReplayStore(Protocol):
-    """Remembers the tokens that were used."""
+    """Records the tokens that were used."""
 
     async def first_use(self, client: str, jti: str, until: float) -> bool:
-        """Whether ``jti`` of that client comes for the first time; remembered until ``until``, in seconds since 1970.
+        """Whether this is the first use of ``jti`` by that client; stored until ``until``, in seconds since 1970.
 
-        :raises ReplaysUnavailable: it cannot be said, or no more can be remembered.
+        :raises ReplayStoreUnavailable: the store failed or is full.
         """
 
     def close(self) -> None:
-        """Give up what is held open."""
+        """Release open files."""
 
 
 class MemoryReplayStore:
@@ -70,7 +70,7 @@ class MemoryReplayStore:
         return True
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """No open files."""
 
 
 class FileReplayStore:
@@ -110,7 +110,7 @@ class FileReplayStore:
         return added.rowcount == 1
 
     def _sweep(self, client: str) -> None:
-        """Delete what has expired; what is left of one client may not grow beyond the bound."""
+        """Delete expired entries, and enforce the limit for the client."""
         self._file.execute("DELETE FROM used WHERE until < ?", (self._now(),))
         (count,) = self._file.execute("SELECT count(*) FROM used WHERE client = ?", (client,)).fetchone()
         if count >= self._most:

@@ -1,4 +1,4 @@
-"""A signed token, checked against all that CDS Hooks and the client's configuration ask of it.
+"""Verification of a signed token against CDS Hooks and the configuration of the client.
 
 What is wrong is a :class:`TokenRefused` with a reason for the log; the caller is told none. Nothing that the token names
 is ever fetched, and no key that it carries is looked at (``jwk``, ``x5c``, ``x5u``).
@@ -22,7 +22,7 @@ from fhir_plugin.record.datatypes import UNDECODABLE
 
 
 class RefusalReason(StrEnum):
-    """Why a call was refused, for the log."""
+    """The reason for refusing a call, for the log."""
 
     NO_TOKEN = "no-token"  # noqa: S105 - a reason
     MALFORMED = "malformed"
@@ -44,7 +44,7 @@ class RefusalReason(StrEnum):
 
 
 class TokenRefused(Exception):
-    """The call is not to be answered."""
+    """The call must not be answered."""
 
     def __init__(self, reason: RefusalReason, client: str = "") -> None:
         """``client`` is the name of the configured client that the token claims to be from."""
@@ -57,7 +57,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class TokenHeader(msgspec.Struct, frozen=True):
-    """What counts of the header."""
+    """The header parameters that are evaluated."""
 
     alg: str
     typ: str
@@ -66,7 +66,7 @@ class TokenHeader(msgspec.Struct, frozen=True):
 
 
 class TokenClaims(msgspec.Struct, frozen=True):
-    """What counts of the claims; times in seconds since 1970."""
+    """The claims that are evaluated; times in seconds since 1970."""
 
     iss: Text
     aud: str | list[str]
@@ -78,7 +78,7 @@ class TokenClaims(msgspec.Struct, frozen=True):
 
 
 class _Registry(JWSRegistry):
-    """Sizes that real headers (a long ``jku``) and real claims need, and no more."""
+    """Size limits: enough for real headers (a long ``jku``) and real claims, and no more."""
 
     max_header_length = 4_096
     max_payload_length = 16_384
@@ -92,7 +92,7 @@ _CLAIMS = msgspec.json.Decoder(TokenClaims)
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A token that was read and is not verified yet."""
+    """A token that was parsed but not verified yet."""
 
     signed: CompactSignature
     header: TokenHeader
@@ -100,13 +100,13 @@ class UnverifiedToken:
 
 
 def read_token(text: str) -> UnverifiedToken:
-    """Read a token without believing it."""
+    """Parse a token without verifying it."""
     try:
         signed = extract_compact(text.encode("ascii"), registry=_ANY)
         header = msgspec.convert(signed.protected, TokenHeader)
     except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError):
         raise TokenRefused(RefusalReason.MALFORMED) from None
-    # What must be understood to read the token is nothing that we understand.
+    # No critical header parameter is supported.
     if not {"crit", "b64"}.isdisjoint(signed.protected):
         raise TokenRefused(RefusalReason.CRITICAL)
     if header.typ.upper() != "JWT":
@@ -129,7 +129,7 @@ def client_of(token: UnverifiedToken, by_issuer: Mapping[str, Sequence[Client]])
 
 
 def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) -> None:
-    """Whether the token is meant for the call of ``path``, at the time ``now``, within what the client may sign."""
+    """Check that the token is valid for a call of ``path`` at the time ``now``, within the limits of the client."""
     header, claims = token.header, token.claims
     if header.alg not in client.algorithms:
         raise TokenRefused(RefusalReason.ALGORITHM, client.name)
@@ -158,7 +158,7 @@ def _audience_matches(audience: str | list[str], client: Client, path: str) -> b
 async def verify(
     token: UnverifiedToken, client: Client, find: Callable[[str | None, str], Awaitable[PublicKey | None]]
 ) -> None:
-    """Whether the client signed the token; ``find`` gives the key of an id (or without one) for an algorithm."""
+    """Check that the client signed the token; ``find`` returns the key for a key id (or none) and an algorithm."""
     key = await find(token.header.kid or None, token.header.alg)
     if key is None:
         raise TokenRefused(RefusalReason.KEY, client.name)

@@ -1,1 +1,1 @@
-"""What operators ask: health, readiness, metrics, canaries."""
+"""Operation of the service: health, readiness, metrics, canaries."""

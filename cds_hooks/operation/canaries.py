@@ -1,8 +1,8 @@
-"""Canaries: synthetic patients that are looked at in the running service, at its start and every hour.
+"""Canaries: synthetic patients that the running service evaluates at start-up and every hour.
 
-A code that was changed, a table that was edited or a value set that lost its entries makes no error: the criteria that
-rest on it fall silent. Each demo patient says which criteria decide its story; those must be met, and every criterion
-that has a safety card must be met by one of them.
+A changed code, an edited table or an emptied value set causes no error: the criteria that depend on it are just never
+met. Each demo patient lists the criteria that decide its case; these must be met, and every criterion with a safety
+card must be met by at least one of the patients.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HOUR = 3600.0
 
 
 class Canaries:
-    """Looks at the synthetic patients; ``silent`` are criteria that should have been met and were not."""
+    """Evaluates the synthetic patients; ``silent`` lists criteria that should have been met and were not."""
 
     def __init__(self, knowledge: Knowledge, today: Callable[[], date]) -> None:
         self.state: State = "not yet"
@@ -32,15 +32,15 @@ class Canaries:
 
     @property
     def safe(self) -> bool:
-        """Whether no safety criterion is known to be silent, and looking did not fail."""
+        """Whether no safety criterion is known to be silent and the evaluation did not fail."""
         return self.state != "failed" and self._safety.isdisjoint(self.silent)
 
     async def start(self) -> None:
-        """Look now, and every hour, beside the calls."""
+        """Evaluate now and every hour, in the background."""
         self._task = asyncio.create_task(self._watch())
 
     async def aclose(self) -> None:
-        """Look no more."""
+        """Stop the background task."""
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -63,9 +63,9 @@ class Canaries:
 
 
 def silent_criteria(knowledge: Knowledge, as_of: date) -> tuple[str, ...]:
-    """The criteria that the stories rest on, or that have a safety card, and that no longer see it. Pure.
+    """The criteria that decide a demo patient or have a safety card and are no longer met. Pure.
 
-    A criterion whose numbers are the site's own is left out: the stories were written for ours.
+    Criteria with numbers of the site's own are left out: the demo patients were written for the built-in numbers.
     """
     from cds_hooks.demo.stories import demo_patients
     from fhir_plugin.deciding.assess import Verdict, assess

@@ -1,4 +1,4 @@
-"""What runs beside the calls, and what operators ask of it: ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""Background services of the application, and the endpoints ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Operation:
         self._knowledge, self._clients = knowledge, clients
 
     async def start(self) -> None:
-        """Before the first call.
+        """Start the background services, before the first call.
 
         :raises BadInput: the key of the database is missing or damaged.
         """
@@ -37,21 +37,21 @@ class Operation:
         await self.canaries.start()
 
     async def aclose(self) -> None:
-        """After the last call."""
+        """Stop the background services, after the last call."""
         await self.canaries.aclose()
         await self.memory.aclose()
 
     @property
     def routes(self) -> list[Route]:
-        """The routes; they need no authorization, so they tell nothing that a neighbour must not know."""
+        """The routes; they need no authorization, so they reveal nothing confidential."""
         return [Route("/healthz", self.health), Route("/readyz", self.ready), Route("/metrics", self.measured)]
 
     async def health(self, _: Request) -> Response:
-        """Whether the process answers, and with which knowledge."""
+        """Liveness: the process answers; with the digest of its knowledge."""
         return JSONResponse({"status": "ok", "knowledge": self._knowledge.digest})
 
     async def ready(self, _: Request) -> Response:
-        """Ready whatever became of the database and of the FHIR servers, but not where a danger goes unseen."""
+        """Ready whatever the state of the database and FHIR servers, but not where a safety criterion is silent."""
         safe, clients = self.canaries.safe, self._clients
         body = {
             "status": "ready" if safe else "a danger may go unseen",

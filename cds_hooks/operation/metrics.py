@@ -1,4 +1,4 @@
-"""What can be counted, for Prometheus. Every label is from a closed set: services, rules, verdicts, status codes."""
+"""Metrics for Prometheus. Every label is from a closed set: services, rules, verdicts, status codes."""
 
 from __future__ import annotations
 
@@ -47,26 +47,26 @@ class Metrics:
         self._seconds.labels(operation).observe(seconds)
 
     def feedback(self, service: str, outcome: str, reason: str) -> None:
-        """Count one item of feedback; all three are of closed sets."""
+        """Count one feedback item; all three labels are from closed sets."""
         self._feedback.labels(service, outcome, reason).inc()
 
     def exposition(self) -> bytes:
-        """All of it in the text format of Prometheus."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)
 
 
 class _CurrentState:
-    """What is read when it is asked for: tallies, the state of the database, the FHIR servers."""
+    """Values read at scrape time: tallies, state of the database, FHIR servers."""
 
     def __init__(self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries) -> None:
         self._knowledge, self._memory, self._clients, self._canaries = knowledge, memory, clients, canaries
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing in advance: asking would count."""
+        """Nothing: collecting in advance would read the current values."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """The values of this moment."""
+        """The current values."""
         info = GaugeMetricFamily("tandem_knowledge_info", "The knowledge in use.", labels=("digest",))
         info.add_metric((self._knowledge.digest[:12],), 1)
         yield info

@@ -14,11 +14,11 @@ from cds_hooks.telemetry.logs import LogLine, log
 CORRELATION_HEADER = "X-Correlation-Id"
 _SERVER_FAULT = 500
 _PROBES = frozenset({"health", "ready", "measured"})
-"""Asked for every few seconds by machines: told at the level ``debug``."""
+"""Polled every few seconds by monitoring: logged at level ``debug``."""
 
 
 class RequestLogMiddleware:
-    """The outermost layer of the application. The caller's own correlation id is not used: it may be anything."""
+    """The outermost layer of the application. A correlation id sent by the caller is ignored: it could be anything."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -49,7 +49,7 @@ class RequestLogMiddleware:
 
 
 def _log_request(operation: str, method: str, status: int, elapsed: float, call_fields: dict[str, Any]) -> None:
-    """The operation is the name of the function that answered; the status is 0 where the caller went away before."""
+    """``operation`` is the name of the endpoint function; ``status`` is 0 if the caller disconnected first."""
     fields = {**call_fields, "method": method, "operation": operation, "status": status, "ms": round(1000 * elapsed, 2)}
     if status >= _SERVER_FAULT:
         log.error("request", **fields)

@@ -1,1 +1,1 @@
-"""What a site sets. Shapes and their checks; imports nothing that is put together from them."""
+"""The settings of a site: models and their validation. Imports nothing that is built from settings."""

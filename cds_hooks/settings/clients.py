@@ -16,14 +16,14 @@ from fhir_plugin.reading.base_url import normal_base_url
 from mappings.schema.service.servers import GENERIC
 
 Mode = Literal["off", "silent", "live"]
-"""``off``: as if there were no services; ``silent``: everything is worked out and no card is shown; ``live``."""
+"""``off``: as if there were no services; ``silent``: calls are evaluated but no card is shown; ``live``."""
 
 Algorithm = Literal["ES384", "RS384", "ES256", "ES512", "RS256", "RS512", "PS256", "PS384", "PS512"]
-"""Signature algorithms that can be chosen: none that is symmetric, and not ``none`` (CDS Hooks, "JWT signing")."""
+"""The accepted signature algorithms: asymmetric only, and never ``none`` (CDS Hooks, "JWT signing")."""
 
 
 def _split(text: str) -> SplitResult:
-    """The parts of an address that is https, or http on this machine, and that nobody can read in two ways."""
+    """The parts of an unambiguous address that is https, or http on this machine."""
     parts = urlsplit(text)
     _ = parts.port
     secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
@@ -64,59 +64,59 @@ Claim = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class Client(BaseModel):
-    """One client, frozen; a key that is not known is refused, because a misspelt one would be a rule not kept."""
+    """One client, frozen. Unknown keys are rejected, because a misspelt key would be a rule that is not enforced."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
-    """What logs and metrics call it."""
+    """Its name in logs and metrics."""
     issuer: Claim
     """The ``iss`` of its tokens, compared exactly."""
     tenant: Claim | None = None
-    """The ``tenant`` of its tokens; must be given where two clients share an issuer."""
+    """The ``tenant`` of its tokens; required where two clients share an issuer."""
     key_set: Annotated[str, Field(min_length=1), AfterValidator(_key_set)]
     """Its public keys, a JWK set: an https address, or a file."""
     jku: Annotated[str, AfterValidator(_address)] | None = None
-    """What a token may name as ``jku``; never fetched. The address of the key set where it is not given."""
+    """The ``jku`` that a token may name; never fetched. Defaults to the address of the key set."""
     audience_base: BaseUrl
     """The public base URL of this service: a token's ``aud`` is this and the path of the call."""
     audience_may_end_in_slash: bool = False
-    """Whether an ``aud`` with one slash more at its end is the same."""
+    """Whether an ``aud`` with an additional trailing slash is accepted."""
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("ES384", "RS384")
     kid_required: bool = True
-    """Whether a token must name its key; if not, one without ``kid`` is tried with the only key that fits."""
+    """Whether a token must name its key; if not, a token without ``kid`` is verified with the only matching key."""
     leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 60
-    """How far its clock and ours may differ."""
+    """The tolerated difference between its clock and ours."""
     lifetime_seconds: Annotated[int, Field(gt=0, le=86_400)] = 3_600
     """The longest time from ``iat`` to ``exp``."""
     fhir_servers: tuple[BaseUrl, ...] = ()
-    """FHIR base URLs that may be read on its behalf; none: it is answered from the prefetch alone."""
+    """FHIR base URLs that may be read on its behalf; if empty, only the prefetch is used."""
     allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     """Browser origins that may call with its tokens."""
     null_means: Literal["none", "unknown"] = "none"
-    """What ``null`` in its prefetch says: that there is no data (CDS Hooks), or that the key is not supported."""
+    """What ``null`` in its prefetch means: no data (CDS Hooks), or a key that is not supported."""
     profile: str = GENERIC
     """The kind of its FHIR servers, one of ``mappings/servers``."""
     mode: Mode
 
     @property
     def key_set_is_remote(self) -> bool:
-        """Whether the key set is fetched; else it is a file."""
+        """Whether the key set is fetched from an address rather than read from a file."""
         return "://" in self.key_set
 
     @property
     def key_set_file(self) -> Path:
-        """The file of the key set, where it is one."""
+        """The key set as a file path; meaningful only where it is not remote."""
         return Path(self.key_set)
 
     @property
     def expected_jku(self) -> str | None:
-        """The only ``jku`` that a token may name; ``None``: keys were agreed on beforehand, and ``jku`` is ignored."""
+        """The only ``jku`` that a token may name; ``None``: the keys were agreed on in advance and ``jku`` is ignored."""
         return self.jku or (self.key_set if self.key_set_is_remote else None)
 
 
 def check_clients_distinct(clients: Iterable[Client]) -> None:
-    """That every token belongs to one client at most: ValueError names the two clients that overlap."""
+    """Check that every token belongs to at most one client; ValueError names two clients that overlap."""
     by_issuer: dict[str, list[Client]] = {}
     for client in clients:
         by_issuer.setdefault(client.issuer, []).append(client)

@@ -16,40 +16,40 @@ _ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 def _origin(text: str) -> str:
-    # It becomes a part of a header, so that nothing else than an origin may be in it.
+    # The value becomes part of a header, so it must be an origin and nothing else.
     if not _ORIGIN.fullmatch(text) or not is_confidential(text):
         raise ValueError("must be an origin such as https://ehr.example")
     return text
 
 
 class Issuer(BaseModel):
-    """One EHR, frozen; a key that is not known is refused, because a misspelt one would be a rule not kept."""
+    """One EHR, frozen. Unknown keys are rejected, because a misspelt key would be a rule that is not enforced."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
     title: Annotated[str, StringConstraints(min_length=1, max_length=80)]
-    """What people call it, on the page where a launch begins without a chart."""
+    """Its display name on the page for a standalone launch."""
     issuer: BaseUrl
-    """Its FHIR base URL: the ``iss`` of a launch, compared exactly, trailing slash aside."""
+    """Its FHIR base URL: the ``iss`` of a launch, compared exactly, ignoring a trailing slash."""
     client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     client_secret: SecretStr | None = None
-    """Of a confidential client that authenticates by a secret."""
+    """For a confidential client that authenticates with a secret."""
     key: Path | None = None
-    """Private key of a confidential client that authenticates by it; neither: a public client."""
+    """For a confidential client that authenticates with a private key. With neither, the client is public."""
     frame_ancestors: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
-    """Origins that may show the app inside their own pages."""
+    """Origins that may embed the app in a frame."""
     scopes: Literal["v2", "v1"] = "v2"
-    """Whether permissions are asked for as SMART 2 writes them, or as SMART 1 does."""
+    """Whether scopes are requested in SMART 2 or SMART 1 syntax."""
     may_write: bool = True
-    """Whether permission to save questionnaires is asked for."""
+    """Whether permission to save questionnaires is requested."""
     profile: str = GENERIC
     """The kind of its FHIR server, one of ``mappings/servers``."""
     minutes: Annotated[int, Field(gt=0, le=480)] = 60
-    """How long one opening of the app lasts at most; shorter where its token ends before."""
+    """The maximum length of a session of the app; it ends earlier if its token expires."""
 
     @model_validator(mode="after")
     def _one_secret(self) -> Issuer:
         if self.client_secret is not None and self.key is not None:
-            raise ValueError("give client_secret or key, and not both")
+            raise ValueError("give either client_secret or key, not both")
         return self

@@ -1,7 +1,7 @@
 """Which FHIR servers may be read on behalf of a caller.
 
-A request names the server that the service is to call, so an attacker may name one too (a cloud's metadata address,
-a neighbour's database). Only servers of a list are read, and those on loopback where that is allowed.
+A request names the FHIR server to read, so an attacker could name any address (a cloud metadata service, an internal
+database). Only listed servers are read, and servers on loopback where that is allowed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class ReadableServers:
     habits: ServerHabits = DEFAULT_HABITS
     """How they want to be asked."""
     null_is_none: bool = True
-    """Whether ``null`` in the prefetch says that there is no data; else it says nothing."""
+    """Whether ``null`` in the prefetch means that there is no data; otherwise it means nothing."""
 
     def supplied(self, prefetch: Mapping[str, Raw]) -> Mapping[str, Raw]:
-        """What the prefetch says; a key that says nothing is as good as missing."""
+        """The prefetch without the keys whose ``null`` carries no information: these count as missing."""
         if self.null_is_none:
             return prefetch
         return {key: value for key, value in prefetch.items() if bytes(value).strip() != b"null"}

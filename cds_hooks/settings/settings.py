@@ -1,4 +1,4 @@
-"""What a site sets: one frozen model, from ``tandem.toml``, the environment (``TANDEM_...``) and the command line."""
+"""The settings of a site: one frozen model, from ``tandem.toml``, the environment (``TANDEM_...``) and the command line."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
 
 PER_CLIENT_SETTINGS = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
-"""What is set for each client as soon as there are any."""
+"""Settings that belong to each client as soon as any client is configured."""
 
 
 def _without_nul(path: Path) -> Path:
     if "\0" in str(path):
-        raise ValueError("is no path")
+        raise ValueError("is not a valid path")
     return path
 
 
@@ -41,61 +41,61 @@ SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 
 
 class Settings(BaseSettings):
-    """Settings of one process. Unknown keys are refused, because a misspelt one would be a setting not set."""
+    """Settings of one process. Unknown keys are rejected, because a misspelt key would silently have no effect."""
 
     model_config = SettingsConfigDict(env_prefix="TANDEM_", frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allow_open: bool = False
-    """Whether the service may listen beyond loopback although it does not know who calls."""
+    """Whether the service may listen beyond loopback without authenticating its callers."""
     fhir_servers: tuple[BaseUrl, ...] = ()
-    """FHIR base URLs that may be read besides those on loopback; compared exactly, trailing slash aside."""
+    """FHIR base URLs that may be read in addition to loopback; compared exactly, ignoring a trailing slash."""
     allow_loopback_fhir: bool = True
-    """Whether a ``fhirServer`` on this machine may be read, also over http."""
+    """Whether a ``fhirServer`` on this machine may be read, over http as well."""
     allowed_origins: tuple[str, ...] = ("*",)
-    """Browser origins that may call; credentials are never allowed."""
+    """Browser origins that may call; credentials are never accepted."""
     site: SettingsPath | None = None
-    """The site's own file: its protocol, numbers and roles, checked like ours and shown as local."""
+    """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
-    """The time that one call may spend on reading from the FHIR server."""
+    """How long one call may spend reading from the FHIR server."""
     max_body_bytes: PositiveInt = 5_000_000
     sandbox: bool = False
-    """Whether the page for trying calls is offered at ``/sandbox``."""
+    """Whether the page for trying out calls is served at ``/sandbox``."""
     capture: Path | None = None
-    """A folder in which calls are kept for ``tandem replay``, without whom they were about; none are without one."""
+    """A folder in which de-identified calls are stored for ``tandem replay``; unset, no call is stored."""
     capture_most: PositiveInt = 200
-    """How many are kept at most; the oldest makes room."""
+    """The maximum number of stored calls; the oldest is deleted first."""
     capture_secret: SecretStr | None = Field(default=None, min_length=32)
-    """Keys what stands for identifiers and by how much dates are moved, so that a patient's files belong together."""
+    """The key for pseudonyms and date shifts, so that the files of one patient can be linked."""
     database: SecretStr = SecretStr("")
-    """Where cards and feedback are remembered: ``sqlite:////path``, ``postgresql://user:password@host/name``, or
+    """Where cards and feedback are stored: ``sqlite:////path``, ``postgresql://user:password@host/name``, or
     ``off``. Empty means ``memory.sqlite`` in ``$STATE_DIRECTORY``, else in ``$XDG_STATE_HOME/tandem``, else in
     ``~/.local/state/tandem``."""
     database_key: SecretStr | None = Field(default=None, min_length=32)
-    """The secret of the keyed hashes that stand for patients; a SQLite file gets one of its own beside it."""
+    """The secret of the keyed hashes that replace patient ids; for SQLite a key file is created beside the database."""
     feedback_comments: bool = False
-    """Whether the words that clinicians add to an override are kept: they may name the patient."""
+    """Whether free-text override comments are stored: they may name the patient."""
     feedback_reasons: tuple[str, ...] = ()
-    """Override reasons of the EHR itself that are kept by name, as ``system|code``; others count as unlisted."""
+    """The EHR's own override reasons to store by name, as ``system|code``; all others count as unlisted."""
     feedback_days: PositiveInt = 365
-    """How long feedback is kept; cards that nobody answered are kept for ``unanswered_days``."""
+    """How long feedback is kept; cards without feedback are kept for ``unanswered_days``."""
     unanswered_days: PositiveInt = 30
     quiet_days: float | None = Field(default=None, ge=0, le=365)
-    """Days for which an overridden card is not shown again, in place of the number in ``mappings/memory.yaml``."""
+    """Days for which an overridden card is not shown again; overrides the number in ``mappings/memory.yaml``."""
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
-    """``json`` lines, or ``console`` for people; ``auto`` chooses by whether stderr is a terminal."""
+    """``json`` lines, or ``console`` for people; ``auto`` means ``console`` if stderr is a terminal."""
 
     clients: tuple[Client, ...] = ()
-    """Who may call; with none of them the service is open."""
+    """The clients that may call; without any, the service is open."""
     replay_store: SettingsPath | None = None
-    """A SQLite file in which several processes remember the tokens that were used; one process needs none."""
+    """A SQLite file in which several processes record used tokens; a single process needs none."""
 
     public_url: BaseUrl | None = None
-    """Where browsers reach this service; needed for the SMART app."""
+    """The URL at which browsers reach this service; required for the SMART app."""
     smart: tuple[Issuer, ...] = ()
-    """The EHRs from which the SMART app may be launched; with none of them there is no app."""
+    """The EHRs from which the SMART app may be launched; without any, there is no app."""
 
     @model_validator(mode="after")
     def _app(self) -> Self:
@@ -120,17 +120,17 @@ class Settings(BaseSettings):
 
     @property
     def open(self) -> bool:
-        """Whether anybody may call who can reach the service."""
+        """Whether anyone who can reach the service may call it."""
         return not self.clients
 
     @property
     def readable(self) -> ReadableServers:
-        """The FHIR servers that may be read for anybody; what each client has listed is read for that client alone."""
+        """The FHIR servers that may be read for any caller; the servers of a client are read for that client only."""
         return ReadableServers(self.fhir_servers, loopback=self.open and self.allow_loopback_fhir)
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The browser origins that may call on behalf of somebody."""
+        """The browser origins that may call, across all clients."""
         if self.open:
             return self.allowed_origins
         return tuple(dict.fromkeys(origin for client in self.clients for origin in client.allowed_origins))
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from a TOML file (if given), the environment and explicit overrides, the last first.
+    """Settings from a TOML file (if given), the environment and explicit overrides; overrides take precedence.
 
     :raises BadInput: naming the file and the key.
     """

@@ -1,1 +1,1 @@
-"""The log: JSON lines without patient data."""
+"""Logging: JSON lines without patient data."""

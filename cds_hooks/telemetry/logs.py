@@ -1,8 +1,8 @@
-"""The log: one JSON object a line on stderr, and nothing in it that is not on a closed list.
+"""The log: one JSON object per line on stderr, restricted to a closed list of fields.
 
-A field passes when its name is in ``FIELDS`` and its value has the shape that stands there; everything else is dropped.
-So no call to the log, however careless, can write a token, a name, a body or the text of an exception. What failed is
-told by its type and the place in the program.
+A field is written if its name is in ``FIELDS`` and its value matches the pattern there; everything else is dropped.
+No careless logging call can therefore write a token, a name, a body or the text of an exception. A failure is
+identified by its type and its location in the program.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "logger": re.compile(r"[a-z0-9_.]{1,40}"),
     "said": re.compile(r"[A-Za-z0-9 %:/().,'+\[\]-]{1,120}"),
 }
-"""What may be written: a number, counts by code, or text of exactly this shape."""
+"""The permitted values: a number, counts by code, or text that matches the pattern in full."""
 
 _OUR_PACKAGES = ("cds_hooks", "fhir_plugin", "mappings")
 _EVENT = re.compile(r"[a-z0-9 ,;'-]{1,80}")
@@ -59,7 +59,7 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def configure(level: LogLevel, form: LogFormat = "auto") -> None:
-    """Write from ``level`` up; ``auto`` is for people on a terminal and JSON anywhere else."""
+    """Log from ``level`` upwards; ``auto`` means readable text on a terminal and JSON everywhere else."""
     for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
     structlog.configure(
         processors=[
@@ -75,7 +75,7 @@ def configure(level: LogLevel, form: LogFormat = "auto") -> None:
 
 
 def capture_process_logs() -> None:
-    """Let everything that the process says, libraries and crashes too, go through this log; for the commands."""
+    """Route all output of the process through this log, including libraries and crashes; used by the commands."""
     logging.basicConfig(handlers=[_LibraryLogHandler()], level=logging.INFO, force=True)
     logging.captureWarnings(True)  # noqa: FBT003 - the function's only argument
     sys.unraisablehook = lambda lost: log.error("fault outside a call", **fault_fields(lost.exc_value))
@@ -83,27 +83,27 @@ def capture_process_logs() -> None:
 
 
 def add_log_fields(**fields: Any) -> None:
-    """Add to the line that is written at the end of this call; nothing where there is no call."""
+    """Add fields to the log line that is written at the end of this call; no effect outside a call."""
     line = _CALL_FIELDS.get()
     if line is not None:
         line.update(fields)
 
 
 def fault_fields(fault: BaseException | None) -> dict[str, str]:
-    """A fault as its type and the innermost place in this program; never its text, which may quote the record."""
+    """The type of an exception and where in this program it was raised; never its text, which may quote the record."""
     if fault is None:
         return {}
     return {"fault": type(fault).__qualname__, "place": _location(fault.__traceback__)}
 
 
 class LogLine:
-    """The one line of a call: what is noted while it lasts, and the fault that ended it."""
+    """The single log line of a call: the fields collected during the call, and the exception that ended it."""
 
     def __init__(self, correlation: str) -> None:
         self.fields: dict[str, Any] = {"correlation": correlation}
 
     def __enter__(self) -> LogLine:
-        # Never reset: what is told of this call after its end, in the same task, still carries its correlation id.
+        # Never reset: log lines of the same task after the end of this call still carry its correlation id.
         _CALL_FIELDS.set(self.fields)
         return self
 
@@ -120,13 +120,13 @@ def _location(trace: TracebackType | None) -> str:
     while trace is not None:
         places.append((str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_lineno))
         trace = trace.tb_next
-    ours = [place for place in places if place[0].partition(".")[0] in _OUR_PACKAGES]
-    module, line = next(reversed(ours or places), ("unknown", 0))
+    own_frames = [place for place in places if place[0].partition(".")[0] in _OUR_PACKAGES]
+    module, line = next(reversed(own_frames or places), ("unknown", 0))
     return f"{module}:{line}"
 
 
 def _keep_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """What is on the list, in its order; a line of a call carries the call's correlation id."""
+    """Only the permitted fields, in the order of the list; within a call, with the correlation id of the call."""
     line = _CALL_FIELDS.get()
     if line is not None:
         event["correlation"] = line["correlation"]
@@ -150,7 +150,7 @@ def _as_json(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
 
 
 class _Stderr:
-    """Lines to stderr; one that cannot be written is lost, the call that wrote it is not."""
+    """Lines to stderr. A line that cannot be written is dropped; the call that wrote it goes on."""
 
     def __init__(self, *_: Any) -> None:
         self._file = sys.stderr
@@ -163,14 +163,14 @@ class _Stderr:
 
 
 class _LibraryLogHandler(logging.Handler):
-    """What libraries log: the unfilled message of the web server, of all others only who and how grave."""
+    """Log records of libraries: for the web server the message template, for all others only logger and level."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; faults of a call are left out, because the call's own log has told them."""
+        """Write one line; exceptions of a call are skipped, because the log line of the call reports them."""
         fault = record.exc_info[1] if record.exc_info else None
         served = record.name.startswith("uvicorn")
         if served and isinstance(fault, Exception) and str(record.msg).startswith("Exception in ASGI"):
             return
         if served or record.levelno >= logging.WARNING:
-            said = str(record.msg) if served else None
-            log.log(record.levelno, "library", logger=record.name, said=said, **fault_fields(fault))
+            message = str(record.msg) if served else None
+            log.log(record.levelno, "library", logger=record.name, said=message, **fault_fields(fault))

@@ -93,7 +93,7 @@ def test_an_app_without_an_address_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_secret_and_a_key_are_one_too_many(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="and not both"):
+    with pytest.raises(BadInput, match="not both"):
         load_settings(file_with(tmp_path, client_secret="s3cret", key=key_file(tmp_path)))
 
 

@@ -85,7 +85,7 @@ def test_what_belongs_into_a_client_is_refused_beside_it(tmp_path: Path, key: st
 
 @pytest.mark.parametrize("key", ["site", "replay_store"])
 def test_a_path_that_cannot_be_is_refused_by_its_key(tmp_path: Path, key: str) -> None:
-    with pytest.raises(BadInput, match=rf"tandem\.toml: {key}: is no path"):
+    with pytest.raises(BadInput, match=rf"tandem\.toml: {key}: is not a valid path"):
         load_settings(file_with(tmp_path, f'{key} = "a\\u0000b"'))
 
 
