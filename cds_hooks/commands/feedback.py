@@ -39,7 +39,7 @@ def report(
     days: Annotated[int, typer.Option(min=1, max=3650, help="How many days to look back.")] = 90,
     output: Annotated[ReportFormat, typer.Option("--format", help="A table, or JSON.")] = ReportFormat.TEXT,
 ) -> None:
-    """Per service and rule: fired, accepted, overridden by reason, and rules that have stopped speaking."""
+    """Per service and rule: fired, accepted, overridden by reason, and rules that have stopped firing."""
     from cds_hooks.memory.report import report_lines
 
     feedback_report = asyncio.run(_report(settings_from(config), days))

@@ -1,1 +1,1 @@
-"""What the service remembers of its own cards: to whom nothing, of whom nothing that names anybody."""
+"""The record of shown cards, feedback and rule counts. Holds nothing that identifies a patient or a user."""

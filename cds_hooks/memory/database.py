@@ -1,4 +1,4 @@
-"""The database: where it is, how it is spoken to, and how its tables are brought up to date."""
+"""The database: its location, its engine, and the migration of its tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cds_hooks.settings.settings import Settings
 from fhir_plugin.extras import POSTGRESQL
 
 REVISION = "0001"
-"""The newest migration; the tables of a database of another revision are not used."""
+"""The latest migration; a database at another revision is not used."""
 FAULTS: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError)
-"""What a database that is away, locked or broken raises."""
+"""Exceptions of a database that is unreachable, locked or broken."""
 OFF = "off"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -48,12 +48,12 @@ def database_url(settings: Settings) -> URL | None:
 
 
 def is_file(url: URL) -> bool:
-    """Whether the database is a file of this process, made when it is not there."""
+    """Whether the database is a SQLite file, which is created if it is missing."""
     return url.get_backend_name() == "sqlite"
 
 
 def open_engine(url: URL) -> AsyncEngine:
-    """An engine that waits a moment and no longer; nothing is connected yet."""
+    """An engine with short timeouts; not connected yet."""
     if not is_file(url):
         waits = {"timeout": _CONNECT_SECONDS, "command_timeout": _COMMAND_SECONDS}
         return create_async_engine(
@@ -64,7 +64,7 @@ def open_engine(url: URL) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
-        # What was committed survives the death of the process and of the machine; readers never wait for writers.
+        # Commits survive a crash of the process or the machine; readers never wait for writers.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -73,9 +73,9 @@ def open_engine(url: URL) -> AsyncEngine:
 
 
 def make_file(url: URL) -> None:
-    """The file of a SQLite database, in its folder, for this user alone; nothing where it is there already.
+    """Create the file and folder of a SQLite database, accessible to this user only; an existing file is kept.
 
-    :raises OSError: it cannot be made.
+    :raises OSError: it cannot be created.
     """
     if is_file(url) and url.database:
         file = Path(url.database)
@@ -97,7 +97,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 async def upgrade(engine: AsyncEngine) -> None:
-    """Bring the tables to ``REVISION``; what is there already is left as it is."""
+    """Migrate the tables to ``REVISION``; existing data is kept."""
     async with engine.begin() as connection:
         await connection.run_sync(_upgrade)
 

@@ -1,6 +1,6 @@
-"""Keyed hashes: the database knows a patient again without being able to say who it is.
+"""Keyed hashes: the database can recognise a patient without identifying them.
 
-The key is the site's secret. Without it nobody can hash a list of record numbers and look them up.
+The key is the site's secret. Without it, nobody can hash a list of record numbers and look them up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class KeyedHash:
         self._empty = hmac.new(secret, digestmod=hashlib.sha256)
 
     def of(self, *parts: str | bytes) -> str:
-        """The hash of the parts, as 64 hexadecimal digits; each part is told from the next by its length."""
+        """The hash of the parts, as 64 hexadecimal digits; each part is preceded by its length."""
         mac = self._empty.copy()
         for part in parts:
             content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
@@ -39,10 +39,10 @@ class KeyedHash:
 
 
 def site_key(settings: Settings, url: URL) -> bytes:
-    """The site's secret: from the settings, else from a file beside a SQLite database, made at first use.
+    """The site's secret: from the settings, else from a file beside the SQLite database, created at first use.
 
     :raises BadInput: a database server without ``database_key``: several processes must share it.
-    :raises OSError: the file can neither be read nor made.
+    :raises OSError: the file can be neither read nor created.
     """
     if settings.database_key is not None:
         return settings.database_key.get_secret_value().encode()
@@ -61,7 +61,7 @@ def site_key(settings: Settings, url: URL) -> bytes:
 
 
 def _make(file: Path) -> None:
-    """Whole from the first moment, and never twice: another process may be starting beside this one."""
+    """Create the file atomically and only once: another process may be starting at the same time."""
     descriptor, draft = tempfile.mkstemp(dir=file.parent)  # readable by this user alone
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as new:

@@ -1,4 +1,4 @@
-"""What the hook path asks of memory: which cards to show, and that they were shown. Nothing here waits."""
+"""The interface of the hook path to memory: selects the cards to show and records them. Never blocks."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from mappings.schema.service.services import ServiceDefinition
 
 LONGEST_COMMENT = 1_000
 UNLISTED, COMMENT, NO_REASON = "unlisted", "comment", "none"
-"""What stands for an override reason that is not on a list, for one in words alone, and for none."""
+"""Placeholders for an override reason that is not on a list, for a comment without a reason, and for no reason."""
 _NO_BASIS = CardBasis("other", ())
 _ENCODER = msgspec.json.Encoder()
 
 
 class _PreparedCard(NamedTuple):
-    """One card with what memory needs of it."""
+    """One card with its basis and the fingerprint of its facts."""
 
     card: Card
     basis: CardBasis
@@ -46,7 +46,7 @@ class _PreparedCard(NamedTuple):
 
 
 class Memory:
-    """One for each process; ``start`` and ``aclose`` go with the event loop."""
+    """One instance per process; ``start`` and ``aclose`` follow the event loop."""
 
     def __init__(self, settings: Settings, knowledge: Knowledge) -> None:
         rules = knowledge.memory.quiet
@@ -62,38 +62,38 @@ class Memory:
 
     @property
     def state(self) -> str:
-        """``off``, ``closed``, or what the writer says of the database."""
+        """``off``, ``closed``, or the state of the writer."""
         if self._writer is not None:
             return self._writer.state
         return OFF if self._url is None else "closed"
 
     @property
     def offered(self) -> bool:
-        """Whether feedback is taken at all."""
+        """Whether feedback is accepted at all."""
         return self._url is not None
 
     @property
     def pending(self) -> int:
-        """How many cards wait to be written."""
+        """The number of cards waiting to be written."""
         return self._writer.pending if self._writer else 0
 
     @property
     def given_up(self) -> int:
-        """How many cards were never written."""
+        """The number of cards that were dropped unwritten."""
         return self._writer.given_up if self._writer else 0
 
     @property
     def silent(self) -> Sequence[RuleActivity]:
-        """Rules that have stopped speaking."""
+        """Rules that have stopped firing."""
         return self._writer.silent if self._writer else ()
 
     @property
     def quiet(self) -> int:
-        """How many cards are quiet, the expired among them."""
+        """The number of quiet cards, including expired ones."""
         return len(self._quiet)
 
     async def start(self) -> None:
-        """Begin to remember; without a place for the key the service answers, and remembers nothing.
+        """Open the memory. If the key file cannot be stored, the service still answers but records nothing.
 
         :raises BadInput: the key is missing or damaged.
         """
@@ -108,7 +108,7 @@ class Memory:
         self._writer = Writer(self._url, self._settings, self._quiet, self.tally, self._knowledge.memory.silence)
 
     async def aclose(self) -> None:
-        """Write what waits and let go of the database."""
+        """Write pending data and close the database."""
         if self._writer is not None:
             await self._writer.aclose()
             self._writer = None
@@ -122,9 +122,9 @@ class Memory:
         tenant: str = "",
         mode: str = "live",
     ) -> tuple[Card, ...]:
-        """The cards to show of an answer: those that are not quiet, counted and remembered as shown.
+        """Select the cards of an answer that are not quiet, count them and record them as shown.
 
-        In another mode than ``live`` nobody sees them: they are counted, and nothing is remembered.
+        In any mode but ``live`` no card is shown: they are counted but not recorded.
         """
         moment, key = milliseconds(), TallyKey(tenant, service.id, mode)
         patient = self._patient(call, tenant)
@@ -142,7 +142,7 @@ class Memory:
         return cards
 
     def _patient(self, call: HookCall, tenant: str) -> str:
-        """The same for one patient of one server of one tenant, and for nobody else."""
+        """A pseudonym that is unique for one patient on one server of one tenant."""
         if self._keyed is None:
             return ""
         return self._keyed.of("patient", tenant, (call.fhir_server or "").rstrip("/"), call.context.patient_id)
@@ -180,9 +180,9 @@ class Memory:
     async def keep(
         self, items: Sequence[FeedbackItem], service: ServiceDefinition, tenant: str = ""
     ) -> list[KeepResult]:
-        """Keep what was done with cards; what came of each item, once it is committed.
+        """Store feedback items; returns the result for each item once they are committed.
 
-        :raises StoreUnavailable: the database is away, slow or switched off.
+        :raises StoreUnavailable: the database is unreachable, slow or switched off.
         """
         if self._writer is None or self._keyed is None:
             raise StoreUnavailable("the database is not open: send the feedback again later")
@@ -205,7 +205,7 @@ class Memory:
         )
 
     def reason(self, reason: ReasonCoding | None, comment: str = "") -> str:
-        """One of a closed set: our code, a listed one of the EHR, or what stands for any other."""
+        """A reason from a closed set: our own code, a listed code of the EHR, or a placeholder for any other."""
         if reason is None or not reason.code:
             return COMMENT if comment else NO_REASON
         if reason.code in self._codes and reason.system in ("", self._knowledge.cards.system):

@@ -1,8 +1,8 @@
-"""Which overridden cards stay quiet. Pure: the moment is given, and nothing is waited for.
+"""Which overridden cards stay quiet. Pure: the current time is a parameter.
 
-A card is the same as an earlier one when it shows the same findings from the same evidence, and the same order says
-the same. It stays quiet for the patient, the rule and the role of the user to whom it was overridden, for a set time.
-Contraindications and doses far out are never quiet at signing.
+A card repeats an earlier one if it shows the same findings from the same evidence for the same orders. After an
+override it stays quiet for that patient, rule and user role for a set time. Contraindications and doses far outside
+the range are never quiet at signing.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from mappings.schema.service.services import ServiceDefinition
 
 DAY_MS = 86_400_000
 MOST_QUIET = 50_000
-"""Cards that are quiet at one time; beyond, the one overridden first is shown again."""
+"""Maximum number of quiet cards; beyond it, the one overridden first is shown again."""
 ROLES = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
 SIGNING = "order-sign"
 
 _SAFETY_PREFIXES = ("safety:", "review:")
-"""Rules about a danger, or about what may be one: quiet for a shorter time."""
+"""Prefixes of rules about an actual or possible danger: these are quiet for a shorter time."""
 _RUNNING_DAYS = re.compile(r"\d+(?= (?:\w+ )?days)")
-"""Day counts of what is still going on change every morning; that is no change of the facts."""
+"""Day counts of ongoing courses change every day; that is not a change of the facts."""
 _ENCODER = msgspec.json.Encoder()
 
 
 class CardKey(NamedTuple):
-    """To whom a card speaks of what: keyed hash of the patient, rule of the card, role of the user."""
+    """Identifies repeated cards: keyed hash of the patient, rule of the card, role of the user."""
 
     patient: str
     rule: str
@@ -40,7 +40,7 @@ class CardKey(NamedTuple):
 
 
 class FeedbackRecord(NamedTuple):
-    """One answer to one card, as it stands in the database."""
+    """One feedback entry for one card, as stored in the database."""
 
     outcome_at: int
     id: int
@@ -63,9 +63,9 @@ def role_of(user: str) -> str:
 
 
 def fingerprint(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
-    """What the card says of the facts; of a safety signal only the evidence, however it is worded another day.
+    """Keyed hash of the facts on the card; for a safety signal of the evidence only, whatever its wording.
 
-    A card without findings is the same while it says the same to the letter.
+    A card without findings repeats only if its text is identical.
     """
     if basis.once:
         evidence = sorted((item.reference, item.label) for finding in basis.findings for item in finding.evidence)
@@ -83,12 +83,12 @@ def _finding_content(finding: Finding) -> tuple[object, ...]:
 
 
 def may_be_quiet(card: Card, basis: CardBasis, service: ServiceDefinition) -> bool:
-    """Whether an override can keep this card quiet: when an order is signed never a danger, nor a dose far out."""
+    """Whether an override can keep this card quiet: at signing never a danger or a dose far outside the range."""
     return service.hook != SIGNING or not (basis.against or basis.far_out or card.indicator == "critical")
 
 
 class QuietCards:
-    """The cards that are quiet now, learned from the answers to them."""
+    """The cards that are quiet now, derived from feedback."""
 
     def __init__(self, reasons: frozenset[str], days: float, safety_days: float) -> None:
         self._reasons = reasons
@@ -97,14 +97,14 @@ class QuietCards:
 
     @property
     def longest(self) -> int:
-        """Milliseconds after which an answer has no effect any more."""
+        """Milliseconds after which feedback has no effect any more."""
         return max(self._times.values())
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def learn(self, record: FeedbackRecord) -> None:
-        """Take in one answer. The last one counts, so that accepting, or giving no reason, ends the quiet."""
+        """Process one feedback entry. The latest counts, so accepting, or giving no reason, ends the quiet period."""
         key, order = (record.card_key, record.fingerprint), (record.outcome_at, record.id)
         before = self._entries.get(key)
         if before is not None and before.order > order:
@@ -117,6 +117,6 @@ class QuietCards:
                 del self._entries[next(iter(self._entries))]
 
     def hides(self, key: CardKey, facts: str, now: int) -> bool:
-        """Whether a card that shows these facts was overridden not long before ``now`` (milliseconds)."""
+        """Whether a card with these facts is quiet at ``now`` (milliseconds)."""
         entry = self._entries.get((key, facts))
         return entry is not None and now < entry.until

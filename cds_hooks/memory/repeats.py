@@ -1,7 +1,8 @@
-"""An order-select answer that is the same to the letter is the same card, not one more.
+"""An identical order-select answer is a repetition, not a new set of cards.
 
-EHRs call order-select on every change of a draft. The answer is given each time, because a client may show only the
-last one; but within a moment it bears the identifiers of the first, so that it is shown, counted and answered once.
+EHRs call order-select on every change of a draft. Every call is answered, because a client may show only the last
+answer; but an identical answer within a short time carries the identifiers of the first, so that its cards are
+recorded, counted and given feedback once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _Identities = tuple[tuple[str, ...], ...]
 
 
 class Repeats:
-    """Identifiers of the answers of the last moments; of what they said only a keyed hash, in memory alone."""
+    """Card identifiers of recent answers; of their content only a keyed hash, in memory only."""
 
     def __init__(self, milliseconds: int) -> None:
         self._milliseconds = milliseconds
@@ -29,9 +30,9 @@ class Repeats:
         self._answers: dict[str, tuple[int, _Identities]] = {}
 
     def same(self, asked: Sequence[str], cards: tuple[Card, ...], now: int) -> tuple[Card, ...] | None:
-        """The cards with the identifiers that they had before; ``None`` where this is their first time.
+        """The cards with their earlier identifiers; ``None`` if they are new.
 
-        ``asked`` is who asks what of whom: tenant, service, server, user, patient. ``now`` is in milliseconds.
+        ``asked`` identifies the call: tenant, service, server, user, patient. ``now`` is in milliseconds.
         """
         key = self._keyed.of(*asked, _ENCODER.encode([_without_identifiers(card) for card in cards]))
         at, identities = self._answers.get(key, (0, ()))

@@ -1,4 +1,4 @@
-"""What became of the cards: per service and rule how often it spoke, and what clinicians did with it."""
+"""The feedback report: per service and rule, how often it fired and what clinicians did with its cards."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class RuleReport(msgspec.Struct, kw_only=True):
     service: str
     rule: str
     fired: int = 0
-    """Cards that were shown; of a criterion, how often it was met."""
+    """Cards shown; for a criterion, how often it was met."""
     silent_mode: int = 0
-    """The same in calls that were answered without cards."""
+    """The same, in calls that were answered in silent mode."""
     accepted: int = 0
-    """Cards of which a suggestion was taken. The last answer to a card counts."""
+    """Cards with an accepted suggestion. The latest feedback on a card counts."""
     overridden: int = 0
     reasons: dict[str, int] = {}
     """Overrides by reason."""
     stopped: bool = False
-    """Whether it should have spoken in the last days, going by the days before, and did not."""
+    """Whether it was expected to fire in recent days, by its earlier rate, and did not."""
 
 
 class FeedbackReport(msgspec.Struct, kw_only=True):
@@ -52,7 +52,7 @@ def make_report(
     silence: SilenceRule,
     criteria: Iterable[str],
 ) -> FeedbackReport:
-    """Counts from ``since`` on; whether a rule has stopped is judged by the days of ``silence``, up to ``until``."""
+    """Counts from ``since`` on; whether a rule has stopped is judged by the periods of ``silence`` up to ``until``."""
     rules: dict[tuple[str, str], RuleReport] = {}
     calls: dict[str, Counter[str]] = {}
     for (day, key, (rule, outcome)), count in counts.items():
@@ -100,7 +100,7 @@ def report_lines(report: FeedbackReport) -> Iterator[str]:
             if rule.service == service:
                 yield _line(rule)
     stopped = [rule for rule in report.rules if rule.stopped]
-    yield "\n" + ("Stopped speaking, find out why:" if stopped else "No rule has stopped speaking.")
+    yield "\n" + ("Stopped firing, find out why:" if stopped else "No rule has stopped firing.")
     yield from (f"  {rule.service}: {rule.rule}" for rule in stopped)
 
 

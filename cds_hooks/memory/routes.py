@@ -1,4 +1,4 @@
-"""``POST /cds-services/{id}/feedback``: acknowledged when it is committed, and not before."""
+"""``POST /cds-services/{id}/feedback``: acknowledged only after it is committed."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from mappings.schema.service.services import ServiceDefinition
 
 RETRY_SECONDS = 5
 _PROBLEMS: Mapping[KeepResult, str] = {
-    "unknown": "is no card that this service has shown and still remembers",
-    "too many": "was answered too often; nothing more is kept of it",
+    "unknown": "is not a card that this service has shown and still remembers",
+    "too many": "has received feedback too often; no more is kept",
 }
 _SUCCESSES: frozenset[KeepResult] = frozenset({"kept", "known"})
 
 
 class FeedbackRoute:
-    """Takes feedback on the cards of one service."""
+    """Accepts feedback on the cards of one service."""
 
     def __init__(self, memory: Memory, metrics: Metrics, read_body: Callable[[Request], Awaitable[bytes]]) -> None:
         self._memory, self._metrics, self._read_body = memory, metrics, read_body
 
     async def answer(self, request: Request, service: ServiceDefinition, tenant: str = "") -> Response:
-        """200 when every item is kept, or some are, naming the others; 404 when no card is known.
+        """200 if at least one item is kept, with a warning for each of the others; 404 if no card is known.
 
         :raises BadRequest: the body cannot be used; nothing of it is kept.
         """

@@ -1,4 +1,4 @@
-"""Which rules have stopped speaking: an upgrade, a changed code or an edited rule silences without an error. Pure."""
+"""Rules that have stopped firing: an upgrade, a changed code or an edited rule can silence one without error. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_FIRED = frozenset({"not_met", "unknown", ANSWERED})
 
 @dataclass(slots=True)
 class FiringRate:
-    """How often one rule of one service spoke, in so many calls."""
+    """How often one rule of one service fired, and in how many calls."""
 
     fired: int = 0
     calls: int = 0
@@ -31,12 +31,12 @@ class RuleActivity:
 
     @property
     def expected(self) -> float:
-        """How often it should have spoken in the recent days, going by the days before."""
+        """How often it was expected to fire in the recent days, by its rate in the days before."""
         return self.before.fired / self.before.calls * self.recent.calls if self.before.calls else 0.0
 
 
 def rule_activities(counts: DailyCounts, today: date, rules: SilenceRule) -> list[RuleActivity]:
-    """Every rule that ever spoke in the days of ``rules``, by service and name."""
+    """Every rule that fired at least once in the periods of ``rules``, by service and name."""
     turn = today - timedelta(days=rules.recent_days.value)
     start = turn - timedelta(days=rules.before_days.value)
     activities: dict[tuple[str, str], RuleActivity] = {}
@@ -57,5 +57,5 @@ def rule_activities(counts: DailyCounts, today: date, rules: SilenceRule) -> lis
 
 
 def is_silent(rule: RuleActivity, rules: SilenceRule) -> bool:
-    """Whether it did not speak at all although it should have."""
+    """Whether it did not fire at all although it was expected to."""
     return rule.recent.fired == 0 and rule.expected >= rules.expected.value

@@ -1,4 +1,4 @@
-"""What is written to the database and read from it; each function is one transaction."""
+"""Reads and writes of the database; each public method is one transaction."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cds_hooks.memory.tables import CARDS, FEEDBACK, FIRINGS
 from cds_hooks.memory.tally import DailyCounts, TallyKey
 
 MOST_ANSWERS = 20
-"""Different answers to one card that are kept; a clinician changes her mind, a loop does so for ever."""
+"""Maximum number of different feedback entries per card: a clinician may change her mind, a loop never stops."""
 MOST_CARDS = 1_000_000
-"""Unanswered cards that are kept, whatever their age."""
+"""Maximum number of cards without feedback, whatever their age."""
 _UUID = re.compile(r"[0-9a-f-]{36}")
 _BATCH_SIZE = 500
 
@@ -44,7 +44,7 @@ class CardRow(NamedTuple):
 
 
 class AnswerRow(NamedTuple):
-    """One answer to a card; ``suggestions`` are the uuids that it accepts."""
+    """One feedback entry for a card; ``suggestions`` are the accepted uuids."""
 
     card: str
     digest: str
@@ -74,7 +74,7 @@ class Store:
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
 
     async def write(self, cards: Sequence[CardRow], counts: DailyCounts) -> None:
-        """Put down cards that were shown, and counts."""
+        """Insert shown cards and add counts."""
         async with self._engine.begin() as connection:
             await self._put_cards(connection, cards)
             rows = [
@@ -91,7 +91,7 @@ class Store:
     async def keep(
         self, cards: Sequence[CardRow], answers: Sequence[AnswerRow], tenant: str, service: str
     ) -> list[KeepResult]:
-        """Put down answers to cards of this tenant and service, and before them ``cards``; what came of each."""
+        """Insert ``cards``, then feedback on cards of this tenant and service; returns the result for each entry."""
         async with self._engine.begin() as connection:
             await self._put_cards(connection, cards)
             uuids = {answer.card for answer in answers if _UUID.fullmatch(answer.card)}
@@ -116,7 +116,7 @@ class Store:
     async def _offered(
         self, connection: AsyncConnection, cards: Iterable[str], tenant: str, service: str
     ) -> dict[str, list[str]]:
-        """The suggestions of each of these cards that was shown to this tenant by this service."""
+        """The suggestions of those cards that this service has shown to this tenant."""
         wanted = select(CARDS.c.uuid, CARDS.c.suggestions).where(
             CARDS.c.uuid.in_(sorted(cards)), CARDS.c.tenant == tenant, CARDS.c.service == service
         )
@@ -130,7 +130,7 @@ class Store:
         return digests
 
     async def feedback_since(self, moment: int) -> list[FeedbackRecord]:
-        """The answers received since a moment, in the order in which they were given."""
+        """Feedback received since a moment, in the order of its outcomes."""
         joined = FEEDBACK.join(CARDS, CARDS.c.uuid == FEEDBACK.c.card)
         wanted = select(
             FEEDBACK.c.outcome_at, FEEDBACK.c.id, CARDS.c.patient, CARDS.c.rule, CARDS.c.role,
@@ -145,7 +145,7 @@ class Store:
             ]
 
     async def firings(self, since: date) -> DailyCounts:
-        """The counts of each day since ``since``."""
+        """The daily counts since ``since``."""
         async with self._engine.connect() as connection:
             rows = await connection.execute(select(FIRINGS).where(FIRINGS.c.day >= since))
             return {
@@ -154,7 +154,7 @@ class Store:
             }
 
     async def outcome_counts(self, since: int) -> list[OutcomeCount]:
-        """The last answer to each card shown since a moment, counted by service, rule, outcome and reason."""
+        """The latest feedback on each card shown since a moment, counted by service, rule, outcome and reason."""
         newest = (FEEDBACK.c.outcome_at.desc(), FEEDBACK.c.id.desc())
         place = func.row_number().over(partition_by=FEEDBACK.c.card, order_by=newest).label("place")
         last = select(FEEDBACK.c.card, FEEDBACK.c.outcome, FEEDBACK.c.reason, place).subquery()
@@ -170,7 +170,7 @@ class Store:
             return [OutcomeCount(*row) for row in await connection.execute(wanted)]
 
     async def purge(self, answered_before: int, unanswered_before: int) -> int:
-        """Forget what is older than these moments, and the oldest unanswered cards beyond ``MOST_CARDS``; how many."""
+        """Delete older rows, and cards without feedback beyond ``MOST_CARDS``, oldest first; returns how many."""
         unanswered = ~exists().where(FEEDBACK.c.card == CARDS.c.uuid)
         async with self._engine.begin() as connection:
             deleted = await _delete(connection, FEEDBACK, FEEDBACK.c.received_at < answered_before)
@@ -194,7 +194,7 @@ def _keep_result(answer: AnswerRow, digests: Mapping[str, set[str]]) -> KeepResu
 
 
 def _row(answer: AnswerRow, offered: list[str]) -> dict[str, Any]:
-    """Of the accepted suggestions only the places among those that were offered: anything else may be anything."""
+    """Accepted suggestions are stored as positions among those offered: an unknown id could contain anything."""
     places = sorted({offered.index(suggestion) for suggestion in answer.suggestions if suggestion in offered})
     return {name: getattr(answer, name) for name in AnswerRow._fields if name != "suggestions"} | {
         "accepted": json.dumps(places)

@@ -1,4 +1,4 @@
-"""The tables. Moments are milliseconds since 1970 in UTC; who is meant stands only as a keyed hash."""
+"""The tables. Timestamps are milliseconds since 1970 in UTC; patients appear only as keyed hashes."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ FEEDBACK = Table(
     UniqueConstraint("card", "digest"),
     Index(None, "received_at"),
 )
-"""Every answer to a card, also a change of mind; the same item twice is one row, by its ``digest``.
+"""Every feedback entry for a card, including changes of mind; a repeated item is one row, by its ``digest``.
 
-``accepted`` holds the places of the accepted suggestions as a JSON array.
+``accepted`` holds the positions of the accepted suggestions as a JSON array.
 """
 
 FIRINGS = Table(
@@ -75,4 +75,4 @@ FIRINGS = Table(
     Column("said", String(20), primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
-"""How often each day each rule said what: calls, cards by indicator, criteria by verdict. About no one."""
+"""Daily counts of outcomes by rule: calls, cards by indicator, criteria by verdict. No patient data."""

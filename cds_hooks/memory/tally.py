@@ -1,4 +1,4 @@
-"""How often each rule says what, counted in memory and handed on by the day. About no one."""
+"""Counts of rule outcomes, kept in memory and handed on by day. Holds no patient data."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import date
 from typing import NamedTuple
 
 CALLS, ANSWERED = "calls", "answered"
-"""The rule under which every call is counted, and what it says."""
+"""The pseudo-rule under which every call is counted, and its outcome."""
 
 
 class TallyKey(NamedTuple):
-    """Who asked which service, and whether the answer was shown (``live``) or only counted (``silent``)."""
+    """Tenant, service, and whether the answer was shown (``live``) or only counted (``silent``)."""
 
     tenant: str
     service: str
@@ -20,12 +20,12 @@ class TallyKey(NamedTuple):
 
 
 RuleOutcome = tuple[str, str]
-"""A rule and what it said: a card's rule and its indicator, or a criterion and its verdict."""
+"""A rule and its outcome: a card's rule and indicator, or a criterion and its verdict."""
 DailyCounts = Mapping[tuple[date, TallyKey, RuleOutcome], int]
 
 
 class Tally:
-    """Counts since the start of the process, and since they were last put into the database."""
+    """Counts since the start of the process, and since the last write to the database."""
 
     def __init__(self) -> None:
         self._day = date.min
@@ -34,7 +34,7 @@ class Tally:
         self._unsaved: Counter[tuple[date, TallyKey, RuleOutcome]] = Counter()
 
     def count(self, day: date, key: TallyKey, outcomes: Iterable[RuleOutcome]) -> None:
-        """Count one call and what the rules said in it."""
+        """Count one call and its rule outcomes."""
         if day != self._day:
             self._merge()
             self._day = day
@@ -53,16 +53,16 @@ class Tally:
 
     @property
     def total(self) -> Mapping[tuple[TallyKey, RuleOutcome], int]:
-        """Everything since the start of the process."""
+        """All counts since the start of the process."""
         self._merge()
         return self._total
 
     def unsaved(self) -> DailyCounts:
-        """What is not in the database yet."""
+        """Counts that are not in the database yet."""
         self._merge()
         return dict(self._unsaved)
 
     def saved(self, counts: DailyCounts) -> None:
-        """Take off what was put into the database."""
+        """Subtract counts that were written to the database."""
         self._unsaved.subtract(counts)
         self._unsaved = +self._unsaved

@@ -1,4 +1,4 @@
-"""Feedback on the wire (CDS Hooks 2.0.1, "Feedback"): read leniently, checked for what the specification requires."""
+"""Feedback on the wire (CDS Hooks 2.0.1, "Feedback"): parsed leniently, then validated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import RequestMessage, decode
 
 MOST_ITEMS = 100
-"""In one request."""
+"""Maximum per request."""
 
 Outcome = Literal["accepted", "overridden"]
 
@@ -22,7 +22,7 @@ _OUTCOMES = ("accepted", "overridden")
 
 
 class AcceptedSuggestion(RequestMessage, frozen=True):
-    """One suggestion that was taken."""
+    """One accepted suggestion."""
 
     id: str
 
@@ -35,7 +35,7 @@ class ReasonCoding(RequestMessage, frozen=True):
 
 
 class OverrideReason(RequestMessage, frozen=True):
-    """Why a card was overridden; ``code`` and ``system`` stood here directly in the drafts of 1.1."""
+    """Why a card was overridden; drafts of CDS Hooks 1.1 had ``code`` and ``system`` directly in this object."""
 
     reason: ReasonCoding | None = None
     user_comment: str | None = None
@@ -56,7 +56,7 @@ class _Body(RequestMessage, frozen=True):
 
 
 class FeedbackItem(msgspec.Struct, frozen=True):
-    """What was done with one card."""
+    """The feedback on one card."""
 
     card: str
     outcome: Outcome

@@ -1,7 +1,7 @@
-"""Between the hook path, which never waits, and the database, which may be away.
+"""The background writer between the hook path, which never waits, and the database, which may be unreachable.
 
-What was shown waits in memory, up to a limit; one task writes it down, and reads which cards are quiet. Feedback is the
-one thing that waits for the database, because it is acknowledged only when it is kept.
+Shown cards are queued in memory, up to a limit; one task writes them and reads which cards are quiet. Only feedback
+waits for the database, because it is acknowledged only after it is stored.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from mappings.schema.service.memory import SilenceRule
 State = Literal["starting", "open", "away", "old tables"]
 
 MOST_PENDING = 10_000
-"""Cards that wait to be written; beyond, the oldest is given up, and feedback to it cannot be taken."""
+"""Maximum number of queued cards; beyond it, the oldest is dropped and feedback on it cannot be accepted."""
 MOST_WAITING = 16
-"""Requests with feedback that wait for the database at one time."""
+"""Maximum number of feedback requests that wait for the database at the same time."""
 KEEP_SECONDS = 2.5
 _GATHER_SECONDS, _IDLE_SECONDS, _COUNT_SECONDS, _HOUR = 0.1, 5.0, 15.0, 3600.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _STOP_SECONDS = 3.0
 _OVERLAP_MS = 60_000
-"""Read again each time: clocks of several processes differ, and a transaction that began earlier may end later."""
+"""Overlap of successive reads: clocks of processes differ, and an earlier transaction may commit later."""
 
 
 class Writer:
-    """Owns the engine; started and stopped with the application."""
+    """Owns the database engine; started and stopped with the application."""
 
     def __init__(self, url: URL, settings: Settings, quiet: QuietCards, tally: Tally, silence: SilenceRule) -> None:
         self.state: State = "starting"
         self.given_up = 0
-        """Cards that were never written because the database was away for too long."""
+        """Cards that were dropped because the database was unreachable for too long."""
         self.silent: list[RuleActivity] = []
-        """Rules that should have spoken in the last days and did not."""
+        """Rules that were expected to fire in recent days and did not."""
         self._url, self._settings = url, settings
         self._quiet, self._tally, self._silence = quiet, tally, silence
         self._engine = open_engine(url)
@@ -63,11 +63,11 @@ class Writer:
 
     @property
     def pending(self) -> int:
-        """How many cards wait to be written."""
+        """The number of queued cards."""
         return len(self._pending)
 
     def put(self, card: CardRow) -> None:
-        """Have a card written soon."""
+        """Queue a card for writing."""
         if len(self._pending) >= MOST_PENDING:
             del self._pending[next(iter(self._pending))]
             self.given_up += 1
@@ -75,13 +75,13 @@ class Writer:
         self._wake.set()
 
     async def keep(self, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[KeepResult]:
-        """Keep answers to cards; returns when they are committed.
+        """Store feedback; returns when it is committed.
 
-        :raises StoreUnavailable: they are not known to be; sending them again is harmless.
+        :raises StoreUnavailable: it is not known to be committed; sending it again is harmless.
         """
         if self._store is None or len(self._running) >= MOST_WAITING:
-            raise StoreUnavailable("the database is away or busy: send the feedback again later")
-        # Not cancelled when it takes too long: the transaction ends by itself, and nobody waits for its end.
+            raise StoreUnavailable("the database is unreachable or busy: send the feedback again later")
+        # Not cancelled on timeout: the transaction ends by itself, and nothing waits for it.
         task = asyncio.create_task(self._keep(self._store, answers, tenant, service))
         self._running.add(task)
         task.add_done_callback(self._done)
@@ -91,7 +91,7 @@ class Writer:
         try:
             return task.result()
         except FAULTS:
-            raise StoreUnavailable("the database is away: send the feedback again later") from None
+            raise StoreUnavailable("the database is unreachable: send the feedback again later") from None
 
     def _done(self, task: asyncio.Task[list[KeepResult]]) -> None:
         self._running.discard(task)
@@ -105,12 +105,12 @@ class Writer:
             cards = tuple(self._pending.values())
             results = await store.keep(cards, answers, tenant, service)
             self._drop_pending(cards)
-        with suppress(*FAULTS):  # what is kept is kept; what it makes quiet is then learned a little later
+        with suppress(*FAULTS):  # the feedback is stored; quiet cards are then updated a little later
             await self._read_feedback(store)
         return results
 
     async def aclose(self) -> None:
-        """Write what waits, if that can be done soon, and close the connections."""
+        """Write queued data, if that takes only a short time, and close the connections."""
         self._stop.set()
         self._wake.set()
         waiting = {self._task, *self._running}
@@ -122,7 +122,7 @@ class Writer:
             await self._engine.dispose()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A fault of this program is told, and the service goes on without memory."""
+        """An unexpected exception is logged, and the service continues without memory."""
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             self._store = None
@@ -168,7 +168,7 @@ class Writer:
         self._set_state("open")
 
     async def _open(self) -> Store | None:
-        """The store once its tables are up to date: those of a file are brought there, those of a server are not."""
+        """The store, if its tables are up to date; a SQLite file is migrated, a database server is not."""
         current = await revision(self._engine)
         if current != REVISION and is_file(self._url) and current is None:
             await upgrade(self._engine)
@@ -179,7 +179,7 @@ class Writer:
         return self._store
 
     async def _read_feedback(self, store: Store) -> None:
-        """Learn which cards are quiet, also from what other processes were told."""
+        """Read new feedback, including that received by other processes, to update the quiet cards."""
         if not self._quiet.longest:
             return
         moment = milliseconds()
@@ -193,14 +193,14 @@ class Writer:
         self._feedback_read_until = moment
 
     async def _clean(self, store: Store) -> None:
-        """Forget what is old; see which rules have stopped speaking."""
+        """Purge old rows and determine which rules have stopped firing."""
         moment, settings = milliseconds(), self._settings
         await store.purge(moment - settings.feedback_days * DAY_MS, moment - settings.unanswered_days * DAY_MS)
         days = self._silence.before_days.value + self._silence.recent_days.value
         activities = rule_activities(await store.firings(today() - timedelta(days=days)), today(), self._silence)
         self.silent = [rule for rule in activities if is_silent(rule, self._silence)]
         for rule in self.silent:
-            log.warning("a rule has stopped speaking", service=rule.service, rule=rule.rule)
+            log.warning("a rule has stopped firing", service=rule.service, rule=rule.rule)
 
     def _drop_pending(self, cards: Sequence[CardRow]) -> None:
         for card in cards:

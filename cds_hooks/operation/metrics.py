@@ -73,7 +73,7 @@ class _CurrentState:
         yield from self._tallies()
         silent = GaugeMetricFamily(
             "tandem_rule_silent",
-            "Rules that should have spoken in the last days and did not.",
+            "Rules that were expected to fire in recent days and did not.",
             labels=("service", "rule"),
         )
         for rule in self._memory.silent:
@@ -89,11 +89,15 @@ class _CurrentState:
         states.add_metric((), float(self._memory.state == "open"))
         yield states
         yield _gauge("tandem_cards_pending", "Cards that wait to be written.", self._memory.pending)
-        yield _gauge("tandem_cards_quiet", "Cards kept quiet by an override, also expired.", self._memory.quiet)
-        lost = CounterMetricFamily("tandem_cards_given_up", "Cards never written, the database was away too long.")
+        yield _gauge(
+            "tandem_cards_quiet", "Cards kept quiet by an override, including expired ones.", self._memory.quiet
+        )
+        lost = CounterMetricFamily(
+            "tandem_cards_given_up", "Cards dropped unwritten because the database was unreachable."
+        )
         lost.add_metric((), self._memory.given_up)
         yield lost
-        servers = GaugeMetricFamily("tandem_fhir_servers", "FHIR servers spoken to, by state.", labels=("state",))
+        servers = GaugeMetricFamily("tandem_fhir_servers", "FHIR servers in use, by state.", labels=("state",))
         resting = self._clients.resting
         servers.add_metric(("resting",), resting)
         servers.add_metric(("in use",), len(self._clients) - resting)

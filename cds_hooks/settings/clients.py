@@ -111,7 +111,7 @@ class Client(BaseModel):
 
     @property
     def expected_jku(self) -> str | None:
-        """The only ``jku`` that a token may name; ``None``: the keys were agreed on in advance and ``jku`` is ignored."""
+        """The only ``jku`` that a token may name; ``None``: keys agreed in advance, ``jku`` is ignored."""
         return self.jku or (self.key_set if self.key_set_is_remote else None)
 
 

@@ -1,4 +1,4 @@
-"""The settings of a site: one frozen model, from ``tandem.toml``, the environment (``TANDEM_...``) and the command line."""
+"""The settings of a site: a frozen model, from ``tandem.toml``, environment (``TANDEM_...``) and command line."""
 
 from __future__ import annotations
 

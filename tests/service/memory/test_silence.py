@@ -98,4 +98,4 @@ def test_a_silent_rule_shows_in_metrics_log_and_report(tmp_path: Path) -> None:
     )
     assert (criteria["fired"], criteria["accepted"], criteria["overridden"]) == (1, 1, 0)
     text = tandem(f"sqlite:///{file}", "feedback", "report")
-    assert "Stopped speaking, find out why:\n  a-service: suicidality.current" in text
+    assert "Stopped firing, find out why:\n  a-service: suicidality.current" in text

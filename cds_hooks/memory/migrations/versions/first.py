@@ -1,4 +1,4 @@
-"""Cards shown, the answers to them, and how often each rule speaks."""
+"""Shown cards, feedback on them, and counts of rule outcomes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the three tables."""
+    """Create the three tables."""
     op.create_table(
         "cards",
         sa.Column("uuid", sa.String(36), nullable=False),
@@ -58,6 +58,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, and all that was kept."""
+    """Drop them and all their data."""
     for name in ("feedback", "cards", "firings"):
         op.drop_table(name)
