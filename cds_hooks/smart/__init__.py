@@ -1,1 +1,1 @@
-"""The SMART app: launched from the chart, reads as the clinician who opened it, keeps its tokens on the server."""
+"""The SMART app: launched from the chart, reads with the permissions of the user, keeps its tokens on the server."""

@@ -1,4 +1,4 @@
-"""The questionnaires of an opening: listed, filled, scored, and saved when that is what the button says."""
+"""The questionnaire pages of a session: list, fill, score and save."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from fhir_plugin.scales.scoring import Score
 from mappings.schema.instruments import PreparedInstrument
 from mappings.schema.load import Knowledge
 
-_FORM_EXPIRED = "This form is too old to be saved. Nothing was saved; look at the answers and save again."
+_FORM_EXPIRED = "This form has expired. Nothing was saved; check the answers and save again."
 _SAVED_WITH_OTHER_ANSWERS = (
-    "This form was saved before, with other answers. These were not saved; save again if they should be, too."
+    "This form was already saved with other answers. These answers were not saved; save again to add them."
 )
 
 
 class QuestionnaireForms:
-    """The questionnaires that there are, and what becomes of the answers."""
+    """Lists the questionnaires, shows their forms, and scores and saves the answers."""
 
     def __init__(
         self, knowledge: Knowledge, frame: PageFrame, connections: FhirServers, now: Callable[[], datetime]
@@ -41,7 +41,7 @@ class QuestionnaireForms:
         self._now = now
 
     async def listed(self, request: Request, session: AppSession) -> Response:
-        """The page of all questionnaires."""
+        """The list of all questionnaires."""
         forms = [form.instrument for form in self._knowledge.instruments.forms.values()]
         return self._frame.shown(
             request, session, "questionnaires", await self._frame.patient_record(session), forms=forms
@@ -54,7 +54,7 @@ class QuestionnaireForms:
             return self._frame.expired(request)
         form = self._form_of(request)
         if form is None:
-            words = "There is no questionnaire of that name."
+            words = "There is no questionnaire with that name."
             return self._frame.error(request, NOT_FOUND, "No such questionnaire", words, session)
         try:
             patient_record = await self._frame.patient_record(session)
@@ -64,7 +64,7 @@ class QuestionnaireForms:
         return self._shown(request, session, patient_record, empty)
 
     async def answered(self, request: Request) -> Response:
-        """What was answered: scored and shown, and saved when that is what the button says."""
+        """The submitted answers, scored and shown; saved if the user pressed that button."""
         session, form = self._frame.session(request), self._form_of(request)
         data = await self._frame.form(request, session) if session else None
         if session is None or form is None or data is None:

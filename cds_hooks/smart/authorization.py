@@ -1,6 +1,6 @@
-"""Talking to the authorization server of an EHR: where it is, where the browser is sent, and the code for a token.
+"""The authorization server of an EHR: discovery, authorization request, and exchange of the code for a token.
 
-SMART App Launch 2.2, authorization code with PKCE (S256). Nothing that the server says is believed beyond its shape.
+SMART App Launch 2.2, authorization code with PKCE (S256). Every response of the server is validated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SECONDS = 10.0
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """What a FHIR server says of its authorization."""
+    """The authorization endpoints of a FHIR server."""
 
     authorization_endpoint: str
     token_endpoint: str
@@ -33,7 +33,7 @@ class Endpoints(msgspec.Struct, frozen=True):
 
 
 class TokenGrant(msgspec.Struct, frozen=True):
-    """A token, and the context that it is for."""
+    """An access token and its launch context."""
 
     access_token: str
     token_type: str
@@ -46,7 +46,7 @@ class TokenGrant(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What is asked of the user's authorization server; kept until the user is back."""
+    """A pending authorization request; kept until the browser returns."""
 
     registration: Registration
     endpoints: Endpoints
@@ -55,20 +55,20 @@ class AuthorizationRequest:
 
 
 async def discover_endpoints(fhir_server: str, connections: FhirServers) -> Endpoints:
-    """Where the EHR authorizes; :class:`LaunchRefused` where it does not say so, or not safely."""
+    """The endpoints of the EHR; :class:`LaunchRefused` if they are missing or not safe to use."""
     answer = await connections.fetch(f"{fhir_server}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
     endpoints = lenient.read(answer.body, Endpoints)
     if endpoints is None:
-        raise LaunchRefused("configuration", "The EHR does not say where its users are authorized.")
+        raise LaunchRefused("configuration", "The EHR does not publish its SMART configuration.")
     if not is_confidential(endpoints.authorization_endpoint) or not is_confidential(endpoints.token_endpoint):
-        raise LaunchRefused("endpoint", "The EHR names an address that is not safe to send anything to.")
+        raise LaunchRefused("endpoint", "The EHR names an authorization address that is not secure.")
     if "S256" not in endpoints.code_challenge_methods_supported:
-        raise LaunchRefused("pkce", "The EHR does not offer the proof (PKCE, S256) that this app needs.")
+        raise LaunchRefused("pkce", "The EHR does not support PKCE with S256, which this app requires.")
     return endpoints
 
 
 def authorization_url(request: AuthorizationRequest, state: str, scope: str, launch: str | None) -> str:
-    """Where the browser is sent."""
+    """The address of the sign-in, to which the browser is redirected."""
     issuer = request.registration.issuer
     parameters = {
         "response_type": "code",
@@ -92,7 +92,7 @@ def challenge(verifier: str) -> str:
 
 
 async def exchange_code(code: str, request: AuthorizationRequest, connections: FhirServers) -> TokenGrant:
-    """The token that a code is worth, once; :class:`LaunchRefused` where there is none."""
+    """The token for a code, which is valid once; :class:`LaunchRefused` if the EHR issues none."""
     issuer, key, address = request.registration.issuer, request.registration.key, request.endpoints.token_endpoint
     form = {
         "grant_type": "authorization_code",
@@ -110,11 +110,11 @@ async def exchange_code(code: str, request: AuthorizationRequest, connections: F
     answer = await connections.fetch(address, _MOST_BYTES, _SECONDS, form, headers)
     grant = lenient.read(answer.body, TokenGrant)
     if grant is None or grant.token_type.lower() != "bearer" or not grant.access_token:
-        raise LaunchRefused("token", "The EHR gave no token for this opening.")
+        raise LaunchRefused("token", "The EHR issued no token for this launch.")
     return grant
 
 
 def _basic(name: str, secret: str) -> str:
-    """RFC 6749, 2.3.1: both are form-encoded first."""
+    """RFC 6749, 2.3.1: both parts are form-encoded first."""
     pair = f"{quote(name, safe='')}:{quote(secret, safe='')}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"

@@ -1,4 +1,4 @@
-"""The page of a prior authorization: the dossier that ``tandem dossier`` prints, made of the open chart."""
+"""The page of a prior authorization: the dossier of ``tandem dossier``, built from the open chart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mappings.schema.load import Knowledge
 
 
 def dossier_content(decision: Decision, knowledge: Knowledge, requested: str) -> dict[str, Any]:
-    """What the page shows; ``asked`` names the treatment, if it is one that a dossier is made for."""
+    """The content of the page; ``requested`` selects the treatment if there is a dossier for it."""
     treatments = knowledge.dossier.treatments
     treatment = requested if requested in treatments else next(iter(treatments))
     dossier = build_dossier(decision, knowledge, treatment)

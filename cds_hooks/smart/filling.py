@@ -19,7 +19,7 @@ from mappings.schema.instruments.model import Instrument, InstrumentItem, Risk
 
 @dataclass(frozen=True, slots=True)
 class PatientContext:
-    """The patient whose chart is open, as far as a score depends on it."""
+    """The patient of the session, reduced to what a response and a score need."""
 
     id: str
     sex: str | None
@@ -28,29 +28,29 @@ class PatientContext:
 
 @dataclass(frozen=True, slots=True)
 class FormQuestion:
-    """One question as the form shows it."""
+    """One question as shown in the form."""
 
     number: str
     text: str
     options: tuple[tuple[str, str], ...]
-    """What is sent, and what is read."""
+    """Submitted value and displayed text."""
     only_if: str
-    """When it is asked, in words; empty for always."""
+    """The condition for asking it, in words; empty if it is always asked."""
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class FilledQuestionnaire:
-    """A questionnaire with its answers, and what they say."""
+    """A questionnaire with its answers and its score."""
 
     form: PreparedInstrument
     questions: tuple[FormQuestion, ...]
     score: Score | None
-    """``None`` before anything was answered."""
+    """``None`` if nothing was answered."""
     missing: tuple[str, ...]
-    """Numbers of the questions that were asked and are not answered."""
+    """Numbers of the applicable questions without an answer."""
     values: Mapping[str, int]
-    """The answers, by the numbers of the items."""
+    """The answers by item number."""
 
     @property
     def complete(self) -> bool:
@@ -67,7 +67,7 @@ def fill_questionnaire(
     patient: PatientContext,
     now: datetime,
 ) -> FilledQuestionnaire:
-    """The questionnaire with the answers ``given`` by the numbers of its items; what is no option is no answer."""
+    """The questionnaire with the answers by item number; a value that is not an option is ignored."""
     instrument = form.instrument
     answers = _answers(instrument, answers_given, instruments)
     questions = tuple(_question(item, instrument, instruments, answers) for item in instrument.items)
@@ -89,7 +89,7 @@ def build_response(
     patient: PatientContext,
     now: datetime,
 ) -> dict[str, Any]:
-    """The answers as a QuestionnaireResponse of the patient whose chart is open."""
+    """The answers as a QuestionnaireResponse of the patient of the session."""
     instrument = form.instrument
     body = {
         "resourceType": "QuestionnaireResponse",
@@ -108,7 +108,7 @@ def build_response(
 
 
 def read_back(body: dict[str, Any]) -> ReadResponse:
-    """The response as it would be read from the record."""
+    """The response as it is when read from the record."""
     return msgspec.json.decode(msgspec.json.encode(body), type=ReadResponse)
 
 

@@ -10,7 +10,7 @@ _ANSWER = "q-"
 
 
 def read_form(body: bytes) -> dict[str, str]:
-    """The fields by name, of each the first; none where the body is no form."""
+    """The fields by name, the first value of each; empty if the body is not a form."""
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:

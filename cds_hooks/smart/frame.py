@@ -1,4 +1,4 @@
-"""What all pages of an opening have in common: who may see them, whose chart it is, and what is said when they fail."""
+"""The common parts of all pages of a session: access, patient banner, and error pages."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from mappings.schema.load import Knowledge
 
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, UNAVAILABLE = 400, 403, 404, 502
 SECONDS = 10.0
-"""The time that one page may spend on reading from the EHR."""
+"""How long one page may spend reading from the EHR."""
 _MOST_FORM_BYTES = 50_000
 
 
 class PageFrame:
-    """Finds the opening of a request, and makes the pages around what they show."""
+    """Finds the session of a request and renders pages around their content."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class PageFrame:
         self._types = sorted({INPUTS[name].resource_type for name in knowledge.inputs})
 
     def session(self, request: Request) -> AppSession | None:
-        """The opening that the address names; ``None`` where it is over, or belongs to another browser."""
+        """The session in the address; ``None`` if it has expired or belongs to another browser."""
         view = request.path_params["view"]
         session = self._sessions.views.get(view, _secret(request))
         if session is not None:
@@ -60,11 +60,11 @@ class PageFrame:
         return session
 
     def close(self, request: Request) -> None:
-        """Forget the opening that the address names, and its token."""
+        """Delete the session in the address, and its token."""
         self._sessions.views.take(request.path_params["view"], _secret(request))
 
     async def form(self, request: Request, session: AppSession) -> dict[str, str] | None:
-        """The fields of a form of this opening; ``None`` for one that another page sent."""
+        """The fields of a form of this session; ``None`` for a form from anywhere else."""
         try:
             fields = read_form(await read_body(request, _MOST_FORM_BYTES))
         except BodyTooLarge:
@@ -72,7 +72,7 @@ class PageFrame:
         return fields if hmac.compare_digest(fields.get("token", "").encode(), session.form_token.encode()) else None
 
     async def patient_record(self, session: AppSession) -> Record:
-        """The record with nothing but the patient; :class:`RecordUnavailable` where it was never to be had."""
+        """The record with only the Patient, read once per session; :class:`RecordUnavailable` if it cannot be read."""
         if session.patient_record is None:
             session.patient_record = await gather(
                 session.patient, {}, ("patient",), (), session.source, self._connections, SECONDS
@@ -89,7 +89,7 @@ class PageFrame:
         template: str = "",
         **content: Any,
     ) -> Response:
-        """A page; ``name`` is its place in the navigation, ``template`` another one than that of this name."""
+        """A page; ``name`` is its entry in the navigation, ``template`` overrides the template of that name."""
         knowledge = self._knowledge
         return self._pages.answer(
             f"smart/{template or name}.html",
@@ -108,24 +108,24 @@ class PageFrame:
         )
 
     def unreadable(self, request: Request, session: AppSession, fault: RecordUnavailable) -> Response:
-        """The page that says that the EHR did not answer."""
-        words = f"What every page needs could not be read from the EHR: {fault}."
+        """The error page for an EHR that did not answer."""
+        words = f"The data that every page needs could not be read from the EHR: {fault}."
         return self.error(request, UNAVAILABLE, "The chart could not be read", words, session)
 
     def refused(self, request: Request, refused: LaunchRefused) -> Response:
-        """The page that says why the app was not opened."""
+        """The error page for a failed launch."""
         add_log_fields(reason=f"launch.{refused.reason}")
         return self.error(request, BAD_REQUEST, "The app could not be opened", str(refused))
 
     def expired(self, request: Request) -> Response:
-        """The page for everybody who may not see what they asked for; the same whatever the reason."""
-        words = "This opening of the app is over, or belongs to another browser. Open the app again from the chart."
+        """The page for a missing or expired session; the same whatever the reason."""
+        words = "This session has expired, or belongs to another browser. Open the app again from the chart."
         return self.error(request, FORBIDDEN, "Open the app again", words)
 
     def error(
         self, request: Request, status: int, title: str, words: str, session: AppSession | None = None
     ) -> Response:
-        """A page of words; where no opening says whose frame it may stand in, in that of any EHR."""
+        """A text page; without a session, any configured EHR may frame it."""
         allowed = (session.issuer.frame_ancestors if session else self._ancestors) or NOBODY
         return self._pages.answer(
             "error.html", request, status=status, frame_ancestors=allowed, title=title, why=words, back=""

@@ -1,4 +1,4 @@
-"""The way in: a launch from a chart or from the page that lists the EHRs, and the way back with a code."""
+"""The launch: from a chart or from the page that lists the EHRs, and the redirect back with a code."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ PAGES = {
     "questionnaires": "Questionnaires",
     "dossier": "Dossier",
 }
-"""The pages of an opening by the last part of their addresses; the first is where it begins."""
+"""The pages of a session by the last part of their addresses; the first is the start page."""
 _SEE_OTHER = 303
 _LONGEST = 2_000
 _ENDPOINTS_SECONDS = 300.0
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _REFUSALS = {
-    "access_denied": "The EHR did not allow it, or it was cancelled.",
-    "invalid_scope": "The EHR does not allow what this app has to read.",
-    "login_required": "The EHR asks to sign in again.",
+    "access_denied": "The EHR denied access, or the sign-in was cancelled.",
+    "invalid_scope": "The EHR does not allow this app to read the data it needs.",
+    "login_required": "The EHR requires you to sign in again.",
 }
-"""What an authorization server may say (RFC 6749), in words; anything else it says is not repeated."""
+"""Messages for the error codes of an authorization server (RFC 6749); no other text of the server is repeated."""
 
 
 class AppContext(msgspec.Struct, frozen=True):
-    """What a card was about, as its link carries it."""
+    """The subject of a card, as carried by its link."""
 
     page: str = ""
     treatment: str = ""
 
 
 class LaunchFlow:
-    """Sends browsers to the EHR, and opens the app when they come back."""
+    """Redirects browsers to the EHR and opens a session when they return."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class LaunchFlow:
         connections: FhirServers,
         seconds: Callable[[], float],
     ) -> None:
-        """``ehrs`` by FHIR base URL; ``public_url`` is where browsers reach this service; ``seconds`` counts them."""
+        """``ehrs`` by FHIR base URL; ``public_url`` is where browsers reach this service; ``seconds`` is a clock."""
         self._ehrs = ehrs
         self._public_url = public_url
         self._treatments = frozenset(knowledge.cards.treatments)
@@ -80,11 +80,13 @@ class LaunchFlow:
         self._types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
 
     async def begin(self, request: Request, sessions: AppSessions) -> Response:
-        """Redirect to the EHR's sign-in; :class:`LaunchRefused` for an EHR that is not on the list."""
+        """Redirect to the sign-in of the EHR; :class:`LaunchRefused` for an EHR that is not configured."""
         ehr = self._ehr(request.query_params.get("iss", ""))
         launch = request.query_params.get("launch")
         if launch is not None and (not launch or len(launch) > _LONGEST):
-            raise LaunchRefused("launch", "The launch from the chart came without its key. Open the app again there.")
+            raise LaunchRefused(
+                "launch", "The launch parameter is empty or too long. Open the app again from the chart."
+            )
         endpoints = await self._endpoints_of(ehr.issuer.issuer)
         authorization = AuthorizationRequest(
             ehr, endpoints, f"{self._public_url}{APP}/callback", secrets.token_urlsafe(48)
@@ -96,14 +98,16 @@ class LaunchFlow:
         return answer
 
     async def finish(self, request: Request, sessions: AppSessions) -> Response:
-        """Trade the code for a token, and open the app; :class:`LaunchRefused` says what was wrong."""
+        """Exchange the code for a token and open the session; :class:`LaunchRefused` says what was wrong."""
         parameters = request.query_params
         state = parameters.get("state", "")
         authorization = sessions.launches.take(state, request.cookies.get(f"tandem-launch-{state}", ""))
         if authorization is None:
-            raise LaunchRefused("state", "This sign-in is over, or began in another browser. Open the app again.")
+            raise LaunchRefused(
+                "state", "This sign-in has expired, or was started in another browser. Open the app again."
+            )
         if "error" in parameters:
-            reason = _REFUSALS.get(parameters["error"], "The EHR did not let this app in.")
+            reason = _REFUSALS.get(parameters["error"], "The EHR did not authorize this app.")
             raise LaunchRefused("refused", reason)
         code = parameters.get("code", "")
         if not code or len(code) > _LONGEST:
@@ -126,7 +130,7 @@ class LaunchFlow:
         limit = 60 * issuer.minutes
         seconds = limit if grant.expires_in is None else min(limit, grant.expires_in)
         if seconds <= 0:
-            raise LaunchRefused("expired", "The EHR gave a token that is over already.")
+            raise LaunchRefused("expired", "The EHR issued a token that has already expired.")
         view, secret = sessions.views.put(AppSession(issuer, source, patient, scopes), seconds)
         page = f"{self._public_url}{APP}/v/{view}/{self._first_page(grant)}"
         answer = RedirectResponse(page, _SEE_OTHER, _NO_STORE)
@@ -134,7 +138,7 @@ class LaunchFlow:
         return answer
 
     def _first_page(self, grant: TokenGrant) -> str:
-        """Where the app opens: on what the card was about, if it came from one."""
+        """The page to open: the subject of the card, if launched from one."""
         context = _context(bytes(grant.app_context))
         if context.page not in PAGES:
             return next(iter(PAGES))
@@ -156,7 +160,7 @@ class LaunchFlow:
         return endpoints
 
     def _keep(self, answer: Response, name: str, secret: str, path: str, seconds: int) -> None:
-        """A cookie that no script reads; inside another site's frame it needs to be partitioned."""
+        """Set a cookie that scripts cannot read; it is partitioned so that it works in another site's frame."""
         secure = self._public_url.startswith("https://")
         rules = "Secure; SameSite=None; Partitioned" if secure else "SameSite=Lax"
         prefix = self._public_url.partition("://")[2].partition("/")[2]
@@ -167,5 +171,5 @@ class LaunchFlow:
 
 
 def _context(raw: bytes) -> AppContext:
-    """The context of a link, as an object or as the string that CDS Hooks makes of it."""
+    """The context of a link: an object, or the string form that CDS Hooks uses."""
     return lenient.read(lenient.read(raw, str) or raw, AppContext) or AppContext()

@@ -1,7 +1,7 @@
-"""Launches under way and openings of the app: kept in memory, bounded, each bound to one browser by its own cookie.
+"""Pending launches and sessions of the app: in memory, bounded, each bound to one browser by its own cookie.
 
-An opening belongs to one patient and has an address and a cookie of its own, so that two charts that are open in one
-browser can never show each other's patient.
+A session belongs to one patient and has its own address and cookie, so two charts that are open in one browser can
+never show each other's patient.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ MOST_LAUNCHES, MOST_OPENINGS, MOST_FORMS = 10_000, 1_000, 50
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm:
-    """A form that was sent to be saved."""
+    """A form that was submitted for saving."""
 
     content: object
-    """What it held."""
+    """The submitted answers."""
     saved: asyncio.Task[SaveResult]
-    """What becomes of it."""
+    """The pending result."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,21 +44,21 @@ class AppSession:
 
     issuer: Issuer
     source: FhirSource
-    """The server, and the token, which never leaves this process but to it."""
+    """The FHIR server with its access token, which is sent to that server only."""
     patient: str
     scopes: str
     """The scopes."""
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
-    """Stands in every form of the app, so that no other page can send one."""
+    """CSRF token: included in every form, so that no other page can submit one."""
     patient_record: Record | None = field(default=None, repr=False)
-    """The record with nothing but the patient, once it was read: who it is does not change."""
+    """The record with only the Patient, once read: it does not change during a session."""
     drawn: dict[str, Any] = field(default_factory=dict, repr=False)
-    """What the pictures of the last pages show, by name."""
+    """The data of the pictures on the last pages, by name."""
     _forms: OrderedDict[str, SubmittedForm | None] = field(default_factory=OrderedDict, repr=False)
-    """The last forms that may be saved, by their marks, and those that were."""
+    """Recent forms by mark, with their submission once there is one."""
 
     def new_form_mark(self) -> str:
-        """A mark for one form: what it holds is saved once, however often it is sent."""
+        """A one-time mark for a form: its answers are saved once, however often it is submitted."""
         while len(self._forms) >= MOST_FORMS:
             self._forms.popitem(last=False)
         mark = secrets.token_urlsafe(12)
@@ -68,7 +68,7 @@ class AppSession:
     def send(
         self, mark: str, content: object, save: Callable[[], Coroutine[Any, Any, SaveResult]]
     ) -> SubmittedForm | None:
-        """The form of that mark, sent now unless it was before; ``None`` for a mark that no form has."""
+        """The submission for that mark, started now unless it exists; ``None`` for an unknown mark."""
         if mark not in self._forms:
             return None
         submitted = self._forms[mark]
@@ -78,10 +78,10 @@ class AppSession:
 
 
 class ExpiringStore(Generic[T]):
-    """Values by a name that is no secret, each to be had only with its secret and only for a time."""
+    """Values by a public name, each accessible only with its secret and only until it expires."""
 
     def __init__(self, most: int, now: Callable[[], float]) -> None:
-        """``now`` counts seconds; when there are ``most``, the oldest gives way."""
+        """``now`` is a clock in seconds; beyond ``most`` values, the oldest is dropped."""
         self._most = most
         self._now = now
         self._values: OrderedDict[str, tuple[bytes, float, T]] = OrderedDict()
@@ -90,7 +90,7 @@ class ExpiringStore(Generic[T]):
         return len(self._values)
 
     def put(self, value: T, seconds: float) -> tuple[str, str]:
-        """Keep a value; gives its name and its secret."""
+        """Store a value; returns its name and its secret."""
         self._drop_expired()
         while len(self._values) >= self._most:
             self._values.popitem(last=False)
@@ -99,13 +99,13 @@ class ExpiringStore(Generic[T]):
         return name, secret
 
     def get(self, name: str, secret: str) -> T | None:
-        """The value; ``None`` where there is none of that name, where it is over, or where the secret is another."""
+        """The value; ``None`` if the name is unknown, the value has expired, or the secret does not match."""
         self._drop_expired()
         kept = self._values.get(name)
         return kept[2] if kept and hmac.compare_digest(kept[0], _digest(secret)) else None
 
     def take(self, name: str, secret: str) -> T | None:
-        """The same, and it is gone."""
+        """The value, which is removed."""
         value = self.get(name, secret)
         if value is not None:
             del self._values[name]
@@ -122,7 +122,7 @@ def _digest(secret: str) -> bytes:
 
 
 class AppSessions:
-    """Everything that is open, and everything that is about to be."""
+    """All open sessions and pending launches."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.launches: ExpiringStore[AuthorizationRequest] = ExpiringStore(MOST_LAUNCHES, now)

@@ -1,4 +1,4 @@
-"""Permissions as SMART scopes: what is asked for, and what was granted, in either version."""
+"""Permissions as SMART scopes, requested and granted, in SMART 1 and SMART 2 syntax."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from fhir_plugin.reading.scopes import ScopeCoverage, scope_coverage
 WRITTEN = ("QuestionnaireResponse", "Observation")
 """Resource types that saving a questionnaire creates."""
 _CREATES = re.compile(r"(?:patient|user)/(\*|[A-Za-z]+)\.(?:write|\*|cr?u?d?s?)")
-"""A scope that lets a type be created as a whole; one with a query lets only a part of it."""
+"""A scope that allows creating any resource of a type; a scope with a query allows only a subset."""
 
 
 def requested_scopes(issuer: Issuer, types: Iterable[str], *, launched: bool) -> str:
-    """The scopes of a launch: from a chart, or where the user chooses the patient there."""
+    """The scopes to request: for a launch from a chart, or one where the user selects the patient in the EHR."""
     read, write = ("rs", "c") if issuer.scopes == "v2" else ("read", "write")
     scopes = ["launch" if launched else "launch/patient", "openid", "fhirUser"]
     scopes += [f"patient/{kind}.{read}" for kind in sorted(set(types))]

@@ -1,4 +1,4 @@
-"""The configured EHRs made ready: key files read, kinds of server looked up; what is wrong keeps us from starting."""
+"""The configured EHRs, with key files read and server profiles resolved; a fault prevents the start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Registration:
     issuer: Issuer
     habits: ServerHabits
     key: ClientKey | None = field(repr=False)
-    """By which a confidential client authenticates, where it does not do so by a secret."""
+    """The key of a confidential client that does not authenticate with a secret."""
 
 
 def registrations(issuers: Iterable[Issuer], profiles: Mapping[str, ServerProfile]) -> dict[str, Registration]:

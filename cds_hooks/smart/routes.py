@@ -1,4 +1,4 @@
-"""The addresses of the app, and what is behind them."""
+"""The routes of the app and their handlers."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from fhir_plugin.reading.needs import observation_tokens
 from mappings.schema.load import Knowledge
 
 _NARROW = "narrow"
-"""In the address of a picture for a narrow window."""
+"""Query parameter of a picture for a narrow window."""
 
 
 class SmartApp:
-    """The app: what it keeps is the openings, in memory, until they are over."""
+    """The SMART app; its only state is the sessions, in memory until they expire."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class SmartApp:
         pages: Pages,
         clock: tuple[Callable[[], date], Callable[[], datetime], Callable[[], float]],
     ) -> None:
-        """``clock`` gives the day, the moment, and a count of seconds.
+        """``clock`` returns the day, the time, and a count of seconds.
 
-        :raises BadInput: the key of an EHR, or its kind of server, cannot be used.
+        :raises BadInput: the key or the server profile of an EHR cannot be used.
         """
         self._knowledge = knowledge
         self._connections = connections
@@ -83,28 +83,28 @@ class SmartApp:
             Route(f"{view}/{{page}}", self.page, methods=["GET"]),
         ]
 
-    # The way in and out
+    # Launch and leave
 
     async def start(self, request: Request) -> Response:
-        """The EHRs in which a patient can be chosen."""
+        """The list of EHRs for a standalone launch."""
         return self._pages.answer("smart/start.html", request, issuers=self._issuers)
 
     async def launch(self, request: Request) -> Response:
-        """The launch from a chart, or from the page above."""
+        """A launch from a chart, or from the list of EHRs."""
         try:
             return await self._launch_flow.begin(request, self._sessions)
         except LaunchRefused as refused:
             return self._frame.refused(request, refused)
 
     async def callback(self, request: Request) -> Response:
-        """The way back from the EHR."""
+        """The redirect back from the EHR."""
         try:
             return await self._launch_flow.finish(request, self._sessions)
         except LaunchRefused as refused:
             return self._frame.refused(request, refused)
 
     async def leave(self, request: Request) -> Response:
-        """Forget the opening and its token."""
+        """Delete the session and its token."""
         session = self._frame.session(request)
         if session is None or await self._frame.form(request, session) is None:
             return self._frame.expired(request)
@@ -116,7 +116,7 @@ class SmartApp:
     # The pages
 
     async def page(self, request: Request) -> Response:
-        """One page of an opening."""
+        """One page of a session."""
         session, name = self._frame.session(request), request.path_params["page"]
         if session is None:
             return self._frame.expired(request)
@@ -132,7 +132,7 @@ class SmartApp:
         return self._frame.shown(request, session, name, decision.record, decision, **content)
 
     def _content(self, name: str, session: AppSession, decision: Decision, treatment: str) -> dict[str, Any]:
-        """What the template of that page names; ``treatment`` is what the reader came for."""
+        """The template values of that page; ``treatment`` is the one the user asked for."""
         knowledge = self._knowledge
         if name == "overview":
             sketched = sketch(decision, knowledge)
@@ -156,7 +156,7 @@ class SmartApp:
         return dossier_of(decision, knowledge, treatment)
 
     async def course(self, request: Request) -> Response:
-        """The picture of the course of symptoms that the overview told of."""
+        """The picture of the course of symptoms on the overview."""
         session = self._frame.session(request)
         drawn = session.drawn.get("course") if session else None
         if session is None or not drawn:
@@ -164,7 +164,7 @@ class SmartApp:
         return await _picture(partial(self._drawings.draw, drawn, narrow=_NARROW in request.query_params))
 
     async def doses(self, request: Request) -> Response:
-        """The picture of the doses that the page of trials told of."""
+        """The picture of the doses on the page of trials."""
         session = self._frame.session(request)
         courses = session.drawn.get("doses") if session else None
         if session is None or not courses:
@@ -174,7 +174,7 @@ class SmartApp:
         return await _picture(partial(draw_doses, courses, style, PAGES["trials"]))
 
     async def _decision(self, session: AppSession) -> Decision:
-        """The chart as it is now: nothing of it is kept from one page to the next but what a picture shows."""
+        """A decision on the chart as it is now: nothing but picture data is kept between pages."""
         knowledge = self._knowledge
         record = await gather(
             session.patient, {}, knowledge.inputs, self._codes, session.source, self._connections, SECONDS
@@ -183,7 +183,7 @@ class SmartApp:
 
 
 async def _picture(draw: Callable[[], str]) -> Response:
-    """Drawn beside the loop, because it takes a third of a second; 404 for what is too much to be drawn."""
+    """Draw in a thread, because it takes a third of a second; 404 if there is too much to draw."""
     try:
         svg = await asyncio.to_thread(draw)
     except BadInput:

@@ -1,4 +1,4 @@
-"""Saving a filled questionnaire on the EHR's FHIR server: the response, then the Observation that rests on it."""
+"""Saving a filled questionnaire on the EHR's FHIR server: the response, then the Observation derived from it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CREATED = "201"
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """What became of saving."""
+    """The result of saving."""
 
     response: str | None
-    """Reference of the response on the FHIR server; ``None`` where nothing is known to be there."""
+    """Reference of the response on the FHIR server; ``None`` where it is not known to be saved."""
     observation: str | None
     problem: str = ""
 
@@ -33,7 +33,7 @@ class SaveResult:
 async def save(
     body: dict[str, Any], scored: Score, instruments: Instruments, source: FhirSource, to: FhirServers
 ) -> SaveResult:
-    """Create the two; each is sent once, and what is not known to be saved is not said to be."""
+    """Create both, sending each once; nothing is reported as saved unless the server confirmed it."""
     kind = "QuestionnaireResponse"
     answer = await _create(kind, msgspec.json.encode(body), source, to)
     if answer.outcome != _CREATED:
@@ -54,10 +54,10 @@ async def _create(kind: str, body: bytes, source: FhirSource, to: FhirServers) -
 
 
 def _problem(answer: ServerResponse, what: str) -> str:
-    """A server that refuses has saved nothing; what one did that did not answer, nobody knows."""
+    """After a refusal nothing was saved; without an answer it is unknown."""
     if answer.outcome.startswith("4"):
-        return f"The EHR did not take {what} ({answer.outcome}), and so nothing of it was saved."
-    return f"It is not known whether the EHR took {what} ({answer.outcome}). Look into the chart before saving again."
+        return f"The EHR refused {what} ({answer.outcome}); nothing of it was saved."
+    return f"It is not known whether the EHR saved {what} ({answer.outcome}). Check the chart before saving again."
 
 
 def _id_of(kind: str, location: str | None) -> str | None:

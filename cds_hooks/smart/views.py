@@ -1,4 +1,4 @@
-"""What the pages of the app show, made of one decision. Pure."""
+"""The content of the app's pages, derived from one decision. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mappings.schema.rules.protocols import Conflict, Role
 
 @dataclass(frozen=True, slots=True)
 class LatestScore:
-    """The last score of one instrument, and what became of it."""
+    """The latest score of one instrument, with its trend."""
 
     short: str
     title: str
@@ -30,7 +30,7 @@ class LatestScore:
     suicide: bool | None
     source: str
     sentences: tuple[str, ...]
-    """Change and response in sentences; none where there is only one value."""
+    """Change and response in sentences; empty if there is only one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class OverviewPage:
     verdict: str
     protocol: str
     standings: tuple[tuple[str, str], ...]
-    """Each treatment and where it stands."""
+    """Each treatment and its standing."""
     pathway: str
     latest: tuple[LatestScore, ...]
     asks: tuple[str, ...]
     """What would settle what is unknown."""
     due: str
-    """What is due before the next session; empty where nothing is."""
+    """What is due before the next session; empty if nothing is."""
     findings: DecisionView
 
 
@@ -55,9 +55,9 @@ class CriterionComparison:
     """One criterion of one treatment under each protocol."""
 
     row: FindingRow
-    """As the site's own protocol sees it, or the first that names it."""
+    """The row under the site's own protocol, or the first protocol that has the criterion."""
     roles: tuple[tuple[str, str, str, str] | None, ...]
-    """By protocol: role, verdict, the verdict in words, weight; ``None`` where the protocol does not name it."""
+    """By protocol: role, verdict, the verdict in words, weight; ``None`` if the protocol does not use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class TreatmentComparison:
     title: str
     standings: tuple[str | None, ...]
     compared: tuple[CriterionComparison, ...]
-    """What decides, and what is not known."""
+    """Criteria that decide, and unknown ones."""
     noted: tuple[CriterionComparison, ...]
-    """What is known and decides under no protocol."""
+    """Known criteria that decide under no protocol."""
     absent: tuple[CriterionComparison, ...]
-    """What was looked for and not found, under no protocol."""
+    """Contraindications and cautions that were looked for and not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class CriteriaPage:
 
 
 def warning(decision: Decision, knowledge: Knowledge) -> str:
-    """What has to be said before anything else; empty where nothing has."""
+    """The safety warning at the top of every page; empty if there is none."""
     summaries = [
         own.summary
         for own in knowledge.cards.safety
@@ -100,7 +100,7 @@ def warning(decision: Decision, knowledge: Knowledge) -> str:
 
 
 def overview(decision: Decision, knowledge: Knowledge) -> OverviewPage:
-    """Latest scores, where the treatments stand, what is due."""
+    """Latest scores, standings of the treatments, what is due."""
     view = decision_view(decision, knowledge)
     pathway = decision.recommendation.pathway
     due = decision.finding(knowledge.cards.session.due)
@@ -143,7 +143,7 @@ def _day(assessment: Assessment) -> str:
 
 
 def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> CriteriaPage:
-    """Every protocol side by side; ``treatment`` is what the reader came for, if it is one."""
+    """All protocols side by side; ``treatment`` is shown first if it is one of them."""
     own = decision.recommendation.protocol
     names = [own, *(name for name in knowledge.protocols if name != own)]
     sides = [_protocol_view(decision, knowledge, name) for name in names]
@@ -220,7 +220,7 @@ def _resource_json(resource: Resource) -> str:
 
 
 def _plain(value: object) -> object:
-    """The value without what is empty: a view holds a place for every member that may be there."""
+    """The value without empty members: a view has an attribute for every member that can occur."""
     if isinstance(value, dict):
         return {key: _plain(member) for key, member in value.items() if member not in (None, [], {})}
     return [_plain(member) for member in value] if isinstance(value, list) else value

@@ -161,7 +161,7 @@ def test_a_refusal_of_the_ehr_is_said_in_our_words(error: str, words: str, app: 
         ({"access_token": None}, "gave no token"),
         ({"access_token": "a b"}, "whose chart"),
         ({"token_type": "mac"}, "gave no token"),
-        ({"expires_in": 0}, "is over already"),
+        ({"expires_in": 0}, "has already expired"),
     ],
 )
 def test_a_token_that_is_of_no_use_opens_nothing(
