@@ -1,1 +1,1 @@
-"""What is applied and on which sources: the content of ``/about`` and its page."""
+"""The content of ``/about``: the applied rules and their sources."""

@@ -1,6 +1,6 @@
-"""What the service tells of itself: purpose, rules in words, sources, inputs, limits, versions and review dates. Pure.
+"""Description of the service: purpose, rules in words, sources, inputs, limits, versions and review dates. Pure.
 
-Everything follows from the knowledge that is loaded, so that what is told is what is applied, a site's own included.
+All of it is derived from the loaded knowledge, including a site's own, so that it describes what is applied.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mappings.schema.texts.claims import Claim
 
 
 def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None = None) -> AboutPage:
-    """What is told of one service, or of all of them, on a day."""
+    """The description of one service, or of all, as of a day."""
     words = knowledge.about
     applied = knowledge.protocols[knowledge.protocol]
     criteria = _criteria_of(service, applied, knowledge)
@@ -72,7 +72,7 @@ def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None =
 
 
 def _criteria_of(service: ServiceDefinition | None, applied: Protocol, knowledge: Knowledge) -> tuple[str, ...]:
-    """The criteria of a service, in the order of the protocol that is applied."""
+    """The criteria of a service, in the order of the applied protocol."""
     session = [own.criterion for own in knowledge.cards.safety] + list(knowledge.cards.session.all_criteria)
     named = [clause.criterion for clause in applied.clauses]
     if service and service.speaks == "session":

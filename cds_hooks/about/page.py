@@ -20,13 +20,13 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def routes(knowledge: Knowledge, pages: Pages, today: Callable[[], date]) -> list[Route]:
-    """The routes; ``today`` decides which reviews are overdue."""
+    """The routes; ``today`` determines which reviews are overdue."""
     services = {service.id: service for service in knowledge.services.services}
 
     async def answer(request: Request) -> Response:
         name = request.path_params.get("service_id", "").removesuffix(_JSON)
         if name and name not in services:
-            raise UnknownService("there is no CDS service of that id: see GET /about")
+            raise UnknownService("there is no CDS service with that id: see GET /about")
         content = about(knowledge, today(), services.get(name))
         if _wants_json(request):
             headers = {"Vary": "Accept", "X-Content-Type-Options": "nosniff"}
@@ -43,7 +43,7 @@ def routes(knowledge: Knowledge, pages: Pages, today: Callable[[], date]) -> lis
 
 
 def _wants_json(request: Request) -> bool:
-    """By the address first, then by what the client accepts; a page where it accepts either."""
+    """By the address first, then by the Accept header; a page if both are accepted."""
     chosen = request.query_params.get("format")
     if request.url.path.endswith(_JSON) or chosen:
         return chosen in (None, "json")

@@ -1,4 +1,4 @@
-"""The shapes of what the service tells of itself; as JSON they are the answer of ``GET /about.json``."""
+"""The models of the description of the service; as JSON, the response of ``GET /about.json``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class CitedSource(msgspec.Struct, frozen=True):
-    """A source as a reader sees it."""
+    """A source as displayed."""
 
     key: str
     citation: str
@@ -20,7 +20,7 @@ class CitedSource(msgspec.Struct, frozen=True):
 
 
 class NumberDescription(msgspec.Struct, frozen=True):
-    """One number with where it comes from."""
+    """One number with its source."""
 
     name: str
     value: str
@@ -31,7 +31,7 @@ class NumberDescription(msgspec.Struct, frozen=True):
 
 
 class CriterionRole(msgspec.Struct, frozen=True):
-    """What a criterion does to some treatments."""
+    """The role of a criterion for some treatments."""
 
     role: str
     treatments: tuple[str, ...]
@@ -72,7 +72,7 @@ class PathwayDescription(msgspec.Struct, frozen=True):
 
 
 class ProtocolDescription(msgspec.Struct, frozen=True):
-    """A protocol; ``applied`` for the one that decides."""
+    """A protocol; ``applied`` marks the one that decides."""
 
     id: str
     title: str
@@ -92,7 +92,7 @@ class SourceConflict(msgspec.Struct, frozen=True):
 
 
 class ReviewedPart(msgspec.Struct, frozen=True):
-    """A part of the knowledge with its days."""
+    """A part of the knowledge with its review dates."""
 
     name: str
     reviewed: date

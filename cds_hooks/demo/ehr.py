@@ -1,6 +1,6 @@
-"""The EHR of the demo, as far as the SMART app needs one: a sign-in that asks nobody, before the FHIR server.
+"""The EHR of the demo, as far as the SMART app needs one: a sign-in without a prompt, and a FHIR proxy.
 
-For synthetic patients on loopback and nothing else. A launch key is the id of a patient.
+Only for synthetic patients on loopback. The launch parameter is the id of a patient.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ANSWERED = ("Content-Type", "Location")
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """What a code is worth, once."""
+    """The data behind an authorization code, which is valid once."""
 
     challenge: str
     scope: str
@@ -38,35 +38,35 @@ class _Code:
 
 
 class ProxySettings(Protocol):
-    """What a front has to know."""
+    """The settings of a FHIR proxy."""
 
     fhir: str
     """Base URL of the FHIR server behind it."""
 
     @property
     def issuer(self) -> str:
-        """The FHIR base URL by which it is known itself."""
+        """The FHIR base URL of the proxy itself."""
 
 
 @dataclass
 class DemoEhr:
-    """What it has given away so far."""
+    """The EHR with its issued codes and tokens."""
 
     fhir: str
     """Base URL of the FHIR server behind it."""
     redirect: str
-    """The one address that browsers are sent back to."""
+    """The only allowed redirect address."""
     address: str = ""
     codes: dict[str, _Code] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
 
     @property
     def issuer(self) -> str:
-        """The FHIR base URL that apps are launched with."""
+        """The FHIR base URL for launching apps."""
         return f"{self.address}/fhir"
 
     def configuration(self) -> dict[str, object]:
-        """Where its users are authorized."""
+        """The SMART configuration."""
         return {
             "authorization_endpoint": f"{self.address}/authorize",
             "token_endpoint": f"{self.address}/token",
@@ -75,7 +75,7 @@ class DemoEhr:
         }
 
     def redirect_address(self, parameters: Mapping[str, str]) -> str:
-        """The address that the browser is sent back to, with a code."""
+        """The redirect address with a new code."""
         code = secrets.token_urlsafe(24)
         self.codes[code] = _Code(
             challenge=parameters.get("code_challenge", ""),
@@ -85,7 +85,7 @@ class DemoEhr:
         return f"{self.redirect}?{urlencode({'code': code, 'state': parameters.get('state', '')})}"
 
     def token(self, form: Mapping[str, str]) -> dict[str, object] | None:
-        """The token that a code is worth to who began with its proof; ``None`` for anybody else."""
+        """The token response for a code with a matching PKCE verifier; ``None`` otherwise."""
         code = self.codes.pop(form.get("code", ""), None)
         proof = challenge(form.get("code_verifier", ""))
         if code is None or code.challenge != proof or form.get("redirect_uri") != self.redirect:
@@ -97,13 +97,13 @@ class DemoEhr:
 
 
 class FhirProxy(BaseHTTPRequestHandler):
-    """What stands before a FHIR server: asks it in its own name, and makes the addresses in what it says its own."""
+    """A proxy to a FHIR server: forwards requests and replaces the addresses in its responses with its own."""
 
     protocol_version = "HTTP/1.1"
     ehr: ProxySettings
 
     def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """What the FHIR server says to this request: status, headers and body; 502 where it says nothing."""
+        """The response of the FHIR server: status, headers and body; 502 if it does not answer."""
         fhir, issuer = self.ehr.fhir, self.ehr.issuer
         address = urlsplit(fhir)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_SECONDS)
@@ -122,7 +122,7 @@ class FhirProxy(BaseHTTPRequestHandler):
         return answer.status, response_headers, content
 
     def token_of(self) -> str:
-        """The access token that the request carries."""
+        """The access token of the request."""
         return self.headers.get("Authorization", "").removeprefix("Bearer ")
 
     def body(self) -> bytes:
@@ -143,14 +143,14 @@ class FhirProxy(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature is the base class's
-        """Nothing: addresses name patients."""
+        """Log nothing: addresses contain patient ids."""
 
 
 class _Handler(FhirProxy):
     ehr: DemoEhr
 
     def do_GET(self) -> None:
-        """Where users are authorized, the sign-in, or what the FHIR server says."""
+        """Answer the SMART configuration and the sign-in, or forward to the FHIR server."""
         path = urlsplit(self.path)
         if path.path == "/fhir/.well-known/smart-configuration":
             self.json(self.ehr.configuration())
@@ -164,7 +164,7 @@ class _Handler(FhirProxy):
             self._forward(b"")
 
     def do_POST(self) -> None:
-        """A token for a code, or what the FHIR server says."""
+        """Exchange a code for a token, or forward to the FHIR server."""
         body = self.body()
         if self.path != "/token":
             self._forward(body)
@@ -173,7 +173,7 @@ class _Handler(FhirProxy):
         self.json(token or {"error": "invalid_grant"}, HTTPStatus.OK if token else HTTPStatus.BAD_REQUEST)
 
     def _forward(self, body: bytes) -> None:
-        """Ask the FHIR server, for who has a token."""
+        """Forward to the FHIR server if the request has a valid token."""
         if not self.path.startswith("/fhir/"):
             self.json({}, HTTPStatus.NOT_FOUND)
         elif self.token_of() not in self.ehr.tokens:
@@ -185,12 +185,12 @@ class _Handler(FhirProxy):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
-    """A page asks for a dozen things at once; who does not fit into the queue waits for a second."""
+    """A page sends a dozen requests at once; a connection that does not fit into the queue waits for a second."""
 
 
 @contextmanager
 def serving(handler: type[FhirProxy]) -> Iterator[str]:
-    """A front in a thread on a free port of loopback, as its address."""
+    """Run a proxy in a thread on a free port of loopback; yields its address."""
     with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
@@ -203,9 +203,9 @@ def serving(handler: type[FhirProxy]) -> Iterator[str]:
 
 @contextmanager
 def demo_ehr(fhir: str, redirect: str) -> Iterator[DemoEhr]:
-    """Run it; ``fhir`` is the base URL of the server with the patients.
+    """Run the demo EHR; ``fhir`` is the base URL of the server with the patients.
 
-    ``redirect`` is where the app wants its users back.
+    ``redirect`` is the callback address of the app.
     """
     ehr = DemoEhr(fhir, redirect)
     with serving(type("Handler", (_Handler,), {"ehr": ehr})) as address:

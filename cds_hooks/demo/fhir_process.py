@@ -1,7 +1,7 @@
 """The process that is the local FHIR server: a script that :mod:`cds_hooks.demo.server` starts.
 
 It prints the port on which it listens and serves until its standard input ends. Whoever started it holds the other end
-of that pipe, so it ends with its parent, in whatever way the parent ends.
+of that pipe, so it ends with its parent, however the parent ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((_HOST, int(sys.argv[1])))
-        # Listening before the slow import: a client that comes early waits instead of being refused.
+        # Listening before the slow import: an early client waits instead of being refused.
         listener.listen(_BACKLOG)
     except OSError as fault:
         sys.exit(str(fault.strerror))

@@ -1,7 +1,7 @@
-"""Fills in forms: FHIR resources with blanks, so that a story need not repeat what every resource says.
+"""Renders forms: FHIR resources with placeholders, so that a story need not repeat what all resources have in common.
 
-A blank is ``$name``, alone or within a text. ``$name?`` leaves its member out when nothing is given, ``$name!`` the
-whole element around it. ``$name.2`` is the second of a list, ``$table[name]`` the row that ``name`` gives in a table.
+A placeholder is ``$name``, alone or within a text. ``$name?`` omits its member if there is no value, ``$name!`` the
+whole element around it. ``$name.2`` is the second of a list, ``$table[name]`` the row of a table with the key ``name``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BLANK = re.compile(r"\$(?:(?P<table>\w+)\[)?(?P<name>[a-z_]+)(?:\.(?P<place>\d+
 
 
 class DemoForms(Entry):
-    """The forms by name, what is given where a story does not say, and tables to look codes up in."""
+    """The forms by name, default values for stories, and tables of codes."""
 
     given: dict[str, dict[str, Any]]
     tables: dict[str, dict[str | int, Any]]
@@ -26,18 +26,18 @@ class DemoForms(Entry):
 
 
 class _OmittedElement(Exception):
-    """The element around this blank is not wanted."""
+    """The element around this placeholder is omitted."""
 
 
 class _Absent:
-    """Stands for a member that is left out."""
+    """Marks an omitted member."""
 
 
 _ABSENT = _Absent()
 
 
 class FormRenderer:
-    """One form being filled in with what one story says, for the anchor day."""
+    """Renders one form with the values of one story, for the anchor day."""
 
     def __init__(self, values: Mapping[str, Any], tables: Mapping[str, Mapping[str | int, Any]], anchor: date) -> None:
         self._values = values
@@ -45,7 +45,7 @@ class FormRenderer:
         self._anchor = anchor
 
     def fill(self, node: Any) -> Any:
-        """``node`` with every blank filled in and every relative date made a date of the calendar."""
+        """``node`` with every placeholder replaced and every relative date resolved."""
         if isinstance(node, dict):
             return self._members(node)
         if isinstance(node, list):

@@ -1,11 +1,11 @@
-"""Dates written relative to an anchor day, so that a story told once never grows old.
+"""Dates written relative to an anchor day, so that a story never becomes outdated.
 
 ::
 
     T                 the anchor day
-    T-30d             thirty days before it; also w (weeks), mo (months), y (years), and several: T-2y-3mo
+    T-30d             thirty days earlier; also w (weeks), mo (months), y (years), and several: T-2y-3mo
     T-30d 09:15       the same day at a quarter past nine (a FHIR dateTime)
-    T-3y (year)       only the year, as a record may know it; also (month)
+    T-3y (year)       only the year, as some records state it; also (month)
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Moment(NamedTuple):
 
 
 def read_moment(text: str, anchor: date) -> Moment | None:
-    """The moment that ``text`` means when ``anchor`` is the day T; ``None`` where it is not in this notation."""
+    """The moment denoted by ``text`` with ``anchor`` as the day T; ``None`` if it is not in this notation."""
     match = _MOMENT.fullmatch(text)
     if match is None:
         return None

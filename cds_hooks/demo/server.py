@@ -1,4 +1,4 @@
-"""A local FHIR R4 server for the demo and the integration tests, as a process that cannot outlive its parent."""
+"""A local FHIR R4 server for the demo and the integration tests, in a process that cannot outlive its parent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HEADERS = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
 
 @contextmanager
 def fhir_server(patients: Iterable[DemoPatient], port: int = 0) -> Iterator[str]:
-    """A FHIR server on loopback that holds ``patients``, as its base URL; stopped on the way out.
+    """A FHIR server on loopback that holds ``patients``, as its base URL; stopped on exit.
 
     :raises BadInput: the port is taken.
     :raises MissingExtra: the server is not installed.
@@ -72,7 +72,7 @@ def _load(base_url: str, patient: DemoPatient, stderr_file: IO[bytes]) -> None:
     finally:
         connection.close()
     if answer.status not in _LOADED:
-        raise PermanentlyUnavailable(f"the FHIR server did not take the demo patient {patient.id}: {answer.status}")
+        raise PermanentlyUnavailable(f"the FHIR server did not accept the demo patient {patient.id}: {answer.status}")
 
 
 def _last_line(stderr_file: IO[bytes]) -> str:
@@ -82,7 +82,7 @@ def _last_line(stderr_file: IO[bytes]) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End of input asks it to stop; what does not stop in time is killed."""
+    """Closing standard input asks it to stop; it is killed if it does not stop in time."""
     for pipe in (process.stdin, process.stdout):
         if pipe:
             pipe.close()

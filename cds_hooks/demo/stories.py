@@ -1,4 +1,4 @@
-"""The demo patients: each a story that one path through the protocols answers, told as a FHIR R4 record."""
+"""The demo patients: one case for each path through the protocols, as a FHIR R4 record."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _STORIES = _HERE / "patients"
 
 
 class Expectation(Entry):
-    """What the story should make of the combination of ketamine and TMS."""
+    """The expected decision on the combination of ketamine and TMS."""
 
     pathway: str
-    """The path that answers the story, in words."""
+    """The expected path, in words."""
     because: str
-    """Why, in a clinician's words."""
+    """The reason, in a clinician's words."""
     fits: tuple[str, ...]
     """The pathways of the default protocol that are for a patient like this one."""
     standings: dict[str, str]
-    """Where each treatment of the default protocol stands."""
+    """The expected standing of each treatment under the default protocol."""
     decided_by: tuple[str, ...]
-    """The criteria that must be met for this story to be understood."""
+    """The criteria that must be met for this case."""
     speaks: bool
-    """Whether there is a card when the chart is opened."""
+    """Whether a card is expected when the chart is opened."""
 
 
 class Story(Entry):
     """One file under ``patients/``."""
 
     order: int
-    """Place in the list that is shown."""
+    """Position in the displayed list."""
     title: str
     story: str
     expect: Expectation
@@ -62,7 +62,7 @@ class DemoPatient:
 
 @lru_cache(maxsize=4)
 def demo_patients(anchor: date) -> tuple[DemoPatient, ...]:
-    """The demo patients as they are on the day ``anchor``; :class:`KnowledgeError` where a story is wrong."""
+    """The demo patients relative to the day ``anchor``; :class:`KnowledgeError` if a story is invalid."""
     forms = read_yaml(_HERE / "forms.yaml", DemoForms)
     return tuple(_demo_patient(identity, story, forms, anchor) for identity, story in _stories())
 
@@ -84,7 +84,7 @@ def _demo_patient(identity: str, story: Story, forms: DemoForms, anchor: date) -
 
 
 def _resources(patient: str, entry: dict[str, Any], forms: DemoForms, anchor: date) -> Iterator[dict[str, Any]]:
-    """The resources that one entry stands for: a form filled in, once or several times, or FHIR as it is written."""
+    """The resources of one entry: a form rendered once or several times, or literal FHIR."""
     if "resourceType" in entry:
         yield FormRenderer({"patient": patient, "id": entry.get("id")}, forms.tables, anchor).fill(entry)
         return

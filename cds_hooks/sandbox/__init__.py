@@ -1,1 +1,1 @@
-"""The page on which an engineer makes a call as an EHR does."""
+"""The sandbox: a page on which an engineer makes calls as an EHR would."""

@@ -1,4 +1,4 @@
-"""From the form to the request that an EHR would send: who, which hook, which orders, and what is prefetched."""
+"""Builds the request that an EHR would send from the form: patient, hook, orders and prefetch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mappings.schema.service.services import ServiceDefinition
 _ORDER_HOOKS = frozenset({"order-select", "order-sign"})
 _ENCOUNTER_HOOKS = frozenset({"encounter-start"})
 _SECONDS = 10.0
-"""The time that the sandbox, as the EHR, gives itself to prefetch."""
+"""How long the sandbox, acting as the EHR, may spend on prefetching."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class BuiltRequest:
 
     service: ServiceDefinition
     request: dict[str, Any]
-    """Prefetch values are left as the bytes that came."""
+    """Prefetch values are the unparsed bytes that were received."""
     drafts: list[Draft]
     queries: tuple[Query, ...] = ()
-    """What the sandbox itself asked the FHIR server, as the EHR."""
+    """The queries that the sandbox sent to the FHIR server in place of the EHR."""
 
 
 class RequestBuilder:
-    """Builds requests; holds nothing of any form."""
+    """Builds requests; keeps no data of any form."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class RequestBuilder:
     async def build(self, form: SandboxForm, patients: Mapping[str, DemoPatient]) -> BuiltRequest:
         """The request that the form describes.
 
-        :raises BadInput: saying which field cannot be used.
+        :raises BadInput: naming the field that cannot be used.
         """
         service = self._services.get(form.hook)
         if service is None:
-            raise BadInput("choose one of the hooks that are offered")
+            raise BadInput("choose one of the offered hooks")
         if form.source == "request":
             return self._from_request(form, service)
         names = self._prefetched_names(form)
@@ -130,7 +130,7 @@ class RequestBuilder:
 
 
 def draft_orders(form: SandboxForm, patient: str) -> list[Draft]:
-    """The orders of the form: one of the list, or what stands in its text. :class:`BadInput` where that is no JSON."""
+    """The orders of the form: one of the list, or its JSON text. :class:`BadInput` if the text is not JSON."""
     if form.order == JSON_ORDER:
         return read_drafts(form.drafts)
     return [ORDERS[form.order][1](patient)] if form.order in ORDERS else []
@@ -172,7 +172,7 @@ def _only_patient(resources: Iterable[dict[str, Any]]) -> str:
 
 
 def _prefetch(resources: Sequence[dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
-    """What an EHR that holds these resources sends: by input, Medications beside the orders that may name them."""
+    """The prefetch of an EHR with these resources, by input; with the Medications that orders may refer to."""
     prefetched: dict[str, Any] = {}
     for name in names:
         kind = INPUTS[name].resource_type

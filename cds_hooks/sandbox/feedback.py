@@ -1,4 +1,4 @@
-"""Feedback as CDS Hooks 2.0 has it: what became of a card, POSTed to the service that gave it."""
+"""Feedback according to CDS Hooks 2.0: the outcome of a card, POSTed to the service that returned it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 10
 
 
 class FeedbackExchange(msgspec.Struct, frozen=True):
-    """One message of feedback and how it was answered."""
+    """One feedback message and the response to it."""
 
     sent: dict[str, Any]
     status: int
@@ -25,12 +25,12 @@ class FeedbackExchange(msgspec.Struct, frozen=True):
 
 
 def accepted(card: ShownCard, suggestion: ShownSuggestion, moment: datetime) -> dict[str, Any]:
-    """A suggestion of the card was taken."""
+    """The message for an accepted suggestion."""
     return _feedback(card, moment, outcome="accepted", acceptedSuggestions=[{"id": suggestion.uuid}])
 
 
 def overridden(card: ShownCard, code: str, comment: str, moment: datetime) -> dict[str, Any]:
-    """The card was set aside, for a reason of its list, with a comment, or without either."""
+    """The message for an overridden card, with a listed reason, a comment, or neither."""
     reason = next((reason for reason in card.override_reasons if reason.code == code), None)
     override: dict[str, Any] = {"reason": {"code": reason.code, "system": reason.system}} if reason else {}
     if comment:
@@ -39,24 +39,24 @@ def overridden(card: ShownCard, code: str, comment: str, moment: datetime) -> di
 
 
 async def send(app: ASGIApp, scope: Scope, form: SandboxForm, message: dict[str, Any]) -> FeedbackExchange:
-    """POST the message to the feedback endpoint of the service whose answer the form carries."""
+    """POST the message to the feedback endpoint of the service named in the form."""
     path = f"/cds-services/{form.service}/feedback"
     reply = await post(app, scope, path, msgspec.json.encode(message))
     return FeedbackExchange(message, reply.status, reply.body.decode(errors="replace")[:500])
 
 
 def read_exchanges(text: str) -> list[FeedbackExchange]:
-    """The exchanges that a form carried; none where it was tampered with."""
+    """The exchanges in a form field; empty if it was tampered with."""
     return lenient.read(text, list[FeedbackExchange]) or []
 
 
 def write_exchanges(exchanges: list[FeedbackExchange]) -> str:
-    """The last exchanges, for the form."""
+    """The latest exchanges, for the form field."""
     return msgspec.json.encode(exchanges[-_MOST:]).decode()
 
 
 def read_reasons(text: str) -> dict[str, str]:
-    """Why cards were overridden, by summary, as a form carried it; none where it was tampered with."""
+    """Override reasons by card summary from a form field; empty if it was tampered with."""
     return lenient.read(text, dict[str, str]) or {}
 
 

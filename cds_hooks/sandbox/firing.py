@@ -1,4 +1,4 @@
-"""One call, made: the request as it went, the answer as it came, and how it came about."""
+"""One call: the request, the response, and its trace."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from fhir_plugin.record.datatypes import UNDECODABLE
 
 _OK = 200
 _LONGEST_SHOWN = 200_000
-"""Characters of a request or an answer that are shown; the rest is in the file."""
+"""Maximum number of characters shown of a request or response; the rest is in the file."""
 _LONGEST_ARGUMENT = 100_000
-"""Bytes of a request that a shell surely takes as one argument."""
+"""Maximum size in bytes of a request as one shell argument."""
 _HIDDEN = "ACCESS-TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What came of one call."""
+    """The result of one call."""
 
     built: BuiltRequest
     reply: Reply
     trace: Trace
     milliseconds: float
-    """The whole call, as the EHR waits for it."""
+    """Duration of the whole call as seen by the EHR."""
 
     @property
     def ok(self) -> bool:
-        """Whether cards came, be it none."""
+        """Whether the call was answered with cards, possibly none."""
         return self.reply.status == _OK
 
     @property
@@ -47,24 +47,26 @@ class CallResult:
 
     @property
     def faults(self) -> list[str]:
-        """What the answer says is wrong, where it is no answer with cards."""
+        """The diagnostics of an error response; empty if there were cards."""
         if self.ok:
             return []
         outcome = lenient.read(self.reply.body, _Outcome) or _Outcome()
-        return [issue.diagnostics for issue in outcome.issue if issue.diagnostics] or ["the answer says no more"]
+        return [issue.diagnostics for issue in outcome.issue if issue.diagnostics] or [
+            "the response gives no further reason"
+        ]
 
     @property
     def request_shown(self) -> str:
-        """The request for reading, its access token hidden."""
+        """The request, indented, with its access token hidden."""
         return _pretty(msgspec.json.encode(_without_token(self.built.request)))
 
     @property
     def response_shown(self) -> str:
-        """The answer for reading."""
+        """The response, indented."""
         return _pretty(self.reply.body) if self.reply.body else "(no body)"
 
     def curl(self, address: str) -> str:
-        """The same call for a terminal; the access token is to be filled in, a long request is read from a file."""
+        """The call as a curl command, with a placeholder for the access token; a long request is read from a file."""
         body = msgspec.json.encode(_without_token(self.built.request))
         data = shlex.quote(body.decode()) if len(body) <= _LONGEST_ARGUMENT else "@request.json"
         return f"curl -s {shlex.quote(address)} -H 'Content-Type: application/json' -d {data}"
@@ -79,7 +81,7 @@ class _Outcome(msgspec.Struct):
 
 
 async def fire(app: ASGIApp, scope: Scope, built: BuiltRequest, form: SandboxForm) -> CallResult:
-    """Send the request to the application's own endpoint, through everything that a call goes through."""
+    """Send the request to the application's own endpoint, through all of its middleware."""
     trace = Trace(as_of=form.day)
     body = msgspec.json.encode(built.request)
     start = trace.clock()

@@ -1,4 +1,4 @@
-"""What the form of the sandbox holds, read leniently and shown again as it was given."""
+"""The form of the sandbox, parsed leniently and shown again as submitted."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Source = Literal["demo", "server", "bundle", "request"]
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 Prefetching = Literal["all", "none", "some"]
 JSON_ORDER = "json"
-"""The order that is not one of the list: what stands in ``drafts``."""
+"""The choice of order that means: the JSON in ``drafts``."""
 
 
 class SandboxForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one page; every value is text that a person, or an earlier page, put there."""
+    """The state of one page; every value is text from a user or an earlier page."""
 
     source: Source = "demo"
     patient: str = ""
-    """Which demo patient."""
+    """Id of the demo patient."""
     server: str = ""
     patient_id: str = ""
     token: str = ""
-    """For the FHIR server."""
+    """Access token for the FHIR server."""
     bundle: str = ""
     request: str = ""
-    """A whole request, such as that of a replay file; its hook and its drafts are those of the form."""
+    """A whole request, such as that of a replay file; its hook and drafts are replaced by those of the form."""
     hook: str = "order-sign"
     order: str = ""
     drafts: str = ""
@@ -45,15 +45,15 @@ class SandboxForm(msgspec.Struct, frozen=True, kw_only=True):
     answer: str = ""
     """The answer to the call before, as JSON."""
     service: str = ""
-    """The service that gave it."""
+    """The service that returned it."""
     overridden: str = ""
-    """Summary and reason of the cards that were overridden, as JSON."""
+    """Summaries of the overridden cards with reasons, as JSON."""
     exchanges: str = ""
     """The feedback that was sent, as JSON."""
 
     @property
     def day(self) -> date | None:
-        """The day to answer for; ``None`` for today. :class:`BadInput` for what is no day."""
+        """The day to answer for; ``None`` for today. :class:`BadInput` for an invalid day."""
         if not self.as_of:
             return None
         try:
@@ -70,7 +70,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {"source": get_args(Source), "prefetching
 
 
 def read_form(data: FormData) -> SandboxForm:
-    """The form that was sent; a value that is no choice of its field is passed over."""
+    """The submitted form; a value that is not a choice of its field is ignored."""
     values: dict[str, Any] = {}
     for name in SandboxForm.__struct_fields__:
         values_given = [value for value in data.getlist(name) if isinstance(value, str)]
@@ -84,7 +84,7 @@ def read_form(data: FormData) -> SandboxForm:
 
 
 async def read_upload(data: FormData, name: str) -> bytes:
-    """The bytes of a file that was chosen; :class:`BadInput` where none was."""
+    """The bytes of the uploaded file; :class:`BadInput` if there is none."""
     upload = data.get(name)
     content = await upload.read() if isinstance(upload, UploadFile) else b""
     if not content:
@@ -100,7 +100,7 @@ class _File(msgspec.Struct):
 
 
 def form_from_file(form: SandboxForm, content: bytes) -> SandboxForm:
-    """The form for a file: a replay file, or a request as it is sent.
+    """The form filled from a file: a replay file or a CDS Hooks request.
 
     :raises BadInput: the file is neither.
     """

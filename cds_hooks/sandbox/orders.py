@@ -1,4 +1,4 @@
-"""The drafts of the sandbox: the short list of orders, and what becomes of them when a suggestion is taken."""
+"""The draft orders of the sandbox: the list to choose from, and the effect of accepting a suggestion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDERS: Mapping[str, tuple[str, Callable[[str], Draft]]] = {
     "tms": ("TMS, a course of 36 sessions", calls.tms_order),
     "antidepressant": ("Vortioxetine 10 mg, one more antidepressant", calls.antidepressant_order),
 }
-"""By name: what a person reads, and the draft for a patient."""
+"""By name: display text, and a function that builds the draft for a patient."""
 
 _ORDER_TYPES = frozenset(
     {
@@ -32,11 +32,11 @@ _ORDER_TYPES = frozenset(
         "CommunicationRequest",
     }
 )
-"""What can stand among draft orders; anything else that a suggestion creates is written to the record."""
+"""Resource types of draft orders; anything else that a suggestion creates is written to the record."""
 
 
 def read_drafts(text: str) -> list[Draft]:
-    """The orders in a text: a Bundle, a list, or one resource; none for no text.
+    """The orders in a text: a Bundle, a list, or one resource; empty for an empty text.
 
     :raises BadInput: it is anything else.
     """
@@ -57,17 +57,17 @@ def read_drafts(text: str) -> list[Draft]:
 
 
 def bundle_of(drafts: Iterable[Draft]) -> Draft:
-    """The drafts as the Bundle that a hook carries."""
+    """The drafts as the Bundle of a hook context."""
     return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": draft} for draft in drafts]}
 
 
 def selections(drafts: Iterable[Draft]) -> list[str]:
-    """The references that say which drafts have just been chosen: here, all of them."""
+    """References to the drafts that were just selected: here, all of them."""
     return [_reference(draft) for draft in drafts]
 
 
 def apply_actions(drafts: list[Draft], actions: Iterable[ShownAction]) -> tuple[list[Draft], list[Draft]]:
-    """The drafts after all actions of a suggestion, and what else an EHR would now write."""
+    """The drafts after all actions of a suggestion, and other resources that an EHR would now write."""
     kept, written = list(drafts), []
     for action in actions:
         resource = action.resource

@@ -1,4 +1,4 @@
-"""The addresses of the sandbox, and the order in which a page is made of a form."""
+"""The routes of the sandbox, and the steps from a submitted form to a page."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ _FIRST_PATIENT, _FIRST_ORDER = "two-failures", "ketamine"
 
 @dataclass(frozen=True, slots=True)
 class _ActionResult:
-    """What a button did."""
+    """The effect of a button."""
 
     form: SandboxForm
     written: tuple[Draft, ...] = ()
-    """What an EHR would now write to the record."""
+    """Resources that an EHR would now write to the record."""
     took: str = ""
-    """The suggestion that was taken."""
+    """Label of the accepted suggestion."""
 
 
 class Sandbox:
-    """The pages; what is kept is no patient's but the pictures of the last few courses."""
+    """The sandbox pages; keeps no patient data except the last few pictures of courses."""
 
     def __init__(
         self,
@@ -80,9 +80,9 @@ class Sandbox:
         read_body: Callable[[Request], Awaitable[bytes]],
         demo_fhir: str | None,
     ) -> None:
-        """``app`` is called as a client calls it, ``read_body`` reads a request within the limits of the application.
+        """``app`` is called as by a client; ``read_body`` reads a request within the limits of the application.
 
-        ``demo_fhir`` is the server that holds the demo patients; without one they travel in the prefetch.
+        ``demo_fhir`` is the server with the demo patients; without it they are sent as prefetch.
         """
         services = knowledge.services.services
         self._app = app
@@ -100,7 +100,7 @@ class Sandbox:
 
     @property
     def routes(self) -> list[Route]:
-        """The page, and what its buttons ask for."""
+        """The page and the targets of its buttons."""
         return [
             Route(ADDRESS, self.opened, methods=["GET"]),
             Route(ADDRESS, self.posted, methods=["POST"]),
@@ -109,7 +109,7 @@ class Sandbox:
         ]
 
     async def opened(self, request: Request) -> Response:
-        """The empty form; the address may name a demo patient and a hook."""
+        """The initial form; the query may name a demo patient and a hook."""
         form = SandboxForm(patient=_FIRST_PATIENT, order=_FIRST_ORDER, prefetched=self._knowledge.inputs)
         query = request.query_params
         if query.get("patient") in self._patients():
@@ -119,7 +119,7 @@ class Sandbox:
         return self._page(request, form)
 
     async def posted(self, request: Request) -> Response:
-        """What a button asked for: fire, take a suggestion, override a card, open a file."""
+        """The action of a button: fire, accept a suggestion, override a card, open a file."""
         if not is_same_origin(request):
             return self._refused(request)
         form = SandboxForm()
@@ -150,7 +150,7 @@ class Sandbox:
         return Response(picture, headers=page_headers(), media_type="image/svg+xml")
 
     async def replay(self, request: Request) -> Response:
-        """The call that the form describes as a replay file, without whom it is about."""
+        """The call that the form describes as a de-identified replay file."""
         if not is_same_origin(request):
             return self._refused(request)
         form = SandboxForm()
@@ -164,7 +164,7 @@ class Sandbox:
         return Response(content, headers=headers, media_type="application/json")
 
     async def _perform(self, request: Request, form: SandboxForm, data: FormData) -> _ActionResult:
-        """What the button did that was pressed."""
+        """Perform the action of the pressed button."""
         pressed = {name: str(data[name]) for name in ("take", "override", "open") if name in data}
         if "open" in pressed:
             return _ActionResult(form_from_file(form, await read_upload(data, "file")))
@@ -243,14 +243,14 @@ class Sandbox:
         )
 
     def _checked(self, form: SandboxForm) -> SandboxForm:
-        """The form; the service that it says gave its cards must be one of ours, because feedback goes there."""
+        """The form, if its service is one that is offered: feedback is sent there."""
         if form.service in {"", *(service.id for service in self._knowledge.services.services)}:
             return form
-        raise BadInput("that service is not offered: fire the hook again")
+        raise BadInput("this service is not offered: fire the hook again")
 
     @asynccontextmanager
     async def _data(self, request: Request) -> AsyncIterator[FormData]:
-        """The form of the request, within the limits of the application; its file is closed on the way out."""
+        """The form of the request, within the limits of the application; its file is closed on exit."""
         body = await self._read_body(request)
 
         async def whole() -> Message:
@@ -262,7 +262,7 @@ class Sandbox:
             yield data
 
     def _patients(self) -> Mapping[str, DemoPatient]:
-        """The demo patients as they are today."""
+        """The demo patients for today."""
         day = self._today()
         if self._patients_by_day[0] != day:
             self._patients_by_day = self._patients_of(day)
@@ -274,7 +274,7 @@ class Sandbox:
 
 
 def _at(items: Sequence[T], place: str) -> T:
-    """The item of that place; :class:`BadInput` where the form does not carry it."""
+    """The item at that position; :class:`BadInput` if the form has none."""
     if _PLACE.fullmatch(place) and int(place) < len(items):
         return items[int(place)]
     raise BadInput("that card is no longer there: fire the hook again")

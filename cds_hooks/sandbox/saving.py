@@ -1,4 +1,4 @@
-"""A call of the sandbox as a replay file, without whom it is about."""
+"""A call of the sandbox as a de-identified replay file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SECRET_BYTES = 32
 
 
 async def replay_file(result: CallResult, knowledge: Knowledge) -> bytes:
-    """The file, with a secret of its own: two files of one patient cannot be linked.
+    """The file, de-identified with a secret of its own, so that two files of one patient cannot be linked.
 
     :raises BadInput: nothing was assessed.
-    :raises RecordUnavailable: what may be kept of the record does not suffice for an answer.
+    :raises RecordUnavailable: the de-identified record does not suffice for an answer.
     """
     decision = result.trace.decision
     if decision is None:
-        raise BadInput("nothing was assessed, so that there is nothing to replay")
+        raise BadInput("nothing was assessed, so there is nothing to replay")
     call = read_call(msgspec.json.encode(result.built.request), result.built.service.hook)
     recorder = await asyncio.to_thread(Recorder, knowledge, secrets.token_bytes(_SECRET_BYTES))
     return write_replay(await recorder.replay(call, decision.record, decision.facts.as_of))

@@ -1,1 +1,1 @@
-"""Pages that people use: server-rendered, under a strict content security policy, with nothing from another origin."""
+"""Web pages: rendered on the server, under a strict content security policy, with no content from another origin."""

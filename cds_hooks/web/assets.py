@@ -1,4 +1,4 @@
-"""The style sheet and the scripts of the pages: read once at start, addressed by what they hold."""
+"""The style sheet and the scripts of the pages: read once at start-up, addressed by content digest."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Asset:
 
 
 class Assets:
-    """All files of a folder; an address that carries the digest may be kept for ever."""
+    """All files of a folder; a response to an address with the digest may be cached for ever."""
 
     def __init__(self, folder: Path = _FOLDER) -> None:
         self._files: Mapping[str, Asset] = {path.name: _read(path) for path in sorted(folder.iterdir())}
 
     def address(self, name: str) -> str:
-        """Where a file is, with its digest; ``KeyError`` for one that there is not."""
+        """The address of a file, with its digest; ``KeyError`` for an unknown file."""
         return f"{ADDRESS.format(name=name)}?v={self._files[name].digest}"
 
     async def answer(self, request: Request) -> Response:
-        """The file of the request, or 304 where the browser has it."""
+        """The file of the request, or 304 if the browser has it cached."""
         asset = self._files.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(_NOT_FOUND)

@@ -1,4 +1,4 @@
-"""Cards as a client reads them: leniently, every attribute that may be missing with a value that says so."""
+"""Cards as a client parses them: leniently, with a default for every attribute that may be missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fhir_plugin.record import lenient
 
 
 class ShownPart(msgspec.Struct, frozen=True, rename="camel"):
-    """A part of a card that is read: unknown members are passed over."""
+    """A part of a parsed card; unknown members are ignored."""
 
 
 class ShownReason(ShownPart, frozen=True):
@@ -31,7 +31,7 @@ class ShownAction(ShownPart, frozen=True):
 
 
 class ShownSuggestion(ShownPart, frozen=True):
-    """Something to take with one click."""
+    """A suggestion that can be accepted with one click."""
 
     label: str = ""
     uuid: str = ""
@@ -73,5 +73,5 @@ class _Answer(msgspec.Struct):
 
 
 def read_cards(answer: bytes | str) -> tuple[ShownCard, ...]:
-    """The cards of an answer; none where it is no answer with cards."""
+    """The cards of an answer; empty if the answer holds no cards."""
     return (lenient.read(answer, _Answer) or _Answer()).cards

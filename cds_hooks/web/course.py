@@ -1,4 +1,4 @@
-"""The picture of the course of symptoms: what it shows travels in the form, and is drawn when it is asked for."""
+"""The picture of the course of symptoms: its data is kept in the form, and drawn on request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SketchedPanel(msgspec.Struct, frozen=True):
 
 
 class Sketch(msgspec.Struct, frozen=True):
-    """All that a picture shows, without what the knowledge says about it."""
+    """The data of a picture, without what the knowledge defines."""
 
     span: tuple[date, date]
     panels: tuple[SketchedPanel, ...]
@@ -42,7 +42,7 @@ class Sketch(msgspec.Struct, frozen=True):
 
 
 def sketch(decision: Decision, knowledge: Knowledge) -> str | None:
-    """What to draw of a decision, as text for a form; ``None`` where there is nothing."""
+    """The data to draw for a decision, as text for a form field; ``None`` if there is none."""
     scores, courses = decision.facts.scores, decision.facts.treatments.courses
     shown = picture(scores, courses, knowledge.treatments)
     if not shown.panels and not shown.sessions:
@@ -53,16 +53,16 @@ def sketch(decision: Decision, knowledge: Knowledge) -> str | None:
 
 
 class Drawings:
-    """Draws sketches, and keeps the last few pictures by what they show, because one takes a third of a second."""
+    """Draws sketches and caches the last few pictures, because drawing takes a third of a second."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._instruments = knowledge.instruments
         self._kept: OrderedDict[str, str] = OrderedDict()
 
     def draw(self, text: str, *, narrow: bool = False) -> str:
-        """The picture as SVG; :class:`BadInput` for what is no sketch."""
+        """The picture as SVG; :class:`BadInput` if the text is not a sketch."""
         key = f"{narrow}{hashlib.sha256(text.encode()).hexdigest()}"
-        # Threads draw at the same time: what one has looked up another may push out.
+        # Several threads draw at the same time: an entry that one has found another may evict.
         drawn = self._kept.pop(key, None) or self._drawn(text, narrow=narrow)
         self._kept[key] = drawn
         while len(self._kept) > _MOST_KEPT:

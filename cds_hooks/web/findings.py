@@ -1,4 +1,4 @@
-"""Why these cards, and why no others: the findings of a call as a page shows them, unknowns first. Pure."""
+"""The findings behind the cards of a call, as shown on a page, unknowns first. Pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class FindingRow:
     role: str
     verdict: str
     word: str
-    """The verdict as a card says it."""
+    """The verdict as worded on cards."""
     weight: str
     """What ``met`` means for the treatment: ``for``, ``against``, ``care`` or ``neither``."""
     absent: bool
-    """Whether it is something that was looked for and not found."""
+    """Whether a contraindication or caution was looked for and not found."""
     because: str
     missing: tuple[str, ...]
     settle: str
@@ -39,25 +39,25 @@ class FindingRow:
     looked_in: tuple[str, ...]
     statement: str
     sources: tuple[tuple[str, str], ...]
-    """What each rule rests on: the citation, and where it can be read."""
+    """The sources of the rule: citation and address."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreatmentView:
-    """One treatment: where it stands, and each criterion."""
+    """One treatment: its standing and its criteria."""
 
     title: str
     standing: str
     about: bool
-    """Whether the call is about it."""
+    """Whether the call concerns it."""
     rows: tuple[FindingRow, ...]
     absent: tuple[FindingRow, ...]
-    """What was looked for and not found: what does not speak against the treatment."""
+    """Contraindications and cautions that were looked for and not found."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """All that a decision rests on."""
+    """The basis of a decision."""
 
     verdict: str
     protocol: str
@@ -71,11 +71,11 @@ class DecisionView:
     dropped: int
     course: CourseReport
     names: Mapping[str, str]
-    """What a reader calls each treatment."""
+    """Display names of the treatments."""
 
 
 def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
-    """What the panels of a page show."""
+    """The view of a decision for a page."""
     recommendation, trials = decision.recommendation, decision.facts.trials
     about = recommendation.ordered or (knowledge.protocols[recommendation.protocol].focus,)
     views = [
@@ -142,7 +142,7 @@ def _source(source: Source) -> tuple[str, str]:
 
 
 def _urgency(weighed: WeighedFinding) -> int:
-    """Unknowns first, those that decide before the others; then what speaks against; then the rest."""
+    """Sort key: unknowns first, those that decide before the others; then what counts against the treatment."""
     verdict, role = weighed.finding.verdict, weighed.role
     if verdict is Verdict.UNKNOWN:
         return 0 if role in (Role.REQUIRED, Role.CONTRAINDICATION) else 1

@@ -1,4 +1,4 @@
-"""The Markdown of a card as HTML, as a careful EHR shows it: no raw HTML, no image, no link but to the web."""
+"""The Markdown of a card as HTML, as a careful EHR shows it: no raw HTML, no images, only http(s) links."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def markdown_html(text: str) -> Markup:
 
 
 def _filtered(_tag: str, name: str, value: str) -> str | None:
-    """An attribute as it stays; a link that is relative, or to anything but the web, is dropped."""
+    """The attribute value to keep; a relative link, or one that is not http(s), is dropped."""
     return None if name == "href" and not value.lower().startswith(_WEB) else value

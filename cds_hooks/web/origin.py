@@ -1,4 +1,4 @@
-"""Whether a form comes from a page of our own: another site must not do anything in a visitor's name."""
+"""Cross-site request check: another site must not act in the name of a visitor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _OURS = frozenset({"same-origin", "none"})
 
 
 def is_same_origin(request: Request) -> bool:
-    """By what the browser says of it; a client that is no browser says nothing, and is not led by another site."""
+    """Judged by the headers that browsers send; other clients send none and cannot be misused by another site."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in _OURS

@@ -1,4 +1,4 @@
-"""Calls to the application's own endpoints, without a network: what is shown is what a client gets."""
+"""Calls to the application's own endpoints without a network: the response is what a client gets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """The response to a call."""
 
     status: int
     headers: Mapping[str, str]
@@ -19,9 +19,9 @@ class Reply:
 
 
 async def post(app: ASGIApp, scope: Scope, path: str, body: bytes, extra: Mapping[str, Any] | None = None) -> Reply:
-    """POST JSON to ``path`` of ``app``; ``scope`` is that of the request on whose behalf this is done.
+    """POST JSON to ``path`` of ``app``; ``scope`` is the scope of the original request.
 
-    ``extra`` is put into the scope, where only this process can.
+    ``extra`` is added to the scope, which no client can do.
     """
     headers = [
         (b"host", dict(scope["headers"]).get(b"host", b"localhost")),

@@ -1,4 +1,4 @@
-"""How a page is made and answered: templates that escape everything, and headers that let nothing else in."""
+"""Rendering of pages: templates with autoescape, and headers that allow no foreign content."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from cds_hooks.web.markdown import markdown_html
 from cds_hooks.web.rendering import environment
 
 NOBODY = ("'none'",)
-"""The ancestors of a page that must not be framed."""
+"""The frame ancestors of a page that must not be framed."""
 _FORBIDDEN_IN_A_SOURCE = frozenset(" ;,\t\r\n")
 
 
 def page_headers(frame_ancestors: Sequence[str] = NOBODY) -> dict[str, str]:
     """The headers of every page; ``frame_ancestors`` are the origins that may frame it.
 
-    :raises ValueError: an ancestor holds a character that would end its directive.
+    :raises ValueError: an ancestor contains a character that would end the directive.
     """
     if any(_FORBIDDEN_IN_A_SOURCE & set(ancestor) for ancestor in frame_ancestors):
-        raise ValueError("an origin that may frame pages holds a blank, a comma or a semicolon")
+        raise ValueError("an origin that may frame pages contains a blank, a comma or a semicolon")
     policy = (
         "default-src 'none'",
         "script-src 'self'",
@@ -49,7 +49,7 @@ class Pages:
     """The templates and assets of one application."""
 
     def __init__(self, assets: Assets | None = None, root: str = "") -> None:
-        """``root`` is the path that a proxy takes off before it passes a request on."""
+        """``root`` is the path prefix that a proxy strips from requests."""
         self._assets = assets or Assets()
         self._root = root
         self._templates = environment()
@@ -58,11 +58,11 @@ class Pages:
 
     @property
     def routes(self) -> list[Route]:
-        """Where the assets are."""
+        """The route of the assets."""
         return [Route(ADDRESS, self._assets.answer, methods=["GET"])]
 
     def html(self, template: str, request: Request, **values: Any) -> str:
-        """A template filled in; its ``root`` is the path that stands before the application's own."""
+        """A rendered template; its ``root`` is the path prefix of the application."""
         root = self._root or request.scope.get("root_path", "")
 
         def asset(name: str) -> str:
@@ -79,11 +79,11 @@ class Pages:
         frame_ancestors: Sequence[str] = NOBODY,
         **values: Any,
     ) -> Response:
-        """A page with its headers; ``values`` are what the template names, and it names no other."""
+        """A page with its headers; ``values`` must contain every variable of the template."""
         body = self.html(template, request, **values)
         return Response(body, status, page_headers(frame_ancestors), "text/html")
 
 
 def _indented(value: object) -> str:
-    """JSON for reading; escaped where it is shown, like everything else."""
+    """Indented JSON; escaped by the template like everything else."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

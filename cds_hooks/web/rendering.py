@@ -1,4 +1,4 @@
-"""How every template is filled in: everything is escaped, and a name that is not given is an error."""
+"""The template environment: everything is escaped, and an undefined variable is an error."""
 
 from __future__ import annotations
 

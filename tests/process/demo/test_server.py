@@ -55,7 +55,7 @@ def test_a_patient_that_the_server_refuses_stops_the_start(patients: dict[str, D
     broken = DemoPatient(
         well.id, well.title, well.story, well.expect, well.bundle.replace(b'"birthDate":"', b'"birthDate":"x')
     )
-    with pytest.raises(PermanentlyUnavailable, match="did not take the demo patient doing-well: 400"):
+    with pytest.raises(PermanentlyUnavailable, match="did not accept the demo patient doing-well: 400"):
         fhir_server([broken]).__enter__()
 
 
