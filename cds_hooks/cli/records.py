@@ -29,15 +29,15 @@ PatientId = Annotated[str | None, typer.Option(help="Patient id on that server, 
 Token = Annotated[str | None, typer.Option(help="Access token.", envvar="TANDEM_TOKEN")]
 ClientId = Annotated[str | None, typer.Option(help="Client id of SMART Backend Services, with --key.")]
 KeyFile = Annotated[Path | None, typer.Option(help="Private key of that client: EC P-384 or RSA, PEM or JWK.")]
-Profile = Annotated[str, typer.Option(help="What kind of FHIR server it is.")]
+Profile = Annotated[str, typer.Option(help="The kind of FHIR server.")]
 BundleFile = Annotated[Path | None, typer.Option(help="A Bundle of one patient's resources; - for stdin.")]
-AsOf = Annotated[str | None, typer.Option(help="The day to look at, YYYY-MM-DD; today if not given.")]
+AsOf = Annotated[str | None, typer.Option(help="The day of the assessment, YYYY-MM-DD; today if not given.")]
 Deadline = Annotated[float, typer.Option(help="Seconds for reading from the server.")]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordLocation:
-    """Where a record is, as the options of a command say it."""
+    """The location of a record, from the options of a command."""
 
     fhir: str | None = None
     patient: str | None = None
@@ -50,10 +50,10 @@ class RecordLocation:
 
 
 def read_record(knowledge: Knowledge, location: RecordLocation) -> Record:
-    """The record that the options name.
+    """The record at the location.
 
-    :raises BadInput: when they name none, or two.
-    :raises RecordUnavailable: when it cannot be read.
+    :raises BadInput: the options name no source, or two.
+    :raises RecordUnavailable: it cannot be read.
     """
     if (location.fhir is None) == (location.bundle is None):
         raise BadInput("give either --fhir with --patient, or --bundle")
@@ -72,7 +72,7 @@ def read_record(knowledge: Knowledge, location: RecordLocation) -> Record:
 
 
 def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
-    """The FHIR server that the options name, with a token: the one given, or one that the key earns."""
+    """The FHIR server that the options name, with a token: the given one, or one obtained with the key."""
     profile = knowledge.servers.get(location.profile)
     if profile is None:
         raise BadInput(f"--profile: no profile {place.profile}: choose one of {', '.join(knowledge.servers)}")
@@ -82,7 +82,7 @@ def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
     if place.client_id is None and place.key is None:
         return source
     if location.client_id is None or location.key is None or location.token is not None:
-        raise BadInput("give --client-id with --key, or --token, and not both")
+        raise BadInput("give either --client-id with --key, or --token, not both")
     from fhir_plugin.reading.backend_services import fetch_token, read_key
 
     key = read_key(location.client_id, location.key)
@@ -91,7 +91,7 @@ def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file, or of stdin for ``-``; :class:`PermanentlyUnavailable` where it cannot be read."""
+    """The bytes of a file, or of stdin for ``-``; :class:`PermanentlyUnavailable` if it cannot be read."""
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as fault:
@@ -99,10 +99,10 @@ def read_file(path: Path) -> bytes:
 
 
 def day_from(text: str | None) -> date:
-    """The day an option names; today without one. :class:`BadInput` for what is no day."""
+    """The day given by an option; today without one. :class:`BadInput` for an invalid day."""
     if text is None:
         return today()
     try:
         return date.fromisoformat(text)
     except ValueError as fault:
-        raise BadInput(f"--as-of: {text!r} is no day: write YYYY-MM-DD") from fault
+        raise BadInput(f"--as-of: {text!r} is not a day: write YYYY-MM-DD") from fault

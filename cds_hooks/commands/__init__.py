@@ -1,1 +1,1 @@
-"""The sub-commands of ``tandem``, one module each."""
+"""The subcommands of ``tandem``, one module each."""

@@ -1,4 +1,4 @@
-"""``tandem assess``: the same line from a terminal, against a FHIR server or a file."""
+"""``tandem assess``: assess one patient from a FHIR server or a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def assess(
     profile: records.Profile = GENERIC,
     bundle: records.BundleFile = None,
     as_of: records.AsOf = None,
-    protocol: Annotated[str | None, typer.Option(help="Which protocol to apply; the default is the safer one.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="The protocol to apply; the default is the more conservative one.")
+    ] = None,
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
     deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")] = "text",
@@ -58,7 +60,7 @@ def _text(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
 
 
 def criteria_lines(content: DecisionReport) -> Iterator[str]:
-    """A line for each criterion, what decides first, and what could not be read."""
+    """One line per criterion, the deciding ones first, and what could not be read."""
     width = max(len(criterion.id) for criterion in content.criteria)
     for criterion in sorted(content.criteria, key=_urgency):
         yield f"{criterion.verdict:8} {criterion.role:17} {criterion.id:{width}}  {criterion.because}"
@@ -76,7 +78,7 @@ _MATTERS = {("unknown", "expected"), ("unknown", "caution"), ("met", "caution"),
 
 
 def _urgency(criterion: CriterionReport) -> int:
-    """What decides first, then what asks for care, then what is met, then what was looked for and not found."""
+    """Sort key: deciding criteria, then cautions, then what is met, then what was looked for and not found."""
     key = (criterion.verdict, criterion.role)
     if key in _DECIDES:
         return 0

@@ -1,4 +1,4 @@
-"""``tandem check-config``: whether a settings file is right, and what it sets."""
+"""``tandem check-config``: validate a settings file and print its settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _USER = re.compile(r"(?<=://)[^/@\s]*@")
 
 def check_config(
     file: Annotated[Path, typer.Argument(help="The settings file, such as tandem.toml.")],
-    fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Fetch the key sets of addresses too.")] = False,
+    fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Also fetch remote key sets.")] = False,
 ) -> None:
     """Check a settings file as the start does, and print what is set; secrets are not shown."""
     from cds_hooks.memory.database import database_url
@@ -57,7 +57,7 @@ def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
     unused = set() if settings.open else {*PER_CLIENT_SETTINGS, "allow_open"}
     yield from _values(settings.model_dump(exclude={"clients", "smart", *unused}))
     if settings.open:
-        yield "clients: none, so that anybody may call who can reach the service"
+        yield "clients: none, so anyone who can reach the service may call it"
     for client in settings.clients:
         yield f"client {client.name}:"
         values = client.model_dump(exclude={"name"}) | {"jku": client.expected_jku}
@@ -66,9 +66,9 @@ def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
 
 
 def _app_lines(ehrs: Iterable[Registration]) -> Iterator[str]:
-    """The EHRs that may launch the app; of a secret and of a key only that there is one."""
+    """The EHRs that may launch the app; for a secret or a key only that there is one."""
     if not ehrs:
-        yield "smart: none, so that there is no app"
+        yield "smart: none, so there is no app"
     for ehr in ehrs:
         yield f"smart {ehr.issuer.name}:"
         yield from (f"  {line}" for line in _values(ehr.issuer.model_dump(exclude={"name", "client_secret"})))
@@ -90,5 +90,5 @@ def _values(values: dict[str, object]) -> Iterator[str]:
 
 def _key_summary(keys: KeySet | None) -> str:
     if keys is None:
-        return "fetched when the first token comes; --fetch-keys tries it now"
+        return "fetched with the first token; --fetch-keys fetches them now"
     return ", ".join(f"{key.kid or '(no kid)'} ({key.key_type})" for key in keys.keys)

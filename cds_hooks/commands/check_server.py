@@ -1,4 +1,4 @@
-"""``tandem check-server``: what a FHIR server offers of what the criteria need."""
+"""``tandem check-server``: which of the required queries a FHIR server supports."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def check(
     client_id: records.ClientId = None,
     key: records.KeyFile = None,
     profile: records.Profile = GENERIC,
-    deadline: Annotated[float, typer.Option(help="Seconds for everything together.")] = 10.0,
-    slow: Annotated[float, typer.Option(help="Seconds after which an answer is called slow.")] = 1.0,
+    deadline: Annotated[float, typer.Option(help="Seconds for all queries together.")] = 10.0,
+    slow: Annotated[float, typer.Option(help="Seconds after which a response counts as slow.")] = 1.0,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="A table to read, or JSON.")] = "text",
 ) -> None:
-    """Try each query on one patient and say what came: ok, empty, refused, ignored parameter, slow."""
+    """Try each query on one patient and report the result: ok, empty, refused, ignored parameter, slow."""
     knowledge = load_knowledge()
     source = records.fhir_source(
         knowledge, records.RecordLocation(url, patient, token, None, deadline, profile, client_id, key)
@@ -35,11 +35,11 @@ def check(
     typer.echo(msgspec.json.encode(checks).decode() if output == "json" else _table(checks))
     unusable = [result.input for result in checks if result.required and not result.offer.usable]
     if unusable:
-        raise PermanentlyUnavailable(f"what every assessment needs cannot be had: {', '.join(unusable)}")
+        raise PermanentlyUnavailable(f"the server does not provide what every assessment needs: {', '.join(unusable)}")
 
 
 def _table(checks: tuple[InputCheck, ...]) -> str:
-    rows = [("query", "what came", "count", "ms", "")]
+    rows = [("query", "result", "count", "ms", "")]
     rows += [
         (result.query, str(result.offer), str(result.count), f"{result.milliseconds:.0f}", result.detail)
         for result in checks

@@ -1,4 +1,4 @@
-"""``tandem course``: symptoms over time with the treatments beside them, in words, as JSON or as a picture."""
+"""``tandem course``: symptoms and treatments over time, in words, as JSON or as a picture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def course(
     deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Sentences to read, or JSON.")] = "text",
 ) -> None:
-    """Tell how symptoms changed over time, and what was given when."""
+    """Show how symptoms changed over time, and which treatments were given when."""
     knowledge = load_knowledge()
     day = records.day_from(as_of)
     record = records.read_record(

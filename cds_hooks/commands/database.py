@@ -1,4 +1,4 @@
-"""``tandem database``: the tables in which cards and feedback are remembered."""
+"""``tandem database``: the tables that store cards and feedback."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def database() -> None:
 
 @app.command()
 def upgrade(config: Config = None) -> None:
-    """Make the tables, or bring them up to date; a SQLite file is made by the service itself."""
+    """Create or migrate the tables; for a SQLite file the service does this itself."""
     asyncio.run(_upgrade(settings_from(config)))
 
 
 def settings_from(config: Path | None) -> Settings:
-    """The settings of the file that is named, here or in ``TANDEM_CONFIG``."""
+    """The settings of the given file, or of the file in ``TANDEM_CONFIG``."""
     return load_settings(config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None))
 
 
@@ -51,7 +51,7 @@ async def _upgrade(settings: Settings) -> None:
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The engine of the settings.
+    """The database engine of the settings.
 
     :raises BadInput: memory is switched off.
     :raises TemporarilyUnavailable: the database cannot be used now.

@@ -1,4 +1,4 @@
-"""``tandem demo``: the service beside a FHIR server with twelve synthetic patients."""
+"""``tandem demo``: the service with a FHIR server that holds twelve synthetic patients."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def demo(
             )
             knowledge = load_knowledge(site=settings.site)
             app = create_app(settings, knowledge, demo_fhir=fhir)
-            # A call that comes before the service is up waits instead of being refused.
+            # A call that arrives before the service is up waits instead of being refused.
             listener.listen()
             ids: dict[str, str] = {offered.hook: offered.id for offered in knowledge.services.services}
             logs.capture_process_logs()
@@ -105,18 +105,18 @@ def _sandbox(service: str) -> str:
 
 
 def _has_screen() -> bool:
-    """Whether a browser would open a window, and not take over this terminal."""
+    """Whether a browser would open a window instead of taking over this terminal."""
     return sys.platform in _WITH_SCREENS or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _command_name() -> str:
-    """This command as the user wrote it, such as ``.venv/bin/tandem``."""
+    """This command as the user typed it, such as ``.venv/bin/tandem``."""
     return sys.argv[0] if Path(sys.argv[0]).name == "tandem" else "tandem"
 
 
 @contextmanager
 def _exit_on_signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM leave this block, which is no error; the handlers from before are put back."""
+    """Ctrl-C and SIGTERM leave this block without an error; the previous handlers are restored."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -132,7 +132,7 @@ def _exit_on_signals() -> Iterator[None]:
 
 
 def _signals_stop_server(server: uvicorn.Server) -> None:
-    """From now on signals ask the server to stop: raised within its start-up they would tear it."""
+    """From now on signals ask the server to stop: an exception during its start-up would leave it half started."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True

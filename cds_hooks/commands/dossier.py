@@ -22,7 +22,7 @@ Format = Literal["md", "html", "json"]
 
 
 def dossier(
-    treatment: Annotated[Treatment, typer.Option("--for", help="The treatment that is asked for.")],
+    treatment: Annotated[Treatment, typer.Option("--for", help="The treatment to be authorized.")],
     fhir: records.Fhir = None,
     patient: records.PatientId = None,
     token: records.Token = None,
@@ -31,12 +31,14 @@ def dossier(
     profile: records.Profile = GENERIC,
     bundle: records.BundleFile = None,
     as_of: records.AsOf = None,
-    payer: Annotated[str | None, typer.Option(help="Whose policy to use; by the Coverage if not given.")] = None,
+    payer: Annotated[
+        str | None, typer.Option(help="The payer whose policy to use; taken from the Coverage if not given.")
+    ] = None,
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
     deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Markdown, a page that prints, or JSON.")] = "md",
 ) -> None:
-    """Assemble what a prior authorization asks for, with what is missing first."""
+    """Assemble the documentation for a prior authorization, with what is missing first."""
     knowledge = load_knowledge(site=site)
     chosen = _policy(payer, treatment, knowledge)
     day = records.day_from(as_of)

@@ -1,4 +1,4 @@
-"""``tandem explain``: why a request gets the cards that it gets, or none."""
+"""``tandem explain``: why a request gets its cards, or none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def explain(
     as_of: Annotated[str | None, typer.Option(help="The day to answer for, YYYY-MM-DD; today if not given.")] = None,
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
 ) -> None:
-    """Say which cards a request gets, and of every criterion and pathway why it spoke or was silent."""
+    """Show which cards a request gets, and for every criterion and pathway its result and the reason."""
     knowledge = load_knowledge(site=site)
     body = read_file(request)
     service = _service(body, knowledge)
@@ -49,7 +49,7 @@ def explain(
 
 
 def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
-    """The service that is called at the hook of the request."""
+    """The service for the hook of the request."""
     try:
         hook = msgspec.json.decode(body, type=_Hook).hook
     except UNDECODABLE as fault:
@@ -58,7 +58,7 @@ def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
         if service.hook == hook:
             return service
     offered = ", ".join(service.hook for service in knowledge.services.services)
-    raise BadInput(f"no service for the hook of the request; there are services for {offered}")
+    raise BadInput(f"there is no service for the hook of the request; services exist for {offered}")
 
 
 async def _answered(call: HookCall, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> HookAnswer:
@@ -79,14 +79,14 @@ def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge,
             yield "  silent: no draft order names ketamine, esketamine, TMS or an antidepressant for this patient"
         return
     if not answer.cards:
-        yield "  silent: nothing on the record gives reason to speak at this hook"
+        yield "  silent: nothing on the record calls for a card at this hook"
     yield ""
     yield from criteria_lines(report(answer.decision, knowledge, as_of))
     yield from _pathways(answer.decision, knowledge)
 
 
 def _pathways(decision: Decision, knowledge: Knowledge) -> Iterator[str]:
-    """Every pathway of every protocol: whether it fits, where its treatments stand, and what it waits for."""
+    """Every pathway of every protocol: whether it fits, the standing of its treatments, and what is still open."""
     for recommendation in (decision.recommendation, *decision.beside):
         yield ""
         yield f"{knowledge.protocols[recommendation.protocol].title}: {recommendation.verdict}"

@@ -1,4 +1,4 @@
-"""``tandem feedback``: what clinicians did with the cards, and forgetting it."""
+"""``tandem feedback``: report on and purge the feedback of clinicians."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def report(
 def purge(
     config: Config = None,
     days: Annotated[
-        int | None, typer.Option(min=0, help="Forget what is older; by default as the settings say.")
+        int | None, typer.Option(min=0, help="Delete data older than this; by default as in the settings.")
     ] = None,
 ) -> None:
-    """Forget old feedback and cards now, instead of within the hour by the service."""
+    """Delete old feedback and cards now; the service does so every hour."""
     deleted = asyncio.run(_purge(settings_from(config), days))
-    typer.echo(f"{deleted} rows forgotten.")
+    typer.echo(f"{deleted} rows deleted.")
 
 
 async def _report(settings: Settings, days: int) -> FeedbackReport:
@@ -89,5 +89,5 @@ async def _store(engine: AsyncEngine) -> Store:
     from cds_hooks.memory.store import Store
 
     if await revision(engine) != REVISION:
-        raise BadInput("the database has no tables, or old ones: run tandem database upgrade")
+        raise BadInput("the tables of the database are missing or outdated: run tandem database upgrade")
     return Store(engine)

@@ -24,9 +24,9 @@ def import_rxnorm_files(
     folder: Annotated[Path, typer.Argument(help="Folder with RXNCONSO.RRF, RXNREL.RRF and RXNSAT.RRF.")],
     into: Annotated[Path, typer.Option(help="Folder of the medication tables to extend.")] = FOLDER,
 ) -> None:
-    """Add the products of an RxNorm download to the product table, for the ingredients that are known."""
+    """Add the products of an RxNorm download to the product table, for known ingredients."""
     if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder: give the one with the RRF files")
+        raise BadInput(f"{folder}: no such folder: give the folder with the RRF files")
     rows = import_rxnorm(folder, load_medications(into))
     table = into / "products.csv"
     try:

@@ -1,4 +1,4 @@
-"""``tandem replay``: captured calls through this version, or through two versions of the knowledge."""
+"""``tandem replay``: repeat captured calls with this version, or compare two versions of the knowledge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def replay(
     ] = None,
     site: Annotated[Path | None, typer.Option(help="The site's own file with its protocol and numbers.")] = None,
 ) -> None:
-    """Make captured calls again and print what changed, card by card; exit status 1 where something did."""
+    """Repeat captured calls and print what changed, card by card; exit status 1 if anything did."""
     current = ReplayRunner(load_knowledge(site=site))
     other = ReplayRunner(load_knowledge(knowledge, site=site)) if knowledge else None
     paths = list(_files(files))
@@ -62,7 +62,7 @@ async def _compared(path: Path, current: ReplayRunner, other: ReplayRunner | Non
 
 
 async def _cards(runner: ReplayRunner, file: Replay) -> tuple[dict[str, Any], ...]:
-    """The cards of a call; a call that cannot be answered stands as one card that says so."""
+    """The cards of a call; a call that cannot be answered is represented by one card with the reason."""
     try:
         return comparable(await runner.cards(file.hook, file.request, file.as_of))
     except TandemError as fault:

@@ -1,4 +1,4 @@
-"""``tandem score``: the questionnaires of a file, scored."""
+"""``tandem score``: score the questionnaires of a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ScoreFormat(StrEnum):
 
 
 class ScoredResponse(msgspec.Struct, frozen=True):
-    """A score with the response it is of."""
+    """A score with its response."""
 
     reference: str
     authored: str | None
@@ -40,12 +40,10 @@ def score_file(
         Path | None, typer.Option(help="The Questionnaire that was answered, where its linkIds are not known.")
     ] = None,
     sex: Annotated[str | None, typer.Option(help="male or female, where the cut-off depends on it.")] = None,
-    prorate: Annotated[
-        bool, typer.Option(help="Make up for a few missing items, where the instrument allows.")
-    ] = False,
+    prorate: Annotated[bool, typer.Option(help="Prorate a few missing items, if the instrument allows it.")] = False,
     form: Annotated[ScoreFormat, typer.Option("--format", help="How to print.")] = ScoreFormat.TEXT,
 ) -> None:
-    """Score questionnaires: a total only where every item that counts was answered."""
+    """Score questionnaires; a total is given only if every item that counts was answered."""
     try:
         opened = _open(file)
         scored = list(score_all(opened, load_instruments(), _questionnaire(questionnaire), sex=sex, prorate=prorate))
@@ -73,7 +71,7 @@ def score_all(
     sex: str | None = None,
     prorate: bool = False,
 ) -> Iterator[ScoredResponse]:
-    """Every response that is of a known instrument; WrongQuestionnaire where none is."""
+    """The scores of all responses of known instruments; WrongQuestionnaire if there are none."""
     resources = [entry.resource for entry in opened.entries if isinstance(entry, BundleEntry)]
     forms = {resource.url: resource for resource in resources if isinstance(resource, Questionnaire) and resource.url}
     sexes = {resource.reference: resource.gender for resource in resources if isinstance(resource, Patient)}

@@ -1,4 +1,4 @@
-"""``tandem serve``: the service by itself."""
+"""``tandem serve``: run the service."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fhir_plugin.errors import BadInput
 
 def serve(
     config: Annotated[Path | None, typer.Option(help="Settings file, such as tandem.toml.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback unless told otherwise.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback by default.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     fhir_server: Annotated[list[str] | None, typer.Option(help="An https FHIR base URL that may be read.")] = None,
     allow_open: Annotated[
-        bool | None, typer.Option("--allow-open", help="Listen beyond loopback without knowing who calls.")
+        bool | None, typer.Option("--allow-open", help="Listen beyond loopback without authenticating callers.")
     ] = None,
 ) -> None:
     """Start the CDS Hooks service."""
@@ -31,8 +31,8 @@ def serve(
 def run(settings: Settings, announce: bool = True) -> None:
     """Serve until stopped.
 
-    :raises BadInput: a setting is wrong, the address is taken, or it is reachable from elsewhere although the callers
-        are not known.
+    :raises BadInput: a setting is wrong, the address is in use, or it is reachable from other machines although
+        callers are not authenticated.
     """
     refuse_open_address(settings)
     import uvicorn
@@ -42,9 +42,9 @@ def run(settings: Settings, announce: bool = True) -> None:
     from mappings.schema.load import load_knowledge
 
     with listen(settings.host, settings.port) as listener:
-        # Nobody can connect before everything that is configured has been found to be right.
+        # Nobody can connect before the whole configuration has been validated.
         app = create_app(settings, load_knowledge(site=settings.site))
-        # A call that comes before the service is up waits instead of being refused.
+        # A call that arrives before the service is up waits instead of being refused.
         listener.listen()
         if announce:
             host, port = listener.getsockname()[:2]
@@ -55,7 +55,7 @@ def run(settings: Settings, announce: bool = True) -> None:
 
 
 def refuse_open_address(settings: Settings) -> None:
-    """:class:`BadInput` where anybody could call from another machine, and nobody has said that this is wanted."""
+    """:class:`BadInput` if anyone on another machine could call, unless ``allow_open`` permits it."""
     if settings.open and settings.listens_beyond_loopback and not settings.allow_open:
         raise BadInput(
             f"refusing to listen on {settings.host}: callers are not authenticated; configure [[clients]], "
@@ -64,14 +64,14 @@ def refuse_open_address(settings: Settings) -> None:
 
 
 def access_summary(settings: Settings) -> str:
-    """In a few words."""
+    """Who may call, in a few words."""
     if settings.open:
         return "open: callers are not authenticated"
     return ", ".join(f"{client.name}: {client.mode}" for client in settings.clients)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; :class:`BadInput` where the address cannot be had."""
+    """A listening socket; :class:`BadInput` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,6 +79,6 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, ValueError) as fault:
         listener.close()
-        reason = fault.strerror if isinstance(fault, OSError) else "this is no address"
+        reason = fault.strerror if isinstance(fault, OSError) else "not a valid address"
         raise BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port") from fault
     return listener

@@ -26,8 +26,10 @@ Format = Literal["text", "json"]
 def trials(
     bundle: records.BundleFile = None,
     as_of: records.AsOf = None,
-    episode_start: Annotated[str | None, typer.Option(help="When the current episode began: YYYY[-MM[-DD]].")] = None,
-    policy: Annotated[str | None, typer.Option(help="How long a trial must last: MGH-ATRQ, ATHF or payer.")] = None,
+    episode_start: Annotated[str | None, typer.Option(help="Start of the current episode: YYYY[-MM[-DD]].")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Policy for the length of a trial: MGH-ATRQ, ATHF or payer.")
+    ] = None,
     fhir: records.Fhir = None,
     patient: records.PatientId = None,
     token: records.Token = None,
@@ -37,7 +39,7 @@ def trials(
     deadline: records.Deadline = 10.0,
     output: Annotated[Format, typer.Option("--format", help="Lines to read, or JSON.")] = "text",
 ) -> None:
-    """Count adequate and failed trials, and say what each rests on."""
+    """Count adequate and failed trials, with the evidence for each."""
     medications = load_medications()
     if policy is not None and policy not in medications.policies:
         raise BadInput(f"--policy: no policy {policy}: choose one of {', '.join(medications.policies)}")
@@ -69,5 +71,5 @@ def _episode(text: str | None) -> DaySpan | None:
         return None
     span = day_span(text)
     if span is None:
-        raise BadInput(f"--episode-start: {text!r} is no date: write YYYY-MM-DD, YYYY-MM or YYYY")
+        raise BadInput(f"--episode-start: {text!r} is not a date: write YYYY-MM-DD, YYYY-MM or YYYY")
     return span

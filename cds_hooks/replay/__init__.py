@@ -1,1 +1,1 @@
-"""Calls kept without whom they were about, and made again with another version of the service or of its knowledge."""
+"""De-identified calls, stored and repeated with another version of the service or of its knowledge."""

@@ -1,4 +1,4 @@
-"""Keeps replay files of real calls in a folder, where a site asks for it: bounded in number, oldest first out."""
+"""Stores replay files of real calls in a folder, if a site enables it: limited in number, oldest deleted first."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
 
 class Capture:
-    """The folder of one process."""
+    """The capture folder of one process."""
 
     def __init__(self, settings: Settings, knowledge: Knowledge) -> None:
-        """Without a secret of the site's, this process makes one up and forgets it: nobody can link its files.
+        """Without a secret in the settings, a random one is used for this process, so that its files cannot be linked.
 
-        :raises BadInput: the folder cannot be made.
+        :raises BadInput: the folder cannot be created.
         """
         configured = settings.capture_secret
         secret = configured.get_secret_value().encode() if configured else secrets.token_bytes(_SECRET_BYTES)
@@ -43,16 +43,16 @@ class Capture:
         try:
             self._folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         except OSError as fault:
-            raise BadInput(f"capture: {self._folder} cannot be made: {fault.strerror}") from fault
+            raise BadInput(f"capture: {self._folder} cannot be created: {fault.strerror}") from fault
 
     def task(self, call: HookCall, answer: HookAnswer, as_of: date) -> BackgroundTask | None:
-        """What is left to do when the answer is sent; nothing where nothing is kept, or nothing was assessed."""
+        """The background task that stores the call; ``None`` if capture is off or nothing was assessed."""
         if self._recorder is None or answer.decision is None:
             return None
         return BackgroundTask(self.keep, call, answer.decision.record, as_of)
 
     def keep(self, call: HookCall, record: Record, as_of: date) -> None:
-        """Write one call; a call that cannot be kept is passed over, and the log says so. Runs beside the answers."""
+        """Write one call, in the background; a call that cannot be stored is skipped and logged."""
         if self._recorder is None or self._folder is None:
             return
         try:
@@ -69,7 +69,7 @@ class Capture:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """The whole file or none: it gets its name when it is complete."""
+    """Write the file atomically: it gets its name once it is complete."""
     draft = path.with_suffix(".part")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:

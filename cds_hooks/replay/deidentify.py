@@ -1,8 +1,8 @@
-"""A request without whom it is about, by an allow-list: what is not named here is left out.
+"""De-identification of a request by an allow-list: what is not listed here is omitted.
 
-Kept are codes of known systems, FHIR's own enumerations, quantities and structure. Identifiers are replaced and dates
-moved, each the same way throughout one patient's request, keyed by a secret of the site. Of text, only the words that
-the knowledge itself reads remain. This lowers the risk of naming somebody; whether it is enough is the site's decision.
+Codes of known systems, FHIR's own enumerations, quantities and structure are kept. Identifiers are replaced and dates
+shifted, consistently throughout one patient's request, keyed by a secret of the site. Of text, only words that the
+knowledge itself reads remain. This lowers the risk of re-identification; whether it suffices is the site's decision.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fhir_plugin.record.subjects import reference_parts
 from mappings.schema.codes.vocabulary import Vocabulary
 
 NEXT_PAGE = "urn:next-page"
-"""The link of an input of which only a part was read."""
+"""The ``next`` link of an input that was read only in part."""
 
 _EXCLUDED_TYPES = frozenset({"Coverage", "Organization"})
 _EXCLUDED_MEMBERS = frozenset({"identifier", "alias", "payor", "class", "subscriberId", "diagnostics", "title"})
@@ -41,7 +41,7 @@ _OF_FHIR = ("http://loinc.org", "http://unitsofmeasure.org", "http://terminology
 _CODE = re.compile(r"[A-Za-z0-9._:/%{}\[\]-]{1,40}")
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)?)?")
 _NOT_LISTED = frozenset({"<", "<=", ">=", ">", "next", "exception"})
-"""Values of FHIR's own that the models do not list."""
+"""FHIR's own values that the models do not list."""
 _WHEN = re.compile(r"[A-Z]{1,5}(\.[a-z]{1,5})?")
 _TIME = re.compile(r"\d\d:\d\d(:\d\d)?")
 _DIGITS = 12
@@ -52,7 +52,7 @@ _WITH_MONTH, _WITH_DAY = 2, 3
 
 
 class Deidentifier:
-    """Takes out of requests whom they are about; the same secret gives the same replacements."""
+    """De-identifies requests; the same secret gives the same replacements."""
 
     def __init__(self, secret: bytes, vocabulary: Vocabulary) -> None:
         self._secret = secret
@@ -60,16 +60,16 @@ class Deidentifier:
         self._enumerations = _enumerations()
 
     def replaced(self, identity: str) -> str:
-        """What stands for an identifier."""
+        """The replacement for an identifier."""
         return hmac.new(self._secret, identity.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
 
     def shift(self, patient: str) -> timedelta:
-        """By how much the dates of a patient are moved: never by nothing."""
+        """The date shift of a patient: never zero."""
         digest = hmac.new(self._secret, b"dates " + patient.encode(), hashlib.sha256).digest()
         return timedelta(days=-(_NEAREST + int.from_bytes(digest[:4], "big") % _SPREAD))
 
     def request(self, request: dict[str, Any], patient: str) -> dict[str, Any]:
-        """The request about ``patient``, with context and prefetch of what may be kept."""
+        """The de-identified request about ``patient``: hook, context and prefetch."""
         shift = self.shift(patient)
         context = request["context"]
         kept: dict[str, Any] = {
@@ -90,7 +90,7 @@ class Deidentifier:
         return kept if isinstance(kept, dict) else None
 
     def _walk(self, key: str, value: Any, shift: timedelta) -> Any:
-        """What is kept of a value; ``None`` for nothing."""
+        """The part of a value that is kept; ``None`` for nothing."""
         if isinstance(value, dict):
             return self._object(value, shift)
         if isinstance(value, list):
@@ -114,7 +114,7 @@ class Deidentifier:
         return {**kept, **self._coded(node, shift)} or None
 
     def _coded(self, node: dict[str, Any], shift: timedelta) -> dict[str, Any]:
-        """``system`` and ``code``: a code of a system that nobody else knows could be anything."""
+        """``system`` and ``code``: a code of an unknown system could contain anything."""
         system, code = node.get("system"), node.get("code")
         kept: dict[str, Any] = {}
         known = isinstance(system, str) and (system in self._vocabulary.systems or system.startswith(_OF_FHIR))
@@ -150,7 +150,7 @@ class Deidentifier:
         return text if text in self._enumerations or _TIME.fullmatch(text) else None
 
     def _address(self, text: str) -> str | None:
-        """A canonical address: as it is where it is FHIR's, else its last part where that names an instrument."""
+        """A canonical address: unchanged if it is FHIR's own, otherwise its last part if that names an instrument."""
         if text == NEXT_PAGE or text in self._vocabulary.systems or text.startswith(_OF_FHIR):
             return text
         last = text.partition("|")[0].rstrip("/").rpartition("/")[2]
@@ -165,7 +165,7 @@ class Deidentifier:
 
 
 def _shifted_date(text: str, shift: timedelta) -> str | None:
-    """A date as exact as it was, and moved; one known to the month or year is moved from its middle."""
+    """The shifted date with its precision kept; a month or year is shifted from its middle."""
     match = _DATE.fullmatch(text)
     if match is None:
         return None
@@ -181,7 +181,7 @@ def _shifted_date(text: str, shift: timedelta) -> str | None:
 
 
 def _is_link(text: str, words: frozenset[str]) -> bool:
-    """Whether a linkId is made of codes, numbers and words that are read, and of nothing else."""
+    """Whether a linkId consists only of codes, numbers and words of the vocabulary."""
     parts = [part for part in re.split(r"[^A-Za-z0-9]+", text) if part]
     return all(
         part.isdigit() or re.sub(r"\d+", "", part).lower() in words or len(part) <= _WITH_MONTH for part in parts
@@ -190,7 +190,7 @@ def _is_link(text: str, words: frozenset[str]) -> bool:
 
 @cache
 def _declared_members() -> frozenset[str]:
-    """The members that our views of FHIR declare: everything else is not read, and so not kept."""
+    """The members declared by our views of FHIR: all others are not read, so they are not kept."""
     shapes = (view for _, view in inspect.getmembers(resources, inspect.isclass) if issubclass(view, msgspec.Struct))
     declared = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
     return frozenset(declared | _BUNDLE) - _EXCLUDED_MEMBERS
@@ -198,7 +198,7 @@ def _declared_members() -> frozenset[str]:
 
 @cache
 def _enumerations() -> frozenset[str]:
-    """The values that FHIR itself gives to members such as ``status``, of everything that is kept."""
+    """The values that FHIR defines for members such as ``status``, for all kept types."""
     from fhir.resources.R4B import get_fhir_model_class
 
     names = (*sorted(_TYPES), "Bundle", "BundleEntrySearch", "OperationOutcomeIssue", "TimingRepeat")

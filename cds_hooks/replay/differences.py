@@ -1,4 +1,4 @@
-"""The difference between two answers to one call, card by card. Pure."""
+"""The differences between two answers to one call, card by card. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CardJson = dict[str, Any]
 
 
 def differences(before: Sequence[CardJson], after: Sequence[CardJson]) -> Iterator[str]:
-    """Lines that say what changed; none where the cards are the same. Cards are held against each other by place."""
+    """Lines that describe what changed; none if the cards are equal. Cards are compared by position."""
     for place in range(max(len(before), len(after))):
         old = before[place] if place < len(before) else None
         new = after[place] if place < len(after) else None
@@ -33,7 +33,7 @@ def _headline(card: CardJson | None) -> str:
 
 
 def _lines(old: CardJson, new: CardJson) -> Iterator[str]:
-    """Changed lines of the detail, and each other member that changed."""
+    """Changed lines of the detail, and the names of other changed members."""
     changed = unified_diff(_text(old), _text(new), lineterm="", n=0)
     yield from (line for line in changed if not line.startswith(("---", "+++", "@@")))
     for name in sorted({*old, *new} - {"detail", "summary", "indicator"}):

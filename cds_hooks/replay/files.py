@@ -1,4 +1,4 @@
-"""Replay files: one call each, with everything that its answer rests on and the cards that it got."""
+"""Replay files: one call with all the data behind its answer, and the resulting cards."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _PER_CALL_MEMBERS = frozenset({"uuid"})
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, without whom it was about."""
+    """One de-identified call."""
 
     format: Literal["tandem-replay-1"] = "tandem-replay-1"
     hook: str
     as_of: date
-    """The day that was answered for, moved like every other date."""
+    """The day of the answer, shifted like every other date."""
     knowledge: str
-    """Digest of the knowledge that gave the cards."""
+    """Digest of the knowledge that produced the cards."""
     request: dict[str, Any]
     cards: tuple[dict[str, Any], ...]
 
@@ -34,16 +34,16 @@ def read_replay(content: bytes) -> Replay:
     try:
         return msgspec.json.decode(content, type=Replay)
     except UNDECODABLE as fault:
-        raise BadInput("this is no replay file: the sandbox saves them, and the setting capture keeps them") from fault
+        raise BadInput("this is not a replay file: the sandbox and the setting capture produce them") from fault
 
 
 def write_replay(replay: Replay) -> bytes:
-    """The file of a call."""
+    """The content of a replay file."""
     return msgspec.json.format(msgspec.json.encode(replay), indent=1)
 
 
 def comparable(cards: tuple[Card, ...]) -> tuple[dict[str, Any], ...]:
-    """Cards without what differs from call to call: identifiers, and the digest of the knowledge."""
+    """Cards without what differs between calls: identifiers and the digest of the knowledge."""
     return tuple(_without_per_call_members(msgspec.json.decode(msgspec.json.encode(card))) for card in cards)
 
 

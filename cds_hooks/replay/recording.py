@@ -1,4 +1,4 @@
-"""From a call and the record that was gathered for it to a request that holds everything, and names nobody."""
+"""Turns a call and its gathered record into a complete, de-identified request."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
 
 _LEFT_OUT = frozenset({"Coverage"})
-"""Kinds of resources that say little beside whom they are about."""
+"""Resource types that contain little except who the patient is."""
 
 
 class ReplayRunner:
-    """Answers requests from what they hold alone: no FHIR server is read."""
+    """Answers requests from their prefetch alone: no FHIR server is read."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
@@ -40,11 +40,11 @@ class ReplayRunner:
         self._hooks = HookService(knowledge, Settings(database=SecretStr("off")), FhirServers())
 
     async def cards(self, hook: str, request: dict[str, Any], as_of: date) -> tuple[Card, ...]:
-        """The cards that a request gets.
+        """The cards for a request.
 
         :raises BadInput: there is no service for the hook.
         :raises BadRequest: the request cannot be read.
-        :raises RecordUnavailable: it lacks what is required.
+        :raises RecordUnavailable: a required input is missing.
         """
         if hook not in self._services:
             raise BadInput("no service is offered for the hook of the request")
@@ -54,15 +54,15 @@ class ReplayRunner:
 
 
 class Recorder:
-    """Makes replay files of calls."""
+    """Creates replay files of calls."""
 
     def __init__(self, knowledge: Knowledge, secret: bytes) -> None:
-        """``secret`` keys what stands for identifiers, and by how much dates are moved."""
+        """``secret`` is the key for pseudonyms and date shifts."""
         self._runner = ReplayRunner(knowledge)
         self._deidentifier = Deidentifier(secret, load_vocabulary())
 
     async def replay(self, call: HookCall, record: Record, as_of: date) -> Replay:
-        """The call without whom it is about, and the cards that it gets so."""
+        """The de-identified call, and the cards that it gets in this form."""
         request = self._deidentifier.request(complete_request(call, record), record.patient_id)
         day = as_of + self._deidentifier.shift(record.patient_id)
         cards = await self._runner.cards(call.hook, request, day)
@@ -71,7 +71,7 @@ class Recorder:
 
 
 def complete_request(call: HookCall, record: Record) -> dict[str, Any]:
-    """The call with all of the record in its prefetch, as far as it is read at all, so that no server is needed."""
+    """The call with the whole record in its prefetch, so that no FHIR server is needed."""
     prefetch = {
         name: value
         for name, input_ in record.inputs.items()
@@ -103,7 +103,7 @@ def _value(name: str, input_: Input, record: Record) -> dict[str, Any] | None:
 
 
 def _add_foreign_resources(prefetch: dict[str, Any], dropped: int) -> None:
-    """As many resources about somebody else as were left out: the cards tell how many there were."""
+    """Add as many resources about another patient as were dropped: cards state their number."""
     bundle = next((value for value in prefetch.values() if value and value.get("resourceType") == "Bundle"), None)
     if bundle is None or not dropped:
         return
@@ -114,7 +114,7 @@ def _add_foreign_resources(prefetch: dict[str, Any], dropped: int) -> None:
 
 
 def _plain(view: Any) -> dict[str, Any]:
-    """A view as JSON types, without what is absent."""
+    """A view as JSON types, without absent members."""
     content = _filled(msgspec.json.decode(msgspec.json.encode(view)))
     return content if isinstance(content, dict) else {}
 

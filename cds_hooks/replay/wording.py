@@ -1,4 +1,4 @@
-"""What is left of a text without whom it is about: the words that our knowledge reads, and the numbers between them."""
+"""De-identification of text: only words of the vocabulary and the numbers beside them are kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from mappings.schema.codes.vocabulary import Vocabulary
 
 PLACEHOLDER = "zz"
-"""Stands for each word that is left out, so that what is left keeps its distances."""
+"""Replaces each removed word, so that the distances between the others are kept."""
 
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*|\d[\w.,:/-]*|[.,;:()/%+<>=-]|\s+")
 _NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,3}|/\d{1,2})?(?P<unit>[a-z]*)", re.IGNORECASE)
@@ -19,7 +19,7 @@ def without_names(text: str, vocabulary: Vocabulary) -> str:
     tokens = [_kept(token, vocabulary) for token in _TOKEN.findall(text)]
     places = [place for place, token in enumerate(tokens) if token.strip()]
     for here, place in enumerate(places):
-        # A number by itself may be anybody's; beside a word that we read it is a dose or a count.
+        # A number on its own could identify somebody; beside a known word it is a dose or a count.
         beside = [tokens[places[other]] for other in (here - 1, here + 1) if 0 <= other < len(places)]
         if tokens[place][:1].isdigit() and not any(word[:1].isalpha() and word != PLACEHOLDER for word in beside):
             tokens[place] = PLACEHOLDER

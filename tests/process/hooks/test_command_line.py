@@ -92,7 +92,7 @@ def test_explain_says_why_a_card_was_shown() -> None:
 
 
 def test_explain_says_why_there_was_none() -> None:
-    assert "nothing on the record gives reason to speak" in explained(PATIENT_VIEW, "doing-well")
+    assert "nothing on the record calls for a card" in explained(PATIENT_VIEW, "doing-well")
     amoxicillin = order({"text": "Amoxicillin"}, "doing-well")
     assert "no draft order names" in explained(ORDER_SIGN, "doing-well", amoxicillin)
 

@@ -60,7 +60,7 @@ def test_feedback_is_kept_quiets_and_is_reported(server: Postgres) -> None:
     report = tandem(database, "feedback", "report")
     assert "considered 1" in report
     assert "criteria:combination" in report
-    assert tandem(database, "feedback", "purge", "--days", "0").endswith("rows forgotten.\n")
+    assert tandem(database, "feedback", "purge", "--days", "0").endswith("rows deleted.\n")
     assert "considered" not in tandem(database, "feedback", "report")
 
 
