@@ -1,8 +1,8 @@
-// Comforts of the sandbox. Everything but copying works without this file.
+// Optional conveniences of the sandbox. Everything but copying works without this file.
 "use strict";
 
 for (const button of document.querySelectorAll("button[data-copy]")) {
-  const said = button.textContent;
+  const label = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
     const text = document.getElementById(button.dataset.copy).textContent;
@@ -12,7 +12,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     } catch {
       button.textContent = "The browser does not allow it";
     }
-    setTimeout(() => { button.textContent = said; }, 2000);
+    setTimeout(() => { button.textContent = label; }, 2000);
   });
 }
 

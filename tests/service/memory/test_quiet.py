@@ -199,7 +199,7 @@ CARD = Card(summary="Ketamine", indicator="warning", source=CardSource("Tandem")
 def heard(
     outcome: str = "overridden", reason: str = "considered", at: int = 0, identity: int = 1, **more: Any
 ) -> FeedbackRecord:
-    made = {"shown": SHOWN, "fingerprint": "f", "received_at": 0} | more
+    made = {"card_key": SHOWN, "fingerprint": "f", "received_at": 0} | more
     return FeedbackRecord(outcome_at=at, id=identity, outcome=outcome, reason=reason, **made)
 
 
@@ -214,7 +214,7 @@ def test_the_quiet_ends_on_time() -> None:
     assert not rule.hides(SHOWN, "f", 7 * DAY_MS)
     for danger in (SAFETY, SAFETY.replace("safety", "review")):
         signal = SHOWN._replace(rule=danger)
-        rule.learn(heard(shown=signal))
+        rule.learn(heard(card_key=signal))
         assert rule.hides(signal, "f", DAY_MS - 1)
         assert not rule.hides(signal, "f", DAY_MS)
 
@@ -230,7 +230,7 @@ def test_a_month_of_a_chart_opened_all_day_interrupts_at_most_once_a_day() -> No
 
 
 def _overridden(rule: QuietCards, signal: CardKey, moment: int) -> None:
-    rule.learn(heard(shown=signal, at=moment, identity=moment, received_at=moment))
+    rule.learn(heard(card_key=signal, at=moment, identity=moment, received_at=moment))
 
 
 def test_what_is_learned_does_not_depend_on_the_order() -> None:
@@ -245,7 +245,7 @@ def test_what_is_learned_does_not_depend_on_the_order() -> None:
 def test_memory_of_quiet_cards_is_bounded() -> None:
     rule = quiet()
     for number in range(MOST_QUIET + 10):
-        rule.learn(heard(shown=SHOWN._replace(patient=str(number)), identity=number))
+        rule.learn(heard(card_key=SHOWN._replace(patient=str(number)), identity=number))
     assert len(rule) == MOST_QUIET
     assert not rule.hides(SHOWN._replace(patient="0"), "f", 1)
 
