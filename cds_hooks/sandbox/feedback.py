@@ -21,7 +21,7 @@ class FeedbackExchange(msgspec.Struct, frozen=True):
 
     sent: dict[str, Any]
     status: int
-    said: str
+    response: str
 
 
 def accepted(card: ShownCard, suggestion: ShownSuggestion, moment: datetime) -> dict[str, Any]:

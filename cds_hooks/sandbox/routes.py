@@ -221,7 +221,8 @@ class Sandbox:
             sketch=sketch(decision, self._knowledge) if decision else None,
             overridden=read_reasons(form.overridden),
             exchanges=[
-                (_json(exchange.sent), exchange.status, exchange.said) for exchange in read_exchanges(form.exchanges)
+                (_json(exchange.sent), exchange.status, exchange.response)
+                for exchange in read_exchanges(form.exchanges)
             ],
             address=str(request.base_url).rstrip("/"),
             patients=list(self._patients().values()),

@@ -111,11 +111,11 @@ class Settings(BaseSettings):
         check_clients_distinct(self.clients)
         misplaced = [name for name in PER_CLIENT_SETTINGS if self.clients and name in self.model_fields_set]
         if misplaced:
-            raise ValueError(f"{misplaced[0]}: belongs into each of the clients, where there are any")
+            raise ValueError(f"{misplaced[0]}: belongs in the [[clients]] entries when clients are configured")
         if self.clients and self.sandbox:
             raise ValueError("sandbox: shows cards to anybody who asks, and so not where there are clients")
         if any(urlsplit(server).scheme != "https" for server in self.fhir_servers):
-            raise ValueError("fhir_servers: each must be an https address")
+            raise ValueError("fhir_servers: every server must be an https address")
         return self
 
     @property

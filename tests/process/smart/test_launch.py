@@ -128,7 +128,7 @@ def test_a_state_that_was_changed_or_belongs_to_another_browser_opens_nothing(ap
 def test_a_code_is_traded_once(app: App, visitor: httpx2.Client) -> None:
     back = stopped(app, visitor)
     assert visitor.get(back).status_code == 200
-    refused(visitor.get(back), "is over")
+    refused(visitor.get(back), "has expired")
     assert app.ehr.asked.count("POST /token") == 1
 
 
