@@ -79,7 +79,7 @@ def test_a_wrong_client_is_refused_by_its_key(tmp_path: Path, changes: dict[str,
     "key", ['fhir_servers = ["https://a.example"]', 'allowed_origins = ["*"]', "allow_loopback_fhir = true"]
 )
 def test_what_belongs_into_a_client_is_refused_beside_it(tmp_path: Path, key: str) -> None:
-    with pytest.raises(BadInput, match=rf"tandem\.toml: {key.split(maxsplit=1)[0]}: belongs into each of the clients"):
+    with pytest.raises(BadInput, match=rf"tandem\.toml: {key.split(maxsplit=1)[0]}: belongs in the"):
         load_settings(file_with(tmp_path, key))
 
 
