@@ -119,9 +119,9 @@ def stopped(app: App, visitor: httpx2.Client) -> str:
 def test_a_state_that_was_changed_or_belongs_to_another_browser_opens_nothing(app: App, visitor: httpx2.Client) -> None:
     back = stopped(app, visitor)
     state = parse_qs(urlsplit(back).query)["state"][0]
-    refused(visitor.get(back.replace(state, "A" + state[1:])), "began in another browser")
+    refused(visitor.get(back.replace(state, "A" + state[1:])), "started in another browser")
     with httpx2.Client() as other:
-        refused(other.get(back), "began in another browser")
+        refused(other.get(back), "started in another browser")
     assert "POST /token" not in app.ehr.asked
 
 
@@ -135,15 +135,15 @@ def test_a_code_is_traded_once(app: App, visitor: httpx2.Client) -> None:
 def test_a_code_of_somebody_else_is_worth_nothing(app: App, visitor: httpx2.Client) -> None:
     back = stopped(app, visitor)
     code = parse_qs(urlsplit(back).query)["code"][0]
-    refused(visitor.get(back.replace(code, "stolen")), "gave no token")
+    refused(visitor.get(back.replace(code, "stolen")), "issued no token")
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ("access_denied", "did not allow it"),
-        ("invalid_scope", "does not allow what"),
-        ("<script>x</script>", "did not let"),
+        ("access_denied", "denied access"),
+        ("invalid_scope", "does not allow this app"),
+        ("<script>x</script>", "did not authorize"),
     ],
 )
 def test_a_refusal_of_the_ehr_is_said_in_our_words(error: str, words: str, app: App, visitor: httpx2.Client) -> None:
@@ -158,9 +158,9 @@ def test_a_refusal_of_the_ehr_is_said_in_our_words(error: str, words: str, app: 
     [
         ({"patient": None}, "whose chart"),
         ({"patient": "../admin"}, "whose chart"),
-        ({"access_token": None}, "gave no token"),
+        ({"access_token": None}, "issued no token"),
         ({"access_token": "a b"}, "whose chart"),
-        ({"token_type": "mac"}, "gave no token"),
+        ({"token_type": "mac"}, "issued no token"),
         ({"expires_in": 0}, "has already expired"),
     ],
 )
@@ -258,4 +258,4 @@ def test_a_confidential_client_shows_who_it_is(confidential: App, visitor: httpx
 
 def test_a_public_client_is_not_enough_where_a_secret_is_asked_for(app: App, visitor: httpx2.Client) -> None:
     app.ehr.secret = "another"
-    refused(visitor.get(app.launch()), "gave no token")
+    refused(visitor.get(app.launch()), "issued no token")
