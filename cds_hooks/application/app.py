@@ -128,7 +128,7 @@ def create_app(
 
     app.add_route("/cds-services/{service_id}", call, methods=["POST"])
     if memory.offered:
-        answers = FeedbackRoute(memory, operation.metrics, limited)
+        answers = FeedbackRoute(memory, operation.metrics.feedback, limited)
         app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     app.router.routes.extend(operation.routes)

@@ -17,5 +17,5 @@ def describe(offered: Discovery) -> dict[str, Any]:
     """The OpenAPI document, with the ids of the services that are offered."""
     text = FILE.read_text(encoding="utf-8")
     document: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
-    document["components"]["parameters"]["service"]["schema"] = {"enum": [each.id for each in offered.services]}
+    document["components"]["parameters"]["service"]["schema"] = {"enum": [service.id for service in offered.services]}
     return document

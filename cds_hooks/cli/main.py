@@ -1,4 +1,4 @@
-"""The ``tandem`` command: its sub-commands, and the one place that turns errors into exit codes.
+"""The ``tandem`` command: its subcommands, and the mapping of errors to exit codes.
 
 Imports nothing that one command alone needs: see :mod:`cds_hooks.cli.lazy`.
 """
@@ -23,7 +23,7 @@ EXIT: dict[type[Exception], int] = {
     RecordUnavailable: UNREADABLE,
     WrongQuestionnaire: UNREADABLE,
 }
-"""0 is done; 2 is a bad use of the command; 3 is a record that could not be read."""
+"""0: success; 2: incorrect use of the command; 3: the record could not be read."""
 
 _FOLDER = "cds_hooks.commands"
 
@@ -126,7 +126,7 @@ def tandem(
 
 
 def main() -> NoReturn:
-    """Run the command line; errors are one line on stderr, never a traceback."""
+    """Run the command line; errors are one line on stderr without a traceback."""
     try:
         code = app(standalone_mode=False)
     except TyperException as fault:

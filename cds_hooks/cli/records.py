@@ -67,19 +67,19 @@ def read_record(knowledge: Knowledge, location: RecordLocation) -> Record:
     from fhir_plugin.reading.gather import fetch_record
     from fhir_plugin.reading.needs import observation_tokens
 
-    source = source_of(knowledge, place)
-    return fetch_record(source, place.patient, knowledge.inputs, observation_tokens(knowledge), place.deadline)
+    source = fhir_source(knowledge, location)
+    return fetch_record(source, location.patient, knowledge.inputs, observation_tokens(knowledge), location.deadline)
 
 
 def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
     """The FHIR server that the options name, with a token: the given one, or one obtained with the key."""
     profile = knowledge.servers.get(location.profile)
     if profile is None:
-        raise BadInput(f"--profile: no profile {place.profile}: choose one of {', '.join(knowledge.servers)}")
+        raise BadInput(f"--profile: no profile {location.profile}: choose one of {', '.join(knowledge.servers)}")
     from fhir_plugin.reading.gather import FhirSource
 
-    source = FhirSource(place.fhir or "", place.token, profile.habits)
-    if place.client_id is None and place.key is None:
+    source = FhirSource(location.fhir or "", location.token, profile.habits)
+    if location.client_id is None and location.key is None:
         return source
     if location.client_id is None or location.key is None or location.token is not None:
         raise BadInput("give either --client-id with --key, or --token, not both")

@@ -1,7 +1,7 @@
 """Verification of a signed token against CDS Hooks and the configuration of the client.
 
-What is wrong is a :class:`TokenRefused` with a reason for the log; the caller is told none. Nothing that the token names
-is ever fetched, and no key that it carries is looked at (``jwk``, ``x5c``, ``x5u``).
+A fault raises :class:`TokenRefused` with a reason for the log; the caller is not given the reason. No address that
+the token names is ever fetched, and no key that it carries is used (``jwk``, ``x5c``, ``x5u``).
 """
 
 from __future__ import annotations

@@ -59,11 +59,11 @@ def trials(
 
 def _record(location: records.RecordLocation) -> Record:
     """The record; a file is read without the rest of the knowledge, which this command does not need."""
-    if place.bundle is not None and place.fhir is None:
-        return record_from_bundle(records.read_file(place.bundle), place.patient)
+    if location.bundle is not None and location.fhir is None:
+        return record_from_bundle(records.read_file(location.bundle), location.patient)
     from mappings.schema.load import load_knowledge
 
-    return records.read_record(load_knowledge(), place)
+    return records.read_record(load_knowledge(), location)
 
 
 def _episode(text: str | None) -> DaySpan | None:

@@ -31,7 +31,7 @@ def fhir_server(patients: Iterable[DemoPatient], port: int = 0) -> Iterator[str]
     :raises PermanentlyUnavailable: it did not start or did not take the patients.
     """
     DEMO.require()
-    with TemporaryDirectory(prefix="tandem-demo-") as folder, TemporaryFile() as said:
+    with TemporaryDirectory(prefix="tandem-demo-") as folder, TemporaryFile() as stderr_file:
         process = subprocess.Popen(  # noqa: S603 - our own script, no shell
             [sys.executable, "-P", str(_SCRIPT), str(port)],
             cwd=folder,

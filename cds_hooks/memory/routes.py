@@ -11,7 +11,6 @@ from starlette.responses import Response
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.store import KeepResult
 from cds_hooks.memory.wire import FeedbackItem, read_feedback
-from cds_hooks.operation.metrics import Metrics
 from cds_hooks.protocol.errors import StoreUnavailable
 from cds_hooks.protocol.outcomes import FHIR_JSON, outcome
 from cds_hooks.telemetry.logs import add_log_fields
@@ -28,8 +27,10 @@ _SUCCESSES: frozenset[KeepResult] = frozenset({"kept", "known"})
 class FeedbackRoute:
     """Accepts feedback on the cards of one service."""
 
-    def __init__(self, memory: Memory, metrics: Metrics, read_body: Callable[[Request], Awaitable[bytes]]) -> None:
-        self._memory, self._metrics, self._read_body = memory, metrics, read_body
+    def __init__(
+        self, memory: Memory, count: Callable[[str, str, str], None], read_body: Callable[[Request], Awaitable[bytes]]
+    ) -> None:
+        self._memory, self._count, self._read_body = memory, count, read_body
 
     async def answer(self, request: Request, service: ServiceDefinition, tenant: str = "") -> Response:
         """200 if at least one item is kept, with a warning for each of the others; 404 if no card is known.
@@ -44,7 +45,7 @@ class FeedbackRoute:
         add_log_fields(count=results.count("kept"))
         for item, result in zip(items, results, strict=True):
             if result == "kept":
-                self._metrics.feedback(service.id, item.outcome, self._memory.reason(item.reason, item.comment))
+                self._count(service.id, item.outcome, self._memory.reason(item.reason, item.comment))
         return _answer(items, results)
 
 

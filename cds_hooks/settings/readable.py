@@ -24,9 +24,9 @@ class ReadableServers:
 
     servers: tuple[str, ...]
     loopback: bool = False
-    """Whether any on this machine may be read besides."""
+    """Whether servers on this machine may be read as well."""
     habits: ServerHabits = DEFAULT_HABITS
-    """How they want to be asked."""
+    """How these servers have to be queried."""
     null_is_none: bool = True
     """Whether ``null`` in the prefetch means that there is no data; otherwise it means nothing."""
 

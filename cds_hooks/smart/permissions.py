@@ -25,8 +25,8 @@ def requested_scopes(issuer: Issuer, types: Iterable[str], *, launched: bool) ->
 
 
 def may_read(scopes: str, kind: str) -> bool:
-    """Whether a type may be read as a whole; a permission for a part of it (``?category=...``) is none."""
-    return scope_coverage(granted, kind, search=kind != "Patient") is ScopeCoverage.ALL
+    """Whether all resources of a type may be read; permission for a subset (``?category=...``) does not count."""
+    return scope_coverage(scopes, kind, search=kind != "Patient") is ScopeCoverage.ALL
 
 
 def may_create(scopes: str, kind: str) -> bool:

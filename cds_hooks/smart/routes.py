@@ -148,12 +148,12 @@ class SmartApp:
             history = decision.facts.trials
             staged = read_staging(decision.record, history, knowledge.medications, decision.facts.as_of)
             return {
-                "why": why(decision, knowledge),
+                "why": decision_view(decision, knowledge),
                 "history": history,
                 "staged": staged,
                 "doses": describe_doses(doses),
             }
-        return dossier_of(decision, knowledge, treatment)
+        return dossier_content(decision, knowledge, treatment)
 
     async def course(self, request: Request) -> Response:
         """The picture of the course of symptoms on the overview."""

@@ -78,7 +78,7 @@ class Drawings:
         if sum(len(panel.values) for panel in shown.panels) + len(shown.sessions) > _MOST_ROWS:
             raise BadInput("there is too much to draw")
         try:
-            return render_svg(shown, made.told)
+            return render_svg(shown, content.description)
         except (KeyError, ValueError):
             raise BadInput("the picture cannot be drawn: fire the hook again") from None
 

@@ -15,7 +15,7 @@ from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.smart.filling import PatientContext, fill_questionnaire, build_response
+from cds_hooks.smart.filling import PatientContext, build_response, fill_questionnaire
 from fhir_plugin.scales.questionnaires import option_weight
 from fhir_plugin.scales.scoring import score_values
 from mappings.schema.instruments.model import Instrument
