@@ -244,7 +244,7 @@ def test_what_the_ehr_refuses_is_said_and_not_doubled(phq9: Filling) -> None:
     responses, observations = phq9.counts()
     phq9.app.ehr.refuse_writes = ("QuestionnaireResponse",)
     answer = phq9.read(phq9.send(WHOLE))
-    assert "did not take the answers (403), and so nothing of it was saved" in answer.text
+    assert "The EHR refused the answers (403); nothing of it was saved" in answer.text
     assert phq9.counts() == (responses, observations)
     phq9.app.ehr.refuse_writes = ("Observation",)
     answer = phq9.read(phq9.send(WHOLE))

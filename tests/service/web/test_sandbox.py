@@ -113,7 +113,7 @@ def test_a_suggestion_is_taken_by_its_place_and_told_to_the_service(client: Test
     (item,) = sent["sent"]["feedback"]
     assert item["card"] == cards[-1]["uuid"]
     assert item["outcome"] == "accepted"
-    assert sent["status"] == 200, sent["said"]
+    assert sent["status"] == 200, sent["response"]
     assert item["acceptedSuggestions"] == [{"id": cards[-1]["suggestions"][0]["uuid"]}]
 
 
@@ -126,7 +126,7 @@ def test_an_overridden_card_is_folded_away_and_the_reason_is_told(client: TestCl
     assert f"Overridden: {card['summary']}" in unescape(page)
     (sent,) = json.loads(hidden(page, "exchanges"))
     (item,) = sent["sent"]["feedback"]
-    assert sent["status"] == 200, sent["said"]
+    assert sent["status"] == 200, sent["response"]
     assert item["outcome"] == "overridden"
     assert item["overrideReason"]["reason"] == {"code": "considered", "system": "urn:tandem-cds"}
     assert item["overrideReason"]["userComment"] == "seen by two"
