@@ -181,6 +181,13 @@ def _check_review(review: ReviewWords, criterion: Criterion, knowledge: Knowledg
 def _check_services(knowledge: Knowledge) -> None:
     if knowledge.services.protocol not in knowledge.protocols:
         raise KnowledgeError(f"services.yaml: protocol: no protocol {knowledge.services.protocol!r}")
+    for service in knowledge.services.services:
+        missing = knowledge.cards.lead.keys() - knowledge.cards.indicators.get(service.hook, {}).keys()
+        if missing:
+            raise KnowledgeError(
+                f"cards.yaml: indicators.{service.hook}: add {', '.join(sorted(missing))}; "
+                f"the service {service.id} needs an indicator for each"
+            )
 
 
 def _check_session(knowledge: Knowledge) -> None:
