@@ -25,6 +25,7 @@ def check(knowledge: Knowledge) -> None:
         _check_protocol(protocol, knowledge)
     for policy in knowledge.payers.policies.values():
         check_policy(policy, knowledge.treatments, knowledge.criteria, knowledge.facts, knowledge.medications.policies)
+    _check_treatments(knowledge)
     _check_conflicts(knowledge)
     check_claims(knowledge.claims, knowledge.criteria, knowledge.protocols, knowledge.conflicts)
     _check_cards(knowledge)
@@ -133,6 +134,18 @@ def _named_treatments(protocol: Protocol) -> Iterable[tuple[str, str]]:
         yield from ((f"pathways.{name}", step.treatment) for step in pathway.steps)
     for clause in protocol.clauses:
         yield from ((f"clauses: {clause.criterion}", treatment) for treatment in clause.treatments)
+
+
+def _check_treatments(knowledge: Knowledge) -> None:
+    """Every treatment has the facts that are read from its sessions, and a mark in the drawing."""
+    for treatment in knowledge.treatments.by_id.values():
+        modality = treatment.modality
+        judged = (f"{modality}.inadequate_response", f"{modality}.partial_response")
+        for name in (f"{treatment.id}.received", f"{modality}.received", *judged):
+            if f"treatments.{name}" not in knowledge.facts:
+                raise KnowledgeError(f"facts.yaml: facts: add treatments.{name}, which {treatment.id}.yaml needs")
+        if modality not in knowledge.instruments.drawing.sessions:
+            raise KnowledgeError(f"_drawing.yaml: sessions: add {modality}, the modality of {treatment.id}.yaml")
 
 
 def _check_conflicts(knowledge: Knowledge) -> None:
