@@ -1,8 +1,8 @@
 """Installs with the oldest pip that this Python came with and with the newest, and fails if the results differ.
 
-Each gets an empty environment, in which the steps of the image install the server's lock and the wheel, and from which the
-service must then start. The lock of the tests is large: only what each pip would install of it is compared, file by file,
-after the files were downloaded and their hashes checked.
+Each gets an empty environment, in which the steps of the image install the server's lock and the wheel, and from which
+the service must then start. The lock of the tests is large: only what each pip would install of it is compared, file by
+file, after the files were downloaded and their hashes checked.
 """
 
 from __future__ import annotations
