@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cds_hooks import commands
 from cds_hooks.cli.lazy import Command
 from cds_hooks.cli.main import Commands, app
 from tests.support.commands.processes import imported_by, tandem
@@ -24,10 +25,9 @@ def test_the_line_of_the_help_is_the_docstring_of_the_command(command: Command) 
 
 
 def test_every_module_of_commands_is_named() -> None:
-    folder = Path(inspect.getfile(Commands)).parent / "commands"
+    folder = Path(commands.__file__).parent
     modules = {f"cds_hooks.commands.{path.stem}" for path in folder.glob("*.py")}
-    helpers = {"cds_hooks.commands.__init__", "cds_hooks.cli.records"}
-    assert {command.module for command in Commands.table} == modules - helpers
+    assert {command.module for command in Commands.table} == modules - {"cds_hooks.commands.__init__"}
 
 
 def test_the_help_names_every_command_in_order() -> None:

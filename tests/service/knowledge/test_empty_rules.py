@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
 from cds_hooks.settings.settings import Settings
-from fhir_plugin.deciding.assess import Finding, Verdict, hold
+from fhir_plugin.deciding.assess import Finding, Verdict, assess_criterion
 from fhir_plugin.deciding.recommend import Standing, recommend
 from fhir_plugin.facts.fact import Fact, Measurement
 from mappings.schema.base.entries import Grade, KnowledgeError
@@ -273,7 +273,7 @@ def test_a_criterion_over_nothing_is_unknown(knowledge: Knowledge, update: dict[
     pressure = Measurement(components={"systolic": 200, "diastolic": 120}, unit="mm[Hg]", day=None)
     facts = {"blood_pressure.latest": Fact(name="blood_pressure.latest", value=pressure)}
     criterion = knowledge.criteria["blood_pressure.hold"].model_copy(update=update | {"max_age_days": None})
-    assert hold(criterion, facts, DAY, knowledge).verdict is Verdict.UNKNOWN
+    assert assess_criterion(criterion, facts, DAY, knowledge).verdict is Verdict.UNKNOWN
 
 
 def test_a_protocol_without_required_clauses_is_not_graded(knowledge: Knowledge) -> None:

@@ -183,7 +183,7 @@ def test_a_site_decides_its_own_numbers_and_the_card_says_so(tmp_path: Path) -> 
         ("baseline.yaml", "criterion: baseline.recorded", "criterion: baseline.guessed", "no criterion"),
         ("_words.yaml", "{title} ({why})", "{title} ({name})", "items: may name only"),
         ("_words.yaml", "order: [contraindicated, ", "order: [", "must name every check"),
-        ("_reading.yaml", "units: {mg: 1, milligram: 1, milligrams: 1}", "units: {}", "a unit is read"),
+        ("_reading.yaml", "units: {mg: 1, milligram: 1, milligrams: 1}", "units: {}", "the pattern reads a unit"),
     ],
 )
 def test_a_wrong_file_does_not_load(tmp_path: Path, file: str, before: str, after: str, said: str) -> None:

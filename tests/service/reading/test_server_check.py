@@ -97,5 +97,5 @@ def test_the_command_prints_a_table() -> None:
             return result.output
 
     rows = asyncio.run(go()).splitlines()
-    assert rows[0].split() == ["query", "what", "came", "count", "ms"]
+    assert rows[0].split() == ["query", "result", "count", "ms"]
     assert any(row.startswith("Device?patient={{context.patientId}}") and "refused" in row for row in rows)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.commands.command import tandem
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, bundle_of, order
-from tests.support.hooks.commands import tandem
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ from tests.support.hooks.commands import tandem
 def test_an_error_is_one_line_and_an_exit_code(words: list[str], code: int) -> None:
     done = tandem(*words, stdin=bundle_of("nearly-empty"))
     assert done.returncode == code, done.stderr
-    assert done.stdout == b""
-    (line,) = done.stderr.decode().splitlines()
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
     assert line.startswith("tandem: ")
 
 
@@ -50,7 +50,7 @@ def test_an_error_is_one_line_and_an_exit_code(words: list[str], code: int) -> N
 def test_a_file_that_is_no_record_is_refused(content: bytes) -> None:
     done = tandem("assess", "--bundle", "-", stdin=content)
     assert done.returncode == 3
-    assert len(done.stderr.decode().splitlines()) == 1
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_assess_prints_the_object_that_others_rely_on(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_assess_prints_the_object_that_others_rely_on(tmp_path: Path) -> None:
 
 def test_the_table_says_first_what_decides() -> None:
     done = tandem("assess", "--bundle", "-", "--as-of", DAY.isoformat(), stdin=bundle_of("uncontrolled-hypertension"))
-    lines = done.stdout.decode().splitlines()
+    lines = done.stdout.splitlines()
     assert lines[0].endswith("contraindicated")
     assert "blood_pressure.hold" in lines[2]
 
@@ -80,7 +80,7 @@ def explained(url: str, patient: str, *drafts: dict[str, Any]) -> str:
     request = json.dumps(body(url, patient, *drafts)).encode()
     done = tandem("explain", "-", "--as-of", DAY.isoformat(), stdin=request)
     assert done.returncode == 0, done.stderr
-    return done.stdout.decode()
+    return done.stdout
 
 
 def test_explain_says_why_a_card_was_shown() -> None:
@@ -101,4 +101,4 @@ def test_explain_says_why_there_was_none() -> None:
 def test_explain_refuses_what_is_no_request_in_one_line(content: bytes) -> None:
     done = tandem("explain", "-", stdin=content)
     assert done.returncode == 2
-    assert len(done.stderr.decode().splitlines()) == 1
+    assert len(done.stderr.splitlines()) == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,19 +19,10 @@ from fhir_plugin.record.decoding import record_from_bundle
 from fhir_plugin.record.record import Record
 from mappings.schema.instruments import Instruments
 from mappings.schema.treatments import Treatments
+from tests.support.commands.command import tandem
 from tests.support.scores.responses import response
 
 AS_OF = date(2024, 6, 3)
-
-
-def tandem(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cds_hooks.cli.main", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 @pytest.fixture

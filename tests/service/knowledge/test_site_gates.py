@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -28,6 +26,7 @@ from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.gates import check_gates
 from mappings.schema.load import Knowledge, with_site
 from mappings.schema.rules.protocols import Clause, Protocol, Role
+from tests.support.commands.command import tandem
 from tests.support.hooks.calls import DAY, ESKETAMINE, KETAMINE, ORDER_SIGN, PATIENT_VIEW, TMS, body, check, order
 from tests.support.profiles import examples
 from tests.support.shipped import shipped
@@ -106,12 +105,7 @@ def test_check_config_says_in_one_line_which_gate_would_be_off(tmp_path: Path) -
     site_file(tmp_path, **roles(*REQUIRED, role="context"))
     config = tmp_path / "tandem.toml"
     config.write_text(f"site = {json.dumps(str(tmp_path / 'site.yaml'))}\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "cds_hooks.cli.main", "check-config", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = tandem("check-config", str(config))
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(r"tandem: site\.yaml: roles\.safer_reading\.age\.adult: context: .*required\n", done.stderr)
 

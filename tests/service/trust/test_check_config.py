@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.support.commands.command import tandem
 from tests.support.trust.files import file_with
-
-
-def tandem(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cds_hooks.cli.main", *words], capture_output=True, text=True, check=False
-    )
 
 
 def test_check_config_prints_what_is_set(tmp_path: Path) -> None:

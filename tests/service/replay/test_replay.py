@@ -15,8 +15,8 @@ from cds_hooks.application.app import create_app
 from cds_hooks.replay.differences import differences
 from cds_hooks.settings.settings import Settings
 from mappings.schema.base.files import KNOWLEDGE
+from tests.support.commands.command import tandem
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, knowledge, order
-from tests.support.hooks.commands import tandem
 
 CALLS = [("uncontrolled-hypertension", ORDER_SIGN), ("trauma", PATIENT_VIEW), ("two-failures", ORDER_SIGN)]
 
@@ -61,7 +61,7 @@ def test_the_oldest_makes_room(tmp_path: Path) -> None:
 
 def test_the_same_version_gives_the_same_cards(folder: Path) -> None:
     done = tandem("replay", str(folder))
-    assert (done.returncode, done.stdout) == (0, b"3 calls: 3 the same, 0 different\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "3 calls: 3 the same, 0 different\n"), done.stderr
 
 
 def test_other_knowledge_is_held_against_ours_card_by_card(folder: Path, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_other_knowledge_is_held_against_ours_card_by_card(folder: Path, tmp_pat
     text = limits.read_text().replace("{value: 140,", "{value: 190,").replace("{value: 90,", "{value: 120,")
     limits.write_text(text)
     done = tandem("replay", str(folder), "--knowledge", str(other))
-    said = done.stdout.decode()
+    said = done.stdout
     assert done.returncode == 1, done.stderr
     assert said.endswith("3 calls: 2 the same, 1 different\n")
     assert "card 1: [critical] Ketamine: contraindicated" in said
@@ -84,8 +84,8 @@ def test_what_is_no_replay_file_is_one_line(tmp_path: Path, content: str) -> Non
     path.write_text(content)
     done = tandem("replay", str(path))
     assert done.returncode == 2
-    assert done.stderr.decode().count("\n") == 1
-    assert b"no replay file" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "no replay file" in done.stderr
 
 
 def test_a_folder_without_replay_files_is_said(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from cds_hooks.application.app import create_app
 from cds_hooks.settings.issuers import Issuer
 from cds_hooks.settings.settings import load_settings
 from fhir_plugin.errors import BadInput
+from tests.support.commands.command import tandem
 from tests.support.hooks.calls import knowledge
 from tests.support.trust.files import EXAMPLE, as_toml
 
@@ -98,8 +97,9 @@ def test_a_secret_and_a_key_are_one_too_many(tmp_path: Path) -> None:
 
 
 def check(file: Path) -> str:
-    command = [sys.executable, "-m", "cds_hooks.cli.main", "check-config", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = tandem("check-config", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def test_check_config_shows_the_ehrs_and_no_secret(tmp_path: Path) -> None:
