@@ -1,14 +1,14 @@
-# Doors: demo, serve, check, and the tests by what they cost (docs/testing.md). Each sets up what it needs.
-# make PYTHON=python3.12 chooses the Python; without it the environment keeps the one that it has, at first python3.
+# Main targets: demo, serve, check, and the tests by what they cost (docs/testing.md). Each installs what it needs.
+# make PYTHON=python3.12 chooses the Python; otherwise the environment keeps its own, initially python3.
 UV ?= uv
 BIN := .venv/bin
 
-# Where bytecode is not kept, every worker of the tests and every process that they start compiles 1,600 modules anew.
+# Without bytecode, every test worker and every process that the tests start would recompile 1,600 modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A file is run by one worker, and the files that take longest come first.
+# Each file runs in one worker, and the slowest files come first.
 WORKERS := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
-# COVER=1 has the same run measure branch coverage.
+# COVER=1 also measures branch coverage.
 COVER ?=
 LANDING := tests/process tests/service tests/quick
 
@@ -50,11 +50,11 @@ screenshots: .venv/.test
 wheel:
 	@PYTHON='$(PYTHON)' install/wheel dist
 
-# The steps of the image in empty environments, and the oldest pip against the newest: needs a package index.
+# Runs the steps of the image in empty environments and compares the oldest pip with the newest; needs a package index.
 installs: .venv/.test
 	$(BIN)/python install/pips.py
 
-# make lock UPGRADE=--upgrade takes the newest versions that pyproject.toml allows.
+# make lock UPGRADE=--upgrade selects the newest versions that pyproject.toml allows.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
 lock:
 	$(COMPILE) --extra demo --extra drawing --extra build pyproject.toml -o requirements/demo.txt
@@ -66,7 +66,7 @@ lock:
 clean:
 	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# Always asked, and quick: install/environment knows what is there, also when it was broken off.
+# Always run, and fast: install/environment knows what is installed, even after an interruption.
 .PHONY: .venv/.demo .venv/.test
 .venv/.demo:
 	@PYTHON='$(PYTHON)' install/environment .venv requirements/demo.txt .

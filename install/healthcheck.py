@@ -1,4 +1,4 @@
-"""Exit status 0 where the service in this container is ready: what the container's health check runs, without curl."""
+"""The container's health check, without curl: exit status 0 if the service in this container is ready."""
 
 from __future__ import annotations
 

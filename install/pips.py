@@ -1,8 +1,8 @@
-"""Installs with the oldest pip that this Python ever came with and with the newest, and fails where they differ.
+"""Installs with the oldest pip that this Python came with and with the newest, and fails if the results differ.
 
-Each has an empty environment, in which the steps of the image put the server's lock and the wheel, and which must then
-serve. The lock of the tests is large: what each pip would install of it is compared, file by file, after they were
-fetched and their hashes checked.
+Each gets an empty environment, in which the steps of the image install the server's lock and the wheel, and from which
+the service must then start. The lock of the tests is large: only what each pip would install of it is compared, file by
+file, after the files were downloaded and their hashes checked.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ OLDEST = {(3, 11): "22.3", (3, 12): "23.2.1", (3, 13): "24.2", (3, 14): "25.2"}
 
 
 def image(folder: Path, pip: str) -> None:
-    """What the image holds, made by every step of the Containerfile, in a folder that is not there yet."""
+    """Build the content of the image in a new folder, by every step of the Containerfile."""
     asked = os.environ | {"PYTHON": sys.executable, "WITH_PIP": pip}
     for step in image_steps():
         subprocess.run(step.replace("/opt/tandem", str(folder)).split(), cwd=ROOT, env=asked, check=True)
 
 
 def image_steps() -> list[str]:
-    """What the Containerfile runs."""
+    """The RUN steps of the Containerfile."""
     return re.findall(r"^RUN (.+)$", (ROOT / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def frozen(python: Path) -> set[str]:
-    """The packages that an environment holds, pip aside, and the wheel, of which each pip writes in its own way."""
+    """The packages in an environment, except pip, and the wheel, which each pip lists in its own way."""
     return set(run(python, "-m", "pip", "freeze", "--disable-pip-version-check", "--exclude=tandem-cds").splitlines())
 
 
 def would_install(python: Path, lock: Path, report: Path) -> set[str]:
-    """The files that its pip would install by a lock; each was fetched, and is one that the lock names."""
+    """The files that its pip would install from a lock; each was downloaded, and its hash is in the lock."""
     options = ("--quiet", "--disable-pip-version-check", "--ignore-installed", "--require-hashes", "--no-deps")
     run(python, "-m", "pip", "install", "--dry-run", *options, "--report", report, "--requirement", lock)
     files = [item["download_info"] for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
@@ -50,12 +50,12 @@ def would_install(python: Path, lock: Path, report: Path) -> set[str]:
 
 
 def digest(archive: dict[str, Any]) -> str:
-    """The SHA-256 of a file in a report; old pips write it another way."""
+    """The SHA-256 of a file in a report; old pips write it differently."""
     return str(archive["hashes"]["sha256"] if "hashes" in archive else archive["hash"].removeprefix("sha256="))
 
 
 def run(*command: str | Path) -> str:
-    """What a command prints; ``SystemExit`` with its last line where it fails."""
+    """The output of a command; ``SystemExit`` with its last line if it fails."""
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         last = (ran.stderr or ran.stdout).strip().splitlines()[-1:]
@@ -74,14 +74,14 @@ def differences(what: str, oldest: Iterable[str], newest: Iterable[str]) -> list
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one pip did."""
+    """The result with one pip."""
 
     held: set[str]
     chosen: set[str]
 
 
 def outcome(folder: Path, pip: str) -> Outcome:
-    """Make the image with a pip, have it serve, and ask what it would make of the lock of the tests."""
+    """Build the image with a pip, start the service, and ask what pip would install from the lock of the tests."""
     image(folder, pip)
     python = folder / "bin" / "python"
     version = run(python, "-m", "pip", "--version").partition(" from ")[0]
@@ -94,7 +94,7 @@ def outcome(folder: Path, pip: str) -> Outcome:
 
 
 def main(folder: Path) -> int:
-    """0 where both did the same."""
+    """0 if both results are the same."""
     with ThreadPoolExecutor(2) as both:
         oldest, newest = both.map(outcome, (folder / "oldest", folder / "newest"), (OLDEST[python_version()], "newest"))
     found = [
@@ -108,7 +108,7 @@ def main(folder: Path) -> int:
 
 
 def python_version() -> tuple[int, int]:
-    """Such as ``(3, 11)``; ``SystemExit`` where it is not known what this Python came with."""
+    """Such as ``(3, 11)``; ``SystemExit`` if the pip that this Python came with is not listed."""
     if sys.version_info[:2] not in OLDEST:
         raise SystemExit(f"pips: add the pip that the first Python {sys.version_info[0]}.{sys.version_info[1]} bundles")
     return sys.version_info[:2]

@@ -1,7 +1,7 @@
-"""Whether an installed Tandem works: ready, its canaries looked at, and a hook answered with the card that it must be.
+"""Tests an installed Tandem: it is ready, its canaries are checked, and a hook is answered with the expected card.
 
-``python install/smoke.py URL`` asks a service that runs; ``python install/smoke.py COMMAND...`` starts one, such as
-``/opt/tandem/bin/tandem``, on a free port in an empty folder and a home of its own.
+``python install/smoke.py URL`` queries a running service; ``python install/smoke.py COMMAND...`` starts one, such as
+``/opt/tandem/bin/tandem``, on a free port, in an empty folder and with its own home.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CALL_SECONDS = 20
 
 
 def smoke(service: str) -> str:
-    """What came of it, in one line; ``SystemExit`` with one line where something is missing."""
+    """The result in one line; ``SystemExit`` with one line if something is missing."""
     ready = wait_until_ready(service)
     hook = next(offered for offered in get(f"{service}/cds-services")["services"] if offered["hook"] == "order-sign")
     cards = get(f"{service}/cds-services/{hook['id']}", order_sign(hook["prefetch"]))["cards"]
@@ -36,7 +36,7 @@ def smoke(service: str) -> str:
 
 
 def wait_until_ready(service: str) -> dict[str, Any]:
-    """The answer of ``/readyz`` once the canaries have been looked at."""
+    """The answer of ``/readyz`` once the canaries have been checked."""
     ends, last = time.monotonic() + READY_SECONDS, "no answer"
     while time.monotonic() < ends:
         try:
@@ -52,7 +52,7 @@ def wait_until_ready(service: str) -> dict[str, Any]:
 
 
 def get(address: str, body: object = None) -> Any:
-    """The JSON at an address; with a body it is posted."""
+    """The JSON at an address; a body is sent as POST."""
     content = None if body is None else json.dumps(body).encode()
     request = Request(address, content, {"Content-Type": "application/json"})  # noqa: S310 - what the caller named
     with urlopen(request, timeout=CALL_SECONDS) as response:  # noqa: S310
@@ -60,7 +60,7 @@ def get(address: str, body: object = None) -> Any:
 
 
 def order_sign(templates: Sequence[str]) -> dict[str, object]:
-    """Ketamine is about to be signed for a patient whose blood pressure was at the hold level today."""
+    """A request: ketamine is about to be signed for a patient whose blood pressure reached the hold level today."""
     subject = {"reference": "Patient/p1"}
     nothing = {"resourceType": "Bundle", "type": "searchset", "entry": []}
     patient = {"resourceType": "Patient", "id": "p1", "birthDate": "1980-01-01"}
@@ -98,7 +98,7 @@ def loinc(code: str) -> dict[str, object]:
 
 @contextmanager
 def started(command: Sequence[str]) -> Iterator[str]:
-    """The address of a service that a command serves for this block."""
+    """The address of a service that a command runs for this block."""
     with TemporaryDirectory(prefix="tandem-smoke-") as folder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("TANDEM_", "PYTHON"))}
         environment |= {"HOME": folder, "XDG_STATE_HOME": folder, "STATE_DIRECTORY": folder}
@@ -115,14 +115,14 @@ def started(command: Sequence[str]) -> Iterator[str]:
                 line = process.stdout.readline()
                 found = re.search(r"(http://\S+)/cds-services", line)
                 if not found:
-                    raise SystemExit(f"smoke: {command[0]} serve did not start: {line.strip() or 'it said nothing'}")
+                    raise SystemExit(f"smoke: {command[0]} serve did not start: {line.strip() or 'it printed nothing'}")
                 yield found[1]
             finally:
                 process.terminate()
 
 
 def main(arguments: list[str]) -> None:
-    """Ask the service that the arguments name, or the one that they start."""
+    """Test the service that the arguments name, or the one that they start."""
     if arguments and arguments[0].startswith("http"):
         print(smoke(arguments[0].rstrip("/")))
     elif arguments:

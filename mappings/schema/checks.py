@@ -25,6 +25,7 @@ def check(knowledge: Knowledge) -> None:
         _check_protocol(protocol, knowledge)
     for policy in knowledge.payers.policies.values():
         check_policy(policy, knowledge.treatments, knowledge.criteria, knowledge.facts, knowledge.medications.policies)
+    _check_treatments(knowledge)
     _check_conflicts(knowledge)
     check_claims(knowledge.claims, knowledge.criteria, knowledge.protocols, knowledge.conflicts)
     _check_cards(knowledge)
@@ -135,6 +136,18 @@ def _named_treatments(protocol: Protocol) -> Iterable[tuple[str, str]]:
         yield from ((f"clauses: {clause.criterion}", treatment) for treatment in clause.treatments)
 
 
+def _check_treatments(knowledge: Knowledge) -> None:
+    """Every treatment has the facts that are read from its sessions, and a mark in the drawing."""
+    for treatment in knowledge.treatments.by_id.values():
+        modality = treatment.modality
+        judged = (f"{modality}.inadequate_response", f"{modality}.partial_response")
+        for name in (f"{treatment.id}.received", f"{modality}.received", *judged):
+            if f"treatments.{name}" not in knowledge.facts:
+                raise KnowledgeError(f"facts.yaml: facts: add treatments.{name}, which {treatment.id}.yaml needs")
+        if modality not in knowledge.instruments.drawing.sessions:
+            raise KnowledgeError(f"_drawing.yaml: sessions: add {modality}, the modality of {treatment.id}.yaml")
+
+
 def _check_conflicts(knowledge: Knowledge) -> None:
     treatments = {treatment for protocol in knowledge.protocols.values() for treatment in protocol.treatments}
     for name, conflict in knowledge.conflicts.items():
@@ -181,6 +194,13 @@ def _check_review(review: ReviewWords, criterion: Criterion, knowledge: Knowledg
 def _check_services(knowledge: Knowledge) -> None:
     if knowledge.services.protocol not in knowledge.protocols:
         raise KnowledgeError(f"services.yaml: protocol: no protocol {knowledge.services.protocol!r}")
+    for service in knowledge.services.services:
+        missing = knowledge.cards.lead.keys() - knowledge.cards.indicators.get(service.hook, {}).keys()
+        if missing:
+            raise KnowledgeError(
+                f"cards.yaml: indicators.{service.hook}: add {', '.join(sorted(missing))}; "
+                f"the service {service.id} needs an indicator for each"
+            )
 
 
 def _check_session(knowledge: Knowledge) -> None:

@@ -136,8 +136,7 @@ def _sentences(criterion: Criterion, wording: Wording, facts: Mapping[str, FactD
 
 
 def knowledge_digest(folder: Path) -> str:
-    """Names the rules: the same for the same rules, whatever test patients stand beside them."""
-    """Names the rules: the same for the same files, whatever test patients stand beside them."""
+    """SHA-256 of the rule files; the test patients beside them do not count."""
     total = hashlib.sha256()
     for path in rule_files(folder):
         content = path.read_bytes()

@@ -1,7 +1,7 @@
 """Reading a request: what is missing or wrong is named by a JSON pointer, and nothing that is sent crashes it."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import CONTEXTS, read_call
+from mappings.schema.service.services import Hook
 
 CONTEXT: dict[str, dict[str, Any]] = {
     "patient-view": {"userId": "Practitioner/1", "patientId": "p1"},
@@ -21,6 +22,10 @@ CONTEXT: dict[str, dict[str, Any]] = {
     "order-sign": {"userId": "Practitioner/1", "patientId": "p1", "draftOrders": {"entry": []}},
     "encounter-start": {"userId": "Practitioner/1", "patientId": "p1", "encounterId": "e1"},
 }
+
+
+def test_every_hook_of_the_knowledge_can_be_read() -> None:
+    assert CONTEXTS.keys() == set(get_args(Hook))
 
 
 def request(hook: str, /, **changes: Any) -> dict[str, Any]:

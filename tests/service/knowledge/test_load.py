@@ -56,6 +56,19 @@ def folder(tmp_path: Path) -> Path:
         ("claims.yaml", "why_unused: An anecdote.", "", r"benign_disorientation: .*either used_in"),
         ("claims.yaml", "rests_on: [elkrief_2022]", "rests_on: [hearsay]", r"bipolar_remission: no source 'hearsay'"),
         ("conflicts.yaml", "pathways: [simultaneous]", "pathways: [together]", r"no protocol has a pathway 'together'"),
+        (
+            "cards.yaml",
+            "\n  encounter-start: {",
+            "\n  encounter-end: {",
+            r"indicators\.encounter-start: add contra.*, unknown;",
+        ),
+        (
+            "facts.yaml",
+            "treatments.ect.partial_",
+            "treatments.ect.little_",
+            r"facts: add treatments\.ect\.partial_response",
+        ),
+        ("instruments/_drawing.yaml", "\n  ect:", "\n  tect:", r"_drawing\.yaml: sessions: add ect, .* of ect\.yaml"),
         ("cards.yaml", "except: [long_ago]", "except: [once]", r"review\.except: no entry 'once'"),
         ("payers/cigna.esketamine.yaml", "duration: MGH-ATRQ", "duration: a while", r"duration: no policy 'a while'"),
         (
