@@ -21,7 +21,7 @@ from fhir_plugin.record.record import Record
 from mappings.schema.service.servers import GENERIC
 
 if TYPE_CHECKING:
-    from fhir_plugin.reading.gather import FhirSource
+    from fhir_plugin.reading.gather import FhirAccess
     from mappings.schema.load import Knowledge
 
 Fhir = Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")]
@@ -71,14 +71,14 @@ def read_record(knowledge: Knowledge, location: RecordLocation) -> Record:
     return fetch_record(source, location.patient, knowledge.inputs, observation_tokens(knowledge), location.deadline)
 
 
-def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
+def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirAccess:
     """The FHIR server that the options name, with a token: the given one, or one obtained with the key."""
     profile = knowledge.servers.get(location.profile)
     if profile is None:
         raise BadInput(f"--profile: no profile {location.profile}: choose one of {', '.join(knowledge.servers)}")
-    from fhir_plugin.reading.gather import FhirSource
+    from fhir_plugin.reading.gather import FhirAccess
 
-    source = FhirSource(location.fhir or "", location.token, profile.habits)
+    source = FhirAccess(location.fhir or "", location.token, profile.habits)
     if location.client_id is None and location.key is None:
         return source
     if location.client_id is None or location.key is None or location.token is not None:
@@ -87,7 +87,7 @@ def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
 
     key = read_key(location.client_id, location.key)
     types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
-    return FhirSource(source.base_url, fetch_token(source.base_url, key, types, location.deadline), source.habits)
+    return FhirAccess(source.base_url, fetch_token(source.base_url, key, types, location.deadline), source.habits)
 
 
 def read_file(path: Path) -> bytes:

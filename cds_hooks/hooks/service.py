@@ -29,7 +29,7 @@ from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.orders.templates import Templates
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.draft_medications import find_medications
-from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.reading.gather import FhirAccess, gather
 from fhir_plugin.reading.needs import observation_tokens
 from fhir_plugin.reading.scopes import EXPIRED, NOT_A_BEARER
 from fhir_plugin.record.record import Record
@@ -127,7 +127,7 @@ class HookService:
         call: HookCall,
         service: ServiceDefinition,
         readable: ReadableServers,
-        source: FhirSource | None,
+        source: FhirAccess | None,
         trace: Trace | None,
     ) -> Record:
         try:
@@ -144,7 +144,7 @@ class HookService:
         except BadInput as fault:
             raise BadRequest("/context/patientId", str(fault)) from None
 
-    async def _ordered(self, call: HookCall, source: FhirSource | None) -> OrderedTreatments:
+    async def _ordered(self, call: HookCall, source: FhirAccess | None) -> OrderedTreatments:
         """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
@@ -160,15 +160,15 @@ class HookService:
         return order_of(drafts, self._knowledge, every)
 
 
-def _source(call: HookCall, readable: ReadableServers) -> FhirSource | None:
+def _source(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
     """The FHIR server of the call, if it may be read."""
     if call.fhir_server is None or not may_read(call.fhir_server, readable):
         return None
     authorization = call.fhir_authorization
     try:
         if authorization is None or not authorization.access_token:
-            return FhirSource(call.fhir_server, None, readable.habits)
-        return FhirSource(
+            return FhirAccess(call.fhir_server, None, readable.habits)
+        return FhirAccess(
             call.fhir_server,
             authorization.access_token,
             readable.habits,

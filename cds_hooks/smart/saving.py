@@ -9,7 +9,7 @@ import msgspec
 
 from cds_hooks.smart.filling import read_back
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.responses import ServerResponse
 from fhir_plugin.record.subjects import is_fhir_id
 from fhir_plugin.scales.extraction import build_observation
@@ -31,7 +31,7 @@ class SaveResult:
 
 
 async def save(
-    body: dict[str, Any], scored: Score, instruments: Instruments, source: FhirSource, to: FhirServers
+    body: dict[str, Any], scored: Score, instruments: Instruments, source: FhirAccess, to: FhirServers
 ) -> SaveResult:
     """Create both, sending each once; nothing is reported as saved unless the server confirmed it."""
     kind = "QuestionnaireResponse"
@@ -49,7 +49,7 @@ async def save(
     return SaveResult(response, f"Observation/{number}" if number else "Observation")
 
 
-async def _create(kind: str, body: bytes, source: FhirSource, to: FhirServers) -> ServerResponse:
+async def _create(kind: str, body: bytes, source: FhirAccess, to: FhirServers) -> ServerResponse:
     return await to.create(source.base_url, kind, body, source.token or "", _SECONDS)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.searches import QuerySession
 from fhir_plugin.record.medication_references import MEDICATION_INPUTS, medications_in
 from fhir_plugin.record.resources import Medication
@@ -17,7 +17,7 @@ from fhir_plugin.record.subjects import unversioned
 async def find_medications(
     references: Collection[str],
     prefetch: Mapping[str, bytes | msgspec.Raw],
-    source: FhirSource | None,
+    source: FhirAccess | None,
     servers: FhirServers,
     deadline: float,
 ) -> dict[str, Medication]:

@@ -37,7 +37,7 @@ _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
 
 
 @dataclass(frozen=True)
-class FhirSource:
+class FhirAccess:
     """A FHIR server that the caller has allowed, and the access token for this one record.
 
     Raises BadInput for an invalid base URL and for a token that is not valid in a header.
@@ -100,7 +100,7 @@ async def gather(
     prefetch: Mapping[str, bytes | msgspec.Raw],
     wanted: Sequence[str],
     codes: Sequence[str],
-    source: FhirSource | None,
+    source: FhirAccess | None,
     servers: FhirServers,
     deadline: float = 2.5,
     noted: list[Query] | None = None,
@@ -132,7 +132,7 @@ async def gather(
 
 
 def fetch_record(
-    source: FhirSource, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float = 10.0
+    source: FhirAccess, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float = 10.0
 ) -> Record:
     """The record of one patient from a FHIR server alone, for a caller without an event loop; errors as ``gather``."""
 
@@ -147,7 +147,7 @@ async def _fetch_missing(
     reader: _RecordReader,
     wanted: Sequence[str],
     codes: Sequence[str],
-    source: FhirSource,
+    source: FhirAccess,
     servers: FhirServers,
     seconds: float,
 ) -> None:

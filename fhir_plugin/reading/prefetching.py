@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.responses import ByteAllowance
 from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.inputs import INPUTS
@@ -31,7 +31,7 @@ class _EntryList(msgspec.Struct):
 
 
 async def prefetch(
-    source: FhirSource,
+    source: FhirAccess,
     patient_id: str,
     names: Sequence[str],
     codes: Sequence[str],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.searches import QuerySession, Search
 from fhir_plugin.record.bundles import AnyResource
 from fhir_plugin.record.decoding import DecodedInput, merge_pages
@@ -53,7 +53,7 @@ class InputCheck:
 
 
 def check_server(
-    source: FhirSource, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float, slow: float
+    source: FhirAccess, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float, slow: float
 ) -> tuple[InputCheck, ...]:
     """Query every input once, concurrently; ``slow`` is in seconds. BadInput for an invalid patient id."""
     patient = patient_id_from(patient_id)
