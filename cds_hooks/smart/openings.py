@@ -43,7 +43,7 @@ class AppSession:
     """One patient's chart, opened by one user."""
 
     issuer: Issuer
-    source: FhirAccess
+    access: FhirAccess
     """The FHIR server with its access token, which is sent to that server only."""
     patient: str
     scopes: str

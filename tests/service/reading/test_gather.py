@@ -15,7 +15,7 @@ from fhir_plugin.errors import (
     WrongPatient,
 )
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirAccess, fetch_record, gather
+from fhir_plugin.reading.gather import FhirAccess, gather
 from fhir_plugin.reading.responses import Limits
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Record
@@ -368,11 +368,6 @@ def test_the_token_is_not_in_the_repr_of_a_source() -> None:
 def test_a_token_that_cannot_stand_in_a_header(token: str) -> None:
     with pytest.raises(BadInput, match="access token"):
         FhirAccess("https://ehr.example/fhir", token)
-
-
-def test_a_record_for_a_caller_without_a_loop() -> None:
-    with pytest.raises(TemporarilyUnavailable, match="patient: not retrieved"):
-        fetch_record(FhirAccess("http://127.0.0.1:9/fhir"), PATIENT, ("patient",), ())
 
 
 def test_nothing_is_shared_between_records_read_at_the_same_time() -> None:
