@@ -12,7 +12,7 @@ _RUN = """
 import json, sys
 sys.modules.update(dict.fromkeys(json.loads(sys.argv[1])))
 sys.argv = ["tandem", *sys.argv[2:]]
-from cds_hooks.cli import main
+from cds_hooks.cli.main import main
 try:
     main()
 finally:
