@@ -15,7 +15,7 @@ OPENED = """
 import json, sys
 opened = set()
 sys.addaudithook(lambda event, told: opened.add(str(told[0])) if event == "open" else None)
-from mappings.load import load_knowledge
+from mappings.schema.load import load_knowledge
 load_knowledge()
 print(json.dumps(sorted(opened)))
 """

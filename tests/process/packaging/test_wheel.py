@@ -22,7 +22,7 @@ sys.path[:0] = [{installed!r}]
 import cds_hooks, mappings
 assert cds_hooks.__file__.startswith({installed!r}), cds_hooks.__file__
 assert mappings.__file__.startswith({installed!r}), mappings.__file__
-from cds_hooks.cli import main
+from cds_hooks.cli.main import main
 main()
 """
 

@@ -72,7 +72,7 @@ def test_a_million_tokens_are_not_kept() -> None:
         refused = 0
         for each in range(20_000):
             try:
-                await replays.first_use("a", str(each), 10)
+                await replays.first_use("a", str(number), 10)
             except ReplayStoreUnavailable:
                 refused += 1
         return refused
@@ -92,13 +92,13 @@ def test_a_token_used_at_one_worker_is_refused_at_another(tmp_path: Path) -> Non
 RACE = """
 import asyncio, sys
 from pathlib import Path
-from cds_hooks.clients.replays import FileReplays
-replays = FileReplays(Path(sys.argv[1]), lambda: 0)
+from cds_hooks.clients.replays import FileReplayStore
+replays = FileReplayStore(Path(sys.argv[1]), lambda: 0)
 print("ready", flush=True)
 sys.stdin.readline()
 async def go():
-    for each in range(200):
-        print(int(await replays.first_use("a", str(each), 10)), end="")
+    for number in range(200):
+        print(int(await replays.first_use("a", str(number), 10)), end="")
 asyncio.run(go())
 """
 
