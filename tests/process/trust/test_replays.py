@@ -70,7 +70,7 @@ def test_a_million_tokens_are_not_kept() -> None:
 
     async def go() -> int:
         refused = 0
-        for each in range(20_000):
+        for number in range(20_000):
             try:
                 await replays.first_use("a", str(number), 10)
             except ReplayStoreUnavailable:

@@ -2,8 +2,8 @@
 
 * No two public classes have the same name, in whatever package or file. A private class (``_Entry``) is a detail of its
   file and may share its name with another file's.
-* A term of the glossary that is the name of a class, written as one word (*record source*, ``RecordSource``), is the name
-  of one class only, a private one included.
+* A term of the glossary that is the name of a class, written as one word (*record source*, ``RecordSource``), is the
+  name of one class only, a private one included.
 * No two rows of the glossary explain the same term, the rows are in alphabetical order, and a class that a row names
   exists.
 
