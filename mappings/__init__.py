@@ -1,1 +1,1 @@
-"""What we know: reviewed clinical data, and in ``schema`` the code that loads it. Knows no patient and no FHIR."""
+"""What we know: reviewed clinical data, and in ``schema`` its loader. Imports neither of the other two packages."""

@@ -1,1 +1,1 @@
-"""What payers require: checklists and the dossier. May know facts and findings, and changes none of them; no network."""
+"""What payers require: checklists and the dossier. Uses facts and findings, changes none of them; no network."""
