@@ -12,13 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("bench", "cds_hooks", "fhir_plugin", "install", "mappings", "tests")
 PRODUCT = ("cds_hooks", "fhir_plugin", "mappings")
+CODE = (*PRODUCT, "bench", "install")
+"""Without the tests, where each assertion would count as a path."""
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 60
 MOST_FILES_IN_A_FOLDER = 15
 MOST_COMPLEX = 15
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert, ast.match_case)
 
 
 def name_of(path: Path) -> str:
@@ -36,15 +37,29 @@ def functions(folders: tuple[str, ...]) -> Iterator[tuple[str, Function]]:
 
 def complexity(function: ast.AST) -> int:
     """Independent paths, counted as radon counts them: one, and one more for each place where the path divides."""
-    total = 1
-    for node in ast.walk(function):
-        if isinstance(node, _BRANCHES):
-            total += 1
-        elif isinstance(node, ast.BoolOp):
-            total += len(node.values) - 1
-        elif isinstance(node, ast.comprehension):
-            total += 1 + len(node.ifs)
-    return total
+    return 1 + sum(map(_branches, ast.walk(function)))
+
+
+def _branches(node: ast.AST) -> int:
+    match node:
+        case ast.If() | ast.IfExp() | ast.Assert():
+            return 1
+        case ast.For() | ast.AsyncFor() | ast.While():
+            return 1 + bool(node.orelse)
+        case ast.Try():
+            return len(node.handlers) + bool(node.orelse)
+        case ast.BoolOp():
+            return len(node.values) - 1
+        case ast.comprehension():
+            return 1 + len(node.ifs)
+        case ast.Match():
+            return len(node.cases) - any(_takes_anything(case.pattern) for case in node.cases)
+        case _:
+            return 0
+
+
+def _takes_anything(pattern: ast.pattern) -> bool:
+    return isinstance(pattern, ast.MatchAs) and pattern.pattern is None
 
 
 def test_no_file_is_too_long_to_read() -> None:
@@ -68,7 +83,7 @@ def test_no_function_of_the_product_is_too_long() -> None:
 
 
 def test_no_function_takes_too_many_paths() -> None:
-    counted = {name: complexity(function) for name, function in functions(FOLDERS)}
+    counted = {name: complexity(function) for name, function in functions(CODE)}
     assert {name: paths for name, paths in counted.items() if paths > MOST_COMPLEX} == {}
 
 
@@ -80,7 +95,8 @@ def test_no_function_takes_too_many_paths() -> None:
         ("return x and y or z", 3),
         ("return [i for i in x if i if y]", 4),
         ("try:\n  f()\nexcept A:\n  g()\nfor i in x:\n  h()", 3),
-        ("match x:\n  case 1:\n    pass\n  case _:\n    pass", 3),
+        ("match x:\n  case 1:\n    pass\n  case _:\n    pass", 2),
+        ("for i in x:\n  h()\nelse:\n  g()", 3),
         ("return 1 if x else 2", 2),
     ],
 )
