@@ -1,1 +1,1 @@
-"""What we know: reviewed clinical data and the small code that loads it. Imports nothing of ours."""
+"""What we know: reviewed clinical data, and in ``schema`` its loader. Imports neither of the other two packages."""

@@ -20,21 +20,16 @@ from starlette.routing import BaseRoute
 from cds_hooks.about import page as about
 from cds_hooks.application import questionnaires
 from cds_hooks.application.discovery import discover
+from cds_hooks.application.hook_routes import HookRoutes
 from cds_hooks.application.openapi import describe
-from cds_hooks.clients.admission import Admission, Caller, admission_of
-from cds_hooks.clients.gate import Gate, caller_of
-from cds_hooks.hooks.service import HookService
-from cds_hooks.memory.routes import FeedbackRoute
+from cds_hooks.clients.admission import Admission, admission_of
+from cds_hooks.clients.gate import Gate
 from cds_hooks.operation.endpoints import Operation
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
 from cds_hooks.protocol.clock import now, seconds, today
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
 from cds_hooks.protocol.limits import read_body
 from cds_hooks.protocol.outcomes import outcome
-from cds_hooks.protocol.requests import read_call
-from cds_hooks.protocol.responses import CardsResponse
-from cds_hooks.protocol.trace import SCOPE, Trace
-from cds_hooks.replay.capture import Capture
 from cds_hooks.sandbox.routes import Sandbox
 from cds_hooks.settings.settings import Settings
 from cds_hooks.smart.routes import SmartApp
@@ -43,7 +38,6 @@ from cds_hooks.web.pages import Pages
 from fhir_plugin.errors import RecordUnavailable, TandemError, WrongQuestionnaire
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
-from mappings.schema.service.services import ServiceDefinition
 
 STATUS: dict[type[TandemError], tuple[int, str]] = {
     BadRequest: (400, "invalid"),
@@ -60,8 +54,6 @@ HTTP_ISSUES = {
     405: ("not-supported", "this method is not offered at this address"),
 }
 
-_CARDS = msgspec.json.Encoder()
-
 COLLECT_AFTER = 50_000
 """Allocations minus deallocations before the garbage collector looks for cycles."""
 
@@ -75,41 +67,9 @@ def create_app(
     """
     logs.configure(settings.log_level, settings.log_format)
     servers = FhirServers()
-    hooks = HookService(knowledge, settings, servers)
     operation = Operation(settings, knowledge, servers, today)
-    memory = operation.memory
-    capture = Capture(settings, knowledge)
     admission = admission_of(settings, servers, knowledge.servers)
-    anybody = Caller("", "live", settings.readable)
-    services = {service.id: service for service in knowledge.services.services}
     limited = partial(read_body, limit=settings.max_body_bytes)
-
-    async def call(request: Request) -> Response:
-        caller = caller_of(request, anybody)
-        # A client in mode off gets 404: a 200 without cards would suggest that nothing was found.
-        service = _service({} if caller.mode == "off" else services, request.path_params["service_id"])
-        logs.add_log_fields(service=service.id, knowledge=knowledge.digest[:12])
-        trace: Trace | None = request.scope.get(SCOPE)
-        body = await limited(request)
-        if trace:
-            trace.begin()
-        hook_call = read_call(body, service.hook)
-        as_of = trace.as_of if trace and trace.as_of else today()
-        answer = await hooks.answer(hook_call, service, as_of, caller.readable, trace)
-        if trace:
-            trace.decision = answer.decision
-        cards = memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode)
-        logs.add_log_fields(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
-        shown = cards if caller.mode == "live" else ()
-        capture_task = capture.task(hook_call, answer, as_of)
-        return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=capture_task)
-
-    async def feedback(request: Request) -> Response:
-        caller = caller_of(request, anybody)
-        service = _service(services, request.path_params["service_id"])
-        logs.add_log_fields(service=service.id)
-        return await answers.answer(request, service, caller.name)
-
     app = FastAPI(
         title="Tandem",
         lifespan=_lifespan(operation, servers, admission),
@@ -117,19 +77,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    offered = discover(knowledge)
-    document = msgspec.json.encode(offered)
-    app.openapi = lambda: describe(offered)  # type: ignore[method-assign]
-
-    @app.get("/cds-services")
-    async def discovery() -> Response:
-        """The CDS services that are offered."""
-        return Response(document, media_type="application/json")
-
-    app.add_route("/cds-services/{service_id}", call, methods=["POST"])
-    if memory.offered:
-        answers = FeedbackRoute(memory, operation.metrics.feedback, limited)
-        app.add_route("/cds-services/{service_id}/feedback", feedback, methods=["POST"])
+    _add_discovery(app, knowledge)
+    app.router.routes.extend(HookRoutes(settings, knowledge, servers, operation, limited, today).routes)
     app.include_router(questionnaires.router(knowledge.instruments, limited))
     app.router.routes.extend(operation.routes)
     app.router.routes.extend(_page_routes(app, settings, knowledge, servers, today, limited, demo_fhir))
@@ -138,6 +87,18 @@ def create_app(
         app.add_middleware(Gate, admission=admission)
     app.middleware_stack = RequestLogMiddleware(_with_cors(app, settings), operation.metrics)
     return app
+
+
+def _add_discovery(app: FastAPI, knowledge: Knowledge) -> None:
+    """Offer the list of services, and the description of the interface."""
+    offered = discover(knowledge)
+    document = msgspec.json.encode(offered)
+    app.openapi = lambda: describe(offered)  # type: ignore[method-assign]
+
+    @app.get("/cds-services")
+    async def discovery() -> Response:
+        """The CDS services that are offered."""
+        return Response(document, media_type="application/json")
 
 
 def _page_routes(
@@ -190,12 +151,6 @@ def _with_cors(app: FastAPI, settings: Settings) -> CORSMiddleware:
         allow_headers=("Authorization", "Content-Type"),
         expose_headers=(CORRELATION_HEADER,),
     )
-
-
-def _service(services: dict[str, ServiceDefinition], service_id: str) -> ServiceDefinition:
-    if service_id not in services:
-        raise UnknownService("there is no CDS service with that id: see GET /cds-services")
-    return services[service_id]
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -1,1 +1,1 @@
-"""A decision presented as cards. Pure: knows no HTTP and no database."""
+"""A decision presented as cards. May know decisions, offers and checks; no HTTP, no database and no caller."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -42,14 +42,14 @@ def session_card(context: CardContext) -> tuple[Card, ...]:
     words = context.words.session
     findings = {name: finding for name in words.all_criteria if (finding := context.decision.finding(name))}
     under_way = any(findings[name].verdict is Verdict.MET for name in words.under_way)
-    due = [findings[name] for name in words.speaks_when if findings[name].verdict is not Verdict.NOT_MET]
+    due = _not_ruled_out(findings, words.speaks_when)
     if not under_way or not due:
         return ()
     titles = ", ".join(context.title(finding.criterion) for finding in due)
-    rows = [_row(context, findings[name]) for name in words.criteria if findings[name].verdict is not Verdict.NOT_MET]
+    rows = [_row(context, finding) for finding in _not_ruled_out(findings, words.criteria)]
     card = make_card(
         context,
-        CardBasis("session", tuple(finding for finding in findings.values() if finding.verdict is not Verdict.NOT_MET)),
+        CardBasis("session", tuple(_not_ruled_out(findings, findings))),
         summary=words.summary.format(criteria=titles),
         indicator=words.indicator,
         parts=[
@@ -63,6 +63,10 @@ def session_card(context: CardContext) -> tuple[Card, ...]:
     if findings[words.due].verdict is Verdict.NOT_MET:
         return (card,)
     return (replace(card, suggestions=(_measure_suggestion(context),), selection_behavior=AT_MOST_ONE),)
+
+
+def _not_ruled_out(findings: Mapping[str, Finding], names: Iterable[str]) -> list[Finding]:
+    return [findings[name] for name in names if findings[name].verdict is not Verdict.NOT_MET]
 
 
 def _row(context: CardContext, finding: Finding) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Where a command reads a record from: a file, or a FHIR server with a token, or with a key that earns one.
 
-Reading a file loads no HTTP client.
+Reading a file loads no HTTP client, and no knowledge of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import typer
 
 from cds_hooks.protocol.clock import today
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable
-from fhir_plugin.record.decoding import record_from_bundle
+from fhir_plugin.reading.sources import BundleSource, RecordSource, ServerSource
 from fhir_plugin.record.inputs import INPUTS
-from fhir_plugin.record.record import Record
 from mappings.schema.service.servers import GENERIC
 
 if TYPE_CHECKING:
-    from fhir_plugin.reading.gather import FhirSource
+    from fhir_plugin.reading.gather import FhirAccess
     from mappings.schema.load import Knowledge
 
 Fhir = Annotated[str | None, typer.Option(help="Base URL of a FHIR R4 server.")]
@@ -49,45 +48,43 @@ class RecordLocation:
     key: Path | None = None
 
 
-def read_record(knowledge: Knowledge, location: RecordLocation) -> Record:
-    """The record at the location.
+def record_source(location: RecordLocation, knowledge: Knowledge | None = None) -> RecordSource:
+    """The source at the location; a FHIR server is asked for what the knowledge needs, by default the built-in one.
 
     :raises BadInput: the options name no source, or two.
-    :raises RecordUnavailable: it cannot be read.
+    :raises PermanentlyUnavailable: a file cannot be read, or no token can be obtained.
     """
     if (location.fhir is None) == (location.bundle is None):
         raise BadInput("give either --fhir with --patient, or --bundle")
     if location.bundle is not None:
-        try:
-            return record_from_bundle(read_file(location.bundle), location.patient)
-        except BadInput as fault:
-            raise PermanentlyUnavailable(f"{location.bundle}: {fault}") from fault
+        return BundleSource(read_file(location.bundle), location.patient, str(location.bundle))
     if location.patient is None:
         raise BadInput("--fhir needs --patient")
-    from fhir_plugin.reading.gather import fetch_record
-    from fhir_plugin.reading.needs import observation_tokens
+    from fhir_plugin.reading.needs import data_needs
+    from mappings.schema.load import load_knowledge
 
-    source = fhir_source(knowledge, location)
-    return fetch_record(source, location.patient, knowledge.inputs, observation_tokens(knowledge), location.deadline)
+    knowledge = knowledge or load_knowledge()
+    access = fhir_access(knowledge, location)
+    return ServerSource(access, location.patient, data_needs(knowledge), location.deadline)
 
 
-def fhir_source(knowledge: Knowledge, location: RecordLocation) -> FhirSource:
+def fhir_access(knowledge: Knowledge, location: RecordLocation) -> FhirAccess:
     """The FHIR server that the options name, with a token: the given one, or one obtained with the key."""
     profile = knowledge.servers.get(location.profile)
     if profile is None:
         raise BadInput(f"--profile: no profile {location.profile}: choose one of {', '.join(knowledge.servers)}")
-    from fhir_plugin.reading.gather import FhirSource
+    from fhir_plugin.reading.gather import FhirAccess
 
-    source = FhirSource(location.fhir or "", location.token, profile.habits)
+    access = FhirAccess(location.fhir or "", location.token, profile.habits)
     if location.client_id is None and location.key is None:
-        return source
+        return access
     if location.client_id is None or location.key is None or location.token is not None:
         raise BadInput("give either --client-id with --key, or --token, not both")
     from fhir_plugin.reading.backend_services import fetch_token, read_key
 
     key = read_key(location.client_id, location.key)
     types = {INPUTS[name].resource_type for name in knowledge.inputs} | {"Medication"}
-    return FhirSource(source.base_url, fetch_token(source.base_url, key, types, location.deadline), source.habits)
+    return FhirAccess(access.base_url, fetch_token(access.base_url, key, types, location.deadline), access.habits)
 
 
 def read_file(path: Path) -> bytes:

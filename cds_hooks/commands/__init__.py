@@ -1,1 +1,1 @@
-"""The subcommands of ``tandem``, one module each."""
+"""The subcommands of ``tandem``, one module each. May know the application; no command knows another."""

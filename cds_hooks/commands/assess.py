@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,9 +10,9 @@ import msgspec
 import typer
 
 from cds_hooks.cli import records
-from fhir_plugin.deciding.decide import Decision, decide
+from fhir_plugin.deciding.decide import Decision, chosen_protocol, decide
 from fhir_plugin.deciding.report import CriterionReport, DecisionReport, report
-from fhir_plugin.errors import BadInput
+from fhir_plugin.reading.sources import read_record
 from mappings.schema.load import Knowledge, load_knowledge
 from mappings.schema.service.servers import GENERIC
 
@@ -38,23 +37,20 @@ def assess(
 ) -> None:
     """Assess one patient: which criteria are met, not met or unknown, and why."""
     knowledge = load_knowledge(site=site)
-    chosen = protocol or knowledge.protocol
-    if chosen not in knowledge.protocols:
-        raise BadInput(f"no protocol {chosen}: choose one of {', '.join(knowledge.protocols)}")
+    chosen = chosen_protocol(knowledge, protocol)
     day = records.day_from(as_of)
-    record = records.read_record(
-        knowledge, records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
-    )
-    decision = decide(record, knowledge, chosen, day)
-    typer.echo(_json(decision, knowledge, day) if output == "json" else _text(decision, knowledge, day))
+    location = records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
+    record = read_record(records.record_source(location, knowledge))
+    decision = decide(record, knowledge, as_of=day, protocol=chosen)
+    typer.echo(_json(decision, knowledge) if output == "json" else _text(decision, knowledge))
 
 
-def _json(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
-    return msgspec.json.format(msgspec.json.encode(report(decision, knowledge, as_of)), indent=2).decode()
+def _json(decision: Decision, knowledge: Knowledge) -> str:
+    return msgspec.json.format(msgspec.json.encode(report(decision, knowledge)), indent=2).decode()
 
 
-def _text(decision: Decision, knowledge: Knowledge, as_of: date) -> str:
-    content = report(decision, knowledge, as_of)
+def _text(decision: Decision, knowledge: Knowledge) -> str:
+    content = report(decision, knowledge)
     head = f"Patient {content.patient} as of {content.as_of}: {content.verdict}"
     return "\n".join((head, "", *criteria_lines(content))).rstrip()
 

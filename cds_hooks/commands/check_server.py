@@ -28,10 +28,10 @@ def check(
 ) -> None:
     """Try each query on one patient and report the result: ok, empty, refused, ignored parameter, slow."""
     knowledge = load_knowledge()
-    source = records.fhir_source(
+    access = records.fhir_access(
         knowledge, records.RecordLocation(url, patient, token, None, deadline, profile, client_id, key)
     )
-    checks = check_server(source, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)
+    checks = check_server(access, patient, knowledge.inputs, observation_tokens(knowledge), deadline, slow)
     typer.echo(msgspec.json.encode(checks).decode() if output == "json" else _table(checks))
     unusable = [result.input for result in checks if result.required and not result.offer.usable]
     if unusable:

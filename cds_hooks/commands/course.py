@@ -13,6 +13,7 @@ from fhir_plugin.courses.report import CourseLine, CourseReport, course_report
 from fhir_plugin.errors import BadInput
 from fhir_plugin.facts.scores.read import read_scores
 from fhir_plugin.facts.treatments.read import read_treatments
+from fhir_plugin.reading.sources import read_record
 from mappings.schema.load import load_knowledge
 from mappings.schema.service.servers import GENERIC
 
@@ -35,9 +36,8 @@ def course(
     """Show how symptoms changed over time, and which treatments were given when."""
     knowledge = load_knowledge()
     day = records.day_from(as_of)
-    record = records.read_record(
-        knowledge, records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
-    )
+    location = records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
+    record = read_record(records.record_source(location, knowledge))
     scores = read_scores(record, knowledge.instruments, day)
     treatments = read_treatments(record, knowledge.treatments, day, scores.assessments, knowledge.instruments)
     report = course_report(scores, treatments)

@@ -13,6 +13,7 @@ from cds_hooks.dossier.markdown import dossier_markdown
 from fhir_plugin.deciding.decide import decide
 from fhir_plugin.errors import BadInput
 from fhir_plugin.payers.dossier import Dossier, build_dossier
+from fhir_plugin.reading.sources import read_record
 from mappings.schema.load import Knowledge, load_knowledge
 from mappings.schema.payers.model import PayerPolicy
 from mappings.schema.service.servers import GENERIC
@@ -42,10 +43,9 @@ def dossier(
     knowledge = load_knowledge(site=site)
     chosen = _policy(payer, treatment, knowledge)
     day = records.day_from(as_of)
-    record = records.read_record(
-        knowledge, records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
-    )
-    decision = decide(record, knowledge, knowledge.protocol, day)
+    location = records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
+    record = read_record(records.record_source(location, knowledge))
+    decision = decide(record, knowledge, as_of=day)
     typer.echo(_rendered(build_dossier(decision, knowledge, treatment, chosen), knowledge, output), nl=False)
 
 

@@ -45,7 +45,7 @@ def explain(
         answer = asyncio.run(_answered(call, service, knowledge, day))
     except CallError as fault:
         raise BadInput(f"{request}: {fault}") from fault
-    typer.echo("\n".join(_lines(answer, service, knowledge, day)))
+    typer.echo("\n".join(_lines(answer, service, knowledge)))
 
 
 def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
@@ -67,7 +67,7 @@ async def _answered(call: HookCall, service: ServiceDefinition, knowledge: Knowl
         return await HookService(knowledge, settings, servers).answer(call, service, as_of, settings.readable)
 
 
-def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge, as_of: date) -> Iterator[str]:
+def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge) -> Iterator[str]:
     yield f"{service.id}: {len(answer.cards)} card(s)"
     for card in answer.cards:
         yield f"  [{card.indicator}] {card.summary}"
@@ -81,7 +81,7 @@ def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge,
     if not answer.cards:
         yield "  silent: nothing on the record calls for a card at this hook"
     yield ""
-    yield from criteria_lines(report(answer.decision, knowledge, as_of))
+    yield from criteria_lines(report(answer.decision, knowledge))
     yield from _pathways(answer.decision, knowledge)
 
 

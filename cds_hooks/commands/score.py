@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from fhir_plugin.errors import BadInput, TandemError, WrongQuestionnaire
-from fhir_plugin.record.bundles import BundleEntry
+from fhir_plugin.record.bundles import AnyResource, BundleEntry
 from fhir_plugin.record.opening import OpenedBundle, UnreadableEntry, open_value
 from fhir_plugin.record.resources import Patient, Questionnaire, QuestionnaireResponse
 from fhir_plugin.scales.scoring import Score, score
@@ -73,17 +73,15 @@ def score_all(
 ) -> Iterator[ScoredResponse]:
     """The scores of all responses of known instruments; WrongQuestionnaire if there are none."""
     resources = [entry.resource for entry in opened.entries if isinstance(entry, BundleEntry)]
-    forms = {resource.url: resource for resource in resources if isinstance(resource, Questionnaire) and resource.url}
+    forms = _forms(resources)
     sexes = {resource.reference: resource.gender for resource in resources if isinstance(resource, Patient)}
     fault: WrongQuestionnaire | None = None
     recognised = False
-    for resource in resources:
-        if not isinstance(resource, QuestionnaireResponse):
-            continue
+    for resource in (resource for resource in resources if isinstance(resource, QuestionnaireResponse)):
         answered = questionnaire or forms.get((resource.questionnaire or "").partition("|")[0])
-        subject = (resource.subject.reference or "") if resource.subject else ""
         try:
-            result = score(resource, instruments, answered, sex=sex or sexes.get(subject), prorate=prorate)
+            known_sex = sex or sexes.get(_subject_of(resource))
+            result = score(resource, instruments, answered, sex=known_sex, prorate=prorate)
         except WrongQuestionnaire as wrong:
             fault = wrong
             continue
@@ -91,6 +89,15 @@ def score_all(
         yield ScoredResponse(resource.reference, resource.authored, result)
     if fault and not recognised:
         raise fault
+
+
+def _forms(resources: Sequence[AnyResource | None]) -> dict[str, Questionnaire]:
+    """The Questionnaires, by their canonical address."""
+    return {resource.url: resource for resource in resources if isinstance(resource, Questionnaire) and resource.url}
+
+
+def _subject_of(response: QuestionnaireResponse) -> str:
+    return (response.subject.reference or "") if response.subject else ""
 
 
 def _open(file: Path) -> OpenedBundle:

@@ -13,9 +13,8 @@ from fhir_plugin.facts.scores.read import read_scores
 from fhir_plugin.facts.trials.read import read_trials
 from fhir_plugin.facts.trials.report import trial_document, trial_lines
 from fhir_plugin.facts.trials.staging import read_staging
+from fhir_plugin.reading.sources import read_record
 from fhir_plugin.record.dates import DaySpan, day_span
-from fhir_plugin.record.decoding import record_from_bundle
-from fhir_plugin.record.record import Record
 from mappings.schema.instruments import load_instruments
 from mappings.schema.medications import load_medications
 from mappings.schema.service.servers import GENERIC
@@ -44,7 +43,8 @@ def trials(
     if policy is not None and policy not in medications.policies:
         raise BadInput(f"--policy: no policy {policy}: choose one of {', '.join(medications.policies)}")
     day, episode = records.day_from(as_of), _episode(episode_start)
-    record = _record(records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key))
+    location = records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
+    record = read_record(records.record_source(location))
     scores = read_scores(record, load_instruments(), day)
     history = read_trials(
         record, medications, day, assessments=scores.assessments, episode_start=episode, policy=policy
@@ -55,15 +55,6 @@ def trials(
         typer.echo(msgspec.json.format(document, indent=2).decode())
     else:
         typer.echo("\n".join(trial_lines(history, staged)))
-
-
-def _record(location: records.RecordLocation) -> Record:
-    """The record; a file is read without the rest of the knowledge, which this command does not need."""
-    if location.bundle is not None and location.fhir is None:
-        return record_from_bundle(records.read_file(location.bundle), location.patient)
-    from mappings.schema.load import load_knowledge
-
-    return records.read_record(load_knowledge(), location)
 
 
 def _episode(text: str | None) -> DaySpan | None:

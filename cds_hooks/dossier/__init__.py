@@ -1,1 +1,1 @@
-"""The dossier for a prior authorization as Markdown and as a page."""
+"""The dossier for a prior authorization as Markdown and as a page. May know how pages look; no request."""

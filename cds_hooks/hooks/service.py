@@ -29,9 +29,10 @@ from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.orders.templates import Templates
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.draft_medications import find_medications
-from fhir_plugin.reading.gather import FhirSource, gather
-from fhir_plugin.reading.needs import observation_tokens
+from fhir_plugin.reading.gather import FhirAccess
+from fhir_plugin.reading.needs import DataNeeds, observation_tokens
 from fhir_plugin.reading.scopes import EXPIRED, NOT_A_BEARER
+from fhir_plugin.reading.sources import PrefetchSource, RecordSource
 from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
@@ -90,16 +91,16 @@ class HookService:
         :raises BadRequest: the patient id in the context or the address of the FHIR server is not valid.
         """
         mark = trace.mark if trace else discard_mark
-        source = _source(call, readable)
-        ordered = await self._ordered(call, source)
+        access = _access(call, readable)
+        ordered = await self._ordered(call, access)
         mark("drafts")
         if service.speaks == "order" and not ordered.needs_record:
             return self._without_record(ordered)
         try:
-            record = await self._record(call, service, readable, source, trace)
+            record = await _read(self._source(call, service, readable, access, trace))
         finally:
             mark("gather")
-        decision = decide(record, self._knowledge, self._knowledge.protocol, as_of, ordered.treatments, mark)
+        decision = decide(record, self._knowledge, as_of=as_of, ordered=ordered.treatments, mark=mark)
         checked = check_orders(ordered, decision, self._knowledge)
         context = CardContext(
             decision,
@@ -122,29 +123,26 @@ class HookService:
         cards = notices(ordered, self._knowledge, self._new_id)
         return HookAnswer(cards, bases={card.uuid: CardBasis("drafts", ()) for card in cards}, ordered=ordered)
 
-    async def _record(
+    def _source(
         self,
         call: HookCall,
         service: ServiceDefinition,
         readable: ReadableServers,
-        source: FhirSource | None,
+        access: FhirAccess | None,
         trace: Trace | None,
-    ) -> Record:
-        try:
-            return await gather(
-                call.context.patient_id,
-                readable.supplied(call.prefetch),
-                self._knowledge.inputs_of(service),
-                self._codes,
-                source,
-                self._servers,
-                self._settings.deadline_seconds,
-                trace.queries if trace else None,
-            )
-        except BadInput as fault:
-            raise BadRequest("/context/patientId", str(fault)) from None
+    ) -> RecordSource:
+        """Where the record comes from: the prefetch, and the FHIR server if it may be read."""
+        return PrefetchSource(
+            call.context.patient_id,
+            readable.supplied(call.prefetch),
+            DataNeeds(self._knowledge.inputs_of(service), self._codes),
+            access,
+            self._servers,
+            self._settings.deadline_seconds,
+            trace.queries if trace else None,
+        )
 
-    async def _ordered(self, call: HookCall, source: FhirSource | None) -> OrderedTreatments:
+    async def _ordered(self, call: HookCall, access: FhirAccess | None) -> OrderedTreatments:
         """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
@@ -155,20 +153,27 @@ class HookService:
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
         if unresolved:
             seconds = self._settings.deadline_seconds
-            medications = await find_medications(unresolved, call.prefetch, source, self._servers, seconds)
+            medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds)
             drafts = with_medications(drafts, medications)
         return order_of(drafts, self._knowledge, every)
 
 
-def _source(call: HookCall, readable: ReadableServers) -> FhirSource | None:
+async def _read(source: RecordSource) -> Record:
+    try:
+        return await source.read()
+    except BadInput as fault:
+        raise BadRequest("/context/patientId", str(fault)) from None
+
+
+def _access(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
     """The FHIR server of the call, if it may be read."""
     if call.fhir_server is None or not may_read(call.fhir_server, readable):
         return None
     authorization = call.fhir_authorization
     try:
         if authorization is None or not authorization.access_token:
-            return FhirSource(call.fhir_server, None, readable.habits)
-        return FhirSource(
+            return FhirAccess(call.fhir_server, None, readable.habits)
+        return FhirAccess(
             call.fhir_server,
             authorization.access_token,
             readable.habits,

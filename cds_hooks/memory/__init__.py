@@ -1,1 +1,3 @@
-"""The record of shown cards, feedback and rule counts. Holds nothing that identifies a patient or a user."""
+"""The record of shown cards, feedback and rule counts. May know the answer to a call; stores nothing that identifies a
+patient or a user.
+"""

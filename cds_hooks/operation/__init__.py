@@ -1,1 +1,3 @@
-"""Operation of the service: health, readiness, metrics, canaries."""
+"""Operation of the service: health, readiness, metrics, canaries. May know the memory and the demo patients; no patient
+of a call.
+"""

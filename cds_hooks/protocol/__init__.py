@@ -1,1 +1,3 @@
-"""The wire protocol: requests, cards, errors, limits. Knows no clinical rule, and no patient beyond one call."""
+"""The wire protocol: requests, cards, errors, limits. Knows no clinical rule, no settings, and no patient beyond one
+call.
+"""

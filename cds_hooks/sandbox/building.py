@@ -16,7 +16,7 @@ from cds_hooks.settings.readable import may_read
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.prefetching import prefetch
 from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.inputs import INPUTS
@@ -94,8 +94,8 @@ class RequestBuilder:
         if not may_read(server, self._settings.readable):
             raise BadInput("this FHIR server is not on the list of those that may be read (setting fhir_servers)")
         token = form.token if form.source == "server" else ""
-        source = FhirSource(server, token or None, self._settings.readable.habits)
-        result = await prefetch(source, patient, names, self._codes, self._servers, _SECONDS)
+        access = FhirAccess(server, token or None, self._settings.readable.habits)
+        result = await prefetch(access, patient, names, self._codes, self._servers, _SECONDS)
         drafts = draft_orders(form, patient)
         request = _request(form, patient, drafts)
         if form.with_server:

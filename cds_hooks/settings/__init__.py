@@ -1,1 +1,1 @@
-"""The settings of a site: models and their validation. Imports nothing that is built from settings."""
+"""The settings of a site: models and their validation. Knows nothing that is built from settings."""

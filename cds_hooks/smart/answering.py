@@ -96,7 +96,7 @@ class QuestionnaireForms:
         instruments, content = self._knowledge.instruments, (filling.form.instrument.id, filling.values)
         body = build_response(filling.form, filling.values, instruments, patient, now)
         submitted = session.send(
-            mark, content, lambda: save(body, scored, instruments, session.source, self._connections)
+            mark, content, lambda: save(body, scored, instruments, session.access, self._connections)
         )
         if submitted is None:
             return SaveResult(None, None, _FORM_EXPIRED)

@@ -22,7 +22,8 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.errors import RecordUnavailable
 from fhir_plugin.payers.dossier_record import person
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import gather
+from fhir_plugin.reading.needs import DataNeeds
+from fhir_plugin.reading.sources import ServerSource
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
@@ -31,6 +32,7 @@ BAD_REQUEST, FORBIDDEN, NOT_FOUND, UNAVAILABLE = 400, 403, 404, 502
 SECONDS = 10.0
 """How long one page may spend reading from the EHR."""
 _MOST_FORM_BYTES = 50_000
+_ONLY_PATIENT = DataNeeds(("patient",))
 
 
 class PageFrame:
@@ -74,9 +76,8 @@ class PageFrame:
     async def patient_record(self, session: AppSession) -> Record:
         """The record with only the Patient, read once per session; :class:`RecordUnavailable` if it cannot be read."""
         if session.patient_record is None:
-            session.patient_record = await gather(
-                session.patient, {}, ("patient",), (), session.source, self._connections, SECONDS
-            )
+            source = ServerSource(session.access, session.patient, _ONLY_PATIENT, SECONDS, self._connections)
+            session.patient_record = await source.read()
         return session.patient_record
 
     def shown(

@@ -25,7 +25,7 @@ from cds_hooks.smart.registrations import Registration
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.record import lenient
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.subjects import patient_id_from
@@ -122,7 +122,7 @@ class LaunchFlow:
         scopes = grant.scope or requested_scopes(issuer, self._types, launched=True)
         try:
             patient = patient_id_from(grant.patient)
-            source = FhirSource(issuer.issuer, grant.access_token, authorization.registration.habits, scopes)
+            access = FhirAccess(issuer.issuer, grant.access_token, authorization.registration.habits, scopes)
         except BadInput:
             raise LaunchRefused(
                 "context", "The EHR did not say whose chart it is. Open the app from a chart."
@@ -131,7 +131,7 @@ class LaunchFlow:
         seconds = limit if grant.expires_in is None else min(limit, grant.expires_in)
         if seconds <= 0:
             raise LaunchRefused("expired", "The EHR issued a token that has already expired.")
-        view, secret = sessions.views.put(AppSession(issuer, source, patient, scopes), seconds)
+        view, secret = sessions.views.put(AppSession(issuer, access, patient, scopes), seconds)
         page = f"{self._public_url}{APP}/v/{view}/{self._first_page(grant)}"
         answer = RedirectResponse(page, _SEE_OTHER, _NO_STORE)
         self._keep(answer, view, secret, f"{APP}/v/{view}", seconds)

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from cds_hooks.settings.issuers import Issuer
 from cds_hooks.smart.authorization import AuthorizationRequest
 from cds_hooks.smart.saving import SaveResult
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.record.record import Record
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class AppSession:
     """One patient's chart, opened by one user."""
 
     issuer: Issuer
-    source: FhirSource
+    access: FhirAccess
     """The FHIR server with its access token, which is sent to that server only."""
     patient: str
     scopes: str

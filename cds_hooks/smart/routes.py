@@ -31,8 +31,8 @@ from fhir_plugin.errors import BadInput, RecordUnavailable
 from fhir_plugin.facts.trials.dose_course import read_dose_courses
 from fhir_plugin.facts.trials.staging import read_staging
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import gather
-from fhir_plugin.reading.needs import observation_tokens
+from fhir_plugin.reading.needs import data_needs
+from fhir_plugin.reading.sources import ServerSource
 from mappings.schema.load import Knowledge
 
 _NARROW = "narrow"
@@ -65,7 +65,7 @@ class SmartApp:
         self._frame = PageFrame(knowledge, settings.smart, connections, pages, self._sessions)
         self._questionnaires = QuestionnaireForms(knowledge, self._frame, connections, now)
         self._drawings = Drawings(knowledge)
-        self._codes = observation_tokens(knowledge)
+        self._needs = data_needs(knowledge)
 
     @property
     def routes(self) -> list[Route]:
@@ -176,10 +176,9 @@ class SmartApp:
     async def _decision(self, session: AppSession) -> Decision:
         """A decision on the chart as it is now: nothing but picture data is kept between pages."""
         knowledge = self._knowledge
-        record = await gather(
-            session.patient, {}, knowledge.inputs, self._codes, session.source, self._connections, SECONDS
-        )
-        return decide(record, knowledge, knowledge.protocol, self._today())
+        source = ServerSource(session.access, session.patient, self._needs, SECONDS, self._connections)
+        record = await source.read()
+        return decide(record, knowledge, as_of=self._today())
 
 
 async def _picture(draw: Callable[[], str]) -> Response:

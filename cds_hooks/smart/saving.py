@@ -9,7 +9,7 @@ import msgspec
 
 from cds_hooks.smart.filling import read_back
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.responses import ServerResponse
 from fhir_plugin.record.subjects import is_fhir_id
 from fhir_plugin.scales.extraction import build_observation
@@ -31,26 +31,26 @@ class SaveResult:
 
 
 async def save(
-    body: dict[str, Any], scored: Score, instruments: Instruments, source: FhirSource, to: FhirServers
+    body: dict[str, Any], scored: Score, instruments: Instruments, access: FhirAccess, to: FhirServers
 ) -> SaveResult:
     """Create both, sending each once; nothing is reported as saved unless the server confirmed it."""
     kind = "QuestionnaireResponse"
-    answer = await _create(kind, msgspec.json.encode(body), source, to)
+    answer = await _create(kind, msgspec.json.encode(body), access, to)
     if answer.outcome != _CREATED:
         return SaveResult(None, None, _problem(answer, "the answers"))
     identifier = _id_of(kind, answer.location)
     response = f"{kind}/{identifier}" if identifier else kind
     stored = read_back(body | ({"id": identifier} if identifier else {}))
     observation = build_observation(stored, scored, instruments).model_dump_json().encode()
-    answer = await _create("Observation", observation, source, to)
+    answer = await _create("Observation", observation, access, to)
     if answer.outcome != _CREATED:
         return SaveResult(response, None, f"The answers are saved. {_problem(answer, 'the score')}")
     number = _id_of("Observation", answer.location)
     return SaveResult(response, f"Observation/{number}" if number else "Observation")
 
 
-async def _create(kind: str, body: bytes, source: FhirSource, to: FhirServers) -> ServerResponse:
-    return await to.create(source.base_url, kind, body, source.token or "", _SECONDS)
+async def _create(kind: str, body: bytes, access: FhirAccess, to: FhirServers) -> ServerResponse:
+    return await to.create(access.base_url, kind, body, access.token or "", _SECONDS)
 
 
 def _problem(answer: ServerResponse, what: str) -> str:

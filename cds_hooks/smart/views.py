@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import filterfalse
 
 import msgspec
 
@@ -175,17 +176,17 @@ def _protocol_view(decision: Decision, knowledge: Knowledge, protocol: str) -> D
 def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComparison:
     views = [next((view for view in side.treatments if view.title == title), None) for side in sides]
     rows: dict[str, FindingRow] = {}
-    for row in (row for view in views if view for row in (*view.rows, *view.absent)):
-        rows.setdefault(row.title, row)
+    for view in filter(None, views):
+        for row in (*view.rows, *view.absent):
+            rows.setdefault(row.title, row)
     compared = [CriterionComparison(row, tuple(_role(view, row.title) for view in views)) for row in rows.values()]
+    present = [comparison for comparison in compared if not comparison.row.absent]
     return TreatmentComparison(
         treatment=name,
         title=title,
         standings=tuple(view.standing if view else None for view in views),
-        compared=tuple(
-            comparison for comparison in compared if not comparison.row.absent and not _is_noted(comparison)
-        ),
-        noted=tuple(comparison for comparison in compared if not comparison.row.absent and _is_noted(comparison)),
+        compared=tuple(filterfalse(_is_noted, present)),
+        noted=tuple(filter(_is_noted, present)),
         absent=tuple(comparison for comparison in compared if comparison.row.absent),
     )
 

@@ -1,1 +1,1 @@
-"""Logging: JSON lines without patient data."""
+"""Logging: JSON lines without patient data. Knows no settings and no request."""

@@ -1,1 +1,1 @@
-"""Symptoms over time together with the treatments, in words and drawings."""
+"""Symptoms over time with the treatments, in words and drawings. May know facts; no criterion and no network."""

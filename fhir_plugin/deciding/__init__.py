@@ -1,1 +1,1 @@
-"""Facts assessed by criteria and protocols. Pure: knows no resource, no clock and no network."""
+"""Facts assessed by criteria and weighed by protocols. May know facts; no order, no card, no clock and no network."""

@@ -81,9 +81,7 @@ def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: dat
 
 def _finding_of_any(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
     """The statement holds if it holds for one of several facts; the facts that decide give the reason."""
-    answers = [(fact, _answer(criterion, fact, as_of)) for fact in map(facts.__getitem__, criterion.facts)]
-    if criterion.among == "recorded":
-        answers = [(fact, answer) for fact, answer in answers if answer.words not in _NO_VALUE] or answers
+    answers = _considered(criterion, facts, as_of)
     verdict = _any_of([answer.verdict for _, answer in answers])
     decisive = [(fact, answer) for fact, answer in answers if answer.verdict is verdict]
     return Finding(
@@ -96,6 +94,14 @@ def _finding_of_any(criterion: Criterion, facts: Mapping[str, Fact], as_of: date
         sources=criterion.sources,
         local=criterion.local,
     )
+
+
+def _considered(criterion: Criterion, facts: Mapping[str, Fact], as_of: date) -> list[tuple[Fact, _CriterionAnswer]]:
+    """The facts with their answers; of facts that are not all recorded, those that are, where that is asked."""
+    answers = [(fact, _answer(criterion, fact, as_of)) for fact in map(facts.__getitem__, criterion.facts)]
+    if criterion.among == "recorded":
+        return [(fact, answer) for fact, answer in answers if answer.words not in _NO_VALUE] or answers
+    return answers
 
 
 _NO_VALUE = ("unknown", "old")

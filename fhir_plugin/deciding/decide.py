@@ -8,6 +8,7 @@ from datetime import date
 
 from fhir_plugin.deciding.assess import Finding, assess
 from fhir_plugin.deciding.recommend import Recommendation, recommend
+from fhir_plugin.errors import BadInput
 from fhir_plugin.facts.read import Facts, read_facts
 from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
@@ -32,15 +33,19 @@ class Decision:
 def decide(
     record: Record,
     knowledge: Knowledge,
-    protocol: str,
+    *,
     as_of: date,
+    protocol: str | None = None,
     ordered: Collection[str] = (),
     mark: Callable[[str], None] = lambda _step: None,
 ) -> Decision:
     """Decide for one record by one protocol on one day.
 
-    ``ordered`` names the treatments that are being ordered; ``mark`` is called with the name of every completed step.
+    The day is always given, because this part of Tandem has no clock. The protocol is the knowledge's own choice if
+    none is named. ``ordered`` names the treatments that are being ordered; ``mark`` is called with the name of every
+    completed step. Raises BadInput for a protocol that is not in the knowledge.
     """
+    chosen = chosen_protocol(knowledge, protocol)
     facts = read_facts(record, knowledge, as_of)
     mark("facts")
     findings = assess(facts, knowledge)
@@ -49,4 +54,12 @@ def decide(
         name: recommend(findings, definition, knowledge, ordered) for name, definition in knowledge.protocols.items()
     }
     mark("recommend")
-    return Decision(record, facts, findings, recommendations.pop(protocol), tuple(recommendations.values()))
+    return Decision(record, facts, findings, recommendations.pop(chosen), tuple(recommendations.values()))
+
+
+def chosen_protocol(knowledge: Knowledge, name: str | None = None) -> str:
+    """The protocol of that name, else the knowledge's own choice. Raises BadInput for one that is not there."""
+    chosen = name or knowledge.protocol
+    if chosen not in knowledge.protocols:
+        raise BadInput(f"no protocol {chosen}: choose one of {', '.join(knowledge.protocols)}")
+    return chosen

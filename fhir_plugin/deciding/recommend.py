@@ -96,7 +96,7 @@ def recommend(
     asked_for = tuple(name for name in protocol.treatments if name in ordered)
     relevant = [answers[name] for name in asked_for or (protocol.focus,)]
     verdict = min((answer.standing for answer in relevant), key=_STRONGEST.index)
-    decisive = [weighed for answer in relevant for weighed in answer.weighed if weighed.role in _DECISIVE_ROLES]
+    decisive = _decisive(relevant)
     pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
     return Recommendation(
         protocol=protocol.id,
@@ -104,13 +104,21 @@ def recommend(
         verdict=verdict,
         treatments=tuple(answers.values()),
         actionable=_is_actionable(protocol, answers, by_criterion),
-        missing=tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing)),
+        missing=_missing(decisive),
         asks=_asks(decisive, knowledge),
         pathways=pathways,
         conflicts=tuple(
             _conflicts(protocol, knowledge, by_criterion, pathways, {answer.treatment for answer in relevant})
         ),
     )
+
+
+def _decisive(answers: Iterable[TreatmentAnswer]) -> list[WeighedFinding]:
+    return [weighed for answer in answers for weighed in answer.weighed if weighed.role in _DECISIVE_ROLES]
+
+
+def _missing(decisive: Iterable[WeighedFinding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing))
 
 
 _STRONGEST = (Standing.CONTRAINDICATED, Standing.NOT_MET, Standing.UNKNOWN, Standing.MET)

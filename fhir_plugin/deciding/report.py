@@ -65,14 +65,14 @@ class DecisionReport(msgspec.Struct, frozen=True, kw_only=True):
     knowledge: str
 
 
-def report(decision: Decision, knowledge: Knowledge, as_of: date) -> DecisionReport:
+def report(decision: Decision, knowledge: Knowledge) -> DecisionReport:
     """The report of a decision, for the treatment that the protocol puts first."""
     recommendation, record = decision.recommendation, decision.record
     focus = knowledge.protocols[recommendation.protocol].focus
     weighed = next(answer.weighed for answer in recommendation.treatments if answer.treatment == focus)
     return DecisionReport(
         patient=record.patient_id,
-        as_of=as_of,
+        as_of=decision.facts.as_of,
         protocol=recommendation.protocol,
         verdict=recommendation.verdict.value,
         criteria=tuple(_criterion(finding, knowledge) for finding in weighed),

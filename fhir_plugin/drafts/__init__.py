@@ -1,1 +1,1 @@
-"""The draft orders of a call: what they order. Reads nothing else."""
+"""What the draft orders of a call order. May know facts and how to read resources; no criterion and no card."""

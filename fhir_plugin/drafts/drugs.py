@@ -87,17 +87,10 @@ def drafted_product(
     direct: Iterable[Raw], references: Iterable[Raw], contained: Raw, elsewhere: Drugs
 ) -> DraftedProduct:
     """Everything that the members of a draft name; ``direct`` are concepts, ``references`` point to Medications."""
-    concepts: list[CodeableConcept] = []
-    pointers = list(references)
-    for raw in direct:
-        if named := concept(raw):
-            concepts.append(named)
-        elif choice := read(raw, CodeableReference):
-            pointers.append(choice.reference)
-            concepts += [inner] if (inner := concept(choice.concept)) else []
+    concepts, pointed = _named_and_pointed(direct, references)
     inside = {f"#{identifier}": raw for raw in decode_array(contained, Raw) if (identifier := _identifier(raw))}
     form, unresolved = "", None
-    for reference in (pointed for raw in pointers if (pointed := read(raw, Reference))):
+    for reference in pointed:
         key = reference.reference or ""
         drug = _drug(inside[key], inside) if key in inside else elsewhere.get(key)
         if drug is not None and drug.concepts:
@@ -108,6 +101,21 @@ def drafted_product(
         elif key and not concepts:
             unresolved = key
     return DraftedProduct(tuple(concepts), form, unresolved)
+
+
+def _named_and_pointed(
+    direct: Iterable[Raw], references: Iterable[Raw]
+) -> tuple[list[CodeableConcept], list[Reference]]:
+    """The concepts, and the references of all members; a CodeableReference may be either."""
+    concepts: list[CodeableConcept] = []
+    pointers = list(references)
+    for raw in direct:
+        if named := concept(raw):
+            concepts.append(named)
+        elif choice := read(raw, CodeableReference):
+            pointers.append(choice.reference)
+            concepts += [inner] if (inner := concept(choice.concept)) else []
+    return concepts, [pointed for raw in pointers if (pointed := read(raw, Reference))]
 
 
 def _identifier(raw: Raw) -> str | None:
@@ -125,10 +133,15 @@ def _drug(raw: Raw, inside: Mapping[str, Raw]) -> DraftedMedication:
         choice = read(part.item, CodeableReference) or CodeableReference()
         concepts += [named for item in (part.item_codeable_concept, choice.concept) if (named := concept(item))]
         for reference in (read(part.item_reference, Reference), read(choice.reference, Reference)):
-            substance = read(inside.get(reference.reference or "", NOTHING), _Medication) if reference else None
-            if substance and (inner := concept(substance.code)):
-                concepts.append(inner)
-            elif reference and reference.display:
-                concepts.append(CodeableConcept(text=reference.display))
+            if reference and (named := _substance(reference, inside)):
+                concepts.append(named)
     form = concept(medication.form) or concept(medication.dose_form)
     return DraftedMedication(tuple(concepts), form.label if form else "")
+
+
+def _substance(reference: Reference, inside: Mapping[str, Raw]) -> CodeableConcept | None:
+    """What an ingredient points to: a contained resource by its code, else the text of the reference."""
+    substance = read(inside.get(reference.reference or "", NOTHING), _Medication)
+    if substance and (inner := concept(substance.code)):
+        return inner
+    return CodeableConcept(text=reference.display) if reference.display else None

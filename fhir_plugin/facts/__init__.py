@@ -1,1 +1,1 @@
-"""Clinical facts from a record: pure functions of the record, the knowledge and a day; no HTTP and no clock."""
+"""Clinical facts, as functions of a record, the knowledge and a day. Knows no criterion, no clock and no network."""

@@ -53,24 +53,32 @@ def _in_force(coverage: Coverage, as_of: date) -> bool:
 
 
 def _active_coverage(coverage: Coverage) -> ActiveCoverage:
-    organizations = tuple(lenient.decode_all(coverage.contained, Organization))
-    contained = {f"#{organization.id}": organization for organization in organizations}
-    payers = [payer for link in coverage.payor if (payer := contained.get(link.reference or ""))]
+    payers = _contained_payers(coverage)
     names = [link.display for link in coverage.payor] + [
         name for payer in payers for name in (payer.name, *payer.alias)
     ]
     identifiers = [link.identifier for link in coverage.payor] + [
         entry for payer in payers for entry in payer.identifier
     ]
-    classes = [word for plan_class in coverage.classes for word in (plan_class.name, plan_class.value)]
-    kinds = [coverage.type.text, *(code.display for code in coverage.type.coding)] if coverage.type else []
     return ActiveCoverage(
         reference=coverage.reference,
         payer=_joined(names),
-        plan=_joined([*kinds, *classes]),
+        plan=_joined(_plan_words(coverage)),
         member=coverage.subscriber_id or "",
         identifiers=frozenset(f"{entry.system or ''}|{entry.value}" for entry in identifiers if entry and entry.value),
     )
+
+
+def _contained_payers(coverage: Coverage) -> list[Organization]:
+    """The payers that the Coverage itself contains."""
+    contained = {f"#{payer.id}": payer for payer in lenient.decode_all(coverage.contained, Organization)}
+    return [payer for link in coverage.payor if (payer := contained.get(link.reference or ""))]
+
+
+def _plan_words(coverage: Coverage) -> list[str | None]:
+    """The words that describe the plan."""
+    kinds = [coverage.type.text, *(code.display for code in coverage.type.coding)] if coverage.type else []
+    return [*kinds, *(word for plan_class in coverage.classes for word in (plan_class.name, plan_class.value))]
 
 
 def _joined(words: list[str | None]) -> str:

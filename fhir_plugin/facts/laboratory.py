@@ -48,8 +48,6 @@ def _test_of(observation: Observation, knowledge: Knowledge) -> str | None:
 
 
 def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _TestResult:
-    period = observation.effective_period
-    when = observation.effective_date_time or observation.effective_instant or (period.start if period else None)
     value = observation.value_codeable_concept
     concepts = [concept for concept in (value, *observation.interpretation) if concept]
     codings = [coding for concept in concepts for coding in concept.coding]
@@ -59,7 +57,14 @@ def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _
         result = "positive" if observation.value_boolean else "negative"
     is_final = observation.status in knowledge.laboratory.believed
     label = observation.code.label if observation.code else ""
-    return _TestResult(day_span(when or observation.issued), result if is_final else None, observation.reference, label)
+    return _TestResult(day_span(_moment(observation)), result if is_final else None, observation.reference, label)
+
+
+def _moment(observation: Observation) -> str | None:
+    """When the test was made, else when its result was issued."""
+    period = observation.effective_period
+    when = observation.effective_date_time or observation.effective_instant or (period.start if period else None)
+    return when or observation.issued
 
 
 def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Knowledge, as_of: date) -> Fact:

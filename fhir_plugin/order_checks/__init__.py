@@ -1,1 +1,3 @@
-"""Checks of the orders that are being signed: ok, deviates, or unknown with the reason. Pure."""
+"""Checks of the orders that are being signed: ok, deviates, or unknown with the reason. May know decisions and drafts;
+no network and no card.
+"""

@@ -104,17 +104,21 @@ def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[StatedFi
             for field in _dosage(draft.dosage[index], ("dosageInstruction", index), knowledge)
         ]
         yield fields, tuple(text for index in members for text in _words_of(draft.dosage[index]))
-    timing = draft.timing
-    count = draft.quantity
+    yield _outside_dosage(draft, knowledge)
+    if not draft.dosage:
+        yield [], draft.notes
+
+
+def _outside_dosage(draft: Draft, knowledge: OrderChecks) -> tuple[list[StatedField], tuple[str, ...]]:
+    """Fields and words of a draft that are in no dosage."""
+    timing, count = draft.timing, draft.quantity
     fields = list(_timing(timing, knowledge)) if timing else []
     if count and _usable(count.value) and not count.comparator:
         fields.append(("sessions", _range(count.value), None))
     instructive = tuple(
         text for text in draft.words if any(stated(measure, (text,), knowledge) for measure in _INSTRUCTIVE)
     )
-    yield fields, (*((timing.code.label,) if timing and timing.code else ()), *instructive)
-    if not draft.dosage:
-        yield [], draft.notes
+    return fields, (*((timing.code.label,) if timing and timing.code else ()), *instructive)
 
 
 _INSTRUCTIVE = ("infusion_minutes", "per_week", "interval_days", "sessions")
@@ -151,13 +155,18 @@ def _joined(
         return NOT_STATED if word is None else StatedMeasure(value=word, words=word)
     if len(words) == 1 and word is not None and field.differs(word, percent):
         return StatedMeasure(fault="disagree", fields=field, words=word)
-    if words and all(field.differs(value, percent) for value in words):
-        return StatedMeasure(fault="several")
-    if any(field.differs(value, knowledge.reading.rounded_percent.value) for value in words):
+    if words and not _still_states(field, words, knowledge):
         return StatedMeasure(fault="several")
     return StatedMeasure(
         value=field, fields=field, words=word, path=fields[0][1] if len(fields) == 1 and not words else None
     )
+
+
+def _still_states(field: StatedRange, words: tuple[StatedRange, ...], knowledge: OrderChecks) -> bool:
+    """Whether one of the words states the value of the field, and the others at least that value rounded."""
+    same, rounded = knowledge.reading.same_percent.value, knowledge.reading.rounded_percent.value
+    differs = [field.differs(value, same) for value in words]
+    return not all(differs) and not any(field.differs(value, rounded) for value in words)
 
 
 def _derive_missing(measures: dict[str, StatedMeasure]) -> None:
@@ -246,16 +255,26 @@ def _timing(timing: Timing, knowledge: OrderChecks) -> StatedFields:
         return
     if _usable(repeat.count):
         yield "sessions", StatedRange(_plain(repeat.count), max(_plain(repeat.count), repeat.count_max or 0.0)), None
+    yield from _duration(repeat, reading)
+    yield from _bounds(repeat, reading)
+    if repeat.day_of_week:
+        yield "per_week", _range(float(len(set(repeat.day_of_week)))), None
+    else:
+        yield from _frequency(repeat, reading)
+
+
+def _duration(repeat: TimingRepeat, reading: OrderReadingRules) -> StatedFields:
+    """How long one infusion or session takes."""
     minutes = reading.time_units.get((repeat.duration_unit or "").lower())
     if minutes and _usable(repeat.duration):
         longest = repeat.duration_max if _usable(repeat.duration_max) else repeat.duration
         value = StatedRange(_plain(repeat.duration), _plain(longest)).times(minutes)
         if value.low <= value.high:
             yield "infusion_minutes", value, None
-    yield from _bounds(repeat, reading)
-    if repeat.day_of_week:
-        yield "per_week", _range(float(len(set(repeat.day_of_week)))), None
-        return
+
+
+def _frequency(repeat: TimingRepeat, reading: OrderReadingRules) -> StatedFields:
+    """How often in a week, from the frequency and its period."""
     weeks_per_period = reading.period_weeks.get(repeat.period_unit or "")
     if weeks_per_period and (_usable(repeat.period) or repeat.period is None):
         period = repeat.period or 1.0

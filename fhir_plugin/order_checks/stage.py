@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from fhir_plugin.facts.read import Facts
+from fhir_plugin.facts.treatments.courses import TreatmentCourse
+from fhir_plugin.facts.treatments.read import TreatmentHistory
 from fhir_plugin.facts.treatments.sessions import EvidenceStrength
 from mappings.schema.treatments import Treatments
 
@@ -27,14 +31,11 @@ def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> TreatmentS
     history = facts.treatments
     given_as = treatments[treatment].given_as
     courses = [course for course in history.courses if course.treatment == treatment]
-    counted = {session.reference for course in courses for session in course.sessions}
-    doubtful = any(
-        session.treatment == treatment
-        and session.reference not in counted
-        and session.strength is not EvidenceStrength.ORDERED
-        for session in history.sessions
+    certain = (
+        not history.missing[given_as]
+        and given_as not in history.silent
+        and not _may_have_more(treatment, history, courses)
     )
-    certain = not history.missing[given_as] and given_as not in history.silent and not doubtful
     active = [course for course in courses if not course.ended]
     if active:
         course = active[0]
@@ -44,3 +45,14 @@ def stage_of(treatment: str, facts: Facts, treatments: Treatments) -> TreatmentS
     if courses or not certain:
         return TreatmentStage(first=None, maintenance=None, week=None)
     return TreatmentStage(first=True, maintenance=False, week=1)
+
+
+def _may_have_more(treatment: str, history: TreatmentHistory, courses: Sequence[TreatmentCourse]) -> bool:
+    """Whether an entry that belongs to no course may still have been a session."""
+    counted = {session.reference for course in courses for session in course.sessions}
+    return any(
+        session.treatment == treatment
+        and session.reference not in counted
+        and session.strength is not EvidenceStrength.ORDERED
+        for session in history.sessions
+    )

@@ -1,1 +1,1 @@
-"""What payers require: checklists and the dossier. Uses facts and findings and changes none of them."""
+"""What payers require: checklists and the dossier. Uses facts and findings, changes none of them; no network."""

@@ -1,1 +1,1 @@
-"""Reads records from prefetch, FHIR servers and files. The only package with I/O."""
+"""Records from prefetch, FHIR servers and Bundles. The only room with network access; knows no clinical fact."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.searches import QuerySession
 from fhir_plugin.record.medication_references import MEDICATION_INPUTS, medications_in
 from fhir_plugin.record.resources import Medication
@@ -17,7 +17,7 @@ from fhir_plugin.record.subjects import unversioned
 async def find_medications(
     references: Collection[str],
     prefetch: Mapping[str, bytes | msgspec.Raw],
-    source: FhirSource | None,
+    access: FhirAccess | None,
     servers: FhirServers,
     deadline: float,
 ) -> dict[str, Medication]:
@@ -25,7 +25,7 @@ async def find_medications(
 
     Only references to the FHIR server itself are resolved: relative, or under its base URL.
     """
-    base = f"{source.base_url}/" if source else ""
+    base = f"{access.base_url}/" if access else ""
     supplied = {
         f"Medication/{identifier}": medication
         for name in MEDICATION_INPUTS
@@ -38,11 +38,11 @@ async def find_medications(
         if (key := unversioned(reference).removeprefix(base)) in supplied
     }
     missing = [reference for reference in references if reference not in found]
-    if source is None or source.refusal or not missing:
+    if access is None or access.refusal or not missing:
         return found
-    server = servers.server(source.base_url, source.habits)
-    seconds = min(deadline, source.good_for)
-    session = QuerySession(server, source.base_url, source.token, "", servers.limits, seconds, source.scope)
+    server = servers.server(access.base_url, access.habits)
+    seconds = min(deadline, access.good_for)
+    session = QuerySession(server, access.base_url, access.token, "", servers.limits, seconds, access.scope)
     fetched = await session.medications(missing)
-    session.conclude(shortened=source.good_for < deadline)
+    session.conclude(shortened=access.good_for < deadline)
     return found | {reference: fetched[key] for reference in missing if (key := unversioned(reference)) in fetched}

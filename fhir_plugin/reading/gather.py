@@ -6,7 +6,6 @@ retrieved", one that arrived in part is "partial"; neither is ever "none".
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -37,7 +36,7 @@ _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
 
 
 @dataclass(frozen=True)
-class FhirSource:
+class FhirAccess:
     """A FHIR server that the caller has allowed, and the access token for this one record.
 
     Raises BadInput for an invalid base URL and for a token that is not valid in a header.
@@ -100,28 +99,28 @@ async def gather(
     prefetch: Mapping[str, bytes | msgspec.Raw],
     wanted: Sequence[str],
     codes: Sequence[str],
-    source: FhirSource | None,
+    access: FhirAccess | None,
     servers: FhirServers,
     deadline: float = 2.5,
     noted: list[Query] | None = None,
 ) -> Record:
-    """The record of one patient: the inputs ``wanted``, from the prefetch and else from ``source``.
+    """The record of one patient: the inputs ``wanted``, from the prefetch and else from ``access``.
 
     ``prefetch`` maps input names to JSON; an absent key was not provided. ``codes`` are for the inputs that are
     searched by code. ``deadline`` is in seconds, for everything together. ``noted`` receives every query, even if the
-    record is unavailable. Raises RecordUnavailable if a required input among those wanted is available from neither
-    source, WrongPatient if a different Patient is returned, BadInput for an invalid patient id.
+    record is unavailable. Raises RecordUnavailable if a required input among those wanted is available from neither,
+    WrongPatient if a different Patient is returned, BadInput for an invalid patient id.
     """
     patient = patient_id_from(patient_id)
     unknown = [name for name in wanted if name not in INPUTS]
     if unknown:
         raise BadInput(f"no such input: {', '.join(unknown)}")
-    base_url = source.base_url if source else None
+    base_url = access.base_url if access else None
     found = {name: decode_value(name, prefetch[name], patient, base_url) for name in wanted if name in prefetch}
     reader = _RecordReader(patient, found)
-    if source:
+    if access:
         try:
-            await _fetch_missing(reader, wanted, codes, source, servers, deadline)
+            await _fetch_missing(reader, wanted, codes, access, servers, deadline)
         finally:
             if noted is not None:
                 noted += reader.queries
@@ -131,23 +130,11 @@ async def gather(
     return _build_record(reader, wanted)
 
 
-def fetch_record(
-    source: FhirSource, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float = 10.0
-) -> Record:
-    """The record of one patient from a FHIR server alone, for a caller without an event loop; errors as ``gather``."""
-
-    async def fetch() -> Record:
-        async with FhirServers() as servers:
-            return await gather(patient_id, {}, wanted, codes, source, servers, deadline)
-
-    return asyncio.run(fetch())
-
-
 async def _fetch_missing(
     reader: _RecordReader,
     wanted: Sequence[str],
     codes: Sequence[str],
-    source: FhirSource,
+    access: FhirAccess,
     servers: FhirServers,
     seconds: float,
 ) -> None:
@@ -155,26 +142,26 @@ async def _fetch_missing(
     missing = [name for name in wanted if reader.is_incomplete(name) or reader.unresolved(name)]
     if not missing:
         return
-    if source.refusal:
-        reader.failures = {name: Search(outcome=source.refusal, temporary=False) for name in missing}
-        reader.queries = [Query(name, source.refusal, 0, 0.0) for name in missing]
+    if access.refusal:
+        reader.failures = {name: Search(outcome=access.refusal, temporary=False) for name in missing}
+        reader.queries = [Query(name, access.refusal, 0, 0.0) for name in missing]
         return
-    server = servers.server(source.base_url, source.habits)
+    server = servers.server(access.base_url, access.habits)
     session = QuerySession(
         server,
-        source.base_url,
-        source.token,
+        access.base_url,
+        access.token,
         reader.patient,
         servers.limits,
-        min(seconds, source.good_for),
-        source.scope,
+        min(seconds, access.good_for),
+        access.scope,
     )
     reader.queries = session.queries
     await session.run_together([_complete(reader, session, name, codes) for name in missing])
     for search in reader.failures.values():
         if search.wrong_patient:
             raise search.wrong_patient
-    session.conclude(shortened=source.good_for < seconds)
+    session.conclude(shortened=access.good_for < seconds)
 
 
 async def _complete(reader: _RecordReader, session: QuerySession, name: str, codes: Sequence[str]) -> None:

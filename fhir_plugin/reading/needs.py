@@ -1,10 +1,27 @@
-"""The codes to search for, derived from the knowledge so that every criterion can be answered."""
+"""What has to be read, derived from the knowledge so that every criterion can be answered."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from fhir_plugin.record.inputs import LOINC
 from fhir_plugin.scales.observation_codes import observation_codes
 from mappings.schema.load import Knowledge
+
+
+@dataclass(frozen=True, slots=True)
+class DataNeeds:
+    """What has to be read of a record."""
+
+    inputs: tuple[str, ...]
+    """Names of inputs, as in ``fhir_plugin.record.inputs.INPUTS``."""
+    codes: tuple[str, ...] = ()
+    """Search tokens for the inputs that are searched by code."""
+
+
+def data_needs(knowledge: Knowledge) -> DataNeeds:
+    """Everything that some rule of the knowledge reads."""
+    return DataNeeds(knowledge.inputs, observation_tokens(knowledge))
 
 
 def observation_tokens(knowledge: Knowledge) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.responses import ByteAllowance
 from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.inputs import INPUTS
@@ -31,7 +31,7 @@ class _EntryList(msgspec.Struct):
 
 
 async def prefetch(
-    source: FhirSource,
+    access: FhirAccess,
     patient_id: str,
     names: Sequence[str],
     codes: Sequence[str],
@@ -40,7 +40,7 @@ async def prefetch(
 ) -> PrefetchResult:
     """The first page of every input in ``names``; ``deadline`` is in seconds. BadInput for an invalid patient id."""
     patient = patient_id_from(patient_id)
-    server = servers.server(source.base_url)
+    server = servers.server(access.base_url)
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline
     allowance = ByteAllowance(servers.limits)
@@ -51,7 +51,7 @@ async def prefetch(
         try:
             async with asyncio.timeout_at(end):
                 relative = INPUTS[name].template(patient, codes)
-                response = await server.ask(server.url(relative), source.token, allowance, end)
+                response = await server.ask(server.url(relative), access.token, allowance, end)
                 outcome, body = response.outcome, response.body
         except TimeoutError:
             pass

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.searches import QuerySession, Search
 from fhir_plugin.record.bundles import AnyResource
 from fhir_plugin.record.decoding import DecodedInput, merge_pages
@@ -53,15 +53,15 @@ class InputCheck:
 
 
 def check_server(
-    source: FhirSource, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float, slow: float
+    access: FhirAccess, patient_id: str, wanted: Sequence[str], codes: Sequence[str], deadline: float, slow: float
 ) -> tuple[InputCheck, ...]:
     """Query every input once, concurrently; ``slow`` is in seconds. BadInput for an invalid patient id."""
     patient = patient_id_from(patient_id)
 
     async def ask() -> tuple[InputCheck, ...]:
         async with FhirServers() as servers:
-            server = servers.server(source.base_url, source.habits)
-            session = QuerySession(server, source.base_url, source.token, patient, servers.limits, deadline)
+            server = servers.server(access.base_url, access.habits)
+            session = QuerySession(server, access.base_url, access.token, patient, servers.limits, deadline)
             searches = await asyncio.gather(*(session.search(name, codes) for name in wanted))
             queries = {query.input: query for query in session.queries}
             return tuple(

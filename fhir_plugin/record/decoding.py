@@ -10,6 +10,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 
@@ -206,13 +207,13 @@ def merge_pages(pages: Sequence[DecodedInput], *, finished: bool) -> DecodedInpu
     return DecodedInput(
         input=Input(
             InputState.COMPLETE if finished and not flawed else InputState.PARTIAL,
-            tuple(resource for page in pages for resource in page.input.resources),
+            tuple(chain.from_iterable(page.input.resources for page in pages)),
         ),
-        unread=tuple(unread for page in pages for unread in page.unread),
+        unread=tuple(chain.from_iterable(page.unread for page in pages)),
         dropped=sum(page.dropped for page in pages),
         offered=sum(page.offered for page in pages),
         medications={key: medication for page in pages for key, medication in page.medications.items()},
-        warnings=tuple(warning for page in pages for warning in page.warnings),
+        warnings=tuple(chain.from_iterable(page.warnings for page in pages)),
         flawed=flawed,
     )
 

@@ -1,1 +1,3 @@
-"""Recognises, scores and extracts questionnaires, one response at a time and without history."""
+"""Recognises, scores and extracts questionnaires, one response at a time. Knows the instruments; no other resource, no
+history.
+"""

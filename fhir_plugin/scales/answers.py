@@ -71,11 +71,9 @@ def _coded(
     listed = item.codes.get((coding.system, coding.code or ""))
     if listed is not None and not (question or answer.extension or coding.extension):
         return listed
-    if listed is None and coding.system not in _PUBLISHED_SYSTEMS and coding.display:
-        listed = item.words.get(" ".join(coding.display.split()).lower())
-    weight = _weight((*answer.extension, *coding.extension)) if answer.extension or coding.extension else None
-    if weight is None and question:
-        weight = _option_weight(coding, question)
+    if listed is None:
+        listed = _by_words(coding, item)
+    weight = _stated_weight(answer, coding, question)
     if weight is None:
         return AnswerFault(_UNKNOWN) if listed is None else listed
     if listed is not None and weight != listed:
@@ -83,6 +81,19 @@ def _coded(
     if weight == item.not_assessed:
         return None
     return int(weight) if weight in item.values else AnswerFault("out_of_range")
+
+
+def _by_words(coding: Coding, item: ScoredItem) -> int | None:
+    """The value by the words of an answer, for codes of a system that publishes none."""
+    if coding.system in _PUBLISHED_SYSTEMS or not coding.display:
+        return None
+    return item.words.get(" ".join(coding.display.split()).lower())
+
+
+def _stated_weight(answer: ResponseAnswer, coding: Coding, question: QuestionnaireItem | None) -> float | None:
+    """The weight that the answer states, else that of the question's option."""
+    weight = _weight((*answer.extension, *coding.extension)) if answer.extension or coding.extension else None
+    return _option_weight(coding, question) if weight is None and question else weight
 
 
 def _option_weight(coding: Coding, question: QuestionnaireItem) -> float | None:

@@ -41,17 +41,24 @@ def build_observation(response: QuestionnaireResponse, scored: Score, instrument
     }
     if scored.severity and scored.total is not None:
         body["interpretation"] = [{"text": scored.severity}]
+    body |= _taken_over(response)
+    try:
+        return Observation.model_validate(body)
+    except ValidationError as fault:
+        places = sorted({str(error["loc"][0]) for error in fault.errors() if error["loc"]})
+        raise WrongQuestionnaire(f"QuestionnaireResponse: not valid FHIR R4 in {', '.join(places)}") from fault
+
+
+def _taken_over(response: QuestionnaireResponse) -> dict[str, Any]:
+    """What the Observation takes over from the response: subject, encounter and time."""
+    body: dict[str, Any] = {}
     if response.subject and response.subject.reference:
         body["subject"] = {"reference": response.subject.reference}
     if response.encounter and response.encounter.reference:
         body["encounter"] = {"reference": response.encounter.reference}
     if response.authored:
         body["effectiveDateTime"] = response.authored
-    try:
-        return Observation.model_validate(body)
-    except ValidationError as fault:
-        places = sorted({str(error["loc"][0]) for error in fault.errors() if error["loc"]})
-        raise WrongQuestionnaire(f"QuestionnaireResponse: not valid FHIR R4 in {', '.join(places)}") from fault
+    return body
 
 
 def build_extract(response: QuestionnaireResponse, scored: Score, instruments: Instruments) -> Bundle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fhir_plugin.errors import WrongQuestionnaire
@@ -90,6 +90,20 @@ def _recognised(
     questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
     known_links = instruments.links
     keys = [link if link in known_links and not questions else _key(link, questions, instruments) for link in links]
+    form = instruments.forms[_instrument_name(response, keys, instruments, questionnaire)]
+    by_link = {link: form.by_link[key] for link, key in zip(links, keys, strict=True) if key in form.by_link}
+    by_link, totals = _with_named_styles(form, response.questionnaire or "", by_link)
+    totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
+    return RecognisedForm(form, by_link, frozenset(totals), questions)
+
+
+def _instrument_name(
+    response: QuestionnaireResponse,
+    keys: Sequence[str],
+    instruments: Instruments,
+    questionnaire: Questionnaire | None,
+) -> str:
+    """The instrument by the name of the questionnaire, else by its items."""
     name = _by_name(response, questionnaire, instruments)
     if name is None or not any(key in instruments.forms[name].by_link for key in keys):
         # A questionnaire may have the panel code of another instrument: its items are more reliable.
@@ -99,11 +113,7 @@ def _recognised(
             "QuestionnaireResponse: no instrument is recognised by its questionnaire or by its linkIds; "
             "supply the Questionnaire with LOINC item codes (--questionnaire)"
         )
-    form = instruments.forms[name]
-    by_link = {link: form.by_link[key] for link, key in zip(links, keys, strict=True) if key in form.by_link}
-    by_link, totals = _with_named_styles(form, response.questionnaire or "", by_link)
-    totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
-    return RecognisedForm(form, by_link, frozenset(totals), questions)
+    return name
 
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:

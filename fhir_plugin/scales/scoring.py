@@ -88,11 +88,9 @@ def score_values(
     usable = not flags or _usable(flags)
     faulty = {flag.partition(":")[2] for flag in flags} if flags else frozenset()
     total = result.total
-    all_flags = list(flags)
-    if instrument.flag:
-        all_flags.append(instrument.flag)
+    all_flags = [*flags, instrument.flag] if instrument.flag else list(flags)
     unmapped = "linkid_map_required" in flags
-    if result.missing and not unmapped and (blank := [key for key in result.missing if key not in faulty]):
+    if blank := _blank(result.missing, faulty, unmapped=unmapped):
         all_flags += _missing_flags(instrument, result, blank)
         if prorate and (total := prorated(instrument, result)) is not None:
             all_flags.append("prorated")
@@ -102,9 +100,7 @@ def score_values(
     positive, suicide_flags = _suicide_result(instrument, values, result, faulty)
     all_flags += [] if unmapped else suicide_flags
     if total is not None:
-        all_flags += _total_flags(instrument, values, total, sex)
-        if stored is not None and stored != total:
-            all_flags.append(f"stored_total_mismatch:{stored:g}")
+        all_flags += (*_total_flags(instrument, values, total, sex), *_stored_flags(total, stored))
     return Score(
         instrument=instrument.id,
         total=total,
@@ -115,6 +111,11 @@ def score_values(
         stored_total=stored,
         suicide_positive=positive,
     )
+
+
+def _blank(missing: Sequence[str], faulty: Collection[str], *, unmapped: bool) -> list[str]:
+    """The items that count and were left blank; none is known where the answers belong to no known items."""
+    return [] if unmapped else [key for key in missing if key not in faulty]
 
 
 def recorded_total(
@@ -250,12 +251,7 @@ def _suicide_result(
 
 
 def _total_flags(instrument: Instrument, values: Values, total: int, sex: str | None) -> Iterator[str]:
-    if remission := instrument.remission:
-        if total <= remission.at_most:
-            yield "below_remission_cutoff"
-        for other in remission.alternatives:
-            if remission.at_most < total <= other.at_most:
-                yield f"below_alternative_remission_cutoff:{other.at_most}"
+    yield from _remission_flags(instrument, total)
     for cutoff in instrument.cutoffs:
         if total >= cutoff.at_least:
             yield cutoff.flag
@@ -268,3 +264,17 @@ def _total_flags(instrument: Instrument, values: Values, total: int, sex: str | 
             for need in clusters.need
         ):
             yield clusters.flag
+
+
+def _stored_flags(total: int, stored: float | None) -> Iterator[str]:
+    if stored is not None and stored != total:
+        yield f"stored_total_mismatch:{stored:g}"
+
+
+def _remission_flags(instrument: Instrument, total: int) -> Iterator[str]:
+    if remission := instrument.remission:
+        if total <= remission.at_most:
+            yield "below_remission_cutoff"
+        for other in remission.alternatives:
+            if remission.at_most < total <= other.at_most:
+                yield f"below_alternative_remission_cutoff:{other.at_most}"

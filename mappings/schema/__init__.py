@@ -1,1 +1,1 @@
-"""Schemas, loader and checks for the knowledge files beside this folder. Knows no HTTP and no patient."""
+"""Models, loader and checks of the knowledge files. May know every one of these files; no patient and no HTTP."""

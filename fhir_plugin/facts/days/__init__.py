@@ -1,1 +1,1 @@
-"""On which days a drug was taken, from orders, dispenses and statements."""
+"""On which days a drug was taken, from orders, dispenses and statements. Knows exposures; no resource and no trial."""

@@ -23,7 +23,7 @@ of 30 days on 2026-01-01 and one of 10 days on 2026-01-21. The refill comes 10 d
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -74,18 +74,22 @@ def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:
     undated = tuple([e for e in counting if e.window.start is None]) if len(dated) < len(counting) else ()
     flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
     counted = _counted(dated, together, carry, flags)
-    days = [(stretch.start, stretch.stop) for stretch in counted if stretch.mg]
-    days += [(e.window.start or 0, e.window.stop) for e in dated if not e.prescription.known]
     return DayMap(
         tuple(counted),
         tuple(adequate_intervals(counted)),
-        tuple(union(days)),
+        tuple(union(list(_treated_days(counted, dated)))),
         tuple(sorted(flags)),
         tuple(dated),
         undated,
         together,
         carry,
     )
+
+
+def _treated_days(counted: Sequence[Stretch], dated: Sequence[Exposure]) -> Iterator[tuple[int, int]]:
+    """Intervals of treatment, whatever the dose: stretches with a dose, and exposures whose dose is unknown."""
+    yield from ((stretch.start, stretch.stop) for stretch in counted if stretch.mg)
+    yield from ((e.window.start or 0, e.window.stop) for e in dated if not e.prescription.known)
 
 
 def _by_start(exposure: Exposure) -> tuple[int, int, str, float, str]:

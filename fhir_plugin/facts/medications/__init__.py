@@ -1,1 +1,1 @@
-"""Medication resources into exposures: which ingredient, how much of it, and when. Pure: no HTTP, no clock."""
+"""Medication resources into exposures: which ingredient, how much of it, and when. Knows no trial and no clock."""

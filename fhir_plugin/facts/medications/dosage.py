@@ -15,6 +15,7 @@ from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
 from fhir_plugin.record.dates import day_span
 from mappings.schema.medications import Medications
+from mappings.schema.medications.model import DoseUnit
 
 SigReader: TypeAlias = Callable[[str], Sig | None]
 
@@ -114,9 +115,7 @@ def _structured(element: Dosage, medications: Medications, flags: list[str]) -> 
         return None
     if dose is not element.dose_and_rate[0].dose_quantity and element.dose_and_rate[0].dose_range:
         flags.append("range_low")
-    unit = medications.units.get((dose.code or dose.unit or "1").lower()) or medications.units.get(
-        (dose.unit or "").lower()
-    )
+    unit = _dose_unit(dose, medications)
     if unit is None or unit.dimension == "unknown":
         flags.append("unit_unknown")
         return None
@@ -133,6 +132,12 @@ def _structured(element: Dosage, medications: Medications, flags: list[str]) -> 
         moments=moments,
     )
     return (DosePhase((intake,), _bounds(element.timing, medications)),)
+
+
+def _dose_unit(dose: Quantity, medications: Medications) -> DoseUnit | None:
+    """The unit of a dose, by its code or else its name; a number alone counts units such as tablets."""
+    by_code = medications.units.get((dose.code or dose.unit or "1").lower())
+    return by_code or medications.units.get((dose.unit or "").lower())
 
 
 def _dose(choices: tuple[DoseAndRate, ...]) -> Quantity | None:
@@ -162,7 +167,7 @@ def _by_repeat(repeat: TimingRepeat, medications: Medications) -> float | None:
     share = len(set(repeat.day_of_week)) / DAYS_PER_WEEK if repeat.day_of_week else 1.0
     listed = len(repeat.time_of_day) or len(repeat.when)
     if repeat.period is None and repeat.frequency is None:
-        return listed * share if listed else (share if repeat.day_of_week else None)
+        return _by_day(listed, share, repeat)
     unit = medications.timing.period_days.get(repeat.period_unit or "")
     if unit is None:
         return None
@@ -172,6 +177,13 @@ def _by_repeat(repeat: TimingRepeat, medications: Medications) -> float | None:
         return None
     per_day = frequency / (period * unit)
     return per_day * share if per_day >= 1 else per_day
+
+
+def _by_day(listed: int, share: float, repeat: TimingRepeat) -> float | None:
+    """Intakes per day where neither frequency nor period is given: the listed times, else the days of the week."""
+    if listed:
+        return listed * share
+    return share if repeat.day_of_week else None
 
 
 def _by_code(code: CodeableConcept | None, medications: Medications) -> float | None:

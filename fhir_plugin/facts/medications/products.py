@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fhir_plugin.record import lenient
-from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
+from fhir_plugin.record.datatypes import CodeableConcept, Coding, Quantity, Raw, Reference
 from fhir_plugin.record.resources import Medication
 from mappings.schema.medications import Medications, Product, ProductPart
+from mappings.schema.medications.model import DoseUnit
 
 SPECIFIC = frozenset(("SCD", "SBD"))
 PACKS = frozenset(("GPCK", "BPCK"))
@@ -199,12 +200,8 @@ def _reconciled(hits: list[Product], named: Product | None, label: str) -> Ident
     candidates = [*hits, named] if named else hits
     best = candidates[0]
     flags: list[str] = ["pack"] if best.tty in PACKS else []
-    if any(_ingredients(other) != _ingredients(best) for other in hits[1:]) or (
-        named is not None and not _covers(best, named)
-    ):
-        return IdentifiedProduct(_without_strength(best), label, (*flags, "conflicting_codes"))
     strengths = {other.parts[0][1:] for other in candidates if len(other.parts) == 1 and other.parts[0].strength}
-    if len(strengths) > 1:
+    if len(strengths) > 1 or _disagree(hits, named):
         return IdentifiedProduct(_without_strength(best), label, (*flags, "conflicting_codes"))
     if strengths and best.parts[0].strength is None and len(best.parts) == 1 and best.tty not in PACKS:
         strength, unit = next(iter(strengths))
@@ -212,6 +209,16 @@ def _reconciled(hits: list[Product], named: Product | None, label: str) -> Ident
     if strengths and not any(hit.parts[0].strength for hit in hits):
         flags.append("strength_from_text")
     return IdentifiedProduct(_refined(best, candidates), label, tuple(flags))
+
+
+def _disagree(hits: list[Product], named: Product | None) -> bool:
+    """Whether the codes, or the codes and the text, name different ingredients."""
+    best = hits[0] if hits else named
+    if best is None:
+        return False
+    return any(_ingredients(other) != _ingredients(best) for other in hits[1:]) or (
+        named is not None and not _covers(best, named)
+    )
 
 
 def _refined(best: Product, candidates: list[Product]) -> Product:
@@ -277,7 +284,7 @@ def _with_stated_strength(part: ProductPart, strength: object, medications: Medi
     numerator, denominator = getattr(strength, "numerator", None), getattr(strength, "denominator", None)
     if numerator is None or not numerator.value or numerator.value < 0:
         return part
-    unit = medications.units.get((numerator.code or numerator.unit or "").lower())
+    unit = _unit_of(numerator, medications)
     if unit is None or unit.dimension != "mg":
         return part
     amount = numerator.value * unit.factor
@@ -285,7 +292,12 @@ def _with_stated_strength(part: ProductPart, strength: object, medications: Medi
         return ProductPart(part.ingredient, amount, "MG")
     if denominator.value <= 0:
         return part
-    per = medications.units.get((denominator.code or denominator.unit or "1").lower())
+    per = _unit_of(denominator, medications, "1")
     if per is None or per.dimension not in ("unit", "ml"):
         return part
     return ProductPart(part.ingredient, amount / denominator.value, "MG" if per.dimension == "unit" else "MG/ML")
+
+
+def _unit_of(quantity: Quantity, medications: Medications, otherwise: str = "") -> DoseUnit | None:
+    """The unit of a quantity, by its code or its name."""
+    return medications.units.get((quantity.code or quantity.unit or otherwise).lower())

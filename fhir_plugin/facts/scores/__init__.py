@@ -1,1 +1,1 @@
-"""Scores of instruments from responses and Observations."""
+"""Scores of instruments over time, from responses and Observations. Knows no criterion and no treatment."""

@@ -42,6 +42,24 @@ def gather_scores(
 ) -> Iterator[tuple[GatheredAnswers, Score]]:
     """Every administration that these Observations record, with its score; void Observations are skipped."""
     valid = [observation for observation in observations if observation.status not in VOID_STATUSES]
+    gathered, others = _gathered(valid, instruments)
+    members = {id(source) for answers in gathered for source in answers.sources[1:]}
+    used = {id(source) for answers in gathered for source in answers.sources}
+    whole = (answers for answers in gathered if id(answers.sources[0]) not in members)
+    unused = [observation for observation in others if id(observation) not in used]
+    for answers in (*whole, *_loose_items(unused, instruments)):
+        if _has_content(answers):
+            yield answers, _scored(answers, sex)
+
+
+def _has_content(answers: GatheredAnswers) -> bool:
+    return answers.total is not None or answers.level is not None or bool(answers.items or answers.flags)
+
+
+def _gathered(
+    valid: Sequence[Observation], instruments: Instruments
+) -> tuple[list[GatheredAnswers], list[Observation]]:
+    """The answers below each head of an instrument, and the other Observations that may be items."""
     panels = any(observation.has_member for observation in valid)
     by_reference = {observation.reference: observation for observation in valid if observation.id} if panels else {}
     gathered: list[GatheredAnswers] = []
@@ -55,13 +73,7 @@ def gather_scores(
         answers = GatheredAnswers(instruments.forms[name], [])
         _add_observation(observation, answers, by_reference, _MAX_DEPTH)
         gathered.append(answers)
-    members = {id(source) for answers in gathered for source in answers.sources[1:]}
-    used = {id(source) for answers in gathered for source in answers.sources}
-    whole = (answers for answers in gathered if id(answers.sources[0]) not in members)
-    unused = [observation for observation in others if id(observation) not in used]
-    for answers in (*whole, *_loose_items(unused, instruments)):
-        if answers.total is not None or answers.level is not None or answers.items or answers.flags:
-            yield answers, _scored(answers, sex)
+    return gathered, others
 
 
 def _lookup(concept: CodeableConcept | None, table: Mapping[str, ValueT]) -> ValueT | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -92,11 +92,7 @@ def _runs(sessions: Iterable[Session], gap_days: int) -> list[list[Session]]:
 def _course(treatment: Treatment, run: Sequence[Session], as_of: date) -> TreatmentCourse:
     spans = [session.span for session in run if session.span]
     first, last = min(span.first for span in spans), max(span.last for span in spans)
-    # Two entries on one day are two sessions only if their times differ: the same session is often entered twice.
-    times: dict[date, set[str]] = {}
-    for session in run:
-        if session.day:
-            times.setdefault(session.day, set()).add(_clock(session.moment))
+    times = _session_times(run)
     count = sum(max(1, len(at - {""})) for at in times.values())
     days = sorted(times)
     counted = all(session.day for session in run)
@@ -115,6 +111,18 @@ def _course(treatment: Treatment, run: Sequence[Session], as_of: date) -> Treatm
         completed=True if enough else (False if needed and counted else None),
         ended=(as_of - last).days > treatment.course.gap_days.value or (final is not None and count >= final.value),
     )
+
+
+def _session_times(run: Sequence[Session]) -> dict[date, set[str]]:
+    """The times of the sessions, by day.
+
+    Two entries on one day are two sessions only if their times differ: the same session is often entered twice.
+    """
+    times: dict[date, set[str]] = {}
+    for session in run:
+        if session.day:
+            times.setdefault(session.day, set()).add(_clock(session.moment))
+    return times
 
 
 def _clock(moment: str | None) -> str:
@@ -153,16 +161,7 @@ def _outcome(
     rule = treatments.response
     later = [other.first for other in courses if other.modality != course.modality and other.first > course.last]
     until = min([course.last + timedelta(days=rule.end_days_after.value), *(day - timedelta(days=1) for day in later)])
-    outcomes = []
-    for scale in rule.scales:
-        series = [
-            entry for entry in assessments if entry.instrument == scale and entry.total is not None and _day(entry)
-        ]
-        before = _within(series, course.first - timedelta(days=rule.baseline_days_before.value), course.first)
-        after = _within(series, max(course.last - timedelta(days=rule.end_days_before.value), course.first), until)
-        after = [entry for entry in after if before and entry is not before[-1] and _after(entry, before[-1])]
-        if before and after:
-            outcomes.append(_change(before[-1], after[-1], treatments, instruments))
+    outcomes = list(_changes(course, until, assessments, treatments, instruments))
     judged = [outcome for outcome in outcomes if outcome.kind]
     if not judged:
         return (
@@ -171,6 +170,26 @@ def _outcome(
     if len({outcome.kind == RESPONSE for outcome in judged}) > 1:
         return CourseOutcome(kind=None, why="the scales disagree")
     return judged[0]
+
+
+def _changes(
+    course: TreatmentCourse,
+    until: date,
+    assessments: Sequence[Assessment],
+    treatments: Treatments,
+    instruments: Instruments,
+) -> Iterator[CourseOutcome]:
+    """The change on each scale that was administered both before the course and at its end."""
+    rule = treatments.response
+    for scale in rule.scales:
+        series = [
+            entry for entry in assessments if entry.instrument == scale and entry.total is not None and _day(entry)
+        ]
+        before = _within(series, course.first - timedelta(days=rule.baseline_days_before.value), course.first)
+        after = _within(series, max(course.last - timedelta(days=rule.end_days_before.value), course.first), until)
+        after = [entry for entry in after if before and entry is not before[-1] and _after(entry, before[-1])]
+        if before and after:
+            yield _change(before[-1], after[-1], treatments, instruments)
 
 
 def _within(series: Iterable[Assessment], first: date, last: date) -> list[Assessment]:

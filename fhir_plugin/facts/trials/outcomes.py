@@ -145,14 +145,8 @@ def _by_series(
     later = [score for score in series if score.day > after]
     if not later:
         return None
-    fall, remission = medications.parameters["response_fall"].value, medications.parameters["remission_below"].value
     depressed = medications.parameters["still_depressed_from"].value
-    responses = [
-        score
-        for score in later
-        if (baseline is not None and baseline.total > 0 and score.total <= baseline.total * (1 - fall))
-        or (instrument == _PHQ9 and score.total < remission)
-    ]
+    responses = [score for score in later if _is_response(instrument, score, baseline, medications)]
     if not responses:
         return None
     last = later[-1]
@@ -166,6 +160,13 @@ def _by_series(
         return None
     sentence = because["responded"] if baseline else because["remission"]
     return TrialOutcome(RESPONDED, sentence.format(**words), documented=True)
+
+
+def _is_response(instrument: str, score: DatedTotal, baseline: DatedTotal | None, medications: Medications) -> bool:
+    """Whether a total has fallen far enough from the baseline, or is in remission."""
+    fall, remission = medications.parameters["response_fall"].value, medications.parameters["remission_below"].value
+    fallen = baseline is not None and baseline.total > 0 and score.total <= baseline.total * (1 - fall)
+    return fallen or (instrument == _PHQ9 and score.total < remission)
 
 
 def _by_change(

@@ -101,9 +101,9 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
         counters = _counters([trial for trial in trials if trial.evidence_grade not in self.doubted], augmentations)
         unclear = [trial for trial in trials if trial.adequate == UNKNOWN]
         met = [trial for trial in trials if trial.adequate == MET]
-        perhaps = [trial for trial in trials if may_have_failed(trial)]
+        perhaps = list(filter(may_have_failed, trials))
         failure_noted = [trial for trial in unclear if trial.outcome == FAILED]
-        failed = [trial for trial in trials if has_failed(trial)]
+        failed = list(filter(has_failed, trials))
         added = sum(not augmentation.certain for augmentation in augmentations)
         counted = {
             "adequate": (counters.adequate, len(unclear), [*met, *unclear]),

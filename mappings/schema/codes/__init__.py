@@ -1,1 +1,3 @@
-"""Codes of terminologies and what they mean: value sets, vital signs, laboratory tests, interactions, words."""
+"""Codes of terminologies and what they mean: value sets, vital signs, laboratory tests, interactions, words. May know
+medications; no criterion and no protocol.
+"""

@@ -215,10 +215,7 @@ def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
     for value_set in sets:
         where = tree if value_set.system == ICD_10_CM else exact.setdefault(value_set.system, {})
         for code, sense in _senses(value_set):
-            senses_of_code = where.setdefault(code, [])
-            if any(other.topic == sense.topic for other in senses_of_code):
-                raise KnowledgeError(f"{value_set.id}.yaml: {sense.meaning}: code {code} is listed twice")
-            senses_of_code.append(sense)
+            _add_sense(where, code, sense, value_set.id)
     names = {alias: system for system, aliases in topics.systems.items() for alias in (system, *aliases)}
     frozen = {system: {code: tuple(senses) for code, senses in codes.items()} for system, codes in exact.items()}
     return CodeIndex(
@@ -227,6 +224,14 @@ def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
         tree_systems=frozenset(alias for alias, system in names.items() if system == ICD_10_CM),
         whole=frozenset(alias for alias, system in names.items() if system not in {ICD_10_CM, *topics.in_part}),
     )
+
+
+def _add_sense(senses_by_code: dict[str, list[Sense]], code: str, sense: Sense, value_set: str) -> None:
+    """Add one meaning of a code; within a topic, a code has only one."""
+    senses = senses_by_code.setdefault(code, [])
+    if any(other.topic == sense.topic for other in senses):
+        raise KnowledgeError(f"{value_set}.yaml: {sense.meaning}: code {code} is listed twice")
+    senses.append(sense)
 
 
 def _hints(topics: Topics) -> TopicHints:

@@ -1,4 +1,4 @@
-"""How questionnaires are scored, banded and read: YAML files, read and cross-checked once at start."""
+"""How questionnaires are scored, banded and read: YAML files, checked at start. Knows no code list and no rule."""
 
 from __future__ import annotations
 

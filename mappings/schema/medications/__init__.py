@@ -1,7 +1,8 @@
 """Medication knowledge: ingredients, products, doses, durations and the words of a sig, read once and frozen.
 
 The tables are CSV and YAML files in ``mappings/medications``; every number in them has its source and how well it was
-checked. ``load_medications`` reads a site's own folder of the same structure.
+checked. ``load_medications`` reads a site's own folder of the same structure. Knows no instrument, no
+treatment and no rule.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks of draft orders and their wording: YAML files, read and cross-checked once at start."""
+"""Checks of draft orders and their wording: YAML files, checked at start. May know rules and treatments; no payer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order templates that a clinician can accept as drafts, read and cross-checked once at start."""
+"""Order templates that a clinician can accept as drafts, checked at start. May know rules and treatments; no payer."""
 
 from __future__ import annotations
 

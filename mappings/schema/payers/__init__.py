@@ -1,4 +1,4 @@
-"""Payers' policies: dated checklists, matched to a Coverage. They inform and make no clinical decision."""
+"""Payers' policies: dated checklists, matched to a Coverage. May know rules and texts; no rule or order knows them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The hook services, the profiles of FHIR servers, and the rules for the memory of cards."""
+"""The hook services, the profiles of FHIR servers, the rules for the memory of cards. Knows no clinical rule."""

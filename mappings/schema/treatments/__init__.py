@@ -1,4 +1,4 @@
-"""How interventional treatments are recognised on a record: YAML files, read and cross-checked once at start."""
+"""How interventional treatments are recognised on a record: YAML files, checked at start. Knows no rule."""
 
 from __future__ import annotations
 

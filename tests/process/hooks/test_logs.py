@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.application import app as application
+from cds_hooks.application import hook_routes
 from cds_hooks.application.app import create_app
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry import logs
@@ -98,7 +98,7 @@ def test_a_fault_is_told_by_type_and_place_alone(
     def fail(*_: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(application, "read_call", fail)
+    monkeypatch.setattr(hook_routes, "read_call", fail)
     failing = TestClient(
         create_app(Settings(log_format="json"), knowledge(), lambda: DAY), raise_server_exceptions=False
     )
@@ -109,7 +109,7 @@ def test_a_fault_is_told_by_type_and_place_alone(
     call, fault = lines(said)
     assert (call["event"], call["level"], call["status"]) == ("request", "error", 500)
     assert (fault["event"], fault["fault"]) == ("fault", "KeyError")
-    assert fault["place"].startswith("cds_hooks.application.app:")
+    assert fault["place"].startswith("cds_hooks.application.hook_routes:")
     assert fault["correlation"] == answer.headers["X-Correlation-Id"]
 
 

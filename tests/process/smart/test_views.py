@@ -25,7 +25,7 @@ PATIENTS = [each.id for each in demo_patients(DAY)]
 @cache
 def decision_of(patient: str) -> Decision:
     (bundle,) = (each.bundle for each in demo_patients(DAY) if each.id == patient)
-    return decide(record_from_bundle(bundle, None), knowledge(), knowledge().protocol, DAY)
+    return decide(record_from_bundle(bundle, None), knowledge(), as_of=DAY)
 
 
 @pytest.mark.parametrize("patient", PATIENTS)

@@ -115,7 +115,7 @@ def test_an_input_taken_away_makes_no_item_met(told: DemoPatient, knowledge: Kno
 
 def met(record, knowledge: Knowledge) -> set[tuple[str, str]]:
     """Every item of every policy that is met."""
-    decision = decide(record, knowledge, knowledge.protocol, AS_OF)
+    decision = decide(record, knowledge, as_of=AS_OF)
     findings = {finding.criterion: finding for finding in decision.findings}
     return {
         (policy.id, item.id)

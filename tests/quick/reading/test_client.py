@@ -233,6 +233,3 @@ def test_what_is_too_large_leaves_the_allowance_to_others() -> None:
         for path, chunks in (("a", [b"1" * 5, b"1" * 5]), ("b", [b"1" * 8]), ("c", [b"1" * 3])):
             respx.get(f"{BASE}/{path}").mock(return_value=httpx.Response(200, stream=Stream(chunks)))
         with_server(go)
-
-
-# Links

@@ -35,7 +35,7 @@ def tellings(record: Record, as_of: Any) -> list[CardContext]:
     knowledge = shipped()
     made = []
     for ordered in ORDERS:
-        decision = decide(record, knowledge, knowledge.protocol, as_of, ordered)
+        decision = decide(record, knowledge, as_of=as_of, ordered=ordered)
         hook = "order-sign" if ordered else "patient-view"
         made.append(CardContext(decision, knowledge, hook, as_of, 0, lambda: "00000000-0000-4000-8000-000000000000"))
     return made

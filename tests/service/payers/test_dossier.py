@@ -31,7 +31,7 @@ PAGE_TAGS = {*TAGS, "html", "head", "meta", "title", "style", "body", "main", "d
 
 
 def made(bundle: bytes, knowledge: Knowledge, treatment: str = "tms", as_of: date = DAY) -> Dossier:
-    decision = decide(record_from_bundle(bundle, None), knowledge, knowledge.protocol, as_of)
+    decision = decide(record_from_bundle(bundle, None), knowledge, as_of=as_of)
     return build_dossier(decision, knowledge, treatment)
 
 

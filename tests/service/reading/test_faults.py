@@ -10,7 +10,7 @@ import pytest
 
 from fhir_plugin.errors import RecordUnavailable, WrongPatient
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.reading.gather import FhirAccess, gather
 from fhir_plugin.reading.responses import Limits
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Record
@@ -47,7 +47,7 @@ def _stalled(result: Record | RecordUnavailable, kind: str) -> bool:
 async def read_once(
     faults: Faults, fault: str, kind: str, clients: FhirServers, deadline: float = DEADLINES[0]
 ) -> Record | RecordUnavailable:
-    source = FhirSource(faults.base(fault, kind), token="canary-token")
+    source = FhirAccess(faults.base(fault, kind), token="canary-token")
     try:
         return await gather(PATIENT, {}, WANTED, ("44261-6",), source, clients, deadline)
     except RecordUnavailable as error:
@@ -122,7 +122,7 @@ def test_a_server_that_stays_silent_is_left_alone_and_then_asked_again() -> None
 
     async def go() -> None:
         async with faulty_server() as faults, FhirServers(limits) as clients:
-            source = FhirSource(faults.base("reset", "Patient"))
+            source = FhirAccess(faults.base("reset", "Patient"))
             ask = lambda: gather(PATIENT, supplied("patient"), WANTED, (), source, clients, 0.2)  # noqa: E731
             for _ in range(limits.silent_calls):
                 with pytest.raises(RecordUnavailable, match="connection failed"):

@@ -15,7 +15,7 @@ from fhir_plugin.errors import (
     WrongPatient,
 )
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource, fetch_record, gather
+from fhir_plugin.reading.gather import FhirAccess, gather
 from fhir_plugin.reading.responses import Limits
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Record
@@ -40,7 +40,7 @@ def read(
         async with faulty_server() as faults, FhirServers(limits) as clients:
             if answers:
                 faults.answers["own"] = answers
-            source = FhirSource(faults.base("own", faulty), "t0ken")
+            source = FhirAccess(faults.base("own", faulty), "t0ken")
             return await gather(PATIENT, prefetch, wanted, CODES, source, clients, 1.5), faults
 
     return asyncio.run(go())
@@ -65,7 +65,7 @@ def test_a_whole_prefetch_asks_the_server_nothing() -> None:
 
 def test_a_whole_prefetch_never_waits() -> None:
     clients = FhirServers()
-    step = gather(PATIENT, supplied(), WANTED, CODES, FhirSource("https://ehr.example/fhir"), clients)
+    step = gather(PATIENT, supplied(), WANTED, CODES, FhirAccess("https://ehr.example/fhir"), clients)
     with pytest.raises(StopIteration) as stopped:
         step.send(None)
     assert isinstance(stopped.value.value, Record), "it came to its end without an event loop"
@@ -325,7 +325,7 @@ def test_an_absolute_reference_to_the_server_itself_is_read() -> None:
         async with faulty_server() as faults, FhirServers() as clients:
             base = faults.base()
             prefetch = supplied() | {"medicationRequests": orders(f"{base}/Medication/a")}
-            return await gather(PATIENT, prefetch, WANTED, CODES, FhirSource(base), clients)
+            return await gather(PATIENT, prefetch, WANTED, CODES, FhirAccess(base), clients)
 
     record = asyncio.run(go())
     assert record.input("medicationRequests").whole
@@ -361,24 +361,19 @@ def test_an_unknown_input_is_an_error() -> None:
 
 
 def test_the_token_is_not_in_the_repr_of_a_source() -> None:
-    assert "t0ken" not in repr(FhirSource("https://ehr.example/fhir", "t0ken"))
+    assert "t0ken" not in repr(FhirAccess("https://ehr.example/fhir", "t0ken"))
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nHost: canary.example", "tökén", "\x00"])
 def test_a_token_that_cannot_stand_in_a_header(token: str) -> None:
     with pytest.raises(BadInput, match="access token"):
-        FhirSource("https://ehr.example/fhir", token)
-
-
-def test_a_record_for_a_caller_without_a_loop() -> None:
-    with pytest.raises(TemporarilyUnavailable, match="patient: not retrieved"):
-        fetch_record(FhirSource("http://127.0.0.1:9/fhir"), PATIENT, ("patient",), ())
+        FhirAccess("https://ehr.example/fhir", token)
 
 
 def test_nothing_is_shared_between_records_read_at_the_same_time() -> None:
     async def go() -> list[Record]:
         async with faulty_server() as faults, FhirServers() as clients:
-            source = FhirSource(faults.base())
+            source = FhirAccess(faults.base())
             return await asyncio.gather(
                 *(gather(PATIENT, {}, ("patient", "conditions"), (), source, clients) for _ in range(8))
             )

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cds_hooks.cli.main import app
 from fhir_plugin.errors import BadInput
-from fhir_plugin.reading.gather import FhirSource
+from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.server_check import InputCheck, InputResult, check_server
 from fhir_plugin.record.inputs import INPUTS
 from tests.support.reading.faults import Request, faulty_server, good_body, reply
@@ -29,7 +29,7 @@ def tried(
         async with faulty_server() as faults:
             if answer:
                 faults.answers[fault] = answer
-            source = FhirSource(faults.base(fault, kind))
+            source = FhirAccess(faults.base(fault, kind))
             with ThreadPoolExecutor() as threads:
                 check = (source, PATIENT, tuple(INPUTS), CODES, 0.4, slow)
                 return await asyncio.get_running_loop().run_in_executor(threads, check_server, *check)
@@ -85,7 +85,7 @@ def test_another_patient_is_not_usable() -> None:
 
 def test_an_id_that_is_none() -> None:
     with pytest.raises(BadInput):
-        check_server(FhirSource("https://ehr.example/fhir"), f"{OTHER}/x", ("patient",), (), 1, 1)
+        check_server(FhirAccess("https://ehr.example/fhir"), f"{OTHER}/x", ("patient",), (), 1, 1)
 
 
 def test_the_command_prints_a_table() -> None:

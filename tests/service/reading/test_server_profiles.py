@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.reading.gather import FhirAccess, gather
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Record
 from mappings.schema.base.entries import KnowledgeError
@@ -25,7 +25,7 @@ MANY = tuple(f"http://loinc.org|{number}-0" for number in range(200))
 def read(habits: ServerHabits, codes: tuple[str, ...] = ("44261-6",)) -> tuple[Record, Faults]:
     async def go() -> tuple[Record, Faults]:
         async with faulty_server() as faults, FhirServers() as clients:
-            source = FhirSource(faults.base(), habits=habits)
+            source = FhirAccess(faults.base(), habits=habits)
             return await gather(PATIENT, {}, tuple(INPUTS), codes, source, clients, 2.5), faults
 
     return asyncio.run(go())

@@ -197,7 +197,7 @@ def test_a_browser_may_read_that_the_service_failed(monkeypatch: pytest.MonkeyPa
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("cds_hooks.application.app.read_call", fail)
+    monkeypatch.setattr("cds_hooks.application.hook_routes.read_call", fail)
     guarded = TestClient(service(*clients()).app, raise_server_exceptions=False)
     answer = guarded.post(ORDER_SIGN, content=b"{}", headers=lonely_token() | {"Origin": ORIGIN})
     assert answer.status_code == 500

@@ -11,7 +11,7 @@ import pytest
 
 from fhir_plugin.errors import RecordUnavailable
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.reading.gather import FhirAccess, gather
 from tests.support.hooks.calls import PATIENT_VIEW, body
 from tests.support.reading.faults import faulty_server
 from tests.support.reading.material import PATIENT, bundle, resource
@@ -109,7 +109,7 @@ def test_a_listed_name_that_leads_inside_is_not_connected_to(monkeypatch: pytest
 
 async def follow(links: list[str], clients: FhirServers, base_url: str, token: str) -> None:
     """Read records whose conditions go on at each of the links, and whose order refers to a drug there."""
-    source = FhirSource(base_url, token)
+    source = FhirAccess(base_url, token)
     for link in links:
         page = bundle(resource("Condition"), next_url=link)
         drug = {"reference": f"{link.rstrip('/')}/Medication/m1"}

@@ -11,7 +11,7 @@ import pytest
 
 from fhir_plugin.errors import RecordUnavailable
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import FhirSource, gather
+from fhir_plugin.reading.gather import FhirAccess, gather
 from fhir_plugin.reading.scopes import EXPIRED, NOT_A_BEARER, OUT_OF_SCOPE, PARTIAL_SCOPE, ScopeCoverage, scope_coverage
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.record import InputState, Record
@@ -58,7 +58,7 @@ def read(**members: Any) -> tuple[Record | RecordUnavailable, Faults]:
 
     async def go() -> tuple[Record | RecordUnavailable, Faults]:
         async with faulty_server() as faults, FhirServers() as clients:
-            source = FhirSource(faults.base(), "secret", **members)
+            source = FhirAccess(faults.base(), "secret", **members)
             try:
                 return await gather(PATIENT, {}, WANTED, (), source, clients, 1.0), faults
             except RecordUnavailable as fault:
@@ -95,7 +95,7 @@ def test_the_rest_of_a_prefetch_is_not_asked_for_outside_the_scope() -> None:
     async def go() -> tuple[Record, Faults]:
         async with faulty_server() as faults, FhirServers() as clients:
             page = bundle(resource("Observation"), next_url=f"{faults.base()}/Observation?page=2")
-            source = FhirSource(faults.base(), "secret", scope="user/Patient.read user/Condition.read")
+            source = FhirAccess(faults.base(), "secret", scope="user/Patient.read user/Condition.read")
             return await gather(PATIENT, {"observations": page}, WANTED, (), source, clients, 1.0), faults
 
     record, faults = asyncio.run(go())
@@ -109,8 +109,8 @@ def test_a_server_that_was_not_asked_was_not_silent() -> None:
             for members in ({"scope": "user/Device.read"}, {"good_for": 0.0001}):
                 for _ in range(clients.limits.silent_calls + 1):
                     with pytest.raises(RecordUnavailable):
-                        await gather(PATIENT, {}, WANTED, (), FhirSource(faults.base(), "t", **members), clients, 1.0)
-            assert await gather(PATIENT, {}, WANTED, (), FhirSource(faults.base(), "t"), clients, 1.0)
+                        await gather(PATIENT, {}, WANTED, (), FhirAccess(faults.base(), "t", **members), clients, 1.0)
+            assert await gather(PATIENT, {}, WANTED, (), FhirAccess(faults.base(), "t"), clients, 1.0)
 
     asyncio.run(go())
 
@@ -118,7 +118,7 @@ def test_a_server_that_was_not_asked_was_not_silent() -> None:
 def test_a_token_is_not_used_beyond_its_time() -> None:
     async def go() -> float:
         async with faulty_server() as faults, FhirServers() as clients:
-            source = FhirSource(faults.base("latency", "Observation"), "secret", good_for=0.2)
+            source = FhirAccess(faults.base("latency", "Observation"), "secret", good_for=0.2)
             started = asyncio.get_running_loop().time()
             record = await gather(PATIENT, {}, WANTED, (), source, clients, 10.0)
             assert record.input("observations").state is InputState.NOT_RETRIEVED
@@ -182,4 +182,4 @@ def test_an_authorization_without_a_token_is_none(authorization: dict[str, Any])
 def test_every_input_has_a_type_that_scopes_can_name() -> None:
     makes: Callable[[str], ScopeCoverage] = lambda kind: scope_coverage(f"user/{kind}.rs", kind, search=True)  # noqa: E731
     assert all(makes(each.resource_type) is ScopeCoverage.ALL for each in INPUTS.values())
-    assert FhirSource("https://ehr.example/fhir").good_for == math.inf
+    assert FhirAccess("https://ehr.example/fhir").good_for == math.inf

@@ -66,7 +66,7 @@ def decision_of(case: dict[str, Any], knowledge: Knowledge, ordered: OrderedTrea
     """What the record of a case leads to."""
     record = _record(case)
     protocol = case.get("protocol", knowledge.protocol)
-    decision = decide(record, knowledge, protocol, AS_OF, ordered.treatments)
+    decision = decide(record, knowledge, as_of=AS_OF, protocol=protocol, ordered=ordered.treatments)
     if "facts" not in case:
         return decision
     given = facts_of({"patient": "", "facts": case["facts"]}, knowledge).named

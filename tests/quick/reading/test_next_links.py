@@ -1,4 +1,4 @@
-"""Which next links are followed, and the one way to write a base URL."""
+"""Which next links are followed, and how a base URL is written: nothing leads away from the server."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.responses import Limits
 from tests.support.profiles import examples
 
 BASE = "https://ehr.example/fhir"
-LIMITS = Limits(pause_seconds=0)
 CONTEXT = ssl.create_default_context()
 
 
