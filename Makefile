@@ -1,4 +1,4 @@
-# Doors: demo, serve, check, and the tests by what they cost (docs/testing.md). Each sets up what it needs.
+# Doors: demo, serve, docs, check, and the tests by what they cost (docs/testing.md). Each sets up what it needs.
 # make PYTHON=python3.12 chooses the Python; without it the environment keeps the one that it has, at first python3.
 UV ?= uv
 BIN := .venv/bin
@@ -12,7 +12,7 @@ WORKERS := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 COVER ?=
 LANDING := tests/process tests/service tests/quick
 
-.PHONY: demo quick test cover nightly check serve bench fuzz screenshots lock wheel installs clean
+.PHONY: demo quick test cover nightly check serve docs bench fuzz screenshots lock wheel installs clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
@@ -37,6 +37,11 @@ check: .venv/.test
 
 serve: .venv/.demo
 	$(BIN)/tandem serve
+
+docs: .venv/.test
+	$(BIN)/python -m docs.generator pages build
+	$(BIN)/zensical build --strict --clean --config-file build/zensical.toml
+	$(BIN)/python -m docs.generator check build
 
 bench: .venv/.test
 	bench/run
@@ -64,7 +69,7 @@ lock:
 	echo hatchling | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 
 clean:
-	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Always asked, and quick: install/environment knows what is there, also when it was broken off.
 .PHONY: .venv/.demo .venv/.test

@@ -48,7 +48,14 @@ def commands_page() -> Page:
 def _entry(name: str, command: Any) -> str:
     anchor = name.replace(" ", "-")
     rows = [(_names(item), _value(item), docstring(getattr(item, "help", None) or "")) for item in parameters(command)]
-    usage = " ".join(("tandem", name, *(_usage(item) for item in parameters(command))))
+    usage = " ".join(
+        (
+            "tandem",
+            name,
+            *(["[OPTIONS]"] if any(not _is_argument(item) for item in parameters(command)) else []),
+            *(_usage(item) for item in parameters(command)),
+        )
+    )
     blocks = (
         f"## `tandem {name}` {{#{anchor}}}",
         docstring(command.help or ""),

@@ -1,4 +1,4 @@
-"""What the source says of a model's fields: the docstrings below them, which Python itself does not keep, and their types."""
+"""What the source says of a model's fields: the docstrings below them, which Python does not keep, and their types."""
 
 from __future__ import annotations
 

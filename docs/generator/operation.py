@@ -63,8 +63,8 @@ def metrics_page() -> Page:
     """The metrics of ``/metrics``."""
     rows = ([code(item.name), item.kind, codes(item.labels), item.help] for item in metric_entries())
     introduction = (
-        "`GET /metrics` answers in the text format of Prometheus. Every label comes from a closed set (services, rules, "
-        "criteria, verdicts, status codes), so that no metric can hold anything about a patient."
+        "`GET /metrics` answers in the text format of Prometheus. Every label comes from a closed set (services, "
+        "rules, criteria, verdicts, status codes), so that no metric can hold anything about a patient."
     )
     return page(METRICS, "Metrics", (introduction, table(("metric", "kind", "labels", "what it says"), rows)))
 
@@ -80,9 +80,9 @@ def log_page(root: Path) -> Page:
     words = field_words(root)
     rows = ([code(name), _shape(shape), words.get(name, "")] for name, shape in FIELDS.items())
     introduction = (
-        "One JSON object a line on stderr. Each has `event`, `level` and `timestamp`, and of the fields below those that "
-        "apply. A field that is not in this list is never written, nor a value that does not match its pattern, so that no "
-        "line can hold a name, a token, a body or the text of an exception."
+        "One JSON object a line on stderr. Each has `event`, `level` and `timestamp`, and of the fields below those "
+        "that apply. A field that is not in this list is never written, nor a value that does not match its pattern, "
+        "so that no line can hold a name, a token, a body or the text of an exception."
     )
     return page(LOG, "Log fields", (introduction, table(("field", "value", "what it says"), rows)))
 

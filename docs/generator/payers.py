@@ -8,13 +8,12 @@ from docs.generator.markdown import Page, bullets, code, codes, link, page, pros
 from docs.generator.rules import NUMBER_HEADERS, criterion_path, number_rows, review_line
 from docs.generator.sources import source_links
 from mappings.schema.knowledge import Knowledge
-from mappings.schema.payers.model import CriterionItem, Item, PayerPolicy, PresenceItem
+from mappings.schema.payers.model import CriterionItem, Item, PayerPolicy, PresenceItem, TrialsItem
 from mappings.schema.treatments.model import Treatment
 
 FOLDER, TREATMENTS = "reference/payers", "reference/treatments.md"
 _BEYOND = "Not answered from the record."
 _CHECKS = {
-    "trials": "The failed trials on the record are counted.",
     "score": "A recent score on one of the scales is needed.",
     "beyond": _BEYOND,
 }
@@ -34,8 +33,8 @@ def payer_pages(knowledge: Knowledge) -> Iterator[Page]:
         for item in policies
     )
     introduction = (
-        "A payer's policy is a dated checklist. It is matched to the patient's Coverage and informs; it decides nothing. "
-        "A policy that does not match any payer is the generic checklist of its treatment."
+        "A payer's policy is a dated checklist. It is matched to the patient's Coverage and informs; it decides "
+        "nothing. A policy that does not match any payer is the generic checklist of its treatment."
     )
     yield page(here, "Payers", (introduction, table(("policy", "treatment", "effective", "checked"), rows)))
     yield from (_policy(knowledge, item) for item in policies)
@@ -47,8 +46,10 @@ def _policy(knowledge: Knowledge, item: PayerPolicy) -> Page:
     numbers = table(NUMBER_HEADERS, number_rows(knowledge, item.numbers.items(), "", here))
     blocks = (
         f"{code(item.id)} · {review_line(item, f'payers/{item.id}.yaml')}",
-        f"Source: {source_links(knowledge, (item.source,), here)} (checked: {item.verification.value}). "
-        f"Effective: {item.effective or 'the day was not seen'}.",
+        (
+            f"Source: {source_links(knowledge, (item.source,), here)} (checked: {item.verification.value}). "
+            f"Effective: {item.effective or 'the day was not seen'}."
+        ),
         prose(item.note),
         f"## Which coverage it applies to\n\n{_matching(item)}",
         f"## Checklist\n\n{table(('what the policy asks for', 'how it is answered', 'what settles it'), rows)}",
@@ -77,6 +78,9 @@ def _check(knowledge: Knowledge, item: Item, here: str) -> str:
         return f"{link(title, here, criterion_path(item.criterion))} is {item.expect.replace('_', ' ')}"
     if isinstance(item, PresenceItem):
         return f"{code(item.fact)} is on the record"
+    if isinstance(item, TrialsItem):
+        what = "classes of antidepressants" if item.count == "classes" else "antidepressant trials"
+        return f"{item.at_least} or more failed {what}"
     return _CHECKS[item.check]
 
 

@@ -65,8 +65,8 @@ def _criteria_index(knowledge: Knowledge) -> Page:
         for item in knowledge.criteria.values()
     )
     introduction = (
-        "A criterion is one statement about a patient. It comes out met, not met, or unknown with what was missing. What "
-        "follows from it is said by the protocols, which give it a role for each treatment."
+        "A criterion is one statement about a patient. It comes out met, not met, or unknown with what was missing. "
+        "What follows from it is said by the protocols, which give it a role for each treatment."
     )
     return page(here, "Criteria", (introduction, table(("criterion", "statement", "id"), rows)))
 
@@ -99,7 +99,8 @@ def _roles(knowledge: Knowledge, item: Criterion, here: str) -> str:
         if clause.criterion == item.id
     )
     headers = ("protocol", "role", "treatments", "why", "grade", "sources")
-    return f"## What follows from it\n\n{table(headers, rows) or 'No protocol gives it a role; pathways or payers use it.'}"
+    body = table(headers, rows) or "No protocol gives it a role; pathways or payers use it."
+    return f"## What follows from it\n\n{body}"
 
 
 def _clause_cells(knowledge: Knowledge, clause: Clause, here: str) -> list[str]:
@@ -121,8 +122,10 @@ def _protocols_index(knowledge: Knowledge) -> Page:
     )
     roles = ([code(role.value), docstring(member_description(role))] for role in Role)
     blocks = (
-        "A protocol says which criteria decide about which treatment, in which role and in which order. "
-        f"{code(knowledge.services.protocol)} is applied unless a site chooses another one.",
+        (
+            "A protocol says which criteria decide about which treatment, in which role and in which order. "
+            f"{code(knowledge.services.protocol)} is applied unless a site chooses another one."
+        ),
         table(("protocol", "id", "what it is"), rows),
         f"## Roles\n\n{table(('role', 'meaning'), roles)}",
     )
@@ -188,8 +191,8 @@ def _resolutions(knowledge: Knowledge, item: Protocol, here: str) -> str:
 
 def _conflicts(knowledge: Knowledge) -> Page:
     introduction = (
-        "Where the sources disagree, and the safer way that is taken. A conflict is shown on a card where it matters to "
-        "the decision at hand."
+        "Where the sources disagree, and the safer way that is taken. A conflict is shown on a card where it matters "
+        "to the decision at hand."
     )
     entries = (_conflict(knowledge, name, item) for name, item in knowledge.conflicts.items())
     return page(CONFLICTS, "Conflicts", (introduction, *entries), "Conflicts between the sources")

@@ -30,8 +30,8 @@ def _profile(knowledge: Knowledge, item: ServerProfile) -> Page:
     tried = f"tandem check-server https://ehr.example/fhir --patient ID --profile {item.id}"
     blocks = (
         f"{code(item.id)} · {review_line(item, f'servers/{item.id}.yaml')}",
-        "Nobody has run Tandem against this vendor's own sandbox yet: the profile rests on what is published."
-        if item.id not in (GENERIC, "hapi")
+        "It rests on what is published; a run against a sandbox of the vendor is still to be made."
+        if item.id != GENERIC
         else "",
         f"## Choose it\n\nIn the settings file:\n\n{fenced(chosen, 'toml')}",
         f"Then try every query on one test patient, and read what came:\n\n{fenced(tried, 'sh')}",
@@ -44,21 +44,15 @@ def _profile(knowledge: Knowledge, item: ServerProfile) -> Page:
 def _habits(habits: ServerHabits) -> str:
     words = descriptions(ServerHabits)
     rows = (
-        [
-            code(name),
-            _value(value),
-            "" if value == getattr(DEFAULT_HABITS, name) else "set here",
-            docstring(words[name]),
-        ]
+        [code(name), _value(value, value != getattr(DEFAULT_HABITS, name)), docstring(words[name])]
         for name, value in habits
     )
-    return table(("habit", "value", "", "what it is"), rows)
+    return f"{table(('habit', 'value', 'what it is'), rows)}\n\nBold: set for this kind of server."
 
 
-def _value(value: object) -> str:
-    if isinstance(value, frozenset):
-        return ", ".join(sorted(value)) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _value(value: object, own: bool) -> str:  # noqa: FBT001 - whether the value is the profile's own
+    words = ", ".join(sorted(value)) or "none" if isinstance(value, frozenset) else str(value)
+    return f"**{words}**" if own else words
 
 
 def services_page(knowledge: Knowledge) -> Page:

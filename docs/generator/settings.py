@@ -21,8 +21,11 @@ SECTIONS: tuple[tuple[type[BaseModel], str, str, str], ...] = (
         Settings,
         "",
         "The service",
-        "At the top of the file. Each can also be given as an environment variable; a list or a table is then written as "
-        "JSON. What stands in the file takes precedence over the environment, and an option of `tandem serve` over both.",
+        (
+            "At the top of the file. Each can also be given as an environment variable; a list or a table is then "
+            "written as JSON. What stands in the file takes precedence over the environment, and an option of `tandem "
+            "serve` over both."
+        ),
     ),
     (
         Client,
@@ -44,7 +47,7 @@ _VARIABLES = """\
 
 | variable | what it does |
 | --- | --- |
-| `TANDEM_CONFIG` | The settings file of `tandem serve`, `tandem database` and `tandem feedback` where `--config` is not given. |
+| `TANDEM_CONFIG` | The settings file of `tandem serve`, `database` and `feedback` where `--config` is not given. |
 | `TANDEM_TOKEN` | The access token of the commands that read from a FHIR server, where `--token` is not given. |
 | `TANDEM_DATABASE_FILE`, `TANDEM_DATABASE_KEY_FILE`, `TANDEM_CAPTURE_SECRET_FILE`, `PGPASSWORD_FILE` | \
 In the container only: a file whose content is read into the variable without `_FILE`. |
@@ -54,9 +57,11 @@ In the container only: a file whose content is read into the variable without `_
 def settings_page(root: Path) -> Page:
     """Every setting; ``root`` holds the example file."""
     blocks = [
-        "Settings stand in a TOML file, which `tandem serve --config tandem.toml` reads. A key that is not known is "
-        "refused, and so is a value that does not fit. `tandem check-config tandem.toml` says whether a file is right and "
-        "prints what is set. `tandem.example.toml` in the repository is a file to start from."
+        (
+            "Settings stand in a TOML file, which `tandem serve --config tandem.toml` reads. A key that is not known "
+            "is refused, and so is a value that does not fit. `tandem check-config tandem.toml` says whether a file "
+            "is right and prints what is set. `tandem.example.toml` in the repository is a file to start from."
+        )
     ]
     for model, table, heading, introduction in SECTIONS:
         blocks += [f"## {heading}", introduction]

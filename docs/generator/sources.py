@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
 from docs.generator.markdown import Page, bullets, code, link, page, prose, table
 from docs.generator.models import descriptions
@@ -20,7 +21,7 @@ def source_links(knowledge: Knowledge, names: Iterable[str], here: str) -> str:
 def _source_link(knowledge: Knowledge, name: str, here: str) -> str:
     if name in knowledge.sources:
         return link(code(name), here, f"{PATH}#{name}")
-    return f"<{name}>" if name.startswith("https://") or name.startswith("http://") else prose(name)
+    return f"[{urlsplit(name).netloc}]({name})" if name.startswith(("https://", "http://")) else prose(name)
 
 
 def sources_page(knowledge: Knowledge) -> Page:
@@ -28,8 +29,8 @@ def sources_page(knowledge: Knowledge) -> Page:
     words = descriptions(Verification)
     checked = table(("word", "meaning"), ((code(item.value), words[item.name]) for item in Verification))
     introduction = (
-        "Every number of the knowledge names its source, and says how well it was checked. What a source really supports "
-        f"is written in our own words.\n\n{checked}"
+        "Every number of the knowledge names its source, and says how well it was checked. What a source really "
+        f"supports is written in our own words.\n\n{checked}"
     )
     entries = (_entry(name, source, _cited_by(knowledge, name)) for name, source in knowledge.sources.items())
     return page(PATH, "Sources", (introduction, *entries))

@@ -47,6 +47,7 @@ def written_pages(root: Path, generated: Iterable[str]) -> Iterator[Page]:
 
 def pictures(root: Path) -> Iterator[tuple[Path, str]]:
     """Files that are copied as they are, and their place on the site."""
+    yield root / "docs/site.css", "site.css"
     yield from ((file, f"pictures/{file.name}") for file in sorted((root / "docs/pictures").iterdir()))
 
 
