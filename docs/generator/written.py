@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from docs.generator.markdown import Page, fenced, link, page, table
+from docs.generator.markdown import Page, fenced, link, page
 
 _LINK = re.compile(r"(?<=\]\()([^)\s#]+)((?:#[^)\s]*)?)(?=\))")
 _INCLUDE = re.compile(r"^<!-- include: (\S+) -->$", re.MULTILINE)
@@ -37,12 +37,16 @@ def written_pages(root: Path, generated: Iterable[str]) -> Iterator[Page]:
     places |= {f"docs/{path}": path for path in generated}
     places |= {name: place for name, (place, _) in TEXTS.items()}
     places |= {"decisions": DECISIONS, "decisions/": DECISIONS}
-    for source, (place, title) in files.items():
-        text = _with_files((root / source).read_text(encoding="utf-8"), root, source)
-        yield Page(place, title or _heading(text), with_site_links(text, source, place, places))
+    pages = [_page(root, source, place, title, places) for source, (place, title) in files.items()]
+    yield from pages
+    yield _decisions(entry for entry in pages if entry.path.startswith("decisions/"))
     for name, (place, title) in TEXTS.items():
         yield page(place, title, (fenced((root / name).read_text(encoding="utf-8"), "text"),))
-    yield _decisions(files)
+
+
+def _page(root: Path, source: str, place: str, title: str, places: dict[str, str]) -> Page:
+    text = _with_files((root / source).read_text(encoding="utf-8"), root, source)
+    return Page(place, title or _heading(text), with_site_links(text, source, place, places))
 
 
 def pictures(root: Path) -> Iterator[tuple[Path, str]]:
@@ -101,17 +105,12 @@ def _with_files(text: str, root: Path, source: str) -> str:
     return _INCLUDE.sub(content, text)
 
 
-def _decisions(files: dict[str, tuple[str, str]]) -> Page:
-    places = [place for source, (place, _) in files.items() if source.startswith("decisions/")]
-    rows = ([link(_decision_title(place), DECISIONS, place)] for place in places)
-    return page(
-        DECISIONS,
-        "Overview",
-        ("What cost an argument, and why it was decided so.", table(("decision",), rows)),
-        "Decisions",
-    )
+def _decisions(pages: Iterable[Page]) -> Page:
+    items = (f"- {link(_decision_words(entry.title), DECISIONS, entry.path)}" for entry in pages)
+    introduction = "What cost an argument, and why it was decided so."
+    return page(DECISIONS, "Overview", (introduction, "\n".join(items)), "Decisions")
 
 
-def _decision_title(place: str) -> str:
-    number, _, words = Path(place).stem.partition("-")
-    return f"{int(number)}. {words.replace('-', ' ').capitalize()}"
+def _decision_words(title: str) -> str:
+    """The heading of a decision; its number would begin a list."""
+    return title.replace(". ", " · ", 1)
