@@ -1,4 +1,4 @@
-# Main targets: demo, serve, check, and the tests by what they cost (docs/testing.md). Each installs what it needs.
+# Main targets: demo, serve, docs, check, and the tests by what they cost (docs/testing.md). Each installs what it needs.
 # make PYTHON=python3.12 chooses the Python; otherwise the environment keeps its own, initially python3.
 UV ?= uv
 BIN := .venv/bin
@@ -12,7 +12,7 @@ WORKERS := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 COVER ?=
 LANDING := tests/process tests/service tests/quick
 
-.PHONY: demo quick test cover nightly check serve bench fuzz screenshots lock wheel installs clean
+.PHONY: demo quick test cover nightly check serve docs bench fuzz screenshots lock wheel installs clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
@@ -38,6 +38,11 @@ check: .venv/.test
 serve: .venv/.demo
 	$(BIN)/tandem serve
 
+docs: .venv/.test
+	$(BIN)/python -m docs.generator pages build
+	$(BIN)/zensical build --strict --clean --config-file build/zensical.toml
+	$(BIN)/python -m docs.generator check build
+
 bench: .venv/.test
 	bench/run
 
@@ -58,13 +63,13 @@ installs: .venv/.test
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
 lock:
 	$(COMPILE) --extra demo --extra drawing --extra build pyproject.toml -o requirements/demo.txt
-	$(COMPILE) --extra demo --extra drawing --extra build --extra postgresql --extra test -c requirements/demo.txt \
+	$(COMPILE) --extra demo --extra drawing --extra build --extra postgresql --extra docs --extra test -c requirements/demo.txt \
 	  pyproject.toml -o requirements/test.txt
 	$(COMPILE) --extra drawing --extra postgresql -c requirements/test.txt pyproject.toml -o requirements/server.txt
 	echo hatchling | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 
 clean:
-	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Always run, and fast: install/environment knows what is installed, even after an interruption.
 .PHONY: .venv/.demo .venv/.test

@@ -83,6 +83,7 @@ class Client(BaseModel):
     audience_may_end_in_slash: bool = False
     """Whether an ``aud`` with an additional trailing slash is accepted."""
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("ES384", "RS384")
+    """The signature algorithms that its tokens may use: asymmetric ones only."""
     kid_required: bool = True
     """Whether a token must name its key; if not, a token without ``kid`` is verified with the only matching key."""
     leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 60
@@ -98,6 +99,8 @@ class Client(BaseModel):
     profile: str = GENERIC
     """The kind of its FHIR servers, one of ``mappings/servers``."""
     mode: Mode
+    """``off``: as if there were no services; ``silent``: calls are evaluated but no card is shown; ``live``: cards
+    are shown."""
 
     @property
     def key_set_is_remote(self) -> bool:

@@ -28,11 +28,13 @@ class Issuer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    """Its name in logs."""
     title: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     """Its display name on the page for a standalone launch."""
     issuer: BaseUrl
     """Its FHIR base URL: the ``iss`` of a launch, compared exactly, ignoring a trailing slash."""
     client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """What the EHR calls this app."""
     client_secret: SecretStr | None = None
     """For a confidential client that authenticates with a secret."""
     key: Path | None = None

@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TANDEM_", frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
+    """The address to listen on. TLS ends in a proxy in front of it."""
     port: int = Field(default=8000, ge=0, le=65535)
+    """The port to listen on; 0 picks a free one."""
     allow_open: bool = False
     """Whether the service may listen beyond loopback without authenticating its callers."""
     fhir_servers: tuple[BaseUrl, ...] = ()
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
     deadline_seconds: PositiveFloat = 2.5
     """How long one call may spend reading from the FHIR server."""
     max_body_bytes: PositiveInt = 5_000_000
+    """The largest request body that is read, in bytes."""
     sandbox: bool = False
     """Whether the page for trying out calls is served at ``/sandbox``."""
     capture: Path | None = None
@@ -81,9 +84,11 @@ class Settings(BaseSettings):
     feedback_days: PositiveInt = 365
     """How long feedback is kept; cards without feedback are kept for ``unanswered_days``."""
     unanswered_days: PositiveInt = 30
+    """How long cards without feedback are kept."""
     quiet_days: float | None = Field(default=None, ge=0, le=365)
     """Days for which an overridden card is not shown again; overrides the number in ``mappings/memory.yaml``."""
     log_level: LogLevel = "info"
+    """The lowest level that is logged."""
     log_format: LogFormat = "auto"
     """``json`` lines, or ``console`` for people; ``auto`` means ``console`` if stderr is a terminal."""
 

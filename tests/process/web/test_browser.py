@@ -62,6 +62,7 @@ def test_a_draft_that_is_taken_is_in_the_next_call(demo: str, browser: Browser) 
         label = taken.inner_text()
         taken.click()
         expect(page.get_by_text(f"Taken: {label}. The draft orders have changed")).to_be_visible()
+        expect(page.locator("#request-json")).to_contain_text("draftOrders")
         sent = json.loads(page.locator("#request-json").text_content() or "")
         assert len(sent["context"]["draftOrders"]["entry"]) == 2
 

@@ -15,7 +15,7 @@ LOCKS = ("build", "server", "demo", "test")
 EXTRAS = {
     "server": ("drawing", "postgresql"),
     "demo": ("demo", "drawing", "build"),
-    "test": ("demo", "drawing", "build", "postgresql", "test"),
+    "test": ("demo", "drawing", "build", "postgresql", "docs", "test"),
 }
 """What each lock is made of beside the core, as the Makefile says."""
 
