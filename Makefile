@@ -7,9 +7,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 # Each file runs in one worker, and the slowest files come first.
-WORKERS := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
-# COVER=1 also measures branch coverage.
-COVER ?=
+WORKERS = --numprocesses=$(or $(JOBS),auto) --dist=loadfile --no-loadscope-reorder
 LANDING := tests/process tests/service tests/quick
 
 .PHONY: demo quick test cover nightly check serve docs bench fuzz screenshots lock wheel installs clean
@@ -21,10 +19,11 @@ quick: .venv/.test
 	$(BIN)/pytest $(WORKERS) -p no:schemathesis --hypothesis-profile=quick tests/quick
 
 test: .venv/.test
-	$(BIN)/pytest $(WORKERS) --hypothesis-profile=ci $(if $(COVER),--cov --cov-report=term) $(LANDING)
+	$(BIN)/pytest $(WORKERS) -m "not nightly" --hypothesis-profile=ci $(LANDING)
 
-cover:
-	$(MAKE) test COVER=1
+# What runs in other processes is not measured, and lines need few examples: without the process tier this is a third of the time.
+cover: .venv/.test
+	$(BIN)/pytest $(WORKERS) --hypothesis-profile=quick --cov --cov-report=term tests/service tests/quick
 
 nightly: .venv/.test
 	$(BIN)/pytest $(WORKERS) --hypothesis-profile=nightly tests/nightly $(LANDING)

@@ -74,6 +74,7 @@ def test_what_is_whole_is_left_alone_and_what_was_broken_off_is_made_anew(checko
     assert checkout.has("alpha")
 
 
+@pytest.mark.nightly
 def test_a_lock_that_cannot_be_installed_is_named_and_tried_again(checkout: Checkout) -> None:
     checkout.lock("a", checkout.wheel("alpha"))
     assert checkout.make("a.txt").returncode == 0
@@ -98,6 +99,7 @@ def test_a_file_that_the_lock_does_not_name_is_not_installed(checkout: Checkout)
     assert not checkout.has("alpha")
 
 
+@pytest.mark.nightly
 def test_a_lock_that_leaves_out_a_dependency_is_named(checkout: Checkout) -> None:
     checkout.lock("a", checkout.wheel("alpha", needs="beta"))
     failed = checkout.make("a.txt")
@@ -107,6 +109,7 @@ def test_a_lock_that_leaves_out_a_dependency_is_named(checkout: Checkout) -> Non
     assert checkout.make("a.txt").returncode == 0
 
 
+@pytest.mark.nightly
 def test_an_environment_that_cannot_be_made_is_named_and_made_by_the_next_run(checkout: Checkout) -> None:
     checkout.lock("a", checkout.wheel("alpha"))
     broken = checkout.folder / "python"

@@ -128,8 +128,8 @@ def test_everything_works_without_scripts(shared: App, browser: Browser) -> None
     ("scheme", "width", "patient"),
     [
         ("light", 1280, PATIENT),
-        ("dark", 1280, "acute-crisis"),
-        ("light", 400, "acute-crisis"),
+        pytest.param("dark", 1280, "acute-crisis", marks=pytest.mark.nightly),
+        pytest.param("light", 400, "acute-crisis", marks=pytest.mark.nightly),
         ("dark", 400, PATIENT),
     ],
 )

@@ -27,8 +27,8 @@ VIEWS = tuple(TITLES)
     ("scheme", "width", "views"),
     [
         ("light", 1280, VIEWS),
-        ("dark", 1280, ("findings", "course")),
-        ("light", 400, VIEWS[:1]),
+        pytest.param("dark", 1280, ("findings", "course"), marks=pytest.mark.nightly),
+        pytest.param("light", 400, VIEWS[:1], marks=pytest.mark.nightly),
         ("dark", 400, ("trials",)),
     ],
 )

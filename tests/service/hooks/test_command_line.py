@@ -55,7 +55,7 @@ def test_a_file_that_is_no_record_is_refused(content: bytes) -> None:
 
 def test_every_command_refuses_such_a_file_alike() -> None:
     done = tandem("trials", "--bundle", "-", stdin=b"[]")
-    assert (done.returncode, done.stderr.decode()) == (3, "tandem: -: this is not a FHIR Bundle in JSON\n")
+    assert (done.returncode, done.stderr) == (3, "tandem: -: this is not a FHIR Bundle in JSON\n")
 
 
 def test_assess_prints_the_object_that_others_rely_on(tmp_path: Path) -> None:

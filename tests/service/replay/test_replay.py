@@ -85,7 +85,7 @@ def test_what_is_no_replay_file_is_one_line(tmp_path: Path, content: str) -> Non
     done = tandem("replay", str(path))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "no replay file" in done.stderr
+    assert "not a replay file" in done.stderr
 
 
 def test_a_folder_without_replay_files_is_said(tmp_path: Path) -> None:
