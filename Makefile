@@ -18,12 +18,13 @@ demo: .venv/.demo
 quick: .venv/.test
 	$(BIN)/pytest $(WORKERS) -p no:schemathesis --hypothesis-profile=quick tests/quick
 
+# COVER=1 has the same run measure coverage where it can be measured: what runs in other processes is not.
 test: .venv/.test
-	$(BIN)/pytest $(WORKERS) -m "not nightly" --hypothesis-profile=ci $(LANDING)
+	$(BIN)/pytest $(WORKERS) -m "not nightly" --hypothesis-profile=ci $(if $(COVER),tests/process,$(LANDING))
+	$(if $(COVER),$(MAKE) cover PROFILE=ci)
 
-# What runs in other processes is not measured, and lines need few examples: without the process tier this is a third of the time.
 cover: .venv/.test
-	$(BIN)/pytest $(WORKERS) --hypothesis-profile=quick --cov --cov-report=term tests/service tests/quick
+	$(BIN)/pytest $(WORKERS) -m "not nightly" --hypothesis-profile=$(or $(PROFILE),quick) --cov --cov-report=term tests/service tests/quick
 
 nightly: .venv/.test
 	$(BIN)/pytest $(WORKERS) --hypothesis-profile=nightly tests/nightly $(LANDING)
