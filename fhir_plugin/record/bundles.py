@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, Union
+from typing import TypeAlias, Union, get_args
 
 import msgspec
 
@@ -31,7 +31,7 @@ from fhir_plugin.record.resources import (
     ServiceRequest,
 )
 
-AnyResource: TypeAlias = Union[  # noqa: UP007 - a union of forward names, read by msgspec
+AnyResource: TypeAlias = Union[  # noqa: UP007 - one name a line
     Patient,
     Condition,
     Observation,
@@ -96,28 +96,7 @@ class Tag(msgspec.Struct, frozen=True, rename="camel", gc=False):
     resource_type: str | None = None
 
 
-RESOURCE_TYPES: dict[str, type[Resource]] = {
-    view.__name__: view
-    for view in (
-        Patient,
-        Condition,
-        Observation,
-        Medication,
-        MedicationRequest,
-        MedicationDispense,
-        MedicationStatement,
-        MedicationAdministration,
-        Procedure,
-        Device,
-        AllergyIntolerance,
-        Coverage,
-        QuestionnaireResponse,
-        Questionnaire,
-        ServiceRequest,
-        Encounter,
-        OperationOutcome,
-    )
-}
+RESOURCE_TYPES: dict[str, type[Resource]] = {view.__name__: view for view in get_args(AnyResource)}
 """The views by ``resourceType``, without the Bundles."""
 
 
