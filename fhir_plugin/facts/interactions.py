@@ -43,8 +43,8 @@ def read_interactions(
             evidence = Evidence(reference=entry.reference, label=label, day=start)
             for name in groups:
                 by_group[name][status].append(evidence)
-    missing, looked_in = _search_extent(record, knowledge)
-    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], missing, looked_in) for name in names}
+    extent = _search_extent(record, knowledge)
+    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
 
 
 UseStatus = Literal["current", "past", "possible"]
@@ -115,20 +115,23 @@ class _GroupLookup:
         return tuple(dict.fromkeys(names))
 
 
-def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """What was missing, the inputs that were searched, and whether they were read whole and are empty."""
     counts = {name: len(record.input(name).resources) for name in INPUTS}
     missing = record.gaps(INPUTS)
-    if not missing and not any(counts.values()):
+    absent = not missing and not any(counts.values())
+    if absent:
         missing = (knowledge.wording.gaps["no_medications"],)
-    return missing, tuple(f"{name} ({count})" for name, count in counts.items())
+    return missing, tuple(f"{name} ({count})" for name, count in counts.items()), absent
 
 
 def _fact(
-    name: str, by_status: Mapping[str, list[Evidence]], missing: tuple[str, ...], looked_in: tuple[str, ...]
+    name: str, by_status: Mapping[str, list[Evidence]], extent: tuple[tuple[str, ...], tuple[str, ...], bool]
 ) -> Fact:
+    missing, looked_in, absent = extent
     value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
     evidence = value.current + value.possible + value.past
-    return Fact(name=name, value=value, evidence=evidence, missing=missing, looked_in=looked_in)
+    return Fact(name=name, value=value, evidence=evidence, absent=absent, missing=missing, looked_in=looked_in)
 
 
 def _ordered(entries: list[Evidence]) -> tuple[Evidence, ...]:

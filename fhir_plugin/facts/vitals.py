@@ -212,8 +212,9 @@ def _latest(
     fact = f"{name}.latest"
     looked = (f"observations ({len(record.input('observations').resources)})",)
     if newest is None:
+        absent = not missing
         missing = missing or (gaps["no_reading"].format(what=shape.title),)
-        return Fact(name=fact, value=None, missing=missing, looked_in=looked)
+        return Fact(name=fact, value=None, absent=absent, missing=missing, looked_in=looked)
     day = None if newest.day == _UNDATED else newest.day
     components = {key: value for key, value in sorted(newest.components.items()) if value is not None}
     return Fact(

@@ -110,6 +110,7 @@ class ScoreHistory:
             name=name,
             value=value,
             evidence=tuple(evidence),
+            absent=value is None and not self.missing,
             missing=(*missing, *self.missing),
             looked_in=self.looked_in,
         )
