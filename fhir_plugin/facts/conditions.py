@@ -137,6 +137,7 @@ def _add_entry(
         evidence = Evidence(
             reference=entry.reference,
             label=entry.concept.label,
+            name=sense.label,
             day=entry.status.start,
             note=knowledge.wording.entries[note] if note else "",
         )
@@ -166,7 +167,9 @@ def _add_reasons(
             for sense in reader.senses((concept,), "conditions")[0]:
                 topic = topics[sense.topic]
                 if topic.reasons and (topic.lasting or status == "current"):
-                    evidence = Evidence(reference=entry.reference, label=concept.label, day=start, note=note)
+                    evidence = Evidence(
+                        reference=entry.reference, label=concept.label, name=sense.label, day=start, note=note
+                    )
                     builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 

@@ -22,6 +22,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """``Type/id``."""
     label: str = ""
     """The name in the resource; text of the record, to be escaped wherever it is shown."""
+    name: str = ""
+    """The name from the knowledge of what was recognised: a group of codes, an ingredient, an instrument."""
     day: DaySpan | None = None
     note: str = ""
     """A qualification for the reader, such as ``unconfirmed`` or ``site not stated``."""

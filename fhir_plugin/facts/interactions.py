@@ -40,8 +40,8 @@ def read_interactions(
         start = use_start(entry)
         status = use_status(entry, start, knowledge, as_of)
         if status is not None:
-            evidence = Evidence(reference=entry.reference, label=label, day=start)
-            for name in groups:
+            for name, ingredients in groups.items():
+                evidence = Evidence(reference=entry.reference, label=label, name=ingredients, day=start)
                 by_group[name][status].append(evidence)
     extent = _search_extent(record, knowledge)
     return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
@@ -97,22 +97,25 @@ class _GroupLookup:
     def __init__(self, products: ProductReader, knowledge: Knowledge) -> None:
         self._products = products
         self._knowledge = knowledge
-        self._seen: dict[Product, tuple[str, ...]] = {}
+        self._seen: dict[Product, Mapping[str, str]] = {}
 
-    def groups(self, entry: MedicationEntry) -> tuple[str, tuple[str, ...]]:
-        """The name of the drug on the record, and the names of its groups."""
+    def groups(self, entry: MedicationEntry) -> tuple[str, Mapping[str, str]]:
+        """The name of the drug on the record, and by group the ingredients that belong to it."""
         drug = self._products.of(entry.medication_codeable_concept, entry.medication_reference, entry.contained)
         if drug.product is None:
-            return drug.label, ()
+            return drug.label, {}
         groups = self._seen.get(drug.product)
         if groups is None:
             groups = self._seen[drug.product] = self._groups(drug.product)
         return drug.label, groups
 
-    def _groups(self, product: Product) -> tuple[str, ...]:
+    def _groups(self, product: Product) -> Mapping[str, str]:
         medications, interactions = self._knowledge.medications, self._knowledge.interactions
-        names = (name for part in product.parts for name in interactions.groups_of(part.ingredient, medications))
-        return tuple(dict.fromkeys(names))
+        ingredients: dict[str, dict[str, None]] = {}
+        for part in product.parts:
+            for name in interactions.groups_of(part.ingredient, medications):
+                ingredients.setdefault(name, {})[part.ingredient] = None
+        return {name: "/".join(parts) for name, parts in ingredients.items()}
 
 
 def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...], bool]:

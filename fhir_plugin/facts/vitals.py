@@ -220,7 +220,7 @@ def _latest(
     return Fact(
         name=fact,
         value=Measurement(components=components, unit=shape.unit, day=day),
-        evidence=(Evidence(reference=newest.reference, label=newest.written, day=day),),
+        evidence=(Evidence(reference=newest.reference, label=newest.written, name=shape.title, day=day),),
         missing=missing,
         looked_in=looked,
     )

@@ -96,8 +96,14 @@ class ScoreHistory:
         """An assessment as evidence, labelled with the name of the instrument and its value."""
         values = [f"{assessment.total:g}"] if assessment.total is not None else []
         values += [f"({assessment.severity})" if values else assessment.severity] if assessment.severity else []
-        label = " ".join((self.instruments[assessment.instrument].short, *values))
-        return Evidence(reference=assessment.reference, label=label, day=assessment.day, note=note)
+        short = self.instruments[assessment.instrument].short
+        return Evidence(
+            reference=assessment.reference,
+            label=" ".join((short, *values)),
+            name=short,
+            day=assessment.day,
+            note=note,
+        )
 
     def _fact(
         self,
