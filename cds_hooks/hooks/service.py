@@ -111,6 +111,8 @@ class HookService:
             self._new_id,
             ordered=ordered,
             checked=checked,
+            detail=self._settings.detail,
+            has_app=self._app_links.reaches(call.fhir_server),
             templates=self._templates,
         )
         cards = self._app_links.on(_cards(context, service, ordered), call.fhir_server, ordered.treatments)

@@ -51,6 +51,7 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
         name=KETAMINE,
         value=value,
         evidence=value.current + value.past + value.possible,
+        unread=record.unread_of(("allergies", "conditions")),
         absent=absent,
         missing=missing,
         looked_in=(f"allergies ({len(allergies)})", f"conditions ({len(record.input('conditions').resources)})"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.medications.products import ProductReader
@@ -118,23 +118,31 @@ class _GroupLookup:
         return {name: "/".join(parts) for name, parts in ingredients.items()}
 
 
-def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
-    """What was missing, the inputs that were searched, and whether they were read whole and are empty."""
+class _SearchExtent(NamedTuple):
+    """The inputs that were searched, what was missing in them, and whether they were read whole and are empty."""
+
+    missing: tuple[str, ...]
+    unread: tuple[str, ...]
+    looked_in: tuple[str, ...]
+    absent: bool
+
+
+def _search_extent(record: Record, knowledge: Knowledge) -> _SearchExtent:
     counts = {name: len(record.input(name).resources) for name in INPUTS}
     missing = record.gaps(INPUTS)
     absent = not missing and not any(counts.values())
-    if absent:
-        missing = (knowledge.wording.gaps["no_medications"],)
-    return missing, tuple(f"{name} ({count})" for name, count in counts.items()), absent
+    return _SearchExtent(
+        missing=(knowledge.wording.gaps["no_medications"],) if absent else missing,
+        unread=record.unread_of(INPUTS),
+        looked_in=tuple(f"{name} ({count})" for name, count in counts.items()),
+        absent=absent,
+    )
 
 
-def _fact(
-    name: str, by_status: Mapping[str, list[Evidence]], extent: tuple[tuple[str, ...], tuple[str, ...], bool]
-) -> Fact:
-    missing, looked_in, absent = extent
+def _fact(name: str, by_status: Mapping[str, list[Evidence]], extent: _SearchExtent) -> Fact:
     value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
     evidence = value.current + value.possible + value.past
-    return Fact(name=name, value=value, evidence=evidence, absent=absent, missing=missing, looked_in=looked_in)
+    return Fact(name=name, value=value, evidence=evidence, **extent._asdict())
 
 
 def _ordered(entries: list[Evidence]) -> tuple[Evidence, ...]:

@@ -211,16 +211,18 @@ def _latest(
         missing += (gaps["readings_disagree"].format(what=shape.title, day=before.day),)
     fact = f"{name}.latest"
     looked = (f"observations ({len(record.input('observations').resources)})",)
+    unread = record.unread_of(("observations",))
     if newest is None:
         absent = not missing
         missing = missing or (gaps["no_reading"].format(what=shape.title),)
-        return Fact(name=fact, value=None, absent=absent, missing=missing, looked_in=looked)
+        return Fact(name=fact, value=None, unread=unread, absent=absent, missing=missing, looked_in=looked)
     day = None if newest.day == _UNDATED else newest.day
     components = {key: value for key, value in sorted(newest.components.items()) if value is not None}
     return Fact(
         name=fact,
         value=Measurement(components=components, unit=shape.unit, day=day),
         evidence=(Evidence(reference=newest.reference, label=newest.written, name=shape.title, day=day),),
+        unread=unread,
         missing=missing,
         looked_in=looked,
     )

@@ -80,6 +80,11 @@ class Asked(Entry):
     may_concern: str | None = None
     """The fact without which nobody is asked, such as ``person.childbearing``; ``None``: everybody is."""
 
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Every fact that it names."""
+        return (*self.answered_by, *([self.may_concern] if self.may_concern else []))
+
 
 class Criterion(Reviewed):
     """One statement about a patient."""
@@ -90,6 +95,8 @@ class Criterion(Reviewed):
     short: str = ""
     """What it is about in two or three words, as a headline names it: ``metal in head or neck``."""
     phrases: Phrases = Phrases()
+    covers: tuple[str, ...] = ()
+    """Criteria that a headline need not name beside this one, because it names what they found."""
     asked: Asked | None = None
     """Of a statement whose absence from the record proves nothing, because it is learnt only by asking."""
     statement: str

@@ -59,10 +59,23 @@ class DayWords(Entry):
     """With ``{days}``."""
     ago_most_days: int
     """Older days are named by their date."""
+    measured: str
+    """With ``{date}``: the day of a measurement."""
     date: str
     """With ``{day}`` and ``{month}``: a day of this year."""
     month: str
     """With ``{month}`` and ``{year}``: a day of another year, or a date without a day."""
+
+
+class NameWords(Entry):
+    """How several names are joined in a headline."""
+
+    both: str
+    """Between two entries of one finding."""
+    pair: str
+    """Between the entries of two facts that matter together."""
+    possible: str
+    """With ``{short}`` and ``{ago}``: an entry that may mean it."""
 
 
 class Wording(Entry):
@@ -74,6 +87,7 @@ class Wording(Entry):
     local: str
     """The addition to a finding that is based on a site's own number."""
     days: DayWords
+    names: NameWords
     units: dict[str, str]
     """How clinicians write a UCUM unit; others are written as they are."""
     inputs: dict[str, str]

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from fhir_plugin.deciding.assess import Finding, Verdict
-from fhir_plugin.deciding.recommend import Recommendation, Standing, recommend
+from fhir_plugin.deciding.recommend import Recommendation, recommend
+from fhir_plugin.deciding.standing import Standing
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
 

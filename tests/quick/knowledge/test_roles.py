@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fhir_plugin.deciding.assess import Verdict
-from fhir_plugin.deciding.recommend import Standing, recommend
+from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.deciding.standing import Standing
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
 from tests.support.knowledge.roles import (
