@@ -44,6 +44,9 @@ class Doubt(StrEnum):
     """Everything was read, and it is learnt only by asking: no answer is on the record."""
 
 
+_NOT_THERE = (Doubt.UNREAD, Doubt.MISSING)
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What one criterion concludes."""
 
@@ -91,9 +94,13 @@ class _CriterionAnswer(msgspec.Struct, frozen=True):
     day: DaySpan | None = None
 
     def value_of(self, fact: Fact) -> str:
-        """The number with the name of what was measured, or the names of the entries."""
+        """The number with the names of what was measured or counted, or the names of the entries."""
         names = ", ".join(dict.fromkeys(entry.name for entry in self.entries or fact.evidence if entry.name))
-        return f"{names} {self.plain}".strip() if self.plain else names * bool(self.entries)
+        if not self.plain:
+            return names if self.entries else ""
+        if isinstance(fact.value, Count):
+            return f"{self.plain}: {names}" if names else self.plain
+        return f"{names} {self.plain}".strip()
 
     @property
     def newest(self) -> DaySpan | None:
@@ -114,7 +121,7 @@ def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: dat
             value=answer.value_of(fact),
             day=answer.newest,
             doubt=answer.doubt,
-            unread=fact.unread if answer.doubt is Doubt.UNREAD else (),
+            unread=fact.unread if answer.doubt in _NOT_THERE else (),
             missing=fact.missing if answer.verdict is Verdict.UNKNOWN else (),
             evidence=fact.evidence,
             looked_in=fact.looked_in,
@@ -137,7 +144,7 @@ def _finding_of_any(criterion: Criterion, facts: Mapping[str, Fact], as_of: date
         value=", ".join(dict.fromkeys(value for fact, answer in decisive if (value := answer.value_of(fact)))),
         day=max((answer.newest for _, answer in decisive if answer.newest), default=None),
         doubt=_worst(answer.doubt for _, answer in decisive),
-        unread=_distinct(name for fact, answer in decisive if answer.doubt is Doubt.UNREAD for name in fact.unread),
+        unread=_distinct(name for fact, answer in decisive if answer.doubt in _NOT_THERE for name in fact.unread),
         missing=_distinct(gap for fact, _ in decisive for gap in fact.missing) if verdict is Verdict.UNKNOWN else (),
         evidence=_distinct(piece for fact, _ in decisive for piece in fact.evidence),
         looked_in=_distinct(place for fact, _ in answers for place in fact.looked_in),

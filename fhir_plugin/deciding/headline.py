@@ -129,7 +129,8 @@ def _is_possible(weighed: WeighedFinding) -> bool:
 
 def _counts(weighed: WeighedFinding) -> bool:
     """Whether it is counted when it is not named: not the questions and the lists, which have words of their own."""
-    return is_harm(weighed) or weighed.standing is Standing.NOT_MET or is_to_weigh(weighed)
+    is_note = is_to_weigh(weighed) and weighed.role is not Role.EXPECTED
+    return is_harm(weighed) or weighed.standing is Standing.NOT_MET or is_note
 
 
 def _without_doubles(against: Sequence[WeighedFinding], knowledge: Knowledge) -> tuple[WeighedFinding, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
@@ -54,7 +54,9 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there is something to act on without an order."""
     missing: tuple[str, ...]
     asks: tuple[Ask, ...]
-    """What to find out, in the order of the protocol, without repeated data."""
+    """What is needed before anything can be said, in the order of the protocol, without repeated data."""
+    questions: tuple[Ask, ...]
+    """What is learnt only by asking, and no answer is on the record; without what ``asks`` names."""
     conflicts: tuple[Conflict, ...]
     pathways: tuple[PathwayAnswer, ...] = ()
     """Every pathway, in the order of the protocol."""
@@ -85,6 +87,8 @@ def recommend(
     relevant = [answers[name] for name in asked_for or (protocol.focus,)]
     verdict = worst(answer.standing for answer in relevant)
     decisive = _decisive(relevant)
+    asks = _asks((weighed for weighed in decisive if weighed.finding.doubt is not Doubt.ASK), knowledge)
+    questions = _asks((weighed for weighed in decisive if weighed.finding.doubt is Doubt.ASK), knowledge)
     pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
     return Recommendation(
         protocol=protocol.id,
@@ -93,7 +97,8 @@ def recommend(
         treatments=tuple(answers.values()),
         actionable=_is_actionable(protocol, answers, by_criterion),
         missing=_missing(decisive),
-        asks=_asks(decisive, knowledge),
+        asks=tuple(asks.values()),
+        questions=tuple(ask for datum, ask in questions.items() if datum not in asks),
         pathways=pathways,
         conflicts=tuple(
             _conflicts(protocol, knowledge, by_criterion, pathways, {answer.treatment for answer in relevant})
@@ -147,13 +152,13 @@ _MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
 _NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
 
 
-def _asks(decisive: list[WeighedFinding], knowledge: Knowledge) -> tuple[Ask, ...]:
+def _asks(decisive: Iterable[WeighedFinding], knowledge: Knowledge) -> dict[str, Ask]:
     asks: dict[str, Ask] = {}
     for weighed in decisive:
         if weighed.finding.verdict is Verdict.UNKNOWN:
             ask = knowledge.criteria[weighed.finding.criterion].ask
             asks.setdefault(ask.datum, ask)
-    return tuple(asks.values())
+    return asks
 
 
 def _is_actionable(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:

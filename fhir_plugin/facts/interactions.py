@@ -15,7 +15,9 @@ from mappings.schema.codes.interactions import Interactions
 from mappings.schema.load import Knowledge
 from mappings.schema.medications import Product
 
-INPUTS = ("medicationRequests", "medicationStatements", "medicationDispenses")
+_LIST = "medicationStatements"
+"""The input that a clinician calls the medication list."""
+INPUTS = ("medicationRequests", _LIST, "medicationDispenses")
 
 MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
 
@@ -133,7 +135,7 @@ def _search_extent(record: Record, knowledge: Knowledge) -> _SearchExtent:
     absent = not missing and not any(counts.values())
     return _SearchExtent(
         missing=(knowledge.wording.gaps["no_medications"],) if absent else missing,
-        unread=record.unread_of(INPUTS),
+        unread=(_LIST,) if absent else record.unread_of(INPUTS),
         looked_in=tuple(f"{name} ({count})" for name, count in counts.items()),
         absent=absent,
     )

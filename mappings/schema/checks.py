@@ -95,12 +95,8 @@ def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
 
 def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
     where = f"{criterion.id}.yaml"
-    if not criterion.short:
-        raise KnowledgeError(f"{where}: short: needed, because a headline may name it")
     _check_phrases(criterion, where)
-    for name in criterion.asked.facts if criterion.asked else ():
-        if name not in knowledge.facts:
-            raise KnowledgeError(f"{where}: asked: no fact {name!r} in facts.yaml")
+    _check_names(criterion, knowledge, where)
     for name in criterion.facts:
         fact = knowledge.facts.get(name)
         if fact is None:
@@ -112,7 +108,18 @@ def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
                 raise KnowledgeError(f"{where}: limits: {name!r} has no component {component!r}")
 
 
+def _check_names(criterion: Criterion, knowledge: Knowledge, where: str) -> None:
+    for name in criterion.covers:
+        if name not in knowledge.criteria:
+            raise KnowledgeError(f"{where}: covers: no criterion {name!r}")
+    for name in criterion.asked.facts if criterion.asked else ():
+        if name not in knowledge.facts:
+            raise KnowledgeError(f"{where}: asked: no fact {name!r} in facts.yaml")
+
+
 def _check_phrases(criterion: Criterion, where: str) -> None:
+    if not criterion.short:
+        raise KnowledgeError(f"{where}: short: needed, because a headline may name it")
     for key, template in criterion.phrases:
         for _, field, _, _ in Formatter().parse(template):
             if field is not None and field not in PHRASE_FIELDS:
