@@ -22,6 +22,7 @@ from fhir_plugin.deciding.headline import (
     joined,
     needs,
     reason_phrase,
+    without_doubles,
 )
 from fhir_plugin.deciding.phrases import date_words
 from fhir_plugin.deciding.recommend import TreatmentAnswer
@@ -37,7 +38,7 @@ def brief_detail(
     optional: Iterable[str],
 ) -> list[str]:
     """The paragraphs; ``order_lines`` say what is wrong with the order, ``optional`` ones need room."""
-    against = reasons(answer.weighed)
+    against = without_doubles(reasons(answer.weighed), context.knowledge)
     closing = basis_line(context)
     lines = [*_harm(context, against, head), *order_lines]
     parts = ["\n".join(lines), _weigh(context, against, head), _not_read(context, against, head)]

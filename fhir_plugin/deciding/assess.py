@@ -19,7 +19,7 @@ from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
 from fhir_plugin.facts.read import Facts
 from fhir_plugin.record.dates import DaySpan
 from mappings.schema.load import Knowledge
-from mappings.schema.rules.criteria import Asked, Comparator, Criterion
+from mappings.schema.rules.criteria import BY_COMPONENT, Asked, Comparator, Criterion
 from mappings.schema.texts.wording import FINDING_FIELDS, Wording
 
 
@@ -128,13 +128,14 @@ def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: dat
             sources=criterion.sources,
             local=criterion.local,
         )
-    return _finding_of_any(criterion, facts, as_of, knowledge)
+    return _finding_of_several(criterion, facts, as_of, knowledge)
 
 
-def _finding_of_any(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
-    """The statement holds if it holds for one of several facts; the facts that decide give the reason."""
+def _finding_of_several(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
+    """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
     answers = _considered(criterion, facts, as_of, knowledge)
-    verdict = _any_of([answer.verdict for _, answer in answers])
+    combined = _all_of if criterion.among == "all" else _any_of
+    verdict = combined([answer.verdict for _, answer in answers])
     decisive = [(fact, answer) for fact, answer in answers if answer.verdict is verdict]
     return Finding(
         criterion=criterion.id,
@@ -198,6 +199,12 @@ def _any_of(verdicts: list[Verdict]) -> Verdict:
     if Verdict.MET in verdicts:
         return Verdict.MET
     return Verdict.NOT_MET if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
+
+
+def _all_of(verdicts: list[Verdict]) -> Verdict:
+    if Verdict.NOT_MET in verdicts:
+        return Verdict.NOT_MET
+    return Verdict.MET if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
 
 
 _T = TypeVar("_T")
@@ -289,6 +296,8 @@ _HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
     Comparator.AT_MOST: operator.le,
     Comparator.ABOVE: operator.gt,
     Comparator.BELOW: operator.lt,
+    Comparator.ANY_AT_LEAST: operator.ge,
+    Comparator.ANY_ABOVE: operator.gt,
 }
 
 
@@ -329,7 +338,7 @@ def _measurement(
     if criterion.compare is Comparator.RECORDED:
         return met
     holds = _reached(criterion, value, fact)
-    if holds and (criterion.compare is Comparator.ANY_AT_LEAST or not fact.missing):
+    if holds and (criterion.compare in BY_COMPONENT or not fact.missing):
         return met
     if holds is None or fact.missing:
         return _CriterionAnswer(Verdict.UNKNOWN, "unsure", values, Doubt.UNREAD)
@@ -343,13 +352,14 @@ def _fresh(day: DaySpan | None, days: float, as_of: date) -> bool:
 def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | None:
     """Whether the comparison holds; ``None`` when a component that could decide it is missing.
 
-    A reached limit of a hold (``any_at_least``) counts even where a newer reading may exist.
+    A reached limit of one component counts even where a newer reading may exist.
     """
-    if criterion.compare is not Comparator.ANY_AT_LEAST:
+    holds = _HOLDS[criterion.compare]
+    if criterion.compare not in BY_COMPONENT:
         (only,) = value.components.values()
-        return _HOLDS[criterion.compare](only, _limit(criterion, fact))
+        return holds(only, _limit(criterion, fact))
     reached = [
-        value.components[component] >= number.value
+        holds(value.components[component], number.value)
         for component, number in criterion.limits.items()
         if component in value.components
     ]

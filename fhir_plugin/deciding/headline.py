@@ -53,7 +53,7 @@ def headline(
     template = words.standings[standing.value]
     if not ordering:
         template = words.elsewhere.get(standing.value, template)
-    against = _without_doubles(reasons(weighed_findings), knowledge)
+    against = without_doubles(reasons(weighed_findings), knowledge)
     segments = _segments(standing, against, knowledge) or [_Segment(texts=(words.empty,), criteria=())]
     if standing is Standing.MET:
         segments = []
@@ -133,11 +133,20 @@ def _counts(weighed: WeighedFinding) -> bool:
     return is_harm(weighed) or weighed.standing is Standing.NOT_MET or is_note
 
 
-def _without_doubles(against: Sequence[WeighedFinding], knowledge: Knowledge) -> tuple[WeighedFinding, ...]:
-    """Without findings that a heavier one names as well: an opioid beside the opioid with a benzodiazepine."""
-    present = {weighed.finding.criterion for weighed in against if is_harm(weighed)}
-    covered = {name for criterion in present for name in knowledge.criteria[criterion].covers}
-    return tuple(weighed for weighed in against if weighed.finding.criterion not in covered or is_missing(weighed))
+def without_doubles(against: Sequence[WeighedFinding], knowledge: Knowledge) -> tuple[WeighedFinding, ...]:
+    """Without findings whose entries a heavier one names as well: an opioid beside the opioid with a benzodiazepine."""
+    named: dict[str, set[str]] = {}
+    for weighed in against:
+        if is_harm(weighed):
+            entries = {entry.reference for entry in weighed.finding.evidence}
+            for criterion in knowledge.criteria[weighed.finding.criterion].covers:
+                named.setdefault(criterion, set()).update(entries)
+    return tuple(weighed for weighed in against if not _is_double(weighed, named.get(weighed.finding.criterion)))
+
+
+def _is_double(weighed: WeighedFinding, named: set[str] | None) -> bool:
+    entries = {entry.reference for entry in weighed.finding.evidence}
+    return named is not None and entries <= named and not is_missing(weighed)
 
 
 def _segments(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:

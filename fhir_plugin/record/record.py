@@ -27,7 +27,7 @@ class InputState(StrEnum):
     UNREADABLE = "unreadable"
     """An OperationOutcome, the wrong type, or not FHIR at all."""
     PARTIAL = "partial"
-    """Incomplete: a following page is missing, or a resource could not be read."""
+    """Incomplete: a following page is missing, fewer came than the total, or a resource could not be read."""
     COMPLETE = "complete"
     """All of it, which may be empty."""
 

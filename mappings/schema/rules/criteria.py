@@ -29,6 +29,8 @@ class Comparator(StrEnum):
     """Like ``at_least``: less than the limit."""
     ANY_AT_LEAST = "any_at_least"
     """Measurement: at least one component reaches its own limit."""
+    ANY_ABOVE = "any_above"
+    """Measurement: at least one component is above its own limit."""
     RECORDED = "recorded"
     """Measurement: there is one, not older than ``max_age_days``."""
 
@@ -49,9 +51,13 @@ FACT_KINDS = {
     Comparator.ABOVE: {FactKind.COUNT, FactKind.MEASUREMENT},
     Comparator.BELOW: {FactKind.COUNT, FactKind.MEASUREMENT},
     Comparator.ANY_AT_LEAST: {FactKind.MEASUREMENT},
+    Comparator.ANY_ABOVE: {FactKind.MEASUREMENT},
     Comparator.RECORDED: {FactKind.MEASUREMENT},
 }
 """The kinds of fact that a comparison can read."""
+
+BY_COMPONENT = frozenset({Comparator.ANY_AT_LEAST, Comparator.ANY_ABOVE})
+"""Comparisons of each component with its own limit."""
 
 
 class Ask(Entry):
@@ -102,8 +108,9 @@ class Criterion(Reviewed):
     statement: str
     facts: tuple[str, ...]
     """Names of facts; with several, the statement is true if it is true of one of them."""
-    among: Literal["any", "recorded"] = "any"
-    """``recorded``: of several facts, only those with a recent value count, unless none has one."""
+    among: Literal["any", "recorded", "all"] = "any"
+    """Of several facts: ``recorded``: only those with a recent value count, unless none has one; ``all``: the statement
+    is true only if it is true of every one."""
     compare: Comparator
     limit: Number | None = None
     limits: dict[str, Number] = Field(default_factory=dict)
@@ -118,8 +125,8 @@ class Criterion(Reviewed):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.compare is Comparator.ANY_AT_LEAST and not self.limits:
-            raise ValueError("any_at_least needs limits")
+        if self.compare in BY_COMPONENT and not self.limits:
+            raise ValueError(f"{self.compare} needs limits")
         if self.compare in _ONE_LIMIT and self.limit is None and set(self.limits) != set(self.facts):
             raise ValueError(f"{self.compare} needs a limit, or limits for each of its facts")
         if not self.facts:

@@ -140,7 +140,7 @@ def test_a_protocol_that_asks_for_nothing_does_not_load(
         ("age.adult", {"limit": {"value": float("nan")}}, r"limit\.value: .*finite"),
         ("trials.two_failed", {"limit": {"value": 0}}, r"limit: 0: .*allowed is above 0"),
         ("trials.two_failed", {"limit": {"value": float("inf")}}, r"limit\.value: .*finite"),
-        ("blood_pressure.hold", {"limits": {"systolic": {"value": 10_000}}}, r"limits\.systolic: 10000: .*up to 300"),
+        ("blood_pressure.hold", {"limits": {"systolic": {"value": 10_000}}}, r"limits\.systolic: 10000: .*below 300"),
         ("blood_pressure.hold", {"max_age_days": {"value": 10_000}}, r"max_age_days: 10000: .*allowed is 0 to 366"),
         (
             "severity.moderate",
