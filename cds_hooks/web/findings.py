@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fhir_plugin.courses.report import CourseReport, course_report
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.headline import headline
 from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer
 from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.fact import Evidence
@@ -16,7 +17,7 @@ from mappings.schema.base.entries import Source
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
 
-_AGAINST = frozenset({Role.CONTRAINDICATION, Role.CAUTION})
+_AGAINST = frozenset({Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class TreatmentView:
 
     title: str
     standing: str
+    standing_words: str
+    """The standing as worded on cards."""
+    headline: str
+    """The standing with its weightiest reasons."""
     about: bool
     """Whether the call concerns it."""
     rows: tuple[FindingRow, ...]
@@ -80,7 +85,13 @@ def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
     recommendation, trials = decision.recommendation, decision.facts.trials
     about = recommendation.ordered or (knowledge.protocols[recommendation.protocol].focus,)
     views = [
-        _treatment(answer, about=answer.treatment in about, knowledge=knowledge) for answer in recommendation.treatments
+        _treatment(
+            answer,
+            about=answer.treatment in about,
+            ordering=bool(recommendation.ordered),
+            knowledge=knowledge,
+        )
+        for answer in recommendation.treatments
     ]
     return DecisionView(
         verdict=recommendation.verdict.value,
@@ -102,11 +113,15 @@ def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
     )
 
 
-def _treatment(answer: TreatmentAnswer, *, about: bool, knowledge: Knowledge) -> TreatmentView:
+def _treatment(answer: TreatmentAnswer, *, about: bool, ordering: bool, knowledge: Knowledge) -> TreatmentView:
     rows = [_row(weighed, knowledge) for weighed in sorted(answer.weighed, key=_urgency)]
     return TreatmentView(
         title=knowledge.cards.treatments[answer.treatment],
         standing=answer.standing.value,
+        standing_words=knowledge.cards.standing[answer.standing.value],
+        headline=headline(
+            knowledge.cards.treatments[answer.treatment], answer.standing, answer.weighed, knowledge, ordering=ordering
+        ).text,
         about=about,
         rows=tuple(row for row in rows if not row.absent),
         absent=tuple(row for row in rows if row.absent),
@@ -135,7 +150,12 @@ def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
 
 
 def _weight(role: Role) -> str:
-    return {Role.CONTEXT: "neither", Role.CAUTION: "care", Role.CONTRAINDICATION: "against"}.get(role, "for")
+    return {
+        Role.CONTEXT: "neither",
+        Role.CAUTION: "care",
+        Role.HOLD: "against",
+        Role.CONTRAINDICATION: "against",
+    }.get(role, "for")
 
 
 def _source(source: Source) -> tuple[str, str]:
@@ -146,7 +166,7 @@ def _urgency(weighed: WeighedFinding) -> int:
     """Sort key: unknowns first, those that decide before the others; then what counts against the treatment."""
     verdict, role = weighed.finding.verdict, weighed.role
     if verdict is Verdict.UNKNOWN:
-        return 0 if role in (Role.REQUIRED, Role.CONTRAINDICATION) else 1
+        return 0 if role in (Role.REQUIRED, Role.CONTRAINDICATION, Role.HOLD) else 1
     if role is Role.CONTEXT:
         return 4
     return 2 if (role in _AGAINST) == (verdict is Verdict.MET) else 3
