@@ -102,3 +102,7 @@ class ResponseRule(Entry):
     baseline_days_before: Threshold
     end_days_before: Threshold
     end_days_after: Threshold
+    worse_within_days: Threshold
+    plateau_values: Threshold
+    plateau_equal_values: Threshold
+    plateau_days: Threshold
