@@ -10,14 +10,14 @@ from fhir_plugin.payers.dossier import Dossier
 from mappings.schema.load import Knowledge
 
 
-def dossier_markdown(dossier: Dossier, knowledge: Knowledge) -> str:
-    """The whole dossier."""
+def dossier_markdown(dossier: Dossier, knowledge: Knowledge, course: tuple[str, ...] = ()) -> str:
+    """The whole dossier; ``course`` are the sentences about the scales."""
     words = knowledge.dossier
     parts = [
         f"# {words.title.format(treatment=words.treatments[dossier.treatment])}",
         words.lead.format(day=dossier.as_of),
     ]
-    parts += [part for section in sections(dossier, knowledge) for part in _section(section, words.none)]
+    parts += [part for section in sections(dossier, knowledge, course) for part in _section(section, words.none)]
     parts += [words.basis.format(digest=dossier.knowledge[:12]), words.disclaimer]
     return "\n\n".join(parts) + "\n"
 

@@ -45,8 +45,8 @@ MAX_EVIDENCE = 3
 """Pieces of evidence in one cell."""
 
 
-def sections(dossier: Dossier, knowledge: Knowledge) -> tuple[Section, ...]:
-    """Every section; the gaps come first."""
+def sections(dossier: Dossier, knowledge: Knowledge, course: tuple[str, ...] = ()) -> tuple[Section, ...]:
+    """Every section; the gaps come first. ``course`` are the sentences about the scales, the worst first."""
     return (
         _section(knowledge, "gaps", ([_words(gap)] for gap in dossier.gaps)),
         _section(knowledge, "patient", _patient(dossier, knowledge)),
@@ -56,7 +56,7 @@ def sections(dossier: Dossier, knowledge: Knowledge) -> tuple[Section, ...]:
             knowledge, "trials", _trials(dossier, knowledge), policy=dossier.trial_policy, episode=str(dossier.episode)
         ),
         _section(knowledge, "psychotherapy", (_dated(line) for line in dossier.psychotherapy)),
-        _section(knowledge, "scores", _scores(dossier, knowledge)),
+        _section(knowledge, "scores", _scores(dossier, knowledge), tuple(f"{sentence}." for sentence in course)),
         _section(knowledge, "courses", (_course(line) for line in dossier.courses)),
         _section(knowledge, "safety", (_safety(line, knowledge) for line in dossier.safety), protocol=dossier.protocol),
         _section(knowledge, "sources", ([_words(source.citation), _words(source.read)] for source in dossier.sources)),

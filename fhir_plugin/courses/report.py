@@ -118,10 +118,20 @@ class CourseReport(msgspec.Struct, frozen=True, kw_only=True):
     as_of: date
     alerts: tuple[CourseAlert, ...]
     """Of all instruments, the gravest first; a suicide item also where its instrument has no total."""
+    well: bool
+    """Whether every recent depression scale is in remission and nothing got worse."""
     trends: tuple[TrendReport, ...]
     """Those with an alert come first."""
     treatments: tuple[CourseLine, ...]
     missing: tuple[str, ...]
+
+
+def course_notes(report: CourseReport) -> tuple[str, ...]:
+    """The alerts of a report, then the changes on each scale on which a response can be judged."""
+    changes = (
+        sentence for trend in report.trends if trend.outcome is not None or trend.alerts for sentence in trend.changes
+    )
+    return (*(alert.text for alert in report.alerts), *changes)
 
 
 def course_report(scores: ScoreHistory, treatments: TreatmentHistory) -> CourseReport:
@@ -131,13 +141,28 @@ def course_report(scores: ScoreHistory, treatments: TreatmentHistory) -> CourseR
     suicide = tuple(suicide_alerts(scores, say))
     trends = sorted(_trends(scores, treatments.courses, suicide, say), key=lambda trend: _gravity(trend.alerts))
     own = [alert for trend in trends for alert in trend.alerts if alert.kind != "suicide"]
+    alerts = tuple(sorted((*suicide, *own), key=_rank))
     return CourseReport(
         as_of=treatments.as_of,
-        alerts=tuple(sorted((*suicide, *own), key=_rank)),
+        alerts=alerts,
+        well=not alerts and _in_remission(trends, scores, say),
         trends=tuple(trends),
         treatments=tuple(_course(course, scores.instruments, say) for course in treatments.courses),
         missing=tuple(dict.fromkeys(gaps)),
     )
+
+
+def _in_remission(trends: Sequence[TrendReport], scores: ScoreHistory, say: PathWords) -> bool:
+    """Whether every depression scale of recent days is in remission, and there is one."""
+    days = say.names.response.remission_for_days.value
+    recent = [
+        trend.remission
+        for trend in trends
+        if scores.instruments[trend.instrument].measures == "depression"
+        and trend.remission is not None
+        and (say.as_of - date.fromisoformat(trend.latest.day)).days <= days
+    ]
+    return bool(recent) and all(recent)
 
 
 def _rank(alert: CourseAlert) -> int:

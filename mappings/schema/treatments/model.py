@@ -106,3 +106,4 @@ class ResponseRule(Entry):
     plateau_values: Threshold
     plateau_equal_values: Threshold
     plateau_days: Threshold
+    remission_for_days: Threshold
