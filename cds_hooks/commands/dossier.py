@@ -10,7 +10,7 @@ import typer
 
 from cds_hooks.cli import records
 from cds_hooks.dossier.markdown import dossier_markdown
-from fhir_plugin.courses.report import course_notes, course_report
+from fhir_plugin.courses.report import CourseNotes, course_notes, course_report
 from fhir_plugin.deciding.decide import decide
 from fhir_plugin.errors import BadInput
 from fhir_plugin.payers.dossier import Dossier, build_dossier
@@ -62,7 +62,7 @@ def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> PayerPol
     return policy
 
 
-def _rendered(document: Dossier, knowledge: Knowledge, course: tuple[str, ...], output: Format) -> str:
+def _rendered(document: Dossier, knowledge: Knowledge, course: CourseNotes, output: Format) -> str:
     if output == "json":
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
     if output == "html":

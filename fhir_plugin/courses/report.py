@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
@@ -126,12 +127,22 @@ class CourseReport(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
-def course_notes(report: CourseReport) -> tuple[str, ...]:
-    """The alerts of a report, then the changes on each scale on which a response can be judged."""
-    changes = (
-        sentence for trend in report.trends if trend.outcome is not None or trend.alerts for sentence in trend.changes
-    )
-    return (*(alert.text for alert in report.alerts), *changes)
+class CourseNotes(NamedTuple):
+    """The sentences of a report for a document about one patient."""
+
+    alerts: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    """On each scale with an alert, or on which a response can be judged."""
+
+
+NO_NOTES = CourseNotes()
+
+
+def course_notes(report: CourseReport) -> CourseNotes:
+    """The alerts of a report, and the changes that matter to a reader who did not see the values."""
+    shown = [trend for trend in report.trends if trend.outcome is not None or trend.alerts]
+    alerts = tuple(f"{alert.text}." for alert in report.alerts)
+    return CourseNotes(alerts, tuple(f"{sentence}." for trend in shown for sentence in trend.changes))
 
 
 def course_report(scores: ScoreHistory, treatments: TreatmentHistory) -> CourseReport:
