@@ -33,7 +33,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class CardKey(NamedTuple):
-    """With the fingerprint, identifies a repeated card: keyed hash of the patient, rule of the card, role of the user."""
+    """With the fingerprint, a repeated card: keyed hash of the patient, rule of the card, role of the user."""
 
     patient: str
     rule: str
