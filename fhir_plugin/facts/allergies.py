@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from fhir_plugin.facts.entries import condition_concepts, is_withdrawn, status_of, words_of
@@ -30,23 +31,28 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
     )
     for allergy in allergies:
         verification = _verification(allergy)
-        if verification == _REFUTED or not any(_names_ketamine(concept, knowledge) for concept in _substances(allergy)):
+        name = _drug_name(_substances(allergy), knowledge)
+        if verification == _REFUTED or not name:
             continue
         day = day_span(allergy.recorded_date)
-        evidence = Evidence(reference=allergy.reference, label=allergy.code.label if allergy.code else "", day=day)
+        label = allergy.code.label if allergy.code else ""
+        evidence = Evidence(reference=allergy.reference, label=label, name=name, day=day)
         if (verification or _CONFIRMED) != _CONFIRMED or (day is not None and day.first > as_of):
             possible.append(evidence)
         else:
             (past if status_of(allergy.clinical_status) in _ENDED else current).append(evidence)
     possible += _in_problem_list(record, knowledge)
     missing = record.gaps(("allergies", "conditions"))
-    if not missing and not allergies:
+    absent = not missing and not allergies
+    if absent:
         missing = (knowledge.wording.gaps["no_allergies"],)
     value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
     return Fact(
         name=KETAMINE,
         value=value,
         evidence=value.current + value.past + value.possible,
+        unread=record.unread_of(("allergies", "conditions")),
+        absent=absent,
         missing=missing,
         looked_in=(f"allergies ({len(allergies)})", f"conditions ({len(record.input('conditions').resources)})"),
     )
@@ -61,10 +67,13 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
             continue
         if any(piece in words for piece in knowledge.value_sets.reviewed.never_a_hint):
             continue
-        if condition.code and _names_ketamine(condition.code, knowledge):
+        name = _drug_name((condition.code,), knowledge) if condition.code else ""
+        if condition.code and name:
             note = knowledge.wording.entries["uncoded"]
             day = day_span(condition.recorded_date)
-            evidence.append(Evidence(reference=condition.reference, label=condition.code.label, day=day, note=note))
+            evidence.append(
+                Evidence(reference=condition.reference, label=condition.code.label, name=name, day=day, note=note)
+            )
     return sorted(evidence, key=lambda entry: entry.reference)
 
 
@@ -78,9 +87,14 @@ def _substances(allergy: AllergyIntolerance) -> list[CodeableConcept]:
     return [concept for concept in concepts if concept]
 
 
-def _names_ketamine(concept: CodeableConcept, knowledge: Knowledge) -> bool:
+def _drug_name(concepts: Iterable[CodeableConcept], knowledge: Knowledge) -> str:
+    """The drug of the protocols that one of the concepts denotes or mentions; empty if none does."""
     treatments = knowledge.treatments
-    by_code = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
-    words = (concept.text, *(coding.display for coding in concept.coding))
-    names = [name for word in words if word for name in treatments.mentioned(word)]
-    return any(treatments[name].given_as == "medication" for name in (*names, *([by_code] if by_code else [])))
+    for concept in concepts:
+        by_code = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
+        words = (concept.text, *(coding.display for coding in concept.coding))
+        mentioned = [name for word in words if word for name in treatments.mentioned(word)]
+        for name in (*([by_code] if by_code else ()), *mentioned):
+            if treatments[name].given_as == "medication":
+                return treatments[name].short
+    return ""

@@ -74,13 +74,14 @@ def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Know
     for result in sorted(up_to_day, key=lambda result: (str(result.day), result.reference)):
         if result.result != "negative":
             place, note = _place(name, result, negative_days, knowledge, as_of)
-            by_place[place].append(_evidence(result, note, knowledge))
+            by_place[place].append(_evidence(name, result, note, knowledge))
     value = Presence(**{place: tuple(entries) for place, entries in by_place.items()})
-    negative = [_evidence(result, "negative", knowledge) for result in up_to_day if result.result == "negative"]
+    negative = [_evidence(name, result, "negative", knowledge) for result in up_to_day if result.result == "negative"]
     return Fact(
         name=f"tests.{name}",
         value=value,
         evidence=(*value.current, *value.possible, *value.past, *negative),
+        unread=record.unread_of(("observations",)),
         missing=record.gaps(("observations",)),
         looked_in=(f"observations ({len(record.input('observations').resources)})",),
     )
@@ -103,7 +104,11 @@ def _place(
     return ("possible", "undated") if oldest > limit else ("current", "positive")
 
 
-def _evidence(tested: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
+def _evidence(name: str, tested: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
     return Evidence(
-        reference=tested.reference, label=tested.label, day=tested.day, note=knowledge.wording.entries[note]
+        reference=tested.reference,
+        label=tested.label,
+        name=knowledge.laboratory.tests[name].title,
+        day=tested.day,
+        note=knowledge.wording.entries[note],
     )

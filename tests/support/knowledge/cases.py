@@ -44,6 +44,7 @@ TOTALS = {
     "madrs": "madrs-total",
     "hamd17": "hamd17-total",
     "qids_sr16": "qids_sr16-total",
+    "audit_c": "audit_c-total",
 }
 
 
