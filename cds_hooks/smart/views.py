@@ -30,6 +30,8 @@ class LatestScore:
     severity: str | None
     suicide: bool | None
     source: str
+    alerted: bool
+    """Whether its changes are told with what got worse."""
     changes: tuple[str, ...]
     """The change since the last value, then since the baseline; empty without a dated total."""
     details: tuple[str, ...]
@@ -135,6 +137,7 @@ def _latest(decision: Decision, knowledge: Knowledge, course: CourseReport) -> I
             severity=last.severity,
             suicide=last.suicide_item_positive,
             source=last.reference,
+            alerted=bool(trend and trend.alerts),
             changes=trend.changes if trend else (),
             details=trend.details if trend else (),
         )

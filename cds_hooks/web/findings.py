@@ -71,6 +71,8 @@ class DecisionView:
     gaps: tuple[str, ...]
     dropped: int
     course: CourseReport
+    scales: Mapping[str, str]
+    """Short names of the instruments."""
     names: Mapping[str, str]
     """Display names of the treatments."""
 
@@ -100,6 +102,7 @@ def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
         ),
         dropped=decision.record.dropped,
         course=course,
+        scales={name: form.instrument.short for name, form in knowledge.instruments.forms.items()},
         names=knowledge.cards.treatments,
     )
 
