@@ -235,7 +235,7 @@ def _answer(
         return _CriterionAnswer(Verdict.UNKNOWN, "unknown", _NO_VALUES, doubt=_doubt_without(fact))
     if isinstance(value, Presence):
         answer = _presence(criterion, value, fact)
-        if answer.verdict is Verdict.NOT_MET and criterion.asked and not _is_answered(criterion.asked, facts, as_of):
+        if answer.verdict is Verdict.NOT_MET and criterion.asked and not _is_answered(criterion, facts, as_of):
             return _CriterionAnswer(Verdict.UNKNOWN, "not_asked", _NO_VALUES, doubt=Doubt.ASK)
         return answer
     if isinstance(value, Count):
@@ -248,8 +248,12 @@ def _doubt_without(fact: Fact) -> Doubt:
     return Doubt.MISSING if fact.absent else Doubt.UNREAD
 
 
-def _is_answered(asked: Asked, facts: Mapping[str, Fact], as_of: date) -> bool:
+def _is_answered(criterion: Criterion, facts: Mapping[str, Fact], as_of: date) -> bool:
     """Whether the question was answered recently, or need not be put to this patient."""
+    asked = criterion.asked or Asked()
+    values = (facts[name].value for name in criterion.facts)
+    if asked.or_by_past and any(isinstance(value, Presence) and value.past for value in values):
+        return True
     if asked.may_concern:
         concerned = facts[asked.may_concern].value
         if isinstance(concerned, Presence) and not concerned.current:

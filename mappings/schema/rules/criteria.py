@@ -81,6 +81,8 @@ class Asked(Entry):
 
     answered_by: tuple[str, ...] = ()
     """Facts that answer it: a score, or a test with any result."""
+    or_by_past: bool = False
+    """Whether an ended entry answers it too: a use disorder in remission, but not a device that was taken out."""
     within_days: Number | None = None
     """An older answer has to be asked again; ``None`` where nothing on the record answers it."""
     may_concern: str | None = None
