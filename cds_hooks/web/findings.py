@@ -76,6 +76,8 @@ class DecisionView:
     gaps: tuple[str, ...]
     dropped: int
     course: CourseReport
+    scales: Mapping[str, str]
+    """Short names of the instruments."""
     names: Mapping[str, str]
     """Display names of the treatments."""
 
@@ -84,11 +86,13 @@ def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
     """The view of a decision for a page."""
     recommendation, trials = decision.recommendation, decision.facts.trials
     about = recommendation.ordered or (knowledge.protocols[recommendation.protocol].focus,)
+    course = course_report(decision.facts.scores, decision.facts.treatments)
     views = [
         _treatment(
             answer,
             about=answer.treatment in about,
             ordering=bool(recommendation.ordered),
+            well=course.well,
             knowledge=knowledge,
         )
         for answer in recommendation.treatments
@@ -108,13 +112,16 @@ def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
             *(f"{unread.where}: {unread.why}" for unread in decision.record.unread),
         ),
         dropped=decision.record.dropped,
-        course=course_report(decision.facts.scores, decision.facts.treatments),
+        course=course,
+        scales={name: form.instrument.short for name, form in knowledge.instruments.forms.items()},
         names=knowledge.cards.treatments,
     )
 
 
-def _treatment(answer: TreatmentAnswer, *, about: bool, ordering: bool, knowledge: Knowledge) -> TreatmentView:
-    rows = [_row(weighed, knowledge) for weighed in sorted(answer.weighed, key=_urgency)]
+def _treatment(
+    answer: TreatmentAnswer, *, about: bool, ordering: bool, well: bool, knowledge: Knowledge
+) -> TreatmentView:
+    rows = [_row(weighed, knowledge, well=well) for weighed in sorted(answer.weighed, key=_urgency)]
     return TreatmentView(
         title=knowledge.cards.treatments[answer.treatment],
         standing=answer.standing.value,
@@ -128,7 +135,7 @@ def _treatment(answer: TreatmentAnswer, *, about: bool, ordering: bool, knowledg
     )
 
 
-def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
+def _row(weighed: WeighedFinding, knowledge: Knowledge, *, well: bool) -> FindingRow:
     finding, role = weighed.finding, weighed.role
     criterion = knowledge.criteria[finding.criterion]
     keys = dict.fromkeys((*weighed.clause.sources, *finding.sources))
@@ -138,7 +145,7 @@ def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
         role=role.value,
         verdict=finding.verdict.value,
         word=knowledge.cards.table.verdicts[role][finding.verdict.value],
-        weight=_weight(role),
+        weight=_weight(role, finding.verdict, well=well),
         absent=role in _AGAINST and finding.verdict is Verdict.NOT_MET,
         because=finding.because,
         missing=finding.missing,
@@ -149,13 +156,19 @@ def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
     )
 
 
-def _weight(role: Role) -> str:
-    return {
-        Role.CONTEXT: "neither",
-        Role.CAUTION: "care",
-        Role.HOLD: "against",
-        Role.CONTRAINDICATION: "against",
-    }.get(role, "for")
+def _weight(role: Role, verdict: Verdict, *, well: bool) -> str:
+    """What the verdict means for the treatment; where the patient is well, a criterion not met is no bad news."""
+    if well and verdict is Verdict.NOT_MET:
+        return "neither"
+    return _WEIGHTS.get(role, "for")
+
+
+_WEIGHTS = {
+    Role.CONTEXT: "neither",
+    Role.CAUTION: "care",
+    Role.HOLD: "against",
+    Role.CONTRAINDICATION: "against",
+}
 
 
 def _source(source: Source) -> tuple[str, str]:

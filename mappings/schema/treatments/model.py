@@ -102,3 +102,8 @@ class ResponseRule(Entry):
     baseline_days_before: Threshold
     end_days_before: Threshold
     end_days_after: Threshold
+    worse_within_days: Threshold
+    plateau_values: Threshold
+    plateau_equal_values: Threshold
+    plateau_days: Threshold
+    remission_for_days: Threshold
