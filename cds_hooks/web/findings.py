@@ -80,6 +80,8 @@ class DecisionView:
     """Short names of the instruments."""
     names: Mapping[str, str]
     """Display names of the treatments."""
+    words: Mapping[str, str]
+    """The standings in words."""
 
 
 def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
@@ -115,6 +117,7 @@ def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
         course=course,
         scales={name: form.instrument.short for name, form in knowledge.instruments.forms.items()},
         names=knowledge.cards.treatments,
+        words={str(standing): words for standing, words in knowledge.cards.standing.items()},
     )
 
 
