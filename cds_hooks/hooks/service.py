@@ -117,7 +117,7 @@ class HookService:
             templates=self._templates,
         )
         cards = self._app_links.on(
-            with_few_suggestions(_cards(context, service, ordered)), call.fhir_server, ordered.treatments
+            with_few_suggestions(context, _cards(context, service, ordered)), call.fhir_server, ordered.treatments
         )
         answer = HookAnswer(cards, decision, context.bases, ordered)
         mark("cards")
