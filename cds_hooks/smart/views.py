@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import filterfalse
+from itertools import count, filterfalse
 
 import msgspec
 
+from cds_hooks.cards.builder import CardContext
+from cds_hooks.cards.own_cards import safety_cards
 from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, decision_view
 from fhir_plugin.courses.path_words import PathWords
 from fhir_plugin.courses.report import CourseReport
@@ -95,12 +97,15 @@ class CriteriaPage:
 
 def warning(decision: Decision, knowledge: Knowledge) -> str:
     """The safety warning at the top of every page; empty if there is none."""
-    summaries = [
-        own.summary
-        for own in knowledge.cards.safety
-        if (finding := decision.finding(own.criterion)) and finding.verdict is Verdict.MET
-    ]
-    return " ".join(summaries)
+    identifiers = map(str, count())
+    context = CardContext(
+        decision, knowledge, "patient-view", decision.facts.as_of, 0, new_id=lambda: next(identifiers)
+    )
+    return " ".join(
+        card.summary
+        for card in safety_cards(context)
+        if any(finding.verdict is Verdict.MET for finding in context.bases[card.uuid].findings)
+    )
 
 
 def overview(decision: Decision, knowledge: Knowledge) -> OverviewPage:
