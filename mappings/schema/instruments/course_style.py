@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from mappings.schema.base.days import DayWords
 from mappings.schema.base.entries import Entry
+from mappings.schema.base.short_dates import ShortDates
 from mappings.schema.instruments.model import SourcedEntry
 
 
@@ -22,7 +22,7 @@ class OutcomeWords(Entry):
 class TrendWords(Entry):
     """The sentences that describe a course of symptoms; fields in braces are filled in."""
 
-    days: DayWords
+    days: ShortDates
     undated: str
     joined: str
     point: str

@@ -9,7 +9,7 @@ from pydantic import Field
 from mappings.schema.base.entries import Entry
 
 
-class DayWords(Entry):
+class ShortDates(Entry):
     """A day as a clinician writes it; the year stands with it unless it is the current one."""
 
     months: tuple[str, ...] = Field(min_length=12, max_length=12)
