@@ -6,6 +6,7 @@ Text of the record appears nowhere on it: values and days are parsed ones, names
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -20,11 +21,11 @@ from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.sessions.hit import Hit
 from fhir_plugin.sessions.review import SessionReason, SessionReview, review_session
 from mappings.schema.base.entries import Verification
-from mappings.schema.sessions import LEVELS, Sessions
+from mappings.schema.sessions import LEVELS, Level, Sessions
 from mappings.schema.texts.cards import Indicator
 
 _WORST_FIRST: tuple[Indicator, ...] = ("critical", "warning", "info")
-_DUE = "due"
+_DUE: Level = "due"
 
 
 def session_cards(context: CardContext, safety: tuple[Card, ...]) -> tuple[Card, ...]:
@@ -38,36 +39,40 @@ def session_cards(context: CardContext, safety: tuple[Card, ...]) -> tuple[Card,
     return (*safety, *(replace(card, suggestions=card.suggestions[:most]) for card in with_scores(context, card)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Line:
     """One reason in words."""
 
-    __slots__ = ("action", "indicator", "level", "reason", "short", "treatments", "why")
-
-    def __init__(self, short: str, action: str, indicator: Indicator, treatments: tuple[str, ...]) -> None:
-        self.short, self.action, self.indicator, self.treatments = short, action, indicator, treatments
-        self.level, self.why = "review", ""
-        self.reason: SessionReason | None = None
+    short: str
+    action: str
+    level: Level
+    indicator: Indicator
+    treatments: tuple[str, ...]
+    why: str
+    reason: SessionReason | None = None
+    """``None``: what could not be read."""
 
 
 def _lines(context: CardContext, review: SessionReview) -> list[_Line]:
-    """The reasons in words, worst first; what could not be read stands after what is to be reviewed."""
+    """The reasons in words: worst first, then what concerns more courses, then what could not be read."""
     lines = [_line(context, reason) for reason in review.reasons]
     lines += _unread_lines(context, review)
-    return sorted(lines, key=lambda line: LEVELS.index(line.level))
+    return sorted(lines, key=lambda line: (LEVELS.index(line.level), -len(line.treatments)))
 
 
 def _line(context: CardContext, reason: SessionReason) -> _Line:
     sessions, rule = context.knowledge.sessions, reason.rule
     phrase = rule.possible if reason.hit.possible else rule.short
     action = rule.action if reason.level == rule.level else sessions.words.possible_action
-    line = _Line(
-        phrase.format(**_values(context, reason.hit)),
-        action,
-        sessions.indicator(rule, reason.level),
-        reason.treatments,
+    return _Line(
+        short=phrase.format(**_values(context, reason.hit)),
+        action=action,
+        level=reason.level,
+        indicator=sessions.indicator(rule, reason.level),
+        treatments=reason.treatments,
+        why=rule.why,
+        reason=reason,
     )
-    line.level, line.why, line.reason = reason.level, rule.why, reason
-    return line
 
 
 def _unread_lines(context: CardContext, review: SessionReview) -> Iterator[_Line]:
@@ -80,7 +85,7 @@ def _unread_lines(context: CardContext, review: SessionReview) -> Iterator[_Line
         phrase = rule.one_entry if review.unread_entries == 1 else rule.entries
         shorts.append(phrase.format(count=review.unread_entries))
     for short in shorts:
-        yield _Line(short, rule.action, sessions.indicators["review"], treatments)
+        yield _Line(short, rule.action, "review", sessions.indicators["review"], treatments, rule.why)
 
 
 def _values(context: CardContext, hit: Hit) -> dict[str, str]:
@@ -136,7 +141,12 @@ def _finding(line: _Line) -> Finding:
 
 
 def _named(context: CardContext, lines: Sequence[_Line]) -> int:
-    """How many of the worst reasons the summary names: all those of the worst level that fit with what to do."""
+    """How many of the worst reasons the summary names with what to do: all of one course's that fit.
+
+    None where the courses have different reasons to stop or to hold: then the detail says what to do for each.
+    """
+    if _by_course(lines):
+        return 0
     worst = [line for line in lines if line.level == lines[0].level and line.treatments == lines[0].treatments]
     for count in range(len(worst), 1, -1):
         if len(_sentence(context, lines, count)) <= MAX_SUMMARY_LENGTH:
@@ -144,12 +154,27 @@ def _named(context: CardContext, lines: Sequence[_Line]) -> int:
     return 1
 
 
+def _by_course(lines: Sequence[_Line]) -> tuple[_Line, ...]:
+    """The worst reason to stop or to hold for each course, if they are not all the same; else empty."""
+    grave = [line for line in lines if line.indicator == _WORST_FIRST[0]]
+    treatments = dict.fromkeys(treatment for line in grave for treatment in line.treatments)
+    worst = dict.fromkeys(next(line for line in grave if treatment in line.treatments) for treatment in treatments)
+    return tuple(worst) if len(worst) > 1 else ()
+
+
 def _summary(context: CardContext, lines: Sequence[_Line], named: int) -> str:
+    words = context.knowledge.sessions.words
+    if by_course := _by_course(lines):
+        reasons = (
+            words.reason_of.format(short=line.short, treatments=", ".join(_names(context, line.treatments)))
+            for line in by_course
+        )
+        treatments = tuple(dict.fromkeys(treatment for line in by_course for treatment in line.treatments))
+        return words.several.format(before=_before(context, treatments), reasons="; ".join(reasons))
     sentence = _sentence(context, lines, named)
     if len(sentence) <= MAX_SUMMARY_LENGTH:
         return sentence
-    words = context.knowledge.sessions.words
-    return words.no_action.format(before=_before(context, lines[0]), reasons=lines[0].short)
+    return words.no_action.format(before=_before(context, lines[0].treatments), reasons=lines[0].short)
 
 
 def _sentence(context: CardContext, lines: Sequence[_Line], named: int) -> str:
@@ -158,13 +183,13 @@ def _sentence(context: CardContext, lines: Sequence[_Line], named: int) -> str:
     further = sum(line.level != _DUE or lines[0].level == _DUE for line in lines[named:])
     reasons += [words.more.format(count=further)] if further else []
     return words.summary.format(
-        before=_before(context, lines[0]), reasons="; ".join(reasons), action=lines[0].action.rstrip(".")
+        before=_before(context, lines[0].treatments), reasons="; ".join(reasons), action=lines[0].action.rstrip(".")
     )
 
 
-def _before(context: CardContext, line: _Line) -> str:
+def _before(context: CardContext, treatments: Iterable[str]) -> str:
     words = context.knowledge.sessions.words
-    return words.before.format(treatments=words.either.join(_names(context, line.treatments)))
+    return words.before.format(treatments=f" {words.either} ".join(_names(context, treatments)))
 
 
 def _names(context: CardContext, treatments: Iterable[str]) -> list[str]:
@@ -182,18 +207,19 @@ def _detail(context: CardContext, review: SessionReview, lines: Sequence[_Line],
     shown = reasons[: sessions.most_lines]
     for place, line in enumerate(shown):
         if place < named:
-            yield words.line_why.format(why=line.why or line.action)
+            yield words.line_why.format(why=line.why)
         else:
-            of = words.also.format(treatments=", ".join(_names(context, line.treatments))) if several else ""
-            yield words.line.format(short=_capital(line.short), of=of, action=line.action)
+            names = ", ".join(_names(context, line.treatments))
+            phrase = words.line_of if several else words.line
+            yield phrase.format(short=_capital(line.short), treatments=names, action=line.action)
     if others := reasons[sessions.most_lines :]:
         yield words.others.format(shorts="; ".join(line.short for line in others))
     due = [line for line in lines if line.level == _DUE]
-    for place, line in enumerate(due):
-        if not reasons and place < named:
-            yield words.line_why.format(why=line.why)
-        else:
-            yield words.due.format(short=line.short, action=line.action)
+    if not reasons:
+        yield from (words.line_why.format(why=line.why) for line in due[:named])
+        due = due[named:]
+    if due:
+        yield words.due.format(shorts="; ".join(line.short for line in due))
 
 
 def _capital(text: str) -> str:
@@ -209,22 +235,25 @@ def _basis(context: CardContext, review: SessionReview, lines: Sequence[_Line]) 
         if line.reason and line.reason.rule.verification is Verification.DESIGN
     )
     sources = context.knowledge.sources
-    cited = [sources[key].short or sources[key].citation.partition(".")[0] for key in _sources(lines)]
-    return words.basis.format(
-        courses="; ".join(_course(context, review)),
-        sources=", ".join(cited[: context.knowledge.sessions.most_lines]),
-        own=words.own_choice.format(matters=", ".join(own)) if own else "",
-        disclaimer=context.words.disclaimer,
-    )
+    cited = [sources[key].short or sources[key].citation.rstrip(".") for key in _sources(lines)]
+    most = context.knowledge.sessions.most_lines
+    parts = [
+        *_courses(context, review),
+        words.sources.format(sources=", ".join(cited[:most])) if cited else "",
+        words.own_choice.format(matters=", ".join(own)) if own else "",
+        context.words.disclaimer,
+    ]
+    return " ".join(part for part in parts if part)
 
 
-def _course(context: CardContext, review: SessionReview) -> Iterator[str]:
+def _courses(context: CardContext, review: SessionReview) -> Iterator[str]:
     words = context.knowledge.sessions.words
     for course in review.courses:
         (name,) = _names(context, (course.treatment,))
         first = _when(context, DaySpan(course.first, course.first))
         last = _when(context, DaySpan(course.last, course.last))
-        yield words.course.format(treatment=name, count=course.count, first=first, last=last)
+        phrase = words.course if course.count > 1 else words.one_session
+        yield phrase.format(treatment=name, count=course.count, first=first, last=last)
 
 
 def _sources(lines: Iterable[_Line]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from fhir_plugin.record.record import InputState
 from fhir_plugin.sessions.checks import CourseContext, hit_of
 from fhir_plugin.sessions.entries import recorded_days
 from fhir_plugin.sessions.hit import Hit
+from fhir_plugin.sessions.under_way import courses_under_way
 from mappings.schema.load import Knowledge
 from mappings.schema.sessions import LEVELS, EntryCheck, Level, SessionRule
 
@@ -48,22 +49,16 @@ class SessionReview(msgspec.Struct, frozen=True, kw_only=True):
 
 def review_session(decision: Decision, knowledge: Knowledge) -> SessionReview:
     """The reasons for each course under way; empty without one."""
-    treated = {treatment for rule in knowledge.sessions.rules for treatment in rule.treatments}
-    courses = [
-        course
-        for course in decision.facts.treatments.courses
-        if not course.ended and course.treatment in treated and course.last <= decision.facts.as_of
-    ]
+    courses = courses_under_way(decision, knowledge)
     if not courses:
         return SessionReview()
-    courses.sort(key=lambda course: (course.last, course.treatment), reverse=True)
     recorded = recorded_days(decision.record)
     reasons: list[SessionReason] = []
     for course in courses:
         context = CourseContext(course, decision, knowledge, recorded)
         reasons += _worst_by_matter(_reasons(context))
     return SessionReview(
-        courses=tuple(courses),
+        courses=courses,
         reasons=tuple(sorted(_joined(reasons), key=_weight)),
         unread=tuple(_unread(decision, knowledge)),
         unread_entries=unread_diagnoses_since(decision.record, knowledge, _first(courses)),

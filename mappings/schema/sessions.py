@@ -196,8 +196,15 @@ class UnreadRule(Entry):
     """The phrase for diagnoses since the course began in codes that are not known here; {count}."""
     one_entry: str
     action: str
+    why: str
     names: dict[str, str]
     """How an input is called."""
+
+    @model_validator(mode="after")
+    def _every_name(self) -> Self:
+        if missing := {*self.always, *self.in_part} - self.names.keys():
+            raise ValueError(f"names: no name for {', '.join(sorted(missing))}")
+        return self
 
 
 class SessionWords(Entry):
@@ -220,13 +227,17 @@ class SessionWords(Entry):
     days: str
     months: tuple[str, ...] = Field(min_length=12, max_length=12)
     possible_action: str
+    several: str
+    """The summary where courses have different reasons to stop or to hold."""
+    reason_of: str
     line: str
+    line_of: str
     line_why: str
     due: str
     others: str
-    also: str
     course: str
-    basis: str
+    one_session: str
+    sources: str
     own_choice: str
     label: str
     description: str
@@ -243,6 +254,8 @@ class Sessions(Reviewed):
     words: SessionWords
     overview: str
     """The criterion by which pages that are not about a session say that a scale is due."""
+    one_dose_if: str
+    """The criterion that must be met for a single, ordered dose of such a drug to count as a first session."""
     rules: tuple[SessionRule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -258,7 +271,7 @@ class Sessions(Reviewed):
     def criteria(self) -> tuple[str, ...]:
         """Every criterion that is named, once."""
         named = (name for rule in self.rules for name in _criteria_of(rule.check))
-        return tuple(dict.fromkeys((*named, self.overview)))
+        return tuple(dict.fromkeys((*named, self.overview, self.one_dose_if)))
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -285,8 +298,9 @@ class Sessions(Reviewed):
         notes: Mapping[str, str],
     ) -> None:
         """Raise :class:`KnowledgeError` if a rule refers to something that does not exist."""
-        if self.overview not in criteria:
-            raise KnowledgeError(f"sessions.yaml: overview: no criterion {self.overview!r}")
+        for key, name in (("overview", self.overview), ("one_dose_if", self.one_dose_if)):
+            if name not in criteria:
+                raise KnowledgeError(f"sessions.yaml: {key}: no criterion {name!r}")
         for rule in self.rules:
             where = f"sessions.yaml: {rule.id}"
             kind = FactKind.PRESENCE if isinstance(rule.check, EntryCheck) else FactKind.MEASUREMENT
