@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
-from fhir_plugin.deciding.recommend import Recommendation, Standing
+from fhir_plugin.deciding.recommend import Recommendation
+from fhir_plugin.deciding.standing import CLEARED
 from mappings.schema.rules.protocols import Factor
 
 
@@ -22,11 +23,11 @@ def pathway_lines(context: CardContext) -> list[PathwayLine]:
     The site's own protocol takes precedence: no other protocol proposes a treatment that it holds back.
     """
     chosen = context.decision.recommendation
-    cleared = {answer.treatment for answer in chosen.treatments if answer.standing is Standing.MET}
+    cleared = {answer.treatment for answer in chosen.treatments if answer.may_be_offered}
     lines: dict[str, PathwayLine] = {}
     for recommendation in (chosen, *context.decision.beside):
         fitting = recommendation.pathway
-        if fitting is None or fitting.standing is not Standing.MET or fitting.pathway.says in lines:
+        if fitting is None or fitting.standing not in CLEARED or fitting.pathway.says in lines:
             continue
         if cleared.issuperset(step.treatment for step in fitting.pathway.steps):
             lines[fitting.pathway.says] = PathwayLine(fitting.id, _sentence(context, recommendation))

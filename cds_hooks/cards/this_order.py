@@ -20,6 +20,20 @@ def order_paragraphs(context: CardContext) -> list[str]:
     return [_paragraph(context, order) for order in context.checked if order.checks]
 
 
+def order_lines(context: CardContext) -> list[str]:
+    """What is wrong with the orders, one short line each; what is as expected is not mentioned."""
+    words = context.knowledge.order_checks.words
+    lines = [_line(check, context, words) for order in context.checked for check in order.checks if _deviates(check)]
+    for order in context.checked:
+        unstated = [check.title for check in _unknown(order) if check.why == words.why["not_stated"]]
+        lines += [words.lines.not_stated.format(items="; ".join(unstated))] if unstated else []
+        unread = [_item(words.items.unknown, check) for check in _unknown(order) if check.title not in unstated]
+        lines += [words.lines.unknown.format(items="; ".join(unread))] if unread else []
+    if unnamed := len(context.ordered.unnamed):
+        lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
+    return lines
+
+
 def with_checks(context: CardContext, card: Card) -> Card:
     """The card with a warning about values far out of range, and suggestions to delete or correct orders."""
     context.bases[card.uuid] = _with_order_results(context, context.bases[card.uuid])

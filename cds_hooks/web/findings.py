@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fhir_plugin.courses.report import CourseReport, course_report
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer, WeighedFinding
+from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer
+from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.facts.trials.report import shown_trial
 from mappings.schema.base.entries import Source

@@ -43,13 +43,16 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
             (past if status_of(allergy.clinical_status) in _ENDED else current).append(evidence)
     possible += _in_problem_list(record, knowledge)
     missing = record.gaps(("allergies", "conditions"))
-    if not missing and not allergies:
+    absent = not missing and not allergies
+    if absent:
         missing = (knowledge.wording.gaps["no_allergies"],)
     value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
     return Fact(
         name=KETAMINE,
         value=value,
         evidence=value.current + value.past + value.possible,
+        unread=record.unread_of(("allergies", "conditions")),
+        absent=absent,
         missing=missing,
         looked_in=(f"allergies ({len(allergies)})", f"conditions ({len(record.input('conditions').resources)})"),
     )

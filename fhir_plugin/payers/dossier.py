@@ -9,7 +9,7 @@ import msgspec
 
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import WeighedFinding
+from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.coverage import ActiveCoverages, read_coverages
 from fhir_plugin.facts.fact import Evidence, Presence
 from fhir_plugin.facts.trials.trial import Trial

@@ -20,6 +20,7 @@ from mappings.schema.payers import COVERAGE_INPUT as COVERAGES
 from mappings.schema.payers import Payers
 from mappings.schema.rules.criteria import Criterion
 from mappings.schema.rules.facts import FactDefinition
+from mappings.schema.rules.person import PersonRules
 from mappings.schema.rules.protocols import Conflict, Protocol
 from mappings.schema.rules.sites import Site
 from mappings.schema.service.memory import MemoryRules
@@ -47,6 +48,7 @@ class Knowledge:
     interactions: Interactions
     laboratory: Laboratory
     facts: Mapping[str, FactDefinition]
+    person: PersonRules
     criteria: Mapping[str, Criterion]
     protocols: Mapping[str, Protocol]
     conflicts: Mapping[str, Conflict]

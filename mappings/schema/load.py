@@ -24,6 +24,7 @@ from mappings.schema.payers import load_payers
 from mappings.schema.payers.checks import item_sentences
 from mappings.schema.rules.criteria import Criterion, load_criteria
 from mappings.schema.rules.facts import FactDefinition, load_fact_definitions
+from mappings.schema.rules.person import load_person_rules
 from mappings.schema.rules.protocols import Conflict, Conflicts, Protocol, load_protocols
 from mappings.schema.rules.sites import load_site, with_local_numbers, with_local_rules
 from mappings.schema.service.memory import load_memory_rules
@@ -102,6 +103,7 @@ def _read(folder: Path) -> Knowledge:
         interactions=interactions,
         laboratory=laboratory,
         facts=facts,
+        person=load_person_rules(folder),
         criteria=criteria,
         protocols=protocols,
         conflicts=conflicts,

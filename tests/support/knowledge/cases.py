@@ -7,6 +7,7 @@
 * ``weights``: ``80 kg 3 days ago``. ``gender``: as FHIR has it.
 * ``sessions``: treatments given, ``esketamine 20, 16, 13 days ago``, ``tms 9, 8 days ago``.
 * ``allergies``: ``rxnorm 6130``, or words.
+* ``doubt``: why it is unknown, ``ask`` where it is learnt only by asking.
 * ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result.
 * ``dispenses``: ``lorazepam 60 days ago``, ``lorazepam supply 30 20 days ago``.
 * ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``,
@@ -37,7 +38,7 @@ from tests.support.shipped import load_yaml
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 CPT = "http://www.ama-assn.org/go/cpt"
-KEYS = {"patient", "verdict", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
+KEYS = {"patient", "verdict", "doubt", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
         "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses",
         "weights", "gender", "sessions", "hook", "protocol"}  # fmt: skip
 TOTALS = {
@@ -46,6 +47,7 @@ TOTALS = {
     "hamd17": "hamd17-total",
     "qids_sr16": "qids_sr16-total",
     "ymrs": "ymrs-total",
+    "audit_c": "audit_c-total",
 }
 
 
