@@ -163,18 +163,26 @@ def _by_course(lines: Sequence[_Line]) -> tuple[_Line, ...]:
 
 
 def _summary(context: CardContext, lines: Sequence[_Line], named: int) -> str:
-    words = context.knowledge.sessions.words
-    if by_course := _by_course(lines):
-        reasons = (
-            words.reason_of.format(short=line.short, treatments=", ".join(_names(context, line.treatments)))
-            for line in by_course
-        )
-        treatments = tuple(dict.fromkeys(treatment for line in by_course for treatment in line.treatments))
-        return words.several.format(before=_before(context, treatments), reasons="; ".join(reasons))
-    sentence = _sentence(context, lines, named)
-    if len(sentence) <= MAX_SUMMARY_LENGTH:
-        return sentence
-    return words.no_action.format(before=_before(context, lines[0].treatments), reasons=lines[0].short)
+    """The first wording that fits, from the fullest on: never one that is cut."""
+    words, by_course = context.knowledge.sessions.words, _by_course(lines)
+    if not by_course:
+        plain_reason = words.no_action.format(before=_before(context, lines[0].treatments), reasons=lines[0].short)
+        return _fitting(_sentence(context, lines, named), plain_reason)
+    before = _before(context, dict.fromkeys(treatment for line in by_course for treatment in line.treatments))
+    reasons = [
+        words.reason_of.format(short=line.short, treatments=", ".join(_names(context, line.treatments)))
+        for line in by_course
+    ]
+    more = [reasons[0], words.more.format(count=len(reasons) - 1)]
+    return _fitting(
+        words.several.format(before=before, reasons="; ".join(reasons)),
+        words.no_action.format(before=before, reasons="; ".join(reasons)),
+        words.no_action.format(before=before, reasons="; ".join(more)),
+    )
+
+
+def _fitting(*wordings: str) -> str:
+    return next((wording for wording in wordings if len(wording) <= MAX_SUMMARY_LENGTH), wordings[-1])
 
 
 def _sentence(context: CardContext, lines: Sequence[_Line], named: int) -> str:
@@ -212,14 +220,20 @@ def _detail(context: CardContext, review: SessionReview, lines: Sequence[_Line],
             names = ", ".join(_names(context, line.treatments))
             phrase = words.line_of if several else words.line
             yield phrase.format(short=_capital(line.short), treatments=names, action=line.action)
-    if others := reasons[sessions.most_lines :]:
-        yield words.others.format(shorts="; ".join(line.short for line in others))
+    if others := list(dict.fromkeys(line.short for line in reasons[sessions.most_lines :])):
+        yield words.others.format(shorts="; ".join(_shortened(others, sessions)))
     due = [line for line in lines if line.level == _DUE]
     if not reasons:
         yield from (words.line_why.format(why=line.why) for line in due[:named])
         due = due[named:]
     if due:
         yield words.due.format(shorts="; ".join(line.short for line in due))
+
+
+def _shortened(shorts: Sequence[str], sessions: Sessions) -> list[str]:
+    """The first phrases, and how many there are besides."""
+    more = len(shorts) - sessions.most_others
+    return [*shorts[: sessions.most_others], *([sessions.words.others_more.format(count=more)] if more > 0 else [])]
 
 
 def _capital(text: str) -> str:
@@ -238,22 +252,26 @@ def _basis(context: CardContext, review: SessionReview, lines: Sequence[_Line]) 
     cited = [sources[key].short or sources[key].citation.rstrip(".") for key in _sources(lines)]
     most = context.knowledge.sessions.most_lines
     parts = [
-        *_courses(context, review),
+        _course(context, review),
         words.sources.format(sources=", ".join(cited[:most])) if cited else "",
-        words.own_choice.format(matters=", ".join(own)) if own else "",
+        words.own_choice.format(matters=", ".join(list(own)[:most])) if own else "",
         context.words.disclaimer,
     ]
     return " ".join(part for part in parts if part)
 
 
-def _courses(context: CardContext, review: SessionReview) -> Iterator[str]:
-    words = context.knowledge.sessions.words
-    for course in review.courses:
-        (name,) = _names(context, (course.treatment,))
-        first = _when(context, DaySpan(course.first, course.first))
-        last = _when(context, DaySpan(course.last, course.last))
-        phrase = words.course if course.count > 1 else words.one_session
-        yield phrase.format(treatment=name, count=course.count, first=first, last=last)
+def _course(context: CardContext, review: SessionReview) -> str:
+    """How many sessions were given and when; where there are several courses the reasons name them."""
+    if len(review.courses) > 1:
+        return ""
+    words, (course,) = context.knowledge.sessions.words, review.courses
+    phrase = words.course if course.count > 1 else words.one_session
+    return phrase.format(
+        treatment=context.knowledge.treatments[course.treatment].short,
+        count=course.count,
+        first=_when(context, DaySpan(course.first, course.first)),
+        last=_when(context, DaySpan(course.last, course.last)),
+    )
 
 
 def _sources(lines: Iterable[_Line]) -> tuple[str, ...]:

@@ -235,6 +235,7 @@ class SessionWords(Entry):
     line_why: str
     due: str
     others: str
+    others_more: str
     course: str
     one_session: str
     sources: str
@@ -249,6 +250,8 @@ class Sessions(Reviewed):
     indicators: dict[Level, Indicator]
     most_lines: int
     """Reasons that are explained; further ones are only named."""
+    most_others: int
+    """Further reasons that are named."""
     most_offers: int
     unread: UnreadRule
     words: SessionWords
