@@ -73,7 +73,7 @@ def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None =
 
 def _criteria_of(service: ServiceDefinition | None, applied: Protocol, knowledge: Knowledge) -> tuple[str, ...]:
     """The criteria of a service, in the order of the applied protocol."""
-    session = [own.criterion for own in knowledge.cards.safety] + list(knowledge.cards.session.all_criteria)
+    session = [own.criterion for own in knowledge.cards.safety] + list(knowledge.sessions.criteria)
     named = [clause.criterion for clause in applied.clauses]
     if service and service.speaks == "session":
         return tuple(dict.fromkeys(session))

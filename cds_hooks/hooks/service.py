@@ -12,9 +12,10 @@ from cds_hooks.cards.app_links import AppLinks
 from cds_hooks.cards.builder import CardBasis, CardContext
 from cds_hooks.cards.crisis import with_few_suggestions, with_safety
 from cds_hooks.cards.criteria import criteria_card
-from cds_hooks.cards.measures import session_card, with_scores
+from cds_hooks.cards.measures import with_scores
 from cds_hooks.cards.order_notices import notices, other_form_card
 from cds_hooks.cards.own_cards import antidepressant_card, safety_cards
+from cds_hooks.cards.session import session_cards
 from cds_hooks.cards.this_order import with_checks
 from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import FhirAuthorization, HookCall, OrderSelect, OrderSign
@@ -202,7 +203,7 @@ def _cards(context: CardContext, service: ServiceDefinition, ordered: OrderedTre
     recommendation = context.decision.recommendation
     safety = safety_cards(context)
     if service.speaks == "session":
-        return (*safety, *with_scores(context, session_card(context)))
+        return session_cards(context, safety)
     if service.speaks == "patient":
         criteria = (criteria_card(context),) if recommendation.actionable else ()
         return with_scores(context, with_safety(context, safety, criteria))

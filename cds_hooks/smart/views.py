@@ -109,7 +109,7 @@ def overview(decision: Decision, knowledge: Knowledge) -> OverviewPage:
     """Latest scores, standings of the treatments, what is due."""
     view = decision_view(decision, knowledge)
     pathway = decision.recommendation.pathway
-    due = decision.finding(knowledge.cards.session.due)
+    due = decision.finding(knowledge.sessions.overview)
     return OverviewPage(
         verdict=view.verdict,
         protocol=view.protocol,

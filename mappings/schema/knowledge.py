@@ -26,6 +26,7 @@ from mappings.schema.rules.sites import Site
 from mappings.schema.service.memory import MemoryRules
 from mappings.schema.service.servers import ServerProfile
 from mappings.schema.service.services import ServiceDefinition, ServicesFile
+from mappings.schema.sessions import Sessions
 from mappings.schema.texts.about import AboutWords
 from mappings.schema.texts.cards import CardWords
 from mappings.schema.texts.claims import Claims
@@ -60,6 +61,8 @@ class Knowledge:
     sentences: Mapping[str, Mapping[str, FindingWords]]
     """By criterion and fact: the sentences of its findings, the title filled in."""
     cards: CardWords
+    sessions: Sessions
+    """The rules before a treatment session."""
     orders: Orders
     services: ServicesFile
     servers: Mapping[str, ServerProfile]
