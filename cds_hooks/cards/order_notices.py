@@ -18,8 +18,9 @@ from mappings.schema.rules.protocols import Role
 def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[], str]) -> tuple[Card, ...]:
     """The card about drafts for another patient, or for a drug that could not be identified, if there are any."""
     words = knowledge.order_checks.words
-    if ordered.all_foreign:
-        return (_notice(words.foreign_only, len(ordered.foreign), "", knowledge, new_id),)
+    if ordered.foreign:
+        notice = words.foreign_beside if ordered.recognised or ordered.withdrawn else words.foreign_only
+        return (_notice(notice, len(ordered.foreign), "", knowledge, new_id),)
     if ordered.unnamed:
         named = ", ".join(quote(draft.reference) for draft in ordered.unnamed)
         return (_notice(words.unnamed, len(ordered.unnamed), named, knowledge, new_id),)

@@ -29,7 +29,7 @@ def check_orders(ordered: OrderedTreatments, decision: Decision, knowledge: Know
     """The checks of all drafts and their treatments, in the order of the drafts; pure."""
     return tuple(
         _checked(recognised.draft, treatment, ordered, decision, knowledge)
-        for recognised in ordered.recognised
+        for recognised in ordered.answered
         for treatment in recognised.treatments
         if treatment in decision.recommendation.ordered
     )

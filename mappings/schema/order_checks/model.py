@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from collections.abc import Iterable
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -122,6 +123,14 @@ class MeasureReading(Entry):
     units: dict[str, float] = Field(default_factory=dict)
 
 
+class RouteCodes(Entry):
+    """Words of coded routes."""
+
+    system: str
+    codes: dict[str, str]
+    source: str
+
+
 class OrderReadingRules(Reviewed):
     """``_reading.yaml``."""
 
@@ -129,6 +138,7 @@ class OrderReadingRules(Reviewed):
     measures: dict[str, MeasureReading]
     quantity_units: dict[str, tuple[str, float]]
     rate_units: dict[str, tuple[str, float]]
+    routes: RouteCodes
     time_units: dict[str, float]
     period_weeks: dict[str, float]
     same_percent: Number
@@ -144,6 +154,13 @@ class OrderReadingRules(Reviewed):
                 if "unit" in groups and not measure.units:
                     raise ValueError(f"measures.{name}: the pattern reads a unit, but units is empty")
         return self
+
+    def route_words(self, routes: Iterable[Any]) -> tuple[str, ...]:
+        """The words of coded routes; of a code of another system the code itself, which may be ``PO`` or ``IV``."""
+        words = []
+        for coding in (coding for route in routes for coding in route.coding if coding.code):
+            words.append(self.routes.codes.get(coding.code, "") if coding.system == self.routes.system else coding.code)
+        return tuple(word for word in words if word)
 
     def filled(self, pattern: str) -> str:
         """A pattern with ``{range}`` filled in."""

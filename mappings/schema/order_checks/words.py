@@ -81,6 +81,7 @@ class OrderCheckWords(Reviewed):
 
     FIELDS: ClassVar[Mapping[str, frozenset[str]]] = {
         "foreign_only": frozenset({"count"}),
+        "foreign_beside": frozenset({"count"}),
         "unnamed": frozenset({"count"}),
         "unnamed_beside": frozenset({"count"}),
         "other_form": frozenset({"treatment", "criteria"}),
@@ -97,6 +98,7 @@ class OrderCheckWords(Reviewed):
     """Allowed fields of the sentences, by key."""
 
     foreign_only: Notice
+    foreign_beside: Notice
     unnamed: Notice
     unnamed_beside: str
     other_form: OtherForm
