@@ -220,4 +220,5 @@ def _cards(context: CardContext, service: ServiceDefinition, ordered: OrderedTre
         return (*safety, *with_scores(context, (criteria_card(context),) if recommendation.actionable else ()))
     if ordered.treatments:
         return (*safety, with_checks(context, criteria_card(context)), *other_form_card(context))
-    return (*safety, *other_form_card(context), *(antidepressant_card(context) if ordered.another_antidepressant else ()))
+    another = antidepressant_card(context) if ordered.another_antidepressant else ()
+    return (*safety, *other_form_card(context), *another)

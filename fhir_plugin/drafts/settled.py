@@ -1,4 +1,4 @@
-"""What the record adds to what the drafts state: a reason that they refer to, a renewal, the kind of encounter. Pure."""
+"""What the record adds to what drafts state: a reason that they refer to, a renewal, the kind of encounter. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.members import NOTHING, concept
 from fhir_plugin.drafts.ordered import ANTIDEPRESSANT, OrderedTreatments, RecognisedDraft
-from fhir_plugin.drafts.outside import is_inside, states_nothing, stated_use
+from fhir_plugin.drafts.outside import is_inside, stated_use, states_nothing
 from fhir_plugin.facts.fact import Presence
 from fhir_plugin.facts.medications.products import identify_medication
 from fhir_plugin.facts.read import Facts
