@@ -23,8 +23,9 @@ from cds_hooks.settings.readable import ReadableServers, may_read
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.deciding.decide import Decision, decide
 from fhir_plugin.drafts.draft_orders import read_drafts, selected, with_medications
+from fhir_plugin.drafts.encounters import encounter_of
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments, order_of
-from fhir_plugin.drafts.settled import encounter_of, settled
+from fhir_plugin.drafts.settled import settled
 from fhir_plugin.errors import BadInput
 from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.orders.templates import Templates

@@ -28,7 +28,7 @@ def stated_use(draft: Draft, of: Collection[str], knowledge: Knowledge, found: S
         return ""
     reasons = (*draft.reasons.stated, *found)
     texts = _instructions(draft)
-    if any(_is_inside(text, rules) for text in (*texts, *(name for reason in reasons for name in _names(reason)))):
+    if _any_inside(texts, reasons, rules):
         return ""
     uses = [use for use in rules.uses.values() if not set(of).isdisjoint(use.of)]
     matched = [_use_of(reason, uses, knowledge) for reason in reasons]
@@ -45,10 +45,9 @@ def states_nothing(draft: Draft) -> bool:
 
 def is_inside(draft: Draft, knowledge: Knowledge) -> bool:
     """Whether the order states something of the field."""
-    rules = knowledge.order_checks.outside
-    texts = (*_instructions(draft), *(name for reason in draft.reasons.stated for name in _names(reason)))
-    return any(_is_inside(text, rules) for text in texts) or any(
-        _has_inside_code(reason, knowledge) for reason in draft.reasons.stated
+    reasons = draft.reasons.stated
+    return _any_inside(_instructions(draft), reasons, knowledge.order_checks.outside) or any(
+        _has_inside_code(reason, knowledge) for reason in reasons
     )
 
 
@@ -66,8 +65,10 @@ def _instructions(draft: Draft) -> tuple[str, ...]:
     return tuple(text.lower() for text in (*draft.instructions, *draft.notes, *draft.words))
 
 
-def _is_inside(text: str, rules: OutsideOrders) -> bool:
-    return _holds(rules.inside.words, _without(text.lower(), rules.inside.excluded))
+def _any_inside(texts: Iterable[str], reasons: Iterable[CodeableConcept], rules: OutsideOrders) -> bool:
+    """Whether a text or the words of a reason are of the field."""
+    said = (*texts, *(name.lower() for reason in reasons for name in _names(reason)))
+    return any(_holds(rules.inside.words, _without(text, rules.inside.excluded)) for text in said)
 
 
 def _may_be_inside(reason: CodeableConcept, knowledge: Knowledge) -> bool:

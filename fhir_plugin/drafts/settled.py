@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
 from fhir_plugin.drafts.draft_orders import Draft
-from fhir_plugin.drafts.members import NOTHING, concept
+from fhir_plugin.drafts.encounters import EncounterSetting
 from fhir_plugin.drafts.ordered import ANTIDEPRESSANT, OrderedTreatments, RecognisedDraft
 from fhir_plugin.drafts.outside import is_inside, stated_use, states_nothing
 from fhir_plugin.facts.fact import Presence
 from fhir_plugin.facts.medications.products import identify_medication
 from fhir_plugin.facts.read import Facts
-from fhir_plugin.record.datatypes import CodeableConcept, Coding, Reference
-from fhir_plugin.record.lenient import decode_array, read
+from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, MedicationRequest, MedicationStatement
 from fhir_plugin.record.subjects import reference_parts
@@ -26,85 +23,6 @@ from mappings.schema.load import Knowledge
 
 _NOT_ORDERS = ("proposal", "plan", "option")
 _CURRENT = ("active", "on-hold")
-
-
-class EncounterSetting(msgspec.Struct, frozen=True):
-    """What the encounter of a call says about where it takes place."""
-
-    classes: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-
-
-NO_ENCOUNTER = EncounterSetting()
-
-
-class _Location(msgspec.Struct, frozen=True):
-    location: Raw = NOTHING
-
-
-class _Entry(msgspec.Struct, frozen=True):
-    resource: Raw = NOTHING
-
-
-class _Encounter(msgspec.Struct, frozen=True, rename="camel"):
-    resource_type: str = ""
-    id: Raw = NOTHING
-    class_: Raw = msgspec.field(default=NOTHING, name="class")
-    type: Raw = NOTHING
-    service_type: Raw = NOTHING
-    location: Raw = NOTHING
-    subject: Raw = NOTHING
-    entry: Raw = NOTHING
-
-
-def encounter_of(prefetch: Mapping[str, Raw], encounter_id: str | None, patient_id: str) -> EncounterSetting:
-    """The encounter of the context among what was prefetched, if exactly one can be meant."""
-    found = [
-        encounter
-        for raw in prefetch.values()
-        for encounter in _encounters(raw)
-        if _is_meant(encounter, encounter_id, patient_id)
-    ]
-    return _setting(found[0]) if len(found) == 1 else NO_ENCOUNTER
-
-
-def _encounters(raw: Raw) -> Iterator[_Encounter]:
-    resource = read(raw, _Encounter)
-    if resource is None:
-        return
-    if resource.resource_type == "Encounter":
-        yield resource
-    for entry in decode_array(resource.entry, _Entry) if resource.resource_type == "Bundle" else ():
-        inner = read(entry.resource, _Encounter)
-        if inner is not None and inner.resource_type == "Encounter":
-            yield inner
-
-
-def _is_meant(encounter: _Encounter, encounter_id: str | None, patient_id: str) -> bool:
-    subject = read(encounter.subject, Reference)
-    if subject and subject.reference and reference_parts(subject.reference)[2] != patient_id.removeprefix("Patient/"):
-        return False
-    return not encounter_id or read(encounter.id, str) == encounter_id.removeprefix("Encounter/")
-
-
-def _setting(encounter: _Encounter) -> EncounterSetting:
-    """The class of R4 is a coding, that of R5 a list of concepts."""
-    concepts = [found for raw in _listed(encounter.class_) if (found := concept(raw))]
-    codings = [coding for found in concepts for coding in found.coding]
-    if (single := read(encounter.class_, Coding)) and single.code:
-        codings.append(single)
-    concepts += [found for raw in _listed(encounter.type) if (found := concept(raw))]
-    concepts += [found for raw in _listed(encounter.service_type) if (found := concept(raw))]
-    places = (read(entry.location, Reference) for entry in decode_array(encounter.location, _Location))
-    words = [name for found in concepts for name in (found.text, *(coding.display for coding in found.coding)) if name]
-    words += [place.display for place in places if place and place.display]
-    words += [coding.display for coding in codings if coding.display]
-    return EncounterSetting(tuple(coding.code for coding in codings if coding.code), tuple(words))
-
-
-def _listed(raw: Raw) -> tuple[Raw, ...]:
-    listed = read(raw, tuple[Raw, ...])
-    return (raw,) if listed is None else listed
 
 
 def settled(

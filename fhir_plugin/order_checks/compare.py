@@ -38,14 +38,19 @@ def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """The verdict on one measure; ``None`` where the order does not state it and does not have to."""
     if case.by_code and check.measure in _OF_SCHEDULE:
         return None
-    route = _route(check, case)
-    compared = route or _value(check, case)
+    if route := _route(check, case):
+        return _unknown(check, route)
+    compared = _value(check, case)
     if isinstance(compared, str):
-        if not route and (beyond := _beyond_any_weight(check, case)):
+        if beyond := _beyond_any_weight(check, case):
             return beyond
         return None if check.only_if_stated and compared == case.why("not_stated") else _unknown(check, compared)
     if check.single_is_fine and compared.value == StatedRange(1, 1):
         return None
+    return _compared(check, compared, case)
+
+
+def _compared(check: CheckDefinition, compared: _ComparedValue, case: DraftCase) -> OrderCheck:
     bounds = _bounds(check, case)
     if not bounds:
         return _unknown(check, case.why("no_number"), compared.drafted)

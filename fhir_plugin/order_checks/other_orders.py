@@ -50,9 +50,7 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
 
 
 def _result(check: CheckDefinition, verdict: CheckVerdict, why: str, *, remark: bool = False) -> OrderCheck:
-    return OrderCheck(
-        check=check.id, title=check.title, verdict=verdict, why=why, sources=check.sources, remark=remark
-    )
+    return OrderCheck(check=check.id, title=check.title, verdict=verdict, why=why, sources=check.sources, remark=remark)
 
 
 def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
@@ -75,15 +73,19 @@ def _combined(check: CheckDefinition, case: DraftCase, orders: tuple[StandingOrd
     """For each other part of a combination, where it was found."""
     own = _family(case, case.treatment)
     for other in (name for parts in check.combines if own in parts for name in parts if name != own):
-        drafted = next((name for name in _drafted(case) if _family(case, name) == other), None)
-        ordered = next((o for o in orders if o.certain and o.treatment and _family(case, o.treatment) == other), None)
-        courses = case.decision.facts.treatments.courses
-        course = next((c for c in courses if _family(case, c.treatment) == other and not c.ended), None)
-        if drafted:
+        if found := next(_of_family(other, case, orders), ""):
+            yield found
+
+
+def _of_family(family: str, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+    for drafted in _drafted(case):
+        if _family(case, drafted) == family:
             yield case.why("combined_drafts", treatment=case.named(drafted))
-        elif ordered:
-            yield case.why("combined_order", treatment=case.named(ordered.treatment), dated=case.dated(ordered.day))
-        elif course:
+    for order in orders:
+        if order.certain and order.treatment and _family(case, order.treatment) == family:
+            yield case.why("combined_order", treatment=case.named(order.treatment), dated=case.dated(order.day))
+    for course in case.decision.facts.treatments.courses:
+        if _family(case, course.treatment) == family and not course.ended:
             name, last = case.named(course.treatment), case.day(course.last)
             yield case.why("combined_course", treatment=name, count=course.count, last=last)
 

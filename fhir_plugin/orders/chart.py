@@ -124,9 +124,7 @@ class Chart:
 
     def drafted_otherwise(self, treatment: str) -> bool:
         """Whether the drug of a treatment is drafted in a form that its orders do not cover."""
-        return any(
-            recognised.other_form == treatment for recognised in self.ordered.considered
-        )
+        return any(recognised.other_form == treatment for recognised in self.ordered.considered)
 
     def _codes_and_titles(self, order: Order) -> tuple[set[tuple[str, str]], set[str]]:
         if order.kind != "questionnaire":

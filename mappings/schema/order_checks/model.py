@@ -11,9 +11,7 @@ from pydantic import Field, model_validator
 from mappings.schema.base.entries import Entry, Grade, Number, Reviewed
 from mappings.schema.treatments.model import Pattern
 
-CheckKind = Literal[
-    "compare", "contraindicated", "duplicate", "criterion", "companion", "words", "remark", "schedule"
-]
+CheckKind = Literal["compare", "contraindicated", "duplicate", "criterion", "companion", "words", "remark", "schedule"]
 Measure = Literal["dose_mg", "dose_per_kg", "infusion_minutes", "rate_per_kg", "per_week", "sessions"]
 Phase = Literal["", "first", "later", "start", "maintenance"]
 

@@ -93,8 +93,21 @@ class OrderCheckWords(Reviewed):
         "or_": frozenset({"one", "other"}),
         "drafted": frozenset({"value", "unit", "dose", "whole", "weight", "kilograms", "day"}),
         "why": frozenset(
-            {"fields", "words", "minutes", "stated", "criteria", "count", "first", "last", "treatment", "dated",
-             "schedule", "sessions", "per_day"}
+            {
+                "fields",
+                "words",
+                "minutes",
+                "stated",
+                "criteria",
+                "count",
+                "first",
+                "last",
+                "treatment",
+                "dated",
+                "schedule",
+                "sessions",
+                "per_day",
+            }
         ),
         "dated": frozenset({"day"}),
         "day": frozenset({"day", "month"}),

@@ -146,7 +146,10 @@ def test_the_reason_is_found_wherever_the_draft_states_it() -> None:
     pain = {"text": "pain"}
     assert reasons(reasonCode=[pain, 3, {}]) == (["pain"], ())
     assert reasons(reasonCode=pain) == (["pain"], ())
-    assert reasons(reason=[{"concept": pain}, {"reference": {"reference": "Condition/c"}}]) == (["pain"], ("Condition/c",))
+    assert reasons(reason=[{"concept": pain}, {"reference": {"reference": "Condition/c"}}]) == (
+        ["pain"],
+        ("Condition/c",),
+    )
     assert reasons(reasonReference=[{"reference": "Condition/c", "display": "pain"}]) == (["pain"], ())
     inside = [{"resourceType": "Condition", "id": "c", "code": pain}]
     assert reasons(reasonReference=[{"reference": "#c"}], contained=inside) == (["pain"], ())
