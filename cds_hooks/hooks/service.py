@@ -52,6 +52,9 @@ class HookAnswer:
     ordered: OrderedTreatments = NOTHING_ORDERED
     """What the draft orders contained."""
 
+    silence: tuple[str, ...] = ()
+    """Why nothing is said about drafts of a covered drug or treatment; no text of the record."""
+
     @property
     def verdicts(self) -> dict[str, int]:
         """How many criteria are met, not met and unknown."""
@@ -120,7 +123,7 @@ class HookService:
             templates=self._templates,
         )
         cards = self._app_links.on(_cards(context, service, ordered), call.fhir_server, ordered.treatments)
-        answer = HookAnswer(cards, decision, context.bases, ordered)
+        answer = HookAnswer(cards, decision, context.bases, ordered, ordered.silence(self._knowledge))
         mark("cards")
         return answer
 
@@ -140,7 +143,8 @@ class HookService:
     def _without_cards(self, ordered: OrderedTreatments, decision: Decision | None = None) -> HookAnswer:
         """The answer where nothing is ordered that the criteria are for: at most a notice about the drafts."""
         cards = notices(ordered, self._knowledge, self._new_id)
-        return HookAnswer(cards, decision, {card.uuid: CardBasis("drafts", ()) for card in cards}, ordered)
+        bases = {card.uuid: CardBasis("drafts", ()) for card in cards}
+        return HookAnswer(cards, decision, bases, ordered, ordered.silence(self._knowledge))
 
     def _source(
         self,
