@@ -52,26 +52,45 @@ def _with_order_results(context: CardContext, basis: CardBasis) -> CardBasis:
 
 
 def _warning(context: CardContext, card: Card) -> Card:
-    """A value far out of range comes first in the summary, unless the order is contraindicated altogether."""
+    """A value far out of range comes first in the summary, unless that order is contraindicated altogether."""
     words = context.knowledge.order_checks.words
-    far_out = [(order.treatment, check.title) for order in context.checked for check in order.checks if check.gross]
-    if not far_out or context.bases[card.uuid].against:
+    orders = [order for order in context.checked if not order.contraindicated]
+    far_out = [(order.treatment, check) for order in orders for check in order.checks if check.gross]
+    if not far_out:
         return card
-    titles = " and ".join(dict.fromkeys(title for _, title in far_out))
-    summary = words.gross_summary.format(
-        treatment=context.treatment(far_out[0][0]), titles=titles, summary=card.summary
-    )
+    for treatment, check in far_out:
+        if check.critical:
+            name, values = context.treatment(treatment), {"drafted": check.drafted, "expected": check.expected}
+            summary = words.critical_summary.format(treatment=name, title=check.title, **values)
+            return replace(card, summary=plain(summary, MAX_SUMMARY_LENGTH), indicator=words.critical_indicator)
     indicator = words.gross_indicator if card.indicator == "info" else card.indicator
-    return replace(card, summary=plain(summary, MAX_SUMMARY_LENGTH), indicator=indicator)
+    return replace(card, summary=_gross_summary(context, far_out, card.summary), indicator=indicator)
+
+
+def _gross_summary(context: CardContext, far_out: list[tuple[str, OrderCheck]], summary: str) -> str:
+    """What is far out, and then the summary as far as it fits as a whole."""
+    words, treatment = context.knowledge.order_checks.words, context.treatment(far_out[0][0])
+    headlines = list(dict.fromkeys(check.headline for _, check in far_out if check.headline))
+    titles = " and ".join(dict.fromkeys(check.title for _, check in far_out if not check.headline))
+    sentence, values = words.gross_summary, {"treatment": treatment, "titles": titles}
+    if headlines:
+        headlines += [words.far_out.format(titles=titles)] if titles else []
+        sentence, values = words.said_summary, {"treatment": treatment, "headlines": "; ".join(headlines)}
+    whole = sentence.format(summary=summary, **values)
+    if len(whole) > MAX_SUMMARY_LENGTH:
+        whole = sentence.format(summary="", **values)
+    return plain(whole, MAX_SUMMARY_LENGTH)
 
 
 def _paragraph(context: CardContext, order: CheckedOrder) -> str:
     words = context.knowledge.order_checks.words
     lead = words.lead.format(treatment=context.treatment(order.treatment), draft=quote(order.reference))
     lines = [_line(check, context, words) for check in order.checks if _deviates(check)]
+    lines += [words.lines.says.format(title=check.title, why=check.why) for check in _remarks(context, order)]
+    as_expected = [check for check in order.checks if check.verdict is CheckVerdict.OK and not check.remark]
     unstated = [check for check in order.checks if check.why == words.why["not_stated"]]
     for line, items in (
-        (words.lines.ok, [_item(words.items.ok, check) for check in order.checks if check.verdict is CheckVerdict.OK]),
+        (words.lines.ok, [_item(words.items.ok, check) for check in as_expected]),
         (words.lines.not_stated, [check.title for check in unstated]),
         (
             words.lines.unknown,
@@ -84,6 +103,13 @@ def _paragraph(context: CardContext, order: CheckedOrder) -> str:
 
 def _unknown(order: CheckedOrder) -> list[OrderCheck]:
     return [check for check in order.checks if check.verdict is CheckVerdict.UNKNOWN]
+
+
+def _remarks(context: CardContext, order: CheckedOrder) -> list[OrderCheck]:
+    """What is worth a line although nothing deviates; what is said with every order, only where it is signed."""
+    knowledge = context.knowledge.order_checks
+    hidden = knowledge.remarks if context.hook not in knowledge.words.remarks_at else frozenset()
+    return [check for check in order.checks if check.remark and check.check not in hidden]
 
 
 def _deviates(check: OrderCheck) -> bool:

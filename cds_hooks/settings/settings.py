@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     unanswered_days: PositiveInt = 30
     """How long cards without feedback are kept."""
     quiet_days: float | None = Field(default=None, ge=0, le=365)
-    """Days for which an overridden card is not shown again; overrides the number in ``mappings/memory.yaml``."""
+    """Days for which an overridden card is hidden from that person; replaces the number in ``mappings/memory.yaml``."""
     log_level: LogLevel = "info"
     """The lowest level that is logged."""
     log_format: LogFormat = "auto"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from fhir_plugin.courses.trend import Worsening, read_trend
+from fhir_plugin.courses.trend import read_trend
 from fhir_plugin.courses.windows import day_of
+from fhir_plugin.courses.worsening import Worsening
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.facts.fact import Fact, Measurement
@@ -184,14 +185,14 @@ def _worsening(check: WorseningCheck, context: CourseContext) -> Hit | None:
     courses = context.decision.facts.treatments.courses
     for name in check.instruments:
         form = context.knowledge.instruments.forms[name]
-        trend = read_trend(_series(name, context), courses, form)
-        if trend is None or not (trend.relapse or trend.worsening is Worsening.RELIABLE):
+        trend = read_trend(_series(name, context), courses, form, context.knowledge.treatments.response)
+        if trend is None or trend.rise is None or not (trend.relapse or trend.worsening is Worsening.RELIABLE):
             continue
         day = day_of(trend.latest)
         if day and day >= context.course.first and _within(trend.latest.day, check.max_age_days.value, context.as_of):
             values = {
                 "name": form.instrument.short,
-                "before": f"{trend.best.total:g}",
+                "before": f"{trend.rise.since.total:g}",
                 "value": f"{trend.latest.total:g}",
             }
             evidence = (context.decision.facts.scores.evidence(trend.latest),)

@@ -208,6 +208,14 @@ class ImportantChange(SourcedEntry):
         return self
 
 
+class OwnChange(SourcedEntry):
+    """The points that count as a change where no reliable change is published: the product's own number."""
+
+    points: float
+    noticed: float
+    """The smallest rise that is told as worse."""
+
+
 class Relapse(SourcedEntry):
     """The increase from the best total that is flagged, and the lowest total for which it is."""
 
@@ -310,6 +318,7 @@ class Instrument(Reviewed):
     response: ResponseThreshold | None = None
     remission: RemissionThreshold | None = None
     changes: tuple[ImportantChange, ...] = ()
+    own_change: OwnChange | None = None
     relapse: Relapse | None = None
     suicide: SuicideRule | None = None
     prorate: Prorate | None = None

@@ -38,8 +38,8 @@ from tests.support.shipped import load_yaml
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 CPT = "http://www.ama-assn.org/go/cpt"
-KEYS = {"patient", "verdict", "doubt", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
-        "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses",
+KEYS = {"patient", "verdict", "doubt", "because", "born", "conditions", "procedures", "devices", "blood_pressure",
+        "scores", "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses",
         "weights", "gender", "sessions", "hook", "protocol"}  # fmt: skip
 TOTALS = {
     "phq9": "44261-6",
