@@ -14,6 +14,7 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.facts.fact import Fact, Measurement
 from fhir_plugin.facts.scores.read import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
+from fhir_plugin.facts.treatments.sessions import EvidenceStrength
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.sessions.entries import entry_hit
 from fhir_plugin.sessions.hit import Hit
@@ -153,8 +154,11 @@ def _series(instrument: str, context: CourseContext) -> list[Assessment]:
 
 def _interval(check: IntervalCheck, context: CourseContext) -> Hit | None:
     course = context.course
-    days = (context.as_of - course.last).days
-    day = DaySpan(course.last, course.last)
+    given = [entry.span.last for entry in course.sessions if entry.strength is EvidenceStrength.GIVEN and entry.span]
+    if not given and check.bound != "late":  # a dispense is made for the dose that is about to be given
+        return None
+    last = course.last if check.bound == "late" else max(given)
+    days, day = (context.as_of - last).days, DaySpan(last, last)
     if check.bound == "today":
         return Hit(day=day) if days == 0 else None
     if days == 0:

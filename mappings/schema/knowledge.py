@@ -89,8 +89,8 @@ class Knowledge:
         """The inputs of one service; the payer is irrelevant at the start of a session."""
         if service.speaks == "order":
             return self.inputs
-        payer = self._payer_inputs if service.speaks == "patient" else ()
-        return tuple(sorted({*self.deciding_inputs, *payer}))
+        more = self._payer_inputs if service.speaks == "patient" else self._session_inputs
+        return tuple(sorted({*self.deciding_inputs, *more}))
 
     @cached_property
     def deciding_inputs(self) -> tuple[str, ...]:
@@ -103,6 +103,10 @@ class Knowledge:
         return frozenset(
             {COVERAGES, *(place for item in comparisons for name in item.facts for place in self.facts[name].inputs)}
         )
+
+    @cached_property
+    def _session_inputs(self) -> frozenset[str]:
+        return frozenset(place for name in self.sessions.facts for place in self.facts[name].inputs)
 
     @cached_property
     def criteria_due(self) -> date:
