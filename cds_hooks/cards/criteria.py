@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from cds_hooks.cards.brief import brief_detail
 from cds_hooks.cards.builder import CardBasis, CardContext, make_card
 from cds_hooks.cards.full import full_detail
 from cds_hooks.cards.offering import held_back, offers_of, with_orders
-from cds_hooks.cards.pathways import pathway_lines
-from cds_hooks.cards.this_order import order_lines, order_phrases, order_reminders
+from cds_hooks.cards.pathways import brief_pathway
+from cds_hooks.cards.this_order import critical_summary, order_lines, order_phrases, order_reminders
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.headline import Headline, headline
@@ -20,12 +22,13 @@ from mappings.schema.rules.protocols import Protocol, Role
 
 def criteria_card(context: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
-    answer = _leading_answer(context.decision.recommendation, context.protocol)
+    answer = _without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
     shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
     offers = offers_of(context)
-    phrases = order_phrases(context)
-    head = _headline(context, answer, phrases)
+    critical, phrases = critical_summary(context), order_phrases(context)
+    head = Headline(text=critical) if critical else _headline(context, answer, phrases)
     standing = worst((answer.standing, Standing.REVIEW)) if phrases else answer.standing
+    indicators = context.words.indicators[context.hook]
     held = held_back(context, offers)
     card = make_card(
         context,
@@ -35,13 +38,37 @@ def criteria_card(context: CardContext) -> Card:
             against=any(_may_forbid(weighed) for weighed in shown),
         ),
         summary=head.text,
-        indicator=context.words.indicators[context.hook][standing.value],
+        indicator="critical" if critical else indicators[standing.value],
         parts=full_detail(context, answer, shown, held)
         if context.detail == "full"
-        else brief_detail(context, answer, head, order_lines(context, phrases), _optional(context, answer, held)),
+        else brief_detail(
+            context,
+            answer,
+            head,
+            order_lines(context, phrases if not critical else ()),
+            _optional(context, answer, held),
+        ),
         sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
     )
     return with_orders(context, card, offers)
+
+
+def beside_safety(context: CardContext) -> list[str]:
+    """What a safety card takes over from the card of the criteria: remarks on the order, and the pathway that fits."""
+    return [text for text in ("\n".join(order_lines(context, ())), brief_pathway(context)) if text]
+
+
+def _without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
+    """The answer without what a safety card before it says, unless it forbids the treatment."""
+    own = {card.criterion for card in context.words.safety}
+    kept = tuple(
+        weighed
+        for weighed in answer.weighed
+        if weighed.finding.criterion not in own
+        or weighed.finding.verdict is not Verdict.MET
+        or weighed.role is not Role.CAUTION
+    )
+    return replace(answer, weighed=kept)
 
 
 def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> TreatmentAnswer:
@@ -70,12 +97,7 @@ def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]
-    return [
-        *others,
-        *order_reminders(context),
-        *(pathway.text for pathway in pathway_lines(context)),
-        *([held] if held else []),
-    ]
+    return [line for line in (*others, *order_reminders(context), brief_pathway(context), held) if line]
 
 
 def _is_shown(weighed: WeighedFinding) -> bool:

@@ -34,6 +34,17 @@ def pathway_lines(context: CardContext) -> list[PathwayLine]:
     return list(lines.values())
 
 
+def brief_pathway(context: CardContext) -> str:
+    """The pathway of the site's own protocol in one sentence, if it fits and nothing withholds its treatments."""
+    own = [line.id for line in pathway_lines(context)]
+    fitting = context.decision.recommendation.pathway
+    if fitting is None or fitting.id not in own:
+        return ""
+    words, pathway = context.words.brief, fitting.pathway
+    sentence = words.pathway.format(pathway=pathway.title, says=pathway.says)
+    return f"{sentence} {words.choice.format(grade=pathway.grade.value)}" if pathway.choice == "clinician" else sentence
+
+
 def _sentence(context: CardContext, recommendation: Recommendation) -> str:
     words, fitting = context.words, recommendation.pathway
     if fitting is None:

@@ -23,18 +23,27 @@ def order_paragraphs(context: CardContext) -> list[str]:
 def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     """What is wrong with the orders, one short line each; ``named`` are phrases that the headline says already."""
     words = context.knowledge.order_checks.words
-    checks = [check for order in context.checked for check in order.checks]
+    checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
     said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
     lines = [_line(check, context, words) for check in checks if _deviates(check) and check.check not in said]
     lines += [line for order in context.checked for line in _remark_lines(context, order, always=True)]
-    for order in context.checked:
-        unstated = [check.title for check in _unknown(order) if check.why == words.why["not_stated"]]
-        lines += [words.lines.not_stated.format(items="; ".join(unstated))] if unstated else []
-        unread = [_item(words.items.unknown, check) for check in _unknown(order) if check.title not in unstated]
-        lines += [words.lines.unknown.format(items="; ".join(unread))] if unread else []
+    unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
+    unstated = [check.title for check in unknown if check.why == words.why["not_stated"]]
+    unread = [_item(words.items.unknown, check) for check in unknown if check.title not in unstated]
+    for line, items in ((words.lines.not_stated, unstated), (words.lines.unknown, unread)):
+        lines += [line.format(items="; ".join(dict.fromkeys(items)))] if items else []
     if unnamed := len(context.ordered.unnamed):
         lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
     return lines
+
+
+def _is_standing(context: CardContext, check: OrderCheck) -> bool:
+    """Whether the check repeats a criterion, which the headline and its reasons say."""
+    kinds = {definition.id: definition.kind for definition in context.knowledge.order_checks.checks}
+    return kinds[check.check] in _CRITERIA
+
+
+_CRITERIA = ("contraindicated", "criterion")
 
 
 def order_reminders(context: CardContext) -> list[str]:
@@ -67,9 +76,8 @@ def _remark_lines(context: CardContext, order: CheckedOrder, *, always: bool) ->
 
 
 def with_checks(context: CardContext, card: Card) -> Card:
-    """The card with a warning about values far out of range, and suggestions to delete or correct orders."""
+    """The card with suggestions to delete or correct orders; its basis includes the results of the checks."""
     context.bases[card.uuid] = _with_order_results(context, context.bases[card.uuid])
-    card = _warning(context, card)
     suggestions = tuple(suggestion for order in context.checked for suggestion in _suggestions(context, order))
     if not suggestions:
         return card
@@ -83,8 +91,11 @@ def _with_order_results(context: CardContext, basis: CardBasis) -> CardBasis:
     return dataclasses.replace(basis, orders=results, far_out=any(check.gross for _, check in checks))
 
 
-def _warning(context: CardContext, card: Card) -> Card:
-    """A value so far out that it is dangerous stands alone in the summary, unless its order is contraindicated."""
+def critical_summary(context: CardContext) -> str:
+    """The summary for a value so far out that it is dangerous, which stands alone; empty without one.
+
+    An order that is contraindicated is not mended: then the contraindication stands in the summary.
+    """
     words = context.knowledge.order_checks.words
     for order in context.checked:
         critical = next((check for check in order.checks if check.critical), None)
@@ -95,8 +106,8 @@ def _warning(context: CardContext, card: Card) -> Card:
                 drafted=critical.drafted,
                 expected=critical.expected,
             )
-            return replace(card, summary=plain(summary, MAX_SUMMARY_LENGTH), indicator=words.critical_indicator)
-    return card
+            return plain(summary, MAX_SUMMARY_LENGTH)
+    return ""
 
 
 def _paragraph(context: CardContext, order: CheckedOrder) -> str:

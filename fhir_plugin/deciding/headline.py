@@ -62,7 +62,7 @@ def headline(
     segments[place:place] = [_Segment(texts=(phrase,), criteria=()) for phrase in of_order]
     if not segments and standing is not Standing.MET:
         segments = [_Segment(texts=(words.empty,), criteria=())]
-    counted = {weighed.finding.criterion for weighed in against if _counts(weighed)}
+    counted = {weighed.finding.criterion for weighed in against if _counts(weighed, standing)}
     lead = template.format(treatment=treatment, reasons="")
     text, named = _filled(segments, counted, MAX_HEADLINE - len(lead), words)
     if lead.rstrip().endswith("."):
@@ -133,9 +133,9 @@ def _is_possible(weighed: WeighedFinding) -> bool:
     return weighed.role is not Role.REQUIRED and weighed.finding.doubt is Doubt.POSSIBLE
 
 
-def _counts(weighed: WeighedFinding) -> bool:
-    """Whether it is counted when it is not named: not the questions and the lists, which have words of their own."""
-    is_note = is_to_weigh(weighed) and weighed.role is not Role.EXPECTED
+def _counts(weighed: WeighedFinding, standing: Standing) -> bool:
+    """Whether it is counted when it is not named: what makes the standing, not the questions beside it."""
+    is_note = standing is Standing.OPEN and is_to_weigh(weighed) and weighed.role is not Role.EXPECTED
     return is_harm(weighed) or weighed.standing is Standing.NOT_MET or is_note
 
 

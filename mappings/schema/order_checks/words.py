@@ -148,7 +148,6 @@ class OrderCheckWords(Reviewed):
     day_of_year: str
     months: tuple[str, ...] = Field(min_length=12, max_length=12)
     suggestions: Suggestions
-    critical_indicator: Indicator
     critical_summary: str
     """The summary where a value is so far out that it stands there alone."""
     gross: GrossWords
