@@ -14,7 +14,7 @@ IN_ERROR = {"verificationStatus": {"coding": [{"code": "entered-in-error"}]}}
 
 def read(knowledge: Knowledge, **members: Any) -> Fact:
     entry = {"resourceType": "AllergyIntolerance", "id": "a", "clinicalStatus": {"coding": [{"code": "active"}]}}
-    return read_ketamine_allergy(chart(entry | members), knowledge, AS_OF)
+    return read_ketamine_allergy(chart(entry | members), knowledge, AS_OF)[0]
 
 
 @pytest.mark.parametrize(
