@@ -10,7 +10,7 @@ from cds_hooks.cards.brief import brief_detail
 from cds_hooks.cards.builder import CardBasis, CardContext, make_card
 from cds_hooks.cards.full import full_detail
 from cds_hooks.cards.offering import held_back, offers_of, with_orders
-from cds_hooks.cards.pathways import brief_pathway
+from cds_hooks.cards.pathways import brief_pathway, pathway_headline
 from cds_hooks.cards.this_order import critical_summary, order_lines, order_phrases, order_reminders
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.assess import Verdict
@@ -26,7 +26,8 @@ def criteria_card(context: CardContext) -> Card:
     shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
     offers = offers_of(context)
     critical, phrases = critical_summary(context), order_phrases(context)
-    head = Headline(text=critical) if critical else _headline(context, answer, phrases)
+    alone = critical or pathway_headline(context)
+    head = Headline(text=alone) if alone else _headline(context, answer, phrases)
     standing = worst((answer.standing, Standing.REVIEW)) if phrases else answer.standing
     indicators = context.words.indicators[context.hook]
     held = held_back(context, offers)

@@ -122,6 +122,8 @@ class BriefWords(Entry):
     other: str
     pathway: str
     """With ``{pathway}`` and ``{says}``."""
+    change: str
+    """With ``{scale}``, ``{start}``, ``{end}`` and ``{count}``: what a course changed."""
     choice: str
     """With ``{grade}``: a pathway that is the clinician's choice."""
     basis: str
