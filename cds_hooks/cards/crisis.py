@@ -34,8 +34,10 @@ def _adds_nothing(context: CardContext) -> bool:
     return context.detail == "brief" and context.decision.recommendation.verdict in CLEARED and not deviates
 
 
-def with_few_suggestions(cards: tuple[Card, ...]) -> tuple[Card, ...]:
-    """The cards with at most three suggestions each: the first ones, which fit best."""
+def with_few_suggestions(context: CardContext, cards: tuple[Card, ...]) -> tuple[Card, ...]:
+    """The cards with at most three suggestions each, the first ones, which fit best; all of them on a full card."""
+    if context.detail == "full":
+        return cards
     return tuple(
         replace(card, suggestions=card.suggestions[:MOST_SUGGESTIONS])
         if len(card.suggestions) > MOST_SUGGESTIONS

@@ -59,7 +59,13 @@ def sections(dossier: Dossier, knowledge: Knowledge, course: CourseNotes = NO_NO
         _section(knowledge, "psychotherapy", (_dated(line) for line in dossier.psychotherapy)),
         _section(knowledge, "scores", _scores(dossier, knowledge), course.alerts, course=" ".join(course.changes)),
         _section(knowledge, "courses", (_course(line) for line in dossier.courses)),
-        _section(knowledge, "safety", (_safety(line, knowledge) for line in dossier.safety), protocol=dossier.protocol),
+        _section(
+            knowledge,
+            "safety",
+            (_safety(line, knowledge) for line in dossier.safety),
+            protocol=dossier.protocol,
+            standing=dossier.standing,
+        ),
         _section(knowledge, "sources", ([_words(source.citation), _words(source.read)] for source in dossier.sources)),
     )
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import count, filterfalse
+from itertools import filterfalse
 
 import msgspec
 
-from cds_hooks.cards.builder import CardContext
-from cds_hooks.cards.own_cards import safety_cards
+from cds_hooks.cards.own_cards import own_summary
 from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, decision_view
 from fhir_plugin.courses.path_words import PathWords
 from fhir_plugin.courses.report import CourseReport
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.deciding.standing import CLEARED
 from fhir_plugin.record.resources import Resource
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Conflict, Role
@@ -45,8 +45,8 @@ class OverviewPage:
 
     verdict: str
     protocol: str
-    standings: tuple[tuple[str, str], ...]
-    """Each treatment and its standing."""
+    standings: tuple[TreatmentView, ...]
+    """Each treatment with its standing and the reasons for it."""
     pathway: str
     latest: tuple[LatestScore, ...]
     asks: tuple[str, ...]
@@ -72,7 +72,7 @@ class TreatmentComparison:
 
     treatment: str
     title: str
-    standings: tuple[str | None, ...]
+    standings: tuple[TreatmentView | None, ...]
     compared: tuple[CriterionComparison, ...]
     """Criteria that decide, and unknown ones."""
     noted: tuple[CriterionComparison, ...]
@@ -97,29 +97,26 @@ class CriteriaPage:
 
 def warning(decision: Decision, knowledge: Knowledge) -> str:
     """The safety warning at the top of every page; empty if there is none."""
-    identifiers = map(str, count())
-    context = CardContext(
-        decision, knowledge, "patient-view", decision.facts.as_of, 0, new_id=lambda: next(identifiers)
-    )
-    return " ".join(
-        card.summary
-        for card in safety_cards(context)
-        if any(finding.verdict is Verdict.MET for finding in context.bases[card.uuid].findings)
-    )
+    summaries = [
+        own_summary(own, finding, knowledge, decision.facts.as_of)
+        for own in knowledge.cards.safety
+        if (finding := decision.finding(own.criterion)) and finding.verdict is Verdict.MET
+    ]
+    return " ".join(summaries)
 
 
 def overview(decision: Decision, knowledge: Knowledge) -> OverviewPage:
     """Latest scores, standings of the treatments, what is due."""
     view = decision_view(decision, knowledge)
     pathway = decision.recommendation.pathway
-    due = decision.finding(knowledge.cards.session.due)
+    due = decision.finding(knowledge.sessions.overview)
     return OverviewPage(
         verdict=view.verdict,
         protocol=view.protocol,
-        standings=tuple((treatment.title, treatment.standing) for treatment in view.treatments),
-        pathway=f"{pathway.pathway.title}. {pathway.pathway.says}" if pathway else "",
+        standings=view.treatments,
+        pathway=f"{pathway.pathway.title}. {pathway.pathway.says}" if pathway and pathway.standing in CLEARED else "",
         latest=tuple(_latest(decision, knowledge, view.course)),
-        asks=tuple(ask.words for ask in decision.recommendation.asks),
+        asks=tuple(ask.words for ask in (*decision.recommendation.asks, *decision.recommendation.questions)),
         due=due.because if due and due.verdict is Verdict.MET else "",
         findings=view,
     )
@@ -189,7 +186,7 @@ def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComp
     return TreatmentComparison(
         treatment=name,
         title=title,
-        standings=tuple(view.standing if view else None for view in views),
+        standings=tuple(views),
         compared=tuple(filterfalse(_is_noted, present)),
         noted=tuple(filter(_is_noted, present)),
         absent=tuple(comparison for comparison in compared if comparison.row.absent),

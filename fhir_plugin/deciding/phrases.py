@@ -8,7 +8,7 @@ from datetime import date
 from fhir_plugin.facts.fact import Evidence, Measurement
 from fhir_plugin.record.dates import DaySpan
 from mappings.schema.rules.criteria import Criterion
-from mappings.schema.texts.wording import DayWords, Wording
+from mappings.schema.texts.wording import NearDayWords, Wording
 
 _MOST_NAMES = 2
 """Names of one finding in a headline."""
@@ -16,7 +16,7 @@ _MOST_CHARACTERS = 48
 """Longer names give way to the short name of the criterion."""
 
 
-def date_words(day: DaySpan, as_of: date, words: DayWords) -> str:
+def date_words(day: DaySpan, as_of: date, words: NearDayWords) -> str:
     """The day as clinicians write it: ``25 Nov``, ``Nov 2024``, ``2019``, with ``today`` and ``yesterday`` by name."""
     if day.first != day.last:
         whole_year = (day.first.month, day.last.month) == (1, 12)
@@ -32,11 +32,11 @@ def date_words(day: DaySpan, as_of: date, words: DayWords) -> str:
 _DAYS_OF_A_YEAR = 365
 
 
-def _month(day: date, words: DayWords) -> str:
+def _month(day: date, words: NearDayWords) -> str:
     return words.month.format(month=words.months[day.month - 1], year=day.year)
 
 
-def ago_words(day: DaySpan, as_of: date, words: DayWords) -> str:
+def ago_words(day: DaySpan, as_of: date, words: NearDayWords) -> str:
     """How long ago a recent day is, ``21 days ago``; the date of an older or imprecise one."""
     distance = (as_of - day.first).days
     if day.first != day.last or not 1 < distance <= words.ago_most_days:
@@ -78,7 +78,7 @@ def value_phrase(
     return template.format(names=name, pair="", value=value, limit=limit, when=when, ago=when)
 
 
-def _on(day: DaySpan, as_of: date, words: DayWords) -> str:
+def _on(day: DaySpan, as_of: date, words: NearDayWords) -> str:
     written = date_words(day, as_of, words)
     return written if written in (words.today, words.yesterday) else words.measured.format(date=written)
 

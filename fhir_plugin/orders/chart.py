@@ -36,13 +36,13 @@ class Chart:
     @cached_property
     def drafts(self) -> tuple[Draft, ...]:
         """Every draft of the call."""
-        return tuple(recognised.draft for recognised in (*self.ordered.recognised, *self.ordered.unselected))
+        return tuple(recognised.draft for recognised in self.ordered.considered)
 
     @cached_property
     def of_treatment(self) -> Mapping[str, tuple[Draft, ...]]:
         """The drafts by the treatment that they order."""
         by_treatment: dict[str, tuple[Draft, ...]] = {}
-        for recognised in (*self.ordered.recognised, *self.ordered.unselected):
+        for recognised in self.ordered.considered:
             for treatment in recognised.treatments:
                 by_treatment[treatment] = (*by_treatment.get(treatment, ()), recognised.draft)
         return by_treatment
@@ -123,9 +123,7 @@ class Chart:
 
     def drafted_otherwise(self, treatment: str) -> bool:
         """Whether the drug of a treatment is drafted in a form that its orders do not cover."""
-        return any(
-            recognised.other_form == treatment for recognised in (*self.ordered.recognised, *self.ordered.unselected)
-        )
+        return any(recognised.other_form == treatment for recognised in self.ordered.considered)
 
     def _codes_and_titles(self, order: Order) -> tuple[set[tuple[str, str]], set[str]]:
         if order.kind != "questionnaire":

@@ -154,7 +154,7 @@ class _OfferBuilder:
                 yield self._treatment(treatment, orders, safety_notes(self.chart), None, bare)
 
     def _companions(self) -> Iterator[Offer]:
-        """The orders that accompany an ordered treatment, unless they are drafted already.
+        """The orders that accompany an ordered treatment, without those that are drafted already.
 
         They make the treatment safer, so that a reason to review it withholds none of them.
         """
@@ -165,8 +165,10 @@ class _OfferBuilder:
         names = [name for orders in of_treatments if orders for name in orders.company]
         for name in dict.fromkeys(names):
             orders = ready(self.chart, name, order_sets.by_id[name])
-            if not all(self.chart.drafted(template.order) for template in orders.chosen):
-                yield self._offer(name, orders.label, drafts_of(self.chart, orders), treats=False)
+            missing = tuple(template for template in orders.chosen if not self.chart.drafted(template.order))
+            if missing:
+                drafts = drafts_of(self.chart, msgspec.structs.replace(orders, chosen=missing))
+                yield self._offer(name, orders.label, drafts, treats=False)
 
     def _bare(self, treatment: str) -> list[Draft]:
         """The only draft of a treatment, where it has neither dose nor schedule and can be referred to."""

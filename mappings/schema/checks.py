@@ -61,6 +61,7 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
         yield from _protocol_source_keys(protocol)
     yield from policy_source_keys(knowledge.payers)
     yield from knowledge.order_checks.source_keys()
+    yield from knowledge.sessions.source_keys()
     yield from order_source_keys(knowledge.orders)
 
 
@@ -229,11 +230,13 @@ def _check_services(knowledge: Knowledge) -> None:
 
 
 def _check_session(knowledge: Knowledge) -> None:
-    for criterion in knowledge.cards.session.all_criteria:
-        if criterion not in knowledge.criteria:
-            raise KnowledgeError(f"cards.yaml: session: no criterion {criterion!r}")
-    if knowledge.cards.session.instrument not in knowledge.instruments.forms:
-        raise KnowledgeError("cards.yaml: session.instrument: no such instrument")
+    knowledge.sessions.check_against(
+        knowledge.criteria,
+        knowledge.facts,
+        knowledge.instruments,
+        knowledge.treatments.by_id,
+        knowledge.wording.entries,
+    )
 
 
 def _check_memory(knowledge: Knowledge) -> None:

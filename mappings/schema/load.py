@@ -30,6 +30,7 @@ from mappings.schema.rules.sites import load_site, with_local_numbers, with_loca
 from mappings.schema.service.memory import load_memory_rules
 from mappings.schema.service.servers import load_server_profiles
 from mappings.schema.service.services import load_services
+from mappings.schema.sessions import load_sessions
 from mappings.schema.texts.about import load_about
 from mappings.schema.texts.cards import load_card_words
 from mappings.schema.texts.claims import load_claims
@@ -116,6 +117,7 @@ def _read(folder: Path) -> Knowledge:
             **item_sentences(payers, wording, facts, dossier),
         },
         cards=load_card_words(folder),
+        sessions=load_sessions(folder),
         orders=load_orders(folder / "orders"),
         services=load_services(folder),
         servers=load_server_profiles(folder / "servers"),

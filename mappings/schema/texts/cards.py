@@ -181,30 +181,6 @@ class ScoreWords(Entry):
     description: str
 
 
-class SessionWords(Entry):
-    """The card before a treatment session."""
-
-    under_way: tuple[str, ...] = Field(min_length=1)
-    """Criteria of which one must be met: no course, nothing to say."""
-    speaks_when: tuple[str, ...] = Field(min_length=1)
-    """Criteria of which one must be met or unknown."""
-    criteria: tuple[str, ...] = Field(min_length=1)
-    """Rows of the table."""
-    due: str
-    """The criterion that suggests a questionnaire if met or unknown."""
-    instrument: str
-    indicator: Indicator
-    summary: str
-    lead: str
-    label: str
-    description: str
-
-    @property
-    def all_criteria(self) -> tuple[str, ...]:
-        """Every criterion that is named."""
-        return (*self.under_way, *self.speaks_when, *self.criteria, self.due)
-
-
 class PayerWords(Entry):
     """A payer's checklist on a card: which policy may apply, and which items are open."""
 
@@ -262,7 +238,6 @@ class CardWords(Reviewed):
     safety: tuple[CriterionCard, ...] = Field(min_length=1)
     another_antidepressant: CriterionCard
     scores: ScoreWords
-    session: SessionWords
     payer: PayerWords
     override_reasons: tuple[OverrideReasonText, ...]
 

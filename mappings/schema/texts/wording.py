@@ -49,7 +49,7 @@ class FindingWords(Entry):
         return self
 
 
-class DayWords(Entry):
+class NearDayWords(Entry):
     """How a day is named: near ones by their distance, others by their date."""
 
     months: tuple[str, ...] = Field(min_length=12, max_length=12)
@@ -86,7 +86,7 @@ class Wording(Entry):
     """Notes on a piece of evidence, by key."""
     local: str
     """The addition to a finding that is based on a site's own number."""
-    days: DayWords
+    days: NearDayWords
     names: NameWords
     units: dict[str, str]
     """How clinicians write a UCUM unit; others are written as they are."""

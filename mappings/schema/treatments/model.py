@@ -54,6 +54,8 @@ class OtherForms(Entry):
     """What the words of the order, its route or its form hold,"""
     lacks: tuple[Pattern, ...] = Field(min_length=1)
     """and must not hold: a route that the criteria are made for."""
+    ignored: tuple[Pattern, ...] = ()
+    """Parts of the instructions that speak of something else than this drug."""
     source: str = Field(min_length=1)
     verification: Verification
 

@@ -182,9 +182,14 @@ def of_score(content: dict[str, Any]) -> dict[str, Any]:
         ),
         ("cards.yaml", lambda content: content.update(safety=[]), r"cards\.yaml: safety: .*at least 1"),
         (
-            "cards.yaml",
-            lambda content: content["session"].update(under_way=[]),
-            r"cards\.yaml: session\.under_way: .*at least 1",
+            "sessions.yaml",
+            lambda content: content["rules"][0].update(treatments=[]),
+            r"sessions\.yaml: rules\.0\.treatments: .*at least 1",
+        ),
+        (
+            "sessions.yaml",
+            lambda content: content.update(rules=[]),
+            r"sessions\.yaml: rules: .*at least 1",
         ),
         (
             "interactions.yaml",
