@@ -135,7 +135,7 @@ class Pathway(Entry):
     says: str
     """What the source says about it, in our words."""
     headline: str = ""
-    """The first line of a card on an opened chart, with ``{treatment}`` and ``{change}`` of the course that it rests on."""
+    """The first line for an opened chart, with ``{treatment}`` and ``{change}`` of the course that it rests on."""
 
     @property
     def criteria(self) -> tuple[str, ...]:
