@@ -94,16 +94,9 @@ def decode_value(
 
 def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, matches_before: int) -> DecodedInput:
     single = not opened.bundle and name != "patient"
-    if single:
-        sorter.unread.append(Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected"))
-    if sorter.others and not sorter.offered:
-        sorter.unread.append(Unread(where, f"{sorter.others} resources, but no {INPUTS[name].resource_type}"))
-    if not opened.links_read:
-        sorter.unread.append(Unread(f"{where}.link", "the links of the Bundle cannot be read"))
     matches = opened.matches(INPUTS[name].resource_type)
     short = "" if opened.next_url else _shortfall(matches_before + matches, opened.total)
-    if short:
-        sorter.unread.append(Unread(f"{where}.total", short))
+    _note_unread(name, where, opened, sorter, short=short)
     flawed = bool(sorter.unread) or sorter.incomplete
     whole = not (flawed or opened.next_url)
     resources = tuple(sorter.kept[name])
@@ -123,6 +116,18 @@ def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter
         flawed=flawed,
         worth_asking=single or opened.next_url is not None or not opened.links_read or bool(short),
     )
+
+
+def _note_unread(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, *, short: str) -> None:
+    """Add to the unread what keeps the value as a whole from being complete."""
+    if not opened.bundle and name != "patient":
+        sorter.unread.append(Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected"))
+    if sorter.others and not sorter.offered:
+        sorter.unread.append(Unread(where, f"{sorter.others} resources, but no {INPUTS[name].resource_type}"))
+    if not opened.links_read:
+        sorter.unread.append(Unread(f"{where}.link", "the links of the Bundle cannot be read"))
+    if short:
+        sorter.unread.append(Unread(f"{where}.total", short))
 
 
 def _shortfall(matches: int, total: float | None) -> str:
