@@ -73,9 +73,11 @@ class HookRoutes:
         as_of = trace.as_of if trace and trace.as_of else self._today()
         answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace)
         if trace:
-            trace.decision = answer.decision
+            trace.decision, trace.silence = answer.decision, answer.silence
         cards = self._memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode)
         add_log_fields(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
+        if answer.silence:
+            add_log_fields(outside=len(answer.silence))
         shown = cards if caller.mode == "live" else ()
         capture_task = self._capture.task(hook_call, answer, as_of)
         return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=capture_task)

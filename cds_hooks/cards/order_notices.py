@@ -9,7 +9,8 @@ from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, 
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
 from fhir_plugin.deciding.assess import Verdict
-from fhir_plugin.drafts.ordered import OrderedTreatments
+from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
+from fhir_plugin.order_checks.said import is_said
 from mappings.schema.load import Knowledge
 from mappings.schema.order_checks.words import Notice
 from mappings.schema.rules.protocols import Role
@@ -18,11 +19,11 @@ from mappings.schema.rules.protocols import Role
 def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[], str]) -> tuple[Card, ...]:
     """The card about drafts for another patient, or for a drug that could not be identified, if there are any."""
     words = knowledge.order_checks.words
-    if ordered.all_foreign:
-        return (_notice(words.foreign_only, len(ordered.foreign), "", knowledge, new_id),)
+    if ordered.foreign:
+        notice = words.foreign_beside if ordered.recognised or ordered.withdrawn else words.foreign_only
+        return (_notice(notice, len(ordered.foreign), knowledge, new_id),)
     if ordered.unnamed:
-        named = ", ".join(quote(draft.reference) for draft in ordered.unnamed)
-        return (_notice(words.unnamed, len(ordered.unnamed), named, knowledge, new_id),)
+        return (_notice(words.unnamed, len(ordered.unnamed), knowledge, new_id),)
     return ()
 
 
@@ -40,15 +41,17 @@ def other_form_card(context: CardContext) -> tuple[Card, ...]:
         if (weighed.role, weighed.finding.verdict) == (Role.CONTRAINDICATION, Verdict.MET)
     )
     against = [context.title(finding.criterion) for finding in findings]
+    said = _said(context, others)
     treatment = context.treatment(named)
     card = make_card(
         context,
         CardBasis(f"other_form:{named}", findings, against=bool(findings)),
         summary=words.summary.format(treatment=treatment),
-        indicator=words.indicator_against if against else words.indicator,
+        indicator=words.indicator_against if against or said else words.indicator,
         parts=[
             words.lead.format(treatment=treatment),
-            ", ".join(quote(other.draft.reference) for other in others),
+            ", ".join(quote(other.draft.reference) for other in others) if context.detail == "full" else "",
+            *said,
             words.against.format(criteria=", ".join(against)) if against else "",
             context.words.disclaimer,
         ],
@@ -57,10 +60,23 @@ def other_form_card(context: CardContext) -> tuple[Card, ...]:
     return (card,)
 
 
-def _notice(words: Notice, count: int, named: str, knowledge: Knowledge, new_id: Callable[[], str]) -> Card:
+def _said(context: CardContext, others: tuple[RecognisedDraft, ...]) -> list[str]:
+    """What the orders say that must not be, such as a use at home."""
+    checks, lines = context.knowledge.order_checks, context.knowledge.order_checks.words.lines
+    found = (
+        lines.says.format(title=check.title, why=check.says)
+        for check in checks.checks
+        if check.kind == "words"
+        for other in others
+        if other.other_form in check.treatments and is_said(check, other.draft)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _notice(words: Notice, count: int, knowledge: Knowledge, new_id: Callable[[], str]) -> Card:
     values: dict[str, Any] = {"count": count}
     protocol = knowledge.protocols[knowledge.protocol]
-    parts = (words.lead.format(**values), named, knowledge.cards.disclaimer)
+    parts = (words.lead.format(**values), knowledge.cards.disclaimer)
     return Card(
         uuid=new_id(),
         summary=plain(words.summary.format(**values), MAX_SUMMARY_LENGTH),

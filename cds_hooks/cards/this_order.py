@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -20,10 +20,64 @@ def order_paragraphs(context: CardContext) -> list[str]:
     return [_paragraph(context, order) for order in context.checked if order.checks]
 
 
+def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
+    """What is wrong with the orders, one short line each; ``named`` are phrases that the headline says already."""
+    words = context.knowledge.order_checks.words
+    checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
+    said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
+    lines = [_line(check, context, words) for check in checks if _deviates(check) and check.check not in said]
+    lines += [line for order in context.checked for line in _remark_lines(context, order, always=True)]
+    unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
+    unstated = [check.title for check in unknown if check.why == words.why["not_stated"]]
+    unread = [_item(words.items.unknown, check) for check in unknown if check.title not in unstated]
+    for line, items in ((words.lines.not_stated, unstated), (words.lines.unknown, unread)):
+        lines += [line.format(items="; ".join(dict.fromkeys(items)))] if items else []
+    if unnamed := len(context.ordered.unnamed):
+        lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
+    return lines
+
+
+def _is_standing(context: CardContext, check: OrderCheck) -> bool:
+    """Whether the check repeats a criterion, which the headline and its reasons say."""
+    kinds = {definition.id: definition.kind for definition in context.knowledge.order_checks.checks}
+    return kinds[check.check] in _CRITERIA
+
+
+_CRITERIA = ("contraindicated", "criterion")
+
+
+def order_reminders(context: CardContext) -> list[str]:
+    """What is said with every order of its kind that is signed, such as the equipment that has to be at hand."""
+    lines = [line for order in context.checked for line in _remark_lines(context, order, always=False)]
+    return list(dict.fromkeys(lines))
+
+
+def order_phrases(context: CardContext) -> list[str]:
+    """What is far out in the orders, in a few words each; not of an order that is contraindicated altogether."""
+    orders = (order for order in context.checked if not order.contraindicated)
+    gross = (check for order in orders for check in order.checks if check.gross)
+    return list(dict.fromkeys(_phrase(context, check) for check in gross))
+
+
+def _phrase(context: CardContext, check: OrderCheck) -> str:
+    """The check in a few words: what the order says, or the value with what is expected."""
+    words = context.knowledge.order_checks.words.gross
+    phrase = words.long.format(title=check.title, drafted=check.drafted, expected=check.expected)
+    if not check.drafted or len(phrase) > words.most_characters:
+        phrase = words.short.format(title=check.title)
+    return check.headline or phrase
+
+
+def _remark_lines(context: CardContext, order: CheckedOrder, *, always: bool) -> list[str]:
+    """Remarks that depend on this order (``always``), or those that are made with every order of its kind."""
+    every, words = context.knowledge.order_checks.remarks, context.knowledge.order_checks.words
+    remarks = [check for check in _remarks(context, order) if (check.check not in every) == always]
+    return [words.lines.says.format(title=check.title, why=check.why) for check in remarks]
+
+
 def with_checks(context: CardContext, card: Card) -> Card:
-    """The card with a warning about values far out of range, and suggestions to delete or correct orders."""
+    """The card with suggestions to delete or correct orders; its basis includes the results of the checks."""
     context.bases[card.uuid] = _with_order_results(context, context.bases[card.uuid])
-    card = _warning(context, card)
     suggestions = tuple(suggestion for order in context.checked for suggestion in _suggestions(context, order))
     if not suggestions:
         return card
@@ -37,27 +91,34 @@ def _with_order_results(context: CardContext, basis: CardBasis) -> CardBasis:
     return dataclasses.replace(basis, orders=results, far_out=any(check.gross for _, check in checks))
 
 
-def _warning(context: CardContext, card: Card) -> Card:
-    """A value far out of range comes first in the summary, unless the order is contraindicated altogether."""
+def critical_summary(context: CardContext) -> str:
+    """The summary for a value so far out that it is dangerous, which stands alone; empty without one.
+
+    An order that is contraindicated is not mended: then the contraindication stands in the summary.
+    """
     words = context.knowledge.order_checks.words
-    far_out = [(order.treatment, check.title) for order in context.checked for check in order.checks if check.gross]
-    if not far_out or context.bases[card.uuid].against:
-        return card
-    titles = " and ".join(dict.fromkeys(title for _, title in far_out))
-    summary = words.gross_summary.format(
-        treatment=context.treatment(far_out[0][0]), titles=titles, summary=card.summary
-    )
-    indicator = words.gross_indicator if card.indicator == "info" else card.indicator
-    return replace(card, summary=plain(summary, MAX_SUMMARY_LENGTH), indicator=indicator)
+    for order in context.checked:
+        critical = next((check for check in order.checks if check.critical), None)
+        if critical and not order.contraindicated:
+            summary = words.critical_summary.format(
+                treatment=context.treatment(order.treatment),
+                title=critical.title,
+                drafted=critical.drafted,
+                expected=critical.expected,
+            )
+            return plain(summary, MAX_SUMMARY_LENGTH)
+    return ""
 
 
 def _paragraph(context: CardContext, order: CheckedOrder) -> str:
     words = context.knowledge.order_checks.words
     lead = words.lead.format(treatment=context.treatment(order.treatment), draft=quote(order.reference))
     lines = [_line(check, context, words) for check in order.checks if _deviates(check)]
+    lines += [words.lines.says.format(title=check.title, why=check.why) for check in _remarks(context, order)]
+    as_expected = [check for check in order.checks if check.verdict is CheckVerdict.OK and not check.remark]
     unstated = [check for check in order.checks if check.why == words.why["not_stated"]]
     for line, items in (
-        (words.lines.ok, [_item(words.items.ok, check) for check in order.checks if check.verdict is CheckVerdict.OK]),
+        (words.lines.ok, [_item(words.items.ok, check) for check in as_expected]),
         (words.lines.not_stated, [check.title for check in unstated]),
         (
             words.lines.unknown,
@@ -70,6 +131,13 @@ def _paragraph(context: CardContext, order: CheckedOrder) -> str:
 
 def _unknown(order: CheckedOrder) -> list[OrderCheck]:
     return [check for check in order.checks if check.verdict is CheckVerdict.UNKNOWN]
+
+
+def _remarks(context: CardContext, order: CheckedOrder) -> list[OrderCheck]:
+    """What is worth a line although nothing deviates; what is said with every order, only where it is signed."""
+    knowledge = context.knowledge.order_checks
+    hidden = knowledge.remarks if context.hook not in knowledge.words.remarks_at else frozenset()
+    return [check for check in order.checks if check.remark and check.check not in hidden]
 
 
 def _deviates(check: OrderCheck) -> bool:

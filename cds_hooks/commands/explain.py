@@ -74,11 +74,12 @@ def _lines(answer: HookAnswer, service: ServiceDefinition, knowledge: Knowledge)
         yield from (f"      may be taken: {suggestion.label}" for suggestion in card.suggestions)
     if withdrawn := len(answer.ordered.withdrawn):
         yield f"  not answered as orders: {withdrawn} draft(s) cancelled, ended, in error or forbidding"
+    yield from (f"  silent about {line}" for line in answer.silence)
     if answer.decision is None:
-        if not answer.cards:
+        if not answer.cards and not answer.silence:
             yield "  silent: no draft order names ketamine, esketamine, TMS or an antidepressant for this patient"
         return
-    if not answer.cards:
+    if not answer.cards and not answer.silence:
         yield "  silent: nothing on the record calls for a card at this hook"
     yield ""
     yield from criteria_lines(report(answer.decision, knowledge))

@@ -10,10 +10,12 @@ from datetime import date
 
 from cds_hooks.cards.app_links import AppLinks
 from cds_hooks.cards.builder import CardBasis, CardContext
+from cds_hooks.cards.crisis import with_few_suggestions, with_safety
 from cds_hooks.cards.criteria import criteria_card
-from cds_hooks.cards.measures import session_card, with_scores
+from cds_hooks.cards.measures import with_scores
 from cds_hooks.cards.order_notices import notices, other_form_card
 from cds_hooks.cards.own_cards import antidepressant_card, safety_cards
+from cds_hooks.cards.session import session_cards
 from cds_hooks.cards.this_order import with_checks
 from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import FhirAuthorization, HookCall, OrderSelect, OrderSign
@@ -23,7 +25,9 @@ from cds_hooks.settings.readable import ReadableServers, may_read
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.deciding.decide import Decision, decide
 from fhir_plugin.drafts.draft_orders import read_drafts, selected, with_medications
+from fhir_plugin.drafts.encounters import encounter_of
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments, order_of
+from fhir_plugin.drafts.settled import settled
 from fhir_plugin.errors import BadInput
 from fhir_plugin.order_checks.check import check_orders
 from fhir_plugin.orders.templates import Templates
@@ -49,6 +53,9 @@ class HookAnswer:
     """The bases of the cards, by the uuid of the card."""
     ordered: OrderedTreatments = NOTHING_ORDERED
     """What the draft orders contained."""
+
+    silence: tuple[str, ...] = ()
+    """Why nothing is said about drafts of a covered drug or treatment; no text of the record."""
 
     @property
     def verdicts(self) -> dict[str, int]:
@@ -95,12 +102,16 @@ class HookService:
         ordered = await self._ordered(call, access)
         mark("drafts")
         if service.speaks == "order" and not ordered.needs_record:
-            return self._without_record(ordered)
+            return self._without_cards(ordered)
         try:
             record = await _read(self._source(call, service, readable, access, trace))
         finally:
             mark("gather")
         decision = decide(record, self._knowledge, as_of=as_of, ordered=ordered.treatments, mark=mark)
+        if service.speaks == "order":
+            ordered, decision = self._settled(call, ordered, decision)
+            if not ordered.needs_record:
+                return self._without_cards(ordered, decision)
         checked = check_orders(ordered, decision, self._knowledge)
         context = CardContext(
             decision,
@@ -111,17 +122,35 @@ class HookService:
             self._new_id,
             ordered=ordered,
             checked=checked,
+            detail=self._settings.detail,
+            has_app=self._app_links.reaches(call.fhir_server),
             templates=self._templates,
         )
-        cards = self._app_links.on(_cards(context, service, ordered), call.fhir_server, ordered.treatments)
-        answer = HookAnswer(cards, decision, context.bases, ordered)
+        cards = self._app_links.on(
+            with_few_suggestions(context, _cards(context, service, ordered)), call.fhir_server, ordered.treatments
+        )
+        answer = HookAnswer(cards, decision, context.bases, ordered, ordered.silence(self._knowledge))
         mark("cards")
         return answer
 
-    def _without_record(self, ordered: OrderedTreatments) -> HookAnswer:
-        """The answer where no record is needed: at most a notice about the drafts."""
+    def _settled(
+        self, call: HookCall, ordered: OrderedTreatments, decision: Decision
+    ) -> tuple[OrderedTreatments, Decision]:
+        """What is ordered in the light of the record, and the decision about that."""
+        context, knowledge = call.context, self._knowledge
+        encounter = encounter_of(call.prefetch, context.encounter_id, context.patient_id)
+        known = settled(ordered, decision.record, decision.facts, knowledge, encounter)
+        if known.treatments == ordered.treatments:
+            return known, decision
+        return known, decide(
+            decision.record, knowledge, as_of=decision.facts.as_of, ordered=known.treatments, mark=discard_mark
+        )
+
+    def _without_cards(self, ordered: OrderedTreatments, decision: Decision | None = None) -> HookAnswer:
+        """The answer where nothing is ordered that the criteria are for: at most a notice about the drafts."""
         cards = notices(ordered, self._knowledge, self._new_id)
-        return HookAnswer(cards, bases={card.uuid: CardBasis("drafts", ()) for card in cards}, ordered=ordered)
+        bases = {card.uuid: CardBasis("drafts", ()) for card in cards}
+        return HookAnswer(cards, decision, bases, ordered, ordered.silence(self._knowledge))
 
     def _source(
         self,
@@ -147,7 +176,7 @@ class HookService:
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
         entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entry)
-        drafts = every = read_drafts(entries, call.context.patient_id)
+        drafts = every = read_drafts(entries, call.context.patient_id, call.fhir_server)
         if isinstance(call.context, OrderSelect):
             drafts = selected(drafts, call.context.selections)
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
@@ -197,9 +226,12 @@ def _cards(context: CardContext, service: ServiceDefinition, ordered: OrderedTre
     recommendation = context.decision.recommendation
     safety = safety_cards(context)
     if service.speaks == "session":
-        return (*safety, *with_scores(context, session_card(context)))
+        return session_cards(context, safety)
     if service.speaks == "patient":
-        return (*safety, *with_scores(context, (criteria_card(context),) if recommendation.actionable else ()))
+        criteria = (criteria_card(context),) if recommendation.actionable else ()
+        return with_scores(context, with_safety(context, safety, criteria))
     if ordered.treatments:
-        return (*safety, with_checks(context, criteria_card(context)), *other_form_card(context))
-    return (*safety, *other_form_card(context), *(antidepressant_card(context) if ordered.antidepressant else ()))
+        criteria = (with_checks(context, criteria_card(context)),)
+        return (*with_safety(context, safety, criteria), *other_form_card(context))
+    another = antidepressant_card(context) if ordered.another_antidepressant else ()
+    return (*safety, *other_form_card(context), *another)

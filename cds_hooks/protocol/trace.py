@@ -29,6 +29,8 @@ class Trace:
     as_of: date | None = None
     """The day to answer for, if it is not today."""
     decision: Decision | None = None
+    silence: tuple[str, ...] = ()
+    """Why nothing is said about drafts of a covered drug or treatment."""
     steps: list[TraceStep] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     """Kept here too, because a call that fails has no record."""

@@ -12,10 +12,12 @@ import msgspec
 from msgspec import Raw
 
 from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drafted_product, drugs_of_bundle, drugs_of_medications
-from fhir_plugin.drafts.members import NOTHING, text
+from fhir_plugin.drafts.members import NOTHING, concept, text
+from fhir_plugin.drafts.reasons import DraftReasons, reasons_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
 from fhir_plugin.record.lenient import decode_array, read
-from fhir_plugin.record.resources import Medication
+from fhir_plugin.record.resources import Medication, MedicationRequest
+from fhir_plugin.record.subjects import SubjectChecker, SubjectMatch
 
 WITHDRAWN = frozenset({"cancelled", "stopped", "revoked", "ended", "entered-in-error"})
 """Statuses of FHIR R4 and R5 requests that no longer order anything."""
@@ -41,6 +43,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Quantity | None = None
     """How much of a service is ordered."""
     notes: tuple[str, ...] = ()
+    additions: tuple[str, ...] = ()
+    """Further instructions of the dosage that are not in its text: additional ones, the method, as needed for what."""
+    reasons: DraftReasons = DraftReasons()
+    category: tuple[str, ...] = ()
+    """The names of the categories of the order."""
     raw: Raw
     """The draft as the client sent it."""
 
@@ -67,7 +74,18 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def routes(self) -> tuple[str, ...]:
         """The routes in words."""
-        return _names(dosage.route for dosage in self.dosage if dosage.route)
+        return _names(self.coded_routes)
+
+    @property
+    def coded_routes(self) -> tuple[CodeableConcept, ...]:
+        """The routes as concepts."""
+        return tuple(dosage.route for dosage in self.dosage if dosage.route)
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """What the dosage says in words."""
+        texts = (text for dosage in self.dosage for text in (dosage.text, dosage.patient_instruction))
+        return tuple(text for text in (*texts, *self.additions) if text)
 
 
 def _names(concepts: Iterable[CodeableConcept]) -> tuple[str, ...]:
@@ -80,8 +98,8 @@ class Drafts(msgspec.Struct, frozen=True, kw_only=True):
     """The draft orders that could be read, and those that are not answered."""
 
     drafts: tuple[Draft, ...] = ()
-    foreign: tuple[str, ...] = ()
-    """``Type/id`` of drafts for a patient other than the one in context."""
+    foreign: tuple[Draft, ...] = ()
+    """Drafts for a patient other than the one in context."""
     withdrawn: tuple[str, ...] = ()
     """``Type/id`` of drafts that are cancelled, ended, in error, or marked ``doNotPerform``."""
     unreadable: int = 0
@@ -105,14 +123,31 @@ class _Members(msgspec.Struct, frozen=True, rename="camel"):
     quantity_quantity: Raw = NOTHING
     note: Raw = NOTHING
     patient_instruction: Raw = NOTHING
+    category: Raw = NOTHING
+    reason_code: Raw = NOTHING
+    reason_reference: Raw = NOTHING
+    reason: Raw = NOTHING
 
 
-def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str) -> Drafts:
-    """Read ``(fullUrl, resource)`` pairs of a draft Bundle; drafts that are not answered are dropped and counted."""
+class _Additions(msgspec.Struct, frozen=True, rename="camel"):
+    """Members of a dosage that are read one by one."""
+
+    additional_instruction: Raw = NOTHING
+    method: Raw = NOTHING
+    as_needed_codeable_concept: Raw = NOTHING
+    as_needed_for: Raw = NOTHING
+
+
+def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str, base_url: str | None = None) -> Drafts:
+    """Read ``(fullUrl, resource)`` pairs of a draft Bundle; drafts that are not answered are dropped and counted.
+
+    ``base_url`` is the FHIR server of the call, on which an absolute subject has to be.
+    """
+    checker = SubjectChecker(patient_id.removeprefix("Patient/"), base_url)
     orders = [(full_url, members, raw) for full_url, raw in entries if (members := _members(raw)) is not None]
     drugs = drugs_of_bundle((url, raw) for url, members, raw in orders if text(members.resource_type) == "Medication")
     drafts: list[Draft] = []
-    foreign: list[str] = []
+    foreign: list[Draft] = []
     withdrawn: list[str] = []
     unreadable = 0
     for full_url, members, raw in orders:
@@ -121,8 +156,8 @@ def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str) -> D
             unreadable += 1
         elif kind == "Medication":
             continue
-        elif not _is_about(members, patient_id):
-            foreign.append(_reference(kind, members, full_url))
+        elif not _is_about(members, checker, absolute=base_url is not None):
+            foreign.append(_draft(kind, full_url, members, raw, drugs))
         elif text(members.status) in WITHDRAWN or read(members.do_not_perform, bool):
             withdrawn.append(_reference(kind, members, full_url))
         else:
@@ -133,14 +168,13 @@ def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str) -> D
 def selected(drafts: Drafts, selections: Iterable[str]) -> Drafts:
     """The drafts that ``selections`` names: as ``Type/id``, a bare id, a ``fullUrl``, an absolute or versioned address.
 
-    If no selection names any draft, it is unknown what was selected, and all drafts are considered.
+    If no selection names any draft, or there is none, it is unknown what was selected, and all drafts are considered.
     """
     wanted = {form for selection in selections for form in _forms(selection)}
-    if not wanted:
-        return Drafts(unreadable=drafts.unreadable)
     chosen = tuple(draft for draft in drafts.drafts if _is_chosen(draft.reference, draft.full_url, wanted))
     withdrawn = tuple(reference for reference in drafts.withdrawn if _is_chosen(reference, None, wanted))
-    if not chosen and not withdrawn and not any(_is_chosen(reference, None, wanted) for reference in drafts.foreign):
+    foreign = any(_is_chosen(draft.reference, draft.full_url, wanted) for draft in drafts.foreign)
+    if not chosen and not withdrawn and not foreign:
         return drafts
     return msgspec.structs.replace(drafts, drafts=chosen, withdrawn=withdrawn)
 
@@ -193,6 +227,9 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
         timing=read(members.occurrence_timing, Timing),
         quantity=read(members.quantity_quantity, Quantity),
         notes=_notes(members),
+        additions=_additions(members),
+        reasons=reasons_of((members.reason_code, members.reason), members.reason_reference, members.contained),
+        category=_names(_concepts(members.category)),
         raw=raw,
     )
 
@@ -207,12 +244,31 @@ def _notes(members: _Members) -> tuple[str, ...]:
     return tuple(note for note in notes if note)
 
 
-def _is_about(members: _Members, patient_id: str) -> bool:
-    """Whether the draft names the patient or nobody; without a subject it belongs to the context it was sent in."""
+def _additions(members: _Members) -> tuple[str, ...]:
+    texts: list[str] = []
+    for dosage in decode_array(members.dosage_instruction, _Additions):
+        texts += _names((*_concepts(dosage.additional_instruction), *_concepts(dosage.method)))
+        needed = (*_concepts(dosage.as_needed_codeable_concept), *_concepts(dosage.as_needed_for))
+        texts += (f"as needed for {name}" for name in _names(needed))
+    return tuple(texts)
+
+
+def _concepts(raw: Raw) -> tuple[CodeableConcept, ...]:
+    """One concept, or a list of them; those that do not decode are left out."""
+    listed = read(raw, tuple[Raw, ...])
+    found = (concept(item) for item in ((raw,) if listed is None else listed))
+    return tuple(item for item in found if item)
+
+
+def _is_about(members: _Members, checker: SubjectChecker, *, absolute: bool) -> bool:
+    """Whether the draft names the patient or nobody; without a subject it belongs to the context it was sent in.
+
+    ``absolute``: whether a server is known by which an absolute reference can be confirmed.
+    """
     for raw in (members.subject, members.patient):
-        reference = read(raw, Reference)
-        if reference is not None and reference.reference:
-            path, _, identifier = reference.reference.partition("/_history/")[0].rpartition("/")
-            of_a_patient = path.rpartition("/")[2] in ("", "Patient")
-            return of_a_patient and identifier == patient_id.removeprefix("Patient/")
+        subject = read(raw, Reference)
+        if subject is not None and subject.reference:
+            if "://" in subject.reference and not absolute:
+                return False
+            return checker.match(MedicationRequest(subject=subject)) is SubjectMatch.THIS_PATIENT
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from fhir_plugin.facts.entries import condition_concepts, is_withdrawn, status_of, words_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
@@ -71,18 +72,21 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
             allergy.possible.append(Evidence(reference=entry.reference, label=label, name=name, day=day, note=note))
     allergy.possible += _in_problem_list(record, knowledge)
     missing = record.gaps(("allergies", "conditions"))
-    if not missing and not entries:
+    absent = not missing and not entries
+    if absent:
         missing = (knowledge.wording.gaps["no_allergies"],)
-    looked_in = (f"allergies ({len(entries)})", f"conditions ({len(record.input('conditions').resources)})")
-    return (
-        _fact(KETAMINE, allergy.presence(), missing, looked_in),
-        _fact(INTOLERANCE, intolerance.presence(), missing, looked_in),
+    extent: dict[str, Any] = {
+        "missing": missing,
+        "absent": absent,
+        "unread": record.unread_of(("allergies", "conditions")),
+        "looked_in": (f"allergies ({len(entries)})", f"conditions ({len(record.input('conditions').resources)})"),
+    }
+    presences = {KETAMINE: allergy.presence(), INTOLERANCE: intolerance.presence()}
+    first, second = (
+        Fact(name=name, value=value, evidence=value.current + value.past + value.possible, **extent)
+        for name, value in presences.items()
     )
-
-
-def _fact(name: str, value: Presence, missing: tuple[str, ...], looked_in: tuple[str, ...]) -> Fact:
-    evidence = value.current + value.past + value.possible
-    return Fact(name=name, value=value, evidence=evidence, missing=missing, looked_in=looked_in)
+    return first, second
 
 
 def _is_hypersensitive(entry: AllergyIntolerance, knowledge: Knowledge) -> bool:

@@ -257,7 +257,7 @@ def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
 
 
 def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
-    looks: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    looks: dict[tuple[str, ...], _SearchExtent] = {}
     unread = unread_entries(record, knowledge)
     reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
@@ -272,17 +272,26 @@ def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presenc
             name=name,
             value=presence,
             evidence=presence.current + presence.past + presence.possible,
-            missing=look[0],
-            looked_in=look[1],
+            unread=look.unread,
+            missing=look.missing,
+            looked_in=look.looked_in,
         )
     return facts
 
 
+class _SearchExtent(NamedTuple):
+    """The inputs that were searched for a topic, and what was missing in them."""
+
+    missing: tuple[str, ...]
+    unread: tuple[str, ...]
+    looked_in: tuple[str, ...]
+
+
 def _search_extent(
-    record: Record, places: tuple[str, ...], unread: Mapping[str, tuple[str, ...]]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was missing in the inputs searched for a topic, and which inputs those were."""
-    missing = record.gaps(places)
+    record: Record, places: tuple[str, ...], unread_entries: Mapping[str, tuple[str, ...]]
+) -> _SearchExtent:
+    missing, unread = record.gaps(places), record.unread_of(places)
     if not missing:
-        missing = tuple(why for place in places for why in unread.get(place, ()))
-    return missing, tuple(f"{place} ({len(record.input(place).resources)})" for place in places)
+        missing = tuple(why for place in places for why in unread_entries.get(place, ()))
+        unread = tuple(place for place in places if unread_entries.get(place))
+    return _SearchExtent(missing, unread, tuple(f"{place} ({len(record.input(place).resources)})" for place in places))

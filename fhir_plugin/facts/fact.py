@@ -64,6 +64,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: FactValue | None
     evidence: tuple[Evidence, ...] = ()
+    unread: tuple[str, ...] = ()
+    """The inputs that were not read whole, hold unreadable entries, or are empty although a record should fill them."""
+    absent: bool = False
+    """Whether every input was read whole and nothing in it says anything: a question to ask, not a gap in reading."""
     missing: tuple[str, ...] = ()
     """Why the answer is incomplete: ``conditions: partial``, ``no weight on the record``. Never patient text."""
     looked_in: tuple[str, ...] = ()

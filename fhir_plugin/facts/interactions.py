@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.medications.products import ProductReader
@@ -15,7 +15,9 @@ from mappings.schema.codes.interactions import Interactions
 from mappings.schema.load import Knowledge
 from mappings.schema.medications import Product
 
-INPUTS = ("medicationRequests", "medicationStatements", "medicationDispenses")
+_LIST = "medicationStatements"
+"""The input that a clinician calls the medication list."""
+INPUTS = ("medicationRequests", _LIST, "medicationDispenses")
 
 MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
 
@@ -43,8 +45,8 @@ def read_interactions(
             for name, ingredients in groups.items():
                 evidence = Evidence(reference=entry.reference, label=label, name=ingredients, day=start)
                 by_group[name][status].append(evidence)
-    missing, looked_in = _search_extent(record, knowledge)
-    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], missing, looked_in) for name in names}
+    extent = _search_extent(record, knowledge)
+    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
 
 
 UseStatus = Literal["current", "past", "possible"]
@@ -118,20 +120,31 @@ class _GroupLookup:
         return {name: "/".join(parts) for name, parts in ingredients.items()}
 
 
-def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
+class _SearchExtent(NamedTuple):
+    """The inputs that were searched, what was missing in them, and whether they were read whole and are empty."""
+
+    missing: tuple[str, ...]
+    unread: tuple[str, ...]
+    looked_in: tuple[str, ...]
+    absent: bool
+
+
+def _search_extent(record: Record, knowledge: Knowledge) -> _SearchExtent:
     counts = {name: len(record.input(name).resources) for name in INPUTS}
     missing = record.gaps(INPUTS)
-    if not missing and not any(counts.values()):
-        missing = (knowledge.wording.gaps["no_medications"],)
-    return missing, tuple(f"{name} ({count})" for name, count in counts.items())
+    absent = not missing and not any(counts.values())
+    return _SearchExtent(
+        missing=(knowledge.wording.gaps["no_medications"],) if absent else missing,
+        unread=(_LIST,) if absent else record.unread_of(INPUTS),
+        looked_in=tuple(f"{name} ({count})" for name, count in counts.items()),
+        absent=absent,
+    )
 
 
-def _fact(
-    name: str, by_status: Mapping[str, list[Evidence]], missing: tuple[str, ...], looked_in: tuple[str, ...]
-) -> Fact:
+def _fact(name: str, by_status: Mapping[str, list[Evidence]], extent: _SearchExtent) -> Fact:
     value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
     evidence = value.current + value.possible + value.past
-    return Fact(name=name, value=value, evidence=evidence, missing=missing, looked_in=looked_in)
+    return Fact(name=name, value=value, evidence=evidence, **extent._asdict())
 
 
 def _ordered(entries: list[Evidence]) -> tuple[Evidence, ...]:

@@ -90,6 +90,7 @@ def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Know
         name=f"tests.{name}",
         value=value,
         evidence=(*value.current, *value.possible, *value.past, *negative),
+        unread=record.unread_of(("observations",)),
         missing=record.gaps(("observations",)),
         looked_in=(f"observations ({len(record.input('observations').resources)})",),
     )

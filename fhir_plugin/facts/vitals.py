@@ -211,9 +211,11 @@ def _latest(
         missing += (gaps["readings_disagree"].format(what=shape.title, day=before.day),)
     fact = f"{name}.latest"
     looked = (f"observations ({len(record.input('observations').resources)})",)
+    unread = record.unread_of(("observations",))
     if newest is None:
+        absent = not missing
         missing = missing or (gaps["no_reading"].format(what=shape.title),)
-        return Fact(name=fact, value=None, missing=missing, looked_in=looked)
+        return Fact(name=fact, value=None, unread=unread, absent=absent, missing=missing, looked_in=looked)
     day = None if newest.day == _UNDATED else newest.day
     return Fact(
         name=fact,
@@ -222,6 +224,7 @@ def _latest(
             Evidence(reference=reading.reference, label=reading.written, name=shape.title, day=day)
             for reading in newest.used
         ),
+        unread=unread,
         missing=missing,
         looked_in=looked,
     )

@@ -1,4 +1,4 @@
-"""The context of an order: contraindications, duplicates, a baseline score, an order for vital signs."""
+"""The context of an order: contraindications, a baseline score, an order for vital signs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import re
 from collections.abc import Iterable, Iterator
 
 from fhir_plugin.deciding.assess import Verdict
-from fhir_plugin.deciding.recommend import Standing
+from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.drafts.draft_orders import Draft
-from fhir_plugin.facts.treatments.sessions import medication_concept
 from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
-from fhir_plugin.record.record import Record
-from fhir_plugin.record.resources import MedicationRequest, ServiceRequest
+from fhir_plugin.record.resources import ServiceRequest
 from mappings.schema.order_checks.model import CheckDefinition
 from mappings.schema.rules.protocols import Role
 
 SERVICES = "serviceRequests"
-_NOT_ORDERS = ("proposal", "plan", "option")
+NOT_ORDERS = ("proposal", "plan", "option")
 
 
 def contraindicated(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
@@ -47,7 +45,7 @@ def criterion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
 
 def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     """Whether a required companion order is among the drafts or on the record."""
-    drafts = (other.draft for other in case.ordered.recognised if other.draft.reference != case.draft.reference)
+    drafts = (other.draft for other in case.ordered.considered if other.draft.reference != case.draft.reference)
     if any(_is_companion(draft, check) for draft in drafts) or any(
         _holds(check, (request.code.label, *_displays(request.code)), request.code.coding)
         for request in _active_services(case)
@@ -57,35 +55,6 @@ def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     if not case.decision.record.input(SERVICES).whole:
         return _result(check, CheckVerdict.UNKNOWN, case.why("companions_unread"))
     return _result(check, CheckVerdict.DEVIATES, case.why("no_companion"))
-
-
-def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
-    """Whether a course of the treatment is under way, or the record has another active order of it."""
-    history = case.decision.facts.treatments
-    for course in history.courses:
-        if course.treatment == case.treatment and not course.ended:
-            why = case.why("under_way", count=course.count, first=course.first, last=course.last)
-            return _result(check, CheckVerdict.DEVIATES, why)
-    if twice := _drafted_beside(case):
-        return _result(check, CheckVerdict.DEVIATES, case.why("drafted_twice", words=twice))
-    if any(reference != case.draft.reference for reference in _same_orders(case)):
-        return _result(check, CheckVerdict.DEVIATES, case.why("ordered_already"))
-    given_as = case.knowledge.treatments[case.treatment].given_as
-    gaps = history.missing[given_as] + (case.decision.record.gaps((SERVICES,)) if given_as == "procedure" else ())
-    if gaps:
-        return _result(check, CheckVerdict.UNKNOWN, "; ".join(gaps))
-    return _result(check, CheckVerdict.OK, case.why("nothing_else"))
-
-
-def _drafted_beside(case: DraftCase) -> str:
-    """Another draft that orders the same drug, in any form; several orders of TMS sessions are not duplicates."""
-    treatments = case.knowledge.treatments
-    own = treatments[case.treatment]
-    others = (other for other in case.ordered.recognised if other.draft.reference != case.draft.reference)
-    drugs = (treatments[name] for other in others for name in other.treatments)
-    if own.given_as != "medication":
-        return ""
-    return next((drug.title for drug in drugs if drug.given_as == "medication" and drug.modality == own.modality), "")
 
 
 def _result(check: CheckDefinition, verdict: CheckVerdict, why: str = "") -> OrderCheck:
@@ -102,30 +71,9 @@ def _holds(check: CheckDefinition, words: Iterable[str], codings: Iterable[Codin
     )
 
 
-def _same_orders(case: DraftCase) -> Iterator[str]:
-    """The active orders of the treatment on the record."""
-    record, treatments = case.decision.record, case.knowledge.treatments
-    concepts: list[tuple[str, CodeableConcept | None]] = [
-        (request.reference, medication_concept(request, record)) for request in _active_medications(record)
-    ]
-    concepts += [(request.reference, request.code) for request in _active_services(case)]
-    for reference, concept in concepts:
-        if concept is not None:
-            words = " ".join((concept.text or "", *_displays(concept)))
-            codes = ((coding.system, coding.code) for coding in concept.coding)
-            if treatments.treatment_of(codes, words) == case.treatment:
-                yield reference
-
-
-def _active_medications(record: Record) -> Iterator[MedicationRequest]:
-    for request in record.all("medicationRequests", MedicationRequest):
-        if request.status == "active" and not request.do_not_perform and request.intent not in _NOT_ORDERS:
-            yield request
-
-
 def _active_services(case: DraftCase) -> Iterator[ServiceRequest]:
     for request in case.decision.record.all(SERVICES, ServiceRequest):
-        if request.status == "active" and not request.do_not_perform and request.intent not in _NOT_ORDERS:
+        if request.status == "active" and not request.do_not_perform and request.intent not in NOT_ORDERS:
             yield request
 
 

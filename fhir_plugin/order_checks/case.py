@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from fhir_plugin.deciding.assess import Finding
 from fhir_plugin.deciding.decide import Decision
@@ -15,6 +16,7 @@ from fhir_plugin.order_checks.stage import TreatmentStage
 from fhir_plugin.order_checks.words import StatedRange
 from mappings.schema.load import Knowledge
 from mappings.schema.order_checks import OrderChecks
+from mappings.schema.order_checks.model import Schedule
 from mappings.schema.order_checks.words import OrderCheckWords
 from mappings.schema.rules.protocols import Protocol
 
@@ -33,6 +35,10 @@ class DraftCase:
     ordered: OrderedTreatments
     protocol: Protocol
     knowledge: Knowledge
+    schedule: Schedule | None = None
+    """A schedule of its own by which the order is measured."""
+    by_code: bool = False
+    """Whether its codes show that schedule, each of which is for one day of it."""
 
     @property
     def order_checks(self) -> OrderChecks:
@@ -48,6 +54,19 @@ class DraftCase:
         """One of the reasons, filled in."""
         reasons: Mapping[str, str] = {str(name): reason for name, reason in self.words.why.items()}
         return reasons[key].format(**values)
+
+    def named(self, treatment: str) -> str:
+        """The name of a treatment."""
+        return self.knowledge.cards.treatments[treatment]
+
+    def day(self, day: date) -> str:
+        """A day as clinicians write it, with the year where it is another."""
+        sentence = self.words.day if day.year == self.decision.facts.as_of.year else self.words.day_of_year
+        return sentence.format(day=day.day, month=self.words.months[day.month - 1], year=day.year)
+
+    def dated(self, day: date | None) -> str:
+        """What follows something that was ordered on a day; empty if that is not known."""
+        return f" {self.words.dated.format(day=self.day(day))}" if day else ""
 
     def number(self, value: StatedRange) -> str:
         """A number or a range, to two decimals."""

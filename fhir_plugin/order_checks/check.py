@@ -8,12 +8,15 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.weight import dosing_weight
-from fhir_plugin.order_checks.around import companion, contraindicated, criterion, duplicate
+from fhir_plugin.order_checks.around import companion, contraindicated, criterion
 from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.compare import compare
 from fhir_plugin.order_checks.correction import has_known_id
 from fhir_plugin.order_checks.drafted import read_order
+from fhir_plugin.order_checks.other_orders import duplicate
 from fhir_plugin.order_checks.result import CheckedOrder, OrderCheck
+from fhir_plugin.order_checks.said import remark, words
+from fhir_plugin.order_checks.schedules import schedule, schedule_of
 from fhir_plugin.order_checks.stage import stage_of
 from mappings.schema.load import Knowledge
 from mappings.schema.order_checks.model import CheckDefinition
@@ -22,14 +25,14 @@ MAX_AGE_OF_WEIGHT = "ketamine.weight_max_age"
 """The parameter of every protocol that limits, in days, the age of a weight for dosing."""
 
 _KINDS = {"compare": compare, "contraindicated": contraindicated, "duplicate": duplicate, "criterion": criterion,
-    "companion": companion}  # fmt: skip
+    "companion": companion, "words": words, "remark": remark, "schedule": schedule}  # fmt: skip
 
 
 def check_orders(ordered: OrderedTreatments, decision: Decision, knowledge: Knowledge) -> tuple[CheckedOrder, ...]:
     """The checks of all drafts and their treatments, in the order of the drafts; pure."""
     return tuple(
         _checked(recognised.draft, treatment, ordered, decision, knowledge)
-        for recognised in ordered.recognised
+        for recognised in ordered.answered
         for treatment in recognised.treatments
         if treatment in decision.recommendation.ordered
     )
@@ -49,6 +52,7 @@ def _checked(
         treatment=treatment,
         checks=tuple(results),
         removable=refused is not None and has_known_id(draft),
+        contraindicated=refused is not None,
         controlled=knowledge.treatments[treatment].controlled,
     )
 
@@ -63,10 +67,12 @@ def _case(
 ) -> DraftCase:
     protocol = knowledge.protocols[decision.recommendation.protocol]
     max_age = protocol.parameters.get(MAX_AGE_OF_WEIGHT)
+    drafted = read_order(draft, knowledge.order_checks, dose_in_name=any(check.dose_in_name for check in checks))
+    own_schedule, by_code = schedule_of(draft, treatment, drafted, knowledge)
     return DraftCase(
         draft=draft,
         treatment=treatment,
-        drafted=read_order(draft, knowledge.order_checks, dose_in_name=any(check.dose_in_name for check in checks)),
+        drafted=drafted,
         stage=stage_of(treatment, decision.facts, knowledge.treatments),
         weight=dosing_weight(decision.facts, max_age.low if max_age else 0, knowledge.wording),
         findings={finding.criterion: finding for finding in decision.findings},
@@ -74,6 +80,8 @@ def _case(
         ordered=ordered,
         protocol=protocol,
         knowledge=knowledge,
+        schedule=own_schedule,
+        by_code=by_code,
     )
 
 

@@ -36,12 +36,22 @@ class _ComparedValue(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """The verdict on one measure; ``None`` where the order does not state it and does not have to."""
-    compared = _route(check, case) or _value(check, case)
+    if case.by_code and check.measure in _OF_SCHEDULE:
+        return None
+    if route := _route(check, case):
+        return _unknown(check, route)
+    compared = _value(check, case)
     if isinstance(compared, str):
+        if beyond := _beyond_any_weight(check, case):
+            return beyond
         return None if check.only_if_stated and compared == case.why("not_stated") else _unknown(check, compared)
     if check.single_is_fine and compared.value == StatedRange(1, 1):
         return None
-    bounds = bounds_of(check, case.protocol, case.stage, case.findings)
+    return _compared(check, compared, case)
+
+
+def _compared(check: CheckDefinition, compared: _ComparedValue, case: DraftCase) -> OrderCheck:
+    bounds = _bounds(check, case)
     if not bounds:
         return _unknown(check, case.why("no_number"), compared.drafted)
     verdict = _verdict(check, compared.value, bounds)
@@ -55,10 +65,48 @@ def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
         sources=tuple(dict.fromkeys(key for bound in bounds for key in bound.sources)),
         local=any(bound.local for bound in bounds),
         gross=_is_gross(check, compared.value, bounds),
+        critical=_is_above(check.critical_above, compared.value, bounds),
     )
     if verdict is not CheckVerdict.DEVIATES:
         return result
     return msgspec.structs.replace(result, correction=_correction(check, compared, bounds, case))
+
+
+_OF_SCHEDULE = {"sessions", "per_week"}
+"""The measures for which a schedule has numbers of its own."""
+
+
+def _bounds(check: CheckDefinition, case: DraftCase) -> tuple[ExpectedBounds, ...]:
+    """The ranges of the schedule that the order names, else those of the protocol."""
+    numbers = {"sessions": case.schedule.sessions, "per_week": case.schedule.per_week} if case.schedule else {}
+    own = numbers.get(check.measure or "")
+    if own is None or case.schedule is None:
+        return bounds_of(check, case.protocol, case.stage, case.findings)
+    value = StatedRange(own.value, own.value)
+    return (ExpectedBounds(range=value, sources=case.schedule.sources, local=own.local, applies=True),)
+
+
+def _beyond_any_weight(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
+    """A whole dose that no weight explains, where the weight is not known; ``None`` for any other."""
+    whole = case.drafted.of("dose_mg").value
+    if check.whole_gross_above is None or whole is None or case.weight.kilograms is not None:
+        return None
+    bounds = bounds_of(check, case.protocol, case.stage, case.findings)
+    if not bounds or whole.high <= check.whole_gross_above.value:
+        return None
+    critical = check.whole_critical_above
+    return OrderCheck(
+        check=check.id,
+        title=check.title,
+        verdict=CheckVerdict.DEVIATES,
+        drafted=case.with_unit(whole, check.unit.partition("/")[0]),
+        expected=_expected(check, bounds, case),
+        why="; ".join(case.weight.missing),
+        sources=tuple(dict.fromkeys(key for bound in bounds for key in bound.sources)),
+        local=any(bound.local for bound in bounds),
+        gross=True,
+        critical=critical is not None and whole.high > critical.value,
+    )
 
 
 def _unknown(check: CheckDefinition, why: str, drafted: str = "") -> OrderCheck:
@@ -190,10 +238,15 @@ def _slack(number: Number | None) -> float:
 
 def _is_gross(check: CheckDefinition, value: StatedRange, bounds: tuple[ExpectedBounds, ...]) -> bool:
     """Far outside the range; a site with a wider range of its own is not warned within it."""
-    lowest, highest = min(bound.range.low for bound in bounds), max(bound.range.high for bound in bounds)
+    lowest = min(bound.range.low for bound in bounds)
     below = check.gross_below is not None and value.low < min(check.gross_below.value, lowest) - _TINY
-    above = check.gross_above is not None and value.high > max(check.gross_above.value, highest) + _TINY
-    return below or above
+    return below or _is_above(check.gross_above, value, bounds)
+
+
+def _is_above(limit: Number | None, value: StatedRange, bounds: tuple[ExpectedBounds, ...]) -> bool:
+    """Whether the value is above the limit and above every range."""
+    highest = max(bound.range.high for bound in bounds)
+    return limit is not None and value.high > max(limit.value, highest) + _TINY
 
 
 def _expected(check: CheckDefinition, bounds: tuple[ExpectedBounds, ...], case: DraftCase) -> str:

@@ -88,7 +88,8 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
         measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
     _derive_missing(measures)
     doses = [path for fields, _ in parts for measure, _, path in fields if measure.startswith("dose_")]
-    instructions = "\n".join((*draft.routes, *(text for _, texts in parts for text in texts))).lower()
+    routes = (*draft.routes, *knowledge.reading.route_words(draft.coded_routes))
+    instructions = "\n".join((*routes, *(text for _, texts in parts for text in texts))).lower()
     return DraftMeasures(measures=measures if len(doses) == 1 else _without_paths(measures), instructions=instructions)
 
 

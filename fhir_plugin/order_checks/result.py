@@ -41,7 +41,13 @@ class OrderCheck(msgspec.Struct, frozen=True, kw_only=True):
     local: bool = False
     """Whether it was compared with a number of the site's own."""
     gross: bool = False
-    """Whether the value is so far outside the range that the card warns."""
+    """Whether the value is so far outside the range, or the order says such a thing, that the card warns."""
+    critical: bool = False
+    """Whether the value is so far out that the card is critical and its summary names this value alone."""
+    headline: str = ""
+    """What the order says, in a few words, where that makes it gross."""
+    remark: bool = False
+    """Whether ``why`` is worth a line of its own although nothing deviates."""
     correction: Correction | None = None
 
 
@@ -53,4 +59,5 @@ class CheckedOrder(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[OrderCheck, ...]
     removable: bool = False
     """Whether the order is contraindicated and has an id by which the client can delete it."""
+    contraindicated: bool = False
     controlled: bool = False

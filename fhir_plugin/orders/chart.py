@@ -9,7 +9,6 @@ from functools import cached_property
 
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import Standing
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments
 from fhir_plugin.facts.fact import Measurement, Presence
@@ -37,13 +36,13 @@ class Chart:
     @cached_property
     def drafts(self) -> tuple[Draft, ...]:
         """Every draft of the call."""
-        return tuple(recognised.draft for recognised in (*self.ordered.recognised, *self.ordered.unselected))
+        return tuple(recognised.draft for recognised in self.ordered.considered)
 
     @cached_property
     def of_treatment(self) -> Mapping[str, tuple[Draft, ...]]:
         """The drafts by the treatment that they order."""
         by_treatment: dict[str, tuple[Draft, ...]] = {}
-        for recognised in (*self.ordered.recognised, *self.ordered.unselected):
+        for recognised in self.ordered.considered:
             for treatment in recognised.treatments:
                 by_treatment[treatment] = (*by_treatment.get(treatment, ()), recognised.draft)
         return by_treatment
@@ -62,7 +61,7 @@ class Chart:
     def cleared(self) -> frozenset[str]:
         """The treatments that nothing known or unknown argues against."""
         answers = self.decision.recommendation.treatments
-        return frozenset(answer.treatment for answer in answers if answer.standing is Standing.MET)
+        return frozenset(answer.treatment for answer in answers if answer.may_be_offered)
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
@@ -124,9 +123,7 @@ class Chart:
 
     def drafted_otherwise(self, treatment: str) -> bool:
         """Whether the drug of a treatment is drafted in a form that its orders do not cover."""
-        return any(
-            recognised.other_form == treatment for recognised in (*self.ordered.recognised, *self.ordered.unselected)
-        )
+        return any(recognised.other_form == treatment for recognised in self.ordered.considered)
 
     def _codes_and_titles(self, order: Order) -> tuple[set[tuple[str, str]], set[str]]:
         if order.kind != "questionnaire":

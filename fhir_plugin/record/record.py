@@ -102,6 +102,10 @@ class Record:
         """The Patient resource, if it was read."""
         return next(self.all("patient", Patient), None)
 
+    def unread_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the named inputs that are not whole."""
+        return tuple(name for name in names if not self.input(name).whole)
+
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
         inputs = ((name, self.input(name)) for name in names)

@@ -61,6 +61,7 @@ class ScoreHistory:
     instruments: Instruments = field(repr=False)
     as_of: date
     missing: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     looked_in: tuple[str, ...] = ()
     observations_whole: bool = True
 
@@ -116,6 +117,8 @@ class ScoreHistory:
             name=name,
             value=value,
             evidence=tuple(evidence),
+            unread=self.unread,
+            absent=value is None and not self.missing,
             missing=(*missing, *self.missing),
             looked_in=self.looked_in,
         )
@@ -250,6 +253,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
         instruments=instruments,
         as_of=as_of,
         missing=record.gaps(INPUTS),
+        unread=record.unread_of(INPUTS),
         looked_in=(f"questionnaireResponses ({len(responses)})", f"observations ({len(observations)})"),
         observations_whole=record.input("observations").whole,
     )

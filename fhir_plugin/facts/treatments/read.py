@@ -29,6 +29,8 @@ INPUTS = {
 }
 _COMBINED = ("tms", "ketamine")
 """The two modalities of the ``single_modality`` facts: either alone may have failed."""
+ONE_DOSE = "one dose alone: may have been anaesthesia or pain care"
+"""Why a single dose of a drug with other uses proves no course."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +184,4 @@ def _with_doubt(session: Session, sessions: Sequence[Session], treatments: Treat
     }
     if len(days) > rule.single_session.value:
         return session
-    return msgspec.structs.replace(session, other_use="one dose alone: may have been anaesthesia or pain care")
+    return msgspec.structs.replace(session, other_use=ONE_DOSE)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
-from mappings.schema.order_checks.model import CheckDefinition, OrderReadingRules
+from mappings.schema.order_checks.model import CheckDefinition, OrderReadingRules, Schedules
+from mappings.schema.order_checks.outside import OutsideOrders
 from mappings.schema.order_checks.words import OrderCheckWords
 from mappings.schema.rules.protocols import Protocol
 
@@ -25,8 +26,16 @@ class OrderChecks:
     reading: OrderReadingRules
     patterns: Mapping[str, tuple[re.Pattern[str], ...]]
     """Text patterns by measure."""
+    outside: OutsideOrders
+    """Orders on which nothing is said."""
+    schedules: Schedules
     review_due: date
     """The day from which the review of at least one file is overdue."""
+
+    @property
+    def remarks(self) -> frozenset[str]:
+        """The checks that are said with every order of their treatment."""
+        return frozenset(check.id for check in self.checks if check.kind == "remark")
 
     @property
     def inputs(self) -> frozenset[str]:
@@ -46,6 +55,10 @@ class OrderChecks:
     def source_keys(self) -> Iterator[tuple[str, str]]:
         """Every source key that is used, with the file and key that uses it."""
         yield from (("order_checks/_words.yaml: other_form.sources", key) for key in self.words.other_form.sources)
+        yield from ((f"order_checks/_outside.yaml: {name}", key) for name, key in self.outside.source_keys())
+        for name, schedule in self.schedules.schedules.items():
+            keys = (*schedule.sources, schedule.per_week.source, schedule.sessions.source)
+            yield from ((f"order_checks/_schedules.yaml: {name}", key) for key in keys)
         for name in ("same_percent", "rounded_percent"):
             yield f"order_checks/_reading.yaml: {name}.source", getattr(self.reading, name).source
         for check in self.checks:
@@ -76,6 +89,8 @@ def load_order_checks(folder: Path | None = None) -> OrderChecks:
     folder = folder or KNOWLEDGE / "order_checks"
     words = read_yaml(folder / "_words.yaml", OrderCheckWords)
     reading = read_yaml(folder / "_reading.yaml", OrderReadingRules)
+    outside = read_yaml(folder / "_outside.yaml", OutsideOrders)
+    schedules = read_yaml(folder / "_schedules.yaml", Schedules)
     checks = {}
     for path in sorted(folder.glob("[!_]*.yaml")):
         if not path.name.endswith(".cases.yaml"):
@@ -92,5 +107,7 @@ def load_order_checks(folder: Path | None = None) -> OrderChecks:
             name: tuple(re.compile(reading.filled(pattern)) for pattern in measure.patterns)
             for name, measure in reading.measures.items()
         },
-        review_due=min(words.review_due, reading.review_due, *(check.review_due for check in checks.values())),
+        outside=outside,
+        schedules=schedules,
+        review_due=min(file.review_due for file in (words, reading, outside, schedules, *checks.values())),
     )

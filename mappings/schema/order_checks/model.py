@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from collections.abc import Iterable
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Grade, Number, Pattern, Reviewed
 
-CheckKind = Literal["compare", "contraindicated", "duplicate", "criterion", "companion"]
+CheckKind = Literal["compare", "contraindicated", "duplicate", "criterion", "companion", "words", "remark", "schedule"]
 Measure = Literal["dose_mg", "dose_per_kg", "infusion_minutes", "rate_per_kg", "per_week", "sessions"]
 Phase = Literal["", "first", "later", "start", "maintenance"]
 
@@ -75,6 +76,11 @@ class CheckDefinition(Reviewed):
     gross_below: Number | None = None
     gross_above: Number | None = None
     """Beyond these bounds the card is a warning."""
+    critical_above: Number | None = None
+    """Above this the card is critical, and its summary names this value alone."""
+    whole_gross_above: Number | None = None
+    whole_critical_above: Number | None = None
+    """The same for a dose by weight without a known weight."""
     only_if_stated: bool = False
     """Whether an order that does not state the value is not reported."""
     single_is_fine: bool = False
@@ -87,7 +93,19 @@ class CheckDefinition(Reviewed):
     correct: CorrectionRule | None = None
     # criterion
     criterion: str = ""
-    # companion
+    # duplicate
+    combines: tuple[tuple[str, ...], ...] = ()
+    """Modalities that together are a combination."""
+    # words, remark
+    says: str = ""
+    """What is said: where the words are found, or always."""
+    headline: str = ""
+    """The same in a few words, for the summary."""
+    excluded: tuple[Pattern, ...] = Field(default=(), alias="except")
+    """Parts of the instructions that are taken out before."""
+    gross: bool = False
+    """Whether the words make the card a warning."""
+    # companion, words
     holds: tuple[Pattern, ...] = ()
     itself: tuple[Pattern, ...] = ()
     """Beginnings of a service order that is this companion, whatever drug it names."""
@@ -102,16 +120,44 @@ class CheckDefinition(Reviewed):
             "step": self.step,
             "gross_below": self.gross_below,
             "gross_above": self.gross_above,
+            "critical_above": self.critical_above,
+            "whole_gross_above": self.whole_gross_above,
+            "whole_critical_above": self.whole_critical_above,
             "correct.round_to": self.correct.round_to if self.correct else None,
         }
         return {key: number for key, number in named.items() if number is not None}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        needed = {"compare": (self.measure, self.expected), "criterion": (self.criterion,), "companion": (self.holds,)}
+        needed = {
+            "compare": (self.measure, self.expected),
+            "criterion": (self.criterion,),
+            "companion": (self.holds,),
+            "words": (self.holds, self.says, self.headline),
+            "remark": (self.says,),
+        }
         if not all(needed.get(self.kind, ())):
             raise ValueError(f"kind: {self.kind} needs other keys, which are missing")
         return self
+
+
+class Schedule(Entry):
+    """A course with a schedule of its own."""
+
+    title: str
+    treatments: tuple[str, ...] = Field(min_length=1)
+    words: tuple[Pattern, ...] = Field(min_length=1)
+    codes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Codes of a day of it, by the short name of their system."""
+    per_week: Number
+    sessions: Number
+    sources: tuple[str, ...] = Field(min_length=1)
+
+
+class Schedules(Reviewed):
+    """``_schedules.yaml``."""
+
+    schedules: dict[str, Schedule]
 
 
 class MeasureReading(Entry):
@@ -121,6 +167,14 @@ class MeasureReading(Entry):
     units: dict[str, float] = Field(default_factory=dict)
 
 
+class RouteCodes(Entry):
+    """Words of coded routes."""
+
+    system: str
+    codes: dict[str, str]
+    source: str
+
+
 class OrderReadingRules(Reviewed):
     """``_reading.yaml``."""
 
@@ -128,6 +182,7 @@ class OrderReadingRules(Reviewed):
     measures: dict[str, MeasureReading]
     quantity_units: dict[str, tuple[str, float]]
     rate_units: dict[str, tuple[str, float]]
+    routes: RouteCodes
     time_units: dict[str, float]
     period_weeks: dict[str, float]
     same_percent: Number
@@ -143,6 +198,15 @@ class OrderReadingRules(Reviewed):
                 if "unit" in groups and not measure.units:
                     raise ValueError(f"measures.{name}: the pattern reads a unit, but units is empty")
         return self
+
+    def route_words(self, routes: Iterable[Any]) -> tuple[str, ...]:
+        """The words of coded routes; of a code of another system the code itself, which may be ``PO`` or ``IV``."""
+        codes = (coding for route in routes for coding in route.coding if coding.code)
+        words = (
+            self.routes.codes.get(coding.code, "") if coding.system == self.routes.system else coding.code
+            for coding in codes
+        )
+        return tuple(word for word in words if word)
 
     def filled(self, pattern: str) -> str:
         """A pattern with ``{range}`` filled in."""

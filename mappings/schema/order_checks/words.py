@@ -72,8 +72,20 @@ WhyKey = Literal[
     "not_stated", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
     "criterion_unknown",
     "contraindicated", "no_baseline", "no_companion", "companions_unread", "companion", "under_way",
-    "ordered_already", "drafted_twice", "nothing_else",
+    "ordered_already", "drafted_twice", "nothing_else", "status_unknown", "nameless",
+    "combined_drafts", "combined_order", "combined_course", "schedule",
 ]  # fmt: skip
+
+
+class GrossWords(Entry):
+    """An order far outside what is expected, in a few words of the headline."""
+
+    most_characters: int
+    """A longer phrase gives way to the short one."""
+    long: str
+    """With ``{title}``, ``{drafted}`` and ``{expected}``."""
+    short: str
+    """With ``{title}``."""
 
 
 class OrderCheckWords(Reviewed):
@@ -81,6 +93,7 @@ class OrderCheckWords(Reviewed):
 
     FIELDS: ClassVar[Mapping[str, frozenset[str]]] = {
         "foreign_only": frozenset({"count"}),
+        "foreign_beside": frozenset({"count"}),
         "unnamed": frozenset({"count"}),
         "unnamed_beside": frozenset({"count"}),
         "other_form": frozenset({"treatment", "criteria"}),
@@ -90,13 +103,33 @@ class OrderCheckWords(Reviewed):
         "range": frozenset({"low", "high"}),
         "or_": frozenset({"one", "other"}),
         "drafted": frozenset({"value", "unit", "dose", "whole", "weight", "kilograms", "day"}),
-        "why": frozenset({"fields", "words", "minutes", "stated", "criteria", "count", "first", "last"}),
-        "gross_summary": frozenset({"treatment", "titles", "summary"}),
+        "why": frozenset(
+            {
+                "fields",
+                "words",
+                "minutes",
+                "stated",
+                "criteria",
+                "count",
+                "first",
+                "last",
+                "treatment",
+                "dated",
+                "schedule",
+                "sessions",
+                "per_day",
+            }
+        ),
+        "dated": frozenset({"day"}),
+        "day": frozenset({"day", "month"}),
+        "day_of_year": frozenset({"day", "month", "year"}),
+        "critical_summary": frozenset({"treatment", "title", "drafted", "expected"}),
         "suggestions": frozenset({"treatment", "title", "value", "unit", "before", "because"}),
     }
     """Allowed fields of the sentences, by key."""
 
     foreign_only: Notice
+    foreign_beside: Notice
     unnamed: Notice
     unnamed_beside: str
     other_form: OtherForm
@@ -110,9 +143,16 @@ class OrderCheckWords(Reviewed):
     or_: str = Field(alias="or")
     drafted: DraftedWords
     why: dict[WhyKey, str]
+    dated: str
+    day: str
+    day_of_year: str
+    months: tuple[str, ...] = Field(min_length=12, max_length=12)
     suggestions: Suggestions
-    gross_indicator: Indicator
-    gross_summary: str
+    critical_summary: str
+    """The summary where a value is so far out that it stands there alone."""
+    gross: GrossWords
+    remarks_at: tuple[str, ...]
+    """The hooks at which remarks are said."""
 
     @model_validator(mode="after")
     def _fields(self) -> Self:

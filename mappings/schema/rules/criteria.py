@@ -68,12 +68,45 @@ class Ask(Entry):
     words: str
 
 
+class Phrases(Entry):
+    """How a headline names a finding; the fields are those of ``PHRASE_FIELDS`` in ``texts/wording.py``."""
+
+    met: str = "{names}{ago}"
+    not_met: str = ""
+    """For a statement that is required or expected; empty for others."""
+
+
+class Asked(Entry):
+    """A question that has to be put to the patient: nothing on the record does not mean no."""
+
+    answered_by: tuple[str, ...] = ()
+    """Facts that answer it: a score, or a test with any result."""
+    or_by_past: bool = False
+    """Whether an ended entry answers it too: a use disorder in remission, but not a device that was taken out."""
+    within_days: Number | None = None
+    """An older answer has to be asked again; ``None`` where nothing on the record answers it."""
+    may_concern: str | None = None
+    """The fact without which nobody is asked, such as ``person.childbearing``; ``None``: everybody is."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Every fact that it names."""
+        return (*self.answered_by, *([self.may_concern] if self.may_concern else []))
+
+
 class Criterion(Reviewed):
     """One statement about a patient."""
 
     id: str
     """``topic.statement``, also the name of the file."""
     title: str
+    short: str = ""
+    """What it is about in two or three words, as a headline names it: ``metal in head or neck``."""
+    phrases: Phrases = Phrases()
+    covers: tuple[str, ...] = ()
+    """Criteria that a headline need not name beside this one, because it names what they found."""
+    asked: Asked | None = None
+    """Of a statement whose absence from the record proves nothing, because it is learnt only by asking."""
     statement: str
     facts: tuple[str, ...]
     """Names of facts; with several, the statement is true if it is true of one of them."""

@@ -34,8 +34,8 @@ class Treatments:
     """Lower-case text fragments of reactions that are hypersensitivity, whatever the type of the entry."""
     ordered_as: tuple[tuple[str, re.Pattern[str]], ...] = ()
     """(treatment, text that identifies an order of it whatever else the order contains)."""
-    other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = ()
-    """(treatment, forms and routes that the criteria do not cover, those that they do)."""
+    other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str], re.Pattern[str] | None], ...] = ()
+    """(treatment, forms and routes that the criteria do not cover, those that they do, parts that say neither)."""
 
     def __getitem__(self, treatment: str) -> Treatment:
         return self.by_id[treatment]
@@ -74,17 +74,23 @@ class Treatments:
         ordered.update(self.all_of_text(lower))
         return tuple(treatment for treatment in self.by_id if treatment in ordered)
 
-    def in_other_form(self, codings: Iterable[Code], words: str, manner: str) -> str | None:
+    def in_other_form(self, codings: Iterable[Code], words: str, manners: Iterable[str]) -> str | None:
         """The treatment whose drug is ordered in a form that its criteria do not cover.
 
-        ``words`` names what is ordered, ``manner`` its route and form.
+        ``words`` names what is ordered. ``manners`` say how it is given: route and instructions, form, name; the first
+        that says anything decides, because a vial may be dispensed to be swallowed.
         """
-        coded, text = self.of_code(codings), f"{words}\n{manner}".lower()
-        named = self.mentioned(words)
-        for treatment, holds, lacks in self.other_forms:
-            is_meant = coded == treatment or (coded is None and named == (treatment,))
-            if is_meant and holds.search(text) and not lacks.search(text):
-                return treatment
+        coded, named = self.of_code(codings), self.mentioned(words)
+        texts = [text.lower() for text in manners]
+        for treatment, holds, lacks, ignored in self.other_forms:
+            if coded != treatment and (coded is not None or named != (treatment,)):
+                continue
+            for text in texts:
+                said = ignored.sub(" ", text) if ignored else text
+                if lacks.search(said):
+                    break
+                if holds.search(said):
+                    return treatment
         return None
 
     def mentioned(self, text: str) -> tuple[str, ...]:
@@ -126,7 +132,12 @@ def load_treatments(folder: Path | None = None) -> Treatments:
             if treatment.ordered_as
         ),
         other_forms=tuple(
-            (treatment.id, re.compile("|".join(forms.holds)), re.compile("|".join(forms.lacks)))
+            (
+                treatment.id,
+                re.compile("|".join(forms.holds)),
+                re.compile("|".join(forms.lacks)),
+                _any_pattern(forms.ignored),
+            )
             for treatment in by_id.values()
             if (forms := treatment.other_forms)
         ),

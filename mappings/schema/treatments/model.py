@@ -42,6 +42,8 @@ class OtherForms(Entry):
     """What the words of the order, its route or its form hold,"""
     lacks: tuple[Pattern, ...] = Field(min_length=1)
     """and must not hold: a route that the criteria are made for."""
+    ignored: tuple[Pattern, ...] = ()
+    """Parts of the instructions that speak of something else than this drug."""
     source: str = Field(min_length=1)
     verification: Verification
 
@@ -92,3 +94,8 @@ class ResponseRule(Entry):
     baseline_days_before: Threshold
     end_days_before: Threshold
     end_days_after: Threshold
+    worse_within_days: Threshold
+    plateau_values: Threshold
+    plateau_equal_values: Threshold
+    plateau_days: Threshold
+    remission_for_days: Threshold

@@ -114,7 +114,14 @@ def test_a_draft_for_somebody_else_is_dropped_and_counted(reference: str, member
 
 @pytest.mark.parametrize("reference", ["Patient/p1", "https://ehr.example/fhir/Patient/p1", "Patient/p1/_history/3"])
 def test_a_draft_for_the_patient_is_known_in_every_spelling(reference: str) -> None:
-    assert only(draft(subject={"reference": reference}))
+    resource = draft(subject={"reference": reference})
+    assert read_drafts(entries(resource), "p1", "https://EHR.example:443/fhir/").drafts
+
+
+@pytest.mark.parametrize("server", [None, "https://ehr.example/fhir", "https://other.example/fhir/r4"])
+def test_a_patient_of_another_server_is_somebody_else(server: str | None) -> None:
+    read = read_drafts(entries(draft(subject={"reference": "https://other.example/fhir/Patient/p1"})), "p1", server)
+    assert (read.drafts, len(read.foreign)) == ((), 1)
 
 
 def test_only_what_is_selected_is_looked_at() -> None:
@@ -123,6 +130,42 @@ def test_only_what_is_selected_is_looked_at() -> None:
         "MedicationRequest/b",
         "MedicationRequest/c",
     ]
+
+
+def test_without_a_selection_it_is_unknown_what_was_selected() -> None:
+    drafts = read_drafts(entries(draft(id="a"), draft(id="b")), "p1")
+    assert selected(drafts, []).drafts == drafts.drafts
+
+
+def reasons(**members: Any) -> tuple[list[str], tuple[str, ...]]:
+    found = only(draft(**members)).reasons
+    return [concept.label for concept in found.stated], found.references
+
+
+def test_the_reason_is_found_wherever_the_draft_states_it() -> None:
+    pain = {"text": "pain"}
+    assert reasons(reasonCode=[pain, 3, {}]) == (["pain"], ())
+    assert reasons(reasonCode=pain) == (["pain"], ())
+    assert reasons(reason=[{"concept": pain}, {"reference": {"reference": "Condition/c"}}]) == (
+        ["pain"],
+        ("Condition/c",),
+    )
+    assert reasons(reasonReference=[{"reference": "Condition/c", "display": "pain"}]) == (["pain"], ())
+    inside = [{"resourceType": "Condition", "id": "c", "code": pain}]
+    assert reasons(reasonReference=[{"reference": "#c"}], contained=inside) == (["pain"], ())
+    assert reasons(reasonReference=[{"reference": "Condition/c"}]) == ([], ("Condition/c",))
+
+
+def test_everything_that_the_dosage_says_is_an_instruction() -> None:
+    dosage = {
+        "text": "1 mL",
+        "patientInstruction": "slowly",
+        "additionalInstruction": [{"text": "at home"}],
+        "method": {"text": "swallow"},
+        "asNeededCodeableConcept": {"text": "pain"},
+    }
+    said = only(draft(dosageInstruction=[dosage])).instructions
+    assert said == ("1 mL", "slowly", "at home", "swallow", "as needed for pain")
 
 
 def test_the_bytes_of_the_client_are_kept() -> None:

@@ -22,6 +22,7 @@ CASES = [(name, case) for name in NAMES for case in read_cases(FOLDER / f"{name}
 def test_a_test_patient(name: str, case: dict, knowledge: Knowledge) -> None:
     (finding,) = assess(facts_of(case, knowledge), knowledge, [name])
     assert finding.verdict == case["verdict"], finding.because
+    assert finding.doubt == case.get("doubt", finding.doubt)
     assert finding.because
     assert "{" not in finding.because
 
@@ -30,7 +31,9 @@ def test_a_test_patient(name: str, case: dict, knowledge: Knowledge) -> None:
 def test_each_verdict_has_a_patient(name: str, knowledge: Knowledge) -> None:
     verdicts = {case["verdict"] for case in read_cases(FOLDER / f"{name}.cases.yaml")}
     possible = set(Verdict)
-    if knowledge.criteria[name].compare is Comparator.RECORDED:
+    asked = knowledge.criteria[name].asked
+    never_answered = asked is not None and not asked.answered_by
+    if knowledge.criteria[name].compare is Comparator.RECORDED or never_answered:
         possible.discard(Verdict.NOT_MET)
     assert verdicts == possible
 

@@ -40,6 +40,7 @@ def test_the_check_says_what_the_case_expects(check: str, case: dict[str, Any], 
     assert result.verdict == case["verdict"], said
     assert str(case.get("because", "")) in said
     assert result.gross == case.get("far_out", False)
+    assert result.critical == case.get("critical", False)
     if case.get("corrected") == "none":
         assert result.correction is None
     elif "corrected" in case:
@@ -52,7 +53,8 @@ def test_every_check_has_the_cases_that_show_where_it_turns(knowledge: Knowledge
     for check in knowledge.order_checks.checks:
         verdicts = [str(case["verdict"]) for case in read_order_cases(FOLDER / f"{check.id}.cases.yaml")]
         needed = {"compare": ["ok", "deviates", "deviates", "unknown"], "contraindicated": ["deviates", "silent"],
-                  "criterion": ["ok", "unknown"]}  # fmt: skip
+                  "criterion": ["ok", "unknown"], "words": ["deviates", "deviates", "silent"], "remark": ["ok"],
+                  "schedule": ["ok", "silent"]}  # fmt: skip
         for verdict in needed.get(check.kind, ["ok", "deviates", "unknown"]):
             assert verdicts.count(verdict) >= needed.get(check.kind, []).count(verdict), (check.id, verdict)
             assert verdict in verdicts, (check.id, verdict)

@@ -19,7 +19,8 @@ from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.deciding.assess import Verdict, assess
-from fhir_plugin.deciding.recommend import Standing, TreatmentAnswer, recommend
+from fhir_plugin.deciding.recommend import TreatmentAnswer, recommend
+from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.facts.read import Facts, read_facts
 from fhir_plugin.record.decoding import record_from_bundle
 from mappings.schema.base.entries import KnowledgeError

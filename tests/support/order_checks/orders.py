@@ -8,8 +8,10 @@
 * ``given``: ``ketamine 6 times, every 3 days, last 10 days ago``. ``beside``, ``drugs_beside``: other drafts,
   by their words.
   ``services``: active orders for services on the record, ``... revoked`` for one that is not.
+  ``drugs_ordered``: orders for drugs on the record, ``... on hold``, ``... stopped``, ``... without status``, and
+  where a day is given ``... 15 days ago``.
 * ``verdict``: ``ok``, ``deviates``, ``unknown``, ``silent``; ``because``: words that are said; ``far_out``: the card
-  warns; ``corrected``: the number that is suggested, or ``none``.
+  warns; ``critical``: it is critical; ``corrected``: the number that is suggested, or ``none``.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from tests.support.shipped import load_yaml
 
 KEYS = {"order", "name", "fields", "weight", "blood_pressure", "conditions", "scores", "medications", "not_read",
         "facts", "given", "beside", "drugs_beside", "verdict", "because", "far_out", "corrected",
-        "treatment", "protocol", "note", "services"}  # fmt: skip
+        "treatment", "protocol", "note", "services", "critical", "drugs_ordered"}  # fmt: skip
 NAMES = {"ketamine": "ketamine", "esketamine": "esketamine", "tms": "TMS"}
 
 
@@ -54,7 +56,8 @@ def checked(case: dict[str, Any], knowledge: Knowledge) -> CheckedOrder:
     """All checks of the order of a case."""
     ordered = order_of(_drafts(case), knowledge)
     decision = decision_of(case, knowledge, ordered)
-    return check_orders(ordered, decision, knowledge)[0]
+    found = check_orders(ordered, decision, knowledge)
+    return found[0] if found else CheckedOrder(reference="", treatment="", checks=())
 
 
 def result_of(case: dict[str, Any], check: str, knowledge: Knowledge) -> OrderCheck | None:
@@ -144,6 +147,9 @@ def _record(case: dict[str, Any]) -> Record:
     for place, given in _given(case.get("given", "")):
         extra.setdefault(place, []).append(resource(given))
     extra["serviceRequests"] = [resource(_service(n, text)) for n, text in enumerate(case.get("services", []))]
+    extra.setdefault("medicationRequests", []).extend(
+        resource(_drug(n, text)) for n, text in enumerate(case.get("drugs_ordered", []))
+    )
     inputs = {name: Input(read.state, (*read.resources, *extra.get(name, ()))) for name, read in record.inputs.items()}
     return Record(record.patient_id, inputs)
 
@@ -151,6 +157,19 @@ def _record(case: dict[str, Any]) -> Record:
 def _service(number: int, text: str) -> dict[str, Any]:
     status = "revoked" if text.endswith(" revoked") else "active"
     return {"resourceType": "ServiceRequest", "id": f"service-{number}", "status": status, "code": {"text": text}}
+
+
+def _drug(number: int, text: str) -> dict[str, Any]:
+    name, days = re.fullmatch(r"(.*?)(?: (\d+) days ago)?", text).groups()  # type: ignore[union-attr]
+    states = {" on hold": "on-hold", " stopped": "stopped", " without status": None}
+    status: str | None = "active"
+    for ending, state in states.items():
+        if name.endswith(ending):
+            name, status = name.removesuffix(ending), state
+    order: dict[str, Any] = {"resourceType": "MedicationRequest", "id": f"drug-on-record-{number}"}
+    order |= {"status": status} if status else {}
+    order |= {"medicationReference": {"reference": "Medication/x"}} if name == "?" else {"medicationCodeableConcept": {"text": name}}  # fmt: skip  # noqa: E501
+    return order | ({"authoredOn": (AS_OF - timedelta(days=int(days))).isoformat()} if days else {})
 
 
 def _given(text: str) -> list[tuple[str, dict[str, Any]]]:

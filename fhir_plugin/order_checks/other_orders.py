@@ -1,0 +1,190 @@
+"""Other courses and orders beside a draft: of the same family, or of the other part of a combination.
+
+A family is a modality: ketamine and esketamine are one. Drafts of the call, active orders of the record and courses
+under way are compared. What was not read, or has no status, or no drug that can be read, is unknown and never "none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+from fhir_plugin.facts.medications.products import resolve_medication
+from fhir_plugin.order_checks.around import NOT_ORDERS, SERVICES
+from fhir_plugin.order_checks.case import DraftCase
+from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
+from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.dates import day_span
+from fhir_plugin.record.resources import MedicationRequest, ServiceRequest
+from mappings.schema.order_checks.model import CheckDefinition
+
+_MEDICATIONS = "medicationRequests"
+_STANDING = ("active", "on-hold")
+_UNREADABLE = (None, "unknown")
+
+
+class StandingOrder(NamedTuple):
+    """An order of the record that may still stand."""
+
+    treatment: str
+    """Empty where its drug cannot be read."""
+    day: date | None
+    certain: bool
+    """Whether its status says that it stands."""
+
+
+def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
+    """Whether something of the family, or the other part of a combination, is under way, ordered or drafted."""
+    orders = tuple(_orders(case))
+    same = next(_same_family(case, orders), "")
+    beside = "; ".join(_combined(check, case, orders))
+    if same:
+        return _result(check, CheckVerdict.DEVIATES, "; ".join(part for part in (same, beside) if part))
+    gaps = (*_gaps(case), *_doubtful(check, case, orders))
+    if gaps:
+        return _result(check, CheckVerdict.UNKNOWN, "; ".join((*((beside,) if beside else ()), *gaps)))
+    if beside:
+        return _result(check, CheckVerdict.OK, beside, remark=True)
+    return _result(check, CheckVerdict.OK, case.why("nothing_else"))
+
+
+def _result(check: CheckDefinition, verdict: CheckVerdict, why: str, *, remark: bool = False) -> OrderCheck:
+    return OrderCheck(check=check.id, title=check.title, verdict=verdict, why=why, sources=check.sources, remark=remark)
+
+
+def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+    """What is there of the family, the most telling first."""
+    family = _family(case, case.treatment)
+    for course in case.decision.facts.treatments.courses:
+        if _family(case, course.treatment) == family and not course.ended:
+            name = case.named(course.treatment)
+            yield case.why(
+                "under_way",
+                treatment=name,
+                count=course.count,
+                first=case.day(course.first),
+                last=case.day(course.last),
+            )
+    if case.knowledge.treatments[case.treatment].given_as == "medication":  # TMS may be several orders
+        for treatment in _drafted(case):
+            if _family(case, treatment) == family:
+                yield case.why("drafted_twice", treatment=case.named(treatment))
+    for order in orders:
+        if order.certain and order.treatment and _family(case, order.treatment) == family:
+            yield case.why("ordered_already", treatment=case.named(order.treatment), dated=case.dated(order.day))
+
+
+def _combined(check: CheckDefinition, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+    """For each other part of a combination, where it was found."""
+    own = _family(case, case.treatment)
+    for other in (name for parts in check.combines if own in parts for name in parts if name != own):
+        if found := next(_of_family(other, case, orders), ""):
+            yield found
+
+
+def _of_family(family: str, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+    for drafted in _drafted(case):
+        if _family(case, drafted) == family:
+            yield case.why("combined_drafts", treatment=case.named(drafted))
+    for order in orders:
+        if order.certain and order.treatment and _family(case, order.treatment) == family:
+            yield case.why("combined_order", treatment=case.named(order.treatment), dated=case.dated(order.day))
+    for course in case.decision.facts.treatments.courses:
+        if _family(case, course.treatment) == family and not course.ended:
+            name, last = case.named(course.treatment), case.day(course.last)
+            yield case.why("combined_course", treatment=name, count=course.count, last=last)
+
+
+def _gaps(case: DraftCase) -> tuple[str, ...]:
+    missing = case.decision.facts.treatments.missing
+    found = [gap for way in missing.values() for gap in way]
+    return tuple(dict.fromkeys((*found, *case.decision.record.gaps((SERVICES,)))))
+
+
+def _doubtful(check: CheckDefinition, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+    """Orders that may concern this one and cannot be read."""
+    own = _family(case, case.treatment)
+    families = {own, *(name for parts in check.combines if own in parts for name in parts)}
+    for order in orders:
+        if not order.treatment:
+            yield case.why("nameless")
+        elif not order.certain and _family(case, order.treatment) in families:
+            yield case.why("status_unknown", treatment=case.named(order.treatment), dated=case.dated(order.day))
+
+
+def _family(case: DraftCase, treatment: str) -> str:
+    return case.knowledge.treatments[treatment].modality
+
+
+def _drafted(case: DraftCase) -> Iterator[str]:
+    """The treatments of the other drafts, in any form."""
+    known = case.knowledge.treatments.by_id
+    for other in case.ordered.considered:
+        if other.draft.reference != case.draft.reference:
+            yield from (name for name in other.names if name in known)
+
+
+def _orders(case: DraftCase) -> Iterator[StandingOrder]:
+    """The orders of covered treatments on the record that stand or may stand, without the draft itself."""
+    record = case.decision.record
+    for request in record.all(_MEDICATIONS, MedicationRequest):
+        if not _is_order(request, case):
+            continue
+        concepts = _drugs(request, case)
+        treatment = _medication(request, concepts, case)
+        if treatment or (not concepts and request.status in _STANDING):
+            yield StandingOrder(treatment or "", _day(request.authored_on), request.status in _STANDING)
+    for service in record.all(SERVICES, ServiceRequest):
+        if _is_order(service, case) and service.code and (treatment := _service(service.code, case)):
+            yield StandingOrder(treatment, _day(service.authored_on), service.status in _STANDING)
+
+
+def _is_order(request: MedicationRequest | ServiceRequest, case: DraftCase) -> bool:
+    may_stand = request.status in (*_STANDING, *_UNREADABLE)
+    is_order = not request.do_not_perform and request.intent not in NOT_ORDERS
+    return may_stand and is_order and request.reference != case.draft.reference
+
+
+def _day(text: str | None) -> date | None:
+    span = day_span(text)
+    return span.first if span and span.first == span.last else None
+
+
+def _drugs(request: MedicationRequest, case: DraftCase) -> list[CodeableConcept]:
+    """The drug by its concept, or by the code and the ingredients of the Medication that is referred to."""
+    if request.medication_codeable_concept:
+        return [request.medication_codeable_concept]
+    reference = request.medication_reference
+    if reference is None:
+        return []
+    drug = resolve_medication(reference.reference, case.decision.record.medications, request.contained)
+    named = (drug.code, *(part.item_codeable_concept for part in drug.ingredient)) if drug else ()
+    concepts = [concept for concept in named if concept]
+    return concepts or ([CodeableConcept(text=reference.display)] if reference.display else [])
+
+
+def _medication(request: MedicationRequest, concepts: list[CodeableConcept], case: DraftCase) -> str | None:
+    """The treatment of a drug, in any form."""
+    treatments = case.knowledge.treatments
+    routes = [_words(dosage.route) for dosage in request.dosage_instruction if dosage.route]
+    texts = [dosage.text for dosage in request.dosage_instruction if dosage.text]
+    for concept in concepts:
+        codes, words = [(coding.system, coding.code) for coding in concept.coding], _words(concept)
+        manners = ("\n".join((*routes, *texts)), words)
+        if found := treatments.treatment_of(codes, words) or treatments.in_other_form(codes, words, manners):
+            return found
+    return None
+
+
+def _service(code: CodeableConcept, case: DraftCase) -> str | None:
+    """The treatment that a service order is for; a companion such as vital signs may only name it."""
+    words = (code.text, *(coding.display for coding in code.coding))
+    if case.order_checks.is_companion((word for word in words if word), (coding.code for coding in code.coding)):
+        return None
+    codes = ((coding.system, coding.code) for coding in code.coding)
+    return case.knowledge.treatments.treatment_of(codes, _words(code))
+
+
+def _words(concept: CodeableConcept) -> str:
+    return " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding))))
