@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cds_hooks.cards.builder import CardContext
+from cds_hooks.cards.criteria import beside_safety
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.standing import CLEARED
-from fhir_plugin.order_checks.result import CheckVerdict
 
 MOST_SUGGESTIONS = 3
 
@@ -21,7 +21,7 @@ def with_safety(context: CardContext, safety: tuple[Card, ...], cards: tuple[Car
     context.bases.pop(told.uuid or "", None)
     first = replace(
         first,
-        detail=f"{first.detail}\n\n{told.summary}.",
+        detail="\n\n".join((first.detail, f"{told.summary}.", *beside_safety(context))),
         suggestions=(*first.suggestions, *told.suggestions),
         selection_behavior=told.selection_behavior or first.selection_behavior,
     )
@@ -29,9 +29,9 @@ def with_safety(context: CardContext, safety: tuple[Card, ...], cards: tuple[Car
 
 
 def _adds_nothing(context: CardContext) -> bool:
-    """Whether the criteria are met, with nothing against them, and nothing is wrong with the orders."""
-    deviates = any(check.verdict is CheckVerdict.DEVIATES for order in context.checked for check in order.checks)
-    return context.detail == "brief" and context.decision.recommendation.verdict in CLEARED and not deviates
+    """Whether the criteria are met, with nothing against them, and no order is far out."""
+    gross = any(check.gross for order in context.checked for check in order.checks)
+    return context.detail == "brief" and context.decision.recommendation.verdict in CLEARED and not gross
 
 
 def with_few_suggestions(context: CardContext, cards: tuple[Card, ...]) -> tuple[Card, ...]:

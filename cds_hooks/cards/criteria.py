@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from cds_hooks.cards.brief import brief_detail
 from cds_hooks.cards.builder import CardBasis, CardContext, make_card
 from cds_hooks.cards.full import full_detail
 from cds_hooks.cards.offering import held_back, offers_of, with_orders
-from cds_hooks.cards.pathways import pathway_lines
-from cds_hooks.cards.this_order import order_lines
+from cds_hooks.cards.pathways import brief_pathway, pathway_headline
+from cds_hooks.cards.this_order import critical_summary, order_lines, order_phrases, order_reminders
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.headline import Headline, headline
 from fhir_plugin.deciding.recommend import Recommendation, TreatmentAnswer
-from fhir_plugin.deciding.standing import Standing, WeighedFinding
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, worst
 from mappings.schema.rules.protocols import Protocol, Role
 
 
 def criteria_card(context: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
-    answer = _leading_answer(context.decision.recommendation, context.protocol)
+    answer = _without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
     shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
     offers = offers_of(context)
-    head = _headline(context, answer)
+    critical, phrases = critical_summary(context), order_phrases(context)
+    alone = critical or pathway_headline(context)
+    head = Headline(text=alone) if alone else _headline(context, answer, phrases)
+    standing = worst((answer.standing, Standing.REVIEW)) if phrases else answer.standing
+    indicators = context.words.indicators[context.hook]
     held = held_back(context, offers)
     card = make_card(
         context,
@@ -31,13 +39,37 @@ def criteria_card(context: CardContext) -> Card:
             against=any(_may_forbid(weighed) for weighed in shown),
         ),
         summary=head.text,
-        indicator=context.words.indicators[context.hook][answer.standing.value],
+        indicator="critical" if critical else indicators[standing.value],
         parts=full_detail(context, answer, shown, held)
         if context.detail == "full"
-        else brief_detail(context, answer, head, order_lines(context), _optional(context, answer, held)),
+        else brief_detail(
+            context,
+            answer,
+            head,
+            order_lines(context, phrases if not critical else ()),
+            _optional(context, answer, held),
+        ),
         sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
     )
     return with_orders(context, card, offers)
+
+
+def beside_safety(context: CardContext) -> list[str]:
+    """What a safety card takes over from the card of the criteria: remarks on the order, and the pathway that fits."""
+    return [text for text in ("\n".join(order_lines(context, ())), brief_pathway(context)) if text]
+
+
+def _without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
+    """The answer without what a safety card before it says, unless it forbids the treatment."""
+    own = {card.criterion for card in context.words.safety}
+    kept = tuple(
+        weighed
+        for weighed in answer.weighed
+        if weighed.finding.criterion not in own
+        or weighed.finding.verdict is not Verdict.MET
+        or weighed.role is not Role.CAUTION
+    )
+    return replace(answer, weighed=kept)
 
 
 def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> TreatmentAnswer:
@@ -47,13 +79,14 @@ def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> Treat
     return min(answers, key=lambda answer: list(Standing).index(answer.standing))
 
 
-def _headline(context: CardContext, answer: TreatmentAnswer) -> Headline:
+def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[str] = ()) -> Headline:
     return headline(
         context.treatment(answer.treatment),
         answer.standing,
         answer.weighed,
         context.knowledge,
         ordering=bool(context.decision.recommendation.ordered),
+        of_order=of_order,
     )
 
 
@@ -65,7 +98,7 @@ def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]
-    return [*others, *(pathway.text for pathway in pathway_lines(context)), *([held] if held else [])]
+    return [line for line in (*others, *order_reminders(context), brief_pathway(context), held) if line]
 
 
 def _is_shown(weighed: WeighedFinding) -> bool:

@@ -41,9 +41,14 @@ def _score_card(context: CardContext) -> Card:
         CardBasis("scores", ()),
         summary=words.summary.format(count=len(_unrecorded(context))),
         indicator=words.indicator,
-        parts=[words.lead, ", ".join(pieces(context, _unrecorded(context))), context.words.disclaimer],
+        parts=[words.lead, _listed(context), context.words.disclaimer],
         sources=(),
     )
+
+
+def _listed(context: CardContext) -> str:
+    """The questionnaires: on a full card with their entries on the record, else in the suggestions alone."""
+    return ", ".join(pieces(context, _unrecorded(context))) if context.detail == "full" else ""
 
 
 def _unrecorded(context: CardContext) -> tuple[Evidence, ...]:

@@ -153,14 +153,14 @@ def read_trend(
     several = latest is not baseline
     judged = several and (course is not None or not _started(courses, latest))
     rise = _rise(instrument, usable, baseline, rule, treated=course is not None)
-    fall = total_of(baseline) - total_of(latest)
-    percent = -100 * fall / total_of(baseline) if several and total_of(baseline) else None
+    relapse = rise.relapse if rise else (False if instrument.relapse else None)
+    change, percent = _change(baseline, latest)
     treatment_windows = windows(usable, courses, rule.baseline_days_before.value)
     return Trend(
         instrument=instrument.id,
         series=usable,
         rise=rise,
-        relapse=rise.relapse if rise else (None if instrument.relapse is None else False),
+        relapse=relapse,
         plateau=read_plateau(instrument, usable, courses, rule),
         latest=latest,
         previous=usable[-2] if len(usable) > 1 else None,
@@ -171,17 +171,14 @@ def read_trend(
         unmeasured=unmeasured,
         best=min(since, key=total_of),
         path=read_path(instrument, since, rule, judged=judged),
-        change=-fall if several else None,
+        change=change,
         percent=percent,
         response=is_response(instrument, total_of(baseline), total_of(latest)) if judged else None,
         remission=is_remission(instrument, total_of(latest)),
-        advisories=tuple(_advisory(change, fall, percent) for change in instrument.changes) if several else (),
+        advisories=_advisories(instrument, change, percent),
         groups=_groups(instrument, baseline, latest, maxima) if several else (),
         windows=treatment_windows,
-        window_groups=tuple(
-            _groups(instrument, window.start, window.assessments[-1], maxima) if window.start else ()
-            for window in treatment_windows
-        ),
+        window_groups=tuple(_window_groups(instrument, window, maxima) for window in treatment_windows),
     )
 
 
@@ -245,6 +242,24 @@ def _rise(
 
 def _days(first: date | None, last: date | None) -> int:
     return (last - first).days if first and last else 0
+
+
+def _change(baseline: Assessment, latest: Assessment) -> tuple[float | None, float | None]:
+    """The change since the baseline, in points and in percent; ``None`` with a single value."""
+    if latest is baseline:
+        return None, None
+    change = total_of(latest) - total_of(baseline)
+    return change, 100 * change / total_of(baseline) if total_of(baseline) else None
+
+
+def _advisories(instrument: Instrument, change: float | None, percent: float | None) -> tuple[Advisory, ...]:
+    return () if change is None else tuple(_advisory(known, -change, percent) for known in instrument.changes)
+
+
+def _window_groups(
+    instrument: Instrument, window: TreatmentWindow, maxima: Mapping[str, int]
+) -> tuple[GroupChange, ...]:
+    return _groups(instrument, window.start, window.assessments[-1], maxima) if window.start else ()
 
 
 def _advisory(change: ImportantChange, fall: float, percent: float | None) -> Advisory:

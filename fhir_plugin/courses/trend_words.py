@@ -169,13 +169,21 @@ def _windows(trend: Trend, instrument: Instrument, say: PathWords) -> Iterator[s
         treated = bool(window.span.treatments)
         if not treated and place > 0:
             continue
-        after = found[place + 1] if place + 1 < len(found) and treated else None
-        later = after.inside if after and not after.span.treatments else ()
-        values = (*window.assessments, *later)
+        values = (*window.assessments, *(_days_after(place, found) if treated else ()))
         path = read_path(instrument, values, say.names.response, judged=treated and window.preceded)
-        told = path and trend.path and (path.start, path.end) == (trend.path.start, trend.path.end)
-        if not told and (treated or path):
+        if (treated or path) and not _is_told(path, trend):
             yield _window(place, values, path, trend, instrument, say)
+
+
+def _days_after(place: int, windows: Sequence[TreatmentWindow]) -> tuple[Assessment, ...]:
+    """The values after a treatment, until the next one begins."""
+    after = windows[place + 1] if place + 1 < len(windows) else None
+    return after.inside if after and not after.span.treatments else ()
+
+
+def _is_told(path: ScorePath | None, trend: Trend) -> bool:
+    """Whether it is the period since the baseline."""
+    return bool(path and trend.path and (path.start, path.end) == (trend.path.start, trend.path.end))
 
 
 def _last_before(first: date, trend: Trend, say: PathWords) -> str:

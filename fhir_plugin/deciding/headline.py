@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fhir_plugin.deciding.assess import Doubt, Verdict
-from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
 from mappings.schema.texts.cards import HeadlineWords
@@ -43,23 +43,28 @@ def headline(
     knowledge: Knowledge,
     *,
     ordering: bool = True,
-    most: int = MAX_HEADLINE,
+    of_order: Sequence[str] = (),
 ) -> Headline:
     """The headline of a treatment, by its display name; ``ordering``: whether something is about to be signed.
 
-    ``most`` is the number of characters that it may have at most.
+    ``of_order`` are phrases about what is far out in the order: a reason to review, named after what forbids it alone.
     """
+    if of_order:
+        standing = worst((standing, Standing.REVIEW))
     words = knowledge.cards.headline
     template = words.standings[standing.value]
     if not ordering:
         template = words.elsewhere.get(standing.value, template)
     against = without_doubles(reasons(weighed_findings), knowledge)
-    segments = _segments(standing, against, knowledge) or [_Segment(texts=(words.empty,), criteria=())]
-    if standing is Standing.MET:
-        segments = []
-    counted = {weighed.finding.criterion for weighed in against if _counts(weighed)}
+    segments = _segments(standing, against, knowledge)
+    place = next((n for n, weighed in enumerate(against) if weighed.standing not in _FORBIDDEN), len(against))
+    place = min(place, words.most_reasons)
+    segments[place:place] = [_Segment(texts=(phrase,), criteria=()) for phrase in of_order]
+    if not segments and standing is not Standing.MET:
+        segments = [_Segment(texts=(words.empty,), criteria=())]
+    counted = {weighed.finding.criterion for weighed in against if _counts(weighed, standing)}
     lead = template.format(treatment=treatment, reasons="")
-    text, named = _filled(segments, counted, most - len(lead), words)
+    text, named = _filled(segments, counted, MAX_HEADLINE - len(lead), words)
     if lead.rstrip().endswith("."):
         text = text[:1].upper() + text[1:]
     return Headline(text=template.format(treatment=treatment, reasons=text), named=named)
@@ -90,7 +95,8 @@ def joined(items: Sequence[str], words: HeadlineWords) -> str:
     return words.and_.format(first=f"{words.items} ".join(first), last=last) if first else last
 
 
-_HARM = (Standing.CONTRAINDICATED, Standing.HOLD, Standing.REVIEW)
+_FORBIDDEN = (Standing.CONTRAINDICATED, Standing.HOLD)
+_HARM = (*_FORBIDDEN, Standing.REVIEW)
 
 
 def is_harm(weighed: WeighedFinding) -> bool:
@@ -127,9 +133,9 @@ def _is_possible(weighed: WeighedFinding) -> bool:
     return weighed.role is not Role.REQUIRED and weighed.finding.doubt is Doubt.POSSIBLE
 
 
-def _counts(weighed: WeighedFinding) -> bool:
-    """Whether it is counted when it is not named: not the questions and the lists, which have words of their own."""
-    is_note = is_to_weigh(weighed) and weighed.role is not Role.EXPECTED
+def _counts(weighed: WeighedFinding, standing: Standing) -> bool:
+    """Whether it is counted when it is not named: what makes the standing, not the questions beside it."""
+    is_note = standing is Standing.OPEN and is_to_weigh(weighed) and weighed.role is not Role.EXPECTED
     return is_harm(weighed) or weighed.standing is Standing.NOT_MET or is_note
 
 

@@ -100,11 +100,12 @@ def _use_of(reason: CodeableConcept, uses: Iterable[StatedUse], knowledge: Knowl
 
 
 def _in_instructions(texts: Iterable[str], uses: Iterable[StatedUse], rules: OutsideOrders) -> StatedUse | None:
-    """The use behind a lead, at most five words away, or one that needs no lead."""
+    """The use behind a lead, at most five words away, or before a colon at the start, or one that needs no lead."""
     stripped = [_without(text, rules.excluded) for text in texts]
     for use in uses:
         behind = tuple(rf"{rules.leads}\W*(?:[\w/-]+\s+){{0,5}}?(?:{pattern})" for pattern in use.words)
-        if any(_holds(behind + use.alone, text) for text in stripped):
+        before = tuple(rf"^\W*(?:[\w/-]+\s+){{0,3}}(?:{pattern})\s*:" for pattern in use.words)
+        if any(_holds(behind + before + use.alone, text) for text in stripped):
             return use
     return None
 

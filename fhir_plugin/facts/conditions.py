@@ -7,6 +7,7 @@ An entry is classified by its code, its status and its dates. An entry that is u
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def _add_entry(
     entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
     for sense in senses:
-        force, note = _force_by_age(entry.status, knowledge.value_sets.topics[sense.topic], as_of)
+        force, note = _force_by_age(entry.status, sense, knowledge.value_sets.topics[sense.topic], as_of)
         if not note:
             note = "uncoded" if entry.hinted else _IMPRECISE_NOTES.get(sense.meaning, "")
         evidence = Evidence(
@@ -173,15 +174,17 @@ def _add_reasons(
                     builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 
-def _force_by_age(status: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
-    """The force of an entry given its age: topics such as pregnancy do not last."""
-    if topic.recent_days is None or status.force is not Force.NOW:
+def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) -> tuple[Force, str]:
+    """The force of an entry given its age: topics such as pregnancy do not last, and events are soon over."""
+    is_dated_by = status.force is Force.NOW or (sense.event and status.force is not Force.DOUBTFUL)
+    if topic.recent_days is None or not is_dated_by:
         return status.force, status.note
     if status.start is None:
         return Force.OPEN, "undated"
     youngest, oldest = status.start.days_before(as_of)
     if youngest > topic.recent_days:
-        return (Force.ENDED if topic.when_old == "ended" else Force.OPEN), "long_ago"
+        ended = topic.when_old == "ended" or status.force is Force.ENDED
+        return (Force.ENDED if ended else Force.OPEN), "long_ago"
     return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, status.note)
 
 
@@ -214,7 +217,17 @@ def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: Value
                 coded = senses if coded is None else _merged_senses((*coded, *senses))
     hinted = coded is None
     candidates = value_sets.hints.senses(_words(concepts)) if coded is None else coded
-    return [sense for sense in candidates if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
+    settled = (_settled(sense, concepts, value_sets, hinted=hinted) for sense in candidates)
+    return [sense for sense in settled if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
+
+
+def _settled(sense: Sense, concepts: tuple[CodeableConcept, ...], value_sets: ValueSets, *, hinted: bool) -> Sense:
+    """The sense; where it is only possible, as the words of the entry settle it."""
+    wording = value_sets.wordings.get(sense.topic) if sense.meaning is Meaning.POSSIBLE else None
+    if wording is None:
+        return sense
+    meaning = wording.meaning(_words(concepts), hinted=hinted)
+    return sense if meaning is sense.meaning else replace(sense, meaning=meaning)
 
 
 def _words(concepts: tuple[CodeableConcept, ...]) -> str:
@@ -233,7 +246,9 @@ def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
         if other is None:
             by_topic[sense.topic] = sense
         elif {sense.meaning, other.meaning} == {Meaning.CURRENT, Meaning.PAST}:
-            by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, sense.read_in | other.read_in)
+            event = sense.event or other.event
+            places = sense.read_in | other.read_in
+            by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, places, event)
         else:
             by_topic[sense.topic] = min(
                 sense, other, key=lambda candidate: _MOST_DEFINITE_FIRST.index(candidate.meaning)

@@ -45,11 +45,11 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     childbearing = read_childbearing(record, knowledge, age)
     products = ProductReader(knowledge.medications, record.medications)
     trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments, products=products)
-    allergy = read_ketamine_allergy(record, knowledge, as_of)
+    allergies = read_ketamine_allergy(record, knowledge, as_of)
     named = {
         age.name: age,
         childbearing.name: childbearing,
-        allergy.name: allergy,
+        **{allergy.name: allergy for allergy in allergies},
         **vitals.facts(),
         **conditions.facts(),
         **scores.facts(),

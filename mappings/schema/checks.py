@@ -68,7 +68,8 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
 def _measured_source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
     yield "laboratory.yaml: source", knowledge.laboratory.source
     for name, test in knowledge.laboratory.tests.items():
-        yield f"laboratory.yaml: tests.{name}.recent_days.source", test.recent_days.source
+        for key, number in test.numbers.items():
+            yield f"laboratory.yaml: tests.{name}.{key}.source", number.source
     yield "vitals.yaml: source", knowledge.vital_signs.source
     for name, sign in knowledge.vital_signs.vital_signs.items():
         for component_name, component in sign.components.items():

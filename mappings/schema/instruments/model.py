@@ -209,11 +209,10 @@ class ImportantChange(SourcedEntry):
 
 
 class OwnChange(SourcedEntry):
-    """The points that count as a change where no reliable change is published: the product's own number."""
+    """Where no change is published: the points that count as one, and the smallest rise that is told as worse."""
 
     points: float
     noticed: float
-    """The smallest rise that is told as worse."""
 
 
 class Relapse(SourcedEntry):

@@ -134,6 +134,8 @@ class Pathway(Entry):
     grade: Grade
     says: str
     """What the source says about it, in our words."""
+    headline: str = ""
+    """The first line for an opened chart, with ``{treatment}`` and ``{change}`` of the course that it rests on."""
 
     @property
     def criteria(self) -> tuple[str, ...]:

@@ -120,6 +120,12 @@ class BriefWords(Entry):
     not_read: str
     order: str
     other: str
+    pathway: str
+    """With ``{pathway}`` and ``{says}``."""
+    change: str
+    """With ``{scale}``, ``{start}``, ``{end}`` and ``{count}``: what a course changed."""
+    choice: str
+    """With ``{grade}``: a pathway that is the clinician's choice."""
     basis: str
     table_absent: str
     """With ``{count}``: criteria that were looked for and not found, in one row."""

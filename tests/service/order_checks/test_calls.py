@@ -49,10 +49,107 @@ def test_a_dose_as_expected_is_said_in_a_line_and_alarms_nobody() -> None:
 
 
 def test_a_dose_far_out_warns_in_the_summary() -> None:
-    (card,) = cards(ORDER_SIGN, FAILED, infusion(FAILED, 360))
+    (card,) = cards(ORDER_SIGN, FAILED, infusion(FAILED, 100))
     assert card["indicator"] == "warning"
     assert card["summary"].startswith("Ketamine: the dose ordered is far outside what is expected")
     assert "expected 0.5 to 0.75 mg/kg (Andrade 2017)" in card["detail"]
+
+
+def test_an_overdose_is_critical_and_stands_alone_in_the_summary() -> None:
+    (card,) = cards(ORDER_SIGN, FAILED, infusion(FAILED, 250))
+    assert card["indicator"] == "critical"
+    assert card["summary"] == (
+        "Ketamine: dose far outside what is expected: 250 mg, that is 3.5 mg/kg at 71.4 kg (2026-01-09); "
+        "expected 0.5 to 0.75 mg/kg"
+    )
+    (corrected,) = actions(card, "update")
+    assert corrected["resource"]["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]["value"] == 35
+
+
+SAID = [
+    (
+        KETAMINE,
+        "36 mg IV push over 2 minutes",
+        "Ketamine: IV push or bolus, not an infusion; infusion time far outside",
+    ),
+    (KETAMINE, "36 mg IV over 1-2 minutes", "Ketamine: the infusion time ordered is far outside what is expected."),
+    (KETAMINE, "50 mg IM, self-injection at home", "Ketamine: for use at home, without observation."),
+    (ESKETAMINE, "56 mg at home twice weekly", "Esketamine: for use at home, which the REMS does not allow."),
+]
+
+
+@pytest.mark.parametrize(("what", "sig", "said"), SAID)
+@pytest.mark.parametrize("member", ["text", "patientInstruction"])
+def test_what_the_order_says_leads_the_summary_as_a_whole(
+    what: dict[str, Any], sig: str, said: str, member: str
+) -> None:
+    (card,) = cards(ORDER_SIGN, FAILED, order(what, FAILED, dosageInstruction=[{member: sig}]))
+    assert card["indicator"] == "warning"
+    assert card["summary"].startswith(said)
+    assert not card["summary"].endswith("…") or " Ketamine: " not in card["summary"]
+
+
+def test_a_note_says_it_too() -> None:
+    draft = order(ESKETAMINE, FAILED, dosageInstruction=[{"text": "56 mg"}], note=[{"text": "patient uses it at home"}])
+    (card,) = cards(ORDER_SIGN, FAILED, draft)
+    assert card["summary"].startswith("Esketamine: for use at home")
+
+
+def test_a_contraindication_that_is_only_possible_hides_no_overdose() -> None:
+    request = body(ORDER_SIGN, FAILED, infusion(FAILED, 250))
+    request["prefetch"]["allergies"] = {"resourceType": "OperationOutcome", "issue": []}
+    (card,) = check(client().post(ORDER_SIGN, json=request).json())
+    assert (card["indicator"], card["summary"][:31]) == ("critical", "Ketamine: dose far outside what")
+
+
+def test_a_contraindication_that_is_present_leads_before_an_overdose() -> None:
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, infusion(HYPERTENSION, 800))
+    assert card["summary"].startswith("Ketamine: contraindicated")
+
+
+@pytest.mark.parametrize(("what", "said"), [(KETAMINE, "airway and resuscitation"), (ESKETAMINE, "certified setting")])
+def test_what_every_dose_needs_is_said_where_it_is_signed(what: dict[str, Any], said: str) -> None:
+    (signed,) = cards(ORDER_SIGN, FAILED, order(what, FAILED))
+    (selected,) = cards(ORDER_SELECT, FAILED, order(what, FAILED))
+    assert (said in signed["detail"], said in selected["detail"]) == (True, False)
+
+
+@pytest.mark.parametrize(("drug", "name"), [(KETAMINE, "Ketamine"), (ESKETAMINE, "Esketamine")])
+def test_a_drug_and_tms_in_one_call_are_seen_as_the_combination(drug: dict[str, Any], name: str) -> None:
+    (card,) = cards(ORDER_SIGN, FAILED, order(drug, FAILED), order(TMS, FAILED, id="t"))
+    assert "TMS is ordered too (among these drafts): this would be the combination" in card["detail"]
+    assert f"{name} is ordered too (among these drafts): this would be the combination" in card["detail"]
+
+
+def test_a_draft_that_was_not_selected_counts_beside_the_selected_one() -> None:
+    vitals = {"resourceType": "ServiceRequest", "id": "v", "code": {"text": "Vital signs every 15 minutes"}}
+    request = body(ORDER_SELECT, FAILED, infusion(FAILED, 36), vitals, order(TMS, FAILED, id="t"))
+    request["context"]["selections"] = ["MedicationRequest/draft-1"]
+    (card,) = check(client().post(ORDER_SELECT, json=request).json())
+    assert "order for vital signs among the drafts" in card["detail"]
+    assert "TMS is ordered too (among these drafts)" in card["detail"]
+
+
+def test_an_active_order_of_the_family_is_named_with_its_day() -> None:
+    request = body(ORDER_SIGN, FAILED, order(ESKETAMINE, FAILED))
+    standing = order(KETAMINE, FAILED, id="standing", status="active", authoredOn="2025-12-20")
+    request["prefetch"]["medicationRequests"]["entry"].append({"resource": standing})
+    (card,) = check(client().post(ORDER_SIGN, json=request).json())
+    assert "an active order for Ketamine of 20 Dec 2025 stands on the record" in card["detail"]
+    del request["prefetch"]["serviceRequests"]
+    (card,) = check(client().post(ORDER_SIGN, json=request).json())
+    assert "other course or order none found" not in card["detail"]
+
+
+def test_a_cleared_accelerated_schedule_is_known_as_such() -> None:
+    draft = order(TMS, FAILED) | {"code": {"text": "SAINT TMS, 10 sessions a day for 5 days"}}
+    (card,) = cards(ORDER_SIGN, FAILED, draft)
+    assert "accelerated schedule (SAINT), 50 sessions at 10 a day" in card["detail"]
+    assert "; expected" not in card["detail"]
+    coded = {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "0890T"}]}
+    (card,) = cards(ORDER_SIGN, FAILED, order(TMS, FAILED, quantityQuantity={"value": 1}) | {"code": coded})
+    assert "accelerated schedule (SAINT)" in card["detail"]
+    assert "number of sessions" not in card["detail"]
 
 
 def test_a_dose_a_little_out_is_said_and_does_not_warn() -> None:

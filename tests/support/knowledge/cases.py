@@ -6,9 +6,11 @@
 * ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
 * ``weights``: ``80 kg 3 days ago``. ``gender``: as FHIR has it.
 * ``sessions``: treatments given, ``esketamine 20, 16, 13 days ago``, ``tms 9, 8 days ago``.
-* ``allergies``: ``rxnorm 6130``, or words.
+* ``allergies``: ``rxnorm 6130``, or words; then ``type intolerance``, ``criticality high``, ``severity severe``, and
+  last ``reaction vivid dreams``.
+* ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result. With
+  ``breastfeeding:`` the answer to that question.
 * ``doubt``: why it is unknown, ``ask`` where it is learnt only by asking.
-* ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result.
 * ``dispenses``: ``lorazepam 60 days ago``, ``lorazepam supply 30 20 days ago``.
 * ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``,
   ``quetiapine for F20.0 60 days ago``.
@@ -138,6 +140,15 @@ def _allergy(number: int, text: str) -> dict[str, Any]:
     for status in ("unconfirmed", "refuted"):
         if status in text:
             content["verificationStatus"] = {"coding": [{"code": status}]}
+    for member in ("type", "criticality"):
+        if value := _word_after(member, text):
+            content[member] = value
+    _, is_named, reaction = text.partition(" reaction ")
+    severity = _word_after("severity", text)
+    if is_named or severity:
+        shown = {"manifestation": [{"text": reaction or "not named"}]}
+        content["reaction"] = [shown | ({"severity": severity} if severity else {})]
+    content["code"] = content["code"] if "coding" in code else {"text": re.split(r" (?:type|reaction) ", text)[0]}
     return content
 
 
@@ -172,12 +183,14 @@ def _dispense(number: int, text: str) -> dict[str, Any]:
 def _test(number: int, text: str) -> dict[str, Any]:
     """A pregnancy test in urine; nothing about a day, no day."""
     status = _word_after("status", text) or "final"
-    result = re.sub(r" ?(status \S+|\d+ days? ago|undated)", "", text).strip()
+    result = re.sub(r" ?(status \S+|\d+ days? ago|undated|breastfeeding: )", "", text).strip()
     content = {
         "resourceType": "Observation",
         "id": f"t{number}",
         "status": status,
-        "code": {"coding": [{"system": "http://loinc.org", "code": "2106-3"}]},
+        "code": {
+            "coding": [{"system": "http://loinc.org", "code": "63895-7" if "breastfeeding: " in text else "2106-3"}]
+        },
         "valueCodeableConcept": {"text": result},
     }
     return content if "undated" in text else content | {"effectiveDateTime": _ago(text)}
