@@ -105,8 +105,7 @@ def _when(context: CardContext, day: DaySpan | None) -> str:
         return str(day)
     if day.first == context.as_of:
         return words.today
-    template = words.day if day.first.year == context.as_of.year else words.year
-    return template.format(day=day.first.day, month=words.months[day.first.month - 1], year=day.first.year)
+    return words.dates.write(day.first, context.as_of)
 
 
 def _card(context: CardContext, review: SessionReview, lines: Sequence[_Line]) -> Card:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH
 from fhir_plugin.sessions.review import review_session
 from mappings.schema.sessions import LEVELS
-from tests.quick.knowledge.test_sessions import MOST_WORDS, cards_of, cases, decided
+from tests.quick.sessions.test_cases import MOST_WORDS, cards_of, cases, decided
 from tests.support.shipped import shipped
 
 LISTS = ("conditions", "medications", "tests", "devices", "scores", "blood_pressure")
