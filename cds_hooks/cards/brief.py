@@ -42,7 +42,8 @@ def brief_detail(
     closing = basis_line(context)
     lines = [*_harm(context, against, head), *order_lines]
     parts = ["\n".join(lines), _weigh(context, against, head), _not_read(context, against, head)]
-    parts.append(_settle(context, against))
+    if answer.standing is not Standing.CONTRAINDICATED:  # what is asked for would change nothing
+        parts.append(_settle(context, against))
     room = context.words.brief.most_words - len(" ".join([*parts, closing]).split())
     for line in optional:
         room -= len(line.split())

@@ -98,7 +98,9 @@ def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]
-    return [line for line in (*others, *order_reminders(context), brief_pathway(context), held) if line]
+    forbidden = answer.standing is Standing.CONTRAINDICATED
+    reminders = [] if forbidden else order_reminders(context)
+    return [line for line in (*others, *reminders, brief_pathway(context), held) if line]
 
 
 def _is_shown(weighed: WeighedFinding) -> bool:
