@@ -79,4 +79,4 @@ def _signals(finding: Finding, knowledge: Knowledge, as_of: date) -> str:
         " ".join((entry.name or short, *([date_words(entry.day, as_of, words.days)] if entry.day else [])))
         for entry in dated
     )
-    return f"{words.names.both} ".join(list(signals)[:_MOST_SIGNALS])
+    return f"{words.names.both} ".join(list(signals)[:_MOST_SIGNALS]) or short

@@ -27,14 +27,20 @@ def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
     lines = [_line(check, context, words) for check in checks if _deviates(check) and check.check not in said]
     lines += [line for order in context.checked for line in _remark_lines(context, order, always=True)]
-    unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
-    unstated = [check.title for check in unknown if check.why == words.why["not_stated"]]
-    unread = [_item(words.items.unknown, check) for check in unknown if check.title not in unstated]
-    for line, items in ((words.lines.not_stated, unstated), (words.lines.unknown, unread)):
-        lines += [line.format(items="; ".join(dict.fromkeys(items)))] if items else []
+    lines += _unknown_lines(checks, words)
     if unnamed := len(context.ordered.unnamed):
         lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
     return lines
+
+
+def _unknown_lines(checks: Sequence[OrderCheck], words: OrderCheckWords) -> list[str]:
+    """What the orders do not state, and what could not be judged."""
+    unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
+    unstated = [check for check in unknown if check.why == words.why["not_stated"]]
+    titles = dict.fromkeys(check.title for check in unstated)
+    unread = dict.fromkeys(_item(words.items.unknown, check) for check in unknown if check not in unstated)
+    lines = ((words.lines.not_stated, titles), (words.lines.unknown, unread))
+    return [line.format(items="; ".join(items)) for line, items in lines if items]
 
 
 def _is_standing(context: CardContext, check: OrderCheck) -> bool:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -131,6 +131,9 @@ def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: dat
     return _finding_of_several(criterion, facts, as_of, knowledge)
 
 
+_Decisive: TypeAlias = Sequence[tuple[Fact, _CriterionAnswer]]
+
+
 def _finding_of_several(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
     """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
     answers = _considered(criterion, facts, as_of, knowledge)
@@ -140,18 +143,39 @@ def _finding_of_several(criterion: Criterion, facts: Mapping[str, Fact], as_of: 
     return Finding(
         criterion=criterion.id,
         verdict=verdict,
-        because=" ".join(_sentence(criterion, fact, answer, knowledge) for fact, answer in decisive),
+        because=" ".join(_sentence(criterion, fact, answer, knowledge) for fact, answer in _told(decisive)),
         phrase=_phrase(criterion, decisive, verdict, as_of, knowledge),
-        value=", ".join(dict.fromkeys(value for fact, answer in decisive if (value := answer.value_of(fact)))),
-        day=max((answer.newest for _, answer in decisive if answer.newest), default=None),
+        value=", ".join(_distinct(value for fact, answer in decisive if (value := answer.value_of(fact)))),
+        day=_newest(decisive),
         doubt=_worst(answer.doubt for _, answer in decisive),
-        unread=_distinct(name for fact, answer in decisive if answer.doubt in _NOT_THERE for name in fact.unread),
-        missing=_distinct(gap for fact, _ in decisive for gap in fact.missing) if verdict is Verdict.UNKNOWN else (),
+        unread=_unread(decisive),
+        missing=_gaps(decisive, verdict),
         evidence=_distinct(piece for fact, _ in decisive for piece in fact.evidence),
         looked_in=_distinct(place for fact, _ in answers for place in fact.looked_in),
         sources=criterion.sources,
         local=criterion.local,
     )
+
+
+def _told(decisive: _Decisive) -> _Decisive:
+    """The answers that have a sentence of their own: a question that is still to be asked is told once."""
+    only_asked = all(answer.doubt is Doubt.ASK for _, answer in decisive)
+    return decisive[:1] if only_asked else decisive
+
+
+def _gaps(decisive: _Decisive, verdict: Verdict) -> tuple[str, ...]:
+    if verdict is not Verdict.UNKNOWN:
+        return ()
+    return _distinct(gap for fact, _ in decisive for gap in fact.missing)
+
+
+def _newest(decisive: _Decisive) -> DaySpan | None:
+    return max((answer.newest for _, answer in decisive if answer.newest), default=None)
+
+
+def _unread(decisive: _Decisive) -> tuple[str, ...]:
+    """The inputs that would have to be read whole, or filled."""
+    return _distinct(name for fact, answer in decisive if answer.doubt in _NOT_THERE for name in fact.unread)
 
 
 def _worst(doubts: Iterable[Doubt | None]) -> Doubt | None:

@@ -8,7 +8,7 @@ server's own statement that something is missing makes the input ``PARTIAL``; ab
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -94,16 +94,9 @@ def decode_value(
 
 def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, matches_before: int) -> DecodedInput:
     single = not opened.bundle and name != "patient"
-    if single:
-        sorter.unread.append(Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected"))
-    if sorter.others and not sorter.offered:
-        sorter.unread.append(Unread(where, f"{sorter.others} resources, but no {INPUTS[name].resource_type}"))
-    if not opened.links_read:
-        sorter.unread.append(Unread(f"{where}.link", "the links of the Bundle cannot be read"))
     matches = opened.matches(INPUTS[name].resource_type)
     short = "" if opened.next_url else _shortfall(matches_before + matches, opened.total)
-    if short:
-        sorter.unread.append(Unread(f"{where}.total", short))
+    sorter.unread += _gaps(name, where, opened, sorter, single=single, short=short)
     flawed = bool(sorter.unread) or sorter.incomplete
     whole = not (flawed or opened.next_url)
     resources = tuple(sorter.kept[name])
@@ -123,6 +116,20 @@ def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter
         flawed=flawed,
         worth_asking=single or opened.next_url is not None or not opened.links_read or bool(short),
     )
+
+
+def _gaps(
+    name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, *, single: bool, short: str
+) -> Iterator[Unread]:
+    """Why the value as a whole is not all of the input, beside the resources that could not be read."""
+    if single:
+        yield Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected")
+    if sorter.others and not sorter.offered and not single:
+        yield Unread(where, f"{sorter.others} resources, but no {INPUTS[name].resource_type}")
+    if not opened.links_read:
+        yield Unread(f"{where}.link", "the links of the Bundle cannot be read")
+    if short:
+        yield Unread(f"{where}.total", short)
 
 
 def _shortfall(matches: int, total: float | None) -> str:
