@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.protocol.markdown import table
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.headline import (
     Headline,
     is_harm,

@@ -13,7 +13,7 @@ from cds_hooks.cards.offering import held_back, offers_of, with_orders
 from cds_hooks.cards.pathways import brief_pathway, pathway_headline
 from cds_hooks.cards.this_order import critical_summary, order_lines, order_phrases, order_reminders
 from cds_hooks.protocol.responses import Card
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.headline import Headline, headline
 from fhir_plugin.deciding.recommend import Recommendation, TreatmentAnswer
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, worst
@@ -111,6 +111,6 @@ def _is_shown(weighed: WeighedFinding) -> bool:
 
 
 def _may_forbid(weighed: WeighedFinding) -> bool:
-    """Whether it is a contraindication or a hold that is present or possible."""
+    """Whether it is a contraindication or a hold that is present or possible; a question to the patient is neither."""
     forbids = weighed.role in (Role.CONTRAINDICATION, Role.HOLD)
-    return forbids and weighed.standing not in (Standing.MET, Standing.OPEN)
+    return forbids and weighed.finding.verdict is not Verdict.NOT_MET and weighed.finding.doubt is not Doubt.ASK

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cds_hooks.cards.builder import CardBasis, CardContext, conflicts, make_card, pieces
 from cds_hooks.protocol.responses import Card
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.deciding.phrases import date_words
 from fhir_plugin.facts.fact import Evidence, Presence
 from mappings.schema.load import Knowledge

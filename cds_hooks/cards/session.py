@@ -14,7 +14,7 @@ from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, 
 from cds_hooks.cards.measures import with_scores
 from cds_hooks.cards.offering import ANY, AT_MOST_ONE
 from cds_hooks.protocol.responses import Action, Card, Suggestion
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.facts.fact import Measurement
 from fhir_plugin.orders.fhir import OrderContext, questionnaire
 from fhir_plugin.record.dates import DaySpan

@@ -16,7 +16,7 @@ import msgspec
 from cds_hooks.cards.builder import CardBasis
 from cds_hooks.memory.keys import KeyedHash
 from cds_hooks.protocol.responses import Card
-from fhir_plugin.deciding.assess import Finding
+from fhir_plugin.deciding.finding import Finding
 from mappings.schema.service.services import ServiceDefinition
 
 DAY_MS = 86_400_000

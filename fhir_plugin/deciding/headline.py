@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Doubt, Verdict
+from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role

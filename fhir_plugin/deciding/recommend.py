@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
