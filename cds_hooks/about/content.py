@@ -20,6 +20,7 @@ from cds_hooks.about.shapes import (
     ProtocolDescription,
     ReviewedPart,
     ServiceDescription,
+    SessionRuleDescription,
     SourceConflict,
 )
 from fhir_plugin.record.inputs import INPUTS
@@ -28,6 +29,7 @@ from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Criterion
 from mappings.schema.rules.protocols import Clause, Pathway, Protocol, ProtocolParameter
 from mappings.schema.service.services import ServiceDefinition
+from mappings.schema.sessions import PHRASE_FIELDS
 from mappings.schema.texts.about import Attribute
 from mappings.schema.texts.claims import Claim
 
@@ -51,6 +53,7 @@ def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None =
         review_basis=words.review_basis,
         attributes=tuple(_attribute(attribute) for attribute in words.attributes),
         rules=tuple(_rule(knowledge.criteria[name], applied, knowledge, as_of) for name in criteria),
+        session_rules=tuple(_session_rules(service, knowledge)),
         protocols=tuple(_protocol(protocol, knowledge) for protocol in knowledge.protocols.values()),
         conflicts=tuple(
             SourceConflict(
@@ -73,11 +76,29 @@ def about(knowledge: Knowledge, as_of: date, service: ServiceDefinition | None =
 
 def _criteria_of(service: ServiceDefinition | None, applied: Protocol, knowledge: Knowledge) -> tuple[str, ...]:
     """The criteria of a service, in the order of the applied protocol."""
-    session = [own.criterion for own in knowledge.cards.safety] + list(knowledge.cards.session.all_criteria)
+    session = [own.criterion for own in knowledge.cards.safety] + list(knowledge.sessions.criteria)
     named = [clause.criterion for clause in applied.clauses]
     if service and service.speaks == "session":
         return tuple(dict.fromkeys(session))
     return tuple(dict.fromkeys(named if service else [*named, *session]))
+
+
+def _session_rules(service: ServiceDefinition | None, knowledge: Knowledge) -> Iterator[SessionRuleDescription]:
+    if service and service.speaks != "session":
+        return
+    blank = dict.fromkeys(PHRASE_FIELDS, "...")
+    for rule in knowledge.sessions.rules:
+        yield SessionRuleDescription(
+            id=rule.id,
+            short=rule.short.format(**blank),
+            treatments=tuple(knowledge.cards.treatments[name] for name in rule.treatments),
+            level=rule.level,
+            action=rule.action,
+            why=rule.why,
+            figures=tuple(_figure(key, number, "") for key, number in rule.numbers.items()),
+            sources=rule.sources,
+            verification=rule.verification.value,
+        )
 
 
 def _service(service: ServiceDefinition) -> ServiceDescription:

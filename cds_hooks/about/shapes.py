@@ -100,6 +100,20 @@ class ReviewedPart(msgspec.Struct, frozen=True):
     overdue: bool
 
 
+class SessionRuleDescription(msgspec.Struct, frozen=True):
+    """A rule before a session."""
+
+    id: str
+    short: str
+    treatments: tuple[str, ...]
+    level: str
+    action: str
+    why: str
+    figures: tuple[NumberDescription, ...]
+    sources: tuple[str, ...]
+    verification: str
+
+
 class ServiceDescription(msgspec.Struct, frozen=True):
     """One CDS service."""
 
@@ -124,6 +138,8 @@ class AboutPage(msgspec.Struct, frozen=True, kw_only=True):
     review_basis: str
     attributes: tuple[dict[str, str | bool | None], ...]
     rules: tuple[CriterionDescription, ...]
+    session_rules: tuple[SessionRuleDescription, ...]
+    """Empty on the page of a service that speaks at another time."""
     protocols: tuple[ProtocolDescription, ...]
     conflicts: tuple[SourceConflict, ...]
     claims: tuple[dict[str, str | tuple[str, ...]], ...]

@@ -23,14 +23,17 @@ class AppLinks:
 
     def on(self, cards: tuple[Card, ...], fhir_server: str | None, treatments: tuple[str, ...]) -> tuple[Card, ...]:
         """The cards, with the link if the calling EHR can launch the app."""
-        if not self._issuers or not cards or not self._knows(fhir_server):
+        if not cards or not self.reaches(fhir_server):
             return cards
         treatment = treatments[0] if treatments else ""
         context = msgspec.json.encode({"page": "criteria"} | ({"treatment": treatment} if treatment else {})).decode()
         link = Link(label=LABEL, url=self._address, type="smart", app_context=context)
         return tuple(msgspec.structs.replace(card, links=(link, *card.links)) for card in cards)
 
-    def _knows(self, fhir_server: str | None) -> bool:
+    def reaches(self, fhir_server: str | None) -> bool:
+        """Whether the EHR with this FHIR server can launch the app."""
+        if not self._issuers:
+            return False
         try:
             return normal_base_url(fhir_server or "") in self._issuers
         except BadInput:

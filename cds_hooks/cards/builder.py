@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal, TypeAlias
 
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding, Link
 from fhir_plugin.deciding.assess import Finding
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.headline import MAX_HEADLINE
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.order_checks.result import CheckedOrder
@@ -22,11 +24,13 @@ from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Protocol
 from mappings.schema.texts.cards import CardWords
 
-MAX_SUMMARY_LENGTH = 139
+MAX_SUMMARY_LENGTH = MAX_HEADLINE
 MAX_EVIDENCE = 3
 MAX_NOTE_LENGTH = 40
 """A longer note on a piece of evidence, such as the history of a trial, is shown below the table."""
 MAX_LINKS = 5
+Detail: TypeAlias = Literal["brief", "full"]
+"""How much of the reasoning stands on the card itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,10 @@ class CardContext:
     """What the draft orders of the call contain."""
     checked: tuple[CheckedOrder, ...] = ()
     """The results of the checks of the draft orders."""
+    detail: Detail = "brief"
+    """``full``: the whole reasoning on the card."""
+    has_app: bool = False
+    """Whether the client can open the app, which shows the basis of the card."""
     templates: Templates | None = None
     """The order templates of the protocol, built once; if ``None``, they are built for every card."""
 
@@ -75,6 +83,18 @@ class CardContext:
     def protocol(self) -> Protocol:
         """The protocol that was applied."""
         return self.knowledge.protocols[self.decision.recommendation.protocol]
+
+    @property
+    def overdue(self) -> str:
+        """A sentence where the review of what the card rests on is overdue, else empty."""
+        knowledge = self.knowledge
+        due = min(
+            self.protocol.review_due,
+            knowledge.criteria_due,
+            knowledge.orders.review_due,
+            knowledge.order_checks.review_due,
+        )
+        return self.words.review_overdue.format(day=due) if due <= self.as_of else ""
 
     def title(self, criterion: str) -> str:
         """The title of a criterion."""

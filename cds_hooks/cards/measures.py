@@ -1,24 +1,21 @@
-"""Cards about measures: scores that are not on the record yet, and measures due before a treatment session."""
+"""Scores of completed questionnaires that are not on the record yet, as suggestions of a card."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from msgspec import Raw
 from msgspec.structs import replace
 
-from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, conflicts, make_card, pieces
-from cds_hooks.cards.offering import ANY, AT_MOST_ONE
-from cds_hooks.protocol.markdown import plain, table
+from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, make_card, pieces
+from cds_hooks.cards.offering import ANY
+from cds_hooks.protocol.markdown import plain
 from cds_hooks.protocol.responses import Action, Card, Suggestion
-from fhir_plugin.deciding.assess import Finding, Verdict
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.facts.fact import Evidence, Presence
-from fhir_plugin.orders.fhir import OrderContext, questionnaire
 from fhir_plugin.record.resources import QuestionnaireResponse
 from fhir_plugin.scales.extraction import build_observation
 from fhir_plugin.scales.scoring import score
-from mappings.schema.rules.protocols import Role
 
 
 def with_scores(context: CardContext, cards: tuple[Card, ...]) -> tuple[Card, ...]:
@@ -37,65 +34,6 @@ def with_scores(context: CardContext, cards: tuple[Card, ...]) -> tuple[Card, ..
     return (card,)
 
 
-def session_card(context: CardContext) -> tuple[Card, ...]:
-    """The card with what is due before a session; none without a current course, or when nothing is due."""
-    words = context.words.session
-    findings = {name: finding for name in words.all_criteria if (finding := context.decision.finding(name))}
-    under_way = any(findings[name].verdict is Verdict.MET for name in words.under_way)
-    due = _not_ruled_out(findings, words.speaks_when)
-    if not under_way or not due:
-        return ()
-    titles = ", ".join(context.title(finding.criterion) for finding in due)
-    rows = [_row(context, finding) for finding in _not_ruled_out(findings, words.criteria)]
-    card = make_card(
-        context,
-        CardBasis("session", tuple(_not_ruled_out(findings, findings))),
-        summary=words.summary.format(criteria=titles),
-        indicator=words.indicator,
-        parts=[
-            words.lead,
-            table(context.words.table.header, rows),
-            *conflicts(context, {finding.criterion for finding in due}),
-            context.words.disclaimer,
-        ],
-        sources=[source for finding in due for source in finding.sources],
-    )
-    if findings[words.due].verdict is Verdict.NOT_MET:
-        return (card,)
-    return (replace(card, suggestions=(_measure_suggestion(context),), selection_behavior=AT_MOST_ONE),)
-
-
-def _not_ruled_out(findings: Mapping[str, Finding], names: Iterable[str]) -> list[Finding]:
-    return [findings[name] for name in names if findings[name].verdict is not Verdict.NOT_MET]
-
-
-def _row(context: CardContext, finding: Finding) -> tuple[str, ...]:
-    words = context.words.table
-    return (
-        context.title(finding.criterion),
-        finding.because,
-        ", ".join(pieces(context, finding.evidence)) or words.no_record,
-        words.verdicts[Role.CAUTION][finding.verdict.value],
-    )
-
-
-def _measure_suggestion(context: CardContext) -> Suggestion:
-    words, instruments = context.words.session, context.knowledge.instruments
-    short = instruments[words.instrument].short
-    order_context = OrderContext(patient_id=context.decision.record.patient_id, as_of=context.as_of)
-    return Suggestion(
-        uuid=context.new_id(),
-        label=words.label.format(instrument=short),
-        actions=(
-            Action(
-                type="create",
-                description=words.description.format(instrument=short),
-                resource=questionnaire(instruments[words.instrument]) | order_context.head(),
-            ),
-        ),
-    )
-
-
 def _score_card(context: CardContext) -> Card:
     words = context.words.scores
     return make_card(
@@ -103,9 +41,14 @@ def _score_card(context: CardContext) -> Card:
         CardBasis("scores", ()),
         summary=words.summary.format(count=len(_unrecorded(context))),
         indicator=words.indicator,
-        parts=[words.lead, ", ".join(pieces(context, _unrecorded(context))), context.words.disclaimer],
+        parts=[words.lead, _listed(context), context.words.disclaimer],
         sources=(),
     )
+
+
+def _listed(context: CardContext) -> str:
+    """The questionnaires: on a full card with their entries on the record, else in the suggestions alone."""
+    return ", ".join(pieces(context, _unrecorded(context))) if context.detail == "full" else ""
 
 
 def _unrecorded(context: CardContext) -> tuple[Evidence, ...]:

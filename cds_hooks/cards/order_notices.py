@@ -21,10 +21,9 @@ def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[
     words = knowledge.order_checks.words
     if ordered.foreign:
         notice = words.foreign_beside if ordered.recognised or ordered.withdrawn else words.foreign_only
-        return (_notice(notice, len(ordered.foreign), "", knowledge, new_id),)
+        return (_notice(notice, len(ordered.foreign), knowledge, new_id),)
     if ordered.unnamed:
-        named = ", ".join(quote(draft.reference) for draft in ordered.unnamed)
-        return (_notice(words.unnamed, len(ordered.unnamed), named, knowledge, new_id),)
+        return (_notice(words.unnamed, len(ordered.unnamed), knowledge, new_id),)
     return ()
 
 
@@ -51,7 +50,7 @@ def other_form_card(context: CardContext) -> tuple[Card, ...]:
         indicator=words.indicator_against if against or said else words.indicator,
         parts=[
             words.lead.format(treatment=treatment),
-            ", ".join(quote(other.draft.reference) for other in others),
+            ", ".join(quote(other.draft.reference) for other in others) if context.detail == "full" else "",
             *said,
             words.against.format(criteria=", ".join(against)) if against else "",
             context.words.disclaimer,
@@ -74,10 +73,10 @@ def _said(context: CardContext, others: tuple[RecognisedDraft, ...]) -> list[str
     return list(dict.fromkeys(found))
 
 
-def _notice(words: Notice, count: int, named: str, knowledge: Knowledge, new_id: Callable[[], str]) -> Card:
+def _notice(words: Notice, count: int, knowledge: Knowledge, new_id: Callable[[], str]) -> Card:
     values: dict[str, Any] = {"count": count}
     protocol = knowledge.protocols[knowledge.protocol]
-    parts = (words.lead.format(**values), named, knowledge.cards.disclaimer)
+    parts = (words.lead.format(**values), knowledge.cards.disclaimer)
     return Card(
         uuid=new_id(),
         summary=plain(words.summary.format(**values), MAX_SUMMARY_LENGTH),

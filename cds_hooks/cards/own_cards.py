@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from msgspec.structs import replace
 
 from cds_hooks.cards.builder import CardBasis, CardContext, conflicts, make_card, pieces
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.phrases import date_words
 from fhir_plugin.facts.fact import Evidence, Presence
+from mappings.schema.load import Knowledge
 from mappings.schema.texts.cards import CriterionCard, ReviewWords
 
 
@@ -50,6 +54,29 @@ def antidepressant_card(context: CardContext) -> tuple[Card, ...]:
 
 def _own_card(context: CardContext, own: CriterionCard | ReviewWords, basis: CardBasis) -> Card:
     (finding,) = basis.findings
-    evidence = ", ".join(pieces(context, finding.evidence))
-    parts = [own.lead, f"{finding.because} {evidence}".strip(), *conflicts(context, {finding.criterion})]
-    return make_card(context, basis, own.summary, own.indicator, [*parts, context.words.disclaimer], finding.sources)
+    summary = own_summary(own, finding, context.knowledge, context.as_of)
+    if context.detail == "full":
+        evidence = ", ".join(pieces(context, finding.evidence))
+        parts = [own.lead, f"{finding.because} {evidence}".strip(), *conflicts(context, {finding.criterion})]
+    else:
+        parts = [own.lead]
+    return make_card(context, basis, summary, own.indicator, [*parts, context.words.disclaimer], finding.sources)
+
+
+def own_summary(own: CriterionCard | ReviewWords, finding: Finding, knowledge: Knowledge, as_of: date) -> str:
+    """The line of a card about one finding, with its newest signals or its value."""
+    return own.summary.format(signals=_signals(finding, knowledge, as_of), value=finding.value)
+
+
+_MOST_SIGNALS = 2
+
+
+def _signals(finding: Finding, knowledge: Knowledge, as_of: date) -> str:
+    """The newest entries by the knowledge's names, with their days: ``C-SSRS 26 Nov, PHQ-9 today``."""
+    words, short = knowledge.wording, knowledge.criteria[finding.criterion].short
+    dated = sorted(finding.evidence, key=lambda entry: entry.day.last if entry.day else date.min, reverse=True)
+    signals = dict.fromkeys(
+        " ".join((entry.name or short, *([date_words(entry.day, as_of, words.days)] if entry.day else [])))
+        for entry in dated
+    )
+    return f"{words.names.both} ".join(list(signals)[:_MOST_SIGNALS]) or short

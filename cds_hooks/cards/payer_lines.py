@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from cds_hooks.cards.builder import CardContext
 from fhir_plugin.deciding.assess import Verdict
-from fhir_plugin.deciding.recommend import Standing
+from fhir_plugin.deciding.standing import CLEARED, Standing
 from fhir_plugin.facts.coverage import read_coverages
 from fhir_plugin.payers.checklist import Checklist, ItemAnswer, checklist, policies_for
 
@@ -33,7 +33,7 @@ def _treatments(context: CardContext) -> tuple[str, ...]:
     """The ordered treatments, else those of the pathway that is named; without contraindicated ones."""
     recommendation = context.decision.recommendation
     pathway = recommendation.pathway
-    steps = pathway.pathway.steps if pathway and pathway.standing is Standing.MET else ()
+    steps = pathway.pathway.steps if pathway and pathway.standing in CLEARED else ()
     treatments = recommendation.ordered or tuple(step.treatment for step in steps)
     stands_for = context.words.payer.stands_for
     components = dict.fromkeys(part for treatment in treatments for part in stands_for.get(treatment, (treatment,)))

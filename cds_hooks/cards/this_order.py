@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -20,10 +20,70 @@ def order_paragraphs(context: CardContext) -> list[str]:
     return [_paragraph(context, order) for order in context.checked if order.checks]
 
 
+def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
+    """What is wrong with the orders, one short line each; ``named`` are phrases that the headline says already."""
+    words = context.knowledge.order_checks.words
+    checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
+    said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
+    lines = [_line(check, context, words) for check in checks if _deviates(check) and check.check not in said]
+    lines += [line for order in context.checked for line in _remark_lines(context, order, always=True)]
+    lines += _unknown_lines(checks, words)
+    if unnamed := len(context.ordered.unnamed):
+        lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
+    return lines
+
+
+def _unknown_lines(checks: Sequence[OrderCheck], words: OrderCheckWords) -> list[str]:
+    """What the orders do not state, and what could not be judged."""
+    unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
+    unstated = [check for check in unknown if check.why == words.why["not_stated"]]
+    titles = dict.fromkeys(check.title for check in unstated)
+    unread = dict.fromkeys(_item(words.items.unknown, check) for check in unknown if check not in unstated)
+    lines = ((words.lines.not_stated, titles), (words.lines.unknown, unread))
+    return [line.format(items="; ".join(items)) for line, items in lines if items]
+
+
+def _is_standing(context: CardContext, check: OrderCheck) -> bool:
+    """Whether the check repeats a criterion, which the headline and its reasons say."""
+    kinds = {definition.id: definition.kind for definition in context.knowledge.order_checks.checks}
+    return kinds[check.check] in _CRITERIA
+
+
+_CRITERIA = ("contraindicated", "criterion")
+
+
+def order_reminders(context: CardContext) -> list[str]:
+    """What is said with every order of its kind that is signed, such as the equipment that has to be at hand."""
+    lines = [line for order in context.checked for line in _remark_lines(context, order, always=False)]
+    return list(dict.fromkeys(lines))
+
+
+def order_phrases(context: CardContext) -> list[str]:
+    """What is far out in the orders, in a few words each; not of an order that is contraindicated altogether."""
+    orders = (order for order in context.checked if not order.contraindicated)
+    gross = (check for order in orders for check in order.checks if check.gross)
+    return list(dict.fromkeys(_phrase(context, check) for check in gross))
+
+
+def _phrase(context: CardContext, check: OrderCheck) -> str:
+    """The check in a few words: what the order says, or the value with what is expected."""
+    words = context.knowledge.order_checks.words.gross
+    phrase = words.long.format(title=check.title, drafted=check.drafted, expected=check.expected)
+    if not check.drafted or len(phrase) > words.most_characters:
+        phrase = words.short.format(title=check.title)
+    return check.headline or phrase
+
+
+def _remark_lines(context: CardContext, order: CheckedOrder, *, always: bool) -> list[str]:
+    """Remarks that depend on this order (``always``), or those that are made with every order of its kind."""
+    every, words = context.knowledge.order_checks.remarks, context.knowledge.order_checks.words
+    remarks = [check for check in _remarks(context, order) if (check.check not in every) == always]
+    return [words.lines.says.format(title=check.title, why=check.why) for check in remarks]
+
+
 def with_checks(context: CardContext, card: Card) -> Card:
-    """The card with a warning about values far out of range, and suggestions to delete or correct orders."""
+    """The card with suggestions to delete or correct orders; its basis includes the results of the checks."""
     context.bases[card.uuid] = _with_order_results(context, context.bases[card.uuid])
-    card = _warning(context, card)
     suggestions = tuple(suggestion for order in context.checked for suggestion in _suggestions(context, order))
     if not suggestions:
         return card
@@ -37,35 +97,23 @@ def _with_order_results(context: CardContext, basis: CardBasis) -> CardBasis:
     return dataclasses.replace(basis, orders=results, far_out=any(check.gross for _, check in checks))
 
 
-def _warning(context: CardContext, card: Card) -> Card:
-    """A value far out of range comes first in the summary, unless that order is contraindicated altogether."""
+def critical_summary(context: CardContext) -> str:
+    """The summary for a value so far out that it is dangerous, which stands alone; empty without one.
+
+    An order that is contraindicated is not mended: then the contraindication stands in the summary.
+    """
     words = context.knowledge.order_checks.words
-    orders = [order for order in context.checked if not order.contraindicated]
-    far_out = [(order.treatment, check) for order in orders for check in order.checks if check.gross]
-    if not far_out:
-        return card
-    for treatment, check in far_out:
-        if check.critical:
-            name, values = context.treatment(treatment), {"drafted": check.drafted, "expected": check.expected}
-            summary = words.critical_summary.format(treatment=name, title=check.title, **values)
-            return replace(card, summary=plain(summary, MAX_SUMMARY_LENGTH), indicator=words.critical_indicator)
-    indicator = words.gross_indicator if card.indicator == "info" else card.indicator
-    return replace(card, summary=_gross_summary(context, far_out, card.summary), indicator=indicator)
-
-
-def _gross_summary(context: CardContext, far_out: list[tuple[str, OrderCheck]], summary: str) -> str:
-    """What is far out, and then the summary as far as it fits as a whole."""
-    words, treatment = context.knowledge.order_checks.words, context.treatment(far_out[0][0])
-    headlines = list(dict.fromkeys(check.headline for _, check in far_out if check.headline))
-    titles = " and ".join(dict.fromkeys(check.title for _, check in far_out if not check.headline))
-    sentence, values = words.gross_summary, {"treatment": treatment, "titles": titles}
-    if headlines:
-        headlines += [words.far_out.format(titles=titles)] if titles else []
-        sentence, values = words.said_summary, {"treatment": treatment, "headlines": "; ".join(headlines)}
-    whole = sentence.format(summary=summary, **values)
-    if len(whole) > MAX_SUMMARY_LENGTH:
-        whole = sentence.format(summary="", **values)
-    return plain(whole, MAX_SUMMARY_LENGTH)
+    for order in context.checked:
+        critical = next((check for check in order.checks if check.critical), None)
+        if critical and not order.contraindicated:
+            summary = words.critical_summary.format(
+                treatment=context.treatment(order.treatment),
+                title=critical.title,
+                drafted=critical.drafted,
+                expected=critical.expected,
+            )
+            return plain(summary, MAX_SUMMARY_LENGTH)
+    return ""
 
 
 def _paragraph(context: CardContext, order: CheckedOrder) -> str:

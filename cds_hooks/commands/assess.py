@@ -51,8 +51,9 @@ def _json(decision: Decision, knowledge: Knowledge) -> str:
 
 def _text(decision: Decision, knowledge: Knowledge) -> str:
     content = report(decision, knowledge)
-    head = f"Patient {content.patient} as of {content.as_of}: {content.verdict}"
-    return "\n".join((head, "", *criteria_lines(content))).rstrip()
+    head = f"Patient {content.patient} as of {content.as_of}: {content.verdict.replace('_', ' ')}"
+    standings = [treatment.headline for treatment in content.treatments]
+    return "\n".join((head, "", *standings, "", *criteria_lines(content))).rstrip()
 
 
 def criteria_lines(content: DecisionReport) -> Iterator[str]:
@@ -68,6 +69,8 @@ _DECIDES = {
     ("unknown", "required"),
     ("unknown", "contraindication"),
     ("met", "contraindication"),
+    ("unknown", "hold"),
+    ("met", "hold"),
     ("not_met", "required"),
 }
 _MATTERS = {("unknown", "expected"), ("unknown", "caution"), ("met", "caution"), ("not_met", "expected")}

@@ -9,11 +9,12 @@ import msgspec
 import typer
 
 from cds_hooks.cli import records
-from fhir_plugin.courses.report import CourseLine, CourseReport, course_report
+from fhir_plugin.courses.report import CourseReport, course_report
 from fhir_plugin.errors import BadInput
 from fhir_plugin.facts.scores.read import read_scores
 from fhir_plugin.facts.treatments.read import read_treatments
 from fhir_plugin.reading.sources import read_record
+from mappings.schema.instruments.course_style import TrendWords
 from mappings.schema.load import load_knowledge
 from mappings.schema.service.servers import GENERIC
 
@@ -48,7 +49,7 @@ def course(
     if output == "json":
         typer.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
-        typer.echo(_text(report))
+        typer.echo(_text(report, knowledge.instruments.words))
 
 
 def _write(path: Path, picture: str) -> None:
@@ -58,20 +59,13 @@ def _write(path: Path, picture: str) -> None:
         raise BadInput(f"{path}: cannot be written: {fault.strerror}") from fault
 
 
-def _text(report: CourseReport) -> str:
-    lines = [_treatment(line) for line in report.treatments] or ["No course of TMS, ketamine or ECT is on the record."]
+def _text(report: CourseReport, words: TrendWords) -> str:
+    lines = [words.alert.format(text=alert.text) for alert in report.alerts]
+    lines += [""] if lines else []
+    lines += [line.told for line in report.treatments] or [words.no_course]
     for trend in report.trends:
-        first, *rest = trend.told
-        lines += ["", first, *(f"  {sentence}" for sentence in rest)]
+        lines += ["", *trend.changes, *(f"  {sentence}" for sentence in trend.details)]
     if not report.trends:
-        lines += ["", "No scored questionnaire is on the record."]
-    lines += [f"not whole: {gap}" for gap in report.missing]
+        lines += ["", words.no_scale]
+    lines += [words.not_whole.format(gap=gap) for gap in report.missing]
     return "\n".join(lines)
-
-
-def _treatment(line: CourseLine) -> str:
-    many = f"{'' if line.sessions_are_exact else 'at least '}{line.sessions} sessions"
-    state = "ended" if line.ended else "under way"
-    outcome = line.outcome or f"response not judged ({line.why})"
-    percent = f", {line.scale} {-line.percent:+g} %" if line.outcome and line.percent is not None else ""
-    return f"{line.treatment}: {many}, {line.first} to {line.last}, {state}; {outcome}{percent}"

@@ -10,6 +10,7 @@ import typer
 
 from cds_hooks.cli import records
 from cds_hooks.dossier.markdown import dossier_markdown
+from fhir_plugin.courses.report import CourseNotes, course_notes, course_report
 from fhir_plugin.deciding.decide import decide
 from fhir_plugin.errors import BadInput
 from fhir_plugin.payers.dossier import Dossier, build_dossier
@@ -46,7 +47,9 @@ def dossier(
     location = records.RecordLocation(fhir, patient, token, bundle, deadline, profile, client_id, key)
     record = read_record(records.record_source(location, knowledge))
     decision = decide(record, knowledge, as_of=day)
-    typer.echo(_rendered(build_dossier(decision, knowledge, treatment, chosen), knowledge, output), nl=False)
+    document = build_dossier(decision, knowledge, treatment, chosen)
+    course = course_notes(course_report(decision.facts.scores, decision.facts.treatments))
+    typer.echo(_rendered(document, knowledge, course, output), nl=False)
 
 
 def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> PayerPolicy | None:
@@ -59,11 +62,11 @@ def _policy(payer: str | None, treatment: str, knowledge: Knowledge) -> PayerPol
     return policy
 
 
-def _rendered(document: Dossier, knowledge: Knowledge, output: Format) -> str:
+def _rendered(document: Dossier, knowledge: Knowledge, course: CourseNotes, output: Format) -> str:
     if output == "json":
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
     if output == "html":
         from cds_hooks.dossier.page import dossier_html
 
-        return dossier_html(document, knowledge)
-    return dossier_markdown(document, knowledge)
+        return dossier_html(document, knowledge, course)
+    return dossier_markdown(document, knowledge, course)

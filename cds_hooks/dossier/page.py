@@ -9,22 +9,23 @@ from markupsafe import Markup
 
 from cds_hooks.dossier.sections import sections
 from cds_hooks.web.rendering import environment
+from fhir_plugin.courses.report import NO_NOTES, CourseNotes
 from fhir_plugin.payers.dossier import Dossier
 from mappings.schema.load import Knowledge
 
 _STYLES = ("style.css", "dossier.css")
 
 
-def dossier_html(dossier: Dossier, knowledge: Knowledge) -> str:
+def dossier_html(dossier: Dossier, knowledge: Knowledge, course: CourseNotes = NO_NOTES) -> str:
     """The whole page; its ``dossier_body.html`` can also be included in another page."""
-    return environment().get_template("dossier.html").render(page_values(dossier, knowledge), style=_style())
+    return environment().get_template("dossier.html").render(page_values(dossier, knowledge, course), style=_style())
 
 
-def page_values(dossier: Dossier, knowledge: Knowledge) -> dict[str, Any]:
+def page_values(dossier: Dossier, knowledge: Knowledge, course: CourseNotes = NO_NOTES) -> dict[str, Any]:
     """The variables of ``dossier_body.html``."""
     words = knowledge.dossier
     return {
-        "sections": sections(dossier, knowledge),
+        "sections": sections(dossier, knowledge, course),
         "title": words.title.format(treatment=words.treatments[dossier.treatment]),
         "lead": words.lead.format(day=dossier.as_of),
         "basis": words.basis.format(digest=dossier.knowledge[:12]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from fhir_plugin.courses.report import NO_NOTES, CourseNotes
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.facts.trials.outcomes import FAILURES
@@ -45,8 +46,8 @@ MAX_EVIDENCE = 3
 """Pieces of evidence in one cell."""
 
 
-def sections(dossier: Dossier, knowledge: Knowledge) -> tuple[Section, ...]:
-    """Every section; the gaps come first."""
+def sections(dossier: Dossier, knowledge: Knowledge, course: CourseNotes = NO_NOTES) -> tuple[Section, ...]:
+    """Every section; the gaps come first. ``course`` are the sentences about the scales, the worst first."""
     return (
         _section(knowledge, "gaps", ([_words(gap)] for gap in dossier.gaps)),
         _section(knowledge, "patient", _patient(dossier, knowledge)),
@@ -56,9 +57,15 @@ def sections(dossier: Dossier, knowledge: Knowledge) -> tuple[Section, ...]:
             knowledge, "trials", _trials(dossier, knowledge), policy=dossier.trial_policy, episode=str(dossier.episode)
         ),
         _section(knowledge, "psychotherapy", (_dated(line) for line in dossier.psychotherapy)),
-        _section(knowledge, "scores", _scores(dossier, knowledge)),
+        _section(knowledge, "scores", _scores(dossier, knowledge), course.alerts, course=" ".join(course.changes)),
         _section(knowledge, "courses", (_course(line) for line in dossier.courses)),
-        _section(knowledge, "safety", (_safety(line, knowledge) for line in dossier.safety), protocol=dossier.protocol),
+        _section(
+            knowledge,
+            "safety",
+            (_safety(line, knowledge) for line in dossier.safety),
+            protocol=dossier.protocol,
+            standing=dossier.standing,
+        ),
         _section(knowledge, "sources", ([_words(source.citation), _words(source.read)] for source in dossier.sources)),
     )
 

@@ -10,10 +10,12 @@ from datetime import date
 
 from cds_hooks.cards.app_links import AppLinks
 from cds_hooks.cards.builder import CardBasis, CardContext
+from cds_hooks.cards.crisis import with_few_suggestions, with_safety
 from cds_hooks.cards.criteria import criteria_card
-from cds_hooks.cards.measures import session_card, with_scores
+from cds_hooks.cards.measures import with_scores
 from cds_hooks.cards.order_notices import notices, other_form_card
 from cds_hooks.cards.own_cards import antidepressant_card, safety_cards
+from cds_hooks.cards.session import session_cards
 from cds_hooks.cards.this_order import with_checks
 from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import FhirAuthorization, HookCall, OrderSelect, OrderSign
@@ -120,9 +122,13 @@ class HookService:
             self._new_id,
             ordered=ordered,
             checked=checked,
+            detail=self._settings.detail,
+            has_app=self._app_links.reaches(call.fhir_server),
             templates=self._templates,
         )
-        cards = self._app_links.on(_cards(context, service, ordered), call.fhir_server, ordered.treatments)
+        cards = self._app_links.on(
+            with_few_suggestions(context, _cards(context, service, ordered)), call.fhir_server, ordered.treatments
+        )
         answer = HookAnswer(cards, decision, context.bases, ordered, ordered.silence(self._knowledge))
         mark("cards")
         return answer
@@ -220,10 +226,12 @@ def _cards(context: CardContext, service: ServiceDefinition, ordered: OrderedTre
     recommendation = context.decision.recommendation
     safety = safety_cards(context)
     if service.speaks == "session":
-        return (*safety, *with_scores(context, session_card(context)))
+        return session_cards(context, safety)
     if service.speaks == "patient":
-        return (*safety, *with_scores(context, (criteria_card(context),) if recommendation.actionable else ()))
+        criteria = (criteria_card(context),) if recommendation.actionable else ()
+        return with_scores(context, with_safety(context, safety, criteria))
     if ordered.treatments:
-        return (*safety, with_checks(context, criteria_card(context)), *other_form_card(context))
+        criteria = (with_checks(context, criteria_card(context)),)
+        return (*with_safety(context, safety, criteria), *other_form_card(context))
     another = antidepressant_card(context) if ordered.another_antidepressant else ()
     return (*safety, *other_form_card(context), *another)

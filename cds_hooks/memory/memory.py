@@ -13,7 +13,7 @@ from cds_hooks.cards.builder import CardBasis
 from cds_hooks.hooks.service import HookAnswer
 from cds_hooks.memory.database import OFF, database_url, make_file
 from cds_hooks.memory.keys import KeyedHash, site_key
-from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, may_be_quiet, role_of
+from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, is_person, may_be_quiet, role_of
 from cds_hooks.memory.repeats import Repeats
 from cds_hooks.memory.silence import RuleActivity
 from cds_hooks.memory.store import AnswerRow, CardRow, KeepResult
@@ -38,7 +38,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class _PreparedCard(NamedTuple):
-    """One card with its basis and the fingerprint of its facts."""
+    """One card with its basis and the fingerprint of its facts and the person to whom it is shown."""
 
     card: Card
     basis: CardBasis
@@ -128,7 +128,9 @@ class Memory:
         """
         moment, key = milliseconds(), TallyKey(tenant, service.id, mode)
         patient = self._patient(call, tenant)
-        prepared = [entry for entry in self._prepare(answer) if not self._hides(entry, patient, call, service, moment)]
+        prepared = [
+            entry for entry in self._prepare(answer, call) if not self._hides(entry, patient, call, service, moment)
+        ]
         cards = tuple(entry.card for entry in prepared)
         if call.hook == "order-select" and cards:
             identity = (tenant, service.id, call.fhir_server or "", call.context.user_id, call.context.patient_id)
@@ -147,15 +149,18 @@ class Memory:
             return ""
         return self._keyed.of("patient", tenant, (call.fhir_server or "").rstrip("/"), call.context.patient_id)
 
-    def _prepare(self, answer: HookAnswer) -> Iterator[_PreparedCard]:
+    def _prepare(self, answer: HookAnswer, call: HookCall) -> Iterator[_PreparedCard]:
         for card in answer.cards:
             basis = answer.bases.get(card.uuid, _NO_BASIS)
-            yield _PreparedCard(card, basis, fingerprint(card, basis, self._keyed) if self._keyed else "")
+            facts = fingerprint(card, basis, call.context.user_id, self._keyed) if self._keyed else ""
+            yield _PreparedCard(card, basis, facts)
 
     def _hides(
         self, prepared: _PreparedCard, patient: str, call: HookCall, service: ServiceDefinition, moment: int
     ) -> bool:
-        if not patient or not may_be_quiet(prepared.card, prepared.basis, service):
+        if not patient or not is_person(call.context.user_id):
+            return False
+        if not may_be_quiet(prepared.card, prepared.basis, service):
             return False
         return self._quiet.hides(
             CardKey(patient, prepared.basis.rule, role_of(call.context.user_id)), prepared.facts, moment

@@ -1,8 +1,9 @@
 """Which overridden cards stay quiet. Pure: the current time is a parameter.
 
 A card repeats an earlier one if it shows the same findings from the same evidence for the same orders. After an
-override it stays quiet for that patient, rule and user role for a set time. Contraindications and doses far outside
-the range are never quiet at signing.
+override it stays quiet for that patient, rule and person for a set time; nobody's override hides a card from somebody
+else, and where the call does not say who is asking, no card is hidden. Contraindications and doses far outside the
+range are never quiet at signing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class CardKey(NamedTuple):
-    """Identifies repeated cards: keyed hash of the patient, rule of the card, role of the user."""
+    """With the fingerprint, a repeated card: keyed hash of the patient, rule of the card, role of the user."""
 
     patient: str
     rule: str
@@ -62,13 +63,28 @@ def role_of(user: str) -> str:
     return kind if kind in ROLES else "other"
 
 
-def fingerprint(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
-    """Keyed hash of the facts on the card; for a safety signal of the evidence only, whatever its wording.
+def is_person(user: str) -> bool:
+    """Whether ``context.userId`` names one person, as ``Practitioner/1`` does."""
+    kind, _, identity = user.strip().partition("/")
+    return kind in ROLES and bool(identity.strip())
 
-    A card without findings repeats only if its text is identical.
+
+def fingerprint(card: Card, basis: CardBasis, user: str, keyed: KeyedHash) -> str:
+    """Keyed hash of the person and the facts on the card; for a safety signal of the evidence, whatever its wording.
+
+    A card without findings repeats only if its text is identical. The person is part of the hash, and is not stored by
+    itself: entries of one person cannot be put together.
     """
+    return keyed.of("person", user.strip(), _facts(card, basis, keyed))
+
+
+def _facts(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
     if basis.once:
-        evidence = sorted((item.reference, item.label) for finding in basis.findings for item in finding.evidence)
+        evidence = sorted(
+            (item.reference, item.label, str(item.day), _RUNNING_DAYS.sub("", item.note))
+            for finding in basis.findings
+            for item in finding.evidence
+        )
         return keyed.of("evidence", basis.rule, _ENCODER.encode(evidence))
     offered = [suggestion.label for suggestion in card.suggestions]
     facts = [_finding_content(finding) for finding in basis.findings] or card.detail

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
     """How long one call may spend reading from the FHIR server."""
+    detail: Literal["brief", "full"] = "brief"
+    """How much a card shows: what is read in ten seconds, or the whole reasoning (``full``)."""
     max_body_bytes: PositiveInt = 5_000_000
     """The largest request body that is read, in bytes."""
     sandbox: bool = False
@@ -86,7 +88,7 @@ class Settings(BaseSettings):
     unanswered_days: PositiveInt = 30
     """How long cards without feedback are kept."""
     quiet_days: float | None = Field(default=None, ge=0, le=365)
-    """Days for which an overridden card is not shown again; overrides the number in ``mappings/memory.yaml``."""
+    """Days for which an overridden card is hidden from that person; replaces the number in ``mappings/memory.yaml``."""
     log_level: LogLevel = "info"
     """The lowest level that is logged."""
     log_format: LogFormat = "auto"

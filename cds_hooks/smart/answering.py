@@ -106,11 +106,12 @@ class QuestionnaireForms:
     def _shown(
         self, request: Request, session: AppSession, patient_record: Record, filling: FilledQuestionnaire, **more: Any
     ) -> Response:
-        card = self._knowledge.cards.safety[0]
+        card, today = self._knowledge.cards.safety[0], self._knowledge.wording.days.today
+        summary = card.summary.format(signals=f"{filling.form.instrument.short} {today}")
         content = {"answered": False, "saved": None, "may_write": _may_write(session)} | more
         return self._frame.shown(
             request, session, "questionnaires", patient_record, template="questionnaire",
-            filling=filling, once=session.new_form_mark(), safety=(card.summary, card.lead), **content,
+            filling=filling, once=session.new_form_mark(), safety=(summary, card.lead), **content,
         )  # fmt: skip
 
     def _form_of(self, request: Request) -> PreparedInstrument | None:

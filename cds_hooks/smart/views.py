@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import filterfalse
 
 import msgspec
 
+from cds_hooks.cards.own_cards import own_summary
 from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, decision_view
-from fhir_plugin.courses.windows import day_of
+from fhir_plugin.courses.path_words import PathWords
+from fhir_plugin.courses.report import CourseReport
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.recommend import recommend
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.deciding.standing import CLEARED
 from fhir_plugin.record.resources import Resource
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Conflict, Role
@@ -30,8 +32,11 @@ class LatestScore:
     severity: str | None
     suicide: bool | None
     source: str
-    sentences: tuple[str, ...]
-    """Change and response in sentences; empty if there is only one value."""
+    alerted: bool
+    """Whether its changes are told with what got worse."""
+    changes: tuple[str, ...]
+    """The change since the last value, then since the baseline; empty without a dated total."""
+    details: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,8 @@ class OverviewPage:
 
     verdict: str
     protocol: str
-    standings: tuple[tuple[str, str], ...]
-    """Each treatment and its standing."""
+    standings: tuple[TreatmentView, ...]
+    """Each treatment with its standing and the reasons for it."""
     pathway: str
     latest: tuple[LatestScore, ...]
     asks: tuple[str, ...]
@@ -67,7 +72,7 @@ class TreatmentComparison:
 
     treatment: str
     title: str
-    standings: tuple[str | None, ...]
+    standings: tuple[TreatmentView | None, ...]
     compared: tuple[CriterionComparison, ...]
     """Criteria that decide, and unknown ones."""
     noted: tuple[CriterionComparison, ...]
@@ -93,7 +98,7 @@ class CriteriaPage:
 def warning(decision: Decision, knowledge: Knowledge) -> str:
     """The safety warning at the top of every page; empty if there is none."""
     summaries = [
-        own.summary
+        own_summary(own, finding, knowledge, decision.facts.as_of)
         for own in knowledge.cards.safety
         if (finding := decision.finding(own.criterion)) and finding.verdict is Verdict.MET
     ]
@@ -104,43 +109,40 @@ def overview(decision: Decision, knowledge: Knowledge) -> OverviewPage:
     """Latest scores, standings of the treatments, what is due."""
     view = decision_view(decision, knowledge)
     pathway = decision.recommendation.pathway
-    due = decision.finding(knowledge.cards.session.due)
+    due = decision.finding(knowledge.sessions.overview)
     return OverviewPage(
         verdict=view.verdict,
         protocol=view.protocol,
-        standings=tuple((treatment.title, treatment.standing) for treatment in view.treatments),
-        pathway=f"{pathway.pathway.title}. {pathway.pathway.says}" if pathway else "",
-        latest=tuple(_latest(decision, knowledge, {trend.instrument: trend.told for trend in view.course.trends})),
-        asks=tuple(ask.words for ask in decision.recommendation.asks),
+        standings=view.treatments,
+        pathway=f"{pathway.pathway.title}. {pathway.pathway.says}" if pathway and pathway.standing in CLEARED else "",
+        latest=tuple(_latest(decision, knowledge, view.course)),
+        asks=tuple(ask.words for ask in (*decision.recommendation.asks, *decision.recommendation.questions)),
         due=due.because if due and due.verdict is Verdict.MET else "",
         findings=view,
     )
 
 
-def _latest(
-    decision: Decision, knowledge: Knowledge, sentences: Mapping[str, tuple[str, ...]]
-) -> Iterable[LatestScore]:
+def _latest(decision: Decision, knowledge: Knowledge, course: CourseReport) -> Iterable[LatestScore]:
     forms = knowledge.instruments.forms.items()
+    say = PathWords(knowledge.instruments.words, knowledge.treatments, course.as_of)
+    trends = {trend.instrument: trend for trend in course.trends}
     for name, form in sorted(forms, key=lambda item: item[1].instrument.measures != "depression"):
         series = decision.facts.scores.series(name)
         if not series:
             continue
-        last = series[-1]
+        last, trend = series[-1], trends.get(name)
         yield LatestScore(
             short=form.instrument.short,
             title=form.instrument.title,
-            day=_day(last),
+            day=say.day(last),
             total=last.total,
             severity=last.severity,
             suicide=last.suicide_item_positive,
             source=last.reference,
-            sentences=sentences.get(name, ()),
+            alerted=bool(trend and trend.alerts),
+            changes=trend.changes if trend else (),
+            details=trend.details if trend else (),
         )
-
-
-def _day(assessment: Assessment) -> str:
-    day = day_of(assessment)
-    return day.isoformat() if day else "not dated"
 
 
 def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> CriteriaPage:
@@ -184,7 +186,7 @@ def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComp
     return TreatmentComparison(
         treatment=name,
         title=title,
-        standings=tuple(view.standing if view else None for view in views),
+        standings=tuple(views),
         compared=tuple(filterfalse(_is_noted, present)),
         noted=tuple(filter(_is_noted, present)),
         absent=tuple(comparison for comparison in compared if comparison.row.absent),

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from fhir_plugin.courses.report import CourseReport, course_report
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer, WeighedFinding
+from fhir_plugin.deciding.headline import headline
+from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer
+from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.facts.trials.report import shown_trial
 from mappings.schema.base.entries import Source
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
 
-_AGAINST = frozenset({Role.CONTRAINDICATION, Role.CAUTION})
+_AGAINST = frozenset({Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class TreatmentView:
 
     title: str
     standing: str
+    standing_words: str
+    """The standing as worded on cards."""
+    headline: str
+    """The standing with its weightiest reasons."""
     about: bool
     """Whether the call concerns it."""
     rows: tuple[FindingRow, ...]
@@ -70,16 +76,28 @@ class DecisionView:
     gaps: tuple[str, ...]
     dropped: int
     course: CourseReport
+    scales: Mapping[str, str]
+    """Short names of the instruments."""
     names: Mapping[str, str]
     """Display names of the treatments."""
+    words: Mapping[str, str]
+    """The standings in words."""
 
 
 def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
     """The view of a decision for a page."""
     recommendation, trials = decision.recommendation, decision.facts.trials
     about = recommendation.ordered or (knowledge.protocols[recommendation.protocol].focus,)
+    course = course_report(decision.facts.scores, decision.facts.treatments)
     views = [
-        _treatment(answer, about=answer.treatment in about, knowledge=knowledge) for answer in recommendation.treatments
+        _treatment(
+            answer,
+            about=answer.treatment in about,
+            ordering=bool(recommendation.ordered),
+            well=course.well,
+            knowledge=knowledge,
+        )
+        for answer in recommendation.treatments
     ]
     return DecisionView(
         verdict=recommendation.verdict.value,
@@ -96,23 +114,31 @@ def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
             *(f"{unread.where}: {unread.why}" for unread in decision.record.unread),
         ),
         dropped=decision.record.dropped,
-        course=course_report(decision.facts.scores, decision.facts.treatments),
+        course=course,
+        scales={name: form.instrument.short for name, form in knowledge.instruments.forms.items()},
         names=knowledge.cards.treatments,
+        words={str(standing): words for standing, words in knowledge.cards.standing.items()},
     )
 
 
-def _treatment(answer: TreatmentAnswer, *, about: bool, knowledge: Knowledge) -> TreatmentView:
-    rows = [_row(weighed, knowledge) for weighed in sorted(answer.weighed, key=_urgency)]
+def _treatment(
+    answer: TreatmentAnswer, *, about: bool, ordering: bool, well: bool, knowledge: Knowledge
+) -> TreatmentView:
+    rows = [_row(weighed, knowledge, well=well) for weighed in sorted(answer.weighed, key=_urgency)]
     return TreatmentView(
         title=knowledge.cards.treatments[answer.treatment],
         standing=answer.standing.value,
+        standing_words=knowledge.cards.standing[answer.standing.value],
+        headline=headline(
+            knowledge.cards.treatments[answer.treatment], answer.standing, answer.weighed, knowledge, ordering=ordering
+        ).text,
         about=about,
         rows=tuple(row for row in rows if not row.absent),
         absent=tuple(row for row in rows if row.absent),
     )
 
 
-def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
+def _row(weighed: WeighedFinding, knowledge: Knowledge, *, well: bool) -> FindingRow:
     finding, role = weighed.finding, weighed.role
     criterion = knowledge.criteria[finding.criterion]
     keys = dict.fromkeys((*weighed.clause.sources, *finding.sources))
@@ -122,7 +148,7 @@ def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
         role=role.value,
         verdict=finding.verdict.value,
         word=knowledge.cards.table.verdicts[role][finding.verdict.value],
-        weight=_weight(role),
+        weight=_weight(role, finding.verdict, well=well),
         absent=role in _AGAINST and finding.verdict is Verdict.NOT_MET,
         because=finding.because,
         missing=finding.missing,
@@ -133,8 +159,19 @@ def _row(weighed: WeighedFinding, knowledge: Knowledge) -> FindingRow:
     )
 
 
-def _weight(role: Role) -> str:
-    return {Role.CONTEXT: "neither", Role.CAUTION: "care", Role.CONTRAINDICATION: "against"}.get(role, "for")
+def _weight(role: Role, verdict: Verdict, *, well: bool) -> str:
+    """What the verdict means for the treatment; where the patient is well, a criterion not met is no bad news."""
+    if well and verdict is Verdict.NOT_MET:
+        return "neither"
+    return _WEIGHTS.get(role, "for")
+
+
+_WEIGHTS = {
+    Role.CONTEXT: "neither",
+    Role.CAUTION: "care",
+    Role.HOLD: "against",
+    Role.CONTRAINDICATION: "against",
+}
 
 
 def _source(source: Source) -> tuple[str, str]:
@@ -145,7 +182,7 @@ def _urgency(weighed: WeighedFinding) -> int:
     """Sort key: unknowns first, those that decide before the others; then what counts against the treatment."""
     verdict, role = weighed.finding.verdict, weighed.role
     if verdict is Verdict.UNKNOWN:
-        return 0 if role in (Role.REQUIRED, Role.CONTRAINDICATION) else 1
+        return 0 if role in (Role.REQUIRED, Role.CONTRAINDICATION, Role.HOLD) else 1
     if role is Role.CONTEXT:
         return 4
     return 2 if (role in _AGAINST) == (verdict is Verdict.MET) else 3

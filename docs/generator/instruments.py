@@ -109,6 +109,8 @@ def _threshold_entries(item: Instrument) -> Iterator[tuple[str, SourcedEntry]]:
     for change in item.changes:
         amount = f"{change.points:g} points" if change.points is not None else f"{change.percent:g} percent"
         yield f"Change of {amount} ({change.kind}): {prose(change.meaning)}", change
+    if item.own_change:
+        yield f"Change of {item.own_change.points:g} points counts as worse, and less as a plateau", item.own_change
     if item.relapse:
         yield (
             f"Relapse is flagged: {item.relapse.rise} above the best total, from {item.relapse.total_at_least} on",

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from html import escape
 
+from fhir_plugin.courses.path_words import PathWords
 from fhir_plugin.courses.pictures import Panel, Picture, Row
-from fhir_plugin.courses.trend import read_trend, reliable_change
+from fhir_plugin.courses.trend import read_trend
 from fhir_plugin.courses.windows import day_of
+from fhir_plugin.courses.worsening import reliable_change
 from fhir_plugin.extras import DRAWING
 from fhir_plugin.facts.scores.read import Assessment, ScoreHistory
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
@@ -44,6 +46,7 @@ def render_svg(shown: Picture, description: str) -> str:
 def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Iterator[str]:
     """What the picture shows, in words."""
     words = scores.instruments.drawing.words
+    say = PathWords(scores.instruments.words, treatments, scores.as_of)
     forms = _drawn_instruments(scores)
     if not forms:
         yield words.empty
@@ -54,8 +57,8 @@ def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatment
         yield template.format(
             short=form.instrument.short,
             many=len(series),
-            first=series[0][0],
-            last=series[-1][0],
+            first=say.date(series[0][0]),
+            last=say.date(series[-1][0]),
             start=f"{totals[0]:g}",
             end=f"{totals[-1]:g}",
             low=f"{min(totals):g}",
@@ -63,7 +66,9 @@ def describe(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatment
         )
     for course in courses:
         title = treatments[course.treatment].title
-        yield words.sessions_described.format(title=title, many=course.count, first=course.first, last=course.last)
+        yield words.sessions_described.format(
+            title=title, many=course.count, first=say.date(course.first), last=say.date(course.last)
+        )
 
 
 def picture(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments) -> Picture:
@@ -72,7 +77,7 @@ def picture(scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments
     return Picture(
         style=scores.instruments.drawing,
         span=_span(scores, forms, courses),
-        panels=tuple(_panel(form, scores, courses) for form in forms),
+        panels=tuple(_panel(form, scores, courses, treatments) for form in forms),
         sessions=[
             {"day": _when(session.day, session.moment), "treatment": treatments[course.treatment].short}
             | {"modality": course.modality}
@@ -111,7 +116,9 @@ def _span(
     return (min(days) - _MARGIN, max(days) + _MARGIN) if days else (date.min, date.max)
 
 
-def _panel(form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[TreatmentCourse]) -> Panel:
+def _panel(
+    form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments
+) -> Panel:
     name, low = form.instrument.id, (form.instrument.range or (0, 0))[0]
     unusable = (
         assessment for assessment in scores.assessments if assessment.instrument == name and not assessment.usable
@@ -121,7 +128,7 @@ def _panel(form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[Tre
         instrument=form.instrument,
         values=_values(scores, name, blank),
         unscored=[{"day": day.isoformat(), "total": low} for day in blank],
-        difference=_difference(form, scores, courses),
+        difference=_difference(form, scores, courses, treatments),
     )
 
 
@@ -154,8 +161,10 @@ def _when(day: date | None, moment: str | None) -> str:
     return day.isoformat() + "T12:00" if day else ""
 
 
-def _difference(form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[TreatmentCourse]) -> list[Row]:
-    trend = read_trend(scores.series(form.instrument.id), courses, form)
+def _difference(
+    form: PreparedInstrument, scores: ScoreHistory, courses: Sequence[TreatmentCourse], treatments: Treatments
+) -> list[Row]:
+    trend = read_trend(scores.series(form.instrument.id), courses, form, treatments.response)
     change = reliable_change(form.instrument)
     if trend is None or trend.change is None or change is None or change.points is None:
         return []

@@ -1,31 +1,43 @@
-"""One instrument over time: baseline and change, response, remission, and what a change may mean. Pure.
+"""One instrument over time: what got worse, the change since the last value and since the baseline. Pure.
 
 Scales are never mixed, and the result is a description: it never claims that a treatment caused a change.
 
-* The baseline is the last value within 30 days before, or on, the start of the latest course of treatment that has
-  one, else the first value on the record.
+* The baseline is the last value shortly before, or on, the start of the latest course of treatment that has one and a
+  later value, else the first value on the record.
 * Values made after a session of the same day are left out.
 * Change and percent compare the latest value with the baseline; response and remission follow the instrument's rules.
-* A worse value than the best since the baseline is ``single``; a second one in a row is ``confirmed``; a rise by the
-  instrument's reliable change is ``reliable``.
+  Response is not judged from a value that is older than the window before the treatment.
+* What got worse, was lost, or stands still: :mod:`fhir_plugin.courses.worsening`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
 import msgspec
 
 from fhir_plugin.courses.windows import TreatmentWindow, day_of, windows
+from fhir_plugin.courses.worsening import (
+    Plateau,
+    Rise,
+    ScorePath,
+    Worsening,
+    counting_points,
+    is_remission,
+    is_response,
+    read_path,
+    read_plateau,
+    read_rise,
+    total_of,
+)
 from fhir_plugin.facts.scores.read import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.record.dates import instant
 from mappings.schema.instruments import PreparedInstrument
 from mappings.schema.instruments.model import ImportantChange, Instrument, SumOfMaxima
-
-_BASELINE_DAYS = timedelta(days=30)
+from mappings.schema.treatments.model import ResponseRule
 
 
 class CoursePhase(StrEnum):
@@ -33,18 +45,6 @@ class CoursePhase(StrEnum):
 
     BEFORE = "before the session"
     AFTER = "after the session"
-
-
-class Worsening(StrEnum):
-    """How certain a worsening is."""
-
-    NONE = "none"
-    SINGLE = "single"
-    """One worse value: not yet a failure."""
-    CONFIRMED = "confirmed"
-    """A second worse value in a row."""
-    RELIABLE = "reliable"
-    """At least the instrument's reliable change."""
 
 
 class Advisory(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,24 +74,48 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     series: tuple[Assessment, ...]
     """Comparable values, oldest first, without those made after a session."""
+    rise: Rise | None
+    """What got worse since the best value; ``None`` if the latest is as low as any."""
+    relapse: bool | None
+    """``None``: no rule."""
+    plateau: Plateau | None
+    latest: Assessment
+    previous: Assessment | None
+    """The value before the latest, whatever its age."""
     baseline: Assessment
     baseline_treatment: str | None
     """The treatment at whose start it was measured; ``None``: the first on the record."""
-    latest: Assessment
+    baseline_course: TreatmentCourse | None
+    """The same as a course."""
+    judged: bool
+    """Whether the baseline may be compared with: no treatment began since it that was not measured."""
+    unmeasured: TreatmentCourse | None
+    """The latest course, if no value is on the record from shortly before its start."""
     best: Assessment
+    """The lowest since the baseline."""
+    path: ScorePath | None
+    """From the baseline to the latest value."""
     change: float | None
     """Latest less baseline; ``None`` with a single value."""
     percent: float | None
     response: bool | None
-    """``None``: no rule, a single value, or a baseline too low to judge."""
+    """``None``: no rule, a single value, a baseline too low to judge, or none before the treatment."""
     remission: bool | None
     advisories: tuple[Advisory, ...]
-    worsening: Worsening
-    relapse: bool | None
     groups: tuple[GroupChange, ...]
     windows: tuple[TreatmentWindow, ...]
     window_groups: tuple[tuple[GroupChange, ...], ...]
     """The changes of the groups of items, by window."""
+
+    @property
+    def worsening(self) -> Worsening:
+        """How certain a worsening is."""
+        return self.rise.worsening if self.rise else Worsening.NONE
+
+    @property
+    def change_since_last(self) -> float | None:
+        """Latest less the value before it; ``None`` with a single value."""
+        return total_of(self.latest) - total_of(self.previous) if self.previous else None
 
 
 def phase_of(assessment: Assessment, courses: Sequence[TreatmentCourse]) -> CoursePhase | None:
@@ -111,7 +135,7 @@ def phase_of(assessment: Assessment, courses: Sequence[TreatmentCourse]) -> Cour
 
 
 def read_trend(
-    series: Sequence[Assessment], courses: Sequence[TreatmentCourse], form: PreparedInstrument
+    series: Sequence[Assessment], courses: Sequence[TreatmentCourse], form: PreparedInstrument, rule: ResponseRule
 ) -> Trend | None:
     """The course of one instrument, from its assessments, oldest first; ``None`` without a dated total.
 
@@ -122,34 +146,39 @@ def read_trend(
     usable = _comparable(series, courses)
     if not usable:
         return None
-    baseline, treatment = _baseline(usable, courses)
+    baseline, course = _baseline(usable, courses, rule)
+    unmeasured = _unmeasured(usable, courses, rule)
     since = usable[usable.index(baseline) :]
     latest = since[-1]
-    best = min(since, key=lambda assessment: (_total(assessment), since.index(assessment)))
     several = latest is not baseline
-    treatment_windows = windows(usable, courses)
-    fall = _total(baseline) - _total(latest)
-    percent = -100 * fall / _total(baseline) if several and _total(baseline) else None
+    judged = several and (course is not None or not _started(courses, latest))
+    rise = _rise(instrument, usable, baseline, rule, treated=course is not None)
+    relapse = rise.relapse if rise else (False if instrument.relapse else None)
+    change, percent = _change(baseline, latest)
+    treatment_windows = windows(usable, courses, rule.baseline_days_before.value)
     return Trend(
         instrument=instrument.id,
         series=usable,
-        baseline=baseline,
-        baseline_treatment=treatment,
+        rise=rise,
+        relapse=relapse,
+        plateau=read_plateau(instrument, usable, courses, rule),
         latest=latest,
-        best=best,
-        change=-fall if several else None,
+        previous=usable[-2] if len(usable) > 1 else None,
+        baseline=baseline,
+        baseline_treatment=course.treatment if course else None,
+        baseline_course=course,
+        judged=judged,
+        unmeasured=unmeasured,
+        best=min(since, key=total_of),
+        path=read_path(instrument, since, rule, judged=judged),
+        change=change,
         percent=percent,
-        response=_response(instrument, _total(baseline), fall) if several else None,
-        remission=_total(latest) <= instrument.remission.at_most if instrument.remission else None,
-        advisories=tuple(_advisory(change, fall, percent) for change in instrument.changes) if several else (),
-        worsening=_worsening(instrument, since, best),
-        relapse=_relapse(instrument, _total(baseline), _total(best), _total(latest)),
+        response=is_response(instrument, total_of(baseline), total_of(latest)) if judged else None,
+        remission=is_remission(instrument, total_of(latest)),
+        advisories=_advisories(instrument, change, percent),
         groups=_groups(instrument, baseline, latest, maxima) if several else (),
         windows=treatment_windows,
-        window_groups=tuple(
-            _groups(instrument, window.start, window.assessments[-1], maxima) if window.start else ()
-            for window in treatment_windows
-        ),
+        window_groups=tuple(_window_groups(instrument, window, maxima) for window in treatment_windows),
     )
 
 
@@ -163,28 +192,74 @@ def _comparable(series: Sequence[Assessment], courses: Sequence[TreatmentCourse]
     )
 
 
-def _total(assessment: Assessment) -> float:
-    return assessment.total or 0.0
-
-
-def _baseline(series: Sequence[Assessment], courses: Sequence[TreatmentCourse]) -> tuple[Assessment, str | None]:
-    """The last value near the start of the latest course that has one, else the first on the record."""
+def _baseline(
+    series: Sequence[Assessment], courses: Sequence[TreatmentCourse], rule: ResponseRule
+) -> tuple[Assessment, TreatmentCourse | None]:
+    """The last value near the start of the latest course that has one and a later value, else the first of all."""
     for course in sorted(courses, key=lambda candidate: candidate.first, reverse=True):
-        before = [assessment for assessment in series if (day := day_of(assessment)) and _near_start(day, course.first)]
-        if before:
-            return before[-1], course.treatment
+        before = _near_start(series, course, rule)
+        if before and (before[-1] is not series[-1] or len(series) == 1):
+            return before[-1], course
     return series[0], None
 
 
-def _near_start(day: date, start: date) -> bool:
-    return start - _BASELINE_DAYS <= day <= start
+def _near_start(series: Sequence[Assessment], course: TreatmentCourse, rule: ResponseRule) -> list[Assessment]:
+    days = rule.baseline_days_before.value
+    return [entry for entry in series if (day := day_of(entry)) and 0 <= (course.first - day).days <= days]
 
 
-def _response(instrument: Instrument, baseline: float, fall: float) -> bool | None:
-    rule = instrument.response
-    if rule is None or baseline <= 0 or (rule.baseline_at_least is not None and baseline < rule.baseline_at_least):
-        return None
-    return 100 * fall >= rule.percent * baseline
+def _started(courses: Sequence[TreatmentCourse], latest: Assessment) -> list[TreatmentCourse]:
+    """The courses that began before the latest value."""
+    day = day_of(latest)
+    return [course for course in courses if day and course.first < day]
+
+
+def _unmeasured(
+    series: Sequence[Assessment], courses: Sequence[TreatmentCourse], rule: ResponseRule
+) -> TreatmentCourse | None:
+    started = _started(courses, series[-1])
+    newest = max(started, key=lambda course: course.first, default=None)
+    return newest if newest and not _near_start(series, newest, rule) else None
+
+
+def _rise(
+    instrument: Instrument, series: Sequence[Assessment], baseline: Assessment, rule: ResponseRule, *, treated: bool
+) -> Rise | None:
+    """The rise since the best value of the last year, of which the value before the latest is always one.
+
+    Since the baseline only, where the latest value is better than that by a change that counts: what was lost before
+    the treatment is then no news.
+    """
+    latest, points = series[-1], counting_points(instrument)
+    day, begin = day_of(latest), series.index(baseline)
+    improved = points is None or total_of(baseline) - total_of(latest) >= points
+    if not (treated and improved):
+        days = rule.worse_within_days.value
+        begin = min(place for place, value in enumerate(series) if _days(day_of(value), day) <= days)
+    values = series[min(begin, max(len(series) - 2, 0)) :]
+    return read_rise(instrument, None if baseline is latest else baseline, values)
+
+
+def _days(first: date | None, last: date | None) -> int:
+    return (last - first).days if first and last else 0
+
+
+def _change(baseline: Assessment, latest: Assessment) -> tuple[float | None, float | None]:
+    """The change since the baseline, in points and in percent; ``None`` with a single value."""
+    if latest is baseline:
+        return None, None
+    change = total_of(latest) - total_of(baseline)
+    return change, 100 * change / total_of(baseline) if total_of(baseline) else None
+
+
+def _advisories(instrument: Instrument, change: float | None, percent: float | None) -> tuple[Advisory, ...]:
+    return () if change is None else tuple(_advisory(known, -change, percent) for known in instrument.changes)
+
+
+def _window_groups(
+    instrument: Instrument, window: TreatmentWindow, maxima: Mapping[str, int]
+) -> tuple[GroupChange, ...]:
+    return _groups(instrument, window.start, window.assessments[-1], maxima) if window.start else ()
 
 
 def _advisory(change: ImportantChange, fall: float, percent: float | None) -> Advisory:
@@ -201,33 +276,6 @@ def _advisory(change: ImportantChange, fall: float, percent: float | None) -> Ad
         source=change.source,
         verification=change.verification.value,
     )
-
-
-def reliable_change(instrument: Instrument) -> ImportantChange | None:
-    """The change that can be relied on from a single second value."""
-    return next((change for change in instrument.changes if change.kind == "reliable" and change.points), None)
-
-
-def _worsening(instrument: Instrument, since: Sequence[Assessment], best: Assessment) -> Worsening:
-    rise = _total(since[-1]) - _total(best)
-    if rise <= 0:
-        return Worsening.NONE
-    reliable = reliable_change(instrument)
-    if reliable and reliable.points is not None and rise >= reliable.points:
-        return Worsening.RELIABLE
-    before = since[-2]
-    return Worsening.CONFIRMED if before is not best and _total(before) > _total(best) else Worsening.SINGLE
-
-
-def _relapse(instrument: Instrument, baseline: float, best: float, latest: float) -> bool | None:
-    """A marked rise after response or remission; without either there is no relapse."""
-    rule = instrument.relapse
-    if rule is None:
-        return None
-    recovered = _response(instrument, baseline, baseline - best) or (
-        instrument.remission is not None and best <= instrument.remission.at_most
-    )
-    return bool(recovered) and latest - best >= rule.rise and latest >= rule.total_at_least
 
 
 def _groups(

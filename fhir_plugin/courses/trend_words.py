@@ -1,68 +1,142 @@
-"""A course of symptoms in sentences, from the templates of the knowledge. Pure."""
+"""A course of symptoms in sentences, from the templates of the knowledge. Pure.
+
+What got worse comes first, then the change since the last value, then the change since the baseline, then details.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 
-from fhir_plugin.courses.trend import Advisory, Trend, Worsening, reliable_change
+import msgspec
+
+from fhir_plugin.courses.alerts import CourseAlert, trend_alerts
+from fhir_plugin.courses.path_words import PathWords
+from fhir_plugin.courses.trend import Advisory, Trend
 from fhir_plugin.courses.windows import TreatmentWindow, day_of
+from fhir_plugin.courses.worsening import ScorePath, counting_change, read_path, total_of
+from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.course_style import TrendWords
 from mappings.schema.instruments.model import Instrument
 from mappings.schema.treatments import Treatments
 
 
-def trend_sentences(trend: Trend, instruments: Instruments, treatments: Treatments) -> tuple[str, ...]:
-    """Sentences for a clinician: the change, response and remission, important changes by source, and the limits."""
-    instrument, words = instruments[trend.instrument], instruments.words
-    sentences = [_change(trend, instrument, words, treatments), *_verdicts(trend, instrument, words)]
-    sentences += [_advisory(advisory, words) for advisory in trend.advisories]
-    sentences += _worse(trend, instrument, words)
-    for group in trend.groups:
-        title = instruments.groups[group.group].title
-        sentences.append(words.group.format(title=title, start=group.start, end=group.end, most=group.most))
-    several = len(trend.windows) > 1 and trend.change is not None
-    sentences += [_window(place, trend, words, treatments) for place in range(len(trend.windows)) if several]
-    if instrument.recall_days:
-        sentences.append(words.recall.format(days=instrument.recall_days))
-    if trend.change is not None:
-        sentences.append(words.limits.strip())
-    return tuple(sentences)
+class ToldTrend(msgspec.Struct, frozen=True, kw_only=True):
+    """The sentences about one instrument, in the order in which they are to be read."""
+
+    alerts: tuple[CourseAlert, ...]
+    """What got worse or stands still."""
+    changes: tuple[str, ...]
+    """The change since the last value, then since the baseline; what this means for response and remission."""
+    details: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*(alert.text for alert in self.alerts), *self.changes, *self.details)
 
 
-def _change(trend: Trend, instrument: Instrument, words: TrendWords, treatments: Treatments) -> str:
-    latest_day = day_of(trend.latest)
-    if trend.change is None or trend.percent is None:
-        return words.one_value.format(short=instrument.short, end=_total(trend.latest.total), latest_day=latest_day)
-    kind = words.baseline_first
-    if trend.baseline_treatment:
-        treatment = treatments[trend.baseline_treatment].short
-        kind = words.baseline_at_start.format(treatment=treatment, day=_start_of(trend))
-    return words.change.format(
-        short=instrument.short,
-        start=_total(trend.baseline.total),
-        end=_total(trend.latest.total),
-        percent=trend.percent,
-        baseline_day=day_of(trend.baseline),
-        baseline_kind=kind,
-        latest_day=latest_day,
+def tell_trend(trend: Trend, instruments: Instruments, treatments: Treatments, as_of: date) -> ToldTrend:
+    """The sentences about one instrument, as read on a day."""
+    instrument, say = instruments[trend.instrument], PathWords(instruments.words, treatments, as_of)
+    return ToldTrend(
+        alerts=tuple(trend_alerts(trend, instrument, say)),
+        changes=(*_changes(trend, instrument, say), *_verdicts(trend, instrument, say)),
+        details=tuple(_details(trend, instruments, say)),
     )
 
 
-def _start_of(trend: Trend) -> str:
-    day = day_of(trend.baseline)
-    starts = [window.span.first for window in trend.windows if window.span.treatments and day]
-    return str(min((start for start in starts if day and start >= day), default=day))
+def tell_course(course: TreatmentCourse, instruments: Instruments, say: PathWords) -> str:
+    """One course of treatment in a sentence."""
+    words, outcome = say.words, course.outcome
+    said = words.course_unjudged.format(why=outcome.why)
+    if outcome.kind:
+        short = instruments[outcome.baseline.instrument].short if outcome.baseline else ""
+        said = words.course_outcome.format(kind=outcome.kind, short=short, change=f"{-(outcome.percent or 0):+.0f}")
+    sessions = f"{course.count}" if course.counted else words.sessions_at_least.format(sessions=course.count)
+    return words.course.format(
+        treatment=say.treatments((course.treatment,)),
+        sessions=sessions,
+        first=say.date(course.first),
+        last=say.date(course.last),
+        state=words.ended if course.ended else words.under_way,
+        outcome=said,
+    )
 
 
-def _verdicts(trend: Trend, instrument: Instrument, words: TrendWords) -> Iterator[str]:
-    if (rule := instrument.response) and trend.change is not None:
-        if trend.response is None:
-            yield words.response_unjudged.format(least=rule.baseline_at_least or 1)
-        else:
-            yield (words.response if trend.response else words.no_response).format(percent=rule.percent)
+def _changes(trend: Trend, instrument: Instrument, say: PathWords) -> Iterator[str]:
+    words, latest = say.words, trend.latest
+    if trend.previous is None:
+        yield words.one_value.format(short=instrument.short, end=total_of(latest), latest_day=say.day(latest))
+        return
+    if trend.previous is not trend.baseline:
+        yield words.since_last.format(
+            short=instrument.short,
+            end=total_of(latest),
+            latest_day=say.day(latest),
+            change=say.change(trend.previous, latest),
+            before=total_of(trend.previous),
+            before_day=say.day(trend.previous),
+        )
+    if trend.path:
+        yield words.since_start.format(
+            path=say.path(trend.path, instrument.short),
+            change=say.effect(trend.path),
+            since=_since(trend, say),
+        )
+
+
+def _since(trend: Trend, say: PathWords) -> str:
+    if trend.baseline_course is None:
+        return say.words.at_first
+    course = trend.baseline_course
+    return say.words.at_start.format(treatment=say.treatments((course.treatment,)), day=say.date(course.first))
+
+
+def _verdicts(trend: Trend, instrument: Instrument, say: PathWords) -> Iterator[str]:
+    words = say.words
+    if trend.unmeasured and instrument.response:
+        yield words.unmeasured.format(
+            short=instrument.short,
+            days=say.names.response.baseline_days_before.value,
+            treatment=say.treatments((trend.unmeasured.treatment,)),
+            day=say.date(trend.unmeasured.first),
+        )
+    if (rule := instrument.response) and trend.judged and trend.response is None:
+        yield words.response_unjudged.format(least=rule.baseline_at_least or 1)
     if (cutoff := instrument.remission) and trend.remission is not None:
         yield (words.remission if trend.remission else words.no_remission).format(at_most=cutoff.at_most)
+
+
+def _details(trend: Trend, instruments: Instruments, say: PathWords) -> Iterator[str]:
+    instrument, words = instruments[trend.instrument], say.words
+    yield from _windows(trend, instrument, say)
+    if trend.judged and instrument.response:
+        yield words.response.format(percent=instrument.response.percent)
+    yield from (_advisory(advisory, words) for advisory in trend.advisories)
+    yield from _rules(trend, instrument, words)
+    for group in trend.groups:
+        title = instruments.groups[group.group].title
+        yield words.group.format(title=title, start=group.start, end=group.end, most=group.most)
+    if instrument.recall_days:
+        yield words.recall.format(days=instrument.recall_days)
+    if trend.previous is not None:
+        yield words.limits.strip()
+
+
+def _rules(trend: Trend, instrument: Instrument, words: TrendWords) -> Iterator[str]:
+    """The numbers by which a worsening is told, with their sources."""
+    if trend.rise is None or not trend.rise.notable:
+        return
+    if counting := counting_change(instrument):
+        source, checked = counting.source, counting.verification.value
+        yield words.reliable.format(points=counting.points, source=source, verification=checked)
+    if (rule := instrument.relapse) and trend.relapse:
+        yield words.relapse_rule.format(
+            rise=rule.rise, least=rule.total_at_least, source=rule.source, verification=rule.verification.value
+        )
 
 
 def _advisory(advisory: Advisory, words: TrendWords) -> str:
@@ -76,53 +150,70 @@ def _advisory(advisory: Advisory, words: TrendWords) -> str:
     )
 
 
-def _worse(trend: Trend, instrument: Instrument, words: TrendWords) -> Iterator[str]:
-    rise = (trend.latest.total or 0) - (trend.best.total or 0)
-    best_day = day_of(trend.best)
-    reliable = reliable_change(instrument)
-    sourced = (
-        {"points": reliable.points, "source": reliable.source, "verification": reliable.verification}
-        if reliable
-        else {}
-    )
-    if trend.worsening is Worsening.SINGLE:
-        or_reliable = words.or_reliable.format(**sourced) if sourced else ""
-        yield words.single_worse.strip().format(rise=rise, best_day=best_day, or_reliable=or_reliable)
-    elif trend.worsening is Worsening.CONFIRMED:
-        yield words.confirmed_worse.format(best_day=best_day)
-    elif trend.worsening is Worsening.RELIABLE:
-        yield words.reliable_worse.format(rise=rise, best_day=best_day, **sourced)
-    if trend.relapse and instrument.relapse:
-        rule = instrument.relapse
-        yield words.relapse.format(rise=rise, source=rule.source, verification=rule.verification)
-
-
-def window_name(place: int, windows: tuple[TreatmentWindow, ...], words: TrendWords, treatments: Treatments) -> str:
+def window_name(place: int, windows: Sequence[TreatmentWindow], say: PathWords) -> str:
     """The name of a window: before, during one treatment, during several together, between, after."""
-    during = windows[place].span.treatments
+    words, during = say.words, windows[place].span.treatments
     if during:
-        shorts = " and ".join(treatments[treatment].short for treatment in during)
-        return (words.during if len(during) == 1 else words.both).format(treatments=shorts)
+        return (words.during if len(during) == 1 else words.both).format(treatments=say.treatments(during))
     if place == 0:
         return words.before
     return words.after if place == len(windows) - 1 else words.between
 
 
-def _window(place: int, trend: Trend, words: TrendWords, treatments: Treatments) -> str:
-    window = trend.windows[place]
-    name = window_name(place, trend.windows, words, treatments)
-    first, last = window.span.first, window.span.last
-    if window.start is None or window.change is None:
-        return words.window_few.format(name=name, first=first, last=last, many=len(window.assessments))
-    return words.window.format(
-        name=name,
-        first=first,
-        last=last,
-        start=_total(window.start.total),
-        end=_total(window.assessments[-1].total),
-        change=window.change,
-    )
+def _windows(trend: Trend, instrument: Instrument, say: PathWords) -> Iterator[str]:
+    """The days before treatment, then each treatment with the days after it; not what is told already."""
+    found = trend.windows
+    if len(found) < 2 or trend.previous is None:  # noqa: PLR2004 - one window is the whole course
+        return
+    for place, window in enumerate(found):
+        treated = bool(window.span.treatments)
+        if not treated and place > 0:
+            continue
+        values = (*window.assessments, *(_days_after(place, found) if treated else ()))
+        path = read_path(instrument, values, say.names.response, judged=treated and window.preceded)
+        if (treated or path) and not _is_told(path, trend):
+            yield _window(place, values, path, trend, instrument, say)
 
 
-def _total(total: float | None) -> str:
-    return f"{total:g}" if total is not None else "?"
+def _days_after(place: int, windows: Sequence[TreatmentWindow]) -> tuple[Assessment, ...]:
+    """The values after a treatment, until the next one begins."""
+    after = windows[place + 1] if place + 1 < len(windows) else None
+    return after.inside if after and not after.span.treatments else ()
+
+
+def _is_told(path: ScorePath | None, trend: Trend) -> bool:
+    """Whether it is the period since the baseline."""
+    return bool(path and trend.path and (path.start, path.end) == (trend.path.start, trend.path.end))
+
+
+def _last_before(first: date, trend: Trend, say: PathWords) -> str:
+    """The last value before a day, however old."""
+    earlier = [value for value in trend.series if (day := day_of(value)) and day <= first]
+    return say.words.last_before.format(total=total_of(earlier[-1]), day=say.day(earlier[-1])) if earlier else ""
+
+
+def _window(
+    place: int,
+    values: Sequence[Assessment],
+    path: ScorePath | None,
+    trend: Trend,
+    instrument: Instrument,
+    say: PathWords,
+) -> str:
+    words, window = say.words, trend.windows[place]
+    named = {
+        "name": window_name(place, trend.windows, say),
+        "first": say.date(window.span.first),
+        "last": say.date(window.span.last),
+    }
+    missing = ""
+    if window.span.treatments and not window.preceded:
+        missing = words.window_unmeasured.format(days=say.names.response.baseline_days_before.value)
+        missing += _last_before(window.span.first, trend, say)
+    if path:
+        said = say.path(path, instrument.short)
+        return words.window.format(**named, path=said, change=say.effect(path)) + missing
+    if values:
+        total, day = total_of(values[0]), say.day(values[0])
+        return words.window_one.format(**named, short=instrument.short, total=total, day=day) + missing
+    return words.window_none.format(**named, short=instrument.short) + missing

@@ -27,11 +27,18 @@ class TreatmentWindow(msgspec.Struct, frozen=True, kw_only=True):
 
     span: TreatmentSpan
     assessments: tuple[Assessment, ...]
-    """The assessments in the span, preceded by the value with which it began, if there is one."""
+    """The assessments in the span, preceded by the value with which it began, if a recent one is on the record."""
+    preceded: bool
+    """Whether the first of them was made before the span or on its first day."""
+
+    @property
+    def inside(self) -> tuple[Assessment, ...]:
+        """The assessments made during the span."""
+        return self.assessments[self.preceded :]
 
     @property
     def start(self) -> Assessment | None:
-        """The value with which the span began, where a later one follows."""
+        """The first value, where a later one follows."""
         return self.assessments[0] if len(self.assessments) > 1 else None
 
     @property
@@ -64,8 +71,13 @@ def spans(courses: Iterable[TreatmentCourse], first: date, last: date) -> tuple[
     return tuple(result)
 
 
-def windows(series: Sequence[Assessment], courses: Sequence[TreatmentCourse]) -> tuple[TreatmentWindow, ...]:
-    """The assessments of one instrument by span; empty where no treatment is on the record."""
+def windows(
+    series: Sequence[Assessment], courses: Sequence[TreatmentCourse], days_before: float
+) -> tuple[TreatmentWindow, ...]:
+    """The assessments of one instrument by span; empty where no treatment is on the record.
+
+    A span begins with the last value of at most ``days_before`` days before it; an older one says nothing about it.
+    """
     dated = [(day, assessment) for assessment in series if (day := day_of(assessment))]
     if not courses or not dated:
         return ()
@@ -74,6 +86,6 @@ def windows(series: Sequence[Assessment], courses: Sequence[TreatmentCourse]) ->
     result = []
     for span in spans(courses, first, last):
         inside = [assessment for day, assessment in dated if span.first < day <= span.last]
-        earlier = [assessment for day, assessment in dated if day <= span.first]
-        result.append(TreatmentWindow(span=span, assessments=(*earlier[-1:], *inside)))
+        earlier = [assessment for day, assessment in dated if 0 <= (span.first - day).days <= days_before]
+        result.append(TreatmentWindow(span=span, assessments=(*earlier[-1:], *inside), preceded=bool(earlier)))
     return tuple(result)

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping
-from enum import StrEnum
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
-from mappings.schema.rules.protocols import Clause, Conflict, Pathway, Protocol, Role
-
-
-class Standing(StrEnum):
-    """The standing of one treatment under a protocol, strongest first."""
-
-    CONTRAINDICATED = "contraindicated"
-    NOT_MET = "not_met"
-    UNKNOWN = "unknown"
-    MET = "met"
-
-
-class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding in the role that the protocol gives it."""
-
-    finding: Finding
-    clause: Clause
-    role: Role
+from mappings.schema.rules.protocols import Conflict, Pathway, Protocol, Role
 
 
 class TreatmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +22,11 @@ class TreatmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     weighed: tuple[WeighedFinding, ...]
     """Every clause for the treatment, in the order of the protocol."""
 
+    @property
+    def may_be_offered(self) -> bool:
+        """Whether nothing on the record, and nothing missing from it, withholds the treatment."""
+        return may_be_offered(self.weighed)
+
 
 class PathwayAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One pathway of the protocol for this patient."""
@@ -48,7 +36,7 @@ class PathwayAnswer(msgspec.Struct, frozen=True, kw_only=True):
     fits: Verdict
     """Whether the pathway applies to this patient."""
     standing: Standing
-    """The strongest standing among the treatments of its steps; ``MET`` for a pathway without steps."""
+    """The worst standing among the treatments of its steps; ``MET`` for a pathway without steps."""
     open: tuple[str, ...]
     """Criteria of the pathway that are unknown."""
 
@@ -60,13 +48,15 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     ordered: tuple[str, ...]
     """Treatments that are being ordered; empty when the chart is only viewed."""
     verdict: Standing
-    """The strongest standing among what is ordered, or of the protocol's focus."""
+    """The worst standing among what is ordered, or of the protocol's focus."""
     treatments: tuple[TreatmentAnswer, ...]
     actionable: bool
     """Whether there is something to act on without an order."""
     missing: tuple[str, ...]
     asks: tuple[Ask, ...]
-    """What to find out, in the order of the protocol, without repeated data."""
+    """What is needed before anything can be said, in the order of the protocol, without repeated data."""
+    questions: tuple[Ask, ...]
+    """What is learnt only by asking, and no answer is on the record; without what ``asks`` names."""
     conflicts: tuple[Conflict, ...]
     pathways: tuple[PathwayAnswer, ...] = ()
     """Every pathway, in the order of the protocol."""
@@ -95,8 +85,9 @@ def recommend(
     answers = {name: _answer(name, weighed_findings) for name in protocol.treatments}
     asked_for = tuple(name for name in protocol.treatments if name in ordered)
     relevant = [answers[name] for name in asked_for or (protocol.focus,)]
-    verdict = min((answer.standing for answer in relevant), key=_STRONGEST.index)
+    verdict = worst(answer.standing for answer in relevant)
     decisive = _decisive(relevant)
+    asks, questions = _asks_and_questions(decisive, knowledge)
     pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
     return Recommendation(
         protocol=protocol.id,
@@ -105,7 +96,8 @@ def recommend(
         treatments=tuple(answers.values()),
         actionable=_is_actionable(protocol, answers, by_criterion),
         missing=_missing(decisive),
-        asks=_asks(decisive, knowledge),
+        asks=asks,
+        questions=questions,
         pathways=pathways,
         conflicts=tuple(
             _conflicts(protocol, knowledge, by_criterion, pathways, {answer.treatment for answer in relevant})
@@ -121,29 +113,12 @@ def _missing(decisive: Iterable[WeighedFinding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing))
 
 
-_STRONGEST = (Standing.CONTRAINDICATED, Standing.NOT_MET, Standing.UNKNOWN, Standing.MET)
-_DECISIVE_ROLES = (Role.REQUIRED, Role.CONTRAINDICATION)
+_DECISIVE_ROLES = (Role.REQUIRED, Role.CONTRAINDICATION, Role.HOLD)
 
 
 def _answer(treatment: str, weighed_findings: list[WeighedFinding]) -> TreatmentAnswer:
     concerned = tuple([weighed for weighed in weighed_findings if treatment in weighed.clause.treatments])
-    return TreatmentAnswer(treatment=treatment, standing=_standing(concerned), weighed=concerned)
-
-
-def _standing(weighed_findings: tuple[WeighedFinding, ...]) -> Standing:
-    """The order of precedence: neither an unknown nor a role without any clause ever lets a treatment through."""
-    results = {(weighed.role, weighed.finding.verdict) for weighed in weighed_findings}
-    if _CONTRAINDICATION_PRESENT in results:
-        return Standing.CONTRAINDICATED
-    if _REQUIREMENT_NOT_MET in results:
-        return Standing.NOT_MET
-    complete = {role for role, _ in results}.issuperset(_DECISIVE_ROLES)
-    return Standing.MET if complete and results.isdisjoint(_DECISIVE_UNKNOWN) else Standing.UNKNOWN
-
-
-_CONTRAINDICATION_PRESENT = (Role.CONTRAINDICATION, Verdict.MET)
-_REQUIREMENT_NOT_MET = (Role.REQUIRED, Verdict.NOT_MET)
-_DECISIVE_UNKNOWN = {(Role.REQUIRED, Verdict.UNKNOWN), (Role.CONTRAINDICATION, Verdict.UNKNOWN)}
+    return TreatmentAnswer(treatment=treatment, standing=standing_of(concerned), weighed=concerned)
 
 
 def _pathway(
@@ -154,7 +129,7 @@ def _pathway(
         id=name,
         pathway=pathway,
         fits=_fits(pathway, findings),
-        standing=min(standings, key=_STRONGEST.index, default=Standing.MET),
+        standing=worst(standings),
         open=tuple(criterion for criterion in pathway.criteria if findings[criterion].verdict is Verdict.UNKNOWN),
     )
 
@@ -176,19 +151,30 @@ _MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
 _NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
 
 
-def _asks(decisive: list[WeighedFinding], knowledge: Knowledge) -> tuple[Ask, ...]:
+def _asks_and_questions(
+    decisive: list[WeighedFinding], knowledge: Knowledge
+) -> tuple[tuple[Ask, ...], tuple[Ask, ...]]:
+    """What is needed, and what is only to be asked; nothing twice."""
+    asks = _asks((weighed for weighed in decisive if weighed.finding.doubt is not Doubt.ASK), knowledge)
+    questions = _asks((weighed for weighed in decisive if weighed.finding.doubt is Doubt.ASK), knowledge)
+    return tuple(asks.values()), tuple(ask for datum, ask in questions.items() if datum not in asks)
+
+
+def _asks(decisive: Iterable[WeighedFinding], knowledge: Knowledge) -> dict[str, Ask]:
     asks: dict[str, Ask] = {}
     for weighed in decisive:
         if weighed.finding.verdict is Verdict.UNKNOWN:
             ask = knowledge.criteria[weighed.finding.criterion].ask
             asks.setdefault(ask.datum, ask)
-    return tuple(asks.values())
+    return asks
 
 
 def _is_actionable(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
     if any(clause.speaks and findings[clause.criterion].verdict is Verdict.MET for clause in protocol.clauses):
         return True
     conditions_met = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
+    if any(findings[name].verdict is Verdict.NOT_MET for name in protocol.silent_without):
+        return False
     return conditions_met and answers[protocol.focus].standing in protocol.speaks_at
 
 

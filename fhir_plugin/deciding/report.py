@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import WeighedFinding
+from fhir_plugin.deciding.headline import headline
+from fhir_plugin.deciding.recommend import TreatmentAnswer
+from fhir_plugin.deciding.standing import WeighedFinding, reasons
 from fhir_plugin.facts.scores.read import Assessment
 from fhir_plugin.facts.trials.report import shown_trial
 from mappings.schema.load import Knowledge
@@ -35,6 +37,10 @@ class TreatmentReport(msgspec.Struct, frozen=True, kw_only=True):
 
     treatment: str
     verdict: str
+    headline: str
+    """The standing with its weightiest reasons, as a card says it."""
+    reasons: tuple[str, ...]
+    """The criteria that it rests on, weightiest first."""
 
 
 class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +83,7 @@ def report(decision: Decision, knowledge: Knowledge) -> DecisionReport:
         verdict=recommendation.verdict.value,
         criteria=tuple(_criterion(finding, knowledge) for finding in weighed),
         treatments=tuple(
-            TreatmentReport(treatment=answer.treatment, verdict=answer.standing.value)
-            for answer in recommendation.treatments
+            _treatment(answer, knowledge, ordering=bool(recommendation.ordered)) for answer in recommendation.treatments
         ),
         trials=tuple(map(shown_trial, decision.facts.trials.trials)),
         scores=tuple(map(_score, decision.facts.scores.assessments)),
@@ -88,6 +93,16 @@ def report(decision: Decision, knowledge: Knowledge) -> DecisionReport:
         ),
         dropped=record.dropped,
         knowledge=knowledge.digest,
+    )
+
+
+def _treatment(answer: TreatmentAnswer, knowledge: Knowledge, *, ordering: bool) -> TreatmentReport:
+    name = knowledge.cards.treatments[answer.treatment]
+    return TreatmentReport(
+        treatment=answer.treatment,
+        verdict=answer.standing.value,
+        headline=headline(name, answer.standing, answer.weighed, knowledge, ordering=ordering).text,
+        reasons=tuple(weighed.finding.criterion for weighed in reasons(answer.weighed)),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from fhir_plugin.facts.entries import condition_concepts, is_withdrawn, status_of, words_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
@@ -12,44 +14,94 @@ from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import AllergyIntolerance, Condition
 from mappings.schema.load import Knowledge
 
-KETAMINE = "allergies.ketamine"
+KETAMINE, INTOLERANCE = "allergies.ketamine", "allergies.ketamine_intolerance"
 _IN_ERROR = "entered-in-error"
 _REFUTED = "refuted"
 _CONFIRMED = "confirmed"
 _ENDED = frozenset({"inactive", "resolved"})
+_INTOLERANCE = "intolerance"
+_HIGH = "high"
+_SEVERE = "severe"
 
 
-def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
-    """``allergies.ketamine``: allergy to ketamine or esketamine; an empty allergy list proves nothing either way."""
-    current: list[Evidence] = []
-    past: list[Evidence] = []
-    possible: list[Evidence] = []
-    allergies = sorted(
-        (entry for entry in record.all("allergies", AllergyIntolerance) if _verification(entry) != _IN_ERROR),
-        key=lambda allergy: allergy.reference,
-    )
-    for allergy in allergies:
-        verification = _verification(allergy)
-        if verification == _REFUTED or not any(_names_ketamine(concept, knowledge) for concept in _substances(allergy)):
-            continue
-        day = day_span(allergy.recorded_date)
-        evidence = Evidence(reference=allergy.reference, label=allergy.code.label if allergy.code else "", day=day)
+class _PresenceBuilder:
+    """Collects entries of the allergy list as current, past or possible."""
+
+    def __init__(self) -> None:
+        self.current: list[Evidence] = []
+        self.past: list[Evidence] = []
+        self.possible: list[Evidence] = []
+
+    def add(self, allergy: AllergyIntolerance, evidence: Evidence, as_of: date) -> None:
+        """Add an entry by its statuses and its day."""
+        day, verification = evidence.day, _verification(allergy)
         if (verification or _CONFIRMED) != _CONFIRMED or (day is not None and day.first > as_of):
-            possible.append(evidence)
+            self.possible.append(evidence)
         else:
-            (past if status_of(allergy.clinical_status) in _ENDED else current).append(evidence)
-    possible += _in_problem_list(record, knowledge)
-    missing = record.gaps(("allergies", "conditions"))
-    if not missing and not allergies:
-        missing = (knowledge.wording.gaps["no_allergies"],)
-    value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
-    return Fact(
-        name=KETAMINE,
-        value=value,
-        evidence=value.current + value.past + value.possible,
-        missing=missing,
-        looked_in=(f"allergies ({len(allergies)})", f"conditions ({len(record.input('conditions').resources)})"),
+            (self.past if status_of(allergy.clinical_status) in _ENDED else self.current).append(evidence)
+
+    def presence(self) -> Presence:
+        """The entries so far."""
+        return Presence(current=tuple(self.current), past=tuple(self.past), possible=tuple(self.possible))
+
+
+def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> tuple[Fact, Fact]:
+    """``allergies.ketamine`` and ``allergies.ketamine_intolerance``: earlier reactions to ketamine or esketamine.
+
+    An empty allergy list proves nothing either way. An entry of the type ``intolerance`` is no hypersensitivity, unless
+    its reaction is; where it is severe, or the reaction cannot be read, hypersensitivity is possible.
+    """
+    allergy, intolerance = _PresenceBuilder(), _PresenceBuilder()
+    entries = sorted(
+        (entry for entry in record.all("allergies", AllergyIntolerance) if _verification(entry) != _IN_ERROR),
+        key=lambda entry: entry.reference,
     )
+    for entry in entries:
+        name = _drug_name(_substances(entry), knowledge)
+        if _verification(entry) == _REFUTED or not name:
+            continue
+        label = entry.code.label if entry.code else ""
+        day = day_span(entry.recorded_date)
+        evidence = Evidence(reference=entry.reference, label=label, name=name, day=day)
+        if entry.type != _INTOLERANCE or _is_hypersensitive(entry, knowledge):
+            allergy.add(entry, evidence, as_of)
+            continue
+        intolerance.add(entry, evidence, as_of)
+        if _may_be_hypersensitive(entry):
+            note = knowledge.wording.entries["intolerance"]
+            allergy.possible.append(Evidence(reference=entry.reference, label=label, name=name, day=day, note=note))
+    allergy.possible += _in_problem_list(record, knowledge)
+    missing = record.gaps(("allergies", "conditions"))
+    absent = not missing and not entries
+    if absent:
+        missing = (knowledge.wording.gaps["no_allergies"],)
+    extent: dict[str, Any] = {
+        "missing": missing,
+        "absent": absent,
+        "unread": record.unread_of(("allergies", "conditions")),
+        "looked_in": (f"allergies ({len(entries)})", f"conditions ({len(record.input('conditions').resources)})"),
+    }
+    presences = {KETAMINE: allergy.presence(), INTOLERANCE: intolerance.presence()}
+    first, second = (
+        Fact(name=name, value=value, evidence=value.current + value.past + value.possible, **extent)
+        for name, value in presences.items()
+    )
+    return first, second
+
+
+def _is_hypersensitive(entry: AllergyIntolerance, knowledge: Knowledge) -> bool:
+    """Whether a reaction is hypersensitivity by its words."""
+    shown = [concept for reaction in entry.reaction for concept in reaction.manifestation]
+    named = (entry.code,) if entry.code else ()
+    words = " ".join(words_of((*named, *shown))).lower()
+    return any(piece in words for piece in knowledge.treatments.hypersensitive_reactions)
+
+
+def _may_be_hypersensitive(entry: AllergyIntolerance) -> bool:
+    """Whether an intolerance is severe, or has a reaction without words."""
+    if entry.criticality == _HIGH or any(reaction.severity == _SEVERE for reaction in entry.reaction):
+        return True
+    return any(not words_of((concept,)) for reaction in entry.reaction for concept in reaction.manifestation)
 
 
 def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
@@ -57,14 +109,16 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
     evidence = []
     for condition in record.all("conditions", Condition):
         words = " ".join(words_of(condition_concepts(condition))).lower()
-        if not any(piece in words for piece in knowledge.treatments.allergy_words) or is_withdrawn(condition):
+        stated = " ".join(knowledge.value_sets.hints.clauses(words))
+        if not any(piece in stated for piece in knowledge.treatments.allergy_words) or is_withdrawn(condition):
             continue
-        if any(piece in words for piece in knowledge.value_sets.reviewed.never_a_hint):
-            continue
-        if condition.code and _names_ketamine(condition.code, knowledge):
+        name = _drug_name((condition.code,), knowledge) if condition.code else ""
+        if condition.code and name:
             note = knowledge.wording.entries["uncoded"]
             day = day_span(condition.recorded_date)
-            evidence.append(Evidence(reference=condition.reference, label=condition.code.label, day=day, note=note))
+            evidence.append(
+                Evidence(reference=condition.reference, label=condition.code.label, name=name, day=day, note=note)
+            )
     return sorted(evidence, key=lambda entry: entry.reference)
 
 
@@ -78,9 +132,14 @@ def _substances(allergy: AllergyIntolerance) -> list[CodeableConcept]:
     return [concept for concept in concepts if concept]
 
 
-def _names_ketamine(concept: CodeableConcept, knowledge: Knowledge) -> bool:
+def _drug_name(concepts: Iterable[CodeableConcept], knowledge: Knowledge) -> str:
+    """The drug of the protocols that one of the concepts denotes or mentions; empty if none does."""
     treatments = knowledge.treatments
-    by_code = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
-    words = (concept.text, *(coding.display for coding in concept.coding))
-    names = [name for word in words if word for name in treatments.mentioned(word)]
-    return any(treatments[name].given_as == "medication" for name in (*names, *([by_code] if by_code else [])))
+    for concept in concepts:
+        by_code = treatments.of_code((coding.system, coding.code) for coding in concept.coding)
+        words = (concept.text, *(coding.display for coding in concept.coding))
+        mentioned = [name for word in words if word for name in treatments.mentioned(word)]
+        for name in (*([by_code] if by_code else ()), *mentioned):
+            if treatments[name].given_as == "medication":
+                return treatments[name].short
+    return ""

@@ -7,6 +7,7 @@ An entry is classified by its code, its status and its dates. An entry that is u
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -131,12 +132,13 @@ def _add_entry(
     entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
     for sense in senses:
-        force, note = _force_by_age(entry.status, knowledge.value_sets.topics[sense.topic], as_of)
+        force, note = _force_by_age(entry.status, sense, knowledge.value_sets.topics[sense.topic], as_of)
         if not note:
             note = "uncoded" if entry.hinted else _IMPRECISE_NOTES.get(sense.meaning, "")
         evidence = Evidence(
             reference=entry.reference,
             label=entry.concept.label,
+            name=sense.label,
             day=entry.status.start,
             note=knowledge.wording.entries[note] if note else "",
         )
@@ -166,19 +168,23 @@ def _add_reasons(
             for sense in reader.senses((concept,), "conditions")[0]:
                 topic = topics[sense.topic]
                 if topic.reasons and (topic.lasting or status == "current"):
-                    evidence = Evidence(reference=entry.reference, label=concept.label, day=start, note=note)
+                    evidence = Evidence(
+                        reference=entry.reference, label=concept.label, name=sense.label, day=start, note=note
+                    )
                     builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 
-def _force_by_age(status: EntryStatus, topic: Topic, as_of: date) -> tuple[Force, str]:
-    """The force of an entry given its age: topics such as pregnancy do not last."""
-    if topic.recent_days is None or status.force is not Force.NOW:
+def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) -> tuple[Force, str]:
+    """The force of an entry given its age: topics such as pregnancy do not last, and events are soon over."""
+    is_dated_by = status.force is Force.NOW or (sense.event and status.force is not Force.DOUBTFUL)
+    if topic.recent_days is None or not is_dated_by:
         return status.force, status.note
     if status.start is None:
         return Force.OPEN, "undated"
     youngest, oldest = status.start.days_before(as_of)
     if youngest > topic.recent_days:
-        return (Force.ENDED if topic.when_old == "ended" else Force.OPEN), "long_ago"
+        ended = topic.when_old == "ended" or status.force is Force.ENDED
+        return (Force.ENDED if ended else Force.OPEN), "long_ago"
     return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, status.note)
 
 
@@ -211,7 +217,17 @@ def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: Value
                 coded = senses if coded is None else _merged_senses((*coded, *senses))
     hinted = coded is None
     candidates = value_sets.hints.senses(_words(concepts)) if coded is None else coded
-    return [sense for sense in candidates if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
+    settled = (_settled(sense, concepts, value_sets, hinted=hinted) for sense in candidates)
+    return [sense for sense in settled if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
+
+
+def _settled(sense: Sense, concepts: tuple[CodeableConcept, ...], value_sets: ValueSets, *, hinted: bool) -> Sense:
+    """The sense; where it is only possible, as the words of the entry settle it."""
+    wording = value_sets.wordings.get(sense.topic) if sense.meaning is Meaning.POSSIBLE else None
+    if wording is None:
+        return sense
+    meaning = wording.meaning(_words(concepts), hinted=hinted)
+    return sense if meaning is sense.meaning else replace(sense, meaning=meaning)
 
 
 def _words(concepts: tuple[CodeableConcept, ...]) -> str:
@@ -230,7 +246,9 @@ def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
         if other is None:
             by_topic[sense.topic] = sense
         elif {sense.meaning, other.meaning} == {Meaning.CURRENT, Meaning.PAST}:
-            by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, sense.read_in | other.read_in)
+            event = sense.event or other.event
+            places = sense.read_in | other.read_in
+            by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, places, event)
         else:
             by_topic[sense.topic] = min(
                 sense, other, key=lambda candidate: _MOST_DEFINITE_FIRST.index(candidate.meaning)
@@ -239,7 +257,7 @@ def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
 
 
 def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
-    looks: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    looks: dict[tuple[str, ...], _SearchExtent] = {}
     unread = unread_entries(record, knowledge)
     reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
@@ -254,17 +272,26 @@ def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presenc
             name=name,
             value=presence,
             evidence=presence.current + presence.past + presence.possible,
-            missing=look[0],
-            looked_in=look[1],
+            unread=look.unread,
+            missing=look.missing,
+            looked_in=look.looked_in,
         )
     return facts
 
 
+class _SearchExtent(NamedTuple):
+    """The inputs that were searched for a topic, and what was missing in them."""
+
+    missing: tuple[str, ...]
+    unread: tuple[str, ...]
+    looked_in: tuple[str, ...]
+
+
 def _search_extent(
-    record: Record, places: tuple[str, ...], unread: Mapping[str, tuple[str, ...]]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was missing in the inputs searched for a topic, and which inputs those were."""
-    missing = record.gaps(places)
+    record: Record, places: tuple[str, ...], unread_entries: Mapping[str, tuple[str, ...]]
+) -> _SearchExtent:
+    missing, unread = record.gaps(places), record.unread_of(places)
     if not missing:
-        missing = tuple(why for place in places for why in unread.get(place, ()))
-    return missing, tuple(f"{place} ({len(record.input(place).resources)})" for place in places)
+        missing = tuple(why for place in places for why in unread_entries.get(place, ()))
+        unread = tuple(place for place in places if unread_entries.get(place))
+    return _SearchExtent(missing, unread, tuple(f"{place} ({len(record.input(place).resources)})" for place in places))

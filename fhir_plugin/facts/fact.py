@@ -22,6 +22,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """``Type/id``."""
     label: str = ""
     """The name in the resource; text of the record, to be escaped wherever it is shown."""
+    name: str = ""
+    """The name from the knowledge of what was recognised: a group of codes, an ingredient, an instrument."""
     day: DaySpan | None = None
     note: str = ""
     """A qualification for the reader, such as ``unconfirmed`` or ``site not stated``."""
@@ -62,6 +64,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: FactValue | None
     evidence: tuple[Evidence, ...] = ()
+    unread: tuple[str, ...] = ()
+    """The inputs that were not read whole, hold unreadable entries, or are empty although a record should fill them."""
+    absent: bool = False
+    """Whether every input was read whole and nothing in it says anything: a question to ask, not a gap in reading."""
     missing: tuple[str, ...] = ()
     """Why the answer is incomplete: ``conditions: partial``, ``no weight on the record``. Never patient text."""
     looked_in: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.medications.products import ProductReader
@@ -15,7 +15,9 @@ from mappings.schema.codes.interactions import Interactions
 from mappings.schema.load import Knowledge
 from mappings.schema.medications import Product
 
-INPUTS = ("medicationRequests", "medicationStatements", "medicationDispenses")
+_LIST = "medicationStatements"
+"""The input that a clinician calls the medication list."""
+INPUTS = ("medicationRequests", _LIST, "medicationDispenses")
 
 MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
 
@@ -40,11 +42,11 @@ def read_interactions(
         start = use_start(entry)
         status = use_status(entry, start, knowledge, as_of)
         if status is not None:
-            evidence = Evidence(reference=entry.reference, label=label, day=start)
-            for name in groups:
+            for name, ingredients in groups.items():
+                evidence = Evidence(reference=entry.reference, label=label, name=ingredients, day=start)
                 by_group[name][status].append(evidence)
-    missing, looked_in = _search_extent(record, knowledge)
-    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], missing, looked_in) for name in names}
+    extent = _search_extent(record, knowledge)
+    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
 
 
 UseStatus = Literal["current", "past", "possible"]
@@ -97,38 +99,52 @@ class _GroupLookup:
     def __init__(self, products: ProductReader, knowledge: Knowledge) -> None:
         self._products = products
         self._knowledge = knowledge
-        self._seen: dict[Product, tuple[str, ...]] = {}
+        self._seen: dict[Product, Mapping[str, str]] = {}
 
-    def groups(self, entry: MedicationEntry) -> tuple[str, tuple[str, ...]]:
-        """The name of the drug on the record, and the names of its groups."""
+    def groups(self, entry: MedicationEntry) -> tuple[str, Mapping[str, str]]:
+        """The name of the drug on the record, and by group the ingredients that belong to it."""
         drug = self._products.of(entry.medication_codeable_concept, entry.medication_reference, entry.contained)
         if drug.product is None:
-            return drug.label, ()
+            return drug.label, {}
         groups = self._seen.get(drug.product)
         if groups is None:
             groups = self._seen[drug.product] = self._groups(drug.product)
         return drug.label, groups
 
-    def _groups(self, product: Product) -> tuple[str, ...]:
+    def _groups(self, product: Product) -> Mapping[str, str]:
         medications, interactions = self._knowledge.medications, self._knowledge.interactions
-        names = (name for part in product.parts for name in interactions.groups_of(part.ingredient, medications))
-        return tuple(dict.fromkeys(names))
+        ingredients: dict[str, dict[str, None]] = {}
+        for part in product.parts:
+            for name in interactions.groups_of(part.ingredient, medications):
+                ingredients.setdefault(name, {})[part.ingredient] = None
+        return {name: "/".join(parts) for name, parts in ingredients.items()}
 
 
-def _search_extent(record: Record, knowledge: Knowledge) -> tuple[tuple[str, ...], tuple[str, ...]]:
+class _SearchExtent(NamedTuple):
+    """The inputs that were searched, what was missing in them, and whether they were read whole and are empty."""
+
+    missing: tuple[str, ...]
+    unread: tuple[str, ...]
+    looked_in: tuple[str, ...]
+    absent: bool
+
+
+def _search_extent(record: Record, knowledge: Knowledge) -> _SearchExtent:
     counts = {name: len(record.input(name).resources) for name in INPUTS}
     missing = record.gaps(INPUTS)
-    if not missing and not any(counts.values()):
-        missing = (knowledge.wording.gaps["no_medications"],)
-    return missing, tuple(f"{name} ({count})" for name, count in counts.items())
+    absent = not missing and not any(counts.values())
+    return _SearchExtent(
+        missing=(knowledge.wording.gaps["no_medications"],) if absent else missing,
+        unread=(_LIST,) if absent else record.unread_of(INPUTS),
+        looked_in=tuple(f"{name} ({count})" for name, count in counts.items()),
+        absent=absent,
+    )
 
 
-def _fact(
-    name: str, by_status: Mapping[str, list[Evidence]], missing: tuple[str, ...], looked_in: tuple[str, ...]
-) -> Fact:
+def _fact(name: str, by_status: Mapping[str, list[Evidence]], extent: _SearchExtent) -> Fact:
     value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
     evidence = value.current + value.possible + value.past
-    return Fact(name=name, value=value, evidence=evidence, missing=missing, looked_in=looked_in)
+    return Fact(name=name, value=value, evidence=evidence, **extent._asdict())
 
 
 def _ordered(entries: list[Evidence]) -> tuple[Evidence, ...]:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.record.datatypes import Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation
@@ -55,9 +56,17 @@ def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _
     result = knowledge.laboratory.result(name, [(c.system, c.code) for c in codings], words)
     if observation.value_boolean is not None and not concepts:
         result = "positive" if observation.value_boolean else "negative"
+    result = _by_amount(observation.value_quantity, name, knowledge) or result
     is_final = observation.status in knowledge.laboratory.believed
     label = observation.code.label if observation.code else ""
     return _TestResult(day_span(_moment(observation)), result if is_final else None, observation.reference, label)
+
+
+def _by_amount(quantity: Quantity | None, name: str, knowledge: Knowledge) -> LaboratoryResult | None:
+    levels = knowledge.laboratory.tests[name].quantity
+    if levels is None or quantity is None or quantity.value is None:
+        return None
+    return levels.result(quantity.value, quantity.code or quantity.unit or "", quantity.comparator)
 
 
 def _moment(observation: Observation) -> str | None:
@@ -74,13 +83,14 @@ def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Know
     for result in sorted(up_to_day, key=lambda result: (str(result.day), result.reference)):
         if result.result != "negative":
             place, note = _place(name, result, negative_days, knowledge, as_of)
-            by_place[place].append(_evidence(result, note, knowledge))
+            by_place[place].append(_evidence(name, result, note, knowledge))
     value = Presence(**{place: tuple(entries) for place, entries in by_place.items()})
-    negative = [_evidence(result, "negative", knowledge) for result in up_to_day if result.result == "negative"]
+    negative = [_evidence(name, result, "negative", knowledge) for result in up_to_day if result.result == "negative"]
     return Fact(
         name=f"tests.{name}",
         value=value,
         evidence=(*value.current, *value.possible, *value.past, *negative),
+        unread=record.unread_of(("observations",)),
         missing=record.gaps(("observations",)),
         looked_in=(f"observations ({len(record.input('observations').resources)})",),
     )
@@ -93,17 +103,24 @@ def _place(
     if tested.day is None:
         return "possible", "undated"
     youngest, oldest = tested.day.days_before(as_of)
-    limit = knowledge.laboratory.tests[name].recent_days.value
-    if youngest > limit or any(negative.first > tested.day.last for negative in negative_days):
+    test, last = knowledge.laboratory.tests[name], tested.day.last
+    limit, doubt = test.recent_days.value, test.settled_days.value if test.settled_days and tested.result else 0
+    if youngest > limit or any((negative.first - last).days > doubt for negative in negative_days):
         return "past", "positive" if tested.result else "unclear"
     if tested.result is None:
         return "possible", "unclear"
+    if any(negative.first > last for negative in negative_days):
+        return "possible", "contradictory_tests"
     if any(negative.last >= tested.day.first for negative in negative_days):
         return "possible", "positive_and_negative"
     return ("possible", "undated") if oldest > limit else ("current", "positive")
 
 
-def _evidence(tested: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
+def _evidence(name: str, tested: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
     return Evidence(
-        reference=tested.reference, label=tested.label, day=tested.day, note=knowledge.wording.entries[note]
+        reference=tested.reference,
+        label=tested.label,
+        name=knowledge.laboratory.tests[name].title,
+        day=tested.day,
+        note=knowledge.wording.entries[note],
     )

@@ -1,4 +1,4 @@
-"""What criteria need from the Patient resource: the age. Sex and gender are not used here."""
+"""What criteria need from the Patient resource: the age, and whether pregnancy is possible at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 
 import msgspec
 
-from fhir_plugin.facts.fact import Count, Evidence, Fact
+from fhir_plugin.facts.fact import Count, Evidence, Fact, Presence
 from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record
@@ -14,6 +14,7 @@ from fhir_plugin.record.resources import Patient
 from mappings.schema.load import Knowledge
 
 AGE = "person.age"
+CHILDBEARING = "person.childbearing"
 
 
 def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
@@ -34,6 +35,19 @@ def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
     age = Count(low=max(0, _years(born.last, as_of)), high=_years(born.first, as_of), unit="a")
     evidence = (Evidence(reference=patient.reference),)  # the age is enough; the date of birth is not repeated
     return Fact(name=AGE, value=age, evidence=evidence, looked_in=looked)
+
+
+def read_childbearing(record: Record, knowledge: Knowledge, age: Fact) -> Fact:
+    """``person.childbearing``: current unless the administrative gender or the age rules it out.
+
+    An unknown age or gender rules nothing out.
+    """
+    rule, patient = knowledge.person.childbearing, record.patient
+    years = age.value if isinstance(age.value, Count) else Count(low=0, high=None)
+    outside = years.low > rule.ages.high or (years.high is not None and years.high < rule.ages.low)
+    excluded = outside or (patient is not None and patient.gender in rule.not_for)
+    entries = () if excluded else (Evidence(reference=patient.reference if patient else ""),)
+    return Fact(name=CHILDBEARING, value=Presence(current=entries), looked_in=age.looked_in)
 
 
 def _has_died(patient: Patient, as_of: date) -> bool:

@@ -13,7 +13,7 @@ from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.interactions import read_interactions
 from fhir_plugin.facts.laboratory import read_laboratory
 from fhir_plugin.facts.medications.products import ProductReader
-from fhir_plugin.facts.person import read_age
+from fhir_plugin.facts.person import read_age, read_childbearing
 from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
 from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
 from fhir_plugin.facts.trials.read import TrialHistory, read_trials
@@ -42,12 +42,14 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     scores = read_scores(record, knowledge.instruments, as_of)
     treatments = read_treatments(record, knowledge.treatments, as_of, scores.assessments, knowledge.instruments)
     age = read_age(record, knowledge, as_of)
+    childbearing = read_childbearing(record, knowledge, age)
     products = ProductReader(knowledge.medications, record.medications)
     trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments, products=products)
-    allergy = read_ketamine_allergy(record, knowledge, as_of)
+    allergies = read_ketamine_allergy(record, knowledge, as_of)
     named = {
         age.name: age,
-        allergy.name: allergy,
+        childbearing.name: childbearing,
+        **{allergy.name: allergy for allergy in allergies},
         **vitals.facts(),
         **conditions.facts(),
         **scores.facts(),

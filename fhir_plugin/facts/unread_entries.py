@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from fhir_plugin.facts.entries import (
     condition_concepts,
@@ -13,6 +14,7 @@ from fhir_plugin.facts.entries import (
     was_done,
 )
 from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, Device, Procedure
 from mappings.schema.load import Knowledge
@@ -31,6 +33,21 @@ def unread_entries(record: Record, knowledge: Knowledge) -> Mapping[str, tuple[s
         "procedures": _gap("unread_procedures", map(procedure_concepts, procedures), knowledge),
         "devices": _gap("unread_devices", map(device_concepts, devices), knowledge),
     }
+
+
+def unread_diagnoses_since(record: Record, knowledge: Knowledge, first: date) -> int:
+    """How many diagnoses that began on or after a day, or are undated, have neither text nor a known code."""
+    return sum(
+        _is_unreadable(condition_concepts(condition), knowledge)
+        for condition in record.all("conditions", Condition)
+        if not is_withdrawn(condition) and _may_have_begun(condition, first)
+    )
+
+
+def _may_have_begun(condition: Condition, first: date) -> bool:
+    onset = condition.onset_period.start if condition.onset_period else None
+    day = day_span(condition.recorded_date) or day_span(condition.onset_date_time or onset)
+    return day is None or day.last >= first
 
 
 def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: Knowledge) -> tuple[str, ...]:

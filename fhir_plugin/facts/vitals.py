@@ -2,12 +2,16 @@
 
 A reading is usable if it has a known unit, an allowed status, no comparator and a plausible value. Other readings are
 not used; where one of them may be newer than the reading in use, the fact says so.
+
+Of several readings the newest counts, and nothing before it: 168/98, 150/92 and 128/80 within one visit are 128/80.
+Where times are missing or equal, several may be the newest; then the highest of each component counts. A component that
+the newest reading lacks is taken from the same day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,23 +32,39 @@ class VitalReading(NamedTuple):
     """Components of one vital sign at one time; ``None`` for a component that is not usable."""
 
     day: DaySpan
-    moment: float
-    """Epoch seconds where the time of day is known, else 0; orders readings of one day."""
+    moment: float | None
+    """Epoch seconds where the time of day is known; orders readings of one day."""
+    zoned: bool
+    """Whether the time was written with its zone; without it, it cannot be compared with one that has one."""
     components: Mapping[str, float | None]
     reference: str
     written: str = ""
     """As recorded, ``176 [lb_av]``, where the unit differs from the one used here."""
 
     @property
-    def values(self) -> tuple[float, ...]:
-        """The usable values, in the order of the component names."""
-        return tuple(value for _, value in sorted(self.components.items()) if value is not None)
+    def usable(self) -> bool:
+        """Whether every measured component can be used."""
+        return None not in self.components.values()
 
     @property
-    def order(self) -> tuple[date, float, tuple[float, ...], str]:
-        """Oldest first; of readings of the same time the highest last, because it is the safer one to use."""
-        values = tuple(value if value is not None else 0.0 for _, value in sorted(self.components.items()))
-        return self.day.last, self.moment, values, self.reference
+    def dated(self) -> bool:
+        """Whether the day is known, not only the month or the year."""
+        return self.day.first == self.day.last and self.day != _UNDATED
+
+    def is_before(self, other: VitalReading) -> bool:
+        """Whether it was certainly measured before the other."""
+        if self.moment is not None and other.moment is not None and self.zoned is other.zoned:
+            return self.moment < other.moment
+        return self.day.last < other.day.first
+
+
+class _LatestReadings(NamedTuple):
+    """What is known to be the newest of one vital sign."""
+
+    components: Mapping[str, float]
+    day: DaySpan
+    used: tuple[VitalReading, ...]
+    """The readings that the components were taken from."""
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +83,7 @@ def read_vitals(record: Record, knowledge: Knowledge, as_of: date) -> Vitals:
     by_day: dict[str, dict[str, list[Observation]]] = {name: {} for name in signs.vital_signs}
     for observation in record.all("observations", Observation):
         sign = _sign_of(observation, knowledge)
-        if sign is not None and observation.status in signs.statuses:
+        if sign is not None and observation.status not in signs.withdrawn:
             by_day[sign].setdefault(_day_key(observation), []).append(observation)
     facts = [_latest(name, days, record, knowledge, as_of) for name, days in by_day.items()]
     return Vitals(by_name={fact.name: fact for fact in facts})
@@ -106,9 +126,10 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
         return None
     if not components:  # written as a sentence: it was measured but is not usable
         components = dict.fromkeys(shape.components)
-    elif not _consistent(components, shape):
+    elif observation.status not in knowledge.vital_signs.statuses or not _consistent(components, shape):
         components = dict.fromkeys(components)
-    return VitalReading(day_span(when) or _UNDATED, _epoch_seconds(when), components, observation.reference, written)
+    moment, zoned = _moment(when)
+    return VitalReading(day_span(when) or _UNDATED, moment, zoned, components, observation.reference, written)
 
 
 def _timestamp(observation: Observation) -> str | None:
@@ -117,14 +138,16 @@ def _timestamp(observation: Observation) -> str | None:
     return observation.effective_date_time or observation.effective_instant or in_period or observation.issued
 
 
-def _epoch_seconds(when: str | None) -> float:
+def _moment(when: str | None) -> tuple[float | None, bool]:
+    """The time in epoch seconds, ``None`` where only a day is known, and whether its zone is known."""
     if when is None or "T" not in when:
-        return 0.0
+        return None, False
     try:
         moment = datetime.fromisoformat(when)
     except ValueError:
-        return 0.0
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return None, False
+    zoned = moment.tzinfo is not None
+    return (moment if zoned else moment.replace(tzinfo=UTC)).timestamp(), zoned
 
 
 def _component_of(code: CodeableConcept | None, sign: str, knowledge: Knowledge) -> str | None:
@@ -175,35 +198,12 @@ def _consistent(components: Mapping[str, float | None], shape: VitalSign) -> boo
     return all(low < high for low, high in pairwise(known))
 
 
-def _merged_readings(readings: list[VitalReading], shape: VitalSign) -> list[VitalReading]:
-    """Readings in order; components recorded separately at the same time are merged into one reading."""
-    whole: list[VitalReading] = []
-    single: dict[float, list[VitalReading]] = {}
-    for reading in readings:
-        if len(reading.components) == 1 < len(shape.components):
-            single.setdefault(reading.moment, []).append(reading)
-        else:
-            whole.append(reading)
-    for moment, parts in single.items():
-        parts.sort(key=lambda part: part.order)
-        components = {name: value for part in parts for name, value in part.components.items()}
-        if not _consistent(components, shape):
-            components = dict.fromkeys(components)
-        written = parts[-1].written if len(components) == 1 else ""
-        whole.append(VitalReading(parts[-1].day, moment, components, parts[-1].reference, written))
-    if all(reading.moment for reading in whole):
-        return sorted(whole, key=lambda reading: reading.order)
-    return sorted(
-        whole, key=lambda reading: (reading.day.last, *reading.order[2:])
-    )  # times are missing: which one is newer is unknown
-
-
 def _latest(
     name: str, days: Mapping[str, list[Observation]], record: Record, knowledge: Knowledge, as_of: date
 ) -> Fact:
     shape = knowledge.vital_signs.vital_signs[name]
     gaps = knowledge.wording.gaps
-    newest, passed_over = _newest(name, days, knowledge, as_of)
+    newest, passed_over = _newest(_recent_readings(name, days, knowledge, as_of), shape)
     missing = record.gaps(("observations",))
     if passed_over:
         missing += (gaps["unusable_reading"].format(what=shape.title),)
@@ -211,66 +211,122 @@ def _latest(
         missing += (gaps["readings_disagree"].format(what=shape.title, day=before.day),)
     fact = f"{name}.latest"
     looked = (f"observations ({len(record.input('observations').resources)})",)
+    unread = record.unread_of(("observations",))
     if newest is None:
+        absent = not missing
         missing = missing or (gaps["no_reading"].format(what=shape.title),)
-        return Fact(name=fact, value=None, missing=missing, looked_in=looked)
+        return Fact(name=fact, value=None, unread=unread, absent=absent, missing=missing, looked_in=looked)
     day = None if newest.day == _UNDATED else newest.day
-    components = {key: value for key, value in sorted(newest.components.items()) if value is not None}
     return Fact(
         name=fact,
-        value=Measurement(components=components, unit=shape.unit, day=day),
-        evidence=(Evidence(reference=newest.reference, label=newest.written, day=day),),
+        value=Measurement(components=newest.components, unit=shape.unit, day=day),
+        evidence=tuple(
+            Evidence(reference=reading.reference, label=reading.written, name=shape.title, day=day)
+            for reading in newest.used
+        ),
+        unread=unread,
         missing=missing,
         looked_in=looked,
     )
 
 
-def _newest(
-    name: str, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
-) -> tuple[VitalReading | None, bool]:
-    """The newest reading with all components usable, and whether one that may be newer was passed over.
+def _recent_readings(
+    name: str,
+    days: Mapping[str, list[Observation]],
+    knowledge: Knowledge,
+    as_of: date,
+    without: Collection[str] = (),
+) -> list[VitalReading]:
+    """The readings back to the newest usable one with a full date, and those of the day before it.
+
+    The day before may hold the newer one: days are those of the zone in which a time was written. ``without`` names
+    readings to leave out.
+    """
+    readings: list[VitalReading] = []
+    oldest = ""
+    for day in sorted(days, reverse=True):
+        if day < oldest:
+            break
+        of_day = [reading for entry in days[day] if (reading := _reading(entry, name, knowledge))]
+        of_day = [reading for reading in of_day if reading.day.first <= as_of and reading.reference not in without]
+        readings += of_day
+        if not oldest and any(reading.usable and reading.dated for reading in of_day):
+            oldest = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+    return readings
+
+
+def _newest(readings: list[VitalReading], shape: VitalSign) -> tuple[_LatestReadings | None, bool]:
+    """The newest usable readings, and whether one that may be newer was passed over.
 
     A reading dated to a year or a month never outranks one with a full date that may be later.
     """
-    passed_over = False
-    loose: VitalReading | None = None
-    for day in sorted(days, reverse=True):
-        readings = [reading for entry in days[day] if (reading := _reading(entry, name, knowledge))]
-        for reading in reversed(_merged_readings(readings, knowledge.vital_signs.vital_signs[name])):
-            if reading.day.first > as_of:
-                continue
-            if loose and reading.day.last < loose.day.first:
-                return loose, passed_over
-            if None in reading.components.values():
-                passed_over = True
-            elif reading.day.first == reading.day.last:
-                return reading, passed_over or loose is not None
-            else:
-                loose = loose or reading
-    return loose, passed_over
+    usable = [reading for reading in readings if reading.usable]
+    swapped = False
+    while usable:
+        latest = _maximal(usable)
+        latest = [reading for reading in latest if reading.dated] or latest
+        if _consistent(_highest(latest, shape), shape):
+            passed_over = swapped or any(_may_be_newer(reading, latest) for reading in readings)
+            return _filled(latest, usable, shape), passed_over
+        swapped = True  # measured apart, and the wrong way round
+        usable = [reading for reading in usable if reading not in latest]
+    return None, bool(readings)
+
+
+def _may_be_newer(reading: VitalReading, latest: list[VitalReading]) -> bool:
+    """Whether a reading that is not used may be newer than those that are."""
+    is_used = reading.usable and reading.dated is latest[0].dated
+    return not is_used and not any(map(reading.is_before, latest))
+
+
+def _maximal(readings: Iterable[VitalReading]) -> list[VitalReading]:
+    """The readings of which none is certainly before another."""
+    readings = list(readings)
+    return [reading for reading in readings if not any(map(reading.is_before, readings))] or readings
+
+
+def _highest(readings: Iterable[VitalReading], shape: VitalSign) -> dict[str, float]:
+    """The highest value of each component that was measured."""
+    readings = list(readings)
+    values = {name: [v for reading in readings if (v := reading.components.get(name))] for name in shape.components}
+    return {name: max(measured) for name, measured in sorted(values.items()) if measured}
+
+
+def _filled(latest: list[VitalReading], usable: list[VitalReading], shape: VitalSign) -> _LatestReadings:
+    """The newest values, and for a component that they lack the newest one of that day, if the two can go together."""
+    days = {reading.day for reading in latest}
+    of_day = [reading for reading in usable if reading.day in days]
+    sources = {
+        name: _maximal(holders)
+        for name in shape.components
+        if (holders := [reading for reading in of_day if name in reading.components])
+    }
+    components = {name: _highest(holders, shape)[name] for name, holders in sorted(sources.items())}
+    if not _consistent(components, shape):
+        components, sources = _highest(latest, shape), dict.fromkeys(shape.components, latest)
+    used: dict[str, VitalReading] = {}
+    for name, value in components.items():
+        holders = [reading for reading in sources[name] if reading.components.get(name) == value]
+        reading = min(holders, key=lambda holder: (holder.reference not in used, holder.reference))
+        used[reading.reference] = reading
+    return _LatestReadings(components, max(days), tuple(used.values()))
 
 
 def _contradicting_reading(
-    name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
+    name: str, newest: _LatestReadings, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
 ) -> VitalReading | None:
     """The previous reading, where it is so recent and so different that one of the two must be an error."""
-    agreement = knowledge.vital_signs.vital_signs[name].agreement
-    if agreement is None or newest.day == _UNDATED:
+    shape = knowledge.vital_signs.vital_signs[name]
+    if shape.agreement is None or newest.day == _UNDATED:
         return None
-    before = _previous_reading(name, newest, days, knowledge, as_of)
-    if before is None or newest.day.first - before.day.last > agreement.span:
-        return None
-    return None if all(map(agreement.holds, newest.values, before.values)) else before
-
-
-def _previous_reading(
-    name: str, newest: VitalReading, days: Mapping[str, list[Observation]], knowledge: Knowledge, as_of: date
-) -> VitalReading | None:
-    """The latest other usable reading, on the same day or before it."""
-    for day in sorted(days, reverse=True):
-        readings = [reading for entry in days[day] if (reading := _reading(entry, name, knowledge))]
-        for reading in reversed(_merged_readings(readings, knowledge.vital_signs.vital_signs[name])):
-            is_other = reading.reference != newest.reference and reading.day.last <= newest.day.last
-            if is_other and reading.day.first <= as_of and None not in reading.components.values():
-                return reading
+    used = {reading.reference for reading in newest.used}
+    others = _recent_readings(name, days, knowledge, as_of, without=used)
+    for before in _maximal(reading for reading in others if reading.usable and reading.day.last <= newest.day.last):
+        is_near = newest.day.first - before.day.last <= shape.agreement.span
+        if is_near and not all(shape.agreement.holds(newest.components[key], value) for key, value in _known(before)):
+            return before
     return None
+
+
+def _known(reading: VitalReading) -> Iterable[tuple[str, float]]:
+    return ((name, value) for name, value in reading.components.items() if value is not None)

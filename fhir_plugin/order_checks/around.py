@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from fhir_plugin.deciding.assess import Verdict
-from fhir_plugin.deciding.recommend import Standing
+from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck

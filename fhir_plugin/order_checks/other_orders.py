@@ -59,7 +59,13 @@ def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator
     for course in case.decision.facts.treatments.courses:
         if _family(case, course.treatment) == family and not course.ended:
             name = case.named(course.treatment)
-            yield case.why("under_way", treatment=name, count=course.count, first=course.first, last=course.last)
+            yield case.why(
+                "under_way",
+                treatment=name,
+                count=course.count,
+                first=case.day(course.first),
+                last=case.day(course.last),
+            )
     if case.knowledge.treatments[case.treatment].given_as == "medication":  # TMS may be several orders
         for treatment in _drafted(case):
             if _family(case, treatment) == family:

@@ -9,7 +9,6 @@ from functools import cached_property
 
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import Standing
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments
 from fhir_plugin.facts.fact import Measurement, Presence
@@ -62,7 +61,7 @@ class Chart:
     def cleared(self) -> frozenset[str]:
         """The treatments that nothing known or unknown argues against."""
         answers = self.decision.recommendation.treatments
-        return frozenset(answer.treatment for answer in answers if answer.standing is Standing.MET)
+        return frozenset(answer.treatment for answer in answers if answer.may_be_offered)
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:

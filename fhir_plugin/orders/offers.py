@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.deciding.recommend import Standing
+from fhir_plugin.deciding.standing import CLEARED, Standing
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.orders.chart import Chart
 from fhir_plugin.orders.drafting import DraftOrder, drafts_of, plan_of, safety_notes
@@ -82,10 +82,10 @@ class _OfferBuilder:
         """The pathway of the chosen protocol, where it is certain and every treatment of its steps is cleared."""
         recommendation = self.chart.decision.recommendation
         fitting = recommendation.pathway
-        if fitting is None or recommendation.verdict is not Standing.MET or recommendation.undecided:
+        if fitting is None or recommendation.verdict not in CLEARED or recommendation.undecided:
             return None
         cleared = self.chart.cleared.issuperset(step.treatment for step in fitting.pathway.steps)
-        return fitting.pathway if cleared and fitting.standing is Standing.MET else None
+        return fitting.pathway if cleared and fitting.standing in CLEARED else None
 
     def _plan(self) -> Iterator[Offer]:
         pathway = self._pathway()
@@ -145,25 +145,30 @@ class _OfferBuilder:
     def _ordered(self) -> Iterator[Offer]:
         """The ordered treatment with dose and schedule, in place of a draft that has neither."""
         recommendation = self.chart.decision.recommendation
-        if recommendation.verdict is not Standing.MET:
+        if recommendation.verdict not in CLEARED:
             return
         for treatment in recommendation.ordered:
-            bare = self._bare(treatment)
+            bare = self._bare(treatment) if treatment in self.chart.cleared else []
             orders = self._of_treatment(treatment) if bare else None
             if orders is not None:
                 yield self._treatment(treatment, orders, safety_notes(self.chart), None, bare)
 
     def _companions(self) -> Iterator[Offer]:
-        """The orders that accompany an ordered treatment, unless they are drafted already."""
+        """The orders that accompany an ordered treatment, without those that are drafted already.
+
+        They make the treatment safer, so that a reason to review it withholds none of them.
+        """
         recommendation, order_sets = self.chart.decision.recommendation, self.chart.knowledge.orders
-        if recommendation.verdict is not Standing.MET:
+        if recommendation.verdict not in (*CLEARED, Standing.REVIEW):
             return
         of_treatments = (order_sets.of_treatment(treatment) for treatment in recommendation.ordered)
         names = [name for orders in of_treatments if orders for name in orders.company]
         for name in dict.fromkeys(names):
             orders = ready(self.chart, name, order_sets.by_id[name])
-            if not all(self.chart.drafted(template.order) for template in orders.chosen):
-                yield self._offer(name, orders.label, drafts_of(self.chart, orders), treats=False)
+            missing = tuple(template for template in orders.chosen if not self.chart.drafted(template.order))
+            if missing:
+                drafts = drafts_of(self.chart, msgspec.structs.replace(orders, chosen=missing))
+                yield self._offer(name, orders.label, drafts, treats=False)
 
     def _bare(self, treatment: str) -> list[Draft]:
         """The only draft of a treatment, where it has neither dose nor schedule and can be referred to."""
@@ -186,10 +191,11 @@ class _OfferBuilder:
     def _data(self) -> Iterator[Offer]:
         recommendation, order_sets = self.chart.decision.recommendation, self.chart.knowledge.orders
         wanted = [ask.datum for ask in recommendation.asks]
-        if recommendation.verdict is Standing.MET:
+        if recommendation.verdict in CLEARED:
             undecided = [criterion for answer in recommendation.undecided for criterion in answer.open]
             wanted += [self.chart.knowledge.criteria[criterion].ask.datum for criterion in undecided]
             wanted += [held.datum for held in self.held if held.datum]
+        wanted += [ask.datum for ask in recommendation.questions if recommendation.ordered]
         for datum in dict.fromkeys(wanted):
             data_orders = order_sets.data.get(datum)
             if data_orders is not None and self._is_applicable(data_orders):

@@ -9,7 +9,8 @@ import msgspec
 
 from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import WeighedFinding
+from fhir_plugin.deciding.headline import headline
+from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.coverage import ActiveCoverages, read_coverages
 from fhir_plugin.facts.fact import Evidence, Presence
 from fhir_plugin.facts.trials.trial import Trial
@@ -19,7 +20,8 @@ from mappings.schema.load import Knowledge
 from mappings.schema.payers.model import PayerPolicy, UnanswerableItem
 from mappings.schema.rules.protocols import Role
 
-_LOOKED_FOR = (Role.CONTRAINDICATION, Role.CAUTION)
+_FORBIDS = (Role.CONTRAINDICATION, Role.HOLD)
+_LOOKED_FOR = (*_FORBIDS, Role.CAUTION)
 _PSYCHOTHERAPY = "conditions.psychotherapy"
 
 
@@ -99,6 +101,8 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     psychotherapy: tuple[DatedLine, ...]
     scores: tuple[ScoreLine, ...]
     courses: tuple[DatedLine, ...]
+    standing: str
+    """The standing of the treatment with its weightiest reasons."""
     safety: tuple[SafetyLine, ...]
     protocol: str
     sources: tuple[SourceLine, ...]
@@ -139,6 +143,7 @@ def build_dossier(
         psychotherapy=tuple(_entries(decision, _PSYCHOTHERAPY)),
         scores=tuple(_scores(decision)),
         courses=tuple(_courses(decision)),
+        standing=_standing(decision, treatment, knowledge),
         safety=tuple(_safety(decision, treatment, knowledge)),
         protocol=knowledge.protocols[decision.recommendation.protocol].title,
         sources=tuple(_sources(lists, knowledge)),
@@ -179,7 +184,7 @@ def _open_items(decision: Decision, lists: Sequence[Checklist], treatment: str, 
         yield sentence.format(item=item.title, settle=item.settle)
     yield from _commonly_asked(lists, treatment, knowledge)
     for weighed in _looked_for(decision, treatment):
-        if weighed.finding.verdict is Verdict.UNKNOWN and weighed.role is Role.CONTRAINDICATION:
+        if weighed.finding.verdict is Verdict.UNKNOWN and weighed.role in _FORBIDS:
             criterion = knowledge.criteria[weighed.finding.criterion]
             yield sentence.format(item=criterion.title, settle=criterion.ask.words)
 
@@ -251,13 +256,21 @@ def _looked_for(decision: Decision, treatment: str) -> list[WeighedFinding]:
     return [weighed for answer in answers for weighed in answer.weighed if weighed.role in _LOOKED_FOR]
 
 
+def _standing(decision: Decision, treatment: str, knowledge: Knowledge) -> str:
+    name = knowledge.cards.treatments[treatment]
+    answers = (answer for answer in decision.recommendation.treatments if answer.treatment == treatment)
+    return next(
+        (headline(name, answer.standing, answer.weighed, knowledge, ordering=False).text for answer in answers), ""
+    )
+
+
 def _safety(decision: Decision, treatment: str, knowledge: Knowledge) -> Iterator[SafetyLine]:
     """The contraindications and cautions of the protocol; those that are present or unknown come first."""
     looked_for = _looked_for(decision, treatment)
     for weighed in sorted(looked_for, key=lambda weighed: weighed.finding.verdict is Verdict.NOT_MET):
         yield SafetyLine(
             title=knowledge.criteria[weighed.finding.criterion].title,
-            bars=weighed.role is Role.CONTRAINDICATION,
+            bars=weighed.role in _FORBIDS,
             verdict=weighed.finding.verdict,
             because=weighed.finding.because,
             evidence=weighed.finding.evidence,

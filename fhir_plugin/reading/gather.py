@@ -225,7 +225,7 @@ def _build_record(reader: _RecordReader, wanted: Sequence[str]) -> Record:
             inputs[name] = replace(NOT_RETRIEVED, why=reader.why(name))
             continue
         unread += decoded.unread
-        combined = Input(decoded.input.state, deduplicated(decoded.input.resources))
+        combined = replace(decoded.input, resources=deduplicated(decoded.input.resources))
         marked, gaps = mark_missing_medications(name, combined, medications)
         inputs[name] = replace(marked, why=reader.why(name)) if reader.why(name) else marked
         unread += gaps

@@ -167,7 +167,8 @@ class QuerySession:
         number = len(search.pages) + 1
         where = name if number == 1 else f"{name}, page {number}"
         try:
-            return decode_value(name, body, self._patient, self._base_url, where)
+            before = sum(page.matches for page in search.pages)
+            return decode_value(name, body, self._patient, self._base_url, where, before)
         except WrongPatient as error:
             search.wrong_patient = error
             search.stop("another patient")

@@ -72,6 +72,7 @@ class RawEntry(Element, frozen=True):
 
     full_url: str | None = None
     resource: Raw = Raw(b"")
+    search: Raw = Raw(b"null")
 
 
 class Bundle(Resource, frozen=True):
@@ -86,6 +87,7 @@ class Bundle(Resource, frozen=True):
 class RawBundle(Element, frozen=True):
     """The same Bundle with its parts left as bytes: the slow path, entry by entry."""
 
+    total: Raw = Raw(b"null")
     link: Raw = Raw(b"[]")
     entry: Raw = Raw(b"[]")
 

@@ -1,14 +1,14 @@
 """Decodes bytes into one input of the record: every resource by itself, and only resources about this patient.
 
 A Bundle is decoded as a whole first. If that fails, its entries are decoded one by one, so that a resource which
-cannot be read is listed as unread and affects no other. A next link, an unread resource or a server's own statement
-that something is missing makes the input ``PARTIAL``; absence from it then proves nothing.
+cannot be read is listed as unread and affects no other. A next link, an unread resource, a total above what came or a
+server's own statement that something is missing makes the input ``PARTIAL``; absence from it then proves nothing.
 """
 
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -51,12 +51,19 @@ class DecodedInput:
     """Severity and code of OperationOutcomes alongside the data: ``observations: warning not-supported``."""
     flawed: bool = False
     """Whether something is missing for a reason other than a next page."""
+    matches: int = 0
+    """How many entries match the search, without included resources."""
     worth_asking: bool = False
     """Whether the server may have more than this value: never after an OperationOutcome or ``null``."""
 
 
 def decode_value(
-    name: str, raw: bytes | msgspec.Raw, patient_id: str, base_url: str | None = None, where: str | None = None
+    name: str,
+    raw: bytes | msgspec.Raw,
+    patient_id: str,
+    base_url: str | None = None,
+    where: str | None = None,
+    matches_before: int = 0,
 ) -> DecodedInput:
     """Decode one value of a prefetch, or one page of a search, as the input ``name`` of that patient.
 
@@ -64,8 +71,8 @@ def decode_value(
     ``UNREADABLE``. Resources of other types are ignored, except that Medications are kept separately. A resource about
     somebody else is dropped and counted. A resource without a subject is never evidence, even in a search for this
     patient, because a server that ignores the parameter returns everybody's; it is listed as unread and makes the
-    input partial. ``where`` replaces the name in the list of unread resources. Raises WrongPatient if the input
-    ``patient`` contains a different Patient.
+    input partial. ``where`` replaces the name in the list of unread resources; ``matches_before`` is the number of
+    matches on earlier pages. Raises WrongPatient if the input ``patient`` contains a different Patient.
     """
     where = where or name
     opened = open_value(raw)
@@ -82,17 +89,14 @@ def decode_value(
     sorter.sort(opened.entries)
     if name == "patient":
         sorter.require_patient()
-    return _decoded(name, where, opened, sorter)
+    return _decoded(name, where, opened, sorter, matches_before)
 
 
-def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter) -> DecodedInput:
+def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, matches_before: int) -> DecodedInput:
     single = not opened.bundle and name != "patient"
-    if single:
-        sorter.unread.append(Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected"))
-    if sorter.others and not sorter.offered:
-        sorter.unread.append(Unread(where, f"{sorter.others} resources, but no {INPUTS[name].resource_type}"))
-    if not opened.links_read:
-        sorter.unread.append(Unread(f"{where}.link", "the links of the Bundle cannot be read"))
+    matches = opened.matches(INPUTS[name].resource_type)
+    short = "" if opened.next_url else _shortfall(matches_before + matches, opened.total)
+    sorter.unread += _gaps(name, where, opened, sorter, single=single, short=short)
     flawed = bool(sorter.unread) or sorter.incomplete
     whole = not (flawed or opened.next_url)
     resources = tuple(sorter.kept[name])
@@ -101,16 +105,36 @@ def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter
     else:
         state = InputState.COMPLETE if whole else InputState.PARTIAL
     return DecodedInput(
-        input=Input(state, resources),
+        input=Input(state, resources, short),
         unread=tuple(sorter.unread),
         dropped=sorter.dropped,
         offered=len(opened.entries),
         next_url=opened.next_url,
+        matches=matches,
         medications=sorter.medications,
         warnings=tuple(sorter.warnings),
         flawed=flawed,
-        worth_asking=single or opened.next_url is not None or not opened.links_read,
+        worth_asking=single or opened.next_url is not None or not opened.links_read or bool(short),
     )
+
+
+def _gaps(
+    name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, *, single: bool, short: str
+) -> Iterator[Unread]:
+    """Why the value as a whole is not all of the input, beside the resources that could not be read."""
+    if single:
+        yield Unread(where, f"one {INPUTS[name].resource_type} where a Bundle was expected")
+    if sorter.others and not sorter.offered and not single:
+        yield Unread(where, f"{sorter.others} resources, but no {INPUTS[name].resource_type}")
+    if not opened.links_read:
+        yield Unread(f"{where}.link", "the links of the Bundle cannot be read")
+    if short:
+        yield Unread(f"{where}.total", short)
+
+
+def _shortfall(matches: int, total: float | None) -> str:
+    """What is missing by the total of a search, which may be an estimate: fewer than came mean nothing."""
+    return f"{matches} of {total:g} entries" if total is not None and matches < total else ""
 
 
 def _unexpected_resource(where: str, entry: BundleEntry | UnreadableEntry, expected: str) -> DecodedInput | None:
@@ -147,7 +171,7 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     sorter = ResourceSorter(SubjectChecker(patient), names, "bundle")
     sorter.sort(opened.entries)
     sorter.require_patient()
-    page = opened.next_url is not None or not opened.links_read
+    page = opened.next_url is not None or not opened.links_read or bool(_shortfall(opened.matches(), opened.total))
     if page:
         sorter.unread.append(Unread("bundle.link", "the file is one page of more"))
     prescriptions = [resource for name in MEDICATION_INPUTS for resource in sorter.kept[name]]
@@ -208,6 +232,7 @@ def merge_pages(pages: Sequence[DecodedInput], *, finished: bool) -> DecodedInpu
         input=Input(
             InputState.COMPLETE if finished and not flawed else InputState.PARTIAL,
             tuple(chain.from_iterable(page.input.resources for page in pages)),
+            next((page.input.why for page in pages if page.input.why), ""),
         ),
         unread=tuple(chain.from_iterable(page.unread for page in pages)),
         dropped=sum(page.dropped for page in pages),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from fhir_plugin.record.bundles import (
     AnyResource,
@@ -54,9 +55,7 @@ def mark_missing_medications(
         return decoded, ()
     nameless = any(not reference.display for reference in missing)
     state = InputState.PARTIAL if nameless and decoded.whole else decoded.state
-    return Input(state, decoded.resources), (
-        Unread(name, f"{len(missing)} Medications referred to were not retrieved"),
-    )
+    return replace(decoded, state=state), (Unread(name, f"{len(missing)} Medications referred to were not retrieved"),)
 
 
 def medications_in(raw: bytes) -> dict[str, Medication]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -15,6 +16,7 @@ from fhir_plugin.record.bundles import (
     BundleLink,
     RawBundle,
     RawEntry,
+    SearchMode,
     Tag,
 )
 from fhir_plugin.record.datatypes import UNDECODABLE
@@ -37,6 +39,12 @@ _RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _LINKS = msgspec.json.Decoder(list[BundleLink] | None)
 
 
+_TOTAL = msgspec.json.Decoder(float | None, strict=False)
+
+
+_MODE = msgspec.json.Decoder(SearchMode | None)
+
+
 _TAG = msgspec.json.Decoder(Tag)
 
 
@@ -46,6 +54,8 @@ class UnreadableEntry:
 
     resource_type: str | None
     why: str
+    mode: str | None = None
+    """``search.mode`` of the entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,29 @@ class OpenedBundle:
     next_url: str | None = None
     links_read: bool = True
     bundle: bool = True
+    total: float | None = None
+    """How many matches the search has, as the Bundle says; it may be an estimate, so fewer than came mean nothing."""
+
+    def matches(self, expected: str | None = None) -> int:
+        """How many entries match the search.
+
+        Included resources do not; without a ``search.mode``, those of the ``expected`` type do. With no type expected,
+        every resource counts. Where there is no total to compare it with, all entries are counted.
+        """
+        if self.total is None:
+            return len(self.entries)
+        return sum(_is_match(entry, expected) for entry in self.entries)
+
+
+def _is_match(entry: BundleEntry | UnreadableEntry, expected: str | None) -> bool:
+    if isinstance(entry, UnreadableEntry):
+        mode, kind = entry.mode, entry.resource_type
+    else:
+        mode = entry.search.mode if entry.search else None
+        kind = type(entry.resource).__name__ if entry.resource else None
+    if kind == "OperationOutcome" or mode == "outcome":
+        return False
+    return expected is None or mode == "match" or (mode is None and kind in (expected, None))
 
 
 def open_value(raw: bytes | msgspec.Raw) -> OpenedBundle | UnreadableEntry | None:
@@ -65,7 +98,7 @@ def open_value(raw: bytes | msgspec.Raw) -> OpenedBundle | UnreadableEntry | Non
     except UNDECODABLE as error:
         return _open_entry_by_entry(raw, _reason(error))
     if isinstance(value, Bundle):
-        return OpenedBundle(value.entry, _next_url(value.link))
+        return OpenedBundle(value.entry, _next_url(value.link), total=value.total)
     return None if value is None else OpenedBundle((BundleEntry(resource=value),), bundle=False)
 
 
@@ -87,7 +120,15 @@ def _open_entry_by_entry(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | U
         next_url, links_read = _next_url(_LINKS.decode(bundle.link) or ()), True
     except UNDECODABLE:
         next_url, links_read = None, False
-    return OpenedBundle([_open_entry(entry) for entry in entries], next_url, links_read)
+    return OpenedBundle([_open_entry(entry) for entry in entries], next_url, links_read, total=_total(bundle.total))
+
+
+def _total(raw: bytes | msgspec.Raw) -> float | None:
+    """The total as a number, also where it is written as text; ``None`` where it is none."""
+    total: float | None = None
+    with suppress(*UNDECODABLE):
+        total = _TOTAL.decode(raw)
+    return total
 
 
 def _open_entry(raw: msgspec.Raw) -> BundleEntry | UnreadableEntry:
@@ -96,12 +137,21 @@ def _open_entry(raw: msgspec.Raw) -> BundleEntry | UnreadableEntry:
     except UNDECODABLE as error:
         why = _reason(error)
     try:
-        kind = _resource_type(_RAW_ENTRY.decode(raw).resource)
+        entry = _RAW_ENTRY.decode(raw)
+        kind = _resource_type(entry.resource)
     except UNDECODABLE:
-        kind = None
-    if kind is None:
         return UnreadableEntry(None, "an entry without a readable resource")
-    return UnreadableEntry(kind, why)
+    if kind is None:
+        why = "an entry without a readable resource"
+    return UnreadableEntry(kind, why, _mode(entry.search))
+
+
+def _mode(raw: bytes | msgspec.Raw) -> str | None:
+    try:
+        search = _MODE.decode(raw)
+    except UNDECODABLE:
+        return None
+    return search.mode if search else None
 
 
 def _resource_type(raw: bytes | msgspec.Raw) -> str | None:

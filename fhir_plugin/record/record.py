@@ -27,7 +27,7 @@ class InputState(StrEnum):
     UNREADABLE = "unreadable"
     """An OperationOutcome, the wrong type, or not FHIR at all."""
     PARTIAL = "partial"
-    """Incomplete: a following page is missing, or a resource could not be read."""
+    """Incomplete: a following page is missing, fewer came than the total, or a resource could not be read."""
     COMPLETE = "complete"
     """All of it, which may be empty."""
 
@@ -101,6 +101,10 @@ class Record:
     def patient(self) -> Patient | None:
         """The Patient resource, if it was read."""
         return next(self.all("patient", Patient), None)
+
+    def unread_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the named inputs that are not whole."""
+        return tuple(name for name in names if not self.input(name).whole)
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""

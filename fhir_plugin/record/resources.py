@@ -205,11 +205,15 @@ class DeviceName(Element, frozen=True):
 
 class AllergyReaction(Element, frozen=True):
     substance: CodeableConcept | None = None
+    manifestation: tuple[CodeableConcept, ...] = ()
+    severity: str | None = None
 
 
 class AllergyIntolerance(Resource, frozen=True):
     clinical_status: CodeableConcept | None = None
     verification_status: CodeableConcept | None = None
+    type: str | None = None
+    criticality: str | None = None
     code: CodeableConcept | None = None
     patient: Reference | None = None
     recorded_date: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from string import Formatter
 
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.knowledge import Knowledge
@@ -12,6 +13,7 @@ from mappings.schema.rules.criteria import FACT_KINDS, Criterion
 from mappings.schema.rules.protocols import Protocol
 from mappings.schema.texts.cards import ReviewWords
 from mappings.schema.texts.claims import check_claims
+from mappings.schema.texts.wording import PHRASE_FIELDS
 
 
 def check(knowledge: Knowledge) -> None:
@@ -59,13 +61,15 @@ def _source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
         yield from _protocol_source_keys(protocol)
     yield from policy_source_keys(knowledge.payers)
     yield from knowledge.order_checks.source_keys()
+    yield from knowledge.sessions.source_keys()
     yield from order_source_keys(knowledge.orders)
 
 
 def _measured_source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
     yield "laboratory.yaml: source", knowledge.laboratory.source
     for name, test in knowledge.laboratory.tests.items():
-        yield f"laboratory.yaml: tests.{name}.recent_days.source", test.recent_days.source
+        for key, number in test.numbers.items():
+            yield f"laboratory.yaml: tests.{name}.{key}.source", number.source
     yield "vitals.yaml: source", knowledge.vital_signs.source
     for name, sign in knowledge.vital_signs.vital_signs.items():
         for component_name, component in sign.components.items():
@@ -81,6 +85,8 @@ def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
         yield f"{protocol.id}.yaml: sources", key
     for clause in protocol.clauses:
         yield from ((f"{protocol.id}.yaml: clauses: {clause.criterion}", key) for key in clause.sources)
+        if clause.weight:
+            yield f"{protocol.id}.yaml: clauses: {clause.criterion}.weight.source", clause.weight.source
     for name, parameter in protocol.parameters.items():
         yield f"{protocol.id}.yaml: parameters.{name}.source", parameter.source
     for name, pathway in protocol.pathways.items():
@@ -91,6 +97,8 @@ def _protocol_source_keys(protocol: Protocol) -> Iterable[tuple[str, str]]:
 
 def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
     where = f"{criterion.id}.yaml"
+    _check_phrases(criterion, where)
+    _check_names(criterion, knowledge, where)
     for name in criterion.facts:
         fact = knowledge.facts.get(name)
         if fact is None:
@@ -100,6 +108,24 @@ def _check_criterion(criterion: Criterion, knowledge: Knowledge) -> None:
         for component in criterion.limits:
             if component not in fact.components and component not in criterion.facts:
                 raise KnowledgeError(f"{where}: limits: {name!r} has no component {component!r}")
+
+
+def _check_names(criterion: Criterion, knowledge: Knowledge, where: str) -> None:
+    for name in criterion.covers:
+        if name not in knowledge.criteria:
+            raise KnowledgeError(f"{where}: covers: no criterion {name!r}")
+    for name in criterion.asked.facts if criterion.asked else ():
+        if name not in knowledge.facts:
+            raise KnowledgeError(f"{where}: asked: no fact {name!r} in facts.yaml")
+
+
+def _check_phrases(criterion: Criterion, where: str) -> None:
+    if not criterion.short:
+        raise KnowledgeError(f"{where}: short: needed, because a headline may name it")
+    for key, template in criterion.phrases:
+        for _, field, _, _ in Formatter().parse(template):
+            if field is not None and field not in PHRASE_FIELDS:
+                raise KnowledgeError(f"{where}: phrases.{key}: may name only {', '.join(sorted(PHRASE_FIELDS))}")
 
 
 def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
@@ -122,6 +148,7 @@ def _check_protocol(protocol: Protocol, knowledge: Knowledge) -> None:
 def _named_criteria(protocol: Protocol) -> Iterable[tuple[str, str]]:
     yield from (("clauses", clause.criterion) for clause in protocol.clauses)
     yield from (("speaks_when", criterion) for criterion in protocol.speaks_when)
+    yield from (("silent_without", criterion) for criterion in protocol.silent_without)
     for name, pathway in protocol.pathways.items():
         yield from ((f"pathways.{name}", criterion) for criterion in pathway.criteria)
     for name, factor in protocol.factors.items():
@@ -195,7 +222,7 @@ def _check_services(knowledge: Knowledge) -> None:
     if knowledge.services.protocol not in knowledge.protocols:
         raise KnowledgeError(f"services.yaml: protocol: no protocol {knowledge.services.protocol!r}")
     for service in knowledge.services.services:
-        missing = knowledge.cards.lead.keys() - knowledge.cards.indicators.get(service.hook, {}).keys()
+        missing = knowledge.cards.standing.keys() - knowledge.cards.indicators.get(service.hook, {}).keys()
         if missing:
             raise KnowledgeError(
                 f"cards.yaml: indicators.{service.hook}: add {', '.join(sorted(missing))}; "
@@ -204,11 +231,13 @@ def _check_services(knowledge: Knowledge) -> None:
 
 
 def _check_session(knowledge: Knowledge) -> None:
-    for criterion in knowledge.cards.session.all_criteria:
-        if criterion not in knowledge.criteria:
-            raise KnowledgeError(f"cards.yaml: session: no criterion {criterion!r}")
-    if knowledge.cards.session.instrument not in knowledge.instruments.forms:
-        raise KnowledgeError("cards.yaml: session.instrument: no such instrument")
+    knowledge.sessions.check_against(
+        knowledge.criteria,
+        knowledge.facts,
+        knowledge.instruments,
+        knowledge.treatments.by_id,
+        knowledge.wording.entries,
+    )
 
 
 def _check_memory(knowledge: Knowledge) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mappings.schema.base.entries import KnowledgeError, Number
 from mappings.schema.codes.value_sets import Meaning, ValueSets
 from mappings.schema.knowledge import Knowledge
-from mappings.schema.rules.criteria import Comparator, Criterion, FactKind
+from mappings.schema.rules.criteria import BY_COMPONENT, Comparator, Criterion, FactKind
 from mappings.schema.rules.protocols import Protocol, Role
 
 OLDEST_DAYS = 366
@@ -117,7 +117,7 @@ _INCLUDES_LIMIT = {Comparator.AT_LEAST, Comparator.ANY_AT_LEAST, Comparator.BELO
 def _limits(criterion: Criterion, knowledge: Knowledge) -> Iterator[_Limit]:
     for fact in criterion.facts:
         for component, (low, high) in _possible(fact, knowledge).items():
-            if criterion.compare is Comparator.ANY_AT_LEAST:
+            if criterion.compare in BY_COMPONENT:
                 key, number = f"limits.{component}", criterion.limits.get(component)
             else:
                 key, number = "limit" if criterion.limit else f"limits.{fact}", criterion.limit_for(fact)

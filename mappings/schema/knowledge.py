@@ -20,11 +20,13 @@ from mappings.schema.payers import COVERAGE_INPUT as COVERAGES
 from mappings.schema.payers import Payers
 from mappings.schema.rules.criteria import Criterion
 from mappings.schema.rules.facts import FactDefinition
+from mappings.schema.rules.person import PersonRules
 from mappings.schema.rules.protocols import Conflict, Protocol
 from mappings.schema.rules.sites import Site
 from mappings.schema.service.memory import MemoryRules
 from mappings.schema.service.servers import ServerProfile
 from mappings.schema.service.services import ServiceDefinition, ServicesFile
+from mappings.schema.sessions import Sessions
 from mappings.schema.texts.about import AboutWords
 from mappings.schema.texts.cards import CardWords
 from mappings.schema.texts.claims import Claims
@@ -46,6 +48,7 @@ class Knowledge:
     interactions: Interactions
     laboratory: Laboratory
     facts: Mapping[str, FactDefinition]
+    person: PersonRules
     criteria: Mapping[str, Criterion]
     protocols: Mapping[str, Protocol]
     conflicts: Mapping[str, Conflict]
@@ -58,6 +61,8 @@ class Knowledge:
     sentences: Mapping[str, Mapping[str, FindingWords]]
     """By criterion and fact: the sentences of its findings, the title filled in."""
     cards: CardWords
+    sessions: Sessions
+    """The rules before a treatment session."""
     orders: Orders
     services: ServicesFile
     servers: Mapping[str, ServerProfile]
@@ -84,8 +89,8 @@ class Knowledge:
         """The inputs of one service; the payer is irrelevant at the start of a session."""
         if service.speaks == "order":
             return self.inputs
-        payer = self._payer_inputs if service.speaks == "patient" else ()
-        return tuple(sorted({*self.deciding_inputs, *payer}))
+        more = self._payer_inputs if service.speaks == "patient" else self._session_inputs
+        return tuple(sorted({*self.deciding_inputs, *more}))
 
     @cached_property
     def deciding_inputs(self) -> tuple[str, ...]:
@@ -98,6 +103,10 @@ class Knowledge:
         return frozenset(
             {COVERAGES, *(place for item in comparisons for name in item.facts for place in self.facts[name].inputs)}
         )
+
+    @cached_property
+    def _session_inputs(self) -> frozenset[str]:
+        return frozenset(place for name in self.sessions.facts for place in self.facts[name].inputs)
 
     @cached_property
     def criteria_due(self) -> date:

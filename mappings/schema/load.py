@@ -24,11 +24,13 @@ from mappings.schema.payers import load_payers
 from mappings.schema.payers.checks import item_sentences
 from mappings.schema.rules.criteria import Criterion, load_criteria
 from mappings.schema.rules.facts import FactDefinition, load_fact_definitions
+from mappings.schema.rules.person import load_person_rules
 from mappings.schema.rules.protocols import Conflict, Conflicts, Protocol, load_protocols
 from mappings.schema.rules.sites import load_site, with_local_numbers, with_local_rules
 from mappings.schema.service.memory import load_memory_rules
 from mappings.schema.service.servers import load_server_profiles
 from mappings.schema.service.services import load_services
+from mappings.schema.sessions import load_sessions
 from mappings.schema.texts.about import load_about
 from mappings.schema.texts.cards import load_card_words
 from mappings.schema.texts.claims import load_claims
@@ -101,6 +103,7 @@ def _read(folder: Path) -> Knowledge:
         interactions=interactions,
         laboratory=laboratory,
         facts=facts,
+        person=load_person_rules(folder),
         criteria=criteria,
         protocols=protocols,
         conflicts=conflicts,
@@ -114,6 +117,7 @@ def _read(folder: Path) -> Knowledge:
             **item_sentences(payers, wording, facts, dossier),
         },
         cards=load_card_words(folder),
+        sessions=load_sessions(folder),
         orders=load_orders(folder / "orders"),
         services=load_services(folder),
         servers=load_server_profiles(folder / "servers"),

@@ -61,6 +61,7 @@ class ScoreHistory:
     instruments: Instruments = field(repr=False)
     as_of: date
     missing: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     looked_in: tuple[str, ...] = ()
     observations_whole: bool = True
 
@@ -96,8 +97,14 @@ class ScoreHistory:
         """An assessment as evidence, labelled with the name of the instrument and its value."""
         values = [f"{assessment.total:g}"] if assessment.total is not None else []
         values += [f"({assessment.severity})" if values else assessment.severity] if assessment.severity else []
-        label = " ".join((self.instruments[assessment.instrument].short, *values))
-        return Evidence(reference=assessment.reference, label=label, day=assessment.day, note=note)
+        short = self.instruments[assessment.instrument].short
+        return Evidence(
+            reference=assessment.reference,
+            label=" ".join((short, *values)),
+            name=short,
+            day=assessment.day,
+            note=note,
+        )
 
     def _fact(
         self,
@@ -110,6 +117,8 @@ class ScoreHistory:
             name=name,
             value=value,
             evidence=tuple(evidence),
+            unread=self.unread,
+            absent=value is None and not self.missing,
             missing=(*missing, *self.missing),
             looked_in=self.looked_in,
         )
@@ -244,6 +253,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
         instruments=instruments,
         as_of=as_of,
         missing=record.gaps(INPUTS),
+        unread=record.unread_of(INPUTS),
         looked_in=(f"questionnaireResponses ({len(responses)})", f"observations ({len(observations)})"),
         observations_whole=record.input("observations").whole,
     )

@@ -29,6 +29,8 @@ INPUTS = {
 }
 _COMBINED = ("tms", "ketamine")
 """The two modalities of the ``single_modality`` facts: either alone may have failed."""
+ONE_DOSE = "one dose alone: may have been anaesthesia or pain care"
+"""Why a single dose of a drug with other uses proves no course."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ class TreatmentHistory:
             if not self._of(name, session.treatment) or session.reference in in_course:
                 continue
             if session.other_use or session.strength in (EvidenceStrength.ORDERED, EvidenceStrength.UNCLEAR):
-                possible.append(_session_evidence(session))
+                possible.append(self._session_evidence(session))
             else:
-                past.append(_session_evidence(session))
+                past.append(self._session_evidence(session))
         value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
         return self._fact(f"{name}.received", (name,), value)
 
@@ -132,14 +134,15 @@ class TreatmentHistory:
         return Evidence(
             reference=course.sessions[-1].reference,
             label=f"{self.treatments[course.treatment].short}: {many}, {course.first} to {course.last}",
+            name=self.treatments[course.treatment].short,
             day=DaySpan(course.last, course.last),
             note=note,
         )
 
-
-def _session_evidence(session: Session) -> Evidence:
-    note = session.other_use or ("" if session.strength is EvidenceStrength.GIVEN else session.strength.value)
-    return Evidence(reference=session.reference, label=session.label, day=session.span, note=note)
+    def _session_evidence(self, session: Session) -> Evidence:
+        note = session.other_use or ("" if session.strength is EvidenceStrength.GIVEN else session.strength.value)
+        name = self.treatments[session.treatment].short
+        return Evidence(reference=session.reference, label=session.label, name=name, day=session.span, note=note)
 
 
 def read_treatments(
@@ -181,4 +184,4 @@ def _with_doubt(session: Session, sessions: Sequence[Session], treatments: Treat
     }
     if len(days) > rule.single_session.value:
         return session
-    return msgspec.structs.replace(session, other_use="one dose alone: may have been anaesthesia or pain care")
+    return msgspec.structs.replace(session, other_use=ONE_DOSE)

@@ -66,4 +66,4 @@ def _classes(trials: Iterable[Trial]) -> Iterable[str]:
 
 
 def _evidence(trial: Trial) -> Evidence:
-    return Evidence(reference=trial.references[0], label=trial.ingredient, note=trial.line)
+    return Evidence(reference=trial.references[0], label=trial.ingredient, name=trial.ingredient, note=trial.line)

@@ -196,7 +196,9 @@ def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
 
 def _evidence(trial: Trial) -> Evidence:
     day = DaySpan(trial.start, trial.start) if trial.start else None
-    return Evidence(reference=trial.references[0], label=trial.ingredient, day=day, note=trial.line)
+    return Evidence(
+        reference=trial.references[0], label=trial.ingredient, name=trial.ingredient, day=day, note=trial.line
+    )
 
 
 def _counters(trials: Iterable[Trial], augmentations: Iterable[Augmentation]) -> Counters:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from mappings.schema.errors import KnowledgeError as KnowledgeError  # noqa: PLC0414 - modules of knowledge import it from here
 
@@ -34,6 +36,18 @@ class Reviewed(Entry):
     """When it was last compared with its sources."""
     review_due: date
     """From this day on, every card based on it states that the review is overdue."""
+
+
+def _valid_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ValueError(f"not a pattern: {fault}") from fault
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_valid_pattern)]
+"""A regular expression."""
 
 
 class Number(Entry):

@@ -14,6 +14,8 @@ from mappings.schema.base.files import read_yaml
 
 LaboratoryResult = Literal["positive", "negative"]
 
+_BELOW, _ABOVE = ("<",), (">", ">=")
+
 
 class ResultFormat(Entry):
     """How one result is written."""
@@ -24,6 +26,28 @@ class ResultFormat(Entry):
     """By system."""
 
 
+class ResultLevels(Entry):
+    """From which amount on a result is positive, and below which it is negative; between them it is open."""
+
+    units: dict[str, float]
+    """A unit as servers write it, in lower case -> factor to the unit of the limits."""
+    negative_below: Number
+    positive_above: Number
+
+    def result(self, value: float, unit: str, comparator: str | None = None) -> LaboratoryResult | None:
+        """The result of an amount; ``None`` if it may lie between the limits or its unit is not known."""
+        factor = self.units.get(unit.strip().lower())
+        if factor is None:
+            return None
+        amount, low, high = value * factor, self.negative_below.value, self.positive_above.value
+        if comparator:
+            is_negative = comparator in _BELOW and amount <= low
+            is_positive = comparator in _ABOVE and amount >= high
+        else:
+            is_negative, is_positive = amount < low, amount > high
+        return "negative" if is_negative else "positive" if is_positive else None
+
+
 class LaboratoryTest(Entry):
     """One test."""
 
@@ -32,8 +56,23 @@ class LaboratoryTest(Entry):
     """LOINC."""
     recent_days: Number
     """How long a positive result counts as current."""
+    settled_days: Number | None = None
+    """How long a later negative result leaves a positive one in doubt; ``None``: not at all."""
+    quantity: ResultLevels | None = None
+    """How a measured amount is read."""
     positive: ResultFormat
     negative: ResultFormat
+
+    @property
+    def numbers(self) -> dict[str, Number]:
+        """Every number of the test, by key in the file."""
+        numbers = {"recent_days": self.recent_days}
+        if self.settled_days:
+            numbers["settled_days"] = self.settled_days
+        if self.quantity:
+            numbers["quantity.negative_below"] = self.quantity.negative_below
+            numbers["quantity.positive_above"] = self.quantity.positive_above
+        return numbers
 
     @model_validator(mode="after")
     def _apart(self) -> Self:

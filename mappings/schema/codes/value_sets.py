@@ -8,15 +8,15 @@ possible depression while ``F33.1`` is a current one. Every other system is matc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mappings.schema.base.entries import Entry, KnowledgeError, Reviewed
+from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
 
 SNOMED_CT = "http://snomed.info/sct"
@@ -47,6 +47,8 @@ class ValueSet(Reviewed):
     read_in: tuple[Place, ...]
     source: str
     note: str = ""
+    event: bool = False
+    """Whether the codes mean something that happened on a day, such as an attempt: see ``Topic.event``."""
     current: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
     past: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
     possible: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
@@ -68,12 +70,30 @@ class Topic(Entry):
     """How many days an entry that was never closed counts as active (pregnancy)."""
     when_old: Literal["ended", "open"] = "open"
     """What an entry older than ``recent_days`` is: ended, or open whether it is still active."""
+    event: bool = False
+    """Whether it is something that happens on a day, such as a seizure: within ``recent_days`` it counts as current
+    whatever its status, because an event that is over is recorded as resolved."""
     lasting: bool = False
     """Whether a past occurrence counts, so that a possible entry stays possible after it has ended."""
     hints: tuple[str, ...] = ()
     """Lower-case text fragments that make an entry without a known code a possible one."""
+    hint_patterns: tuple[Pattern, ...] = ()
+    """The same as patterns, for abbreviations that are also parts of other words (``si``)."""
     hints_except: tuple[str, ...] = ()
     """Fragments that cancel a hint (``tobacco`` for substance use)."""
+    left_out: tuple[Pattern, ...] = ()
+    """Patterns of text that is left out before hints are looked for (``no si``)."""
+
+    stated: tuple[Pattern, ...] = ()
+    """Patterns of words beside a possible code that settle that the topic is meant (``decompensated``)."""
+    denied: tuple[Pattern, ...] = ()
+    """Patterns of words that settle that it is not meant (``compensated``); if both are found, it stays possible."""
+
+    @model_validator(mode="after")
+    def _recent_event(self) -> Self:
+        if self.event and self.recent_days is None:
+            raise ValueError("event: needs recent_days, which say until when it counts")
+        return self
 
 
 class Topics(Reviewed):
@@ -87,8 +107,10 @@ class Topics(Reviewed):
     """System -> procedure codes that concern no topic, even without a text."""
     reasons_in: tuple[str, ...] = ()
     """The inputs whose entries state why a drug is taken."""
+    about_others: tuple[Pattern, ...] = ()
+    """Patterns of text about another person (``mother with``), left out before hints are looked for."""
     never_a_hint: tuple[str, ...]
-    """Text fragments for another person, absence or screening (``family history``)."""
+    """Text fragments for absence or screening (``denies``); they cancel the hints of their clause."""
     recent_days_source: str
     topics: dict[str, Topic]
 
@@ -111,6 +133,8 @@ class Sense:
     meaning: Meaning
     label: str
     read_in: frozenset[str]
+    event: bool = False
+    """Whether it is something that happened on a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,27 +174,77 @@ class CodeIndex:
 
 
 _WORD_STARTS = re.compile(r"\b[a-z]{2,4}")
+_CLAUSE_ENDS = re.compile(r"[;\n]|\.\s")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicHint:
+    """What in a lower-case text suggests one topic."""
+
+    sense: Sense
+    pieces: tuple[str, ...]
+    pattern: re.Pattern[str] | None
+    unless: tuple[str, ...]
+    """Fragments that cancel it."""
+    left_out: re.Pattern[str] | None
+
+    def is_in(self, clause: str) -> bool:
+        """Whether the clause suggests the topic."""
+        if not self._suggests(clause) or any(other in clause for other in self.unless):
+            return False
+        return self.left_out is None or self._suggests(self.left_out.sub(" ", clause))
+
+    def _suggests(self, clause: str) -> bool:
+        return any(piece in clause for piece in self.pieces) or bool(self.pattern and self.pattern.search(clause))
 
 
 @dataclass(frozen=True, slots=True)
 class TopicHints:
     """Text fragments that suggest a topic where no code does."""
 
-    pieces: tuple[tuple[str, Sense, tuple[str, ...]], ...]
-    """A text fragment that starts at a word boundary, the sense it suggests, and the fragments that cancel it."""
+    hints: tuple[TopicHint, ...]
     never: tuple[str, ...]
+    about_others: re.Pattern[str] | None
     starts: frozenset[str]
     """The first letters of every fragment, to skip most texts quickly."""
+    patterns: re.Pattern[str] | None
+    """Every pattern, for the same purpose."""
 
     def senses(self, words: str) -> tuple[Sense, ...]:
-        """The possible topics of a lower-case text, without duplicates."""
-        if self.starts.isdisjoint(_WORD_STARTS.findall(words)) or any(piece in words for piece in self.never):
+        """The possible topics of a lower-case text, without duplicates; clauses are read one by one."""
+        if self.starts.isdisjoint(_WORD_STARTS.findall(words)) and not (self.patterns and self.patterns.search(words)):
             return ()
         found: dict[str, Sense] = {}
-        for piece, sense, unless in self.pieces:
-            if piece in words and sense.topic not in found and not any(other in words for other in unless):
-                found[sense.topic] = sense
+        for clause in self.clauses(words):
+            for hint in self.hints:
+                if hint.sense.topic not in found and hint.is_in(clause):
+                    found[hint.sense.topic] = hint.sense
         return tuple(found.values())
+
+    def clauses(self, words: str) -> Iterator[str]:
+        """The clauses of a lower-case text that state something about the patient, without what is about others."""
+        for clause in _CLAUSE_ENDS.split(words):
+            own = self.about_others.sub(" ", clause) if self.about_others else clause
+            if not any(piece in own for piece in self.never):
+                yield own
+
+
+@dataclass(frozen=True, slots=True)
+class TopicWording:
+    """What in the words of an entry settles whether a code that leaves it open means the topic."""
+
+    stated: re.Pattern[str] | None
+    denied: re.Pattern[str] | None
+
+    def meaning(self, words: str, *, hinted: bool) -> Meaning:
+        """The meaning of a possible entry with these lower-case words; ``hinted``: it has no known code."""
+        is_stated = bool(self.stated and self.stated.search(words))
+        is_denied = bool(self.denied and self.denied.search(words))
+        if is_stated is is_denied:
+            return Meaning.POSSIBLE
+        if is_denied:
+            return Meaning.IGNORED
+        return Meaning.POSSIBLE if hinted else Meaning.CURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +256,8 @@ class ValueSets:
     index: CodeIndex
     hints: TopicHints
     reviewed: Topics
+    wordings: Mapping[str, TopicWording]
+    """By topic, for those whose possible codes are settled by the words beside them."""
 
     def is_harmless(self, system: str | None, code: str | None) -> bool:
         """Whether the code is listed as concerning no topic."""
@@ -193,7 +269,7 @@ def load_value_sets(folder: Path) -> ValueSets:
     topics = read_yaml(folder / "topics.yaml", Topics)
     paths = (path for path in sorted(folder.glob("*.yaml")) if path.name != "topics.yaml")
     sets = [_checked(path, read_yaml(path, ValueSet), topics) for path in paths]
-    return ValueSets(topics.topics, tuple(sets), _index(topics, sets), _hints(topics), topics)
+    return ValueSets(topics.topics, tuple(sets), _index(topics, sets), _hints(topics), topics, _wordings(topics))
 
 
 def _checked(path: Path, value_set: ValueSet, topics: Topics) -> ValueSet:
@@ -204,6 +280,8 @@ def _checked(path: Path, value_set: ValueSet, topics: Topics) -> ValueSet:
         raise KnowledgeError(f"{path.name}: topic: no topic {value_set.topic!r} in topics.yaml")
     if value_set.system not in topics.systems:
         raise KnowledgeError(f"{path.name}: system: {value_set.system!r} is not listed in topics.yaml")
+    if value_set.event and topic.recent_days is None:
+        raise KnowledgeError(f"{path.name}: event: the topic has no recent_days, which say until when it counts")
     if not set(value_set.read_in) <= set(topic.read_in):
         raise KnowledgeError(f"{path.name}: read_in: the topic is read in {', '.join(topic.read_in)} only")
     return value_set
@@ -214,7 +292,7 @@ def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
     exact: dict[str, dict[str, list[Sense]]] = {}
     for value_set in sets:
         where = tree if value_set.system == ICD_10_CM else exact.setdefault(value_set.system, {})
-        for code, sense in _senses(value_set):
+        for code, sense in _senses(value_set, topics.topics[value_set.topic]):
             _add_sense(where, code, sense, value_set.id)
     names = {alias: system for system, aliases in topics.systems.items() for alias in (system, *aliases)}
     frozen = {system: {code: tuple(senses) for code, senses in codes.items()} for system, codes in exact.items()}
@@ -235,17 +313,41 @@ def _add_sense(senses_by_code: dict[str, list[Sense]], code: str, sense: Sense, 
 
 
 def _hints(topics: Topics) -> TopicHints:
-    pieces = tuple(
-        (piece, Sense(name, Meaning.POSSIBLE, topic.title, frozenset(topic.read_in)), topic.hints_except)
+    hints = tuple(
+        TopicHint(
+            sense=Sense(name, Meaning.POSSIBLE, topic.title, frozenset(topic.read_in), topic.event),
+            pieces=topic.hints,
+            pattern=_any_pattern(topic.hint_patterns),
+            unless=topic.hints_except,
+            left_out=_any_pattern(topic.left_out),
+        )
         for name, topic in topics.topics.items()
-        for piece in topic.hints
     )
-    starts = (_WORD_STARTS.match(piece) for piece, _, _ in pieces)
-    return TopicHints(pieces, topics.never_a_hint, frozenset(start.group() for start in starts if start))
+    starts = (_WORD_STARTS.match(piece) for hint in hints for piece in hint.pieces)
+    return TopicHints(
+        hints=hints,
+        never=topics.never_a_hint,
+        about_others=_any_pattern(topics.about_others),
+        starts=frozenset(start.group() for start in starts if start),
+        patterns=_any_pattern(pattern for topic in topics.topics.values() for pattern in topic.hint_patterns),
+    )
 
 
-def _senses(value_set: ValueSet) -> list[tuple[str, Sense]]:
-    places = frozenset(value_set.read_in)
+def _wordings(topics: Topics) -> dict[str, TopicWording]:
+    return {
+        name: TopicWording(_any_pattern(topic.stated), _any_pattern(topic.denied))
+        for name, topic in topics.topics.items()
+        if topic.stated or topic.denied
+    }
+
+
+def _any_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    joined = "|".join(patterns)
+    return re.compile(joined) if joined else None
+
+
+def _senses(value_set: ValueSet, topic: Topic) -> list[tuple[str, Sense]]:
+    places, event = frozenset(value_set.read_in), value_set.event or topic.event
     dotless = value_set.system == ICD_10_CM
     found = []
     for meaning in Meaning:
@@ -253,7 +355,7 @@ def _senses(value_set: ValueSet) -> list[tuple[str, Sense]]:
         for label, codes in lists.items():
             for code in codes:
                 text = str(code).replace(".", "") if dotless else str(code)
-                found.append((text, Sense(value_set.topic, meaning, label, places)))
+                found.append((text, Sense(value_set.topic, meaning, label, places, event)))
     return found
 
 

@@ -71,6 +71,8 @@ class VitalSigns(Reviewed):
     source: str
     statuses: frozenset[str] = Field(min_length=1)
     """Values of ``Observation.status`` that may be believed."""
+    withdrawn: frozenset[str] = Field(min_length=1)
+    """Values of a reading that there never was; one with any other status was measured and is not usable."""
     vital_signs: dict[str, VitalSign]
 
     @cached_property

@@ -24,6 +24,8 @@ _LISTED = {
     "treatments/tms.yaml": ("patterns", "not_patterns"),
 }
 """File -> keys that hold its words."""
+_PATTERNS = {"value_sets/topics.yaml": ("hint_patterns", "left_out", "about_others", "stated", "denied")}
+"""File -> keys that hold patterns: their words never match inside longer words."""
 _STEMMED = ("medications/hints.yaml", "value_sets/topics.yaml")
 """Files whose words also match inside longer words."""
 _NAMES = ("medications/ingredients.csv", "medications/names.csv")
@@ -54,6 +56,8 @@ def load_vocabulary(folder: Path = KNOWLEDGE) -> Vocabulary:
     """The words and systems of a knowledge folder, without sources, citations and remarks."""
     listed = {name: _words(_member_texts(read_yaml(folder / name, Any), keys)) for name, keys in _LISTED.items()}
     words = set[str]().union(*listed.values())
+    for name, keys in _PATTERNS.items():
+        words |= _words(_member_texts(read_yaml(folder / name, Any), keys))
     words |= {word for name in _KEYED for word in _words(_texts(read_yaml(folder / name, Any)))}
     words |= {word for name in _NAMES for word in _words(_first_column(folder / name))}
     words |= _words(form.name.partition(".")[0] for form in (folder / "instruments").glob("[a-z]*.yaml"))

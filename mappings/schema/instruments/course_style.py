@@ -5,31 +5,71 @@ from __future__ import annotations
 from typing import Self
 
 from mappings.schema.base.entries import Entry
+from mappings.schema.base.short_dates import ShortDates
 from mappings.schema.instruments.model import SourcedEntry
+
+
+class OutcomeWords(Entry):
+    """What became of a fall from the first value of a period."""
+
+    response: str
+    partial: str
+    none: str
+    response_lost: str
+    partial_lost: str
 
 
 class TrendWords(Entry):
     """The sentences that describe a course of symptoms; fields in braces are filled in."""
 
-    baseline_at_start: str
-    baseline_first: str
-    change: str
+    days: ShortDates
+    undated: str
+    joined: str
+    point: str
+    up: str
+    down: str
+    unchanged: str
+    percent: str
+    alert: str
+    suicide_item: str
+    suicide_level: str
+    suicide_old: str
+    worse: str
+    worse_twice: str
+    worse_once: str
+    relapse: str
+    lost: str
+    plateau: str
+    plateau_range: str
+    since_last: str
+    since_start: str
     one_value: str
-    response: str
-    no_response: str
+    at_start: str
+    at_first: str
+    path: str
+    path_two: str
+    path_between: str
+    path_value: str
+    path_lowest: str
+    path_highest: str
+    path_again: str
+    judged: str
+    outcomes: OutcomeWords
+    unmeasured: str
     response_unjudged: str
     remission: str
     no_remission: str
+    response: str
     advisory: str
     reached: str
     missed: str
-    single_worse: str
-    or_reliable: str
-    confirmed_worse: str
-    reliable_worse: str
-    relapse: str
+    reliable: str
+    relapse_rule: str
     window: str
-    window_few: str
+    window_one: str
+    window_none: str
+    window_unmeasured: str
+    last_before: str
     before: str
     between: str
     during: str
@@ -38,6 +78,15 @@ class TrendWords(Entry):
     group: str
     recall: str
     limits: str
+    course: str
+    sessions_at_least: str
+    ended: str
+    under_way: str
+    course_outcome: str
+    course_unjudged: str
+    no_course: str
+    no_scale: str
+    not_whole: str
 
 
 class SessionMark(Entry):

@@ -208,6 +208,13 @@ class ImportantChange(SourcedEntry):
         return self
 
 
+class OwnChange(SourcedEntry):
+    """Where no change is published: the points that count as one, and the smallest rise that is told as worse."""
+
+    points: float
+    noticed: float
+
+
 class Relapse(SourcedEntry):
     """The increase from the best total that is flagged, and the lowest total for which it is."""
 
@@ -310,6 +317,7 @@ class Instrument(Reviewed):
     response: ResponseThreshold | None = None
     remission: RemissionThreshold | None = None
     changes: tuple[ImportantChange, ...] = ()
+    own_change: OwnChange | None = None
     relapse: Relapse | None = None
     suicide: SuicideRule | None = None
     prorate: Prorate | None = None

@@ -8,8 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mappings.schema.base.entries import Entry, Grade, Number, Reviewed
-from mappings.schema.treatments.model import Pattern
+from mappings.schema.base.entries import Entry, Grade, Number, Pattern, Reviewed
 
 CheckKind = Literal["compare", "contraindicated", "duplicate", "criterion", "companion", "words", "remark", "schedule"]
 Measure = Literal["dose_mg", "dose_per_kg", "infusion_minutes", "rate_per_kg", "per_week", "sessions"]

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from mappings.schema.base.entries import Entry, Number, Reviewed, Verification
-from mappings.schema.treatments.model import Pattern
+from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed, Verification
 
 
 class InsideWords(Entry):

@@ -77,6 +77,17 @@ WhyKey = Literal[
 ]  # fmt: skip
 
 
+class GrossWords(Entry):
+    """An order far outside what is expected, in a few words of the headline."""
+
+    most_characters: int
+    """A longer phrase gives way to the short one."""
+    long: str
+    """With ``{title}``, ``{drafted}`` and ``{expected}``."""
+    short: str
+    """With ``{title}``."""
+
+
 class OrderCheckWords(Reviewed):
     """``_words.yaml``."""
 
@@ -113,9 +124,6 @@ class OrderCheckWords(Reviewed):
         "day": frozenset({"day", "month"}),
         "day_of_year": frozenset({"day", "month", "year"}),
         "critical_summary": frozenset({"treatment", "title", "drafted", "expected"}),
-        "said_summary": frozenset({"treatment", "headlines", "summary"}),
-        "far_out": frozenset({"titles"}),
-        "gross_summary": frozenset({"treatment", "titles", "summary"}),
         "suggestions": frozenset({"treatment", "title", "value", "unit", "before", "because"}),
     }
     """Allowed fields of the sentences, by key."""
@@ -140,13 +148,9 @@ class OrderCheckWords(Reviewed):
     day_of_year: str
     months: tuple[str, ...] = Field(min_length=12, max_length=12)
     suggestions: Suggestions
-    gross_indicator: Indicator
-    gross_summary: str
-    critical_indicator: Indicator
     critical_summary: str
     """The summary where a value is so far out that it stands there alone."""
-    said_summary: str
-    far_out: str
+    gross: GrossWords
     remarks_at: tuple[str, ...]
     """The hooks at which remarks are said."""
 

@@ -29,6 +29,8 @@ class Comparator(StrEnum):
     """Like ``at_least``: less than the limit."""
     ANY_AT_LEAST = "any_at_least"
     """Measurement: at least one component reaches its own limit."""
+    ANY_ABOVE = "any_above"
+    """Measurement: at least one component is above its own limit."""
     RECORDED = "recorded"
     """Measurement: there is one, not older than ``max_age_days``."""
 
@@ -49,9 +51,13 @@ FACT_KINDS = {
     Comparator.ABOVE: {FactKind.COUNT, FactKind.MEASUREMENT},
     Comparator.BELOW: {FactKind.COUNT, FactKind.MEASUREMENT},
     Comparator.ANY_AT_LEAST: {FactKind.MEASUREMENT},
+    Comparator.ANY_ABOVE: {FactKind.MEASUREMENT},
     Comparator.RECORDED: {FactKind.MEASUREMENT},
 }
 """The kinds of fact that a comparison can read."""
+
+BY_COMPONENT = frozenset({Comparator.ANY_AT_LEAST, Comparator.ANY_ABOVE})
+"""Comparisons of each component with its own limit."""
 
 
 class Ask(Entry):
@@ -62,17 +68,51 @@ class Ask(Entry):
     words: str
 
 
+class Phrases(Entry):
+    """How a headline names a finding; the fields are those of ``PHRASE_FIELDS`` in ``texts/wording.py``."""
+
+    met: str = "{names}{ago}"
+    not_met: str = ""
+    """For a statement that is required or expected; empty for others."""
+
+
+class Asked(Entry):
+    """A question that has to be put to the patient: nothing on the record does not mean no."""
+
+    answered_by: tuple[str, ...] = ()
+    """Facts that answer it: a score, or a test with any result."""
+    or_by_past: bool = False
+    """Whether an ended entry answers it too: a use disorder in remission, but not a device that was taken out."""
+    within_days: Number | None = None
+    """An older answer has to be asked again; ``None`` where nothing on the record answers it."""
+    may_concern: str | None = None
+    """The fact without which nobody is asked, such as ``person.childbearing``; ``None``: everybody is."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Every fact that it names."""
+        return (*self.answered_by, *([self.may_concern] if self.may_concern else []))
+
+
 class Criterion(Reviewed):
     """One statement about a patient."""
 
     id: str
     """``topic.statement``, also the name of the file."""
     title: str
+    short: str = ""
+    """What it is about in two or three words, as a headline names it: ``metal in head or neck``."""
+    phrases: Phrases = Phrases()
+    covers: tuple[str, ...] = ()
+    """Criteria that a headline need not name beside this one, because it names what they found."""
+    asked: Asked | None = None
+    """Of a statement whose absence from the record proves nothing, because it is learnt only by asking."""
     statement: str
     facts: tuple[str, ...]
     """Names of facts; with several, the statement is true if it is true of one of them."""
-    among: Literal["any", "recorded"] = "any"
-    """``recorded``: of several facts, only those with a recent value count, unless none has one."""
+    among: Literal["any", "recorded", "all"] = "any"
+    """Of several facts: ``recorded``: only those with a recent value count, unless none has one; ``all``: the statement
+    is true only if it is true of every one."""
     compare: Comparator
     limit: Number | None = None
     limits: dict[str, Number] = Field(default_factory=dict)
@@ -87,8 +127,8 @@ class Criterion(Reviewed):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.compare is Comparator.ANY_AT_LEAST and not self.limits:
-            raise ValueError("any_at_least needs limits")
+        if self.compare in BY_COMPONENT and not self.limits:
+            raise ValueError(f"{self.compare} needs limits")
         if self.compare in _ONE_LIMIT and self.limit is None and set(self.limits) != set(self.facts):
             raise ValueError(f"{self.compare} needs a limit, or limits for each of its facts")
         if not self.facts:

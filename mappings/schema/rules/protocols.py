@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Grade, Reviewed, Verification
 from mappings.schema.base.files import read_named
@@ -20,12 +20,42 @@ class Role(StrEnum):
     """Must be met."""
     CONTRAINDICATION = "contraindication"
     """Must be known not to be met; if met, the treatment is contraindicated."""
+    HOLD = "hold"
+    """Must be known not to be met; if met, no dose is given until it was corrected or cleared, which may be today."""
     EXPECTED = "expected"
-    """Should be met; shown if not met or unknown, and decides nothing."""
+    """Should be met; if known not to be, a reason to review or to weigh, by its weight."""
     CAUTION = "caution"
-    """Shown if met or unknown, and decides nothing."""
+    """If met, a reason to review or to weigh, by its weight."""
     CONTEXT = "context"
     """Shown if met, and decides nothing."""
+
+
+StandingKey = Literal["contraindicated", "hold", "review", "not_met", "unknown", "open", "met"]
+"""The standings of a treatment, worst first."""
+
+
+class Weight(StrEnum):
+    """How much a caution, or an expectation that is contradicted, weighs; heaviest first."""
+
+    SERIOUS = "serious"
+    """It can do harm with the first dose: a reason to review, named before the others."""
+    PLAN = "plan"
+    """It can change the plan: a reason to review."""
+    NOTE = "note"
+    """To be weighed; it changes no plan by itself."""
+
+
+class ClauseWeight(Entry):
+    """The weight of a clause, with its source."""
+
+    value: Weight
+    source: str
+    """Key in ``sources.yaml``: what is known of the danger."""
+    verification: Verification
+
+
+WEIGHED = (Role.CAUTION, Role.EXPECTED)
+"""Roles with a weight."""
 
 
 class Clause(Entry):
@@ -33,15 +63,27 @@ class Clause(Entry):
 
     criterion: str
     role: Role
+    weight: ClauseWeight | None = None
+    """Of a caution and of what is expected; other roles weigh by themselves."""
     treatments: tuple[str, ...] = Field(min_length=1)
     sources: tuple[str, ...]
     grade: Grade
     why: str
     """Why it has this role, for readers of the card's detail."""
+    do: str = ""
+    """What clears a hold, in a few words that end a headline: ``recheck before any dose``."""
     local: bool = False
     """Whether a site gave it this role."""
     speaks: bool = False
     """Whether this clause, if met, is sufficient reason for a card without an order."""
+
+    @model_validator(mode="after")
+    def _weighed(self) -> Self:
+        if (self.weight is not None) != (self.role in WEIGHED):
+            raise ValueError(f"weight: is given for {' and '.join(role.value for role in WEIGHED)}, and only for these")
+        if (self.role is Role.HOLD) != bool(self.do):
+            raise ValueError("do: is given for a hold, and only for it")
+        return self
 
 
 class ProtocolParameter(Entry):
@@ -92,6 +134,8 @@ class Pathway(Entry):
     grade: Grade
     says: str
     """What the source says about it, in our words."""
+    headline: str = ""
+    """The first line for an opened chart, with ``{treatment}`` and ``{change}`` of the course that it rests on."""
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -133,10 +177,12 @@ class Protocol(Reviewed):
     note: str
     focus: str
     """The treatment to which the answer refers when nothing was ordered."""
-    speaks_at: tuple[Literal["contraindicated", "not_met", "unknown", "met"], ...]
-    """Verdicts of the focus that produce a card when a chart is only viewed."""
+    speaks_at: tuple[StandingKey, ...]
+    """Standings of the focus that produce a card when a chart is only viewed."""
     speaks_when: tuple[str, ...] = ()
     """Criteria that must all be met for such a card."""
+    silent_without: tuple[str, ...] = ()
+    """Criteria of which none may be known not to be met for such a card: a patient in remission is offered nothing."""
     treatments: tuple[str, ...]
     clauses: tuple[Clause, ...]
     parameters: dict[str, ProtocolParameter] = Field(default_factory=dict)

@@ -6,10 +6,18 @@ from pathlib import Path
 
 from pydantic import Field
 
-from mappings.schema.base.entries import KnowledgeError, Number, Reviewed, Source
+from mappings.schema.base.entries import KnowledgeError, Number, Reviewed, Source, Verification
 from mappings.schema.base.files import read_yaml
 from mappings.schema.rules.criteria import Criterion
-from mappings.schema.rules.protocols import Clause, Protocol, ProtocolParameter, Role
+from mappings.schema.rules.protocols import (
+    WEIGHED,
+    Clause,
+    ClauseWeight,
+    Protocol,
+    ProtocolParameter,
+    Role,
+    Weight,
+)
 
 
 class Site(Reviewed):
@@ -91,22 +99,35 @@ def _with_roles(protocol: Protocol, roles: dict[str, Role], file: str) -> Protoc
         if role not in (clause.role, *_STRONGER[clause.role]):
             raise KnowledgeError(_weakened(f"{file}: roles.{protocol.id}.{clause.criterion}", clause, role))
     clauses = tuple(
-        clause.model_copy(update={"role": roles[clause.criterion], "local": True})
-        if clause.criterion in roles
-        else clause
+        _with_role(clause, roles[clause.criterion]) if clause.criterion in roles else clause
         for clause in protocol.clauses
     )
     return protocol.model_copy(update={"clauses": clauses})
 
 
+def _with_role(clause: Clause, role: Role) -> Clause:
+    if role is clause.role:
+        return clause.model_copy(update={"local": True})
+    weight = _LOCAL_WEIGHT if role in WEIGHED else None
+    return clause.model_copy(update={"role": role, "local": True, "weight": weight, "do": ""})
+
+
+_LOCAL_WEIGHT = ClauseWeight(value=Weight.PLAN, source="design", verification=Verification.DESIGN)
+"""The weight of what a site alone made a caution or an expectation: enough to be reviewed."""
+
+
 _STRONGER: dict[Role, tuple[Role, ...]] = {
     Role.REQUIRED: (),
     Role.CONTRAINDICATION: (),
+    Role.HOLD: (Role.CONTRAINDICATION,),
     Role.EXPECTED: (Role.REQUIRED,),
     Role.CAUTION: (Role.CONTRAINDICATION,),
     Role.CONTEXT: (Role.EXPECTED, Role.REQUIRED, Role.CAUTION, Role.CONTRAINDICATION),
 }
-"""What a site may make of each role. Required and contraindication look opposite ways: neither replaces the other."""
+"""What a site may make of each role. Required and contraindication look opposite ways: neither replaces the other.
+
+A hold, which needs an instruction, is this product's own.
+"""
 
 
 def _weakened(where: str, clause: Clause, role: Role) -> str:

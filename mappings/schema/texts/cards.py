@@ -10,15 +10,12 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Reviewed
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
-from mappings.schema.rules.protocols import Role
+from mappings.schema.rules.protocols import Role, StandingKey
 
-StandingKey = Literal["contraindicated", "not_met", "unknown", "met"]
 VerdictKey = Literal["met", "not_met", "unknown"]
 Indicator = Literal["info", "warning", "critical"]
 
 _FIELDS: dict[str, frozenset[str]] = {
-    "summary": frozenset({"treatment", "criteria", "met", "required"}),
-    "lead": frozenset({"treatment"}),
     "also": frozenset({"treatment", "standing"}),
     "not_found": frozenset({"criteria"}),
     "looked_in": frozenset({"places"}),
@@ -54,7 +51,10 @@ class TableWords(Entry):
     """The table of criteria."""
 
     header: tuple[str, str, str, str]
+    brief_header: tuple[str, str, str, str]
     verdicts: dict[Role, dict[VerdictKey, str]]
+    doubts: dict[Literal["unread", "possible", "missing", "ask"], str]
+    """Why something is unknown, in a word."""
     more: str
     no_record: str
 
@@ -64,6 +64,74 @@ class TableWords(Entry):
         if missing:
             raise ValueError(f"verdicts: not every verdict has a word for {', '.join(missing)}")
         return self
+
+
+class HeadlineWords(Entry):
+    """The first line about a treatment: its standing and the weightiest reasons."""
+
+    most_reasons: int
+    standings: dict[StandingKey, str]
+    """With ``{treatment}`` and ``{reasons}``."""
+    elsewhere: dict[StandingKey, str]
+    """Instead of ``standings``, where nothing is being ordered."""
+    between: str
+    items: str
+    and_: str = Field(alias="and")
+    """With ``{first}`` and ``{last}``: the last two of several items."""
+    instead: str
+    """With ``{reason}`` and ``{do}``: a hold, and what clears it."""
+    not_met: str
+    needed: str
+    not_known: str
+    ask: str
+    check: str
+    weigh: str
+    more: str
+    empty: str
+    """The reason where a treatment has no criteria."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if set(self.standings) != set(get_args(StandingKey)):
+            raise ValueError(f"standings: needs {', '.join(get_args(StandingKey))}")
+        for key in ("not_met", "needed", "not_known", "ask", "check", "weigh"):
+            _check_fields(key, getattr(self, key), frozenset({"items"}))
+        for sentence in (*self.standings.values(), *self.elsewhere.values()):
+            _check_fields("standings", sentence, frozenset({"treatment", "reasons"}))
+        return self
+
+
+class BriefWords(Entry):
+    """The detail of a card that is read in ten seconds."""
+
+    most_words: int
+    """Optional lines are added up to here."""
+    most_words_of_all: int
+    """What is known against a treatment is named up to here."""
+    most_words_with_table: int
+    """With the table of the criteria, where the client has no app that shows them."""
+    most_lines: int
+    reason: str
+    also: str
+    weigh: str
+    settle: str
+    most_asks: int
+    more_asks: str
+    not_read: str
+    order: str
+    other: str
+    pathway: str
+    """With ``{pathway}`` and ``{says}``."""
+    change: str
+    """With ``{scale}``, ``{start}``, ``{end}`` and ``{count}``: what a course changed."""
+    choice: str
+    """With ``{grade}``: a pathway that is the clinician's choice."""
+    basis: str
+    table_absent: str
+    """With ``{count}``: criteria that were looked for and not found, in one row."""
+    table_not_found: str
+    table_cut: str
+    """With ``{count}``: rows for which there was no room."""
 
 
 class FactorWords(Entry):
@@ -119,30 +187,6 @@ class ScoreWords(Entry):
     description: str
 
 
-class SessionWords(Entry):
-    """The card before a treatment session."""
-
-    under_way: tuple[str, ...] = Field(min_length=1)
-    """Criteria of which one must be met: no course, nothing to say."""
-    speaks_when: tuple[str, ...] = Field(min_length=1)
-    """Criteria of which one must be met or unknown."""
-    criteria: tuple[str, ...] = Field(min_length=1)
-    """Rows of the table."""
-    due: str
-    """The criterion that suggests a questionnaire if met or unknown."""
-    instrument: str
-    indicator: Indicator
-    summary: str
-    lead: str
-    label: str
-    description: str
-
-    @property
-    def all_criteria(self) -> tuple[str, ...]:
-        """Every criterion that is named."""
-        return (*self.under_way, *self.speaks_when, *self.criteria, self.due)
-
-
 class PayerWords(Entry):
     """A payer's checklist on a card: which policy may apply, and which items are open."""
 
@@ -173,8 +217,8 @@ class CardWords(Reviewed):
     """The code system of this product."""
     treatments: dict[str, str]
     standing: dict[StandingKey, str]
-    summary: dict[StandingKey, str]
-    lead: dict[StandingKey, str]
+    headline: HeadlineWords
+    brief: BriefWords
     factors: FactorWords
     also: str
     table: TableWords
@@ -200,7 +244,6 @@ class CardWords(Reviewed):
     safety: tuple[CriterionCard, ...] = Field(min_length=1)
     another_antidepressant: CriterionCard
     scores: ScoreWords
-    session: SessionWords
     payer: PayerWords
     override_reasons: tuple[OverrideReasonText, ...]
 

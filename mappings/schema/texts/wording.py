@@ -15,6 +15,12 @@ from mappings.schema.rules.criteria import Comparator
 
 FINDING_FIELDS = frozenset({"title", "value", "limit", "day", "count", "when", "missing", "max_age"})
 """The fields that a sentence of a finding may use."""
+PHRASE_FIELDS = frozenset({"names", "pair", "value", "limit", "when", "ago"})
+"""The fields that a phrase of a criterion may use. ``when`` and ``ago`` begin with a space, or are empty.
+
+``names``: of the entries, by the knowledge; ``pair``: one for each fact, joined by the word for with; ``when``: the day
+of a measurement (``on 25 Nov``); ``ago``: the day of an entry (``21 days ago``).
+"""
 
 
 class FindingWords(Entry):
@@ -27,6 +33,8 @@ class FindingWords(Entry):
     """Unknown despite evidence: a possible entry, or a number whose bounds straddle the limit."""
     old: str = ""
     """Unknown because the measurement is too old."""
+    not_asked: str = ""
+    """Unknown because it is learnt only by asking, and no answer is on the record."""
 
     def titled(self, title: str) -> FindingWords:
         """The same sentences with ``{title}`` filled in."""
@@ -41,6 +49,35 @@ class FindingWords(Entry):
         return self
 
 
+class NearDayWords(Entry):
+    """How a day is named: near ones by their distance, others by their date."""
+
+    months: tuple[str, ...] = Field(min_length=12, max_length=12)
+    today: str
+    yesterday: str
+    ago: str
+    """With ``{days}``."""
+    ago_most_days: int
+    """Older days are named by their date."""
+    measured: str
+    """With ``{date}``: the day of a measurement."""
+    date: str
+    """With ``{day}`` and ``{month}``: a day of this year."""
+    month: str
+    """With ``{month}`` and ``{year}``: a day of another year, or a date without a day."""
+
+
+class NameWords(Entry):
+    """How several names are joined in a headline."""
+
+    both: str
+    """Between two entries of one finding."""
+    pair: str
+    """Between the entries of two facts that matter together."""
+    possible: str
+    """With ``{short}`` and ``{ago}``: an entry that may mean it."""
+
+
 class Wording(Entry):
     """All sentences; ``cards`` is read by the package that builds cards."""
 
@@ -49,6 +86,12 @@ class Wording(Entry):
     """Notes on a piece of evidence, by key."""
     local: str
     """The addition to a finding that is based on a site's own number."""
+    days: NearDayWords
+    names: NameWords
+    units: dict[str, str]
+    """How clinicians write a UCUM unit; others are written as they are."""
+    inputs: dict[str, str]
+    """What a headline calls an input that could not be read whole."""
     gaps: dict[str, str]
     """What is missing, by key; the fields are ``{input}`` and ``{state}``."""
     cards: Mapping[str, Any] = Field(default_factory=dict)

@@ -30,6 +30,8 @@ class Treatments:
     """(treatment, what its text contains, what it must not contain)."""
     allergy_words: tuple[str, ...] = ()
     """Lower-case text fragments that indicate an allergy."""
+    hypersensitive_reactions: tuple[str, ...] = ()
+    """Lower-case text fragments of reactions that are hypersensitivity, whatever the type of the entry."""
     ordered_as: tuple[tuple[str, re.Pattern[str]], ...] = ()
     """(treatment, text that identifies an order of it whatever else the order contains)."""
     other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str], re.Pattern[str] | None], ...] = ()
@@ -106,10 +108,12 @@ def load_treatments(folder: Path | None = None) -> Treatments:
     folder = folder or KNOWLEDGE / "treatments"
     systems = read_yaml(folder / "_systems.yaml", dict[str, tuple[str, ...]])
     by_id, codes = _read_treatments(folder, systems)
+    allergy = read_yaml(folder / "_allergy.yaml", AllergyWords)
     return Treatments(
         by_id=by_id,
         response=read_yaml(folder / "_response.yaml", ResponseRule),
-        allergy_words=read_yaml(folder / "_allergy.yaml", AllergyWords).words,
+        allergy_words=allergy.words,
+        hypersensitive_reactions=allergy.reactions,
         systems={address: short for short, addresses in systems.items() for address in addresses},
         codes=codes,
         prefixes=tuple(

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from mappings.schema.base.entries import Entry, Reviewed, Verification
-
-
-def _valid_pattern(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as fault:
-        raise ValueError(f"not a pattern: {fault}") from fault
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_valid_pattern)]
+from mappings.schema.base.entries import Entry, Pattern, Reviewed, Verification
 
 
 class Threshold(Entry):
@@ -93,6 +81,8 @@ class AllergyWords(Entry):
 
     words: tuple[str, ...] = Field(min_length=1)
     """Pieces of words, in lower case."""
+    reactions: tuple[str, ...] = Field(min_length=1)
+    """Pieces of the words of reactions that are hypersensitivity, whatever the type of the entry."""
 
 
 class ResponseRule(Entry):
@@ -104,3 +94,8 @@ class ResponseRule(Entry):
     baseline_days_before: Threshold
     end_days_before: Threshold
     end_days_after: Threshold
+    worse_within_days: Threshold
+    plateau_values: Threshold
+    plateau_equal_values: Threshold
+    plateau_days: Threshold
+    remission_for_days: Threshold

@@ -101,8 +101,29 @@ def test_a_sign_of_suicide_is_said_on_the_first_page_and_only_where_there_is_one
     for patient in PATIENTS:
         finding = decision_of(patient).finding(own.criterion)
         met = finding is not None and finding.verdict.value == "met"
-        assert warning(decision_of(patient), knowledge()) == (own.summary if met else "")
-    assert warning(decision_of("acute-crisis"), knowledge())
+        assert bool(warning(decision_of(patient), knowledge())) == met
+    said = warning(decision_of("acute-crisis"), knowledge())
+    assert said == own.summary.format(signals="PHQ-9 today, C-SSRS screener yesterday")
+
+
+def test_a_patient_who_is_well_has_no_red_cross_among_the_criteria() -> None:
+    decision, known = decision_of("doing-well"), knowledge()
+    assert overview(decision, known).findings.course.well
+    rows = [
+        row
+        for treatment in overview(decision, known).findings.treatments
+        for row in treatment.rows
+        if row.verdict == "not_met"
+    ]
+    assert rows
+    assert {row.weight for row in rows} == {"neither"}
+    ill = overview(decision_of("acute-crisis"), known).findings
+    assert not ill.course.well
+
+
+def test_what_got_worse_comes_first() -> None:
+    alerts = overview(decision_of("acute-crisis"), knowledge()).findings.course.alerts
+    assert [(alert.kind, alert.tone) for alert in alerts] == [("suicide", "bad"), ("suicide", "bad"), ("worse", "bad")]
 
 
 @pytest.mark.parametrize("patient", PATIENTS)
@@ -127,6 +148,10 @@ def test_the_pages_say_what_the_views_do(app: App, visitor: httpx2.Client) -> No
     first = visitor.get(f"{view}/overview").text.partition("<main")[2]
     said = warning(decision_of("acute-crisis"), knowledge())
     assert said in first
+    told = overview(decision_of("acute-crisis"), knowledge()).findings.course
+    places = [first.index(alert.text) for alert in told.alerts] + [first.index(told.trends[0].changes[0])]
+    assert places == sorted(places)
+    assert places[-1] < first.index('id="symptoms"')
     assert first.index(said) < first.index("<h1")
     page = visitor.get(f"{view}/criteria?treatment=tms").text
     assert re.findall(r'<details class="box treatment"\s+(open)?', page)[0] == "open"

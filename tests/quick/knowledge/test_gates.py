@@ -14,6 +14,8 @@ from tests.support.shipped import load_yaml
 
 GATES: dict[str, dict[str, Any]] = load_yaml(Path(__file__).parent / "gates.yaml")
 
+AGAINST = (Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION)
+
 
 @pytest.mark.parametrize("gate", GATES)
 def test_every_protocol_has_the_gate_for_each_treatment_it_bears_on(gate: str, knowledge: Knowledge) -> None:
@@ -23,7 +25,7 @@ def test_every_protocol_has_the_gate_for_each_treatment_it_bears_on(gate: str, k
             found = [clause for clause in protocol.clauses if clause.criterion == criterion]
             bears_on = {treatment for clause in found for treatment in clause.treatments}
             assert bears_on >= set(shape["treatments"]), (protocol.id, criterion)
-            assert all(clause.role in (Role.CONTRAINDICATION, Role.CAUTION) for clause in found)
+            assert all(clause.role in AGAINST for clause in found)
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -40,6 +42,6 @@ def test_no_contraindication_or_caution_stands_outside_the_gates(knowledge: Know
         clause.criterion
         for protocol in knowledge.protocols.values()
         for clause in protocol.clauses
-        if clause.role in (Role.CONTRAINDICATION, Role.CAUTION) and clause.criterion not in named
+        if clause.role in AGAINST and clause.criterion not in named
     }
     assert others == {"porphyria.present"}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cds_hooks.demo.stories import DemoPatient, demo_patients
 from fhir_plugin.deciding.assess import assess
-from fhir_plugin.deciding.recommend import Recommendation, Standing, recommend
+from fhir_plugin.deciding.recommend import Recommendation, recommend
+from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.facts.read import read_facts
 from fhir_plugin.record.decoding import record_from_bundle
 from fhir_plugin.record.record import NOT_RETRIEVED, InputState, Record

@@ -44,7 +44,9 @@ def possible(item: Item) -> set[str]:
     if isinstance(item, UnanswerableItem):
         return {"unknown"}
     if isinstance(item, CriterionItem):
-        lacking = {"met"} if item.agrees == "open" else set()
+        asked = shipped().criteria[item.criterion].asked
+        never_answered = asked is not None and not asked.answered_by
+        lacking = {"met"} if item.agrees == "open" or never_answered else set()
         return ALL - lacking - ({"not_met"} if item.contrary == "open" else set())
     if isinstance(item, ScoreItem) and item.recorded:
         return {"met", "unknown"}

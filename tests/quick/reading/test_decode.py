@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
+from typing import Any
 
 import msgspec
 import pytest
@@ -36,6 +37,17 @@ SPOILED = resource("Condition", "bad", code="not an object")
         (b'{"entry":[],"resourceType":"Bundle","total":0}', COMPLETE, 0, False),
         (bundle(CONDITION), COMPLETE, 1, False),
         (bundle(CONDITION, type="collection", total="odd"), COMPLETE, 1, False),
+        (bundle(CONDITION, total=1), COMPLETE, 1, False),
+        (bundle(CONDITION, total=0), COMPLETE, 1, False),
+        (bundle(CONDITION, total=-1), COMPLETE, 1, False),
+        (bundle(CONDITION, total=None), COMPLETE, 1, False),
+        (bundle(CONDITION, total=2), PARTIAL, 1, True),
+        (bundle(total=2), PARTIAL, 0, True),
+        (bundle(CONDITION, total="250"), PARTIAL, 1, True),
+        (bundle(CONDITION, SPOILED, total=2), PARTIAL, 1, False),
+        (bundle(CONDITION, SPOILED, total=3), PARTIAL, 1, True),
+        (bundle(CONDITION, {"resourceType": "Practitioner"}, total=1), COMPLETE, 1, False),
+        (bundle(CONDITION, {"resourceType": "Practitioner"}, total=2), PARTIAL, 1, True),
         (bundle(CONDITION, next_url="http://h/2"), PARTIAL, 1, True),
         (bundle(CONDITION, link={"relation": "next"}), PARTIAL, 1, True),
         (bundle(CONDITION, SPOILED), PARTIAL, 1, False),
@@ -262,3 +274,50 @@ def test_a_transaction_whose_patient_has_no_id_yet() -> None:
     record = record_from_bundle(json.dumps({"resourceType": "Bundle", "entry": entries}).encode())
     assert record.patient_id == "0a-1"
     assert len(record.input("conditions").resources) == 1
+
+
+def searched(*modes: tuple[dict[str, Any], str | None], total: int) -> bytes:
+    entries = [{"resource": content} | ({"search": {"mode": mode}} if mode else {}) for content, mode in modes]
+    return to_bytes({"resourceType": "Bundle", "type": "searchset", "total": total, "entry": entries})
+
+
+@pytest.mark.parametrize(
+    ("value", "state", "why"),
+    [
+        (searched((CONDITION, "match"), (CONDITION, "include"), total=2), PARTIAL, "1 of 2 entries"),
+        (
+            searched((CONDITION, "match"), (outcome("information", "informational"), "outcome"), total=2),
+            PARTIAL,
+            "1 of",
+        ),
+        (searched((CONDITION, "match"), (CONDITION, None), total=2), COMPLETE, ""),
+        (searched((CONDITION, "match"), (SPOILED, "include"), total=2), PARTIAL, "1 of 2 entries"),
+        (searched((CONDITION, "match"), (SPOILED, "match"), total=2), PARTIAL, ""),
+        (searched((resource("Condition", about="Patient/q"), "match"), total=1), COMPLETE, ""),
+    ],
+    ids=[
+        "an included resource is no match",
+        "neither is an outcome",
+        "without a mode it is one",
+        "an included resource that cannot be read",
+        "a match that cannot be read came",
+        "a match about another patient came",
+    ],
+)
+def test_a_total_above_the_matches_makes_a_part(value: bytes, state: InputState, why: str) -> None:
+    decoded = decode_value("conditions", value, PATIENT)
+    assert decoded.input.state is state
+    assert decoded.input.why.startswith(why)
+    assert bool(decoded.input.why) is bool(why)
+
+
+def test_matches_of_earlier_pages_count_towards_the_total() -> None:
+    last = bundle(CONDITION, total=3)
+    assert decode_value("conditions", last, PATIENT, matches_before=2).input.state is COMPLETE
+    assert decode_value("conditions", last, PATIENT, matches_before=1).input.why == "2 of 3 entries"
+
+
+def test_a_file_that_is_a_part_of_a_search_is_not_whole() -> None:
+    record = record_from_bundle(bundle(patient(), CONDITION, type="searchset", total=250))
+    assert record.gaps(("conditions", "devices")) == ("conditions: partial", "devices: partial")
+    assert record_from_bundle(bundle(patient(), CONDITION, type="searchset", total=2)).input("conditions").whole

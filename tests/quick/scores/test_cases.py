@@ -16,6 +16,7 @@ from fhir_plugin.scales.scoring import score
 from mappings.schema.base.entries import Entry
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
 from mappings.schema.instruments import Instruments
+from mappings.schema.treatments import Treatments
 from tests.support.scores.responses import response
 
 
@@ -59,7 +60,7 @@ class Cases(Entry):
     crosswalks: tuple[CrosswalkCase, ...] = ()
 
 
-FILES = sorted((KNOWLEDGE / "instruments").glob("*.cases.yaml"))
+FILES = sorted((KNOWLEDGE / "instruments").glob("[!_]*.cases.yaml"))
 CASES = [
     pytest.param(path.name.removesuffix(".cases.yaml"), case, id=f"{path.name.removesuffix('.cases.yaml')}-{case.name}")
     for path in FILES
@@ -102,12 +103,12 @@ def test_every_instrument_has_cases(instruments: Instruments) -> None:
 
 
 @pytest.mark.parametrize(("instrument", "case"), CHANGES)
-def test_change(instruments: Instruments, instrument: str, case: ChangeCase) -> None:
+def test_change(instruments: Instruments, treatments: Treatments, instrument: str, case: ChangeCase) -> None:
     series = [
         Assessment(instrument=instrument, total=total, day=DaySpan(day, day), reference=f"Observation/{total}")
         for total, day in ((case.start, date(2024, 1, 1)), (case.to, date(2024, 3, 1)))
     ]
-    trend = read_trend(series, (), instruments.forms[instrument])
+    trend = read_trend(series, (), instruments.forms[instrument], treatments.response)
     assert trend is not None
     assert trend.percent is not None
     assert (trend.response, round(trend.percent, 1)) == (case.response, case.percent)
@@ -116,7 +117,7 @@ def test_change(instruments: Instruments, instrument: str, case: ChangeCase) -> 
     if case.then is not None:
         day = date(2024, 5, 1)
         later = Assessment(instrument=instrument, total=case.then, day=DaySpan(day, day), reference="Observation/3")
-        after = read_trend([*series, later], (), instruments.forms[instrument])
+        after = read_trend([*series, later], (), instruments.forms[instrument], treatments.response)
         assert after is not None
         assert after.relapse is case.relapse
 

@@ -24,13 +24,16 @@ def told(patient: str) -> str:
     """All cards of one patient as one page of Markdown; what changes with every edit of the knowledge is left out."""
     story = PATIENTS[patient]
     page = [f"# {story.title}", " ".join(story.story.split()), "## The chart is opened"]
-    page += _told(cards(PATIENT_VIEW, patient))
+    page += _told(cards(PATIENT_VIEW, patient, detail="brief"))
     for name, what in ORDERS.items():
-        page += [f"## {name} is signed", *_told(cards(ORDER_SIGN, patient, order(what, patient)))]
+        page += [f"## {name} is signed", *_told(cards(ORDER_SIGN, patient, order(what, patient), detail="brief"))]
     if patient in DOSES:
         dosage = {"text": "over 40 minutes", "doseAndRate": [{"doseQuantity": {"value": DOSES[patient], "unit": "mg"}}]}
         draft = order(KETAMINE, patient, dosageInstruction=[dosage])
-        page += [f"## ketamine {DOSES[patient]} mg is signed", *_told(cards(ORDER_SIGN, patient, draft))]
+        page += [
+            f"## ketamine {DOSES[patient]} mg is signed",
+            *_told(cards(ORDER_SIGN, patient, draft, detail="brief")),
+        ]
     return _DIGEST.sub("Knowledge (digest)", "\n\n".join(page)) + "\n"
 
 

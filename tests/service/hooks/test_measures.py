@@ -1,4 +1,4 @@
-"""Scores to record, and what is due before a session: suggestions that an EHR can take as they are."""
+"""Scores to record: suggestions that an EHR can take as they are."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from fhir.resources.R4B.observation import Observation
-from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from fhir_plugin.facts.scores.read import read_scores
 from fhir_plugin.record.decoding import record_from_bundle
@@ -20,80 +18,10 @@ from tests.support.hooks.calls import (
     client,
     knowledge,
     patient_id,
-    prefetch,
     resources,
 )
 
-SESSION = "/cds-services/treatment-session-encounter-start"
 PATIENT = "two-failures"
-
-
-def score_of(patient: str, name: str, days_ago: int) -> dict[str, Any]:
-    """A PHQ-9 total as an Observation."""
-    code = {"coding": [{"system": "http://loinc.org", "code": "44261-6"}]}
-    return {
-        "resourceType": "Observation",
-        "id": name,
-        "status": "final",
-        "code": code,
-        "subject": {"reference": f"Patient/{patient_id(patient)}"},
-        "effectiveDateTime": (DAY - timedelta(days=days_ago)).isoformat(),
-        "valueInteger": 15,
-    }
-
-
-def session_of_tms(patient: str, number: int, days_ago: int) -> dict[str, Any]:
-    return {
-        "resourceType": "Procedure",
-        "id": f"tms-{number}",
-        "status": "completed",
-        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "90868"}]},
-        "subject": {"reference": f"Patient/{patient_id(patient)}"},
-        "performedDateTime": (DAY - timedelta(days=days_ago)).isoformat(),
-    }
-
-
-def session_start(*, last_score: int, sessions: int) -> list[dict[str, Any]]:
-    """The cards when an encounter starts, by days since the last score and number of TMS sessions so far."""
-    given = prefetch(PATIENT)
-    given["questionnaireResponses"]["entry"] = []
-    kept = [entry for entry in given["observations"]["entry"] if "valueInteger" not in entry["resource"]]
-    given["observations"]["entry"] = [entry for entry in kept if "44261-6" not in json.dumps(entry)]
-    given["observations"]["entry"].append({"resource": score_of(PATIENT, "last", last_score)})
-    given["procedures"]["entry"] = [
-        {"resource": session_of_tms(PATIENT, number, 2 * number + 1)} for number in range(sessions)
-    ]
-    context = {"userId": "Practitioner/1", "patientId": patient_id(PATIENT), "encounterId": "e1"}
-    request = {"hook": "encounter-start", "hookInstance": "1", "context": context, "prefetch": given}
-    answer = client().post(SESSION, json=request)
-    assert answer.status_code == 200, answer.text
-    return check(answer.json())
-
-
-def test_a_scale_that_is_due_before_a_session_is_suggested() -> None:
-    (card,) = session_start(last_score=20, sessions=5)
-    assert "Depression scale due" in card["summary"]
-    (suggestion,) = card["suggestions"]
-    (action,) = suggestion["actions"]
-    order = ServiceRequest.model_validate(action["resource"])
-    assert action["type"] == "create"
-    assert "id" not in action["resource"]
-    assert order.status == "draft"
-    assert order.subject.reference == f"Patient/{patient_id(PATIENT)}"
-    assert order.code.coding[0].code == "44249-1"
-    assert "isRecommended" not in suggestion
-
-
-@pytest.mark.parametrize(("last_score", "sessions"), [(3, 5), (20, 0)], ids=["nothing due", "no course"])
-def test_a_session_with_nothing_due_and_a_visit_without_a_course_are_silent(last_score: int, sessions: int) -> None:
-    assert session_start(last_score=last_score, sessions=sessions) == []
-
-
-def test_a_missing_encounter_is_refused() -> None:
-    context = {"userId": "Practitioner/1", "patientId": patient_id(PATIENT)}
-    answer = client().post(SESSION, json={"hook": "encounter-start", "hookInstance": "1", "context": context})
-    assert answer.status_code == 400
-    assert "/context/encounterId" in answer.text
 
 
 def without_scores(patient: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from cds_hooks.application.app import create_app
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.deciding.assess import Finding, Verdict, assess_criterion
-from fhir_plugin.deciding.recommend import Standing, recommend
+from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.facts.fact import Fact, Measurement
 from mappings.schema.base.entries import Grade, KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
@@ -139,7 +140,7 @@ def test_a_protocol_that_asks_for_nothing_does_not_load(
         ("age.adult", {"limit": {"value": float("nan")}}, r"limit\.value: .*finite"),
         ("trials.two_failed", {"limit": {"value": 0}}, r"limit: 0: .*allowed is above 0"),
         ("trials.two_failed", {"limit": {"value": float("inf")}}, r"limit\.value: .*finite"),
-        ("blood_pressure.hold", {"limits": {"systolic": {"value": 10_000}}}, r"limits\.systolic: 10000: .*up to 300"),
+        ("blood_pressure.hold", {"limits": {"systolic": {"value": 10_000}}}, r"limits\.systolic: 10000: .*below 300"),
         ("blood_pressure.hold", {"max_age_days": {"value": 10_000}}, r"max_age_days: 10000: .*allowed is 0 to 366"),
         (
             "severity.moderate",
@@ -181,9 +182,14 @@ def of_score(content: dict[str, Any]) -> dict[str, Any]:
         ),
         ("cards.yaml", lambda content: content.update(safety=[]), r"cards\.yaml: safety: .*at least 1"),
         (
-            "cards.yaml",
-            lambda content: content["session"].update(under_way=[]),
-            r"cards\.yaml: session\.under_way: .*at least 1",
+            "sessions.yaml",
+            lambda content: content["rules"][0].update(treatments=[]),
+            r"sessions\.yaml: rules\.0\.treatments: .*at least 1",
+        ),
+        (
+            "sessions.yaml",
+            lambda content: content.update(rules=[]),
+            r"sessions\.yaml: rules: .*at least 1",
         ),
         (
             "interactions.yaml",

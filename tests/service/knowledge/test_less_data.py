@@ -16,7 +16,8 @@ import pytest
 
 from cds_hooks.demo.stories import demo_patients
 from fhir_plugin.deciding.assess import assess
-from fhir_plugin.deciding.recommend import Standing, recommend
+from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.facts.fact import Count
 from fhir_plugin.facts.read import read_facts
 from fhir_plugin.record.decoding import record_from_bundle

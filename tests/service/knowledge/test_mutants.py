@@ -18,7 +18,7 @@ from fhir_plugin.deciding.assess import assess
 from fhir_plugin.facts.read import Facts
 from mappings.schema.base.files import KNOWLEDGE
 from mappings.schema.load import Knowledge
-from mappings.schema.rules.criteria import FACT_KINDS, Comparator, Criterion
+from mappings.schema.rules.criteria import BY_COMPONENT, FACT_KINDS, Comparator, Criterion
 from mappings.schema.rules.protocols import Clause, Pathway, Protocol, ProtocolParameter, Role
 from tests.support.knowledge import protocols, roles
 from tests.support.knowledge.cases import facts_of, read_cases
@@ -50,14 +50,14 @@ def of_criterion(criterion: Criterion) -> Iterator[Mutant]:
     for fact in criterion.facts if len(criterion.facts) > 1 else ():
         rest = tuple(each for each in criterion.facts if each != fact)
         yield Mutant(f"{criterion.id}: without {fact}", criterion.model_copy(update={"facts": rest}))
-    for component in criterion.limits if criterion.compare is Comparator.ANY_AT_LEAST else ():
+    for component in criterion.limits if criterion.compare in BY_COMPONENT else ():
         limits = {name: number for name, number in criterion.limits.items() if name != component}
         yield Mutant(f"{criterion.id}: without {component}", criterion.model_copy(update={"limits": limits}))
     if criterion.max_age_days:
         yield Mutant(f"{criterion.id}: of any age", criterion.model_copy(update={"max_age_days": None}))
     if len(criterion.facts) > 1:
-        other_among = "any" if criterion.among == "recorded" else "recorded"
-        yield Mutant(f"{criterion.id}: among {other_among}", criterion.model_copy(update={"among": other_among}))
+        for among in {"any", "recorded", "all"} - {criterion.among}:
+            yield Mutant(f"{criterion.id}: among {among}", criterion.model_copy(update={"among": among}))
 
 
 def moved(criterion: Criterion, key: str, by: float) -> Criterion:
@@ -72,7 +72,7 @@ def exchanges(compare: Comparator) -> Iterator[Comparator]:
     """The comparisons that read the same kinds of fact and need the same numbers."""
     with_limits = {Comparator.AT_LEAST, Comparator.AT_MOST, Comparator.ABOVE, Comparator.BELOW}
     for other in Comparator:
-        alike = compare in with_limits and other in with_limits
+        alike = any(compare in group and other in group for group in (with_limits, BY_COMPONENT))
         if other is not compare and (
             alike or FACT_KINDS[compare] == FACT_KINDS[other] == FACT_KINDS[Comparator.PRESENT]
         ):

@@ -19,7 +19,8 @@ from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.deciding.assess import Verdict, assess
-from fhir_plugin.deciding.recommend import Standing, TreatmentAnswer, recommend
+from fhir_plugin.deciding.recommend import TreatmentAnswer, recommend
+from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.facts.read import Facts, read_facts
 from fhir_plugin.record.decoding import record_from_bundle
 from mappings.schema.base.entries import KnowledgeError
@@ -122,8 +123,8 @@ def test_check_config_says_in_one_line_which_gate_would_be_off(tmp_path: Path) -
         ("trials.two_failed", "limit", 0, "above 0, up to inf"),
         ("severity.moderate", "limits.scores.phq9.latest", 0, "above 0, up to 27"),
         ("severity.moderate", "limits.scores.madrs.latest", 61, "above 0, up to 60"),
-        ("blood_pressure.hold", "limits.systolic", 10_000, "above 50, up to 300"),
-        ("blood_pressure.hold", "limits.diastolic", 0, "above 20, up to 200"),
+        ("blood_pressure.hold", "limits.systolic", 10_000, "from 50 on, below 300"),
+        ("blood_pressure.hold", "limits.diastolic", 0, "from 20 on, below 200"),
         ("blood_pressure.hold", "max_age_days", 10_000, "0 to 366"),
         ("baseline.recorded", "max_age_days", -1, "0 to 366"),
     ],

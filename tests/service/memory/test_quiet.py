@@ -1,4 +1,4 @@
-"""A card that was overridden stays quiet: for the patient, the rule and the role, while the facts stand."""
+"""A card that was overridden stays quiet: for the patient, the rule and the person, while the facts stand."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from cds_hooks.memory.quiet import (
     FeedbackRecord,
     QuietCards,
     fingerprint,
+    is_person,
     may_be_quiet,
     role_of,
 )
@@ -67,6 +68,43 @@ def test_an_override_that_gives_nothing_to_go_by_keeps_nothing_quiet(service: Te
     (card,) = told(service, READY)
     tell(service, PATIENT_VIEW, overridden(card["uuid"], reason))
     assert len(told(service, READY)) == 1
+
+
+@pytest.mark.parametrize("user", ["Practitioner/2", "PractitionerRole/1", "Practitioner/", "Jane Roe", ""])
+def test_another_person_and_one_who_is_not_named_are_told(service: TestClient, user: str) -> None:
+    context = body(PATIENT_VIEW, READY)["context"]
+    (card,) = told(service, READY)
+    tell(service, PATIENT_VIEW, overridden(card["uuid"]))
+    assert told(service, READY) == []
+    assert len(told(service, READY, context=context | {"userId": user})) == 1
+
+
+@pytest.mark.parametrize("user", ["Practitioner/", "Jane Roe", ""])
+def test_who_is_not_named_hides_nothing_from_anybody(service: TestClient, user: str) -> None:
+    nameless = body(PATIENT_VIEW, READY)["context"] | {"userId": user}
+    (card,) = told(service, READY, context=nameless)
+    tell(service, PATIENT_VIEW, overridden(card["uuid"]))
+    assert len(told(service, READY, context=nameless)) == 1
+    assert len(told(service, READY)) == 1
+
+
+def test_a_suicide_card_is_never_hidden_from_a_colleague(service: TestClient) -> None:
+    """Each of two colleagues considers it for herself; a new questionnaire is told to both again."""
+    request = body(PATIENT_VIEW, CRISIS)
+    one, other = (request["context"] | {"userId": f"Practitioner/{number}"} for number in (1, 2))
+    for context in (one, other):
+        card = call(service, PATIENT_VIEW, CRISIS, context=context)[0]
+        assert card["indicator"] == "critical"
+        tell(service, PATIENT_VIEW, overridden(card["uuid"]))
+        assert not is_critical(call(service, PATIENT_VIEW, CRISIS, context=context))
+        assert is_critical(call(service, PATIENT_VIEW, CRISIS, context=other)) == (context is one)
+    renamed = _with_new_response_ids(request["prefetch"])
+    for context in (one, other):
+        assert is_critical(call(service, PATIENT_VIEW, CRISIS, context=context, prefetch=renamed))
+
+
+def is_critical(cards: list[dict[str, Any]]) -> bool:
+    return any(card["indicator"] == "critical" for card in cards)
 
 
 def test_another_patient_another_role_and_another_server_are_told(service: TestClient) -> None:
@@ -192,6 +230,7 @@ def test_every_other_hook_gives_a_new_card_each_time(service: TestClient) -> Non
 # The rule by itself
 
 KEYED = KeyedHash(b"k" * 32)
+USER = "Practitioner/1"
 SHOWN = CardKey("patient", "criteria:ketamine", "Practitioner")
 CARD = Card(summary="Ketamine", indicator="warning", source=CardSource("Tandem"), uuid="1", detail="x")
 
@@ -276,8 +315,8 @@ findings = st.lists(
 @given(findings, findings)
 def test_only_the_same_facts_are_hidden(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> None:
     rule = quiet()
-    rule.learn(heard(fingerprint=fingerprint(CARD, CardBasis("criteria:ketamine", before), KEYED)))
-    hidden = rule.hides(SHOWN, fingerprint(CARD, CardBasis("criteria:ketamine", after), KEYED), 1)
+    rule.learn(heard(fingerprint=fingerprint(CARD, CardBasis("criteria:ketamine", before), USER, KEYED)))
+    hidden = rule.hides(SHOWN, fingerprint(CARD, CardBasis("criteria:ketamine", after), USER, KEYED), 1)
     assert hidden == (before == after)
 
 
@@ -287,13 +326,13 @@ def test_days_that_run_on_are_no_change() -> None:
         one = Evidence(reference="MedicationRequest/1", note=note)
         return CardBasis("r", (Finding(criterion="a", verdict=Verdict.MET, because="2 of 2", evidence=(one,)),))
 
-    assert fingerprint(CARD, basis(196), KEYED) == fingerprint(CARD, basis(197), KEYED)
+    assert fingerprint(CARD, basis(196), USER, KEYED) == fingerprint(CARD, basis(197), USER, KEYED)
 
 
 def test_a_card_without_findings_is_the_same_to_the_letter() -> None:
     basis = CardBasis("drafts", ())
     other = Card(summary="Ketamine", indicator="warning", source=CardSource("Tandem"), uuid="2", detail="y")
-    assert fingerprint(CARD, basis, KEYED) != fingerprint(other, basis, KEYED)
+    assert fingerprint(CARD, basis, USER, KEYED) != fingerprint(other, basis, USER, KEYED)
 
 
 @given(st.booleans(), st.sampled_from(["info", "warning", "critical"]))
@@ -314,3 +353,11 @@ def test_no_danger_is_quiet_at_signing(against: bool, indicator: str) -> None:
 )
 def test_roles_are_of_a_closed_set(user: str, role: str) -> None:
     assert role_of(user) == role
+    assert is_person(user) == (role != "other")
+
+
+@given(st.text(), st.text())
+def test_the_same_facts_are_another_card_to_another_person(one: str, other: str) -> None:
+    basis = CardBasis("safety:suicidality.current", (), once=True)
+    same = fingerprint(CARD, basis, one, KEYED) == fingerprint(CARD, basis, other, KEYED)
+    assert same == (one.strip() == other.strip())

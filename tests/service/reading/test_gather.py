@@ -213,6 +213,21 @@ def test_a_partial_prefetch_that_cannot_be_completed_stays_a_part() -> None:
         assert each.gaps(WANTED) == ("conditions: partial",)
 
 
+def test_a_total_above_what_came_is_a_part_that_is_asked_for_anew() -> None:
+    prefetch = supplied() | {"conditions": bundle(resource("Condition", 1), total=250)}
+    assert alone(prefetch).gaps(WANTED) == ("conditions: partial (1 of 250 entries)",)
+    assert read(prefetch, answers=pages)[0].input("conditions").whole
+
+
+def test_a_search_that_ends_before_its_total_leaves_a_part() -> None:
+    def short(request: Request) -> bytes:
+        number, link = (2, None) if "page" in request.query else (1, "Condition?page=2")
+        return reply(bundle(resource("Condition", number), total=3, next_url=link))
+
+    record, _ = read(supplied("conditions"), answers=short)
+    assert record.gaps(WANTED) == ("conditions: partial (2 of 3 entries)",)
+
+
 def test_a_part_supplied_and_a_part_found_are_kept_together() -> None:
     def first_page_only(request: Request) -> bytes:
         if "page" in request.query:

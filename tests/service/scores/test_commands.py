@@ -74,7 +74,7 @@ def test_the_course_is_told_and_drawn(tmp_path: Path) -> None:
     bundle.write_bytes(demo_bundle("partial-response-to-tms"))
     done = tandem("course", "--bundle", str(bundle), "--as-of", str(AS_OF), "--svg", str(svg))
     assert done.returncode == 0, done.stderr
-    assert "tms: 36 sessions" in done.stdout
+    assert "TMS: 36 sessions" in done.stdout
     assert "partial response" in done.stdout
     root = ElementTree.fromstring(svg.read_text(encoding="utf-8"))  # noqa: S314 - our own file
     assert root.attrib["role"] == "img"

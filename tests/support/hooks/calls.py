@@ -14,6 +14,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
+from cds_hooks.cards.builder import Detail
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.record.inputs import INPUTS
@@ -40,9 +41,9 @@ def knowledge() -> Knowledge:
 
 
 @cache
-def client() -> TestClient:
-    """The service, in process."""
-    return TestClient(create_app(Settings(), knowledge(), today=lambda: DAY), raise_server_exceptions=True)
+def client(detail: Detail = "full") -> TestClient:
+    """The service, in process; by default with the whole reasoning on the cards, which most tests are about."""
+    return TestClient(create_app(Settings(detail=detail), knowledge(), today=lambda: DAY), raise_server_exceptions=True)
 
 
 @cache
@@ -104,9 +105,11 @@ def body(url: str, patient: str, *drafts: dict[str, Any], **changes: Any) -> dic
     return request | changes
 
 
-def cards(url: str, patient: str, *drafts: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
+def cards(
+    url: str, patient: str, *drafts: dict[str, Any], detail: Detail = "full", **changes: Any
+) -> list[dict[str, Any]]:
     """The cards that a call gives, after every check that an answer must pass."""
-    answer = client().post(url, json=body(url, patient, *drafts, **changes))
+    answer = client(detail).post(url, json=body(url, patient, *drafts, **changes))
     assert answer.status_code == 200, answer.text
     drafted = {f"{draft['resourceType']}/{draft['id']}" for draft in drafts}
     return check(answer.json(), patient_id(patient), drafted)

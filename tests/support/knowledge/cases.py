@@ -1,12 +1,16 @@
 """Reads the case files beside the knowledge: small patients, written so that a clinician can read and add to them.
 
-* ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``; a number is SNOMED CT,
+* ``conditions``: ``F20.0``, ``F23 resolved``, ``F20.9 unconfirmed``, ``Z33.1 since 2026-03-01``, ``R56.9 undated``,
+  ``F31.12 since 2015-01-01 recorded 2026-05-31``, ``F30.9 without status``; a number is SNOMED CT,
   ``CPT 99999 words`` a billing code, anything else is words without a code. ``procedures`` and ``devices`` alike.
 * ``blood_pressure``: ``140/90 10 days ago``. ``scores``: ``phq9 14 10 days ago``. ``born``: the date of birth.
 * ``weights``: ``80 kg 3 days ago``. ``gender``: as FHIR has it.
 * ``sessions``: treatments given, ``esketamine 20, 16, 13 days ago``, ``tms 9, 8 days ago``.
-* ``allergies``: ``rxnorm 6130``, or words.
-* ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result.
+* ``allergies``: ``rxnorm 6130``, or words; then ``type intolerance``, ``criticality high``, ``severity severe``, and
+  last ``reaction vivid dreams``.
+* ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result. With
+  ``breastfeeding:`` the answer to that question.
+* ``doubt``: why it is unknown, ``ask`` where it is learnt only by asking.
 * ``dispenses``: ``lorazepam 60 days ago``, ``lorazepam supply 30 20 days ago``.
 * ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``,
   ``quetiapine for F20.0 60 days ago``.
@@ -36,14 +40,16 @@ from tests.support.shipped import load_yaml
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 CPT = "http://www.ama-assn.org/go/cpt"
-KEYS = {"patient", "verdict", "because", "born", "conditions", "procedures", "devices", "blood_pressure", "scores",
-        "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses",
+KEYS = {"patient", "verdict", "doubt", "because", "born", "conditions", "procedures", "devices", "blood_pressure",
+        "scores", "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses",
         "weights", "gender", "sessions", "hook", "protocol"}  # fmt: skip
 TOTALS = {
     "phq9": "44261-6",
     "madrs": "madrs-total",
     "hamd17": "hamd17-total",
     "qids_sr16": "qids_sr16-total",
+    "ymrs": "ymrs-total",
+    "audit_c": "audit_c-total",
 }
 
 
@@ -99,6 +105,11 @@ def _condition(number: int, text: str) -> dict[str, Any]:
     content = condition("", id=f"c{number}") | {"code": _concept(text)}
     content["onsetDateTime"] = _after("since", text) or "2020-01-01"
     content["abatementDateTime"] = _after("ended", text)
+    content["recordedDate"] = _after("recorded", text)
+    if "undated" in text:
+        content["onsetDateTime"] = None
+    if "without status" in text:
+        del content["clinicalStatus"]
     for status in ("resolved", "remission", "inactive"):
         if f" {status}" in text and "coding" in content["code"]:
             content["clinicalStatus"] = {"coding": [{"code": status}]}
@@ -129,6 +140,15 @@ def _allergy(number: int, text: str) -> dict[str, Any]:
     for status in ("unconfirmed", "refuted"):
         if status in text:
             content["verificationStatus"] = {"coding": [{"code": status}]}
+    for member in ("type", "criticality"):
+        if value := _word_after(member, text):
+            content[member] = value
+    _, is_named, reaction = text.partition(" reaction ")
+    severity = _word_after("severity", text)
+    if is_named or severity:
+        shown = {"manifestation": [{"text": reaction or "not named"}]}
+        content["reaction"] = [shown | ({"severity": severity} if severity else {})]
+    content["code"] = content["code"] if "coding" in code else {"text": re.split(r" (?:type|reaction) ", text)[0]}
     return content
 
 
@@ -163,12 +183,14 @@ def _dispense(number: int, text: str) -> dict[str, Any]:
 def _test(number: int, text: str) -> dict[str, Any]:
     """A pregnancy test in urine; nothing about a day, no day."""
     status = _word_after("status", text) or "final"
-    result = re.sub(r" ?(status \S+|\d+ days? ago|undated)", "", text).strip()
+    result = re.sub(r" ?(status \S+|\d+ days? ago|undated|breastfeeding: )", "", text).strip()
     content = {
         "resourceType": "Observation",
         "id": f"t{number}",
         "status": status,
-        "code": {"coding": [{"system": "http://loinc.org", "code": "2106-3"}]},
+        "code": {
+            "coding": [{"system": "http://loinc.org", "code": "63895-7" if "breastfeeding: " in text else "2106-3"}]
+        },
         "valueCodeableConcept": {"text": result},
     }
     return content if "undated" in text else content | {"effectiveDateTime": _ago(text)}

@@ -93,11 +93,19 @@ def test_a_newer_reading_that_cannot_be_believed_is_passed_over_and_told(knowled
     assert fact.missing
 
 
-@pytest.mark.parametrize("status", ["preliminary", "entered-in-error", "cancelled", "registered"])
-def test_a_reading_without_a_final_status_is_no_reading(knowledge: Knowledge, status: str) -> None:
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled"])
+def test_a_withdrawn_reading_is_no_reading(knowledge: Knowledge, status: str) -> None:
     fact = latest(knowledge, "blood_pressure", pressure(128, 82, "2026-05-01", status=status))
     assert fact.value is None
     assert fact.missing == ("no blood pressure on the record",)
+
+
+@pytest.mark.parametrize("status", ["preliminary", "registered", "unknown", None])
+def test_a_newer_reading_that_is_not_final_is_told(knowledge: Knowledge, status: str | None) -> None:
+    newest = pressure(190, 112, "2026-05-25", status=status)
+    fact = latest(knowledge, "blood_pressure", pressure(122, 78, "2026-05-20"), newest)
+    assert components(fact)["systolic"] == 122
+    assert fact.missing == ("a blood pressure that may be newer cannot be used",)
 
 
 def test_a_reading_after_the_day_of_assessment_is_not_known_yet(knowledge: Knowledge) -> None:
@@ -142,3 +150,106 @@ def test_a_reading_of_an_earlier_year_is_passed_over_in_silence(knowledge: Knowl
 def test_a_reading_of_a_year_counts_where_all_others_are_older(knowledge: Knowledge) -> None:
     fact = latest(knowledge, "blood_pressure", pressure(150, 95, "2026"), pressure(118, 70, "2025-05-20"))
     assert components(fact)["systolic"] == 150
+
+
+VISIT = [
+    pressure(168, 98, "2026-05-20T09:00:00Z", id="first"),
+    pressure(150, 92, "2026-05-20T09:10:00Z", id="second"),
+    pressure(128, 80, "2026-05-20T09:20:00Z", id="third"),
+]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_last_reading_of_a_visit_counts_and_not_the_worst(knowledge: Knowledge, order: tuple[int, ...]) -> None:
+    fact = latest(knowledge, "blood_pressure", *(VISIT[number] for number in order))
+    assert components(fact) == {"diastolic": 80, "systolic": 128}
+    assert [evidence.reference for evidence in fact.evidence] == ["Observation/third"]
+    assert not fact.missing
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        ([VISIT[0], VISIT[2], pressure(132, 84, "2026-05-20")], (132, 84)),
+        ([VISIT[0], VISIT[2], pressure(126, 92, "2026-05-20")], (128, 92)),
+        ([pressure(185, 85, "2026-05-20"), pressure(150, 112, "2026-05-20")], (185, 112)),
+        ([VISIT[2], pressure(145, 79, "2026-05-20T09:20:00Z")], (145, 80)),
+        ([VISIT[2], pressure(145, 79, "2026-05-20T04:20:00-05:00")], (145, 80)),
+        ([pressure(168, 98, "2026-05-19"), pressure(128, 80, "2026-05-20")], (128, 80)),
+        ([pressure(168, 98, "2026-05-20T23:30:00-05:00"), pressure(128, 80, "2026-05-21T01:00:00Z")], (168, 98)),
+        ([pressure(168, 98, "2026-05-21T01:00:00Z"), pressure(128, 80, "2026-05-20T23:30:00-05:00")], (128, 80)),
+        ([pressure(168, 98, "2026-05-20T09:00:00"), pressure(128, 80, "2026-05-20T12:00:00Z")], (168, 98)),
+        ([pressure(168, 98, "2026-05-20T09:00:00"), pressure(128, 80, "2026-05-20T12:00:00")], (128, 80)),
+    ],
+    ids=[
+        "a reading without a time may be the last, those known to be earlier are not",
+        "of two that may be the last, each component's higher value",
+        "no reading is the worst in both components",
+        "at the same time",
+        "at the same time in another zone",
+        "the day before",
+        "the later moment has the earlier date",
+        "the later moment has the earlier date, and is the lower",
+        "a time without a zone cannot be compared",
+        "two times without a zone can",
+    ],
+)
+def test_what_may_be_the_last_reading_decides(
+    knowledge: Knowledge, readings: list[dict], expected: tuple[int, int]
+) -> None:
+    for order in (readings, readings[::-1]):
+        found = components(latest(knowledge, "blood_pressure", *order))
+        assert (found["systolic"], found["diastolic"]) == expected
+
+
+@pytest.mark.parametrize("encounters", [("Encounter/1", "Encounter/1"), ("Encounter/1", "Encounter/2"), (None, None)])
+def test_an_encounter_does_not_change_which_reading_is_the_last(
+    knowledge: Knowledge, encounters: tuple[str | None, str | None]
+) -> None:
+    readings = [
+        reading | ({"encounter": {"reference": encounter}} if encounter else {})
+        for reading, encounter in zip((VISIT[0], VISIT[2]), encounters, strict=True)
+    ]
+    assert components(latest(knowledge, "blood_pressure", *readings))["systolic"] == 128
+
+
+def test_components_that_were_measured_apart_are_read_together(knowledge: Knowledge) -> None:
+    systolic = observation("8480-6", 178, "mmHg", "2026-05-20T09:00:00Z", id="s")
+    diastolic = observation("8462-4", 84, "mmHg", "2026-05-20T09:00:05Z", id="d")
+    fact = latest(knowledge, "blood_pressure", pressure(118, 70, "2026-05-19"), systolic, diastolic)
+    assert components(fact) == {"diastolic": 84, "systolic": 178}
+    assert {evidence.reference for evidence in fact.evidence} == {"Observation/s", "Observation/d"}
+
+
+def test_a_component_alone_keeps_the_other_one_of_its_day_and_of_no_other(knowledge: Knowledge) -> None:
+    again = observation("8480-6", 138, "mmHg", "2026-05-20T09:30:00Z")
+    assert components(latest(knowledge, "blood_pressure", VISIT[0], again)) == {"diastolic": 98, "systolic": 138}
+    next_day = observation("8480-6", 138, "mmHg", "2026-05-21T09:30:00Z")
+    assert components(latest(knowledge, "blood_pressure", VISIT[0], next_day)) == {"systolic": 138}
+
+
+def test_components_measured_apart_that_cannot_go_together_are_not_mixed(knowledge: Knowledge) -> None:
+    lower = observation("8480-6", 90, "mmHg", "2026-05-20T09:30:00Z")
+    assert components(latest(knowledge, "blood_pressure", VISIT[0], lower)) == {"systolic": 90}
+
+
+def test_components_of_one_moment_the_wrong_way_round_are_passed_over(knowledge: Knowledge) -> None:
+    swapped = [
+        observation("8480-6", 82, "mmHg", "2026-05-20T09:30:00Z"),
+        observation("8462-4", 128, "mmHg", "2026-05-20T09:30:00Z"),
+    ]
+    fact = latest(knowledge, "blood_pressure", pressure(122, 78, "2026-05-19"), *swapped)
+    assert components(fact) == {"diastolic": 78, "systolic": 122}
+    assert fact.missing
+
+
+@pytest.mark.parametrize(
+    ("when", "told"), [("2026-05-20T09:30:00Z", True), ("2026-05-20", True), ("2026-05-20T08:00:00Z", False)]
+)
+def test_an_unreadable_reading_of_a_visit_is_told_unless_a_later_one_can_be_read(
+    knowledge: Knowledge, when: str, told: bool
+) -> None:
+    unreadable = pressure(82, 128, when)
+    fact = latest(knowledge, "blood_pressure", *VISIT, unreadable)
+    assert components(fact)["systolic"] == 128
+    assert bool(fact.missing) is told

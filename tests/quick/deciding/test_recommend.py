@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from fhir_plugin.deciding.assess import Finding, Verdict
-from fhir_plugin.deciding.recommend import Recommendation, Standing, recommend
+from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
+from fhir_plugin.deciding.recommend import Recommendation, recommend
+from fhir_plugin.deciding.standing import Standing
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
 
@@ -15,10 +16,17 @@ PROTOCOL = "safer_reading"
 def findings(knowledge: Knowledge, **verdicts: Verdict) -> list[Finding]:
     """Findings in which all that is required is met and nothing speaks against, but for what is named."""
     roles = {clause.criterion: clause.role for clause in knowledge.protocols[PROTOCOL].clauses}
-    kind = {name: Verdict.MET if role is Role.REQUIRED else Verdict.NOT_MET for name, role in roles.items()}
+    needed = (Role.REQUIRED, Role.EXPECTED)
+    kind = {name: Verdict.MET if role in needed else Verdict.NOT_MET for name, role in roles.items()}
     kind |= {name.replace("__", "."): verdict for name, verdict in verdicts.items()}
     return [
-        Finding(criterion=name, verdict=verdict, because="", missing=("m",) if verdict is Verdict.UNKNOWN else ())
+        Finding(
+            criterion=name,
+            verdict=verdict,
+            because="",
+            doubt=Doubt.UNREAD if verdict is Verdict.UNKNOWN else None,
+            missing=("m",) if verdict is Verdict.UNKNOWN else (),
+        )
         for name, verdict in kind.items()
     ]
 
@@ -67,22 +75,29 @@ def test_what_is_ordered_decides_the_verdict(knowledge: Knowledge) -> None:
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_cautions_context_and_what_is_expected_decide_nothing(knowledge: Knowledge, verdict: Verdict) -> None:
+def test_context_decides_nothing(knowledge: Knowledge, verdict: Verdict) -> None:
     protocol = knowledge.protocols[PROTOCOL]
-    loose = {
-        clause.criterion.replace(".", "__"): verdict
-        for clause in protocol.clauses
-        if clause.role not in (Role.REQUIRED, Role.CONTRAINDICATION)
+    context = {
+        clause.criterion.replace(".", "__"): verdict for clause in protocol.clauses if clause.role is Role.CONTEXT
     }
-    decisive = [each for each in protocol.clauses if each.role in (Role.REQUIRED, Role.CONTRAINDICATION)]
-    for clause in decisive:  # what only warns of one treatment may decide about another
-        loose.pop(clause.criterion.replace(".", "__"), None)
-    assert weigh(knowledge, **loose).verdict is Standing.MET
+    for clause in protocol.clauses:  # what is context for one treatment may decide about another
+        if clause.role is not Role.CONTEXT:
+            context.pop(clause.criterion.replace(".", "__"), None)
+    assert weigh(knowledge, **context).verdict is Standing.MET
+
+
+def test_a_caution_that_is_present_or_unknown_never_gives_met(knowledge: Knowledge) -> None:
+    protocol = knowledge.protocols[PROTOCOL]
+    for clause, verdict in itertools.product(protocol.clauses, (Verdict.MET, Verdict.UNKNOWN)):
+        if clause.role is Role.CAUTION:
+            answer = weigh(knowledge, **{clause.criterion.replace(".", "__"): verdict})
+            for treatment in clause.treatments:
+                assert standing(answer, treatment) is not Standing.MET
 
 
 def test_no_unknown_that_decides_ever_gives_met(knowledge: Knowledge) -> None:
     protocol = knowledge.protocols[PROTOCOL]
-    decisive = [c for c in protocol.clauses if c.role in (Role.REQUIRED, Role.CONTRAINDICATION)]
+    decisive = [c for c in protocol.clauses if c.role in (Role.REQUIRED, Role.CONTRAINDICATION, Role.HOLD)]
     for clause, others in itertools.product(decisive, ({}, {"age__adult": Verdict.NOT_MET})):
         verdicts = others | {clause.criterion.replace(".", "__"): Verdict.UNKNOWN}
         answer = weigh(knowledge, **verdicts)
@@ -101,6 +116,7 @@ def test_a_view_of_the_chart_speaks_of_eligibility_and_of_suicide_only(knowledge
     assert not weigh(knowledge, depression__current=Verdict.NOT_MET).actionable
     assert not weigh(knowledge, trials__two_failed=Verdict.UNKNOWN).actionable
     assert not weigh(knowledge, psychosis__ever=Verdict.MET).actionable
+    assert not weigh(knowledge, severity__moderate=Verdict.NOT_MET).actionable
     assert weigh(knowledge, psychosis__ever=Verdict.MET, suicidality__current=Verdict.MET).actionable
 
 

@@ -1,0 +1,179 @@
+"""The detail of a card that is read in ten seconds: what is known against it, the order, what is not known. Pure.
+
+It adds to the headline and does not repeat it: a reason that the headline names appears here with its why alone. Lines
+that are not about safety are left out where there is no room; nothing that is known against a treatment is, only named
+more shortly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cds_hooks.cards.builder import CardContext
+from cds_hooks.protocol.markdown import table
+from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.headline import (
+    Headline,
+    is_harm,
+    is_missing,
+    is_to_ask,
+    is_to_check,
+    is_to_weigh,
+    joined,
+    needs,
+    reason_phrase,
+    without_doubles,
+)
+from fhir_plugin.deciding.phrases import date_words
+from fhir_plugin.deciding.recommend import TreatmentAnswer
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons
+from mappings.schema.rules.protocols import Role
+
+
+def brief_detail(
+    context: CardContext,
+    answer: TreatmentAnswer,
+    head: Headline,
+    order_lines: Sequence[str],
+    optional: Iterable[str],
+) -> list[str]:
+    """The paragraphs; ``order_lines`` say what is wrong with the order, ``optional`` ones need room."""
+    against = without_doubles(reasons(answer.weighed), context.knowledge)
+    closing = basis_line(context)
+    lines = [*_harm(context, against, head), *order_lines]
+    parts = ["\n".join(lines), _weigh(context, against, head), _not_read(context, against, head)]
+    parts.append(_settle(context, against))
+    room = context.words.brief.most_words - len(" ".join([*parts, closing]).split())
+    for line in optional:
+        room -= len(line.split())
+        if room < 0:
+            break
+        parts.append(line)
+    if not context.has_app:
+        rest = context.words.brief.most_words_with_table - len(" ".join([*parts, closing]).split())
+        parts.append(criteria_table(context, answer, head.named | _said(against), rest))
+    return [*parts, closing]
+
+
+def _said(against: Sequence[WeighedFinding]) -> frozenset[str]:
+    """The criteria that the headline or a line of the detail names."""
+    named = (weighed for weighed in against if is_harm(weighed) or is_to_weigh(weighed) or is_to_ask(weighed))
+    return frozenset(weighed.finding.criterion for weighed in named)
+
+
+# What is known against it
+
+
+def _harm(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> list[str]:
+    """One line per reason with its why, the heaviest first; then the others by name."""
+    words = context.words.brief
+    known = [weighed for weighed in against if is_harm(weighed) or weighed.standing is Standing.NOT_MET]
+    lines = [_reason(context, weighed, head) for weighed in known[: words.most_lines]]
+    others = [weighed for weighed in known[words.most_lines :] if weighed.finding.criterion not in head.named]
+    if others:
+        named = [reason_phrase(weighed, context.knowledge) for weighed in others]
+        lines.append(words.also.format(items="; ".join(named)))
+    return lines
+
+
+def _reason(context: CardContext, weighed: WeighedFinding, head: Headline) -> str:
+    criterion = context.knowledge.criteria[weighed.finding.criterion]
+    is_named = criterion.id in head.named
+    title = criterion.short if is_named else reason_phrase(weighed, context.knowledge)
+    return context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+
+
+def _as_clause(sentence: str) -> str:
+    """A sentence as the part after a colon."""
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
+
+
+def _weigh(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
+    """What changes no plan by itself, where the headline does not name it."""
+    chosen = [weighed for weighed in against if is_to_weigh(weighed) and weighed.finding.criterion not in head.named]
+    named = dict.fromkeys(reason_phrase(weighed, context.knowledge) for weighed in chosen)
+    return context.words.brief.weigh.format(items="; ".join(named)) if named else ""
+
+
+# What is not known
+
+
+def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
+    chosen = [weighed for weighed in against if is_missing(weighed) or is_to_check(weighed)]
+    unnamed = [weighed for weighed in chosen if weighed.finding.unread and weighed.finding.criterion not in head.named]
+    if not unnamed:
+        return ""
+    items = joined(needs(unnamed, context.knowledge), context.words.headline)
+    return context.words.brief.not_read.format(items=items)
+
+
+def _settle(context: CardContext, against: Sequence[WeighedFinding]) -> str:
+    """What to ask or measure, the deciding questions first."""
+    words = context.words.brief
+    unknown = [weighed for weighed in against if weighed.finding.verdict is Verdict.UNKNOWN]
+    first = sorted(unknown, key=lambda weighed: not (is_missing(weighed) or is_harm(weighed) or is_to_ask(weighed)))
+    asks = list(dict.fromkeys(context.knowledge.criteria[weighed.finding.criterion].ask.words for weighed in first))
+    if not asks:
+        return ""
+    shown, more = asks[: words.most_asks], len(asks) - words.most_asks
+    return words.settle.format(asks=" ".join([*shown, *([words.more_asks.format(count=more)] if more > 0 else [])]))
+
+
+# The basis
+
+
+def basis_line(context: CardContext) -> str:
+    """Protocol, weakest grade of the evidence, an overdue review, and whose judgement it is."""
+    overdue = context.overdue
+    return context.words.brief.basis.format(
+        protocol=context.protocol.title,
+        grade=context.protocol.weakest_grade.value,
+        overdue=f"{overdue} " if overdue else "",
+    )
+
+
+def criteria_table(context: CardContext, answer: TreatmentAnswer, said: frozenset[str], most_words: int) -> str:
+    """What was looked at, one row each: criterion, value, day and verdict, without what the card says already."""
+    words = context.words
+    rows = [_row(context, weighed) for weighed in answer.weighed if _has_row(weighed, said)]
+    absent = sum(_is_absent(weighed) for weighed in answer.weighed)
+    last = [(words.brief.table_absent.format(count=absent), "", "", words.brief.table_not_found)] if absent else []
+    kept = list(rows)
+    while kept and _pieces(words.table.brief_header, [*kept, *_cut(context, rows, kept), *last]) > most_words:
+        kept.pop()
+    return table(words.table.brief_header, [*kept, *_cut(context, rows, kept), *last])
+
+
+def _cut(
+    context: CardContext, rows: Sequence[tuple[str, ...]], kept: Sequence[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    more = len(rows) - len(kept)
+    return [(context.words.brief.table_cut.format(count=more), "", "", "")] if more else []
+
+
+def _pieces(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
+    return len(table(header, list(rows)).split())
+
+
+_LOOKED_FOR = (Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION)
+
+
+def _is_absent(weighed: WeighedFinding) -> bool:
+    return weighed.role in _LOOKED_FOR and weighed.finding.verdict is Verdict.NOT_MET
+
+
+def _has_row(weighed: WeighedFinding, said: frozenset[str]) -> bool:
+    if weighed.role is Role.CONTEXT or weighed.finding.criterion in said:
+        return False
+    if weighed.finding.unread:
+        return weighed.role is Role.REQUIRED
+    return weighed.role in (Role.REQUIRED, Role.EXPECTED) or weighed.finding.verdict is not Verdict.NOT_MET
+
+
+def _row(context: CardContext, weighed: WeighedFinding) -> tuple[str, ...]:
+    finding, words = weighed.finding, context.words.table
+    day = date_words(finding.day, context.as_of, context.knowledge.wording.days) if finding.day else ""
+    verdict = (
+        words.doubts[finding.doubt.value] if finding.doubt else words.verdicts[weighed.role][finding.verdict.value]
+    )
+    return context.title(finding.criterion), finding.value, day, verdict

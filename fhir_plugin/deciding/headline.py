@@ -1,0 +1,245 @@
+"""The first line about a treatment: its standing, its weightiest reasons, and what was not looked at. Pure.
+
+A headline is built from whole phrases until no more fit; it is never cut. Reasons that do not fit are counted, so that
+nobody takes the line for the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from fhir_plugin.deciding.assess import Doubt, Verdict
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons, worst
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.protocols import Role
+from mappings.schema.texts.cards import HeadlineWords
+
+MAX_HEADLINE = 139
+"""Characters: the summary of a card must have fewer than 140."""
+
+
+class Headline(msgspec.Struct, frozen=True, kw_only=True):
+    """The line, and which findings it names."""
+
+    text: str
+    named: frozenset[str] = frozenset()
+    """Criteria."""
+
+
+class _Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of the line, with the findings that it stands for."""
+
+    texts: tuple[str, ...]
+    """From the longest to the shortest, for a line in which the longest does not fit."""
+    criteria: tuple[str, ...]
+
+
+def headline(
+    treatment: str,
+    standing: Standing,
+    weighed_findings: Iterable[WeighedFinding],
+    knowledge: Knowledge,
+    *,
+    ordering: bool = True,
+    of_order: Sequence[str] = (),
+) -> Headline:
+    """The headline of a treatment, by its display name; ``ordering``: whether something is about to be signed.
+
+    ``of_order`` are phrases about what is far out in the order: a reason to review, named after what forbids it alone.
+    """
+    if of_order:
+        standing = worst((standing, Standing.REVIEW))
+    words = knowledge.cards.headline
+    template = words.standings[standing.value]
+    if not ordering:
+        template = words.elsewhere.get(standing.value, template)
+    against = without_doubles(reasons(weighed_findings), knowledge)
+    segments = _segments(standing, against, knowledge)
+    place = next((n for n, weighed in enumerate(against) if weighed.standing not in _FORBIDDEN), len(against))
+    place = min(place, words.most_reasons)
+    segments[place:place] = [_Segment(texts=(phrase,), criteria=()) for phrase in of_order]
+    if not segments and standing is not Standing.MET:
+        segments = [_Segment(texts=(words.empty,), criteria=())]
+    counted = {weighed.finding.criterion for weighed in against if _counts(weighed, standing)}
+    lead = template.format(treatment=treatment, reasons="")
+    text, named = _filled(segments, counted, MAX_HEADLINE - len(lead), words)
+    if lead.rstrip().endswith("."):
+        text = text[:1].upper() + text[1:]
+    return Headline(text=template.format(treatment=treatment, reasons=text), named=named)
+
+
+def reason_phrase(weighed: WeighedFinding, knowledge: Knowledge) -> str:
+    """One reason in a few words, with what clears it where it is a hold."""
+    finding = weighed.finding
+    phrase = finding.phrase or knowledge.criteria[finding.criterion].short
+    if weighed.role is Role.HOLD and finding.verdict is Verdict.MET and weighed.clause.do:
+        return knowledge.cards.headline.instead.format(reason=phrase, do=weighed.clause.do)
+    return phrase
+
+
+def needs(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) -> list[str]:
+    """What would have to be known, each named once: a list that was not read whole stands for all that rests on it."""
+    names: dict[str, None] = {}
+    for weighed in weighed_findings:
+        unread = weighed.finding.unread
+        named = [knowledge.wording.inputs[name] for name in unread] or [_short(weighed, knowledge)]
+        names |= dict.fromkeys(named)
+    return list(names)
+
+
+def joined(items: Sequence[str], words: HeadlineWords) -> str:
+    """Several items as a list in a sentence: ``a, b and c``."""
+    *first, last = items
+    return words.and_.format(first=f"{words.items} ".join(first), last=last) if first else last
+
+
+_FORBIDDEN = (Standing.CONTRAINDICATED, Standing.HOLD)
+_HARM = (*_FORBIDDEN, Standing.REVIEW)
+
+
+def is_harm(weighed: WeighedFinding) -> bool:
+    """Whether it is known, or possibly so, to speak against the treatment with a weight that can change the plan."""
+    return weighed.standing in _HARM or (weighed.standing is Standing.UNKNOWN and _is_possible(weighed))
+
+
+def is_missing(weighed: WeighedFinding) -> bool:
+    """Whether it is not known, and needed: a criterion, a list that was not read, a measurement that is not there."""
+    unknown = weighed.standing is Standing.UNKNOWN and not _is_possible(weighed)
+    forbids = weighed.role in (Role.CONTRAINDICATION, Role.HOLD)
+    return unknown or (forbids and weighed.finding.doubt is Doubt.MISSING)
+
+
+def is_to_ask(weighed: WeighedFinding) -> bool:
+    """Whether it is a question that the record leaves open without a reason for concern."""
+    return weighed.standing is Standing.OPEN and weighed.finding.doubt is Doubt.ASK
+
+
+def is_to_check(weighed: WeighedFinding) -> bool:
+    """Whether it is a caution on which something is missing or could not be read."""
+    return weighed.standing is Standing.OPEN and weighed.finding.doubt in _NOT_THERE and not is_missing(weighed)
+
+
+def is_to_weigh(weighed: WeighedFinding) -> bool:
+    """Whether it is there, or possibly, and changes no plan by itself."""
+    return weighed.standing is Standing.OPEN and weighed.finding.doubt not in (Doubt.ASK, *_NOT_THERE)
+
+
+_NOT_THERE = (Doubt.UNREAD, Doubt.MISSING)
+
+
+def _is_possible(weighed: WeighedFinding) -> bool:
+    return weighed.role is not Role.REQUIRED and weighed.finding.doubt is Doubt.POSSIBLE
+
+
+def _counts(weighed: WeighedFinding, standing: Standing) -> bool:
+    """Whether it is counted when it is not named: what makes the standing, not the questions beside it."""
+    is_note = standing is Standing.OPEN and is_to_weigh(weighed) and weighed.role is not Role.EXPECTED
+    return is_harm(weighed) or weighed.standing is Standing.NOT_MET or is_note
+
+
+def without_doubles(against: Sequence[WeighedFinding], knowledge: Knowledge) -> tuple[WeighedFinding, ...]:
+    """Without findings whose entries a heavier one names as well: an opioid beside the opioid with a benzodiazepine."""
+    named: dict[str, set[str]] = {}
+    for weighed in against:
+        if is_harm(weighed):
+            entries = {entry.reference for entry in weighed.finding.evidence}
+            for criterion in knowledge.criteria[weighed.finding.criterion].covers:
+                named.setdefault(criterion, set()).update(entries)
+    return tuple(weighed for weighed in against if not _is_double(weighed, named.get(weighed.finding.criterion)))
+
+
+def _is_double(weighed: WeighedFinding, named: set[str] | None) -> bool:
+    entries = {entry.reference for entry in weighed.finding.evidence}
+    return named is not None and entries <= named and not is_missing(weighed)
+
+
+def _segments(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+    words = knowledge.cards.headline
+    harm = [weighed for weighed in against if is_harm(weighed)][: words.most_reasons]
+    segments = _single(harm, knowledge) + _unmet(standing, against, knowledge)
+    missing = [weighed for weighed in against if is_missing(weighed)]
+    template = words.needed if standing in (Standing.UNKNOWN, Standing.OPEN) else words.not_known
+    segments += _group(template, needs(missing, knowledge), missing, words)
+    return segments + _questions(against, knowledge) if standing is Standing.OPEN else segments
+
+
+def _single(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+    """One piece for each finding."""
+    return [
+        _Segment(texts=(reason_phrase(weighed, knowledge),), criteria=(weighed.finding.criterion,))
+        for weighed in weighed_findings
+    ]
+
+
+def _unmet(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+    """What is required and not met: one by one where that is the standing, else together."""
+    unmet = [weighed for weighed in against if weighed.standing is Standing.NOT_MET]
+    if standing is Standing.NOT_MET:
+        return _single(unmet, knowledge)
+    return _group(knowledge.cards.headline.not_met, _phrases(unmet, knowledge), unmet, knowledge.cards.headline)
+
+
+def _questions(against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+    """What is open: to ask, to check, to weigh."""
+    words = knowledge.cards.headline
+    ask = [weighed for weighed in against if is_to_ask(weighed)]
+    check = [weighed for weighed in against if is_to_check(weighed)]
+    weigh = [weighed for weighed in against if is_to_weigh(weighed)]
+    return [
+        *_group(words.ask, needs(ask, knowledge), ask, words),
+        *_group(words.check, needs(check, knowledge), check, words),
+        *_group(words.weigh, _phrases(weigh, knowledge), weigh, words),
+    ]
+
+
+def _phrases(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) -> list[str]:
+    return list(dict.fromkeys(reason_phrase(weighed, knowledge) for weighed in weighed_findings))
+
+
+_MOST_ITEMS = 4
+"""Items of one group in a headline; the others are counted."""
+
+
+def _group(
+    template: str, items: Sequence[str], weighed_findings: Sequence[WeighedFinding], words: HeadlineWords
+) -> list[_Segment]:
+    """The items as one piece; those that are not named are counted."""
+    if not items:
+        return []
+    texts = [template.format(items=_first(items, count, words)) for count in range(min(len(items), _MOST_ITEMS), 0, -1)]
+    return [_Segment(texts=tuple(texts), criteria=tuple(weighed.finding.criterion for weighed in weighed_findings))]
+
+
+def _first(items: Sequence[str], count: int, words: HeadlineWords) -> str:
+    more = len(items) - count
+    return joined([*items[:count], *([words.more.format(count=more)] if more else [])], words)
+
+
+def _filled(
+    segments: Sequence[_Segment], counted: set[str], room: int, words: HeadlineWords
+) -> tuple[str, frozenset[str]]:
+    """The pieces that fit, in their order, and how many reasons stand behind them."""
+    chosen: list[str] = []
+    named: set[str] = set()
+    for segment in segments:
+        rest = counted - named - set(segment.criteria)
+        fitting = (text for text in segment.texts if len(_in_line(words, [*chosen, text, *_more(rest, words)])) <= room)
+        text = next(fitting, "" if chosen else segment.texts[-1])
+        if text:
+            chosen.append(text)
+            named |= set(segment.criteria)
+    return _in_line(words, [*chosen, *_more(counted - named, words)]), frozenset(named)
+
+
+def _in_line(words: HeadlineWords, pieces: Sequence[str]) -> str:
+    return f"{words.between} ".join(pieces)
+
+
+def _more(rest: set[str], words: HeadlineWords) -> list[str]:
+    return [words.more.format(count=len(rest))] if rest else []
+
+
+def _short(weighed: WeighedFinding, knowledge: Knowledge) -> str:
+    return knowledge.criteria[weighed.finding.criterion].short

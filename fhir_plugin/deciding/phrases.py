@@ -1,0 +1,89 @@
+"""How a headline names a finding: by the knowledge's names, parsed values and days, never text of the record. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from fhir_plugin.facts.fact import Evidence, Measurement
+from fhir_plugin.record.dates import DaySpan
+from mappings.schema.rules.criteria import Criterion
+from mappings.schema.texts.wording import NearDayWords, Wording
+
+_MOST_NAMES = 2
+"""Names of one finding in a headline."""
+_MOST_CHARACTERS = 48
+"""Longer names give way to the short name of the criterion."""
+
+
+def date_words(day: DaySpan, as_of: date, words: NearDayWords) -> str:
+    """The day as clinicians write it: ``25 Nov``, ``Nov 2024``, ``2019``, with ``today`` and ``yesterday`` by name."""
+    if day.first != day.last:
+        whole_year = (day.first.month, day.last.month) == (1, 12)
+        return f"{day.first.year}" if whole_year else _month(day.first, words)
+    distance = (as_of - day.first).days
+    if distance in (0, 1):
+        return (words.today, words.yesterday)[distance]
+    if day.first.year != as_of.year and distance > _DAYS_OF_A_YEAR:
+        return _month(day.first, words)
+    return words.date.format(day=day.first.day, month=words.months[day.first.month - 1])
+
+
+_DAYS_OF_A_YEAR = 365
+
+
+def _month(day: date, words: NearDayWords) -> str:
+    return words.month.format(month=words.months[day.month - 1], year=day.year)
+
+
+def ago_words(day: DaySpan, as_of: date, words: NearDayWords) -> str:
+    """How long ago a recent day is, ``21 days ago``; the date of an older or imprecise one."""
+    distance = (as_of - day.first).days
+    if day.first != day.last or not 1 < distance <= words.ago_most_days:
+        return date_words(day, as_of, words)
+    return words.ago.format(days=distance)
+
+
+def entries_phrase(
+    template: str, by_fact: Iterable[Iterable[Evidence]], criterion: Criterion, as_of: date, wording: Wording
+) -> str:
+    """The phrase of a presence, from the entries of each fact that decides it."""
+    entries = [tuple(of_fact) for of_fact in by_fact]
+    every = [entry for of_fact in entries for entry in of_fact]
+    first_names = [_names(of_fact, criterion, wording, 1) for of_fact in entries]
+    days = [entry.day for entry in every if entry.day]
+    newest = max(days) if days else None
+    return template.format(
+        names=_names(every, criterion, wording, _MOST_NAMES),
+        pair=f" {wording.names.pair} ".join(first_names),
+        value="",
+        limit="",
+        when=f" {date_words(newest, as_of, wording.days)}" if newest else "",
+        ago=f" {ago_words(newest, as_of, wording.days)}" if newest else "",
+    )
+
+
+def _names(entries: Iterable[Evidence], criterion: Criterion, wording: Wording, most: int) -> str:
+    """The distinct names, as many as a headline has room for, else what the criterion is about."""
+    names = list(dict.fromkeys(entry.name for entry in entries if entry.name))[:most]
+    joined = [f"{wording.names.both} ".join(names[:count]) for count in range(len(names), 0, -1)]
+    return next((text for text in joined if len(text) <= _MOST_CHARACTERS), criterion.short)
+
+
+def value_phrase(
+    template: str, name: str, value: str, limit: str, day: DaySpan | None, as_of: date, wording: Wording
+) -> str:
+    """The phrase of a number: ``BP 172/104 on 25 Nov``."""
+    when = f" {_on(day, as_of, wording.days)}" if day else ""
+    return template.format(names=name, pair="", value=value, limit=limit, when=when, ago=when)
+
+
+def _on(day: DaySpan, as_of: date, words: NearDayWords) -> str:
+    written = date_words(day, as_of, words)
+    return written if written in (words.today, words.yesterday) else words.measured.format(date=written)
+
+
+def plain_value(value: Measurement) -> str:
+    """The numbers without a unit, systolic before diastolic: ``172/104``."""
+    order = sorted(value.components.items(), key=lambda item: item[0], reverse=True)
+    return "/".join(f"{number:g}" for _, number in order)
