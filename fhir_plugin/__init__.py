@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fhir_plugin.deciding.assess import Finding, Verdict
     from fhir_plugin.deciding.decide import Decision, decide
+    from fhir_plugin.deciding.finding import Finding, Verdict
     from fhir_plugin.deciding.report import DecisionReport, report
     from fhir_plugin.errors import TandemError
     from fhir_plugin.reading.gather import FhirAccess
@@ -47,14 +47,14 @@ if not TYPE_CHECKING:  # a type checker would take __getattr__ for a promise tha
         "Decision": "fhir_plugin.deciding.decide",
         "DecisionReport": "fhir_plugin.deciding.report",
         "FhirAccess": "fhir_plugin.reading.gather",
-        "Finding": "fhir_plugin.deciding.assess",
+        "Finding": "fhir_plugin.deciding.finding",
         "Knowledge": "mappings.schema.load",
         "KnowledgeError": "mappings.schema.errors",
         "Record": "fhir_plugin.record.record",
         "RecordSource": "fhir_plugin.reading.sources",
         "ServerSource": "fhir_plugin.reading.sources",
         "TandemError": "fhir_plugin.errors",
-        "Verdict": "fhir_plugin.deciding.assess",
+        "Verdict": "fhir_plugin.deciding.finding",
         "data_needs": "fhir_plugin.reading.needs",
         "decide": "fhir_plugin.deciding.decide",
         "load_knowledge": "mappings.schema.load",

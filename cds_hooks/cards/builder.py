@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding, Link
-from fhir_plugin.deciding.assess import Finding
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.deciding.headline import MAX_HEADLINE
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments
 from fhir_plugin.facts.fact import Evidence

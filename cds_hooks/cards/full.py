@@ -9,7 +9,7 @@ from cds_hooks.cards.pathways import factors, pathway_lines
 from cds_hooks.cards.payer_lines import payer_lines
 from cds_hooks.cards.this_order import order_paragraphs
 from cds_hooks.protocol.markdown import table
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.recommend import TreatmentAnswer
 from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.trials.read import TRIALS

@@ -8,7 +8,7 @@ from typing import Any
 from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, make_card
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
 from fhir_plugin.order_checks.said import is_said
 from mappings.schema.load import Knowledge

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cds_hooks.cards.builder import CardBasis, CardContext, conflicts, make_card, pieces
 from cds_hooks.protocol.responses import Card
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.deciding.phrases import date_words
 from fhir_plugin.facts.fact import Evidence, Presence
 from mappings.schema.load import Knowledge
@@ -79,4 +79,4 @@ def _signals(finding: Finding, knowledge: Knowledge, as_of: date) -> str:
         " ".join((entry.name or short, *([date_words(entry.day, as_of, words.days)] if entry.day else [])))
         for entry in dated
     )
-    return f"{words.names.both} ".join(list(signals)[:_MOST_SIGNALS])
+    return f"{words.names.both} ".join(list(signals)[:_MOST_SIGNALS]) or short

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cds_hooks.cards.builder import CardContext
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.standing import CLEARED, Standing
 from fhir_plugin.facts.coverage import read_coverages
 from fhir_plugin.payers.checklist import Checklist, ItemAnswer, checklist, policies_for

@@ -14,7 +14,7 @@ from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, 
 from cds_hooks.cards.measures import with_scores
 from cds_hooks.cards.offering import ANY, AT_MOST_ONE
 from cds_hooks.protocol.responses import Action, Card, Suggestion
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.facts.fact import Measurement
 from fhir_plugin.orders.fhir import OrderContext, questionnaire
 from fhir_plugin.record.dates import DaySpan
@@ -105,8 +105,7 @@ def _when(context: CardContext, day: DaySpan | None) -> str:
         return str(day)
     if day.first == context.as_of:
         return words.today
-    template = words.day if day.first.year == context.as_of.year else words.year
-    return template.format(day=day.first.day, month=words.months[day.first.month - 1], year=day.first.year)
+    return words.dates.write(day.first, context.as_of)
 
 
 def _card(context: CardContext, review: SessionReview, lines: Sequence[_Line]) -> Card:

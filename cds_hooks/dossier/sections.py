@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from fhir_plugin.courses.report import NO_NOTES, CourseNotes
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.facts.trials.outcomes import FAILURES
 from fhir_plugin.payers.checklist import Checklist

@@ -17,7 +17,7 @@ from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, is_person, 
 from cds_hooks.memory.repeats import Repeats
 from cds_hooks.memory.silence import RuleActivity
 from cds_hooks.memory.store import AnswerRow, CardRow, KeepResult
-from cds_hooks.memory.tally import RuleOutcome, Tally, TallyKey
+from cds_hooks.memory.tally import RuleOutcome, Tally, TallyKey, standing_rule
 from cds_hooks.memory.wire import FeedbackItem, ReasonCoding
 from cds_hooks.memory.writer import Writer
 from cds_hooks.protocol.clock import milliseconds
@@ -137,7 +137,8 @@ class Memory:
             earlier = self._repeats.same(identity, cards, moment)
             if earlier is not None:
                 return earlier
-        self.tally.count(day, key, chain(_finding_outcomes(answer), _card_outcomes(prepared)))
+        outcomes = chain(_finding_outcomes(answer), _standing_outcomes(answer), _card_outcomes(prepared))
+        self.tally.count(day, key, outcomes)
         if self._writer is not None and mode == "live":
             for entry in prepared:
                 self._writer.put(self._row(entry, patient, role_of(call.context.user_id), key, moment))
@@ -222,6 +223,16 @@ class Memory:
 def _finding_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:
     findings = answer.decision.findings if answer.decision else ()
     return ((finding.criterion, finding.verdict.value) for finding in findings)
+
+
+def _standing_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:
+    """The standing of each treatment that the call concerns."""
+    if answer.decision is None:
+        return
+    recommendation = answer.decision.recommendation
+    for treatment in recommendation.treatments:
+        if treatment.treatment in recommendation.ordered or not recommendation.ordered:
+            yield standing_rule(treatment.treatment), treatment.standing.value
 
 
 def _card_outcomes(cards: Iterable[_PreparedCard]) -> Iterator[RuleOutcome]:

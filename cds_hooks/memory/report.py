@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import TypeAlias
 
 import msgspec
 
 from cds_hooks.memory.silence import is_silent, rule_activities
 from cds_hooks.memory.store import OutcomeCount
-from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts
+from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts, treatment_of
 from mappings.schema.service.memory import SilenceRule
 
 LIVE = "live"
@@ -42,6 +43,8 @@ class FeedbackReport(msgspec.Struct, kw_only=True):
     calls: dict[str, dict[str, int]]
     """By service and mode."""
     rules: list[RuleReport]
+    standings: dict[str, dict[str, dict[str, int]]] = {}
+    """By service, treatment and standing, of the calls that concern the treatment."""
 
 
 def make_report(
@@ -54,18 +57,7 @@ def make_report(
 ) -> FeedbackReport:
     """Counts from ``since`` on; whether a rule has stopped is judged by the periods of ``silence`` up to ``until``."""
     rules: dict[tuple[str, str], RuleReport] = {}
-    calls: dict[str, Counter[str]] = {}
-    for (day, key, (rule, outcome)), count in counts.items():
-        if day < since or outcome in ("not_met", "unknown"):
-            continue
-        if (rule, outcome) == (CALLS, ANSWERED):
-            calls.setdefault(key.service, Counter())[key.mode] += count
-            continue
-        entry = _rule(rules, key.service, rule)
-        if key.mode == LIVE:
-            entry.fired += count
-        else:
-            entry.silent_mode += count
+    calls, standings = _counted(counts, since, rules)
     for service, rule, outcome, reason, count in answered:
         entry = _rule(rules, service, rule)
         if outcome == "accepted":
@@ -81,8 +73,36 @@ def make_report(
         rules.values(), key=lambda rule: (rule.service, rule.rule in criterion_names, -rule.fired, rule.rule)
     )
     return FeedbackReport(
-        since=since, until=until, calls={name: dict(calls[name]) for name in sorted(calls)}, rules=ordered
+        since=since,
+        until=until,
+        calls={name: dict(calls[name]) for name in sorted(calls)},
+        rules=ordered,
+        standings={name: {of: dict(counts) for of, counts in standings[name].items()} for name in sorted(standings)},
     )
+
+
+_Standings: TypeAlias = dict[str, dict[str, Counter[str]]]
+
+
+def _counted(
+    counts: DailyCounts, since: date, rules: dict[tuple[str, str], RuleReport]
+) -> tuple[dict[str, Counter[str]], _Standings]:
+    """The calls by service and mode, and the standings by service and treatment; what fired is added to ``rules``."""
+    calls: dict[str, Counter[str]] = {}
+    standings: _Standings = {}
+    for (day, key, (rule, outcome)), count in counts.items():
+        if day < since:
+            continue
+        if (rule, outcome) == (CALLS, ANSWERED):
+            calls.setdefault(key.service, Counter())[key.mode] += count
+        elif treatment := treatment_of(rule):
+            standings.setdefault(key.service, {}).setdefault(treatment, Counter())[outcome] += count
+        elif outcome not in ("not_met", "unknown"):
+            entry = _rule(rules, key.service, rule)
+            live = key.mode == LIVE
+            entry.fired += count * live
+            entry.silent_mode += count * (not live)
+    return calls, standings
 
 
 def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> RuleReport:
@@ -95,6 +115,8 @@ def report_lines(report: FeedbackReport) -> Iterator[str]:
     for service in sorted({*report.calls, *(rule.service for rule in report.rules)}):
         calls = ", ".join(f"{count} {mode}" for mode, count in sorted(report.calls.get(service, {}).items()))
         yield f"\n{service}: {calls or 'no'} calls"
+        for treatment, counts in sorted(report.standings.get(service, {}).items()):
+            yield f"  {treatment}: " + ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
         yield f"  {'rule':42} {'fired':>7} {'silent':>7} {'taken':>6} {'overridden':>10}  reasons"
         for rule in report.rules:
             if rule.service == service:

@@ -11,6 +11,20 @@ CALLS, ANSWERED = "calls", "answered"
 """The pseudo-rule under which every call is counted, and its outcome."""
 
 
+_STANDING = "standing:"
+"""Before the treatments whose standings are counted, so that they are told from rules."""
+
+
+def standing_rule(treatment: str) -> str:
+    """The pseudo-rule under which the standings of a treatment are counted."""
+    return f"{_STANDING}{treatment}"
+
+
+def treatment_of(rule: str) -> str:
+    """The treatment whose standings are counted under this pseudo-rule; empty for a rule."""
+    return rule.removeprefix(_STANDING) if rule.startswith(_STANDING) else ""
+
+
 class TallyKey(NamedTuple):
     """Tenant, service, and whether the answer was shown (``live``) or only counted (``silent``)."""
 
@@ -20,7 +34,7 @@ class TallyKey(NamedTuple):
 
 
 RuleOutcome = tuple[str, str]
-"""A rule and its outcome: a card's rule and indicator, or a criterion and its verdict."""
+"""A rule and its outcome: a card's rule and indicator, a criterion and its verdict, or a treatment and its standing."""
 DailyCounts = Mapping[tuple[date, TallyKey, RuleOutcome], int]
 
 

@@ -68,7 +68,8 @@ def silent_criteria(knowledge: Knowledge, as_of: date) -> tuple[str, ...]:
     Criteria with numbers of the site's own are left out: the demo patients were written for the built-in numbers.
     """
     from cds_hooks.demo.stories import demo_patients
-    from fhir_plugin.deciding.assess import Verdict, assess
+    from fhir_plugin.deciding.assess import assess
+    from fhir_plugin.deciding.finding import Verdict
     from fhir_plugin.facts.read import read_facts
     from fhir_plugin.record.decoding import record_from_bundle
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from cds_hooks.memory.memory import Memory
-from cds_hooks.memory.tally import CALLS
+from cds_hooks.memory.tally import CALLS, treatment_of
 from cds_hooks.operation.canaries import Canaries
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
@@ -109,16 +109,23 @@ class _CurrentState:
         findings = CounterMetricFamily(
             "tandem_findings", "Criteria, by verdict.", labels=("service", "mode", "criterion", "verdict")
         )
+        standings = CounterMetricFamily(
+            "tandem_standings",
+            "Treatments that a call concerned, by their standing.",
+            labels=("service", "mode", "treatment", "standing"),
+        )
         totals: Count[tuple[str, str, str, str]] = Count()
         for (key, (rule, outcome)), number in self._memory.tally.total.items():
             totals[key.service, key.mode, rule, outcome] += number
         for (service, mode, rule, outcome), number in sorted(totals.items()):
             if rule == CALLS:
                 calls.add_metric((service, mode), number)
+            elif treatment := treatment_of(rule):
+                standings.add_metric((service, mode, treatment, outcome), number)
             else:
                 family = findings if rule in self._knowledge.criteria else cards
                 family.add_metric((service, mode, rule, outcome), number)
-        yield from (calls, cards, findings)
+        yield from (calls, cards, findings, standings)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

@@ -12,8 +12,8 @@ from cds_hooks.cards.own_cards import own_summary
 from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, decision_view
 from fhir_plugin.courses.path_words import PathWords
 from fhir_plugin.courses.report import CourseReport
-from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.recommend import recommend
 from fhir_plugin.deciding.standing import CLEARED
 from fhir_plugin.record.resources import Resource

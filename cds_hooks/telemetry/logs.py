@@ -35,6 +35,7 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "count": float,
     "cards": float,
     "quiet": float,
+    "outside": float,
     "verdicts": dict,
     "knowledge": re.compile(r"[0-9a-f]{12}"),
     "tenant": re.compile(_NAME),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fhir_plugin.courses.report import CourseReport, course_report
-from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.headline import headline
 from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer
 from fhir_plugin.deciding.standing import WeighedFinding

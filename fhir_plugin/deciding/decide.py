@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 
-from fhir_plugin.deciding.assess import Finding, assess
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.deciding.recommend import Recommendation, recommend
 from fhir_plugin.errors import BadInput
 from fhir_plugin.facts.read import Facts, read_facts

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Doubt, Verdict
+from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
@@ -157,32 +157,41 @@ def _is_double(weighed: WeighedFinding, named: set[str] | None) -> bool:
 
 def _segments(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
     words = knowledge.cards.headline
-    harm = [weighed for weighed in against if is_harm(weighed)]
-    segments = [
-        _Segment(texts=(reason_phrase(weighed, knowledge),), criteria=(weighed.finding.criterion,))
-        for weighed in harm[: words.most_reasons]
-    ]
-    unmet = [weighed for weighed in against if weighed.standing is Standing.NOT_MET]
-    phrases = [reason_phrase(weighed, knowledge) for weighed in unmet]
-    if standing is Standing.NOT_MET:
-        segments += [
-            _Segment(texts=(phrase,), criteria=(weighed.finding.criterion,))
-            for phrase, weighed in zip(phrases, unmet, strict=True)
-        ]
-    else:
-        segments += _group(words.not_met, phrases, unmet, words)
+    harm = [weighed for weighed in against if is_harm(weighed)][: words.most_reasons]
+    segments = _single(harm, knowledge) + _unmet(standing, against, knowledge)
     missing = [weighed for weighed in against if is_missing(weighed)]
     template = words.needed if standing in (Standing.UNKNOWN, Standing.OPEN) else words.not_known
     segments += _group(template, needs(missing, knowledge), missing, words)
-    for template, chosen in (
-        (words.ask, [weighed for weighed in against if is_to_ask(weighed)]),
-        (words.check, [weighed for weighed in against if is_to_check(weighed)]),
-        (words.weigh, [weighed for weighed in against if is_to_weigh(weighed)]),
-    ):
-        if standing is Standing.OPEN:
-            named = needs(chosen, knowledge) if template != words.weigh else _phrases(chosen, knowledge)
-            segments += _group(template, named, chosen, words)
-    return segments
+    return segments + _questions(against, knowledge) if standing is Standing.OPEN else segments
+
+
+def _single(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+    """One piece for each finding."""
+    return [
+        _Segment(texts=(reason_phrase(weighed, knowledge),), criteria=(weighed.finding.criterion,))
+        for weighed in weighed_findings
+    ]
+
+
+def _unmet(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+    """What is required and not met: one by one where that is the standing, else together."""
+    unmet = [weighed for weighed in against if weighed.standing is Standing.NOT_MET]
+    if standing is Standing.NOT_MET:
+        return _single(unmet, knowledge)
+    return _group(knowledge.cards.headline.not_met, _phrases(unmet, knowledge), unmet, knowledge.cards.headline)
+
+
+def _questions(against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+    """What is open: to ask, to check, to weigh."""
+    words = knowledge.cards.headline
+    ask = [weighed for weighed in against if is_to_ask(weighed)]
+    check = [weighed for weighed in against if is_to_check(weighed)]
+    weigh = [weighed for weighed in against if is_to_weigh(weighed)]
+    return [
+        *_group(words.ask, needs(ask, knowledge), ask, words),
+        *_group(words.check, needs(check, knowledge), check, words),
+        *_group(words.weigh, _phrases(weigh, knowledge), weigh, words),
+    ]
 
 
 def _phrases(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
@@ -87,8 +87,7 @@ def recommend(
     relevant = [answers[name] for name in asked_for or (protocol.focus,)]
     verdict = worst(answer.standing for answer in relevant)
     decisive = _decisive(relevant)
-    asks = _asks((weighed for weighed in decisive if weighed.finding.doubt is not Doubt.ASK), knowledge)
-    questions = _asks((weighed for weighed in decisive if weighed.finding.doubt is Doubt.ASK), knowledge)
+    asks, questions = _asks_and_questions(decisive, knowledge)
     pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
     return Recommendation(
         protocol=protocol.id,
@@ -97,8 +96,8 @@ def recommend(
         treatments=tuple(answers.values()),
         actionable=_is_actionable(protocol, answers, by_criterion),
         missing=_missing(decisive),
-        asks=tuple(asks.values()),
-        questions=tuple(ask for datum, ask in questions.items() if datum not in asks),
+        asks=asks,
+        questions=questions,
         pathways=pathways,
         conflicts=tuple(
             _conflicts(protocol, knowledge, by_criterion, pathways, {answer.treatment for answer in relevant})
@@ -150,6 +149,15 @@ def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
 
 _MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
 _NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
+
+
+def _asks_and_questions(
+    decisive: list[WeighedFinding], knowledge: Knowledge
+) -> tuple[tuple[Ask, ...], tuple[Ask, ...]]:
+    """What is needed, and what is only to be asked; nothing twice."""
+    asks = _asks((weighed for weighed in decisive if weighed.finding.doubt is not Doubt.ASK), knowledge)
+    questions = _asks((weighed for weighed in decisive if weighed.finding.doubt is Doubt.ASK), knowledge)
+    return tuple(asks.values()), tuple(ask for datum, ask in questions.items() if datum not in asks)
 
 
 def _asks(decisive: Iterable[WeighedFinding], knowledge: Knowledge) -> dict[str, Ask]:

@@ -26,7 +26,7 @@ from enum import StrEnum
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from mappings.schema.rules.protocols import Clause, Role, Weight
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.order_checks.case import DraftCase

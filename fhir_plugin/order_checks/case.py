@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from fhir_plugin.deciding.assess import Finding
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.weight import DosingWeight

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.order_checks.stage import TreatmentStage
 from fhir_plugin.order_checks.words import StatedRange
 from mappings.schema.order_checks.model import CheckDefinition, ExpectedRange

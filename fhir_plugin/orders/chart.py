@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments
 from fhir_plugin.facts.fact import Measurement, Presence

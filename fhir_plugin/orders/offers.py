@@ -195,7 +195,8 @@ class _OfferBuilder:
             undecided = [criterion for answer in recommendation.undecided for criterion in answer.open]
             wanted += [self.chart.knowledge.criteria[criterion].ask.datum for criterion in undecided]
             wanted += [held.datum for held in self.held if held.datum]
-        wanted += [ask.datum for ask in recommendation.questions if recommendation.ordered]
+        if recommendation.ordered and recommendation.verdict is not Standing.CONTRAINDICATED:
+            wanted += [ask.datum for ask in recommendation.questions]
         for datum in dict.fromkeys(wanted):
             data_orders = order_sets.data.get(datum)
             if data_orders is not None and self._is_applicable(data_orders):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.orders.chart import Chart
 from fhir_plugin.orders.dosing import NumberRange, WeightBasedDose, amount_of, dose_by_weight, format_decimal, to_step
 from fhir_plugin.orders.fhir import Resource, dosages, is_reference, references

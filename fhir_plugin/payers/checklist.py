@@ -7,7 +7,8 @@ from datetime import date
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Finding, Verdict, assess_criterion
+from fhir_plugin.deciding.assess import assess_criterion
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.facts.coverage import ActiveCoverage
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.facts.read import Facts

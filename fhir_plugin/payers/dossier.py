@@ -7,8 +7,8 @@ from datetime import date
 
 import msgspec
 
-from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.headline import headline
 from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.coverage import ActiveCoverages, read_coverages

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from fhir_plugin.courses.trend import read_trend
 from fhir_plugin.courses.windows import day_of
 from fhir_plugin.courses.worsening import Worsening
-from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.facts.fact import Fact, Measurement
 from fhir_plugin.facts.scores.read import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse

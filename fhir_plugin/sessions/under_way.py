@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fhir_plugin.deciding.assess import Verdict
 from fhir_plugin.deciding.decide import Decision
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.facts.treatments.read import ONE_DOSE
 from fhir_plugin.facts.treatments.sessions import Session

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Number, Reviewed, Verification
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.base.short_dates import ShortDates
 from mappings.schema.instruments import Instruments
 from mappings.schema.rules.criteria import Criterion, FactKind
 from mappings.schema.rules.facts import FactDefinition
@@ -221,11 +222,9 @@ class SessionWords(Entry):
     more: str
     today: str
     undated: str
-    day: str
-    year: str
+    dates: ShortDates
     one_day: str
     days: str
-    months: tuple[str, ...] = Field(min_length=12, max_length=12)
     possible_action: str
     several: str
     """The summary where courses have different reasons to stop or to hold."""

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from cds_hooks.demo.stories import DemoPatient, demo_patients
-from fhir_plugin.deciding.assess import Verdict, assess
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.recommend import recommend
 from fhir_plugin.facts.read import read_facts
 from fhir_plugin.record.decoding import record_from_bundle

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from fhir_plugin.deciding.assess import Verdict, assess, assess_criterion
+from fhir_plugin.deciding.assess import assess, assess_criterion
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement, Presence
 from mappings.schema.base.files import KNOWLEDGE
 from mappings.schema.load import Knowledge

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.cards.criteria import criteria_card
-from cds_hooks.cards.measures import session_card
 from cds_hooks.cards.own_cards import antidepressant_card, safety_cards
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.protocol.responses import Card
@@ -42,7 +41,8 @@ def tellings(record: Record, as_of: Any) -> list[CardContext]:
 
 
 def cards(telling: CardContext) -> tuple[Card, ...]:
-    others = (*safety_cards(telling), *antidepressant_card(telling), *session_card(telling))
+    """All but the card before a session, whose numbers ``tests/quick/sessions`` traces."""
+    others = (*safety_cards(telling), *antidepressant_card(telling))
     return (criteria_card(telling), *others)
 
 

@@ -15,7 +15,8 @@ from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
 from cds_hooks.settings.settings import Settings
-from fhir_plugin.deciding.assess import Finding, Verdict, assess_criterion
+from fhir_plugin.deciding.assess import assess_criterion
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.deciding.recommend import recommend
 from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.facts.fact import Fact, Measurement

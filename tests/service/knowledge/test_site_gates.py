@@ -18,7 +18,8 @@ from starlette.testclient import TestClient
 from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.settings.settings import Settings
-from fhir_plugin.deciding.assess import Verdict, assess
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.recommend import TreatmentAnswer, recommend
 from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.facts.read import Facts, read_facts

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fhir_plugin.deciding.assess import Verdict, assess
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.facts.read import read_facts
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.load import Knowledge, load_knowledge

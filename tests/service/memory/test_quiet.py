@@ -26,7 +26,7 @@ from cds_hooks.memory.quiet import (
     role_of,
 )
 from cds_hooks.protocol.responses import Card, CardSource
-from fhir_plugin.deciding.assess import Finding, Verdict
+from fhir_plugin.deciding.finding import Finding, Verdict
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.record.dates import DaySpan
 from tests.support.hooks.calls import (

@@ -10,7 +10,7 @@ import msgspec
 
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.protocol.responses import Card
-from fhir_plugin.deciding.assess import Verdict
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement
 from fhir_plugin.payers.checklist import checklist
 from mappings.schema.payers.model import PayerPolicy

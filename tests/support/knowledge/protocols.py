@@ -3,7 +3,8 @@
 from functools import cache
 from typing import Any
 
-from fhir_plugin.deciding.assess import Finding, assess
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.deciding.recommend import Recommendation, recommend
 from mappings.schema.base.files import KNOWLEDGE
 from mappings.schema.load import Knowledge

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from fhir_plugin.deciding.assess import Finding, assess
+from fhir_plugin.deciding.assess import assess
+from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.deciding.recommend import recommend
 from mappings.schema.base.files import KNOWLEDGE
 from mappings.schema.load import Knowledge

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.recommend import Recommendation, recommend
 from fhir_plugin.deciding.standing import Standing
 from mappings.schema.load import Knowledge

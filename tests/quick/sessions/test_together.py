@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH
-from fhir_plugin.sessions.review import review_session
+from fhir_plugin.sessions.review import SessionReview, review_session
 from mappings.schema.sessions import LEVELS
-from tests.quick.knowledge.test_sessions import MOST_WORDS, cards_of, cases, decided
+from tests.quick.sessions.test_cases import MOST_WORDS, cards_of, cases, decided
 from tests.support.shipped import shipped
 
 LISTS = ("conditions", "medications", "tests", "devices", "scores", "blood_pressure")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 COURSES = ["tms 20, 19, 18, 9, 8 days ago", "ketamine 17, 14, 10, 1 days ago", "esketamine 24, 21, 17 days ago"]
 PIECES = sorted({(name, str(text)) for case in cases() for name in LISTS for text in case.get(name, [])})
 
@@ -59,3 +61,36 @@ def test_what_is_only_possible_is_never_a_stop_but_for_a_test_of_pregnancy(case:
     for item in review_session(decided(case), shipped()).reasons:
         if item.hit.possible and item.level in LEVELS[:2]:
             assert item.rule.about == "pregnancy"
+
+
+def days_of(review: SessionReview) -> set[str]:
+    """The parts of the days that may be on the card."""
+    spans = [item.hit.day for item in review.reasons if item.hit.day]
+    days = [day for span in spans for day in span] + [
+        day for course in review.courses for day in (course.first, course.last)
+    ]
+    return {part for day in days for part in (str(day.day), str(day.month), f"{day.month:02d}", str(day.year))}
+
+
+@given(patients())
+def test_every_number_is_from_the_record_or_from_the_rules(case: dict[str, Any]) -> None:
+    decision = decided(case)
+    review = review_session(decision, shipped())
+    sources = shipped().sources
+    values = {
+        number for item in review.reasons for value in item.hit.values.values() for number in NUMBER.findall(value)
+    }
+    shorts = [sources[key].short or sources[key].citation for item in review.reasons for key in item.rule.sources]
+    names = [form.instrument.short for form in shipped().instruments.forms.values()]
+    said = [
+        text
+        for item in review.reasons
+        for text in (item.rule.short, item.rule.possible, item.rule.action, item.rule.why)
+    ]
+    fixed = {number for text in (*shorts, *names, *said) for number in NUMBER.findall(text)}
+    counts = {str(count) for count in range(1, len(review.reasons) + 2)} | {
+        str(course.count) for course in review.courses
+    }
+    allowed = values | fixed | counts | days_of(review)
+    for card in cards_of(decision):
+        assert set(NUMBER.findall(f"{card.summary} {card.detail}")) <= allowed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_plugin.deciding.assess import Doubt
+from fhir_plugin.deciding.finding import Doubt
 from fhir_plugin.deciding.recommend import recommend
 from fhir_plugin.deciding.standing import Standing
 from mappings.schema.load import Knowledge

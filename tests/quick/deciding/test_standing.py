@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_plugin.deciding.assess import Doubt, Finding, Verdict
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.headline import MAX_HEADLINE, headline
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.rules.protocols import Clause, ClauseWeight, Role, Weight
