@@ -32,17 +32,22 @@ class DosageReading(NamedTuple):
     prn: bool = False
     """Whether all of it is taken only as needed."""
     flags: tuple[str, ...] = ()
+    restricted: bool = False
+    """Whether the text restricts the days in a way that is not understood, so that no field and no supply gives the dose."""
 
     @property
     def moments(self) -> tuple[str, ...]:
-        """The times of day of the first phase."""
-        phases = self.structured or self.text
-        if not phases:
-            return ()
-        intakes = phases[0].intakes
-        if len(intakes) == 1:
-            return intakes[0].moments
-        return tuple(sorted({moment for intake in intakes for moment in intake.moments}))
+        """The times of day of the first phase, by the fields or else by the text."""
+        return _moments_of(self.structured) or _moments_of(self.text)
+
+
+def _moments_of(phases: tuple[DosePhase, ...] | None) -> tuple[str, ...]:
+    if not phases:
+        return ()
+    intakes = phases[0].intakes
+    if len(intakes) == 1:
+        return intakes[0].moments
+    return tuple(sorted({moment for intake in intakes for moment in intake.moments}))
 
 
 NO_DOSAGE = DosageReading(None, None)
@@ -54,6 +59,7 @@ class _Element(NamedTuple):
     text: tuple[DosePhase, ...] | None
     prn: bool
     flags: tuple[str, ...]
+    restricted: bool
 
 
 def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: SigReader) -> DosageReading:
@@ -65,6 +71,8 @@ def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: Si
     counted = [element for element in read if not element.prn]
     if not counted:
         return DosageReading(None, None, prn=True, flags=(*flags, "prn"))
+    if any(element.restricted for element in counted):
+        return DosageReading(None, None, flags=flags, restricted=True)
     structured = _in_sequence([(element.sequence, element.structured) for element in counted])
     text = _in_sequence([(element.sequence, element.text) for element in counted])
     return DosageReading(structured, text, flags=flags)
@@ -79,7 +87,8 @@ def _element(element: Dosage, medications: Medications, sigs: SigReader) -> _Ele
     if sig is not None:
         flags += sig.flags
         prn = prn or sig.prn
-    return _Element(element.sequence or 0, structured, sig.phases if sig and not sig.prn else None, prn, tuple(flags))
+    text = sig.phases if sig and not (sig.prn or sig.restricted) else None
+    return _Element(element.sequence or 0, structured, text, prn, tuple(flags), bool(sig and sig.restricted))
 
 
 def _in_sequence(read: list[tuple[float, tuple[DosePhase, ...] | None]]) -> tuple[DosePhase, ...] | None:

@@ -121,7 +121,7 @@ def _doses(
 ) -> tuple[DailyDose, ...]:
     """Milligrams a day by the written dosage and by the supply, the lower if they disagree; empty if unknown."""
     allowed = medications.parameters["dose_disagreement"].value
-    if len(product.parts) > 1 and _in_milligrams(reading):
+    if reading.restricted or (len(product.parts) > 1 and _in_milligrams(reading)):
         flags.append("dose_unknown")
         return ()
     written = _doses_by_phase(reading.structured, part, allowed, flags) if reading.structured else ()

@@ -37,6 +37,7 @@ class SigWords(Entry):
     periods: dict[str, float]
     moments: dict[str, str]
     weekdays: tuple[str, ...]
+    weekday_groups: dict[str, tuple[str, ...]]
     words: dict[str, tuple[str, ...]]
 
 
@@ -48,7 +49,7 @@ class SigToken(NamedTuple):
     value: float = 0.0
     """The number, the administrations per day, the days of a period or the factor of a unit."""
     name: str = ""
-    """The moment of the day, for ``moment``."""
+    """The moment of the day, for ``moment``; the days, for ``weekday``; ``word`` for a fraction in words; ``plural``."""
 
 
 class SigWord(NamedTuple):

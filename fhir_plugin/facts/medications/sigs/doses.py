@@ -55,9 +55,11 @@ class DoseParser:
         return self._elliptic(amount)
 
     def _quantity(self) -> float:
-        """A number, a mixed number, or the low end of a range."""
+        """A number, a mixed number, a counted fraction, or the low end of a range."""
         amount = self._next().value
-        if self._mixed():
+        if self._counted_fraction():
+            amount *= self._next().value
+        elif self._mixed():
             amount += self._next().value
         for joint in ("dash", "to", "or"):
             if self._peek() == joint and self._peek(1) == "number" and not self._starts_period(1):
@@ -69,6 +71,15 @@ class DoseParser:
 
     def _starts_period(self, ahead: int) -> bool:
         return self._peek(ahead + 1) == "period"
+
+    def _counted_fraction(self) -> bool:
+        """Whether a fraction in words follows without ``and``: ``1 half tablet`` is half a tablet, not one and a half."""
+        ahead = 1 if self._peek() == "dash" else 0
+        at = self._at + ahead
+        if self._peek(ahead) == "number" and self._tokens[at].name == "word":
+            self._at = at
+            return True
+        return False
 
     def _mixed(self) -> bool:
         """Whether a fraction follows: ``1 1/2``, ``1-1/2``, ``1 and 1/2``, ``one and a half``."""
@@ -162,7 +173,7 @@ class DoseParser:
         elif self._stage.items and not self._joined:
             raise NotUnderstood
         waiting = self._pending
-        item = SigItem(dose, waiting.per_day, waiting.moments, waiting.weekdays)
+        item = SigItem(dose, waiting.per_day, waiting.moments, waiting.weekdays, waiting.meals)
         self._pending = SigItem(SigDose())
         self._stage.items.append(item)
         if self._pending_days is not None:
