@@ -145,12 +145,20 @@ class DoseParser:
             self._skip("total", "equals")
             if self._peek() == "number" and self._peek(1) == "mg":
                 mg = self._next().value * self._next().value
+                if self._two_amounts(0):
+                    self._at = mark
+                    return None
                 while self._peek() in ("total", "unit", "per"):
                     self._at += 1
                 self._skip("close")
                 return mg
         self._at = mark
         return None
+
+    def _two_amounts(self, ahead: int) -> bool:
+        """Whether an amount in mg is joined to the one before: ``50-100 mg``, ``45 mg / 105 mg``."""
+        joined = self._peek(ahead) in ("dash", "to", "per")
+        return joined and self._peek(ahead + 1) == "number" and self._peek(ahead + 2) == "mg"
 
     def _elliptic(self, amount: float) -> SigDose:
         """A bare number takes the unit of the previous dose, or counts units after a verb."""

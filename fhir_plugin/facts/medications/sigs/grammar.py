@@ -229,19 +229,18 @@ class SigParser(FrequencyParser):
     def _aside(self) -> None:
         """Brackets hold a restated dose, or nothing that the grammar needs."""
         self._at += 1
-        if self._peek() == "number" and self._peek(1) == "mg" and self._stage.items:
+        if self._restates_units():
+            while self._peek() not in ("close", ""):
+                self._at += 1
+        elif self._peek() == "number" and self._peek(1) == "mg" and self._stage.items:
             self._bracketed()
         elif self._peek() == "total":
             self._total()
-        elif self._restates_range():
-            while self._peek() != "close":
-                self._at += 1
 
-    def _restates_range(self) -> bool:
+    def _restates_units(self) -> bool:
         """Whether the brackets repeat in mg what the units before them say: ``1-2 tablets (50-100 mg)``."""
-        kinds = [self._peek(ahead) for ahead in range(4)]
         counted = bool(self._stage.items) and self._stage.items[-1].dose.units is not None
-        return counted and kinds[0] == kinds[2] == "number" and kinds[1] in ("dash", "to") and kinds[3] == "mg"
+        return counted and self._peek() == "number" and self._two_amounts(1 if self._peek(1) != "mg" else 2)
 
     def _bracketed(self) -> None:
         mg = self._next().value * self._next().value
