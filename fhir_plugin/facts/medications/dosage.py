@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS, DosePhase, Intake
+from fhir_plugin.facts.medications.reasons import indication_in_sig
 from fhir_plugin.facts.medications.sigs import read_frequency
 from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
@@ -34,6 +35,8 @@ class DosageReading(NamedTuple):
     flags: tuple[str, ...] = ()
     restricted: bool = False
     """Whether the text restricts the days in a way that is not understood, so that no field and no supply gives the dose."""
+    indication: str = ""
+    """What the text says that it is for: a result of `indication_in_sig`."""
 
     @property
     def moments(self) -> tuple[str, ...]:
@@ -67,21 +70,26 @@ def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: Si
     if not elements:
         return NO_DOSAGE
     read = [_element(element, medications, sigs) for element in elements]
+    indication = indication_in_sig("\n".join(filter(None, map(_words_of, elements))), medications)
     flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
     counted = [element for element in read if not element.prn]
     if not counted:
-        return DosageReading(None, None, prn=True, flags=(*flags, "prn"))
+        return DosageReading(None, None, prn=True, flags=(*flags, "prn"), indication=indication)
     if any(element.restricted for element in counted):
-        return DosageReading(None, None, flags=flags, restricted=True)
+        return DosageReading(None, None, flags=flags, restricted=True, indication=indication)
     structured = _in_sequence([(element.sequence, element.structured) for element in counted])
     text = _in_sequence([(element.sequence, element.text) for element in counted])
-    return DosageReading(structured, text, flags=flags)
+    return DosageReading(structured, text, flags=flags, indication=indication)
+
+
+def _words_of(element: Dosage) -> str | None:
+    return element.text or element.patient_instruction
 
 
 def _element(element: Dosage, medications: Medications, sigs: SigReader) -> _Element:
     flags: list[str] = []
     structured = _structured(element, medications, flags)
-    words = element.text or element.patient_instruction
+    words = _words_of(element)
     sig = sigs(words) if words else None
     prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
     if sig is not None:

@@ -40,6 +40,12 @@ class Prescription(NamedTuple):
     flags: tuple[str, ...]
 
 
+def reaches_minimum(prescription: Prescription) -> bool:
+    """Whether its highest dose is adequate."""
+    minimum = prescription.minimum
+    return minimum is not None and prescription.highest >= minimum.mg_per_day * (1 - _ROUNDING)
+
+
 class Exposure(msgspec.Struct, frozen=True, gc=False):
     """One ingredient according to one resource."""
 
