@@ -81,7 +81,8 @@ def _reason(context: CardContext, weighed: WeighedFinding, head: Headline) -> st
     criterion = context.knowledge.criteria[weighed.finding.criterion]
     is_named = criterion.id in head.named
     title = criterion.short if is_named else reason_phrase(weighed, context.knowledge)
-    return context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    line = context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    return f"{line} {context.knowledge.wording.local}" if weighed.finding.local else line
 
 
 def _as_clause(sentence: str) -> str:

@@ -22,7 +22,7 @@ from mappings.schema.rules.protocols import Protocol, Role
 
 def criteria_card(context: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
-    answer = _without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
+    answer = without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
     shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
     offers = offers_of(context)
     critical, phrases = critical_summary(context), order_phrases(context)
@@ -59,7 +59,7 @@ def beside_safety(context: CardContext) -> list[str]:
     return [text for text in ("\n".join(order_lines(context, ())), brief_pathway(context)) if text]
 
 
-def _without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
+def without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
     """The answer without what a safety card before it says, unless it forbids the treatment."""
     own = {card.criterion for card in context.words.safety}
     kept = tuple(
