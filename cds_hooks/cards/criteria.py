@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from cds_hooks.cards.brief import brief_detail, with_room
+from cds_hooks.cards.brief import OrderText, brief_detail, with_room
 from cds_hooks.cards.builder import CardBasis, CardContext, make_card
 from cds_hooks.cards.full import full_detail
 from cds_hooks.cards.offering import held_back, offers_of, with_orders
@@ -52,7 +52,7 @@ def criteria_card(context: CardContext) -> Card:
             context,
             answer,
             head,
-            order_lines(context, phrases if not critical else ()),
+            OrderText(order_lines(context, phrases if not critical else ()), _others(context, answer)),
             _optional(context, answer, held),
         ),
         sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
@@ -104,12 +104,11 @@ def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[
 
 
 def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[str]:
-    """Lines for which there may be no room: the other treatments that are ordered, what fits, what is held back."""
-    others = _others(context, answer)
+    """Lines for which there may be no room: what the order leaves open, reminders, what fits, what is held back."""
     forbidden = answer.standing is Standing.CONTRAINDICATED
     reminders = [] if forbidden else order_reminders(context)
     unclear = "\n".join(open_order_lines(context))
-    return [line for line in (*others, unclear, *reminders, brief_pathway(context), held) if line]
+    return [line for line in (unclear, *reminders, brief_pathway(context), held) if line]
 
 
 def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
