@@ -8,6 +8,7 @@ more shortly.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.protocol.markdown import table
@@ -30,30 +31,61 @@ from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons
 from mappings.schema.rules.protocols import Role
 
 
+class OrderText(NamedTuple):
+    """What the detail says of the orders beside the standing of the first treatment; never left out."""
+
+    lines: Sequence[str]
+    """What is wrong with the orders."""
+    others: Sequence[str]
+    """The headlines of the other treatments that are ordered."""
+
+
 def brief_detail(
     context: CardContext,
     answer: TreatmentAnswer,
     head: Headline,
-    order_lines: Sequence[str],
+    beside: OrderText,
     optional: Iterable[str],
 ) -> list[str]:
-    """The paragraphs; ``order_lines`` say what is wrong with the order, ``optional`` ones need room."""
+    """The paragraphs; ``optional`` ones need room.
+
+    The fewer words there are for the reasons, the fewer are told with their why; all are named.
+    """
     against = without_doubles(reasons(answer.weighed), context.knowledge)
-    closing = basis_line(context)
-    lines = [*_harm(context, against, head), *order_lines]
-    parts = ["\n".join(lines), _weigh(context, against, head), _not_read(context, against, head)]
-    if answer.standing is not Standing.CONTRAINDICATED:  # what is asked for would change nothing
-        parts.append(_settle(context, against))
-    room = context.words.brief.most_words - len(" ".join([*parts, closing]).split())
-    for line in optional:
-        room -= len(line.split())
-        if room < 0:
+    closing, words = basis_line(context), context.words.brief
+    for lines in range(words.most_lines, 0, -1):
+        parts = ["\n".join((*_harm(context, against, head, lines), *beside.lines)), *beside.others]
+        parts += _open_points(context, answer, against, head)
+        if _length((*parts, closing)) <= words.most_words:
             break
-        parts.append(line)
+    parts = with_room(context, parts, optional, closing)
     if not context.has_app:
-        rest = context.words.brief.most_words_with_table - len(" ".join([*parts, closing]).split())
-        parts.append(criteria_table(context, answer, head.named | _said(against), rest))
+        room = words.most_words_with_table - _length((*parts, closing))
+        parts.append(criteria_table(context, answer, head.named | _said(against), room))
     return [*parts, closing]
+
+
+def _length(parts: Iterable[str]) -> int:
+    return len(" ".join(parts).split())
+
+
+def _open_points(
+    context: CardContext, answer: TreatmentAnswer, against: Sequence[WeighedFinding], head: Headline
+) -> list[str]:
+    """What is to be weighed, what was not read, and what would settle it; nothing of it changes a contraindication."""
+    points = [_weigh(context, against, head), _not_read(context, against, head)]
+    if answer.standing is not Standing.CONTRAINDICATED:
+        points.append(_settle(context, against, head))
+    return [point for point in points if point]
+
+
+def with_room(context: CardContext, parts: Sequence[str], optional: Iterable[str], closing: str = "") -> list[str]:
+    """The parts, and of the optional ones, in their order, those for which there is room."""
+    kept = list(parts)
+    for line in optional:
+        if _length((*kept, line, closing)) <= context.words.brief.most_words:
+            kept.append(line)
+    return kept
 
 
 def _said(against: Sequence[WeighedFinding]) -> frozenset[str]:
@@ -65,12 +97,12 @@ def _said(against: Sequence[WeighedFinding]) -> frozenset[str]:
 # What is known against it
 
 
-def _harm(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> list[str]:
+def _harm(context: CardContext, against: Sequence[WeighedFinding], head: Headline, most: int) -> list[str]:
     """One line per reason with its why, the heaviest first; then the others by name."""
     words = context.words.brief
     known = [weighed for weighed in against if is_harm(weighed) or weighed.standing is Standing.NOT_MET]
-    lines = [_reason(context, weighed, head) for weighed in known[: words.most_lines]]
-    others = [weighed for weighed in known[words.most_lines :] if weighed.finding.criterion not in head.named]
+    lines = [_reason(context, weighed, head) for weighed in known[:most]]
+    others = [weighed for weighed in known[most:] if weighed.finding.criterion not in head.named]
     if others:
         named = [reason_phrase(weighed, context.knowledge) for weighed in others]
         lines.append(words.also.format(items="; ".join(named)))
@@ -109,10 +141,15 @@ def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Hea
     return context.words.brief.not_read.format(items=items)
 
 
-def _settle(context: CardContext, against: Sequence[WeighedFinding]) -> str:
-    """What to ask or measure, the deciding questions first."""
+def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
+    """What to ask or measure, the deciding questions first; not the questions that the headline asks already."""
     words = context.words.brief
-    unknown = [weighed for weighed in against if weighed.finding.verdict is Verdict.UNKNOWN]
+    unknown = [
+        weighed
+        for weighed in against
+        if weighed.finding.verdict is Verdict.UNKNOWN
+        and not (is_to_ask(weighed) and weighed.finding.criterion in head.named)
+    ]
     first = sorted(unknown, key=lambda weighed: not (is_missing(weighed) or is_harm(weighed) or is_to_ask(weighed)))
     asks = list(dict.fromkeys(context.knowledge.criteria[weighed.finding.criterion].ask.words for weighed in first))
     if not asks:
@@ -128,7 +165,7 @@ def basis_line(context: CardContext) -> str:
     """Protocol, weakest grade of the evidence, an overdue review, and whose judgement it is."""
     overdue = context.overdue
     return context.words.brief.basis.format(
-        protocol=context.protocol.title,
+        protocol=context.protocol.short,
         grade=context.protocol.weakest_grade.value,
         overdue=f"{overdue} " if overdue else "",
     )

@@ -21,7 +21,7 @@ def with_safety(context: CardContext, safety: tuple[Card, ...], cards: tuple[Car
     context.bases.pop(told.uuid or "", None)
     first = replace(
         first,
-        detail="\n\n".join((first.detail, f"{told.summary}.", *beside_safety(context))),
+        detail="\n\n".join(beside_safety(context, (first.detail, f"{told.summary}."))),
         suggestions=(*first.suggestions, *told.suggestions),
         selection_behavior=told.selection_behavior or first.selection_behavior,
     )

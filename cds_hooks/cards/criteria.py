@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from cds_hooks.cards.brief import brief_detail
+from cds_hooks.cards.brief import OrderText, brief_detail, with_room
 from cds_hooks.cards.builder import CardBasis, CardContext, make_card
 from cds_hooks.cards.full import full_detail
 from cds_hooks.cards.offering import held_back, offers_of, with_orders
 from cds_hooks.cards.pathways import brief_pathway, pathway_headline
-from cds_hooks.cards.this_order import critical_summary, order_lines, order_phrases, order_reminders
+from cds_hooks.cards.this_order import (
+    critical_summary,
+    open_order_lines,
+    order_lines,
+    order_phrases,
+    order_reminders,
+)
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.headline import Headline, headline
@@ -46,7 +52,7 @@ def criteria_card(context: CardContext) -> Card:
             context,
             answer,
             head,
-            order_lines(context, phrases if not critical else ()),
+            OrderText(order_lines(context, phrases if not critical else ()), _others(context, answer)),
             _optional(context, answer, held),
         ),
         sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
@@ -54,9 +60,16 @@ def criteria_card(context: CardContext) -> Card:
     return with_orders(context, card, offers)
 
 
-def beside_safety(context: CardContext) -> list[str]:
-    """What a safety card takes over from the card of the criteria: remarks on the order, and the pathway that fits."""
-    return [text for text in ("\n".join(order_lines(context, ())), brief_pathway(context)) if text]
+def beside_safety(context: CardContext, before: Sequence[str]) -> list[str]:
+    """What a safety card takes over from the card of the criteria, after the paragraphs ``before``.
+
+    The other treatments that are ordered and remarks on the orders; the pathway that fits, where there is room.
+    """
+    answer = _leading_answer(context.decision.recommendation, context.protocol)
+    taken = [*_others(context, answer), "\n".join(order_lines(context, ()))]
+    paragraphs = [*before, *(text for text in taken if text)]
+    optional = ("\n".join(open_order_lines(context)), brief_pathway(context))
+    return with_room(context, paragraphs, [text for text in optional if text])
 
 
 def without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
@@ -91,16 +104,21 @@ def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[
 
 
 def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[str]:
-    """Lines for which there may be no room: the other treatments that are ordered, what fits, what is held back."""
+    """Lines for which there may be no room: what the order leaves open, reminders, what fits, what is held back."""
+    forbidden = answer.standing is Standing.CONTRAINDICATED
+    reminders = [] if forbidden else order_reminders(context)
+    unclear = "\n".join(open_order_lines(context))
+    return [line for line in (unclear, *reminders, brief_pathway(context), held) if line]
+
+
+def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
+    """The headlines of the other treatments that are ordered."""
     recommendation = context.decision.recommendation
-    others = [
-        context.words.brief.other.format(headline=_headline(context, other).text)
+    return [
+        context.words.brief.other.format(headline=_headline(context, _without_safety(context, other)).text)
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]
-    forbidden = answer.standing is Standing.CONTRAINDICATED
-    reminders = [] if forbidden else order_reminders(context)
-    return [line for line in (*others, *reminders, brief_pathway(context), held) if line]
 
 
 def _is_shown(weighed: WeighedFinding) -> bool:

@@ -26,15 +26,16 @@ def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
     said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
     lines = [_line(check, context, words) for check in checks if _deviates(check) and check.check not in said]
-    lines += [line for order in context.checked for line in _remark_lines(context, order, always=True)]
-    lines += _unknown_lines(checks, words)
+    lines += _remarks_on_orders(context)
     if unnamed := len(context.ordered.unnamed):
         lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
     return lines
 
 
-def _unknown_lines(checks: Sequence[OrderCheck], words: OrderCheckWords) -> list[str]:
+def open_order_lines(context: CardContext) -> list[str]:
     """What the orders do not state, and what could not be judged."""
+    words = context.knowledge.order_checks.words
+    checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
     unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
     unstated = [check for check in unknown if check.why == words.why["not_stated"]]
     titles = dict.fromkeys(check.title for check in unstated)
@@ -54,8 +55,9 @@ _CRITERIA = ("contraindicated", "criterion")
 
 def order_reminders(context: CardContext) -> list[str]:
     """What is said with every order of its kind that is signed, such as the equipment that has to be at hand."""
-    lines = [line for order in context.checked for line in _remark_lines(context, order, always=False)]
-    return list(dict.fromkeys(lines))
+    every = context.knowledge.order_checks.remarks
+    remarks = (check for order in context.checked for check in _remarks(context, order) if check.check in every)
+    return list(dict.fromkeys(_says(context, check) for check in remarks))
 
 
 def order_phrases(context: CardContext) -> list[str]:
@@ -74,11 +76,18 @@ def _phrase(context: CardContext, check: OrderCheck) -> str:
     return check.headline or phrase
 
 
-def _remark_lines(context: CardContext, order: CheckedOrder, *, always: bool) -> list[str]:
-    """Remarks that depend on this order (``always``), or those that are made with every order of its kind."""
-    every, words = context.knowledge.order_checks.remarks, context.knowledge.order_checks.words
-    remarks = [check for check in _remarks(context, order) if (check.check not in every) == always]
-    return [words.lines.says.format(title=check.title, why=check.why) for check in remarks]
+def _remarks_on_orders(context: CardContext) -> list[str]:
+    """What is worth a line in these orders; of a check that holds for several, such as a combination, one line."""
+    lines: dict[str, list[str]] = {}
+    for order in context.checked:
+        for check in _remarks(context, order):
+            if check.check not in context.knowledge.order_checks.remarks:
+                lines.setdefault(check.check, []).append(_says(context, check))
+    return [several[0] for several in lines.values()]
+
+
+def _says(context: CardContext, check: OrderCheck) -> str:
+    return context.knowledge.order_checks.words.lines.says.format(title=check.title, why=check.why)
 
 
 def with_checks(context: CardContext, card: Card) -> Card:

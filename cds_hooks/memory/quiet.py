@@ -23,7 +23,7 @@ DAY_MS = 86_400_000
 MOST_QUIET = 50_000
 """Maximum number of quiet cards; beyond it, the one overridden first is shown again."""
 ROLES = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
-SIGNING = "order-sign"
+BEFORE_A_DOSE = ("order-sign", "encounter-start")
 
 _SAFETY_PREFIXES = ("safety:", "review:")
 """Prefixes of rules about an actual or possible danger: these are quiet for a shorter time."""
@@ -99,8 +99,11 @@ def _finding_content(finding: Finding) -> tuple[object, ...]:
 
 
 def may_be_quiet(card: Card, basis: CardBasis, service: ServiceDefinition) -> bool:
-    """Whether an override can keep this card quiet: at signing never a danger or a dose far outside the range."""
-    return service.hook != SIGNING or not (basis.against or basis.far_out or card.indicator == "critical")
+    """Whether an override can keep this card quiet: before a dose never a danger or a dose far outside the range."""
+    if service.hook not in BEFORE_A_DOSE:
+        return True
+    dangerous = card.indicator == "critical" or basis.far_out
+    return not (dangerous or (basis.against and service.hook == "order-sign"))
 
 
 class QuietCards:

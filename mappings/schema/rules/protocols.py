@@ -173,6 +173,8 @@ class Protocol(Reviewed):
 
     id: str
     title: str
+    short: str
+    """In three or four words, for the last line of a card."""
     sources: tuple[str, ...]
     note: str
     focus: str
