@@ -120,7 +120,7 @@ def _evidence(name: str, tested: _TestResult, note: str, knowledge: Knowledge) -
     return Evidence(
         reference=tested.reference,
         label=tested.label,
-        name=knowledge.laboratory.tests[name].title,
+        name=knowledge.laboratory.tests[name].positive_name,
         day=tested.day,
         note=knowledge.wording.entries[note],
     )

@@ -86,6 +86,8 @@ class GrossWords(Entry):
     """With ``{title}``, ``{drafted}`` and ``{expected}``."""
     short: str
     """With ``{title}``."""
+    beside: str
+    """With ``{treatment}``: the other drug of the family is given or ordered."""
 
 
 class OrderCheckWords(Reviewed):

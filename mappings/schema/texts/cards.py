@@ -182,6 +182,8 @@ class ScoreWords(Entry):
     """Older responses are not offered."""
     indicator: Indicator
     summary: str
+    summary_one: str
+    """Instead of ``summary`` for a single one."""
     lead: str
     label: str
     description: str

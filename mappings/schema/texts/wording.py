@@ -63,8 +63,10 @@ class NearDayWords(Entry):
     """With ``{date}``: the day of a measurement."""
     date: str
     """With ``{day}`` and ``{month}``: a day of this year."""
+    date_of_year: str
+    """With ``{year}`` as well: a day of the last year."""
     month: str
-    """With ``{month}`` and ``{year}``: a day of another year, or a date without a day."""
+    """With ``{month}`` and ``{year}``: an older day, or a date without a day."""
 
 
 class NameWords(Entry):

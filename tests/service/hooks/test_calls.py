@@ -405,7 +405,9 @@ criteria:
 """
     )
     own = load_knowledge(site=site)
-    local, whole = (TestClient(create_app(Settings(site=site, detail=each), own, today=lambda: DAY)) for each in DETAILS)
+    local, whole = (
+        TestClient(create_app(Settings(site=site, detail=each), own, today=lambda: DAY)) for each in DETAILS
+    )
     request = body(ORDER_SIGN, HYPERTENSION, order(KETAMINE, HYPERTENSION))
     (card,) = check(local.post(ORDER_SIGN, json=request).json())
     assert card["indicator"] == "info"
