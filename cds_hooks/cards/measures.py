@@ -16,7 +16,6 @@ from fhir_plugin.facts.fact import Evidence, Presence
 from fhir_plugin.record.resources import QuestionnaireResponse
 from fhir_plugin.scales.extraction import build_observation
 from fhir_plugin.scales.scoring import score
-from mappings.schema.texts.cards import ScoreWords
 
 
 def with_scores(context: CardContext, cards: tuple[Card, ...]) -> tuple[Card, ...]:
@@ -40,15 +39,11 @@ def _score_card(context: CardContext) -> Card:
     return make_card(
         context,
         CardBasis("scores", ()),
-        summary=_count_words(words, len(_unrecorded(context))),
+        summary=words.summary.format(count=len(_unrecorded(context))),
         indicator=words.indicator,
         parts=[words.lead, _listed(context), context.words.disclaimer],
         sources=(),
     )
-
-
-def _count_words(words: ScoreWords, count: int) -> str:
-    return words.summary_one if count == 1 else words.summary.format(count=count)
 
 
 def _listed(context: CardContext) -> str:

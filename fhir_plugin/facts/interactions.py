@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
+import msgspec
+
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.record.dates import DaySpan, day_span
@@ -25,7 +27,7 @@ MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | Medicatio
 def read_interactions(
     record: Record, knowledge: Knowledge, as_of: date, products: ProductReader | None = None
 ) -> Mapping[str, Fact]:
-    """``drugs.<group>`` for every group of ``interactions.yaml``."""
+    """``drugs.<group>`` for every group of ``interactions.yaml``, and the drugs that no table has."""
     names = knowledge.interactions.drugs
     by_group: dict[str, dict[str, list[Evidence]]] = {
         name: {"current": [], "past": [], "possible": []} for name in names
@@ -35,18 +37,28 @@ def read_interactions(
     dispenses = record.all("medicationDispenses", MedicationDispense)
     entries: list[MedicationEntry] = [*orders, *statements, *dispenses]
     lookup = _GroupLookup(products or ProductReader(knowledge.medications, record.medications), knowledge)
+    unrecognised: list[Evidence] = []
     for entry in entries:
         label, groups = lookup.groups(entry)
-        if not groups:
+        if groups is not None and not groups:
             continue
         start = use_start(entry)
         status = use_status(entry, start, knowledge, as_of)
+        if groups is None:
+            if status in _IN_USE:
+                unrecognised.append(Evidence(reference=entry.reference, label=label, day=start))
+            continue
         if status is not None:
             for name, ingredients in groups.items():
                 evidence = Evidence(reference=entry.reference, label=label, name=ingredients, day=start)
                 by_group[name][status].append(evidence)
     extent = _search_extent(record, knowledge)
-    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
+    facts = {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
+    return {**facts, _UNRECOGNISED: _unrecognised(unrecognised, extent, knowledge)}
+
+
+_UNRECOGNISED = "drugs.unrecognised"
+_IN_USE = ("current", "possible")
 
 
 UseStatus = Literal["current", "past", "possible"]
@@ -101,11 +113,11 @@ class _GroupLookup:
         self._knowledge = knowledge
         self._seen: dict[Product, Mapping[str, str]] = {}
 
-    def groups(self, entry: MedicationEntry) -> tuple[str, Mapping[str, str]]:
-        """The name of the drug on the record, and by group the ingredients that belong to it."""
+    def groups(self, entry: MedicationEntry) -> tuple[str, Mapping[str, str] | None]:
+        """The name of the drug on the record, and by group its ingredients; ``None`` where no table has the drug."""
         drug = self._products.of(entry.medication_codeable_concept, entry.medication_reference, entry.contained)
         if drug.product is None:
-            return drug.label, {}
+            return drug.label, None
         groups = self._seen.get(drug.product)
         if groups is None:
             groups = self._seen[drug.product] = self._groups(drug.product)
@@ -145,6 +157,15 @@ def _fact(name: str, by_status: Mapping[str, list[Evidence]], extent: _SearchExt
     value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
     evidence = value.current + value.possible + value.past
     return Fact(name=name, value=value, evidence=evidence, **extent._asdict())
+
+
+def _unrecognised(entries: list[Evidence], extent: _SearchExtent, knowledge: Knowledge) -> Fact:
+    """Never present: whether such a drug matters cannot be told. One entry for each name."""
+    by_name = {entry.label or entry.reference: entry for entry in reversed(_ordered(entries))}
+    distinct = _ordered(list(by_name.values()))
+    unknown = (knowledge.wording.gaps["unrecognised_drugs"].format(count=len(distinct)),) if distinct else ()
+    fact = Fact(name=_UNRECOGNISED, value=Presence(), evidence=distinct, **extent._asdict())
+    return msgspec.structs.replace(fact, missing=(*unknown, *fact.missing))
 
 
 def _ordered(entries: list[Evidence]) -> tuple[Evidence, ...]:

@@ -52,8 +52,8 @@ class LaboratoryTest(Entry):
     """One test."""
 
     title: str
-    positive_name: str
-    """How a headline names a result that is not negative."""
+    named: str
+    """What a headline calls a positive result."""
     codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
     recent_days: Number

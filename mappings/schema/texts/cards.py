@@ -118,6 +118,9 @@ class BriefWords(Entry):
     most_asks: int
     more_asks: str
     not_read: str
+    unrecognised: str
+    """With ``{items}``: entries of the record that could not be told what they are, in its own words."""
+    most_unrecognised: int
     order: str
     other: str
     pathway: str
@@ -182,8 +185,6 @@ class ScoreWords(Entry):
     """Older responses are not offered."""
     indicator: Indicator
     summary: str
-    summary_one: str
-    """Instead of ``summary`` for a single one."""
     lead: str
     label: str
     description: str
