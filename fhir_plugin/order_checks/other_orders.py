@@ -40,7 +40,8 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     same = next(_same_family(case, orders), "")
     beside = "; ".join(_combined(check, case, orders))
     if same:
-        return _result(check, CheckVerdict.DEVIATES, "; ".join(part for part in (same, beside) if part))
+        why = "; ".join(part for part in (same, beside) if part)
+        return _result(check, CheckVerdict.DEVIATES, why, headline=_both_at_once(case))
     gaps = (*_gaps(case), *_doubtful(check, case, orders))
     if gaps:
         return _result(check, CheckVerdict.UNKNOWN, "; ".join((*((beside,) if beside else ()), *gaps)))
@@ -49,8 +50,28 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     return _result(check, CheckVerdict.OK, case.why("nothing_else"))
 
 
-def _result(check: CheckDefinition, verdict: CheckVerdict, why: str, *, remark: bool = False) -> OrderCheck:
-    return OrderCheck(check=check.id, title=check.title, verdict=verdict, why=why, sources=check.sources, remark=remark)
+def _result(
+    check: CheckDefinition, verdict: CheckVerdict, why: str, *, remark: bool = False, headline: str = ""
+) -> OrderCheck:
+    return OrderCheck(
+        check=check.id,
+        title=check.title,
+        verdict=verdict,
+        why=why,
+        sources=check.sources,
+        remark=remark,
+        gross=bool(headline),
+        headline=headline,
+    )
+
+
+def _both_at_once(case: DraftCase) -> str:
+    """What the headline says where two drafts of one family are about to be signed together; else empty."""
+    if case.knowledge.treatments[case.treatment].given_as != "medication":  # TMS may be several orders
+        return ""
+    own = _family(case, case.treatment)
+    twice = next((name for name in _drafted(case) if _family(case, name) == own), None)
+    return case.why("twice_at_once", treatment=case.named(twice)) if twice else ""
 
 
 def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
