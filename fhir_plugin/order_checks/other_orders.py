@@ -41,10 +41,7 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     beside = "; ".join(_combined(check, case, orders))
     if same:
         why = "; ".join(part for part in (same.why, beside) if part)
-        if same.treatment == case.treatment:
-            return _result(check, CheckVerdict.DEVIATES, why)
-        headline = case.words.gross.beside.format(treatment=case.named(same.treatment).lower())
-        return _result(check, CheckVerdict.DEVIATES, why, headline=headline)
+        return _result(check, CheckVerdict.DEVIATES, why, headline=_both_at_once(case) or _other_drug(case, same))
     gaps = (*_gaps(case), *_doubtful(check, case, orders))
     if gaps:
         return _result(check, CheckVerdict.UNKNOWN, "; ".join((*((beside,) if beside else ()), *gaps)))
@@ -67,6 +64,22 @@ def _result(
         gross=bool(headline),
         headline=headline,
     )
+
+
+def _both_at_once(case: DraftCase) -> str:
+    """What the headline says where two drafts of one family are about to be signed together; else empty."""
+    if case.knowledge.treatments[case.treatment].given_as != "medication":  # TMS may be several orders
+        return ""
+    own = _family(case, case.treatment)
+    twice = next((name for name in _drafted(case) if _family(case, name) == own), None)
+    return case.why("twice_at_once", treatment=case.named(twice)) if twice else ""
+
+
+def _other_drug(case: DraftCase, found: _Found) -> str:
+    """What the headline says where the other drug of the family is given or ordered; else empty."""
+    if found.treatment == case.treatment:
+        return ""
+    return case.words.gross.beside.format(treatment=case.named(found.treatment).lower())
 
 
 class _Found(NamedTuple):
