@@ -48,7 +48,9 @@ def serve(listener: socket.socket) -> None:
     )
     app = create_app(settings)
     logging.disable(logging.INFO)
-    server = uvicorn.Server(uvicorn.Config(strict(app), log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(strict(app), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    )
 
     def watch() -> None:
         sys.stdin.buffer.read()

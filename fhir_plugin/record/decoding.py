@@ -184,8 +184,10 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     sorter = ResourceSorter(SubjectChecker(patient), names, "bundle")
     sorter.sort(opened.entries)
     sorter.require_patient()
-    page = opened.next_url is not None or not opened.links_read or bool(
-        opened.total is not None and _shortfall(opened.matches(), opened.total)
+    page = (
+        opened.next_url is not None
+        or not opened.links_read
+        or bool(opened.total is not None and _shortfall(opened.matches(), opened.total))
     )
     if page:
         sorter.unread.append(Unread("bundle.link", "the file is one page of more"))

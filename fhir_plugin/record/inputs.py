@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 LOINC = "http://loinc.org"
 PAGE_SIZE = 200
-"""``_count`` of a prefetch template: the most that HAPI (by default) and Oracle return; a smaller page has a next link."""
+"""``_count`` of a prefetch template: what the strictest common servers return at most; a next link tells of more."""
 
 
 @dataclass(frozen=True, slots=True)

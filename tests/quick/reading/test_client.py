@@ -157,7 +157,7 @@ SEARCHES = (
     ("Observation?code=http://loinc.org|8480-6,8462-4", b"Observation?code=http%3A%2F%2Floinc.org%7C8480-6%2C8462-4"),
     ("Observation?code=http%3A%2F%2Floinc.org%7C8480-6", b"Observation?code=http%3A%2F%2Floinc.org%7C8480-6"),
     ("Observation?code:in=x&_has:Group=a b", b"Observation?code%3Ain=x&_has%3AGroup=a%20b"),
-    ("Observation?x={}[]^`\\\"<>%|", b"Observation?x=%7B%7D%5B%5D%5E%60%5C%22%3C%3E%25%7C"),
+    ('Observation?x={}[]^`\\"<>%|', b"Observation?x=%7B%7D%5B%5D%5E%60%5C%22%3C%3E%25%7C"),
     ("Observation?_cursor=a+b==&\u00e9=1", b"Observation?_cursor=a+b==&%C3%A9=1"),
     ("Patient/p1", b"Patient/p1"),
     ("Patient/p|1", b"Patient/p%7C1"),
