@@ -59,7 +59,9 @@ def test_prefetch_templates_stay_in_the_subset_that_clients_support() -> None:
     for service in client().get("/cds-services").json()["services"]:
         for template in service["prefetch"].values():
             assert re.fullmatch(
-                r"\w+(/|\?patient=)\{\{context\.patientId\}\}(&status=active)?(&code=[\w.:/|,-]+)?", template
+                r"\w+(/|\?patient=)\{\{context\.patientId\}\}(&status=active)?(&code=[\w.:/|,-]+)?"
+                r"(&_count=\d+)?(&_sort=-[a-z]+)?",
+                template,
             )
 
 
