@@ -16,9 +16,10 @@ from fhir_plugin.record import lenient
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Quantity, Raw, Reference
 from fhir_plugin.record.resources import Medication
 from mappings.schema.base.systems import system_key
+from mappings.schema.base.words import without_accents
 from mappings.schema.medications import Medications, Product, ProductPart
 from mappings.schema.medications.model import DoseUnit
-from mappings.schema.medications.recognition import plain_words, without_accents
+from mappings.schema.medications.recognition import plain_words
 
 ANTIDEPRESSANT = "antidepressant"
 SPECIFIC = frozenset(("SCD", "SBD"))

@@ -16,8 +16,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from mappings.schema.base.words import without_accents
 from mappings.schema.medications import Medications
-from mappings.schema.medications.recognition import without_accents
 
 _WORDS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _JOINS = re.compile(r"[/+&;,|]")

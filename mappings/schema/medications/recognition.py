@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Verification
+from mappings.schema.base.words import without_accents
 
 FILE = "drug_names.txt.gz"
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
@@ -71,6 +71,8 @@ class RecognitionRules(Entry):
     verification: Verification
     around: frozenset[str]
     """Words that may stand before a name and name no drug: forms, units, routes."""
+    not_names: frozenset[str]
+    """Names of one word that stand in sentences with their ordinary meaning."""
     ends: frozenset[str]
     """Words after which the text is no longer about the name."""
     joints: frozenset[str]
@@ -100,10 +102,10 @@ class DrugNames:
         """The longest name that begins at a word: how many words it has, and the substances that it stands for."""
         for count in range(min(_MOST_WORDS, len(words) - place), 0, -1):
             name = " ".join(words[place : place + count])
-            if name in self.substances:
+            if name in self.substances and name not in self.rules.not_names:
                 return count, self._of(name)
         word = words[place]
-        if len(word) < self.rules.foreign.shortest:
+        if word in self.rules.not_names or len(word) < self.rules.foreign.shortest:
             return None
         english = self.folded.get(self.rules.foreign.folded(f"{word}\n")[:-1])
         return None if english is None else (1, self._of(english))
@@ -116,14 +118,6 @@ class DrugNames:
 def plain_words(text: str) -> list[str]:
     """The words and numbers of a text, in lower case and without accents."""
     return _WORD.findall(without_accents(text))
-
-
-def without_accents(text: str) -> str:
-    """A text in lower case, each letter without its accents."""
-    lower = text.lower()
-    if lower.isascii():
-        return lower
-    return "".join(letter for letter in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(letter))
 
 
 def read_drug_names(place: Path, rules: RecognitionRules, own: Iterable[str]) -> DrugNames:
