@@ -29,7 +29,9 @@ def concept(raw: Raw) -> CodeableConcept | None:
         if parts is None:
             return _joined(raw)
         one = read(parts.coding, Coding)
-        whole = CodeableConcept(coding=(one,) if one else decode_array(parts.coding, Coding), text=text(parts.text) or _first(parts.text))
+        whole = CodeableConcept(
+            coding=(one,) if one else decode_array(parts.coding, Coding), text=text(parts.text) or _first(parts.text)
+        )
     return whole if whole.coding or whole.text else None
 
 

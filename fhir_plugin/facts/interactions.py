@@ -132,17 +132,23 @@ def use_end(entry: MedicationEntry, knowledge: Knowledge) -> DaySpan | None:
     """The day on which an order, a statement or the supply of a dispense ended, if it is recorded."""
     if isinstance(entry, MedicationStatement):
         return day_span(entry.effective_period.end if entry.effective_period else None)
-    if isinstance(entry, MedicationDispense):
-        supply = entry.days_supply.value if entry.days_supply else None
-        handed = use_start(entry)
-        if handed is None or supply is None or not 0 < supply <= _LONGEST_SUPPLY:
-            return None
-        lasts = timedelta(days=int(supply))
-        return DaySpan(handed.first + lasts, handed.last + lasts)
+    return _supply_end(entry) if isinstance(entry, MedicationDispense) else _order_end(entry, knowledge)
+
+
+def _supply_end(dispense: MedicationDispense) -> DaySpan | None:
+    supply = dispense.days_supply.value if dispense.days_supply else None
+    handed = use_start(dispense)
+    if handed is None or supply is None or not 0 < supply <= _LONGEST_SUPPLY:
+        return None
+    lasts = timedelta(days=int(supply))
+    return DaySpan(handed.first + lasts, handed.last + lasts)
+
+
+def _order_end(order: MedicationRequest, knowledge: Knowledge) -> DaySpan | None:
     endings = knowledge.medications.statuses.stop_extensions
-    stops = [extension.value_date_time for extension in entry.extension if (extension.url or "").endswith(endings)]
-    repeats = [dosage.timing.repeat for dosage in entry.dosage_instruction if dosage.timing and dosage.timing.repeat]
-    stops += [repeat.bounds_period.end for repeat in repeats if repeat.bounds_period]
+    stops = [extension.value_date_time for extension in order.extension if (extension.url or "").endswith(endings)]
+    timings = [dosage.timing.repeat for dosage in order.dosage_instruction if dosage.timing]
+    stops += [repeat.bounds_period.end for repeat in timings if repeat and repeat.bounds_period]
     return max((span for stop in stops if (span := day_span(stop))), default=None)
 
 
@@ -190,7 +196,9 @@ class _GroupLookup:
     def _groups(self, product: Product) -> Mapping[str, str]:
         medications, interactions = self._knowledge.medications, self._knowledge.interactions
         ingredients: dict[str, dict[str, None]] = {}
-        for name, ingredient in interactions.groups_of_product([part.ingredient for part in product.parts], medications):
+        for name, ingredient in interactions.groups_of_product(
+            [part.ingredient for part in product.parts], medications
+        ):
             ingredients.setdefault(name, {})[ingredient] = None
         return {name: "/".join(parts) for name, parts in ingredients.items()}
 

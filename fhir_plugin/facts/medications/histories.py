@@ -157,7 +157,9 @@ class _HistoryReader:
         if resource.status == _IN_ERROR:
             return
         if drug.other_antidepressant or (drug.in_doubt and drug.label):
-            unmapped = UnmappedMedication(drug.label, resource.reference, may_be_antidepressant(drug, self._medications))
+            unmapped = UnmappedMedication(
+                drug.label, resource.reference, may_be_antidepressant(drug, self._medications)
+            )
             name = drug.label.lower()
             self.unmapped[name] = min(unmapped, self.unmapped.get(name, unmapped))
         elif not drug.label:

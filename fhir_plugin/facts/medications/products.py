@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from fhir_plugin.facts.medications.recognised import names_in_text
+from fhir_plugin.facts.medications.recognised import TextNames, names_in_text
 from fhir_plugin.record import lenient
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Quantity, Raw, Reference
 from fhir_plugin.record.resources import Medication
@@ -70,14 +70,20 @@ def identify(concept: CodeableConcept | None, medications: Medications) -> Ident
     texts = _texts_of(concept, medications)
     named = next((product for text in texts if (product := product_in_text(text, medications))), None)
     names = [names_in_text(text, medications) for text in texts]
-    other = any(_is_other_antidepressant(substance, medications) for found in names for substance in found.substances)
     if hits or named is not None:
-        words = next((found.substances for found in names if found.recognised), ())
-        found = _reconciled(hits, named, concept.label, frozenset(words) if named is None else frozenset())
-        unmapped = not hits and not any(found.recognised for found in names)
-        return found._replace(unmapped=unmapped, other_antidepressant=other)
-    recognised = any(found.recognised for found in names) or any(_is_other(coding, medications) for coding in concept.coding)
-    return IdentifiedProduct(None, concept.label, unmapped=not recognised, other_antidepressant=other)
+        found = _reconciled(hits, named, concept.label, _other_substances(named, names))
+    else:
+        found = IdentifiedProduct(None, concept.label)
+    known = bool(hits) or any(reading.recognised for reading in names) or _is_other(concept, medications)
+    other = any(_is_other_antidepressant(reading.substances, medications) for reading in names)
+    return found._replace(unmapped=not known, other_antidepressant=other)
+
+
+def _other_substances(named: Product | None, names: Iterable[TextNames]) -> frozenset[str]:
+    """The substances of the first words that are recognised, where no words name a product of the tables."""
+    if named is not None:
+        return frozenset()
+    return frozenset(next((reading.substances for reading in names if reading.recognised), ()))
 
 
 def identify_medication(
@@ -165,8 +171,9 @@ def _in_words(words: Sequence[str], medications: Medications) -> list[Product]:
     return products
 
 
-def _is_other_antidepressant(substance: str, medications: Medications) -> bool:
-    return not medications.recognised.rules.antidepressants.names.isdisjoint(substance.split())
+def _is_other_antidepressant(substances: Iterable[str], medications: Medications) -> bool:
+    names = medications.recognised.rules.antidepressants.names
+    return any(not names.isdisjoint(substance.split()) for substance in substances)
 
 
 def _covers(first: Product, second: Product) -> bool:
@@ -222,14 +229,16 @@ def _by_code(coding: Coding, medications: Medications) -> Product | None:
     return None
 
 
-def _is_other(coding: Coding, medications: Medications) -> bool:
+def _is_other(concept: CodeableConcept, medications: Medications) -> bool:
     """Whether a code that is in no table of products is known to be none of the drugs that matter."""
-    code, system = coding.code, system_key(coding.system)
-    if not code or system not in medications.systems.rxnorm | medications.systems.atc:
-        return False
+    return any(_is_code_of_other(coding, medications) for coding in concept.coding if coding.code)
+
+
+def _is_code_of_other(coding: Coding, medications: Medications) -> bool:
+    code, system = coding.code or "", system_key(coding.system)
     if system in medications.systems.rxnorm:
         return code in medications.other_products
-    return not medications.recognised.rules.may_matter(code.upper())
+    return system in medications.systems.atc and not medications.recognised.rules.may_matter(code.upper())
 
 
 def _eleven_digits(ndc: str) -> str:
@@ -259,24 +268,29 @@ def _ingredients(product: Product) -> tuple[str, ...]:
 def _reconciled(
     hits: list[Product], named: Product | None, label: str, others: frozenset[str] = frozenset()
 ) -> IdentifiedProduct:
-    """The best of what codes and words name; ``others`` are the substances of words that name no product of the tables."""
+    """The best of what codes and words name; ``others`` are the substances of words that name none of the tables."""
     candidates = [*hits, named] if named else hits
     best = candidates[0]
     flags: list[str] = ["pack"] if best.tty in PACKS else []
-    strengths = {other.parts[0][1:] for other in candidates if len(other.parts) == 1 and other.parts[0].strength}
     against = _contradicting(hits, named)
-    if against or (others and not _mentions(others, best)):
+    contradictory = bool(against) or bool(others and not _mentions(others, best))
+    strengths = {other.parts[0][1:] for other in candidates if len(other.parts) == 1 and other.parts[0].strength}
+    if contradictory or len(strengths) > 1:
         flags.append("conflicting_codes")
         bare = _without_strength(best)
-        return IdentifiedProduct(bare, label, tuple(flags), contradictory=True, contradicted_by=against)
-    if len(strengths) > 1:
-        return IdentifiedProduct(_without_strength(best), label, (*flags, "conflicting_codes"))
-    if strengths and best.parts[0].strength is None and len(best.parts) == 1 and best.tty not in PACKS:
-        strength, unit = next(iter(strengths))
-        best = best._replace(parts=(ProductPart(best.parts[0].ingredient, strength, unit),))
-    if strengths and not any(hit.parts[0].strength for hit in hits):
-        flags.append("strength_from_text")
+        return IdentifiedProduct(bare, label, tuple(flags), contradictory=contradictory, contradicted_by=against)
+    if strengths:
+        best = _with_strength(best, *next(iter(strengths)))
+        if not any(hit.parts[0].strength for hit in hits):
+            flags.append("strength_from_text")
     return IdentifiedProduct(_refined(best, candidates), label, tuple(flags))
+
+
+def _with_strength(product: Product, strength: float | None, unit: str) -> Product:
+    """A product of one ingredient with a strength from elsewhere, where its own code names none."""
+    if product.parts[0].strength is not None or len(product.parts) > 1 or product.tty in PACKS:
+        return product
+    return product._replace(parts=(ProductPart(product.parts[0].ingredient, strength, unit),))
 
 
 def _contradicting(hits: list[Product], named: Product | None) -> tuple[Product, ...]:

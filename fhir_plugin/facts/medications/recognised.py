@@ -37,53 +37,72 @@ class TextNames(NamedTuple):
 @lru_cache(maxsize=_MAX_CACHED_TEXTS)
 def names_in_text(text: str, medications: Medications) -> TextNames:
     """The names in a text. Kept for each distinct text, without the patient."""
-    lower = without_accents(text)
-    words, joined = _words_of(lower)
-    found: dict[str, None] = {}
-    at, complete, names = 0, True, 0
-    awaited, ended = True, False
-    rules = medications.recognised.rules
-    while at < len(words):
-        if (words[at] in rules.joints or joined[at]) and not (joined[at] and _is_around(words[at], medications)):
-            awaited = not ended
-        hit = medications.recognised.at(words, at)
-        if hit is None:
-            if words[at] in rules.ends:
-                ended = ended or names > 0
-                awaited = awaited and not ended
-            elif awaited and not _is_around(words[at], medications) and not (names and joined[at] and _is_suffix(words[at])):
-                complete = awaited = False
-            at += 1
-            continue
-        count, substances = hit
-        found |= dict.fromkeys(substances)
-        at += count
-        names += 1
-        awaited = False
-    return TextNames(tuple(found), complete and names > 0)
+    return _NameReader(text, medications).read()
 
 
-def _is_around(word: str, medications: Medications) -> bool:
-    rules = medications.recognised.rules
-    return word[0].isdecimal() or word in rules.around or word in rules.joints
+class _NameReader:
+    """Reads one text from left to right."""
 
+    def __init__(self, text: str, medications: Medications) -> None:
+        self._names = medications.recognised
+        self._words, self._joined = _words_of(without_accents(text))
+        self._substances: dict[str, None] = {}
+        self._found = False
+        """Whether a name was found."""
+        self._awaited = True
+        """Whether a part has begun and its name has not been seen."""
+        self._ended = False
+        """Whether the text is no longer about the name."""
+        self._complete = True
 
-def _is_suffix(word: str) -> bool:
-    """Whether it may be the suffix of a biological drug, as in ``insulin glargine-yfgn``."""
-    return len(word) == _SUFFIX_LETTERS
+    def read(self) -> TextNames:
+        at = 0
+        while at < len(self._words):
+            self._awaited |= not self._ended and self._begins_part(at)
+            hit = self._names.at(self._words, at)
+            if hit is None:
+                self._pass(at)
+                at += 1
+            else:
+                count, substances = hit
+                self._substances |= dict.fromkeys(substances)
+                self._found, self._awaited = True, False
+                at += count
+        return TextNames(tuple(self._substances), self._complete and self._found)
+
+    def _begins_part(self, at: int) -> bool:
+        """Whether a new part begins here; what follows a slash in ``mg/ml`` is none."""
+        return self._words[at] in self._names.rules.joints or (bool(self._joined[at]) and not self._is_around(at))
+
+    def _pass(self, at: int) -> None:
+        """A word that is no name: an unknown one where a name is due makes the text unreadable."""
+        if self._words[at] in self._names.rules.ends:
+            self._ended |= self._found
+            self._awaited &= not self._ended
+        elif self._awaited and not self._is_around(at) and not self._is_suffix(at):
+            self._complete = self._awaited = False
+
+    def _is_around(self, at: int) -> bool:
+        word, rules = self._words[at], self._names.rules
+        return word[0].isdecimal() or word in rules.around or word in rules.joints
+
+    def _is_suffix(self, at: int) -> bool:
+        """Whether it may be the suffix of a biological drug, as in ``insulin glargine-yfgn``."""
+        return self._found and self._joined[at] == "-" and len(self._words[at]) == _SUFFIX_LETTERS
 
 
 _SUFFIX_LETTERS = 4
 
 
-def _words_of(text: str) -> tuple[list[str], list[bool]]:
-    """The words and numbers, and before which of them a new part begins."""
-    words, joined = [], []
+def _words_of(text: str) -> tuple[list[str], list[str]]:
+    """The words and numbers, and what joins each to another part: a hyphen, ``/`` for any other sign, or nothing."""
+    words: list[str] = []
+    joined: list[str] = []
     end = 0
     for match in _WORDS.finditer(text):
         gap = text[end : match.start()]
         hyphen = gap in _HYPHENS and match[0].isalpha() and words[-1].isalpha()
-        joined.append(hyphen or bool(_JOINS.search(gap)))
+        joined.append("-" if hyphen else "/" if _JOINS.search(gap) else "")
         words.append(match[0])
         end = match.end()
     return words, joined

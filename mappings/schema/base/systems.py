@@ -10,7 +10,7 @@ _PREFIXES = re.compile(r"^(?:https?://|urn:oid:|oid:)(?:www\.)?")
 
 @lru_cache(maxsize=4096)
 def system_key(address: str | None) -> str:
-    """One key for all ways to write a system: case, ``http`` or ``https``, ``www.``, a final slash, ``urn:oid:``, a version."""
+    """One key for a system: whatever the case, ``https``, ``www.``, a final slash, ``urn:oid:`` or a version."""
     if not address:
         return ""
     return _PREFIXES.sub("", address.strip().lower()).partition("|")[0].rstrip("/")

@@ -1,8 +1,8 @@
 """The names of drugs that are recognised, with the substances that they stand for, read once and frozen.
 
-``drug_names.txt.gz`` holds names as the FDA registers them, as words in lower case without accents, in three blocks with
-an empty line between them: generic names of one word, all other names, and the substances of every name in the same
-order, ``=`` where the name is the substance. In this shape 50,000 names load without a loop over them.
+``drug_names.txt.gz`` holds names as the FDA registers them, as words in lower case without accents, in three blocks
+with an empty line between them: generic names of one word, all other names, and the substances of every name in the
+same order, ``=`` where the name is the substance. In this shape 50,000 names load without a loop over them.
 """
 
 from __future__ import annotations

@@ -156,7 +156,16 @@ def test_an_antagonist_beside_an_opioid_does_not_count(drug: str, *, antagonist:
     assert bool(presence(facts_of(knowledge, order(drug))["drugs.opioid_antagonist"]).current) is antagonist
 
 
-DRUGS = ["lorazepam 1 mg", "oxycodone 5 mg", "phenelzine 15 mg", "Adipex-P", "lisinopril 10 mg", "Xyrem", "lithium", "gabapentin"]
+DRUGS = [
+    "lorazepam 1 mg",
+    "oxycodone 5 mg",
+    "phenelzine 15 mg",
+    "Adipex-P",
+    "lisinopril 10 mg",
+    "Xyrem",
+    "lithium",
+    "gabapentin",
+]
 UNKNOWN_NAMES = ["zorbaxil", "blorf 5 mg", "薬", "4711", "white tablet", "unknown med"]
 
 

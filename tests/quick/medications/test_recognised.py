@@ -1,6 +1,7 @@
 """Which texts and codes are recognised as drugs, and which drugs they name."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from fhir_plugin.record.datatypes import CodeableConcept, Coding
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
+from mappings.schema.medications import FOLDER
 from mappings.schema.medications.recognition import FILE, read_drug_names
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -59,6 +61,8 @@ def test_a_drug_that_is_none_of_the_tables_is_recognised(text: str, knowledge: K
         "lisinopril / zorbaxil",
         "lisinopril with zorbaxil 5 mg",
         "lisinopril-zorbaxil",
+        "lisinopril/blor",
+        "lisinopril, blor",
         "ロラゼパム錠 1mg",
         "лоразепам 1 мг",
         "tablet 10 mg",
@@ -125,8 +129,10 @@ def test_a_code_alone_that_no_table_holds_may_be_any_drug(knowledge: Knowledge) 
     assert may_be_antidepressant(drug, knowledge.medications)
 
 
-@pytest.mark.parametrize(("code", "in_doubt"), [("C09AA03", False), ("N05AB02", True), ("N06AX99", True), ("C09", True)])
-def test_a_code_of_atc_states_its_class(code: str, in_doubt: bool, knowledge: Knowledge) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("code", "in_doubt"), [("C09AA03", False), ("N05AB02", True), ("N06AX99", True), ("C09", True)]
+)
+def test_a_code_of_atc_states_its_class(code: str, in_doubt: bool, knowledge: Knowledge) -> None:
     assert of_code("http://www.whocc.no/atc/", code, knowledge).in_doubt is in_doubt
 
 
@@ -147,7 +153,9 @@ def test_words_of_a_drug_in_no_table_contradict_the_code_too(text: str, knowledg
     assert of_code(RXNORM, "312941", knowledge, text=text).in_doubt
 
 
-@pytest.mark.parametrize("text", ["Zoloft", "sertralina", "white tablet", "SERTRALINE HCL 50 MG TABS", "zorbaxil", None])
+@pytest.mark.parametrize(
+    "text", ["Zoloft", "sertralina", "white tablet", "SERTRALINE HCL 50 MG TABS", "zorbaxil", None]
+)
 def test_words_that_name_no_other_drug_do_not_contradict_the_code(text: str | None, knowledge: Knowledge) -> None:
     drug = of_code(RXNORM, "312941", knowledge, text=text)
     assert ingredients(drug) == ["sertraline"]
@@ -183,7 +191,7 @@ def test_a_text_is_read_once(knowledge: Knowledge) -> None:
     assert names_in_text("warfarin 5 mg", knowledge.medications) is first
 
 
-def test_a_list_of_names_that_is_cut_off_does_not_load(tmp_path, knowledge: Knowledge) -> None:
+def test_a_list_of_names_that_is_cut_off_does_not_load(tmp_path: Path, knowledge: Knowledge) -> None:
     rules = knowledge.medications.recognised.rules
     for content in (b"", b"no gzip", gzip.compress(b"a\n\nb\n\n=")):
         (tmp_path / FILE).write_bytes(content)
@@ -198,8 +206,4 @@ def test_the_key_of_a_system() -> None:
 
 
 def _lines(name: str) -> list[str]:
-    from mappings.schema.medications import FOLDER
-
     return (FOLDER / name).read_text(encoding="utf-8").splitlines()
-
-
