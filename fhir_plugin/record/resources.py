@@ -65,6 +65,7 @@ class Condition(Resource, frozen=True):
     abatement_boolean: bool | None = None
     abatement_string: str | None = None
     recorded_date: str | None = None
+    note: tuple[Annotation, ...] = ()
 
 
 class ObservationComponent(Element, frozen=True):
@@ -126,6 +127,7 @@ class MedicationRequest(Resource, frozen=True):
     subject: Reference | None = None
     authored_on: str | None = None
     reason_code: tuple[CodeableConcept, ...] = ()
+    reason_reference: tuple[Reference, ...] = ()
     note: tuple[Annotation, ...] = ()
     dosage_instruction: tuple[Dosage, ...] = ()
     dispense_request: DispenseRequest | None = None
@@ -158,6 +160,7 @@ class MedicationStatement(Resource, frozen=True):
     effective_period: Period | None = None
     date_asserted: str | None = None
     reason_code: tuple[CodeableConcept, ...] = ()
+    reason_reference: tuple[Reference, ...] = ()
     note: tuple[Annotation, ...] = ()
     dosage: tuple[Dosage, ...] = ()
     contained: tuple[Raw, ...] = ()
