@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -15,7 +15,7 @@ from fhir_plugin.record.dates import DaySpan, day_span, instant
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, QuestionnaireResponse
 from fhir_plugin.scales.recognition import RecognitionCache
-from fhir_plugin.scales.scoring import Score, score
+from fhir_plugin.scales.scoring import Score, score_all
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.model import Instrument, Risk
 
@@ -243,7 +243,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     observations = list(record.all("observations", Observation))
     seen: RecognitionCache = {}
     collector = _AssessmentCollector(
-        assessment for response in responses if (assessment := _from_response(response, instruments, sex, seen))
+        assessment for response in responses for assessment in _from_response(response, instruments, sex, seen)
     )
     for gathered, scored in gather_scores(observations, instruments, sex):
         collector.merge(_from_observations(gathered, scored), gathered)
@@ -261,14 +261,14 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
 
 def _from_response(
     response: QuestionnaireResponse, instruments: Instruments, sex: str | None, seen: RecognitionCache
-) -> Assessment | None:
+) -> Iterator[Assessment]:
     if response.status == "entered-in-error":
-        return None
+        return
     try:
-        scored = score(response, instruments, sex=sex, seen=seen)
+        for scored in score_all(response, instruments, sex=sex, seen=seen):
+            yield _assessment(scored, response.authored, response.reference)
     except WrongQuestionnaire:
-        return None
-    return _assessment(scored, response.authored, response.reference)
+        return
 
 
 def _from_observations(gathered: GatheredAnswers, scored: Score) -> Assessment:

@@ -30,6 +30,8 @@ class Option(Entry):
     code: str | None = None
     """LOINC answer code."""
     display: str | None = None
+    displays: tuple[str, ...] = ()
+    """Other words for it, such as a published translation."""
     also: tuple[OtherCode, ...] = ()
 
 
@@ -60,6 +62,8 @@ class InstrumentItem(Entry):
     """Our own short wording."""
     wording: str | None = None
     """The published question, only if its licence allows."""
+    also_worded: tuple[str, ...] = ()
+    """Other published wordings of the same question."""
     answers: str | None = None
     """Name of an answer list, if it differs from the instrument's."""
     reversed: bool = False
@@ -90,11 +94,19 @@ class LookalikeCode(Entry):
     why: str
 
 
-class NamedLinkStyle(Entry):
-    """LinkIds that mean this instrument only in one questionnaire."""
+class LinkStyles(Entry):
+    """Ways of writing linkIds that are common to all instruments."""
 
-    questionnaire: str
-    """End of the canonical URL."""
+    after_a_name: tuple[str, ...]
+    """What follows the name of an instrument: ``{number}``, ``q{number}``."""
+    source: str
+
+
+class NamedLinkStyle(Entry):
+    """LinkIds that mean this instrument only in one questionnaire, or only in one that is named after it."""
+
+    questionnaire: str = ""
+    """End of the canonical URL; empty: any that is named after the instrument."""
     style: str
     total: str | None = None
 
@@ -301,6 +313,8 @@ class Instrument(Reviewed):
     not_names: tuple[str, ...] = ()
     link_styles: tuple[str, ...]
     """Patterns of linkIds that mean this item in any questionnaire: ``{number}``, ``{code}``, ``{letter}``."""
+    link_names: tuple[str, ...] = ()
+    """Names after which the styles of ``_links.yaml`` mean an item: ``phq9`` for ``phq9-1``, ``PHQ9.q1``."""
     named_link_styles: tuple[NamedLinkStyle, ...] = ()
     extra_links: tuple[str, ...] = ()
     """Additional items of the form that are never summed; a score is flagged if they were answered."""
@@ -369,7 +383,8 @@ class Instrument(Reviewed):
 
     @model_validator(mode="after")
     def _wording_is_licensed(self) -> Self:
-        if not self.licence.wording_ships and (self.stem or any(item.wording for item in self.items)):
+        worded = any(item.wording or item.also_worded for item in self.items)
+        if not self.licence.wording_ships and (self.stem or worded):
             raise ValueError("wording: the licence of this instrument does not allow it")
         return self
 
