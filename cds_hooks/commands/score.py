@@ -46,7 +46,9 @@ def score_file(
     """Score questionnaires; a total is given only if every item that counts was answered."""
     try:
         opened = _open(file)
-        scored = list(score_file_entries(opened, load_instruments(), _questionnaire(questionnaire), sex=sex, prorate=prorate))
+        scored = list(
+            score_file_entries(opened, load_instruments(), _questionnaire(questionnaire), sex=sex, prorate=prorate)
+        )
         if not scored:
             raise BadInput(f"{file}: no QuestionnaireResponse in it")
     except TandemError as fault:

@@ -1,13 +1,14 @@
 """Which instruments a form holds, by its items; its name decides only where the items leave a choice.
 
-1. Of the items that no instrument explains yet, the instrument that explains the most is taken; of two that explain the same, the
-   one that the form is named after, then the one that is there as a whole, then the shorter one. This is repeated.
-2. An instrument that is only begun counts if the form is named after it, if half of it is there, if nothing else was found, or if an
-   item about suicide is among its items.
-3. An instrument that the form is named after is added if all its items were answered (a PHQ-2 within a PHQ-9), or if answers
-   are left whose linkIds nobody knows: then it is there and cannot be read.
+1. Of the items that no instrument explains yet, the instrument that explains the most is taken; of two that explain the
+   same, the one that the form is named after, then the one that is there as a whole, then the shorter one. And again.
+2. An instrument that is only begun counts if the form is named after it, if half of it is there, if nothing else was
+   found, or if an item about suicide is among its items.
+3. An instrument that the form is named after is added if all its items were answered (a PHQ-2 within a PHQ-9), or if
+   answers are left whose linkIds nobody knows: then it is there and cannot be read.
 
-``phq2phq9`` with nine items: PHQ-9 by rule 1, PHQ-2 by rule 3. ``intake`` with sixteen: PHQ-9, then GAD-7. ``phq-4``: PHQ-2 alone.
+``phq2phq9`` with nine items: PHQ-9 by rule 1, PHQ-2 by rule 3. ``intake`` with sixteen: PHQ-9, then GAD-7.
+``phq-4``: PHQ-2 alone.
 """
 
 from __future__ import annotations
@@ -67,8 +68,7 @@ def _explaining(places: _Places, named: Sequence[str], instruments: Instruments)
     """The instruments that together explain every item that one of them has."""
     links = {name: {item.link for item, _ in found} for name, found in places.items()}
     whole = {
-        name: len({place for _, place in found}) == len(instruments.forms[name].items)
-        for name, found in places.items()
+        name: len({place for _, place in found}) == len(instruments.forms[name].items) for name, found in places.items()
     }
     chosen: list[str] = []
     left = set().union(*links.values())
@@ -87,9 +87,7 @@ def _explaining(places: _Places, named: Sequence[str], instruments: Instruments)
     return chosen
 
 
-def _counts(
-    name: str, chosen: Sequence[str], places: _Places, named: Sequence[str], instruments: Instruments
-) -> bool:
+def _counts(name: str, chosen: Sequence[str], places: _Places, named: Sequence[str], instruments: Instruments) -> bool:
     """Whether an instrument that may be incomplete is taken for one."""
     form, there = instruments.forms[name], {place for _, place in places[name]}
     asks_about_suicide = form.instrument.suicide is not None and form.instrument.suicide_place in (None, *there)

@@ -1,7 +1,7 @@
 """Recognises the instruments of a response, and the items that its linkIds denote.
 
-The items decide, the name of the form only where they leave a choice: a form called ``phq2phq9`` or ``intake`` with the nine
-items of a PHQ-9 and the seven of a GAD-7 holds both.
+The items decide, the name of the form only where they leave a choice: a form called ``phq2phq9`` or ``intake`` with the
+nine items of a PHQ-9 and the seven of a GAD-7 holds both.
 """
 
 from __future__ import annotations
@@ -103,10 +103,7 @@ def _recognised(
     questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
     named = _named(response, questionnaire, instruments)
     own = _own_links(named, response.questionnaire or "", instruments)
-    listed = [
-        ListedItem(link, _key(link, text, questions, instruments), answered)
-        for link, answered, text in items
-    ]
+    listed = [ListedItem(link, _key(link, text, questions, instruments), answered) for link, answered, text in items]
     chosen = chosen_instruments(listed, named, own.links, instruments)
     if not chosen:
         raise WrongQuestionnaire(
@@ -117,7 +114,9 @@ def _recognised(
     for name in chosen:
         form, links = instruments.forms[name], own.links.get(name, {})
         by_link = {
-            item.link: place for item in listed if (place := links.get(item.link, form.by_link.get(item.key))) is not None
+            item.link: place
+            for item in listed
+            if (place := links.get(item.link, form.by_link.get(item.key))) is not None
         }
         totals = form.totals | own.totals.get(name, frozenset())
         totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
@@ -139,7 +138,7 @@ def _questions(questionnaire: Questionnaire | None) -> Iterator[QuestionnaireIte
 
 
 def _key(link: str, text: str, questions: Mapping[str, QuestionnaireItem], instruments: Instruments) -> str:
-    """The linkId that the instruments use: itself, the code or the words of its question, or the LOINC code at its end."""
+    """The linkId that the instruments use: itself, the code or words of its question, or the LOINC code at its end."""
     links, question = instruments.links, questions.get(link)
     if question:
         for coding in question.code:

@@ -26,7 +26,7 @@ from mappings.schema.rules.criteria import Criterion, load_criteria
 from mappings.schema.rules.facts import FactDefinition, load_fact_definitions
 from mappings.schema.rules.person import load_person_rules
 from mappings.schema.rules.protocols import Conflict, Conflicts, Protocol, load_protocols
-from mappings.schema.rules.sites import load_site, with_local_numbers, with_local_rules
+from mappings.schema.rules.sites import load_site, with_local_numbers, with_local_questionnaires, with_local_rules
 from mappings.schema.service.memory import load_memory_rules
 from mappings.schema.service.servers import load_server_profiles
 from mappings.schema.service.services import load_services
@@ -75,6 +75,7 @@ def _replaced(knowledge: Knowledge, path: Path) -> Knowledge:
         knowledge,
         site=site,
         sources={**knowledge.sources, **site.sources},
+        instruments=with_local_questionnaires(knowledge.instruments, site, path.name),
         criteria=with_local_numbers(dict(knowledge.criteria), site, path.name),
         protocols=with_local_rules(dict(knowledge.protocols), site, path.name),
         digest=hashlib.sha256(knowledge.digest.encode() + path.read_bytes()).hexdigest(),

@@ -10,18 +10,17 @@ from pathlib import Path
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
 from mappings.schema.instruments.course_style import DrawingStyle, TrendWords
+from mappings.schema.instruments.links import LinkStyles, NamedLinkStyle
 from mappings.schema.instruments.model import (
     AnswerList,
     Instrument,
     InstrumentItem,
     ItemGroup,
-    LinkStyles,
-    NamedLinkStyle,
     Option,
-    SuicideSignals,
     SumOfMaxima,
     Variant,
 )
+from mappings.schema.instruments.signals import SuicideSignals
 
 LOCAL_CODES = "urn:tandem-cds:instruments"
 """Code system of items and totals for which no LOINC code is known: ``madrs-total``, ``madrs-10``."""
@@ -140,7 +139,9 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         links,
         _by_wording(forms.values()),
         tuple(
-            _named_links(form.instrument, style) for form in forms.values() for style in form.instrument.named_link_styles
+            _named_links(form.instrument, style)
+            for form in forms.values()
+            for style in form.instrument.named_link_styles
         ),
         {code: identifier for identifier, form in forms.items() for code in _head_codes(form)},
         read_yaml(folder / "_signals.yaml", SuicideSignals),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mappings.schema.base.entries import Entry, Reviewed, Verification
-from mappings.schema.base.entries import Number as SourcedNumber
+from mappings.schema.instruments.links import NamedLinkStyle
 
 LOINC = "http://loinc.org"
 
@@ -92,23 +92,6 @@ class LookalikeCode(Entry):
 
     code: str
     why: str
-
-
-class LinkStyles(Entry):
-    """Ways of writing linkIds that are common to all instruments."""
-
-    after_a_name: tuple[str, ...]
-    """What follows the name of an instrument: ``{number}``, ``q{number}``."""
-    source: str
-
-
-class NamedLinkStyle(Entry):
-    """LinkIds that mean this instrument only in one questionnaire, or only in one that is named after it."""
-
-    questionnaire: str = ""
-    """End of the canonical URL; empty: any that is named after the instrument."""
-    style: str
-    total: str | None = None
 
 
 class RiskLevel(Entry):
@@ -402,14 +385,3 @@ class Instrument(Reviewed):
     def item(self, number: str) -> InstrumentItem:
         """The item of that number."""
         return next(item for item in self.items if item.number == number)
-
-
-class SuicideSignals(Reviewed):
-    """How long an answer to a suicide item counts as current."""
-
-    positive_for_days: SourcedNumber
-    negative_for_days: SourcedNumber
-    long_ago: str
-    """Note for an older positive answer."""
-    negative_long_ago: str
-    undated: str
