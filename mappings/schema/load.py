@@ -12,6 +12,7 @@ from mappings.schema.base.files import KNOWLEDGE, read_yaml, rule_files
 from mappings.schema.checks import check
 from mappings.schema.codes.interactions import load_interactions
 from mappings.schema.codes.laboratory import load_laboratory
+from mappings.schema.codes.screens import load_screens
 from mappings.schema.codes.value_sets import load_value_sets
 from mappings.schema.codes.vitals import load_vital_signs
 from mappings.schema.gates import check_gates
@@ -88,7 +89,8 @@ def _read(folder: Path) -> Knowledge:
     medications = load_medications(folder / "medications")
     interactions = load_interactions(folder / "interactions.yaml", medications)
     laboratory = load_laboratory(folder / "laboratory.yaml")
-    facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions, laboratory)
+    screens = load_screens(folder / "screens.yaml")
+    facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions, laboratory, screens)
     criteria = load_criteria(folder / "criteria")
     protocols = load_protocols(folder / "protocols")
     conflicts = read_yaml(folder / "conflicts.yaml", Conflicts).conflicts
@@ -103,6 +105,7 @@ def _read(folder: Path) -> Knowledge:
         medications=medications,
         interactions=interactions,
         laboratory=laboratory,
+        screens=screens,
         facts=facts,
         person=load_person_rules(folder),
         criteria=criteria,

@@ -152,7 +152,7 @@ def load_instruments(folder: Path | None = None) -> Instruments:
 
 def _head_codes(form: PreparedInstrument) -> frozenset[str]:
     loinc = form.instrument.loinc
-    return form.totals | {loinc.panel} if loinc else form.totals
+    return form.totals | {loinc.panel} if loinc and loinc.panel else form.totals
 
 
 def _variant_instrument(instrument: Instrument, variant: Variant) -> Instrument:

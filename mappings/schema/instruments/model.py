@@ -81,9 +81,9 @@ class InstrumentItem(Entry):
 
 
 class InstrumentCodes(Entry):
-    """LOINC codes of the panel and of the total (or of the risk level)."""
+    """LOINC codes of the panel, if it is known, and of the total (or of the risk level)."""
 
-    panel: str
+    panel: str | None = None
     total: str
 
 
@@ -285,6 +285,7 @@ class Instrument(Reviewed):
         "ptsd",
         "alcohol",
         "drugs",
+        "tms_safety",
     ]
     rater: str
     recall_days: int | None = None
