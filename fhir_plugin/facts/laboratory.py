@@ -5,12 +5,12 @@ A negative result does not refute a diagnosis on the problem list; it only super
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.record.datatypes import Quantity
+from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation
@@ -56,19 +56,22 @@ def _is_heading(observation: Observation) -> bool:
 
 
 def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _TestResult:
-    value, parts = observation.value_codeable_concept, observation.component
-    own = [concept for concept in (value, *observation.interpretation) if concept]
-    concepts = [*own, *(part.value_codeable_concept for part in parts if part.value_codeable_concept)]
+    concepts = [concept for concept in (observation.value_codeable_concept, *observation.interpretation) if concept]
+    concepts += [part.value_codeable_concept for part in observation.component if part.value_codeable_concept]
     codings = [coding for concept in concepts for coding in concept.coding]
-    words = [observation.value_string, *(part.value_string for part in parts)]
+    words = [observation.value_string, *(part.value_string for part in observation.component)]
     words += [*(c.text for c in concepts), *(c.display for c in codings)]
     result = knowledge.laboratory.result(name, [(c.system, c.code) for c in codings], words)
-    if observation.value_boolean is not None and not concepts:
-        result = "positive" if observation.value_boolean else "negative"
-    result = _by_amount(observation.value_quantity, name, knowledge) or result
+    result = _by_amount(observation.value_quantity, name, knowledge) or _by_boolean(observation, concepts) or result
     is_final = observation.status in knowledge.laboratory.believed
     label = observation.code.label if observation.code else ""
     return _TestResult(day_span(_moment(observation)), result if is_final else None, observation.reference, label)
+
+
+def _by_boolean(observation: Observation, concepts: Sequence[CodeableConcept]) -> LaboratoryResult | None:
+    if observation.value_boolean is None or concepts:
+        return None
+    return "positive" if observation.value_boolean else "negative"
 
 
 def _by_amount(quantity: Quantity | None, name: str, knowledge: Knowledge) -> LaboratoryResult | None:

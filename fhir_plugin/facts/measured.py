@@ -6,11 +6,12 @@ a gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
+from fhir_plugin.record.datatypes import Quantity
 from fhir_plugin.record.dates import DaySpan, day_span, instant
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation
@@ -30,6 +31,11 @@ class _Number(NamedTuple):
     """``None``: not usable."""
     reference: str
     written: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has a value and a day."""
+        return self.value is not None and self.day is not None
 
 
 def read_measured(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
@@ -71,41 +77,52 @@ def _written(observation: Observation) -> str:
     """The number as recorded, with its reference range if that is given in numbers."""
     quantity = observation.value_quantity
     text = f"{quantity.value:g} {quantity.unit or quantity.code or ''}".strip() if quantity else ""
-    for limits in observation.reference_range:
-        low = limits.low.value if limits.low else None
-        high = limits.high.value if limits.high else None
-        if low is not None and high is not None:
-            return f"{text} ({low:g}-{high:g})"
-    return text
+    ranges = ((_value(limits.low), _value(limits.high)) for limits in observation.reference_range)
+    whole = (f"{text} ({low:g}-{high:g})" for low, high in ranges if low is not None and high is not None)
+    return next(whole, text)
 
 
-def _fact(name: str, numbers: Iterable[_Number], record: Record, knowledge: Knowledge) -> Fact:
+def _value(quantity: Quantity | None) -> float | None:
+    return quantity.value if quantity else None
+
+
+def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Knowledge) -> Fact:
     test, gaps = knowledge.laboratory.measured[name], knowledge.wording.gaps
     in_order = sorted(numbers, key=lambda number: (_last_day(number), number.moment, number.reference))
-    usable = [number for number in in_order if number.value is not None and number.day is not None]
-    missing = record.gaps(("observations",))
-    newest = usable[-1] if usable else None
-    doubtful = [number for number in in_order if number.value is None or number.day is None]
-    if any(newest is None or _last_day(number) >= _last_day(newest) or number.day is None for number in doubtful):
+    newest = next((number for number in reversed(in_order) if number.usable), None)
+    doubtful = [number for number in in_order if _may_be_newer(number, newest)]
+    unread = record.gaps(("observations",))
+    missing = unread
+    if doubtful:
         missing += (gaps["unusable_reading"].format(what=test.title),)
-    value = None
-    if newest is not None and newest.value is not None:
-        value = Measurement(components={"value": newest.value}, unit=test.unit, day=newest.day)
-    elif not missing:
+    elif newest is None and not missing:
         missing = (gaps["no_reading"].format(what=test.title),)
     evidence = [newest] if newest else doubtful[-1:]
     return Fact(
         name=f"labs.{name}.latest",
-        value=value,
+        value=_measurement(newest, test),
         evidence=tuple(
             Evidence(reference=number.reference, label=number.written, name=test.title, day=number.day)
             for number in evidence
         ),
         unread=record.unread_of(("observations",)),
-        absent=value is None and not numbers and not record.gaps(("observations",)),
+        absent=not numbers and not unread,
         missing=missing,
         looked_in=(f"observations ({len(record.input('observations').resources)})",),
     )
+
+
+def _measurement(number: _Number | None, test: MeasuredTest) -> Measurement | None:
+    if number is None or number.value is None:
+        return None
+    return Measurement(components={"value": number.value}, unit=test.unit, day=number.day)
+
+
+def _may_be_newer(number: _Number, newest: _Number | None) -> bool:
+    """Whether a number that is not usable may be newer than the one that is used."""
+    if number.usable:
+        return False
+    return newest is None or number.day is None or _last_day(number) >= _last_day(newest)
 
 
 def _last_day(number: _Number) -> date:
