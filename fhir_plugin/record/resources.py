@@ -76,6 +76,11 @@ class ObservationComponent(Element, frozen=True):
     value_codeable_concept: CodeableConcept | None = None
 
 
+class ReferenceRange(Element, frozen=True):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
 class Observation(Resource, frozen=True):
     status: str | None = None
     code: CodeableConcept | None = None
@@ -92,6 +97,7 @@ class Observation(Resource, frozen=True):
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
+    reference_range: tuple[ReferenceRange, ...] = ()
     component: tuple[ObservationComponent, ...] = ()
     has_member: tuple[Reference, ...] = ()
     derived_from: tuple[Reference, ...] = ()
