@@ -133,7 +133,7 @@ def _evidence(name: str, tested: _TestResult, note: str, knowledge: Knowledge) -
     return Evidence(
         reference=tested.reference,
         label=tested.label,
-        name=test.named if tested.result == "positive" else test.title,
+        name=test.positive_name if tested.result == "positive" else test.title,
         day=tested.day,
         note=knowledge.wording.entries[note],
     )

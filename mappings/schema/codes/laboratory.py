@@ -59,7 +59,7 @@ class LaboratoryTest(Entry):
     """One test."""
 
     title: str
-    named: str
+    positive_name: str
     """What a headline calls a positive result."""
     codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
@@ -139,7 +139,8 @@ class Laboratory(Reviewed):
 
     @model_validator(mode="after")
     def _codes_once(self) -> Self:
-        codes = [code for test in (*self.tests.values(), *self.measured.values()) for code in test.codes]
+        coded = [test.codes for test in self.tests.values()] + [test.codes for test in self.measured.values()]
+        codes = [code for of_test in coded for code in of_test]
         if twice := {code for code in codes if codes.count(code) > 1}:
             raise ValueError(f"a code of two tests: {', '.join(sorted(twice))}")
         return self
