@@ -115,7 +115,7 @@ def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
     """The headlines of the other treatments that are ordered."""
     recommendation = context.decision.recommendation
     return [
-        context.words.brief.other.format(headline=_headline(context, _without_safety(context, other)).text)
+        context.words.brief.other.format(headline=_headline(context, without_safety(context, other)).text)
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]
