@@ -46,8 +46,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The same in a few words, for a headline; empty where a headline has no use for it."""
     value: str = ""
     """What was found: a number with the names of what was measured or counted, or the names of the entries."""
-    number: str = ""
-    """The number that decides, without its unit and without a name."""
     day: DaySpan | None = None
     """The day of the measurement, or of the newest entry that decides."""
     doubt: Doubt | None = None

@@ -6,6 +6,7 @@ kept, because a suggestion that updates it must send back everything that the cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -89,9 +90,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _names(concepts: Iterable[CodeableConcept]) -> tuple[str, ...]:
-    """The distinct texts and displays of concepts."""
-    names = (name for item in concepts for name in (item.text, *(coding.display for coding in item.coding)))
-    return tuple(dict.fromkeys(name for name in names if name))
+    """The distinct texts and displays of concepts; of one that has neither, a code that is a name itself."""
+    names: dict[str, None] = {}
+    for item in concepts:
+        shown = [name for name in (item.text, *(coding.display for coding in item.coding)) if name]
+        names |= dict.fromkeys(shown or ([item.label] if _NAME.search(item.label) else []))
+    return tuple(names)
+
+
+_NAME = re.compile(r"[^\W\d_]{4}")
+"""Letters in a row that make a code a name."""
 
 
 class Drafts(msgspec.Struct, frozen=True, kw_only=True):

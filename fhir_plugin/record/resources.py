@@ -269,6 +269,8 @@ class QuestionnaireResponse(Resource, frozen=True):
     questionnaire: str | None = None
     subject: Reference | None = None
     encounter: Reference | None = None
+    author: Raw = Raw(b"null")
+    """Left as bytes: it is only copied, and one that cannot be read must not cost the answers."""
     authored: str | None = None
     item: tuple[ResponseItem, ...] = ()
     contained: tuple[Raw, ...] = ()

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from fhir_plugin.facts.medications.exposures import Exposure
 from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, MedicationLine, MedicationLines
-from fhir_plugin.facts.medications.products import ProductReader
+from fhir_plugin.facts.medications.products import ProductReader, may_be_antidepressant
 from fhir_plugin.facts.medications.reasons import is_depression, meanings
 from fhir_plugin.facts.medications.supply import (
     NO_REQUEST,
@@ -38,12 +38,12 @@ _IN_ERROR = "entered-in-error"
 
 
 class UnmappedMedication(NamedTuple):
-    """A drug name that looks psychotropic but is in no table."""
+    """A drug that is not recognised, or an antidepressant without a dose table."""
 
     label: str
     reference: str
     antidepressant: bool
-    """Whether it looks like an antidepressant."""
+    """Whether it may be an antidepressant: it does not look like another psychotropic drug."""
 
 
 class StopReason(NamedTuple):
@@ -152,14 +152,17 @@ class _HistoryReader:
             self._set_aside(dispense, line)
 
     def _set_aside(self, resource: MedicationResource, line: MedicationLine) -> None:
-        """Note a drug outside the groups if its name looks psychotropic, and count one without a name."""
+        """Note a drug outside the groups that is not recognised, and count one without a name."""
         drug = line.concept.drug
-        if drug.unmapped:
-            antidepressant = self._medications.hints.look_antidepressant(drug.label)
-            unmapped = UnmappedMedication(drug.label, resource.reference, antidepressant)
+        if resource.status == _IN_ERROR:
+            return
+        if drug.other_antidepressant or (drug.in_doubt and drug.label):
+            unmapped = UnmappedMedication(
+                drug.label, resource.reference, may_be_antidepressant(drug, self._medications)
+            )
             name = drug.label.lower()
             self.unmapped[name] = min(unmapped, self.unmapped.get(name, unmapped))
-        elif not drug.label and resource.status != _IN_ERROR:
+        elif not drug.label:
             self.nameless += 1
 
     def _keep(

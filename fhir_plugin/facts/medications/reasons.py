@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from fhir_plugin.record.datatypes import CodeableConcept
+from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications, ReasonWords, StopReasonWords
 
 _WORDS = re.compile(r"[a-z']+|[.;\n]")
@@ -33,7 +34,7 @@ def is_depression(indications: Iterable[CodeableConcept], medications: Medicatio
     prefixes = medications.reasons.depression_code_prefixes
     for concept in indications:
         if any(
-            coding.system in medications.systems.icd10 and (coding.code or "").startswith(prefixes)
+            system_key(coding.system) in medications.systems.icd10 and (coding.code or "").startswith(prefixes)
             for coding in concept.coding
         ):
             return True

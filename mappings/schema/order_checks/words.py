@@ -72,7 +72,7 @@ WhyKey = Literal[
     "not_stated", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
     "criterion_unknown",
     "contraindicated", "no_baseline", "no_companion", "companions_unread", "companion", "under_way",
-    "ordered_already", "drafted_twice", "nothing_else", "status_unknown", "nameless",
+    "ordered_already", "drafted_twice", "twice_at_once", "nothing_else", "status_unknown", "nameless",
     "combined_drafts", "combined_order", "combined_course", "schedule",
 ]  # fmt: skip
 
@@ -86,6 +86,8 @@ class GrossWords(Entry):
     """With ``{title}``, ``{drafted}`` and ``{expected}``."""
     short: str
     """With ``{title}``."""
+    beside: str
+    """With ``{treatment}``: the other drug of the family is given or ordered."""
 
 
 class OrderCheckWords(Reviewed):

@@ -59,7 +59,9 @@ def test_prefetch_templates_stay_in_the_subset_that_clients_support() -> None:
     for service in client().get("/cds-services").json()["services"]:
         for template in service["prefetch"].values():
             assert re.fullmatch(
-                r"\w+(/|\?patient=)\{\{context\.patientId\}\}(&status=active)?(&code=[\w.:/|,-]+)?", template
+                r"\w+(/|\?patient=)\{\{context\.patientId\}\}(&status=active)?(&code=[\w.:/|,-]+)?"
+                r"(&_count=\d+)?(&_sort=-[a-z]+)?",
+                template,
             )
 
 
@@ -405,7 +407,9 @@ criteria:
 """
     )
     own = load_knowledge(site=site)
-    local, whole = (TestClient(create_app(Settings(site=site, detail=each), own, today=lambda: DAY)) for each in DETAILS)
+    local, whole = (
+        TestClient(create_app(Settings(site=site, detail=each), own, today=lambda: DAY)) for each in DETAILS
+    )
     request = body(ORDER_SIGN, HYPERTENSION, order(KETAMINE, HYPERTENSION))
     (card,) = check(local.post(ORDER_SIGN, json=request).json())
     assert card["indicator"] == "info"
