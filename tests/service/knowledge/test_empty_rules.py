@@ -29,6 +29,7 @@ from mappings.schema.rules.protocols import Clause, Pathway, Protocol, Role
 from tests.support.hooks.calls import DAY, ORDER_SIGN, TMS, body, check, order
 
 PROTOCOL = "safer_reading"
+CAUTION = {"role": "caution", "weight": {"value": "note", "source": "design", "verification": "design"}}
 ECT = {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "90870"}]}
 
 
@@ -107,7 +108,9 @@ def given_to_ect(content: dict[str, Any], *roles: str) -> None:
         ),
         (lambda content: content.update(clauses=[]), r"treatments: 'ketamine' has no clause with role required"),
         (
-            lambda content: content.update(clauses=[each | CAUTION for each in content["clauses"]]),
+            lambda content: content.update(
+                clauses=[{key: each[key] for key in each.keys() - {"do"}} | CAUTION for each in content["clauses"]]
+            ),
             r"treatments: 'ketamine' has no clause with role required",
         ),
         (lambda content: content["clauses"][1].update(treatments=[]), r"clauses\.1\.treatments: .*at least 1"),
