@@ -19,7 +19,8 @@ PHRASE_FIELDS = frozenset({"names", "pair", "value", "limit", "when", "ago", "da
 """The fields that a phrase of a criterion may use. ``when``, ``ago`` and ``dated`` begin with a space, or are empty.
 
 ``names``: of the entries, by the knowledge; ``pair``: one for each fact, joined by the word for with; ``when``: the day
-of a measurement (``on 25 Nov``); ``ago``: the day of an event (``21 days ago``); ``dated``: the day of an entry about something that lasts (``(28 Sep)``).
+of a measurement (``on 25 Nov``); ``ago``: the day of an event (``21 days ago``); ``dated``: that of something that lasts
+(``(28 Sep)``).
 """
 
 

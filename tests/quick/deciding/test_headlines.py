@@ -10,9 +10,9 @@ import pytest
 from fhir_plugin.deciding.assess import assess
 from fhir_plugin.deciding.headline import headline
 from fhir_plugin.deciding.recommend import recommend
-from tests.support.shipped import load_yaml
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.cases import facts_of
+from tests.support.shipped import load_yaml
 
 TABLE: dict[str, Any] = load_yaml(Path(__file__).parent / "headlines.yaml")
 CASES: list[dict[str, Any]] = TABLE["cases"]
