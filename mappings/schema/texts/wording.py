@@ -19,7 +19,7 @@ PHRASE_FIELDS = frozenset({"names", "pair", "value", "limit", "when", "ago", "da
 """The fields that a phrase of a criterion may use. ``when``, ``ago`` and ``dated`` begin with a space, or are empty.
 
 ``names``: of the entries, by the knowledge; ``pair``: one for each fact, joined by the word for with; ``when``: the day
-of a measurement (``on 25 Nov``); ``ago``: the day of an event (``21 days ago``); ``dated``: that of something that lasts
+of a measurement (``on 25 Nov``); ``ago``: the day of an event (``21 days ago``); ``dated``: that of what lasts
 (``(28 Sep)``).
 """
 
