@@ -8,6 +8,7 @@ more shortly.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.protocol.markdown import quote, table
@@ -30,21 +31,30 @@ from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons
 from mappings.schema.rules.protocols import Role
 
 
+class OrderText(NamedTuple):
+    """What the detail says of the orders beside the standing of the first treatment; never left out."""
+
+    lines: Sequence[str]
+    """What is wrong with the orders."""
+    others: Sequence[str]
+    """The headlines of the other treatments that are ordered."""
+
+
 def brief_detail(
     context: CardContext,
     answer: TreatmentAnswer,
     head: Headline,
-    order_lines: Sequence[str],
+    beside: OrderText,
     optional: Iterable[str],
 ) -> list[str]:
-    """The paragraphs; ``order_lines`` say what is wrong with the order, ``optional`` ones need room.
+    """The paragraphs; ``optional`` ones need room.
 
     The fewer words there are for the reasons, the fewer are told with their why; all are named.
     """
     against = without_doubles(reasons(answer.weighed), context.knowledge)
     closing, words = basis_line(context), context.words.brief
     for lines in range(words.most_lines, 0, -1):
-        parts = ["\n".join((*_harm(context, against, head, lines), *order_lines))]
+        parts = ["\n".join((*_harm(context, against, head, lines), *beside.lines)), *beside.others]
         parts += _open_points(context, answer, against, head)
         if _length((*parts, closing)) <= words.most_words:
             break
@@ -103,7 +113,8 @@ def _reason(context: CardContext, weighed: WeighedFinding, head: Headline) -> st
     criterion = context.knowledge.criteria[weighed.finding.criterion]
     is_named = criterion.id in head.named
     title = criterion.short if is_named else reason_phrase(weighed, context.knowledge)
-    return context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    line = context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    return f"{line} {context.knowledge.wording.local}" if weighed.finding.local else line
 
 
 def _as_clause(sentence: str) -> str:

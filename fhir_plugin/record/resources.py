@@ -65,6 +65,7 @@ class Condition(Resource, frozen=True):
     abatement_boolean: bool | None = None
     abatement_string: str | None = None
     recorded_date: str | None = None
+    note: tuple[Annotation, ...] = ()
 
 
 class ObservationComponent(Element, frozen=True):
@@ -73,6 +74,11 @@ class ObservationComponent(Element, frozen=True):
     value_integer: float | None = None
     value_string: str | None = None
     value_codeable_concept: CodeableConcept | None = None
+
+
+class ReferenceRange(Element, frozen=True):
+    low: Quantity | None = None
+    high: Quantity | None = None
 
 
 class Observation(Resource, frozen=True):
@@ -91,6 +97,7 @@ class Observation(Resource, frozen=True):
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
+    reference_range: tuple[ReferenceRange, ...] = ()
     component: tuple[ObservationComponent, ...] = ()
     has_member: tuple[Reference, ...] = ()
     derived_from: tuple[Reference, ...] = ()
@@ -126,6 +133,7 @@ class MedicationRequest(Resource, frozen=True):
     subject: Reference | None = None
     authored_on: str | None = None
     reason_code: tuple[CodeableConcept, ...] = ()
+    reason_reference: tuple[Reference, ...] = ()
     note: tuple[Annotation, ...] = ()
     dosage_instruction: tuple[Dosage, ...] = ()
     dispense_request: DispenseRequest | None = None
@@ -158,6 +166,7 @@ class MedicationStatement(Resource, frozen=True):
     effective_period: Period | None = None
     date_asserted: str | None = None
     reason_code: tuple[CodeableConcept, ...] = ()
+    reason_reference: tuple[Reference, ...] = ()
     note: tuple[Annotation, ...] = ()
     dosage: tuple[Dosage, ...] = ()
     contained: tuple[Raw, ...] = ()
@@ -269,6 +278,8 @@ class QuestionnaireResponse(Resource, frozen=True):
     questionnaire: str | None = None
     subject: Reference | None = None
     encounter: Reference | None = None
+    author: Raw = Raw(b"null")
+    """Left as bytes: it is only copied, and one that cannot be read must not cost the answers."""
     authored: str | None = None
     item: tuple[ResponseItem, ...] = ()
     contained: tuple[Raw, ...] = ()

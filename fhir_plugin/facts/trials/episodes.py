@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition
+from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications
 
 _PHQ9 = "phq9"
@@ -67,12 +68,12 @@ def is_current_depression(condition: Condition, medications: Medications) -> boo
         return False
     for coding in condition.code.coding:
         code = coding.code or ""
-        if coding.system in medications.systems.icd10:
+        if system_key(coding.system) in medications.systems.icd10:
             if code.startswith(medications.episodes.icd10_prefixes) and not code.startswith(
                 medications.episodes.icd10_excluded
             ):
                 return True
-        elif coding.system in medications.systems.snomed and code in medications.episodes.snomed:
+        elif system_key(coding.system) in medications.systems.snomed and code in medications.episodes.snomed:
             return True
     return False
 

@@ -16,6 +16,7 @@ from fhir_plugin.facts.trials.episodes import Episode, is_current_depression
 from fhir_plugin.facts.trials.read import TrialHistory, has_failed, may_have_failed
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, Procedure
+from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Maudsley, Medications, Staging
 
 MET, NOT_MET, UNKNOWN = "met", "not_met", "unknown"
@@ -140,7 +141,7 @@ def _severity(record: Record, medications: Medications, method: Maudsley) -> Sta
         for condition in record.all("conditions", Condition)
         if is_current_depression(condition, medications) and condition.code is not None
         for coding in condition.code.coding
-        if coding.system in medications.systems.icd10 and coding.code in severity.icd10
+        if system_key(coding.system) in medications.systems.icd10 and coding.code in severity.icd10
     }
     points = sorted(severity.points[name] for name in grades)
     if not points:

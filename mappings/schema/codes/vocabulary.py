@@ -57,7 +57,7 @@ def load_vocabulary(folder: Path = KNOWLEDGE) -> Vocabulary:
     listed = {name: _words(_member_texts(read_yaml(folder / name, Any), keys)) for name, keys in _LISTED.items()}
     words = set[str]().union(*listed.values())
     for name, keys in _PATTERNS.items():
-        words |= _words(_member_texts(read_yaml(folder / name, Any), keys))
+        words |= {word for word in _words(_member_texts(read_yaml(folder / name, Any), keys)) if len(word) > 1}
     words |= {word for name in _KEYED for word in _words(_texts(read_yaml(folder / name, Any)))}
     words |= {word for name in _NAMES for word in _words(_first_column(folder / name))}
     words |= _words(form.name.partition(".")[0] for form in (folder / "instruments").glob("[a-z]*.yaml"))
