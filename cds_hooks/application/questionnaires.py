@@ -34,10 +34,15 @@ class Parameters(msgspec.Struct, frozen=True, tag_field="resourceType"):
     parameter: tuple[Parameter, ...] = ()
 
 
-def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[bytes]] = Request.body) -> APIRouter:
+def router(
+    instruments: Instruments,
+    read_body: Callable[[Request], Awaitable[bytes]] = Request.body,
+    public_url: str | None = None,
+) -> APIRouter:
     """The routes under ``/fhir``; every error is an OperationOutcome without patient data.
 
-    ``read_body`` reads a request within the limits of the application.
+    ``read_body`` reads a request within the limits of the application; ``public_url`` is where clients reach it, by
+    default the address of the request.
     """
     routes = APIRouter(prefix="/fhir")
     forms = {form.instrument.id.replace("_", "-"): form for form in instruments.forms.values()}
@@ -51,9 +56,24 @@ def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[by
         return _answer(_capabilities().model_dump_json())
 
     @routes.get("/Questionnaire", response_class=Response)
-    async def all_questionnaires() -> Response:
-        entries = ",".join(f'{{"resource":{body},"search":{{"mode":"match"}}}}' for body in map(written, forms))
-        return _answer(f'{{"resourceType":"Bundle","type":"searchset","total":{len(forms)},"entry":[{entries}]}}')
+    async def all_questionnaires(request: Request) -> Response:
+        # No search parameter is supported, and the self link says so by naming none.
+        here = f"{public_url or str(request.base_url).rstrip('/')}/fhir/Questionnaire"
+        bundle = {
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "total": len(forms),
+            "link": [{"relation": "self", "url": here}],
+            "entry": [
+                {
+                    "fullUrl": f"{here}/{name}",
+                    "resource": msgspec.Raw(written(name).encode()),
+                    "search": {"mode": "match"},
+                }
+                for name in forms
+            ],
+        }
+        return _answer(msgspec.json.encode(bundle))
 
     @routes.get("/Questionnaire/{identifier}", response_class=Response)
     async def one_questionnaire(identifier: str) -> Response:
@@ -156,5 +176,5 @@ def _capabilities() -> CapabilityStatement:
     )
 
 
-def _answer(body: str, status: int = 200) -> Response:
+def _answer(body: str | bytes, status: int = 200) -> Response:
     return Response(body, status, media_type=FHIR_JSON)
