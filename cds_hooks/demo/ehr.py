@@ -18,13 +18,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
+from cds_hooks.demo.strictness import is_valid_target
 from cds_hooks.smart.authorization import challenge
 
 CLIENT_ID = "tandem"
 FIRST_PATIENT = "two-failures"
 _JSON = "application/json"
 _SECONDS = 30
-_FORWARDED = ("Accept", "Content-Type", "Prefer")
+_FORWARDED = ("Accept", "Cache-Control", "Content-Type", "Prefer")
 _ANSWERED = ("Content-Type", "Location")
 
 
@@ -101,6 +102,14 @@ class FhirProxy(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     ehr: ProxySettings
+
+    def parse_request(self) -> bool:
+        """Refuse a request line that RFC 3986 does not allow, as the FHIR server does."""
+        parsed = super().parse_request()
+        if parsed and not is_valid_target(self.path.encode("latin-1")):
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return False
+        return parsed
 
     def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """The response of the FHIR server: status, headers and body; 502 if it does not answer."""

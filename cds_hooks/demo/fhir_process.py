@@ -30,10 +30,12 @@ def main() -> None:
 
 
 def serve(listener: socket.socket) -> None:
-    """Run an empty in-memory FHIR R4 server on the socket until standard input ends."""
+    """Run an empty in-memory FHIR R4 server on the socket until standard input ends; strict about request lines."""
     import uvicorn
     from sekmet.config import Settings
     from sekmet.main import create_app
+
+    from cds_hooks.demo.strictness import strict
 
     settings = Settings.model_validate(
         {
@@ -46,7 +48,9 @@ def serve(listener: socket.socket) -> None:
     )
     app = create_app(settings)
     logging.disable(logging.INFO)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(strict(app), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    )
 
     def watch() -> None:
         sys.stdin.buffer.read()

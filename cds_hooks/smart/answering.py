@@ -60,7 +60,9 @@ class QuestionnaireForms:
             patient_record = await self._frame.patient_record(session)
         except RecordUnavailable as fault:
             return self._frame.unreadable(request, session, fault)
-        empty = fill_questionnaire(form, {}, self._knowledge.instruments, _patient_context(patient_record), self._now())
+        empty = fill_questionnaire(
+            form, {}, self._knowledge.instruments, _patient_context(session, patient_record), self._now()
+        )
         return self._shown(request, session, patient_record, empty)
 
     async def answered(self, request: Request) -> Response:
@@ -75,12 +77,12 @@ class QuestionnaireForms:
             return self._frame.unreadable(request, session, fault)
         now = self._now()
         filling = fill_questionnaire(
-            form, read_answers(data), self._knowledge.instruments, _patient_context(patient_record), now
+            form, read_answers(data), self._knowledge.instruments, _patient_context(session, patient_record), now
         )
         if data.get("do") != "save" or not filling.complete or filling.score is None or not _may_write(session):
             return self._shown(request, session, patient_record, filling, answered=True)
         saved = await self._saved(
-            session, data.get("once", ""), filling, filling.score, _patient_context(patient_record), now
+            session, data.get("once", ""), filling, filling.score, _patient_context(session, patient_record), now
         )
         return self._shown(request, session, patient_record, filling, answered=True, saved=saved)
 
@@ -118,8 +120,9 @@ class QuestionnaireForms:
         return self._knowledge.instruments.forms.get(request.path_params["form"].replace("-", "_"))
 
 
-def _patient_context(patient_record: Record) -> PatientContext:
-    return PatientContext(patient_record.patient_id, patient_record.patient.gender if patient_record.patient else None)
+def _patient_context(session: AppSession, patient_record: Record) -> PatientContext:
+    sex = patient_record.patient.gender if patient_record.patient else None
+    return PatientContext(patient_record.patient_id, sex, session.encounter, session.author)
 
 
 def _may_write(session: AppSession) -> bool:

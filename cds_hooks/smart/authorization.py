@@ -1,6 +1,6 @@
 """The authorization server of an EHR: discovery, authorization request, and exchange of the code for a token.
 
-SMART App Launch 2.2, authorization code with PKCE (S256). Every response of the server is validated.
+SMART App Launch 2.2, authorization code with PKCE (S256). Every response of the server is checked.
 """
 
 from __future__ import annotations
@@ -14,34 +14,24 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from cds_hooks.protocol.errors import LaunchRefused
+from cds_hooks.smart.grants import TokenGrant, read_grant
 from cds_hooks.smart.registrations import Registration
 from fhir_plugin.reading.addresses import is_confidential
 from fhir_plugin.reading.backend_services import signed_form
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.record import lenient
 
+_ADDRESSES = ("authorization_endpoint", "token_endpoint")
 _MOST_BYTES = 100_000
 _SECONDS = 10.0
 
 
-class Endpoints(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Endpoints:
     """The authorization endpoints of a FHIR server."""
 
     authorization_endpoint: str
     token_endpoint: str
-    code_challenge_methods_supported: tuple[str, ...] = ("S256",)
-
-
-class TokenGrant(msgspec.Struct, frozen=True):
-    """An access token and its launch context."""
-
-    access_token: str
-    token_type: str
-    scope: str = ""
-    expires_in: int | None = None
-    patient: str = ""
-    encounter: str = ""
-    app_context: msgspec.Raw = msgspec.field(name="appContext", default=msgspec.Raw(b"null"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +47,30 @@ class AuthorizationRequest:
 async def discover_endpoints(fhir_server: str, connections: FhirServers) -> Endpoints:
     """The endpoints of the EHR; :class:`LaunchRefused` if they are missing or not safe to use."""
     answer = await connections.fetch(f"{fhir_server}/.well-known/smart-configuration", _MOST_BYTES, _SECONDS)
-    endpoints = lenient.read(answer.body, Endpoints)
-    if endpoints is None:
-        raise LaunchRefused("configuration", "The EHR does not publish its SMART configuration.")
-    if not is_confidential(endpoints.authorization_endpoint) or not is_confidential(endpoints.token_endpoint):
-        raise LaunchRefused("endpoint", "The EHR names an authorization address that is not secure.")
-    if "S256" not in endpoints.code_challenge_methods_supported:
+    configuration = lenient.read(answer.body, dict[str, msgspec.Raw])
+    if configuration is None:
+        what = "does not publish its SMART configuration" if answer.reached else "did not answer"
+        raise LaunchRefused("configuration", f"The EHR {what} ({answer.outcome}).")
+    addresses = [lenient.read(configuration.get(name), str) or "" for name in _ADDRESSES]
+    for name, address in zip(_ADDRESSES, addresses, strict=True):
+        if not address:
+            raise LaunchRefused("configuration", f"The EHR names no {name} in its SMART configuration.")
+        if not is_confidential(address):
+            raise LaunchRefused("endpoint", f"The EHR names a {name} that is not secure.")
+    if "S256" not in _challenge_methods(configuration):
         raise LaunchRefused("pkce", "The EHR does not support PKCE with S256, which this app requires.")
-    return endpoints
+    return Endpoints(*addresses)
+
+
+def _challenge_methods(configuration: Mapping[str, msgspec.Raw]) -> tuple[str, ...]:
+    """What the EHR lists; S256 where it lists nothing, because SMART requires it."""
+    listed = configuration.get("code_challenge_methods_supported", msgspec.Raw(b"null"))
+    one = lenient.read(listed, str)
+    if one is not None:
+        return (one,)
+    if lenient.read(listed, list[msgspec.Raw]) is None:
+        return ("S256",)
+    return lenient.decode_array(listed, str)
 
 
 def authorization_url(request: AuthorizationRequest, state: str, scope: str, launch: str | None) -> str:
@@ -108,10 +114,7 @@ async def exchange_code(code: str, request: AuthorizationRequest, connections: F
     else:
         form["client_id"] = issuer.client_id
     answer = await connections.fetch(address, _MOST_BYTES, _SECONDS, form, headers)
-    grant = lenient.read(answer.body, TokenGrant)
-    if grant is None or grant.token_type.lower() != "bearer" or not grant.access_token:
-        raise LaunchRefused("token", "The EHR issued no token for this launch.")
-    return grant
+    return read_grant(answer, issuer.client_id)
 
 
 def _basic(name: str, secret: str) -> str:

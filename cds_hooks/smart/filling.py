@@ -19,11 +19,15 @@ from mappings.schema.instruments.model import Instrument, InstrumentItem, Risk
 
 @dataclass(frozen=True, slots=True)
 class PatientContext:
-    """The patient of the session, reduced to what a response and a score need."""
+    """The patient of the session, and who fills in where, reduced to what a response and a score need."""
 
     id: str
     sex: str | None
     """FHIR ``Patient.gender``."""
+    encounter: str = ""
+    """Reference to the encounter; empty if the launch had none."""
+    author: str = ""
+    """Reference to the user; empty if the launch named none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,13 @@ def build_response(
 ) -> dict[str, Any]:
     """The answers as a QuestionnaireResponse of the patient of the session."""
     instrument = form.instrument
-    body = {
+    launch = {"encounter": patient.encounter, "author": patient.author}
+    body: dict[str, Any] = {
         "resourceType": "QuestionnaireResponse",
         "questionnaire": f"{QUESTIONNAIRES}:{instrument.id}",
         "status": "completed",
         "subject": {"reference": f"Patient/{patient.id}"},
+        **{name: {"reference": reference} for name, reference in launch.items() if reference},
         "authored": now.isoformat(timespec="seconds"),
         "item": [
             _item(item, instrument, instruments, answers[item.number])

@@ -14,11 +14,11 @@ from cds_hooks.protocol.errors import LaunchRefused
 from cds_hooks.smart.authorization import (
     AuthorizationRequest,
     Endpoints,
-    TokenGrant,
     authorization_url,
     discover_endpoints,
     exchange_code,
 )
+from cds_hooks.smart.grants import TokenGrant, author_reference, encounter_reference
 from cds_hooks.smart.openings import LAUNCH_SECONDS, AppSession, AppSessions
 from cds_hooks.smart.permissions import requested_scopes
 from cds_hooks.smart.registrations import Registration
@@ -41,7 +41,8 @@ PAGES = {
 }
 """The pages of a session by the last part of their addresses; the first is the start page."""
 _SEE_OTHER = 303
-_LONGEST = 2_000
+_LONGEST = 16_000
+"""Characters of a code or a launch parameter: some are signed tokens, and servers take request lines of about 64 kB."""
 _ENDPOINTS_SECONDS = 300.0
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _REFUSALS = {
@@ -84,9 +85,8 @@ class LaunchFlow:
         ehr = self._ehr(request.query_params.get("iss", ""))
         launch = request.query_params.get("launch")
         if launch is not None and (not launch or len(launch) > _LONGEST):
-            raise LaunchRefused(
-                "launch", "The launch parameter is empty or too long. Open the app again from the chart."
-            )
+            what = "too long" if launch else "empty"
+            raise LaunchRefused("launch", f"The launch parameter is {what}. Open the app again from the chart.")
         endpoints = await self._endpoints_of(ehr.issuer.issuer)
         authorization = AuthorizationRequest(
             ehr, endpoints, f"{self._public_url}{APP}/callback", secrets.token_urlsafe(48)
@@ -111,7 +111,8 @@ class LaunchFlow:
             raise LaunchRefused("refused", reason)
         code = parameters.get("code", "")
         if not code or len(code) > _LONGEST:
-            raise LaunchRefused("code", "The EHR sent no code. Open the app again.")
+            what = "a code that is too long" if code else "no code"
+            raise LaunchRefused("code", f"The EHR sent {what}. Open the app again.")
         grant = await exchange_code(code, authorization, self._connections)
         answer = self._opened(authorization, grant, sessions)
         self._keep(answer, f"launch-{state}", "", f"{APP}/callback", 0)
@@ -122,16 +123,27 @@ class LaunchFlow:
         scopes = grant.scope or requested_scopes(issuer, self._types, launched=True)
         try:
             patient = patient_id_from(grant.patient)
-            access = FhirAccess(issuer.issuer, grant.access_token, authorization.registration.habits, scopes)
         except BadInput:
             raise LaunchRefused(
                 "context", "The EHR did not say whose chart it is. Open the app from a chart."
             ) from None
+        try:
+            access = FhirAccess(issuer.issuer, grant.access_token, authorization.registration.habits, scopes)
+        except BadInput:
+            raise LaunchRefused("token", "The EHR issued a token with characters that no token may have.") from None
         limit = 60 * issuer.minutes
-        seconds = limit if grant.expires_in is None else min(limit, grant.expires_in)
+        seconds = limit if grant.expires_in is None else int(min(limit, grant.expires_in))
         if seconds <= 0:
             raise LaunchRefused("expired", "The EHR issued a token that has already expired.")
-        view, secret = sessions.views.put(AppSession(issuer, access, patient, scopes), seconds)
+        session = AppSession(
+            issuer,
+            access,
+            patient,
+            scopes,
+            encounter=encounter_reference(grant.encounter),
+            author=author_reference(grant.user, issuer.issuer),
+        )
+        view, secret = sessions.views.put(session, seconds)
         page = f"{self._public_url}{APP}/v/{view}/{self._first_page(grant)}"
         answer = RedirectResponse(page, _SEE_OTHER, _NO_STORE)
         self._keep(answer, view, secret, f"{APP}/v/{view}", seconds)
@@ -139,7 +151,7 @@ class LaunchFlow:
 
     def _first_page(self, grant: TokenGrant) -> str:
         """The page to open: the subject of the card, if launched from one."""
-        context = _context(bytes(grant.app_context))
+        context = _context(grant.app_context)
         if context.page not in PAGES:
             return next(iter(PAGES))
         known = context.treatment in self._treatments

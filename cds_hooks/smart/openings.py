@@ -48,6 +48,10 @@ class AppSession:
     patient: str
     scopes: str
     """The scopes."""
+    encounter: str = ""
+    """Reference to the encounter of the launch; empty if there is none."""
+    author: str = ""
+    """Reference to the user, if it can be the author of a response; empty if unknown."""
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     """CSRF token: included in every form, so that no other page can submit one."""
     patient_record: Record | None = field(default=None, repr=False)

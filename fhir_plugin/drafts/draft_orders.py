@@ -6,6 +6,7 @@ a quantity what can be read is read, and the paths of what cannot are kept. The 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -17,7 +18,7 @@ from fhir_plugin.drafts.forgiving import MemberPath
 from fhir_plugin.drafts.members import NOTHING, concept, text
 from fhir_plugin.drafts.reasons import DraftReasons, reasons_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
-from fhir_plugin.record.lenient import decode_all, decode_array, read
+from fhir_plugin.record.lenient import decode_all, read
 from fhir_plugin.record.resources import Medication, MedicationRequest
 from fhir_plugin.record.subjects import SubjectChecker, SubjectMatch
 
@@ -95,9 +96,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _names(concepts: Iterable[CodeableConcept]) -> tuple[str, ...]:
-    """The distinct texts and displays of concepts."""
-    names = (name for item in concepts for name in (item.text, *(coding.display for coding in item.coding)))
-    return tuple(dict.fromkeys(name for name in names if name))
+    """The distinct texts and displays of concepts; of one that has neither, a code that is a name itself."""
+    names: dict[str, None] = {}
+    for item in concepts:
+        shown = [name for name in (item.text, *(coding.display for coding in item.coding)) if name]
+        names |= dict.fromkeys(shown or ([item.label] if _NAME.search(item.label) else []))
+    return tuple(names)
+
+
+_NAME = re.compile(r"[^\W\d_]{4}")
+"""Letters in a row that make a code a name."""
 
 
 class Drafts(msgspec.Struct, frozen=True, kw_only=True):

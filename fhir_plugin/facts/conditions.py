@@ -132,7 +132,10 @@ def _add_entry(
     entry: _Entry, senses: Iterable[Sense], knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
     for sense in senses:
-        force, note = _force_by_age(entry.status, sense, knowledge.value_sets.topics[sense.topic], as_of)
+        topic = knowledge.value_sets.topics[sense.topic]
+        if _is_doubtful_and_over(entry.status, topic, as_of):
+            continue
+        force, note = _force_by_age(entry.status, sense, topic, as_of)
         if not note:
             note = "uncoded" if entry.hinted else _IMPRECISE_NOTES.get(sense.meaning, "")
         evidence = Evidence(
@@ -145,7 +148,7 @@ def _add_entry(
         builder = builders.get(sense.topic)
         if builder is None:
             builder = builders[sense.topic] = _PresenceBuilder()
-        builder.add(sense.meaning, force, evidence, lasting=knowledge.value_sets.topics[sense.topic].lasting)
+        builder.add(sense.meaning, force, evidence, lasting=topic.lasting)
 
 
 def _add_reasons(
@@ -172,6 +175,13 @@ def _add_reasons(
                         reference=entry.reference, label=concept.label, name=sense.label, day=start, note=note
                     )
                     builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
+
+
+def _is_doubtful_and_over(status: EntryStatus, topic: Topic, as_of: date) -> bool:
+    """Whether an entry that was never certain began too long ago to be true now, such as a suspected seizure."""
+    if status.force is not Force.DOUBTFUL or topic.recent_days is None or topic.when_old != "ended":
+        return False
+    return status.start is not None and status.start.days_before(as_of)[0] > topic.recent_days
 
 
 def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) -> tuple[Force, str]:

@@ -195,7 +195,10 @@ def _time_of_rate(case: DraftCase) -> StatedMeasure:
         of_dose, of_rate = case.drafted.of(dose), case.drafted.of(rate)
         whole, speed = of_dose.value, of_rate.value
         if whole and speed:
-            return StatedMeasure(unread=of_dose.unread or of_rate.unread, value=StatedRange(whole.low / speed.high, whole.high / speed.low).times(_MINUTES))
+            return StatedMeasure(
+                unread=of_dose.unread or of_rate.unread,
+                value=StatedRange(whole.low / speed.high, whole.high / speed.low).times(_MINUTES),
+            )
     return StatedMeasure(fault="not_stated")
 
 

@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from fhir_plugin.reading.addresses import AddressRefused, CheckedNetwork
+from fhir_plugin.reading.encoding import encoded
 from fhir_plugin.reading.responses import (
     ByteAllowance,
     Limits,
@@ -33,6 +34,8 @@ _NO_POST = frozenset({"400", "404", "405", "415", "501"})
 _FORM = "application/x-www-form-urlencoded"
 _FHIR, _JSON = "application/fhir+json", "application/json"
 _ALWAYS = {"Accept-Encoding": "gzip", "User-Agent": "tandem-cds"}
+_FRESH = {"Cache-Control": "no-cache"}
+"""HAPI answers a repeated search from a cache, by default for a minute: what was just recorded would be missing."""
 _KEEPALIVE_SECONDS = 30
 
 
@@ -81,16 +84,18 @@ class FhirServer:
         await self._transport.aclose()
 
     def url(self, relative: str) -> httpx.URL:
-        """The URL of a read or search written relative to the base, such as ``Condition?patient=1``."""
-        return httpx.URL(f"{self._base}/{relative}")
+        """The URL of a read or search written relative to the base, such as ``Condition?patient=1``; encoded."""
+        return httpx.URL(encoded(f"{self._base}/{relative}"))
 
     def page_url(self, link: str) -> httpx.URL | None:
         """The URL of a next link if it is under the base URL of this server; ``None`` if it must not be followed.
 
-        Accepts an absolute link, one relative to the base URL, and one relative to the root of the host.
+        Accepts an absolute link, one relative to the base URL, and one relative to the root of the host. What a server
+        leaves unencoded in its link is encoded, as in a search.
         """
-        candidates = [link] if "://" in link else [str(self._base.copy_with(raw_path=b"/")).rstrip("/") + link]
-        if "://" not in link:
+        absolute = "://" in link.partition("?")[0]
+        candidates = [link] if absolute else [str(self._base.copy_with(raw_path=b"/")).rstrip("/") + link]
+        if not absolute:
             candidates = candidates if link.startswith("/") else []
             candidates.append(f"{self._base}/{link.lstrip('/')}" if not link.startswith("?") else f"{self._base}{link}")
         for candidate in candidates:
@@ -99,7 +104,7 @@ class FhirServer:
             except httpx.InvalidURL:
                 continue
             if self._is_under_base(url):
-                return url
+                return httpx.URL(encoded(str(url)))
         return None
 
     def id_of(self, resource_type: str, reference: str) -> str | None:
@@ -178,7 +183,7 @@ class FhirServer:
             self.in_flight -= 1
 
     def _request(self, url: httpx.URL, token: str | None, *, post: bool) -> httpx.Request:
-        headers = {"Accept": _FHIR, **_ALWAYS}
+        headers = {"Accept": _FHIR, **_FRESH, **_ALWAYS}
         if self.habits.strict:
             headers["Prefer"] = "handling=strict"
         if token:
@@ -187,7 +192,7 @@ class FhirServer:
         if not post:
             return httpx.Request("GET", url, headers=headers, extensions=extensions)
         headers["Content-Type"] = _FORM
-        search_url = url.copy_with(raw_path=url.path.encode() + b"/_search")
+        search_url = url.copy_with(raw_path=url.raw_path.partition(b"?")[0] + b"/_search")
         return httpx.Request("POST", search_url, headers=headers, content=url.query, extensions=extensions)
 
 

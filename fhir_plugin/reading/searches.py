@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 import httpx
 
@@ -73,7 +74,7 @@ class QuerySession:
     async def search(self, name: str, codes: Sequence[str]) -> Search:
         """Search for one input from its first page on."""
         definition = INPUTS[name]
-        relative = definition.template(self._patient, codes)
+        relative = definition.query(self._patient, codes)
         search = Search()
         async with self._query(name, search):
             if definition.resource_type in self._server.habits.not_offered:
@@ -83,7 +84,7 @@ class QuerySession:
             if allowed is ScopeCoverage.NOTHING:
                 search.stop(OUT_OF_SCOPE)
                 return search
-            counted = relative if "?" not in relative else f"{relative}&_count={self._server.habits.page_size}"
+            counted = definition.query(self._patient, codes, self._server.habits.page_size)
             response = await self._ask(self._server.url(counted))
             if response.outcome == "400" and counted != relative:
                 response = await self._ask(self._server.url(relative))
@@ -116,7 +117,8 @@ class QuerySession:
         ids = list(dict.fromkeys(id_by_reference.values()))[:_MAX_MEDICATIONS]
         groups = [ids[start : start + _IDS_PER_QUERY] for start in range(0, len(ids), _IDS_PER_QUERY)]
         found: dict[str, Medication] = {}
-        await self.run_together([self._medications(f"Medication?_id={','.join(group)}", found) for group in groups])
+        searches = [f"Medication?{urlencode({'_id': ','.join(group)})}" for group in groups]
+        await self.run_together([self._medications(relative, found) for relative in searches])
         missing = [identifier for identifier in ids if identifier not in found]
         await self.run_together([self._medications(f"Medication/{identifier}", found) for identifier in missing])
         return {
@@ -167,8 +169,7 @@ class QuerySession:
         number = len(search.pages) + 1
         where = name if number == 1 else f"{name}, page {number}"
         try:
-            before = sum(page.matches for page in search.pages)
-            return decode_value(name, body, self._patient, self._base_url, where, before)
+            return decode_value(name, body, self._patient, self._base_url, where, search.pages)
         except WrongPatient as error:
             search.wrong_patient = error
             search.stop("another patient")

@@ -53,6 +53,8 @@ class DecodedInput:
     """Whether something is missing for a reason other than a next page."""
     matches: int = 0
     """How many entries match the search, without included resources."""
+    total: float | None = None
+    """What the server says that all pages have together."""
     worth_asking: bool = False
     """Whether the server may have more than this value: never after an OperationOutcome or ``null``."""
 
@@ -63,7 +65,7 @@ def decode_value(
     patient_id: str,
     base_url: str | None = None,
     where: str | None = None,
-    matches_before: int = 0,
+    before: Sequence[DecodedInput] = (),
 ) -> DecodedInput:
     """Decode one value of a prefetch, or one page of a search, as the input ``name`` of that patient.
 
@@ -71,8 +73,8 @@ def decode_value(
     ``UNREADABLE``. Resources of other types are ignored, except that Medications are kept separately. A resource about
     somebody else is dropped and counted. A resource without a subject is never evidence, even in a search for this
     patient, because a server that ignores the parameter returns everybody's; it is listed as unread and makes the
-    input partial. ``where`` replaces the name in the list of unread resources; ``matches_before`` is the number of
-    matches on earlier pages. Raises WrongPatient if the input ``patient`` contains a different Patient.
+    input partial. ``where`` replaces the name in the list of unread resources; ``before`` are the earlier pages of the
+    search. Raises WrongPatient if the input ``patient`` contains a different Patient.
     """
     where = where or name
     opened = open_value(raw)
@@ -89,13 +91,17 @@ def decode_value(
     sorter.sort(opened.entries)
     if name == "patient":
         sorter.require_patient()
-    return _decoded(name, where, opened, sorter, matches_before)
+    return _decoded(name, where, opened, sorter, before)
 
 
-def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, matches_before: int) -> DecodedInput:
+def _decoded(
+    name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, before: Sequence[DecodedInput]
+) -> DecodedInput:
     single = not opened.bundle and name != "patient"
-    matches = opened.matches(INPUTS[name].resource_type)
-    short = "" if opened.next_url else _shortfall(matches_before + matches, opened.total)
+    one_of_several = bool(before) or opened.next_url is not None
+    # Counting takes time, and without a total there is nothing to compare the number with.
+    matches = opened.matches(INPUTS[name].resource_type) if one_of_several or opened.total is not None else 0
+    short = "" if opened.next_url else _shortfall(matches, opened.total, before)
     sorter.unread += _gaps(name, where, opened, sorter, single=single, short=short)
     flawed = bool(sorter.unread) or sorter.incomplete
     whole = not (flawed or opened.next_url)
@@ -111,6 +117,7 @@ def _decoded(name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter
         offered=len(opened.entries),
         next_url=opened.next_url,
         matches=matches,
+        total=opened.total,
         medications=sorter.medications,
         warnings=tuple(sorter.warnings),
         flawed=flawed,
@@ -132,8 +139,14 @@ def _gaps(
         yield Unread(f"{where}.total", short)
 
 
-def _shortfall(matches: int, total: float | None) -> str:
-    """What is missing by the total of a search, which may be an estimate: fewer than came mean nothing."""
+def _shortfall(matches: int, total: float | None, before: Sequence[DecodedInput] = ()) -> str:
+    """What is missing by the total of a search: on its last page, else on the last of the earlier pages that has one.
+
+    A total may be an estimate, above all before the last page: fewer than came mean nothing.
+    """
+    matches += sum(page.matches for page in before)
+    for page in reversed(before):
+        total = page.total if total is None else total
     return f"{matches} of {total:g} entries" if total is not None and matches < total else ""
 
 
@@ -171,7 +184,11 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     sorter = ResourceSorter(SubjectChecker(patient), names, "bundle")
     sorter.sort(opened.entries)
     sorter.require_patient()
-    page = opened.next_url is not None or not opened.links_read or bool(_shortfall(opened.matches(), opened.total))
+    page = (
+        opened.next_url is not None
+        or not opened.links_read
+        or bool(opened.total is not None and _shortfall(opened.matches(), opened.total))
+    )
     if page:
         sorter.unread.append(Unread("bundle.link", "the file is one page of more"))
     prescriptions = [resource for name in MEDICATION_INPUTS for resource in sorter.kept[name]]

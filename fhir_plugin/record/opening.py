@@ -73,10 +73,8 @@ class OpenedBundle:
         """How many entries match the search.
 
         Included resources do not; without a ``search.mode``, those of the ``expected`` type do. With no type expected,
-        every resource counts. Where there is no total to compare it with, all entries are counted.
+        every resource counts.
         """
-        if self.total is None:
-            return len(self.entries)
         return sum(_is_match(entry, expected) for entry in self.entries)
 
 

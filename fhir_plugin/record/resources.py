@@ -76,6 +76,11 @@ class ObservationComponent(Element, frozen=True):
     value_codeable_concept: CodeableConcept | None = None
 
 
+class ReferenceRange(Element, frozen=True):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
 class Observation(Resource, frozen=True):
     status: str | None = None
     code: CodeableConcept | None = None
@@ -92,6 +97,7 @@ class Observation(Resource, frozen=True):
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
+    reference_range: tuple[ReferenceRange, ...] = ()
     component: tuple[ObservationComponent, ...] = ()
     has_member: tuple[Reference, ...] = ()
     derived_from: tuple[Reference, ...] = ()
@@ -272,6 +278,8 @@ class QuestionnaireResponse(Resource, frozen=True):
     questionnaire: str | None = None
     subject: Reference | None = None
     encounter: Reference | None = None
+    author: Raw = Raw(b"null")
+    """Left as bytes: it is only copied, and one that cannot be read must not cost the answers."""
     authored: str | None = None
     item: tuple[ResponseItem, ...] = ()
     contained: tuple[Raw, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from fhir.resources.R4B.bundle import Bundle
@@ -10,7 +11,10 @@ from fhir.resources.R4B.observation import Observation
 from pydantic import ValidationError
 
 from fhir_plugin.errors import WrongQuestionnaire
+from fhir_plugin.record import lenient
+from fhir_plugin.record.datatypes import Reference
 from fhir_plugin.record.resources import QuestionnaireResponse
+from fhir_plugin.record.subjects import reference_parts
 from fhir_plugin.scales.codes import item_coding, option_coding, total_coding
 from fhir_plugin.scales.questionnaires import option_weight
 from fhir_plugin.scales.scoring import Score
@@ -18,6 +22,8 @@ from mappings.schema.instruments import LOCAL_CODES, Instruments
 from mappings.schema.instruments.model import LOINC, Instrument, InstrumentItem, Risk
 
 _CATEGORY = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "survey"}
+_PERFORMERS = frozenset({"Organization", "Patient", "Practitioner", "PractitionerRole", "RelatedPerson"})
+"""The authors of a response who may be performers of an Observation: all but a Device."""
 _NAMESPACE = uuid.UUID("3f2b8c0e-6a52-5f0e-9b7e-5d2f3c1a7e44")
 
 
@@ -50,28 +56,34 @@ def build_observation(response: QuestionnaireResponse, scored: Score, instrument
 
 
 def _taken_over(response: QuestionnaireResponse) -> dict[str, Any]:
-    """What the Observation takes over from the response: subject, encounter and time."""
+    """What the Observation takes over from the response: subject, encounter, time, and the author as performer."""
     body: dict[str, Any] = {}
     if response.subject and response.subject.reference:
         body["subject"] = {"reference": response.subject.reference}
     if response.encounter and response.encounter.reference:
         body["encounter"] = {"reference": response.encounter.reference}
+    author = lenient.read(response.author, Reference)
+    if author and author.reference and reference_parts(author.reference)[1] in _PERFORMERS:
+        body["performer"] = [{"reference": author.reference}]
     if response.authored:
         body["effectiveDateTime"] = response.authored
     return body
 
 
-def build_extract(response: QuestionnaireResponse, scored: Score, instruments: Instruments) -> Bundle:
-    """The transaction Bundle that creates the Observation."""
-    observation = build_observation(response, scored, instruments)
-    # The same response always gets the same fullUrl, so that a Bundle sent twice can be detected.
-    name = uuid.uuid5(_NAMESPACE, f"{response.reference}|{response.authored}|{scored.instrument}")
-    entry = {
-        "fullUrl": f"urn:uuid:{name}",
-        "resource": observation,
-        "request": {"method": "POST", "url": "Observation"},
-    }
-    return Bundle.model_validate({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+def build_extract(response: QuestionnaireResponse, scores: Sequence[Score], instruments: Instruments) -> Bundle:
+    """The transaction Bundle that creates one Observation for each score."""
+    entries = []
+    for scored in scores:
+        # The same response always gets the same fullUrl, so that a Bundle sent twice can be detected.
+        name = uuid.uuid5(_NAMESPACE, f"{response.reference}|{response.authored}|{scored.instrument}")
+        entries.append(
+            {
+                "fullUrl": f"urn:uuid:{name}",
+                "resource": build_observation(response, scored, instruments),
+                "request": {"method": "POST", "url": "Observation"},
+            }
+        )
+    return Bundle.model_validate({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
 def _reference(response: QuestionnaireResponse) -> dict[str, str]:

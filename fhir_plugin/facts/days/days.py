@@ -73,7 +73,9 @@ def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:
     together = int(parameters["concurrent_start_days"].value)
     counting = [e for e in exposures if e.counted]
     dated = infer_stops(sorted([e for e in counting if e.window.start is not None and e.window.certain], key=_by_start))
-    others = [e for e in counting if e.window.start is None or not e.window.certain] if len(dated) < len(counting) else []
+    others = (
+        [e for e in counting if e.window.start is None or not e.window.certain] if len(dated) < len(counting) else []
+    )
     flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
     counted = _counted(dated, together, carry, flags)
     return DayMap(

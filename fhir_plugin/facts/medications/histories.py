@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import NamedTuple, TypeVar
 
 from fhir_plugin.facts.medications.exposures import Exposure, reaches_minimum
-from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, MedicationLine, MedicationLines
-from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.medications.indications import IndicationReader
+from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, MedicationLine, MedicationLines
+from fhir_plugin.facts.medications.products import ProductReader, may_be_antidepressant
 from fhir_plugin.facts.medications.reasons import (
     NOT_STATED,
     STATED_DEPRESSION,
@@ -45,12 +45,12 @@ _IN_ERROR = "entered-in-error"
 
 
 class UnmappedMedication(NamedTuple):
-    """A drug name that looks psychotropic but is in no table."""
+    """A drug that is not recognised, or an antidepressant without a dose table."""
 
     label: str
     reference: str
     antidepressant: bool
-    """Whether it looks like an antidepressant."""
+    """Whether it may be an antidepressant: it does not look like another psychotropic drug."""
 
 
 class StopReason(NamedTuple):
@@ -160,14 +160,17 @@ class _HistoryReader:
             self._set_aside(dispense, line)
 
     def _set_aside(self, resource: MedicationResource, line: MedicationLine) -> None:
-        """Note a drug outside the groups if its name looks psychotropic, and count one without a name."""
+        """Note a drug outside the groups that is not recognised, and count one without a name."""
         drug = line.concept.drug
-        if drug.unmapped:
-            antidepressant = self._medications.hints.look_antidepressant(drug.label)
-            unmapped = UnmappedMedication(drug.label, resource.reference, antidepressant)
+        if resource.status == _IN_ERROR:
+            return
+        if drug.other_antidepressant or (drug.in_doubt and drug.label):
+            unmapped = UnmappedMedication(
+                drug.label, resource.reference, may_be_antidepressant(drug, self._medications)
+            )
             name = drug.label.lower()
             self.unmapped[name] = min(unmapped, self.unmapped.get(name, unmapped))
-        elif resource.status != _IN_ERROR and (not drug.label or _is_only_a_reference(resource, drug.label)):
+        elif not drug.label or _is_only_a_reference(resource, drug.label):
             self.nameless += 1
 
     def _keep(
@@ -188,7 +191,9 @@ class _HistoryReader:
                 self.exposures[prescription.ingredient].append(exposure)
         else:
             for part in line.concept.parts:
-                self.exposures[part.ingredient].append(self._conditional(resource, part, line, window, links, indication))
+                self.exposures[part.ingredient].append(
+                    self._conditional(resource, part, line, window, links, indication)
+                )
 
     def _add_reason(
         self,
@@ -240,7 +245,6 @@ class _HistoryReader:
         if is_depression(indications(resource), medications):
             return (), ()
         return (("never_a_trial", "indication_unknown"), ()) if use else ((), ("indication_unknown",))
-
 
     def _by_indication(self, part: ProductPart, indication: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         antidepressant = "antidepressant" in self._medications.ingredients[part.ingredient].groups

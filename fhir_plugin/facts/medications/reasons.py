@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from fhir_plugin.record.datatypes import CodeableConcept
+from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications, ReasonWords, StopReasonWords
 
 _WORDS = re.compile(r"[a-z']+|[.;\n]")
@@ -63,7 +64,7 @@ _FOR = re.compile(r"\b(?:for|to) ([^.;,\n()]*)")
 def _is_other(concept: CodeableConcept, medications: Medications) -> bool:
     other = medications.reasons.other_indications
     if any(
-        coding.system in medications.systems.icd10 and _has_code_below(coding.code, other.code_prefixes)
+        system_key(coding.system) in medications.systems.icd10 and _has_code_below(coding.code, other.code_prefixes)
         for coding in concept.coding
     ):
         return True
@@ -87,7 +88,7 @@ def is_depression(indications: Iterable[CodeableConcept], medications: Medicatio
     prefixes, excluded = medications.reasons.depression_code_prefixes, medications.episodes.icd10_excluded
     for concept in indications:
         if any(
-            coding.system in medications.systems.icd10
+            system_key(coding.system) in medications.systems.icd10
             and _has_code_below(coding.code, prefixes)
             and not _has_code_below(coding.code, excluded)
             for coding in concept.coding

@@ -19,6 +19,7 @@ from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition
+from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications
 
 
@@ -61,9 +62,7 @@ def current_episode(record: Record, medications: Medications, as_of: date, given
     return _first_of_run(latest, dated, remission, medications)
 
 
-def _first_of_run(
-    latest: _Depression, dated: list[_Depression], remission: date, medications: Medications
-) -> Episode:
+def _first_of_run(latest: _Depression, dated: list[_Depression], remission: date, medications: Medications) -> Episode:
     longest = medications.parameters["lookback_days"].value
     gap = medications.parameters["episode_gap_days"].value
     first, cut = latest, False
@@ -132,7 +131,8 @@ def is_current_depression(condition: Condition, medications: Medications) -> boo
 def _is_depression_code(condition: Condition, medications: Medications) -> bool:
     episodes = medications.episodes
     if condition.code is None or any(
-        coding.system in medications.systems.icd10 and (coding.code or "").startswith(episodes.icd10_excluded)
+        system_key(coding.system) in medications.systems.icd10
+        and (coding.code or "").startswith(episodes.icd10_excluded)
         for coding in condition.code.coding
     ):
         return False
@@ -142,12 +142,15 @@ def _is_depression_code(condition: Condition, medications: Medications) -> bool:
 def _codes(condition: Condition, medications: Medications, icd10: tuple[str, ...], snomed: frozenset[str]) -> bool:
     """Whether a Condition has one of the codes; ICD-10 by its beginning, so that no list of them is needed."""
     return condition.code is not None and any(
-        (coding.system in medications.systems.icd10 and bool(icd10) and (coding.code or "").startswith(icd10))
-        or (coding.system in medications.systems.snomed and coding.code in snomed)
+        (
+            system_key(coding.system) in medications.systems.icd10
+            and bool(icd10)
+            and (coding.code or "").startswith(icd10)
+        )
+        or (system_key(coding.system) in medications.systems.snomed and coding.code in snomed)
         for coding in condition.code.coding
     )
 
 
 def _has(concept: CodeableConcept | None, codes: frozenset[str]) -> bool:
     return concept is not None and any(coding.code in codes for coding in concept.coding)
-

@@ -16,6 +16,7 @@ from fhir_plugin.facts.trials.episodes import Episode, is_current_depression
 from fhir_plugin.facts.trials.read import TrialHistory, has_failed, may_have_failed
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, Procedure
+from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Maudsley, Medications, Staging
 
 MET, NOT_MET, UNKNOWN = "met", "not_met", "unknown"
@@ -142,7 +143,7 @@ def _severity(record: Record, medications: Medications, method: Maudsley) -> Sta
         if is_current_depression(condition, medications) and condition.code is not None
         for coding in condition.code.coding
         for systems, table in tables
-        if coding.system in systems and coding.code in table
+        if system_key(coding.system) in systems and coding.code in table
     }
     points = sorted(severity.points[name] for name in grades)
     if not points:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mappings.schema.base.entries import Entry, Verification
+from mappings.schema.base.systems import system_key
 
 
 class Ingredient(NamedTuple):
@@ -140,13 +141,23 @@ class TimingCodes(Entry):
 
 
 class CodeSystemNames(Entry):
-    """The names that codings use for their code systems."""
+    """The names that codings use for their code systems, as :func:`system_key` writes them."""
 
     rxnorm: frozenset[str]
     ndc: frozenset[str]
     atc: frozenset[str]
     icd10: frozenset[str]
     snomed: frozenset[str]
+
+    @field_validator("*")
+    @classmethod
+    def _keys(cls, addresses: frozenset[str]) -> frozenset[str]:
+        return frozenset(map(system_key, addresses))
+
+    def are_codes(self, system: str | None) -> bool:
+        """Whether the codes of a system are known to be codes, and no words."""
+        key = system_key(system)
+        return any(key in keys for keys in (self.rxnorm, self.ndc, self.atc, self.icd10, self.snomed))
 
 
 class Episodes(Entry):

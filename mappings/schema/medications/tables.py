@@ -128,6 +128,15 @@ def read_ndc(place: Path) -> NdcTable:
         raise KnowledgeError(f"ndc.txt: cannot be read: {fault.strerror}") from fault
 
 
+def read_other_products(place: Path) -> frozenset[str]:
+    """The RxCUIs of ``other_products.txt``, one on a line, its name behind a tab."""
+    try:
+        lines = (place / "other_products.txt").read_text(encoding="utf-8").splitlines()
+    except OSError as fault:
+        raise KnowledgeError(f"other_products.txt: cannot be read: {fault.strerror}") from fault
+    return frozenset(line.partition("\t")[0] for line in lines)
+
+
 def read_atc(place: Path) -> dict[str, str]:
     """ATC code to ingredient."""
     rows = _rows(place / "ingredients.csv", "atc")

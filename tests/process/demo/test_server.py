@@ -23,10 +23,18 @@ def test_it_holds_every_demo_patient(fhir: str, patients: dict[str, DemoPatient]
 
 
 def test_it_searches_by_patient_and_code(fhir: str) -> None:
-    found = get(fhir, "Observation?patient=uncontrolled-hypertension&code=http://loinc.org|85354-9")
+    found = get(fhir, "Observation?patient=uncontrolled-hypertension&code=http%3A%2F%2Floinc.org%7C85354-9")
     assert {entry["resource"]["id"] for entry in found["entry"]} == {
         f"uncontrolled-hypertension-bp-{n}" for n in (1, 2, 3)
     }
+
+
+@pytest.mark.parametrize("query", ["code=http://loinc.org|85354-9", "code={x}", "code=100%", "code=a^b"])
+def test_it_refuses_a_request_line_that_a_strict_server_refuses(query: str, fhir: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(fhir).netloc, timeout=30)
+    connection.request("GET", f"/fhir/Observation?patient=two-failures&{query}")
+    assert connection.getresponse().status == 400
+    connection.close()
 
 
 def test_it_is_gone_after_the_block_even_when_the_block_fails() -> None:

@@ -20,6 +20,7 @@ from fhir_plugin.scales.questionnaires import option_weight
 from fhir_plugin.scales.scoring import score_values
 from mappings.schema.instruments.model import Instrument
 from tests.support.hooks.calls import knowledge
+from tests.support.smart.ehr import NULL, id_token
 from tests.support.smart.fixtures import App, running_app
 from tests.support.smart.pages import view_of
 
@@ -197,6 +198,46 @@ def test_what_is_saved_is_what_was_answered(phq9: Filling) -> None:
 
 
 @pytest.mark.server
+@pytest.mark.parametrize(
+    ("user", "author"),
+    [
+        ("Practitioner/dr-1", "Practitioner/dr-1"),
+        ("{issuer}/PractitionerRole/7", "PractitionerRole/7"),
+        ("{issuer}/Patient/two-failures", "Patient/two-failures"),
+        ("https://elsewhere.example/fhir/Practitioner/dr-1", None),
+        ("Person/1", None),
+        ("Practitioner/../1", None),
+        (None, None),
+    ],
+)
+def test_what_is_saved_names_the_author_and_the_encounter_of_the_launch(
+    user: str | None, author: str | None, app: App, visitor: httpx2.Client
+) -> None:
+    claims = {"fhirUser": user.format(issuer=app.ehr.issuer)} if user else {}
+    app.ehr.token_changes = {"encounter": "visit-3", "id_token": id_token(**claims)}
+    assert "Saved: " in Filling(app, visitor).send(WHOLE).text
+    response, observation = app.ehr.created
+    QuestionnaireResponse.model_validate(response)
+    Observation.model_validate(observation)
+    assert response["encounter"] == observation["encounter"] == {"reference": "Encounter/visit-3"}
+    assert response.get("author") == ({"reference": author} if author else None)
+    assert observation.get("performer") == ([{"reference": author}] if author else None)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"encounter": NULL, "id_token": NULL}, {"encounter": "../1", "id_token": "x.y"},
+     {"id_token": id_token(aud="another", fhirUser="Practitioner/1")}],
+)  # fmt: skip
+def test_what_the_launch_does_not_give_is_left_out(changes: Json, app: App, visitor: httpx2.Client) -> None:
+    app.ehr.token_changes = changes
+    assert "Saved: " in Filling(app, visitor).send(WHOLE).text
+    for saved in app.ehr.created:
+        assert not {"encounter", "author", "performer"} & set(saved)
+
+
+@pytest.mark.server
 @pytest.mark.parametrize("name", FORMS)
 def test_every_questionnaire_can_be_filled_and_saved(name: str, shared: App, visitor: httpx2.Client) -> None:
     filling = Filling(shared, visitor, name)
@@ -317,7 +358,7 @@ def test_without_the_permission_nothing_is_saved(scope: str, app: App, visitor: 
     assert "did not allow this app to save" in shown.text
     assert "Saved" not in filling.send(WHOLE).text
     assert filling.counts() == before
-    assert not [each for each in app.ehr.asked if each.startswith("POST /fhir/")]
+    assert not [each for each in app.ehr.asked if each.startswith("POST /fhir/") and not each.endswith("/_search")]
 
 
 @pytest.mark.server

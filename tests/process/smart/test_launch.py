@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from joserfc.jwk import ECKey
 
-from tests.support.smart.ehr import running_ehr
+from tests.support.smart.ehr import NULL, running_ehr
 from tests.support.smart.fixtures import ANCESTOR, App, running_app
 from tests.support.smart.pages import view_of
 
@@ -159,15 +159,94 @@ def test_a_refusal_of_the_ehr_is_said_in_our_words(error: str, words: str, app: 
         ({"patient": None}, "whose chart"),
         ({"patient": "../admin"}, "whose chart"),
         ({"access_token": None}, "issued no token"),
-        ({"access_token": "a b"}, "whose chart"),
-        ({"token_type": "mac"}, "issued no token"),
+        ({"patient": NULL}, "whose chart"),
+        ({"patient": ["two-failures"]}, "whose chart"),
+        ({"access_token": NULL}, "no access token"),
+        ({"access_token": 5}, "no access token"),
+        ({"access_token": None, "error": "server_error"}, "reported an error"),
+        ({"access_token": "a b"}, "characters that no token may have"),
+        ({"token_type": "mac"}, "only Bearer"),
         ({"expires_in": 0}, "has already expired"),
+        ({"expires_in": "0"}, "has already expired"),
+        ({"expires_in": "-3.5"}, "has already expired"),
     ],
 )
 def test_a_token_that_is_of_no_use_opens_nothing(
     changes: dict[str, Any], words: str, app: App, visitor: httpx2.Client
 ) -> None:
     app.ehr.token_changes = changes
+    refused(visitor.get(app.launch()), words)
+
+
+HARMLESS: tuple[dict[str, Any], ...] = (
+    {"expires_in": "3600"},
+    {"expires_in": "3600.0"},
+    {"expires_in": 3599.5},
+    {"expires_in": 1e12},
+    {"expires_in": NULL},
+    {"expires_in": None},
+    {"expires_in": "soon"},
+    {"expires_in": {}},
+    {"encounter": NULL},
+    {"encounter": 7},
+    {"encounter": {"reference": "Encounter/1"}},
+    {"encounter": "../x"},
+    {"scope": NULL},
+    {"scope": None},
+    {"scope": ["launch", "patient/*.rs"]},
+    {"scope": 3},
+    {"token_type": NULL},
+    {"token_type": "BEARER"},
+    {"refresh_token": NULL, "id_token": NULL, "need_patient_banner": "no", "intent": 1},
+    {"id_token": "a.b.c"},
+    {"id_token": "\u00e9"},
+    {"appContext": NULL},
+    {"appContext": ["x"]},
+    {"fhirContext": "not a list"},
+)
+
+
+@pytest.mark.parametrize("changes", HARMLESS, ids=str)
+def test_a_harmless_member_of_any_kind_does_not_stop_a_launch(
+    changes: dict[str, Any], app: App, visitor: httpx2.Client
+) -> None:
+    app.ehr.token_changes = changes
+    assert visitor.get(app.launch()).status_code == 200
+
+
+@pytest.mark.parametrize("length", [1_900, 4_000, 15_000])
+def test_a_long_code_is_a_code(length: int, app: App, visitor: httpx2.Client) -> None:
+    app.ehr.code_padding = length
+    assert visitor.get(app.launch()).status_code == 200
+
+
+def test_a_code_beyond_any_measure_is_called_that(app: App, visitor: httpx2.Client) -> None:
+    app.ehr.code_padding = 20_000
+    refused(visitor.get(app.launch()), "a code that is too long")
+    assert "POST /token" not in app.ehr.asked
+
+
+@pytest.mark.parametrize("methods", [NULL, None, "S256", ["S256", "plain"], ["plain", 3, "S256"], {}], ids=str)
+def test_pkce_is_used_where_it_is_not_ruled_out(methods: Any, app: App, visitor: httpx2.Client) -> None:
+    app.ehr.configuration = {"code_challenge_methods_supported": methods}
+    assert visitor.get(app.launch()).status_code == 200
+    assert app.ehr.authorizations[0]["code_challenge_method"] == "S256"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [
+        ({"authorization_endpoint": NULL}, "names no authorization_endpoint"),
+        ({"token_endpoint": None}, "names no token_endpoint"),
+        ({"token_endpoint": "http://evil.example/token"}, "a token_endpoint that is not secure"),
+        ({"code_challenge_methods_supported": ["plain"]}, "does not support PKCE"),
+        ({"code_challenge_methods_supported": "plain"}, "does not support PKCE"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_refused_for_its_cause(
+    configuration: dict[str, Any], words: str, app: App, visitor: httpx2.Client
+) -> None:
+    app.ehr.configuration = configuration
     refused(visitor.get(app.launch()), words)
 
 

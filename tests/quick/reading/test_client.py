@@ -17,7 +17,9 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds_hooks.demo.strictness import is_valid_target
 from fhir_plugin.reading.client import FhirServer, FhirServers
+from fhir_plugin.reading.encoding import encoded
 from fhir_plugin.reading.responses import ByteAllowance, Limits, ServerResponse, _retry_after
 from tests.support.profiles import examples
 
@@ -57,6 +59,7 @@ def test_a_read_says_what_it_must_and_nothing_more(caplog: pytest.LogCaptureFixt
     assert sent.headers["Authorization"] == "Bearer secret"
     assert sent.headers["Accept"] == "application/fhir+json"
     assert sent.headers["Accept-Encoding"] == "gzip"
+    assert sent.headers["Cache-Control"] == "no-cache", "HAPI answers a repeated search from a cache"
     assert caplog.text == "", "a URL names the patient: it is in no log"
 
 
@@ -136,7 +139,7 @@ def test_any_retry_after_is_read_as_seconds_or_not_at_all(text: str) -> None:
     assert wait is None or wait >= 0
 
 
-LONG = "Observation?patient=p1&code=" + ",".join(f"http%3A%2F%2Floinc.org%7C{number}" for number in range(100))
+LONG = "Observation?patient=p1&code=" + "%2C".join(f"http%3A%2F%2Floinc.org%7C{number}" for number in range(100))
 
 
 @respx.mock
@@ -146,7 +149,36 @@ def test_a_long_search_is_posted() -> None:
     sent = posted.calls.last.request
     assert sent.content.decode() == LONG.partition("?")[2]
     assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert sent.headers["Cache-Control"] == "no-cache"
     assert sent.headers["Authorization"] == "Bearer secret"
+
+
+SEARCHES = (
+    ("Observation?code=http://loinc.org|8480-6,8462-4", b"Observation?code=http%3A%2F%2Floinc.org%7C8480-6%2C8462-4"),
+    ("Observation?code=http%3A%2F%2Floinc.org%7C8480-6", b"Observation?code=http%3A%2F%2Floinc.org%7C8480-6"),
+    ("Observation?code:in=x&_has:Group=a b", b"Observation?code%3Ain=x&_has%3AGroup=a%20b"),
+    ('Observation?x={}[]^`\\"<>%|', b"Observation?x=%7B%7D%5B%5D%5E%60%5C%22%3C%3E%25%7C"),
+    ("Observation?_cursor=a+b==&\u00e9=1", b"Observation?_cursor=a+b==&%C3%A9=1"),
+    ("Patient/p1", b"Patient/p1"),
+    ("Patient/p|1", b"Patient/p%7C1"),
+)
+
+
+@pytest.mark.parametrize(("relative", "sent"), SEARCHES, ids=[relative for relative, _ in SEARCHES])
+@respx.mock
+def test_a_url_is_encoded_as_the_strictest_server_needs_it(relative: str, sent: bytes) -> None:
+    route = respx.get(url__startswith=f"{BASE}/").respond(json={})
+    assert ask(relative).outcome == "200"
+    target = route.calls.last.request.url.raw_path
+    assert target == b"/fhir/" + sent
+    assert is_valid_target(target)
+
+
+@given(st.text(max_size=30), st.sampled_from(["", "https://ehr.example/fhir/", "http://h:80"]))
+def test_what_is_encoded_is_valid_and_stays_as_it_is(text: str, root: str) -> None:
+    url = encoded(f"{root}/{text}".encode("utf-8", "ignore").decode())
+    assert is_valid_target(url.removeprefix(root).encode("ascii"))
+    assert encoded(url) == url
 
 
 @pytest.mark.parametrize("status", [404, 405, 415, 501])

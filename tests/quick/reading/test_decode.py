@@ -11,7 +11,7 @@ import pytest
 
 from fhir_plugin.errors import BadInput, WrongPatient
 from fhir_plugin.record.datatypes import Meta
-from fhir_plugin.record.decoding import decode_value, deduplicated, record_from_bundle
+from fhir_plugin.record.decoding import DecodedInput, decode_value, deduplicated, record_from_bundle
 from fhir_plugin.record.record import InputState
 from fhir_plugin.record.resources import Condition
 from tests.support.reading.material import OTHER, PATIENT, bundle, outcome, patient, resource, to_bytes
@@ -311,10 +311,32 @@ def test_a_total_above_the_matches_makes_a_part(value: bytes, state: InputState,
     assert bool(decoded.input.why) is bool(why)
 
 
-def test_matches_of_earlier_pages_count_towards_the_total() -> None:
-    last = bundle(CONDITION, total=3)
-    assert decode_value("conditions", last, PATIENT, matches_before=2).input.state is COMPLETE
-    assert decode_value("conditions", last, PATIENT, matches_before=1).input.why == "2 of 3 entries"
+@pytest.mark.parametrize(
+    ("totals", "why"),
+    [
+        ((3, 3, 3), ""),
+        ((4, 4, 4), "3 of 4 entries"),
+        ((None, None, 4), "3 of 4 entries"),
+        ((4, 4, None), "3 of 4 entries"),
+        ((4, None, None), "3 of 4 entries"),
+        ((9, 4, None), "3 of 4 entries"),
+        ((9, 9, 3), ""),
+        ((9, 3, None), ""),
+        ((None, None, None), ""),
+    ],
+    ids=str,
+)
+def test_a_total_is_compared_with_the_matches_of_all_pages(totals: tuple[int | None, ...], why: str) -> None:
+    """An estimate is corrected by a later page; what only an earlier page says counts where the last one is silent."""
+    pages: list[DecodedInput] = []
+    for number, total in enumerate(totals, start=1):
+        more = {} if total is None else {"total": total}
+        link = f"https://ehr.example/fhir?page={number}" if number < len(totals) else None
+        value = bundle(resource("Condition", number), outcome("information"), next_url=link, **more)
+        pages.append(decode_value("conditions", value, PATIENT, before=pages))
+    assert pages[-1].input.why == why
+    assert pages[-1].input.state is (PARTIAL if why else COMPLETE)
+    assert all(page.input.state is PARTIAL and not page.input.why for page in pages[:-1])
 
 
 def test_a_file_that_is_a_part_of_a_search_is_not_whole() -> None:

@@ -43,7 +43,15 @@ def page_url(link: str, base: str = BASE) -> str | None:
         ("?_getpages=7", f"{BASE}?_getpages=7"),
         ("/fhir/Observation?page=2", f"{BASE}/Observation?page=2"),
         ("/Observation?page=2", f"{BASE}/Observation?page=2"),
-        (f"{BASE}/Observation?next=https://canary.example/", f"{BASE}/Observation?next=https://canary.example/"),
+        (
+            f"{BASE}/Observation?next=https://canary.example/",
+            f"{BASE}/Observation?next=https%3A%2F%2Fcanary.example%2F",
+        ),
+        (f"{BASE}/Observation?code=http://loinc.org|1,2", f"{BASE}/Observation?code=http%3A%2F%2Floinc.org%7C1%2C2"),
+        (f"{BASE}/Observation?ct=a%2Bb+c==&_count=20", f"{BASE}/Observation?ct=a%2Bb+c==&_count=20"),
+        ("/fhir/Observation?code=http://loinc.org|1", f"{BASE}/Observation?code=http%3A%2F%2Floinc.org%7C1"),
+        ("Observation?code=http://loinc.org|1", f"{BASE}/Observation?code=http%3A%2F%2Floinc.org%7C1"),
+        (f"{BASE}/v/r4/[x]|y/Observation?page=2", f"{BASE}/v/r4/%5Bx%5D%7Cy/Observation?page=2"),
     ],
 )
 def test_next_links_that_are_followed(link: str, followed: str) -> None:

@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from cds_hooks.application.discovery import discover
+from fhir_plugin.record.inputs import PAGE_SIZE
+from mappings.schema.service.servers import DEFAULT_HABITS
 from tests.support.conformance.ehr import SERVICES, cards_of, post, request
 from tests.support.hooks.calls import assert_nothing_empty, client, knowledge
 
@@ -99,10 +101,19 @@ def test_searches_are_by_token_with_equality_and_nothing_else() -> None:
     for _, template in templates():
         _, _, query = template.partition("?")
         parameters = [pair.partition("=")[0] for pair in query.split("&") if pair]
-        assert set(parameters) <= {"patient", "code", "status"}
+        assert set(parameters) <= {"patient", "code", "status", "_count", "_sort"}
         assert not re.search(r":(?!//)", query.replace("http://", "").replace("https://", ""))
         assert "_include" not in template
-        assert "_sort" not in template
+
+
+def test_every_search_says_how_many_it_wants_and_the_newest_come_first_where_they_decide() -> None:
+    for key, template in templates():
+        assert ("_count" in template) is ("?" in template)
+        assert template.count("_count=200") == template.count("_count")
+        sort = {"observations": "-date", "questionnaireResponses": "-authored"}.get(key)
+        assert ("_sort=" in template) is (sort is not None)
+        assert sort is None or template.endswith(f"&_sort={sort}")
+    assert DEFAULT_HABITS.page_size == PAGE_SIZE, "the service's own queries ask for as many"
 
 
 def test_a_template_survives_being_encoded_by_the_client() -> None:

@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
 
+from cds_hooks.demo.strictness import is_valid_target
 from tests.support.reading.material import PATIENT, bundle, patient, resource, to_bytes
 
 TOKEN = "earned-token"
@@ -61,6 +62,13 @@ class Authorization:
 
 class _Handler(BaseHTTPRequestHandler):
     authorization: Authorization
+
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        if parsed and not is_valid_target(self.path.encode("latin-1")):
+            self.send_error(400)
+            return False
+        return parsed
 
     def do_GET(self) -> None:
         self.authorization.asked.append(self.path)

@@ -1,7 +1,8 @@
 """A FHIR server on loopback that answers well, except for one type of resource, for which it fails in a chosen way.
 
 The base URL names the failure and the type: ``http://127.0.0.1:PORT/<fault>/<type>/fhir``. A canary listens on
-another port; nothing must ever arrive there.
+another port; nothing must ever arrive there. A request line that RFC 3986 does not allow is answered with 400, and the
+path and query are read as a proxy passes them on that makes one slash of two.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
+from cds_hooks.demo.strictness import is_valid_target
 from tests.support.reading.material import OTHER, PATIENT, bundle, outcome, patient, resource, to_bytes
 
 
@@ -196,7 +198,9 @@ async def _serve_one(faults: Faults, reader: asyncio.StreamReader, writer: async
     head = await reader.readuntil(b"\r\n\r\n")
     request = await _read_request(head.decode(), reader)
     faults.requests.append(request)
-    if request.kind != request.faulty_type:
+    if not is_valid_target(request.target.encode("latin-1")):
+        writer.write(reply(b"", "400 Bad Request"))
+    elif request.kind != request.faulty_type:
         writer.write(good(request))
     elif request.fault in STREAMS:
         await STREAMS[request.fault](reader, writer, request)
@@ -214,7 +218,7 @@ async def _read_request(head: str, reader: asyncio.StreamReader) -> Request:
     method, target, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    parts = urlsplit(target)
+    parts = urlsplit(target.replace("//", "/"))
     _, fault, faulty_type, *rest = parts.path.split("/")
     kind, identifier = [*rest[1:], "", ""][:2]
     query = parse_qs(parts.query or body.decode())

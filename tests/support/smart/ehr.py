@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from cds_hooks.demo.ehr import FhirProxy, serving
 
 DEFAULT_PATIENT = "two-failures"
+NULL = object()
+"""Stands for a member that is ``null``; ``None`` leaves a member out."""
 
 
 @dataclass
@@ -40,10 +43,14 @@ class Ehr:
     secret: str = ""
     """Of the client; empty for a public one."""
     token_changes: dict[str, Any] = field(default_factory=dict)
-    """Members of the token answer that stand in the place of the right ones; ``None`` leaves one out."""
+    """Members of the token answer that stand in the place of the right ones; ``None`` leaves one out, ``NULL`` is null."""
     configuration: dict[str, Any] = field(default_factory=dict)
     refuse_with: str = ""
     """The error of RFC 6749 that the user comes back with."""
+    code_padding: int = 0
+    """Characters by which a code is longer than usual."""
+    created: list[dict[str, Any]] = field(default_factory=list)
+    """The resources that were to be created."""
     refuse_writes: tuple[str, ...] = ()
     """Resource types that it does not let be created."""
     lose_writes: bool = False
@@ -72,7 +79,7 @@ class _Handler(FhirProxy):
             right = {"authorization_endpoint": f"{self.ehr.address}/authorize",
                      "token_endpoint": f"{self.ehr.address}/token",
                      "code_challenge_methods_supported": ["S256"]}  # fmt: skip
-            self.json(right | self.ehr.configuration)
+            self.json(written(right | self.ehr.configuration))
         elif path.path == "/authorize":
             self._authorize({name: values[0] for name, values in parse_qs(path.query).items()})
         elif path.path.startswith("/fhir/"):
@@ -83,6 +90,8 @@ class _Handler(FhirProxy):
     def do_POST(self) -> None:  # noqa: N802 - the name is that of http.server
         self.ehr.asked.append(f"POST {urlsplit(self.path).path}")
         body = self.body()
+        if self.path.count("/") == 2 and "/_search" not in self.path and self.path.startswith("/fhir/"):
+            self.ehr.created.append(json.loads(body))
         if self.path == "/token":
             self._token({name: values[0] for name, values in parse_qs(body.decode()).items()})
         elif self.path.rpartition("/")[2] in self.ehr.refuse_writes:
@@ -96,7 +105,7 @@ class _Handler(FhirProxy):
         if self.ehr.refuse_with:
             back["error"] = self.ehr.refuse_with
         else:
-            back["code"] = secrets.token_urlsafe(16)
+            back["code"] = secrets.token_urlsafe(16) + "c" * self.ehr.code_padding
             self.ehr.codes[back["code"]] = Code(
                 asked["code_challenge"], asked["redirect_uri"], asked["client_id"], asked["scope"],
                 asked.get("launch", DEFAULT_PATIENT),
@@ -118,7 +127,7 @@ class _Handler(FhirProxy):
         self.ehr.tokens[token] = code.patient
         answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
         answer |= {"scope": code.scope, "patient": code.patient} | self.ehr.token_changes
-        self.json({name: value for name, value in answer.items() if value is not None})
+        self.json(written(answer))
 
     def _proxied(self, body: bytes) -> None:
         if self.token_of() not in self.ehr.tokens:
@@ -138,6 +147,21 @@ class _Handler(FhirProxy):
         else:
             entries = [{"resource": each} for each in found]
             self.json({"resourceType": "Bundle", "type": "searchset", "entry": entries})
+
+
+def written(members: dict[str, Any]) -> dict[str, Any]:
+    """The members as they are sent."""
+    return {name: None if value is NULL else value for name, value in members.items() if value is not None}
+
+
+def id_token(**claims: Any) -> str:
+    """An ID token for this app with those claims; nobody checks its signature, because it comes over TLS."""
+    parts = ({"alg": "RS256"}, {"aud": "tandem", "sub": "1"} | claims)
+    return ".".join([*(_base64url(json.dumps(part).encode()) for part in parts), "c2ln"])
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 @contextmanager
