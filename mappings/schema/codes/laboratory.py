@@ -137,7 +137,8 @@ class Laboratory(Reviewed):
 
     @model_validator(mode="after")
     def _codes_once(self) -> Self:
-        codes = [code for test in (*self.tests.values(), *self.measured.values()) for code in test.codes]
+        codes = [code for test in self.tests.values() for code in test.codes]
+        codes += [code for number in self.measured.values() for code in number.codes]
         if twice := {code for code in codes if codes.count(code) > 1}:
             raise ValueError(f"a code of two tests: {', '.join(sorted(twice))}")
         return self
@@ -179,10 +180,11 @@ class Laboratory(Reviewed):
     def named_test(self, name: str) -> str | None:
         """The test that is called by that name, where it has no code that is known."""
         plain = name.lower()
-        return next(
-            (test for test, definition in self.tests.items() if any(re.search(p, plain) for p in definition.named)),
-            None,
-        )
+        return next((test for test, pattern in self._names if pattern.search(plain)), None)
+
+    @cached_property
+    def _names(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        return tuple((name, re.compile("|".join(test.named))) for name, test in self.tests.items() if test.named)
 
 
 def load_laboratory(path: Path) -> Laboratory:
