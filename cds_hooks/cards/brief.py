@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
-from cds_hooks.protocol.markdown import table
+from cds_hooks.protocol.markdown import quote, table
 from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.headline import (
     Headline,
@@ -73,7 +73,7 @@ def _open_points(
     context: CardContext, answer: TreatmentAnswer, against: Sequence[WeighedFinding], head: Headline
 ) -> list[str]:
     """What is to be weighed, what was not read, and what would settle it; nothing of it changes a contraindication."""
-    points = [_weigh(context, against, head), _not_read(context, against, head)]
+    points = [_weigh(context, against, head), _not_read(context, against, head), _unrecognised(context, against)]
     if answer.standing is not Standing.CONTRAINDICATED:
         points.append(_settle(context, against, head))
     return [point for point in points if point]
@@ -113,7 +113,8 @@ def _reason(context: CardContext, weighed: WeighedFinding, head: Headline) -> st
     criterion = context.knowledge.criteria[weighed.finding.criterion]
     is_named = criterion.id in head.named
     title = criterion.short if is_named else reason_phrase(weighed, context.knowledge)
-    return context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    line = context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    return f"{line} {context.knowledge.wording.local}" if weighed.finding.local else line
 
 
 def _as_clause(sentence: str) -> str:
@@ -138,6 +139,18 @@ def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Hea
         return ""
     items = joined(needs(unnamed, context.knowledge), context.words.headline)
     return context.words.brief.not_read.format(items=items)
+
+
+def _unrecognised(context: CardContext, against: Sequence[WeighedFinding]) -> str:
+    """Entries that no table has, in the words of the record."""
+    words = context.words
+    entries = [entry for weighed in against if is_to_check(weighed) for entry in weighed.finding.evidence]
+    labels = list(dict.fromkeys(quote(entry.label or entry.reference) for entry in entries if not entry.name))
+    if not labels:
+        return ""
+    shown, more = labels[: words.brief.most_unrecognised], len(labels) - words.brief.most_unrecognised
+    rest = [words.headline.more.format(count=more)] if more > 0 else []
+    return words.brief.unrecognised.format(items=joined([*shown, *rest], words.headline))
 
 
 def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:

@@ -28,7 +28,7 @@ from mappings.schema.rules.protocols import Protocol, Role
 
 def criteria_card(context: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
-    answer = _without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
+    answer = without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
     shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
     offers = offers_of(context)
     critical, phrases = critical_summary(context), order_phrases(context)
@@ -72,7 +72,7 @@ def beside_safety(context: CardContext, before: Sequence[str]) -> list[str]:
     return with_room(context, paragraphs, [text for text in optional if text])
 
 
-def _without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
+def without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
     """The answer without what a safety card before it says, unless it forbids the treatment."""
     own = {card.criterion for card in context.words.safety}
     kept = tuple(
@@ -115,7 +115,7 @@ def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
     """The headlines of the other treatments that are ordered."""
     recommendation = context.decision.recommendation
     return [
-        context.words.brief.other.format(headline=_headline(context, _without_safety(context, other)).text)
+        context.words.brief.other.format(headline=_headline(context, without_safety(context, other)).text)
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]

@@ -117,10 +117,11 @@ def _place(
 
 
 def _evidence(name: str, tested: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
+    test = knowledge.laboratory.tests[name]
     return Evidence(
         reference=tested.reference,
         label=tested.label,
-        name=knowledge.laboratory.tests[name].title,
+        name=test.named if tested.result == "positive" else test.title,
         day=tested.day,
         note=knowledge.wording.entries[note],
     )

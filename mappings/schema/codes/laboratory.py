@@ -52,6 +52,8 @@ class LaboratoryTest(Entry):
     """One test."""
 
     title: str
+    named: str
+    """What a headline calls a positive result."""
     codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
     recent_days: Number

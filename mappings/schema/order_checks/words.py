@@ -24,7 +24,7 @@ class OtherForm(Notice):
     """The card for a drug of a treatment in a form or by a route that the criteria do not cover."""
 
     indicator_against: Indicator
-    """If the record has a contraindication anyway."""
+    """If something on the record speaks against the drug anyway."""
     against: str
     sources: tuple[str, ...]
 
@@ -86,6 +86,8 @@ class GrossWords(Entry):
     """With ``{title}``, ``{drafted}`` and ``{expected}``."""
     short: str
     """With ``{title}``."""
+    beside: str
+    """With ``{treatment}``: the other drug of the family is given or ordered."""
 
 
 class OrderCheckWords(Reviewed):
