@@ -65,6 +65,7 @@ class Condition(Resource, frozen=True):
     abatement_boolean: bool | None = None
     abatement_string: str | None = None
     recorded_date: str | None = None
+    note: tuple[Annotation, ...] = ()
 
 
 class ObservationComponent(Element, frozen=True):
