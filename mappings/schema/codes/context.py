@@ -78,14 +78,14 @@ class Context:
 
     def _without(self, clause: str, triggers: re.Pattern[str]) -> str:
         """The clause without what the triggers deny."""
-        found = triggers.search(clause)
+        found = _denial(clause, triggers, 0)
         if found is None:
             return clause
         kept, at = [], 0
         while found is not None:
             kept.append(clause[at : found.start()])
             at = self._denied_until(clause, found)
-            found = triggers.search(clause, at)
+            found = _denial(clause, triggers, at)
         return " ".join((*kept, clause[at:]))
 
     def _denied_until(self, clause: str, trigger: re.Match[str]) -> int:
@@ -120,10 +120,18 @@ def make_context(rules: ContextRules) -> Context:
     )
 
 
+_DENIAL = "denial"
+
+
+def _denial(clause: str, triggers: re.Pattern[str], at: int) -> re.Match[str] | None:
+    """The next trigger that denies something; longer phrases that only look like one are passed over."""
+    return next((found for found in triggers.finditer(clause, at) if found[_DENIAL]), None)
+
+
 def _triggers(words: Iterable[str], *others: str | Iterable[str]) -> re.Pattern[str]:
-    """Any of the words, unless one of the others, which are longer, begins there."""
-    excluded = "|".join(other if isinstance(other, str) else _any_of(other) for other in others)
-    return re.compile(rf"(?<!\w)(?!(?:{excluded})(?!\w))(?:{_any_of(words)})(?!\w)")
+    """Any of the words as ``denial``, or one of the others, which are longer and deny nothing here."""
+    passed = "|".join(other if isinstance(other, str) else _any_of(other) for other in others)
+    return re.compile(rf"(?<!\w)(?:(?:{passed})|(?P<{_DENIAL}>{_any_of(words)}))(?!\w)")
 
 
 def _escaped(word: str) -> str:

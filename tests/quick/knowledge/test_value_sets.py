@@ -18,7 +18,7 @@ def said(knowledge: Knowledge, system: str, code: str) -> dict[str, str]:
     return {sense.topic: sense.meaning for sense in senses if sense.meaning is not Meaning.IGNORED}
 
 
-def test_every_billable_code_says_what_the_table_of_2025_was_read_to_say(knowledge: Knowledge) -> None:
+def test_every_billable_code_says_what_the_table_was_read_to_say(knowledge: Knowledge) -> None:
     wrong = [
         (code, topic, meaning, said(knowledge, ICD_10_CM, code).get(topic, "ignored"))
         for code, topic, meaning in CODES
