@@ -18,7 +18,7 @@ from mappings.schema.medications import Product
 _LIST = "medicationStatements"
 """The input that a clinician calls the medication list."""
 UNRECOGNISED = "unrecognised"
-"""What a headline asks to check where a drug is not recognised; also the fact of these drugs, which are never present."""
+"""What a headline asks to check where a drug is not recognised, and the fact of such drugs, never present."""
 INPUTS = ("medicationRequests", _LIST, "medicationDispenses")
 
 MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense

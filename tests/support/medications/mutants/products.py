@@ -47,9 +47,8 @@ def displays_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def brands_not_read(patch: pytest.MonkeyPatch, known: Medications) -> Medications:
-    names = dataclasses.replace(
-        known.recognised, substances={name: "" for name in known.recognised.substances}, folded={}
-    )
+    nothing_named = dict.fromkeys(known.recognised.substances, "")
+    names = dataclasses.replace(known.recognised, substances=nothing_named, folded={})
     kept = {first: entries for first, entries in known.names.items() if first in known.ingredients}
     return dataclasses.replace(known, names=kept, recognised=names)
 
