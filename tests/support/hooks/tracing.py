@@ -14,8 +14,8 @@ from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.phrases import ago_words, date_words
 from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement
 from fhir_plugin.payers.checklist import checklist
-from mappings.schema.payers.model import PayerPolicy
 from fhir_plugin.record.dates import DaySpan
+from mappings.schema.payers.model import PayerPolicy
 from mappings.schema.rules.criteria import Criterion
 from mappings.schema.rules.protocols import Role
 from tests.support.shipped import shipped
