@@ -79,7 +79,7 @@ def create_app(
     )
     _add_discovery(app, knowledge)
     app.router.routes.extend(HookRoutes(settings, knowledge, servers, operation, limited, today).routes)
-    app.include_router(questionnaires.router(knowledge.instruments, limited))
+    app.include_router(questionnaires.router(knowledge.instruments, limited, settings.public_url))
     app.router.routes.extend(operation.routes)
     app.router.routes.extend(_page_routes(app, settings, knowledge, servers, today, limited, demo_fhir))
     _add_error_handlers(app)

@@ -15,7 +15,7 @@ from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse
 from fhir_plugin.scales.extraction import build_extract
 from fhir_plugin.scales.questionnaires import build_questionnaire
-from fhir_plugin.scales.scoring import Score, score
+from fhir_plugin.scales.scoring import Score, score_all
 from mappings.schema.instruments import Instruments
 
 _BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE = 400, 404, 422
@@ -34,10 +34,15 @@ class Parameters(msgspec.Struct, frozen=True, tag_field="resourceType"):
     parameter: tuple[Parameter, ...] = ()
 
 
-def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[bytes]] = Request.body) -> APIRouter:
+def router(
+    instruments: Instruments,
+    read_body: Callable[[Request], Awaitable[bytes]] = Request.body,
+    public_url: str | None = None,
+) -> APIRouter:
     """The routes under ``/fhir``; every error is an OperationOutcome without patient data.
 
-    ``read_body`` reads a request within the limits of the application.
+    ``read_body`` reads a request within the limits of the application; ``public_url`` is where clients reach it, by
+    default the address of the request.
     """
     routes = APIRouter(prefix="/fhir")
     forms = {form.instrument.id.replace("_", "-"): form for form in instruments.forms.values()}
@@ -51,9 +56,24 @@ def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[by
         return _answer(_capabilities().model_dump_json())
 
     @routes.get("/Questionnaire", response_class=Response)
-    async def all_questionnaires() -> Response:
-        entries = ",".join(f'{{"resource":{body},"search":{{"mode":"match"}}}}' for body in map(written, forms))
-        return _answer(f'{{"resourceType":"Bundle","type":"searchset","total":{len(forms)},"entry":[{entries}]}}')
+    async def all_questionnaires(request: Request) -> Response:
+        # No search parameter is supported, and the self link says so by naming none.
+        here = f"{public_url or str(request.base_url).rstrip('/')}/fhir/Questionnaire"
+        bundle = {
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "total": len(forms),
+            "link": [{"relation": "self", "url": here}],
+            "entry": [
+                {
+                    "fullUrl": f"{here}/{name}",
+                    "resource": msgspec.Raw(written(name).encode()),
+                    "search": {"mode": "match"},
+                }
+                for name in forms
+            ],
+        }
+        return _answer(msgspec.json.encode(bundle))
 
     @routes.get("/Questionnaire/{identifier}", response_class=Response)
     async def one_questionnaire(identifier: str) -> Response:
@@ -72,10 +92,12 @@ def router(instruments: Instruments, read_body: Callable[[Request], Awaitable[by
 def _extract_response(body: bytes, instruments: Instruments) -> Response:
     try:
         response, questionnaire = read_extract(body)
-        scored = score(response, instruments, questionnaire)
-        if why := refusals(scored, instruments):
+        scores = score_all(response, instruments, questionnaire)
+        why = [reason for scored in scores for reason in refusals(scored, instruments)]
+        scores = tuple(scored for scored in scores if not refusals(scored, instruments))
+        if not scores:
             return outcome(_UNPROCESSABLE, "processing", *why)
-        return _answer(build_extract(response, scored, instruments).model_dump_json())
+        return _answer(build_extract(response, scores, instruments).model_dump_json())
     except BadInput as fault:
         return outcome(_BAD_REQUEST, "structure", str(fault))
     except WrongQuestionnaire as fault:
@@ -154,5 +176,5 @@ def _capabilities() -> CapabilityStatement:
     )
 
 
-def _answer(body: str, status: int = 200) -> Response:
+def _answer(body: str | bytes, status: int = 200) -> Response:
     return Response(body, status, media_type=FHIR_JSON)

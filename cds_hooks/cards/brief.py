@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.protocol.markdown import quote, table
-from fhir_plugin.deciding.finding import Verdict
+from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.headline import (
     Headline,
     is_harm,
@@ -160,6 +160,7 @@ def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headl
         weighed
         for weighed in against
         if weighed.finding.verdict is Verdict.UNKNOWN
+        and not _waits_for_a_list(weighed)
         and not (is_to_ask(weighed) and weighed.finding.criterion in head.named)
     ]
     first = sorted(unknown, key=lambda weighed: not (is_missing(weighed) or is_harm(weighed) or is_to_ask(weighed)))
@@ -168,6 +169,11 @@ def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headl
         return ""
     shown, more = asks[: words.most_asks], len(asks) - words.most_asks
     return words.settle.format(asks=" ".join([*shown, *([words.more_asks.format(count=more)] if more > 0 else [])]))
+
+
+def _waits_for_a_list(weighed: WeighedFinding) -> bool:
+    """Whether reading a list whole would settle it, so that nobody has to be asked about each thing on the list."""
+    return bool(weighed.finding.unread) and weighed.finding.doubt is Doubt.UNREAD and weighed.role is not Role.REQUIRED
 
 
 # The basis

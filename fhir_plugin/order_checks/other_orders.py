@@ -71,8 +71,9 @@ def _both_at_once(case: DraftCase) -> str:
     if case.knowledge.treatments[case.treatment].given_as != "medication":  # TMS may be several orders
         return ""
     own = _family(case, case.treatment)
-    twice = next((name for name in _drafted(case) if _family(case, name) == own), None)
-    return case.why("twice_at_once", treatment=case.named(twice)) if twice else ""
+    beside = {case.named(name) for name in _drafted(case) if _family(case, name) == own}
+    treatments = ", ".join(sorted({case.named(case.treatment), *beside}))
+    return case.why("twice_at_once", treatment=treatments) if beside else ""
 
 
 def _other_drug(case: DraftCase, found: _Found) -> str:

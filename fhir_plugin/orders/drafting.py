@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fhir_plugin.orders.chart import Chart
-from fhir_plugin.orders.fhir import Resource, care_plan, notes
+from fhir_plugin.orders.fhir import Resource, care_plan, identify, notes
 from fhir_plugin.orders.readiness import ReadyOrders
 from fhir_plugin.orders.templates import Template
 from mappings.schema.rules.protocols import Pathway
@@ -41,10 +41,10 @@ def safety_notes(chart: Chart) -> tuple[str, ...]:
 
 
 def plan_of(chart: Chart, pathway: Pathway, orders: list[DraftOrder], patient_notes: Iterable[str]) -> DraftOrder:
-    """The plan that groups the orders; every order is given an id, so that the plan can refer to it."""
+    """The plan that groups the orders; every order is given an identifier, so that the plan can refer to it."""
     words, treatments = chart.words.plan, chart.knowledge.cards.treatments
     for place, order in enumerate(orders, start=1):
-        order.resource["id"] = f"{chart.identity}.{place}"
+        identify(order.resource, f"{chart.identity}.{place}")
     later = [
         words.later.format(treatment=treatments[step.treatment], timing=step.timing, why=step.why)
         for step in pathway.steps

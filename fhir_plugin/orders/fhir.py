@@ -21,6 +21,9 @@ UCUM = "http://unitsofmeasure.org"
 QUESTIONNAIRE_ASKED = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-servicerequest-questionnaire"
 """The extension by which a ServiceRequest names its Questionnaire."""
 
+DRAFTS = "urn:tandem-cds:draft"
+"""The system of the identifiers of drafts."""
+
 _PERIOD = {"days": "d", "min": "min", "weeks": "wk", "years": "a"}
 """Units of parameters in UCUM."""
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64}")
@@ -101,8 +104,12 @@ def dosages(order: Order, fields: OrderFields) -> list[Resource]:
 def care_plan(
     context: OrderContext, title: str, description: str, orders: Iterable[Resource], later: Iterable[str]
 ) -> Resource:
-    """The plan: references to the orders, which must have ids, and in words what is not ordered yet."""
-    ordered = [{"reference": {"reference": f"{order['resourceType']}/{order['id']}"}} for order in orders]
+    """The plan: the orders, which must have been identified, and in words what is not ordered yet.
+
+    It refers to the orders by identifier, because a client that creates one draft after the other gives them ids of
+    its own, and a server refuses a reference to what it does not have.
+    """
+    ordered = [{"reference": _by_identifier(order)} for order in orders]
     planned = [{"detail": {"status": "not-started", "description": words}} for words in later]
     body: Resource = {
         "resourceType": "CarePlan",
@@ -115,6 +122,19 @@ def care_plan(
         "activity": [*ordered, *planned],
     }
     return body | ({"addresses": references(context.reasons)} if context.reasons else {})
+
+
+def identify(order: Resource, identifier: str) -> None:
+    """Give an order that identifier, also as its id in a client that keeps ids."""
+    order["id"] = identifier
+    order["identifier"] = [{"system": DRAFTS, "value": identifier}]
+
+
+def _by_identifier(order: Resource) -> Resource:
+    """A logical reference."""
+    (identifier,) = order["identifier"]
+    named: Resource = order.get("code") or order.get("medicationCodeableConcept") or {}
+    return {"type": order["resourceType"], "identifier": identifier, "display": named["text"]}
 
 
 def _concept(text: str, codes: tuple[OrderCode, ...]) -> Resource:

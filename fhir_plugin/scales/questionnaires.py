@@ -23,7 +23,7 @@ def build_questionnaire(form: PreparedInstrument, instruments: Instruments) -> Q
         "id": instrument.id.replace("_", "-"),
         "url": f"{QUESTIONNAIRES}:{instrument.id}",
         "version": instrument.reviewed.isoformat(),
-        "name": instrument.id,
+        "name": _computable_name(instrument),
         "title": instrument.title,
         "status": "active",
         "subjectType": ["Patient"],
@@ -38,6 +38,11 @@ def build_questionnaire(form: PreparedInstrument, instruments: Instruments) -> Q
     if not isinstance(instrument.formula, Risk):
         body["item"].append(_total_item(instrument, instruments))
     return Questionnaire.model_validate(body)
+
+
+def _computable_name(instrument: Instrument) -> str:
+    """The id as FHIR wants a name (constraint ``que-0``): a capital first, no hyphens, such as ``CssrsScreener``."""
+    return "".join(part[:1].upper() + part[1:] for part in instrument.id.split("_"))
 
 
 def _item(item: InstrumentItem, instrument: Instrument, instruments: Instruments) -> dict[str, Any]:

@@ -30,8 +30,8 @@ from typing import NamedTuple
 from fhir_plugin.facts.days.claims import claimed_days
 from fhir_plugin.facts.days.intervals import Interval, union
 from fhir_plugin.facts.days.stops import infer_stops
-from fhir_plugin.facts.days.stretches import ADEQUATE_RATIO, Stretch, adequate_intervals, overlaid, summed
-from fhir_plugin.facts.medications.exposures import Exposure, Prescription
+from fhir_plugin.facts.days.stretches import Stretch, adequate_intervals, overlaid, summed
+from fhir_plugin.facts.medications.exposures import Exposure, Prescription, reaches_minimum
 from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
 from mappings.schema.medications import Medications
 
@@ -46,7 +46,8 @@ class DayMap(NamedTuple):
     """Days on which the drug was available at any dose, known or not."""
     flags: tuple[str, ...]
     dated: tuple[Exposure, ...]
-    undated: tuple[Exposure, ...]
+    possibly: tuple[Exposure, ...]
+    """Undated ones, and those of which the status does not say that the drug was taken."""
     together: int
     carry: int
 
@@ -58,8 +59,8 @@ class DayMap(NamedTuple):
         """Days that would be adequate if every gap in the record were filled favourably."""
         open_days = [
             (e.window.earliest if e.window.start is not None else 0, e.window.possible)
-            for e in (*self.dated, *self.undated)
-            if not e.prescription.known or _reaches_minimum(e.prescription)
+            for e in (*self.dated, *self.possibly)
+            if not e.prescription.known or reaches_minimum(e.prescription)
         ]
         return union([*open_days, *self.claimed()])
 
@@ -70,8 +71,10 @@ def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:
     carry = int(parameters["carry_over_days"].value)
     together = int(parameters["concurrent_start_days"].value)
     counting = [e for e in exposures if e.counted]
-    dated = infer_stops(sorted([e for e in counting if e.window.start is not None], key=_by_start))
-    undated = tuple([e for e in counting if e.window.start is None]) if len(dated) < len(counting) else ()
+    dated = infer_stops(sorted([e for e in counting if e.window.start is not None and e.window.certain], key=_by_start))
+    others = (
+        [e for e in counting if e.window.start is None or not e.window.certain] if len(dated) < len(counting) else []
+    )
     flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
     counted = _counted(dated, together, carry, flags)
     return DayMap(
@@ -80,7 +83,7 @@ def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:
         tuple(union(list(_treated_days(counted, dated)))),
         tuple(sorted(flags)),
         tuple(dated),
-        undated,
+        tuple(others),
         together,
         carry,
     )
@@ -95,11 +98,6 @@ def _treated_days(counted: Sequence[Stretch], dated: Sequence[Exposure]) -> Iter
 def _by_start(exposure: Exposure) -> tuple[int, int, str, float, str]:
     window = exposure.window
     return (window.start or 0, window.stop, window.kind, exposure.prescription.highest, exposure.reference)
-
-
-def _reaches_minimum(prescription: Prescription) -> bool:
-    minimum = prescription.minimum
-    return minimum is not None and prescription.highest >= minimum.mg_per_day * ADEQUATE_RATIO
 
 
 def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[str]) -> list[Stretch]:

@@ -154,7 +154,8 @@ def product_in_text(text: str, medications: Medications) -> Product | None:
     if len(products) > 1:
         names = sorted({part.ingredient for product in products for part in product.parts}, reverse=True)
         if "/".join(names) in medications.ingredients:
-            return Product((ProductPart("/".join(names), None, ""),))
+            unit = Product((ProductPart("/".join(names), None, ""),))
+            return _with_words(unit, lower, frozenset(words), medications)
         return Product(tuple(ProductPart(name, None, "") for name in sorted(names)))
     return _with_words(products[0], lower, frozenset(words), medications)
 
@@ -186,13 +187,25 @@ def _with_words(product: Product, text: str, words: frozenset[str], medications:
         return product
     ingredient = product.parts[0].ingredient
     strengths = {(number, unit, per, of) for number, unit, per, of in _STRENGTH.findall(text)}
-    part = _strength(ingredient, *strengths.pop()) if len(strengths) == 1 else product.parts[0]
+    stated = [_strength(ingredient, *strength) for strength in strengths]
+    if (
+        len(stated) > 1 and "/" in ingredient
+    ):  # a combination that counts as a unit has the strength of one of its parts
+        stated = [part for part in stated if part in _known_parts(ingredient, medications)]
+    part = stated[0] if len(stated) == 1 else product.parts[0]
     if product.use:
         return product._replace(parts=(part,))
     for rule in medications.text_rules:
         if rule.ingredient == ingredient and (rule.any_of & words or part.strength in rule.strengths):
             return Product((part,), rule.formulation or product.formulation, rule.use)
     return product._replace(parts=(part,))
+
+
+def _known_parts(ingredient: str, medications: Medications) -> set[ProductPart]:
+    """The strengths of the products of an ingredient."""
+    return {
+        part for product in medications.products.values() for part in product.parts if part.ingredient == ingredient
+    }
 
 
 def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> ProductPart:

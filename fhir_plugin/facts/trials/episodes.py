@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record

@@ -174,14 +174,18 @@ class Episodes(Entry):
 
 
 class Statuses(Entry):
-    """Which statuses mean that a drug was taken."""
+    """Which statuses mean that a drug was taken (``taken``) or not (``excluded``); no other tells."""
 
     source: str
     verification: Verification
     order_excluded: frozenset[str]
+    order_taken: frozenset[str]
     order_intents_excluded: frozenset[str]
     dispense_excluded: frozenset[str]
+    dispense_taken: frozenset[str]
     statement_excluded: frozenset[str]
+    statement_taken: frozenset[str]
+    administration_excluded: frozenset[str]
     administration_read: frozenset[str]
     stop_extensions: tuple[str, ...]
     """Endings of the URLs of extensions that hold the stop date."""

@@ -69,7 +69,7 @@ class Suggestions(Entry):
 
 
 WhyKey = Literal[
-    "not_stated", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
+    "not_stated", "unreadable", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
     "criterion_unknown",
     "contraindicated", "no_baseline", "no_companion", "companions_unread", "companion", "under_way",
     "ordered_already", "drafted_twice", "twice_at_once", "nothing_else", "status_unknown", "nameless",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -64,6 +65,22 @@ def test_the_whole_plan_when_taken_leaves_only_questions_to_offer() -> None:
     asked = [draft for each in card["suggestions"] for draft in taken(each)]
     beside = [draft | {"id": f"asked-{number}"} for number, draft in enumerate(asked)]
     assert "suggestions" not in offering(cards(ORDER_SIGN, PATIENT, *taken(plan), *beside))
+
+
+def test_a_plan_can_be_written_one_draft_after_the_other() -> None:
+    """A client that creates each gives it an id of its own: nothing may refer to an id that does not exist by then."""
+    suggestions = [each for card in cards(PATIENT_VIEW, PATIENT) for each in card.get("suggestions", ())]
+    (plan,) = [each for each in suggestions if each["actions"][-1]["resource"]["resourceType"] == "CarePlan"]
+    *orders, care_plan = [each["resource"] for each in plan["actions"] if each["type"] == "create"]
+    record = {f"{each['resourceType']}/{each['id']}" for each in resources(PATIENT)}
+    for draft in (*orders, care_plan):
+        assert set(re.findall(r'"reference": "([^"]+)"', json.dumps(draft))) <= record | {f"Patient/{PATIENT}"}
+    identifiers = [each["identifier"][0] for each in orders]
+    referred = [each["reference"] for each in care_plan["activity"] if "reference" in each]
+    assert [each["identifier"] for each in referred] == identifiers
+    assert [each["type"] for each in referred] == [each["resourceType"] for each in orders]
+    assert len({each["value"] for each in identifiers}) == len(orders)
+    assert all(each["display"] for each in referred)
 
 
 @pytest.mark.parametrize("patient", [PATIENT, "trauma", "two-failures", "partial-response-to-tms"])

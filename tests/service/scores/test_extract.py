@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import date
 from random import Random
 from typing import Any
@@ -193,10 +194,40 @@ def test_the_total_is_never_calculated_from_some_answers() -> None:
 def test_the_list_and_the_capabilities_are_valid() -> None:
     bundle = Bundle.model_validate_json(call("GET", "/fhir/Questionnaire").text)
     assert bundle.total == len(INSTRUMENTS.forms) == len(bundle.entry)
+    assert [(link.relation, link.url) for link in bundle.link] == [("self", "http://test/fhir/Questionnaire")]
+    for entry in bundle.entry:
+        assert entry.fullUrl == f"http://test/fhir/Questionnaire/{entry.resource.id}"
+        assert re.fullmatch(r"[A-Z][A-Za-z0-9_]{0,254}", entry.resource.name), "constraint que-0"
+        path = entry.fullUrl.removeprefix("http://test")
+        assert call("GET", path).json() == json.loads(entry.resource.model_dump_json())
+    assert len({entry.resource.name for entry in bundle.entry}) == len(bundle.entry)
     CapabilityStatement.model_validate_json(call("GET", "/fhir/metadata").text)
     missing = call("GET", "/fhir/Questionnaire/none")
     assert missing.status_code == 404
     OperationOutcome.model_validate_json(missing.text)
+
+
+def test_addresses_are_those_at_which_clients_reach_the_service() -> None:
+    app = create_app(Settings(public_url="https://cds.example/tandem"), shipped())
+    bundle = call("GET", "/fhir/Questionnaire", app=app).json()
+    assert bundle["link"] == [{"relation": "self", "url": "https://cds.example/tandem/fhir/Questionnaire"}]
+    assert bundle["entry"][0]["fullUrl"].startswith("https://cds.example/tandem/fhir/Questionnaire/")
+
+
+@pytest.mark.parametrize(
+    ("author", "performer"),
+    [
+        ({"reference": "Practitioner/1"}, [{"reference": "Practitioner/1"}]),
+        ({"reference": "Device/1"}, None),
+        ({"display": "Dr A"}, None),
+        (["Practitioner/1"], None),
+        (3, None),
+    ],
+)
+def test_the_author_is_the_performer_and_one_that_cannot_be_read_costs_no_answer(author: Any, performer: Any) -> None:
+    (entry,) = call("POST", PATH, sent("phq9", [1] * 9, author=author)).json()["entry"]
+    assert entry["resource"].get("performer") == performer
+    assert entry["resource"]["valueQuantity"]["value"] == 9
 
 
 def test_the_service_offers_it_within_its_limits() -> None:

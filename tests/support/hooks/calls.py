@@ -190,11 +190,12 @@ def check_suggestion(suggestion: dict[str, Any], patient: str | None, drafted: C
 
 
 def _check_references(created: list[dict[str, Any]]) -> None:
-    """References of a plan resolve within its suggestion, whose ids are all different."""
-    names = [f"{each['resourceType']}/{each['id']}" for each in created if "id" in each]
+    """References of a plan resolve within its suggestion, by identifiers that are all different."""
+    names = [(each["resourceType"], each["identifier"][0]["value"]) for each in created if "identifier" in each]
     assert len(set(names)) == len(names)
     for resource in created:
-        planned = [each["reference"]["reference"] for each in resource.get("activity", ()) if "reference" in each]
+        references = [each["reference"] for each in resource.get("activity", ()) if "reference" in each]
+        planned = [(each["type"], each["identifier"]["value"]) for each in references]
         assert set(planned) <= set(names)
         assert len(set(planned)) == len(planned)
 

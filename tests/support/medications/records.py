@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.record.bundles import RESOURCE_TYPES
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Input, InputState, Record
