@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS = --numprocesses=$(or $(JOBS),auto) --dist=loadfile --no-loadscope-reorder
 LANDING := tests/process tests/service tests/quick
 
-.PHONY: demo quick test cover nightly check serve docs bench fuzz screenshots lock wheel installs clean
+.PHONY: demo quick test cover nightly interop check serve docs bench fuzz screenshots lock wheel installs clean
 
 demo: .venv/.demo
 	$(BIN)/tandem demo
@@ -28,6 +28,12 @@ cover: .venv/.test
 
 nightly: .venv/.test
 	$(BIN)/pytest $(WORKERS) --hypothesis-profile=nightly tests/nightly $(LANDING)
+
+# Against HAPI FHIR on a stock Tomcat: needs a JDK (17 or newer), Maven, and Maven Central the first time (280 MB).
+interop: .venv/.test
+	mvn --quiet --batch-mode --file tests/support/reading/hapi/pom.xml dependency:copy-dependencies -DoutputDirectory='$(CURDIR)/build/interop/lib'
+	javac -cp 'build/interop/lib/*' -d build/interop/classes tests/support/reading/hapi/FhirServer.java
+	$(BIN)/pytest -p no:schemathesis --hypothesis-profile=quick tests/nightly/reading/test_hapi.py
 
 check: .venv/.test
 	$(BIN)/ruff format --check .
