@@ -37,7 +37,7 @@ def _texts(record: Record) -> Iterator[str]:
 
 
 def _told(text: str, medications: Medications) -> Iterator[str]:
-    """The antidepressants of the sentences that tell of a trial, and of the list that goes on behind such a sentence."""
+    """The antidepressants of the sentences that tell of a trial, and of the list that goes on behind one."""
     told = medications.reasons.told_trials
     goes_on = False
     for sentence in _SENTENCES.split(text.lower()):

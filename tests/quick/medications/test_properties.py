@@ -13,8 +13,8 @@ from fhir_plugin.facts.trials.read import TrialHistory, read_trials
 from fhir_plugin.facts.trials.report import trial_document, trial_lines
 from fhir_plugin.facts.trials.staging import read_staging
 from tests.support.medications.drawn import (
-    DAYS,
     AS_OF,
+    DAYS,
     EPISODE,
     KNOWN,
     RECORDS,
