@@ -120,7 +120,7 @@ def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[st
 
 
 def _until_stopped(taken: list[Interval], exposures: list[Exposure], flags: set[str]) -> list[Interval]:
-    """The days of fills up to the recorded stop of the drug, where no record shows it later: the rest is not taken."""
+    """The days of fills up to the recorded stop of the drug, unless a record shows it later; the rest is not taken."""
     ended = max((e.window.ended for e in exposures if e.window.ended is not None), default=None)
     if ended is None or any(_shows_later(e, ended) for e in exposures):
         return taken

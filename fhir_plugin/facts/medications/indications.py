@@ -1,4 +1,4 @@
-"""What the medication resources of a record say that a drug was for: by code, words, reference, or its order."""
+"""What a drug was for, as its resources say: by code, by words, by reference, or by the order of a dispense."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.facts.medications import histories, reasons, supply
+from fhir_plugin.facts.days import days as day_maps
+from fhir_plugin.facts.medications import histories, indications, reasons, supply
 from fhir_plugin.facts.trials import changes, counting, episodes, outcomes
 from fhir_plugin.facts.trials import read as trials
 from mappings.schema.medications import Medications
@@ -93,12 +94,22 @@ def enantiomers_not_flagged(patch: pytest.MonkeyPatch, known: Medications) -> No
 
 @mutant
 def diagnosis_dates_nothing(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(episodes, "_onset", nothing)
+    patch.setattr(episodes, "_begun", nothing)
 
 
 @mutant
-def scores_date_nothing(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(episodes, "_scored", nothing)
+def supply_left_is_taken(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(day_maps, "_until_stopped", lambda taken, exposures, flags: taken)
+
+
+@mutant
+def statuses_do_not_matter(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(supply, "_uncertain", lambda window, start: window)
+
+
+@mutant
+def indications_of_orders_are_their_own(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(indications.IndicationReader, "of", lambda self, resource, orders=(): "")
 
 
 @mutant
