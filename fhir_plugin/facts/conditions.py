@@ -158,7 +158,7 @@ def _add_beside(
     knowledge: Knowledge,
     builders: dict[str, _PresenceBuilder],
 ) -> None:
-    """Add what the words beside a code, or a note, suggest: possible, and without a day, because they may tell of any."""
+    """Add what words beside a code, or a note, suggest: possible, and without a day: they may tell of any."""
     label = condition.code.label if condition.code else ""
     for sense in senses:
         if status.force is Force.ENDED and not knowledge.value_sets.topics[sense.topic].lasting:
