@@ -15,7 +15,7 @@ from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse
 from fhir_plugin.scales.extraction import build_extract
 from fhir_plugin.scales.questionnaires import build_questionnaire
-from fhir_plugin.scales.scoring import Score, score
+from fhir_plugin.scales.scoring import Score, score_all
 from mappings.schema.instruments import Instruments
 
 _BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE = 400, 404, 422
@@ -92,10 +92,12 @@ def router(
 def _extract_response(body: bytes, instruments: Instruments) -> Response:
     try:
         response, questionnaire = read_extract(body)
-        scored = score(response, instruments, questionnaire)
-        if why := refusals(scored, instruments):
+        scores = score_all(response, instruments, questionnaire)
+        why = [reason for scored in scores for reason in refusals(scored, instruments)]
+        scores = tuple(scored for scored in scores if not refusals(scored, instruments))
+        if not scores:
             return outcome(_UNPROCESSABLE, "processing", *why)
-        return _answer(build_extract(response, scored, instruments).model_dump_json())
+        return _answer(build_extract(response, scores, instruments).model_dump_json())
     except BadInput as fault:
         return outcome(_BAD_REQUEST, "structure", str(fault))
     except WrongQuestionnaire as fault:

@@ -8,10 +8,11 @@ more shortly.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
-from cds_hooks.protocol.markdown import table
-from fhir_plugin.deciding.finding import Verdict
+from cds_hooks.protocol.markdown import quote, table
+from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.headline import (
     Headline,
     is_harm,
@@ -30,21 +31,30 @@ from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons
 from mappings.schema.rules.protocols import Role
 
 
+class OrderText(NamedTuple):
+    """What the detail says of the orders beside the standing of the first treatment; never left out."""
+
+    lines: Sequence[str]
+    """What is wrong with the orders."""
+    others: Sequence[str]
+    """The headlines of the other treatments that are ordered."""
+
+
 def brief_detail(
     context: CardContext,
     answer: TreatmentAnswer,
     head: Headline,
-    order_lines: Sequence[str],
+    beside: OrderText,
     optional: Iterable[str],
 ) -> list[str]:
-    """The paragraphs; ``order_lines`` say what is wrong with the order, ``optional`` ones need room.
+    """The paragraphs; ``optional`` ones need room.
 
     The fewer words there are for the reasons, the fewer are told with their why; all are named.
     """
     against = without_doubles(reasons(answer.weighed), context.knowledge)
     closing, words = basis_line(context), context.words.brief
     for lines in range(words.most_lines, 0, -1):
-        parts = ["\n".join((*_harm(context, against, head, lines), *order_lines))]
+        parts = ["\n".join((*_harm(context, against, head, lines), *beside.lines)), *beside.others]
         parts += _open_points(context, answer, against, head)
         if _length((*parts, closing)) <= words.most_words:
             break
@@ -63,7 +73,7 @@ def _open_points(
     context: CardContext, answer: TreatmentAnswer, against: Sequence[WeighedFinding], head: Headline
 ) -> list[str]:
     """What is to be weighed, what was not read, and what would settle it; nothing of it changes a contraindication."""
-    points = [_weigh(context, against, head), _not_read(context, against, head)]
+    points = [_weigh(context, against, head), _not_read(context, against, head), _unrecognised(context, against)]
     if answer.standing is not Standing.CONTRAINDICATED:
         points.append(_settle(context, against, head))
     return [point for point in points if point]
@@ -103,7 +113,8 @@ def _reason(context: CardContext, weighed: WeighedFinding, head: Headline) -> st
     criterion = context.knowledge.criteria[weighed.finding.criterion]
     is_named = criterion.id in head.named
     title = criterion.short if is_named else reason_phrase(weighed, context.knowledge)
-    return context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    line = context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    return f"{line} {context.knowledge.wording.local}" if weighed.finding.local else line
 
 
 def _as_clause(sentence: str) -> str:
@@ -130,6 +141,18 @@ def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Hea
     return context.words.brief.not_read.format(items=items)
 
 
+def _unrecognised(context: CardContext, against: Sequence[WeighedFinding]) -> str:
+    """Entries that no table has, in the words of the record."""
+    words = context.words
+    entries = [entry for weighed in against if is_to_check(weighed) for entry in weighed.finding.evidence]
+    labels = list(dict.fromkeys(quote(entry.label or entry.reference) for entry in entries if not entry.name))
+    if not labels:
+        return ""
+    shown, more = labels[: words.brief.most_unrecognised], len(labels) - words.brief.most_unrecognised
+    rest = [words.headline.more.format(count=more)] if more > 0 else []
+    return words.brief.unrecognised.format(items=joined([*shown, *rest], words.headline))
+
+
 def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
     """What to ask or measure, the deciding questions first; not the questions that the headline asks already."""
     words = context.words.brief
@@ -137,6 +160,7 @@ def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headl
         weighed
         for weighed in against
         if weighed.finding.verdict is Verdict.UNKNOWN
+        and not _waits_for_a_list(weighed)
         and not (is_to_ask(weighed) and weighed.finding.criterion in head.named)
     ]
     first = sorted(unknown, key=lambda weighed: not (is_missing(weighed) or is_harm(weighed) or is_to_ask(weighed)))
@@ -145,6 +169,11 @@ def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headl
         return ""
     shown, more = asks[: words.most_asks], len(asks) - words.most_asks
     return words.settle.format(asks=" ".join([*shown, *([words.more_asks.format(count=more)] if more > 0 else [])]))
+
+
+def _waits_for_a_list(weighed: WeighedFinding) -> bool:
+    """Whether reading a list whole would settle it, so that nobody has to be asked about each thing on the list."""
+    return bool(weighed.finding.unread) and weighed.finding.doubt is Doubt.UNREAD and weighed.role is not Role.REQUIRED
 
 
 # The basis

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from cds_hooks.cards.brief import brief_detail, with_room
+from cds_hooks.cards.brief import OrderText, brief_detail, with_room
 from cds_hooks.cards.builder import CardBasis, CardContext, make_card
 from cds_hooks.cards.full import full_detail
 from cds_hooks.cards.offering import held_back, offers_of, with_orders
@@ -28,7 +28,7 @@ from mappings.schema.rules.protocols import Protocol, Role
 
 def criteria_card(context: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
-    answer = _without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
+    answer = without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
     shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
     offers = offers_of(context)
     critical, phrases = critical_summary(context), order_phrases(context)
@@ -52,7 +52,7 @@ def criteria_card(context: CardContext) -> Card:
             context,
             answer,
             head,
-            order_lines(context, phrases if not critical else ()),
+            OrderText(order_lines(context, phrases if not critical else ()), _others(context, answer)),
             _optional(context, answer, held),
         ),
         sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
@@ -72,7 +72,7 @@ def beside_safety(context: CardContext, before: Sequence[str]) -> list[str]:
     return with_room(context, paragraphs, [text for text in optional if text])
 
 
-def _without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
+def without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
     """The answer without what a safety card before it says, unless it forbids the treatment."""
     own = {card.criterion for card in context.words.safety}
     kept = tuple(
@@ -104,19 +104,18 @@ def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[
 
 
 def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[str]:
-    """Lines for which there may be no room: the other treatments that are ordered, what fits, what is held back."""
-    others = _others(context, answer)
+    """Lines for which there may be no room: what the order leaves open, reminders, what fits, what is held back."""
     forbidden = answer.standing is Standing.CONTRAINDICATED
     reminders = [] if forbidden else order_reminders(context)
     unclear = "\n".join(open_order_lines(context))
-    return [line for line in (*others, unclear, *reminders, brief_pathway(context), held) if line]
+    return [line for line in (unclear, *reminders, brief_pathway(context), held) if line]
 
 
 def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
     """The headlines of the other treatments that are ordered."""
     recommendation = context.decision.recommendation
     return [
-        context.words.brief.other.format(headline=_headline(context, _without_safety(context, other)).text)
+        context.words.brief.other.format(headline=_headline(context, without_safety(context, other)).text)
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]

@@ -15,7 +15,7 @@ from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.facts.fact import Evidence, Presence
 from fhir_plugin.record.resources import QuestionnaireResponse
 from fhir_plugin.scales.extraction import build_observation
-from fhir_plugin.scales.scoring import score
+from fhir_plugin.scales.scoring import score_all
 
 
 def with_scores(context: CardContext, cards: tuple[Card, ...]) -> tuple[Card, ...]:
@@ -69,7 +69,7 @@ def _score_suggestions(context: CardContext) -> Iterator[Suggestion]:
         response.reference: response for response in record.all("questionnaireResponses", QuestionnaireResponse)
     }
     for evidence in _unrecorded(context)[: words.most]:
-        resource = _observation(context, responses[evidence.reference])
+        resource = _observation(context, responses[evidence.reference], evidence.name)
         if resource is None:
             continue
         label = " ".join(str(part) for part in (evidence.label, evidence.day) if part)
@@ -80,10 +80,14 @@ def _score_suggestions(context: CardContext) -> Iterator[Suggestion]:
         )
 
 
-def _observation(context: CardContext, response: QuestionnaireResponse) -> Raw | None:
-    """The Observation to create; ``None`` if the response was scored but gives no valid Observation."""
+def _observation(context: CardContext, response: QuestionnaireResponse, short: str) -> Raw | None:
+    """The Observation to create; ``None`` if the response was scored but gives no valid Observation.
+
+    ``short`` names the instrument, because a response may hold several.
+    """
     patient, instruments = context.decision.record.patient, context.knowledge.instruments
-    scored = score(response, instruments, sex=patient.gender if patient else None)
+    scores = score_all(response, instruments, sex=patient.gender if patient else None)
+    scored = next(scored for scored in scores if instruments[scored.instrument].short == short)
     try:
         return Raw(build_observation(response, scored, instruments).model_dump_json().encode())
     except WrongQuestionnaire:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, make_card
+from cds_hooks.cards.criteria import without_safety
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
-from fhir_plugin.deciding.finding import Verdict
+from fhir_plugin.deciding.headline import is_harm, reason_phrase, without_doubles
 from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
 from fhir_plugin.order_checks.said import is_said
 from mappings.schema.load import Knowledge
 from mappings.schema.order_checks.words import Notice
-from mappings.schema.rules.protocols import Role
 
 
 def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[], str]) -> tuple[Card, ...]:
@@ -28,31 +28,27 @@ def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[
 
 
 def other_form_card(context: CardContext) -> tuple[Card, ...]:
-    """One card for ketamine by a route that the criteria do not cover, with any contraindication to ketamine."""
+    """One card for ketamine by a route that the criteria do not cover, with what is known against ketamine."""
     others = context.ordered.other_forms
     if not others:
         return ()
     words, named = context.knowledge.order_checks.words.other_form, others[0].other_form or ""
     answers = context.decision.recommendation.treatments
     answer = next(answer for answer in answers if answer.treatment == named)
-    findings = tuple(
-        weighed.finding
-        for weighed in answer.weighed
-        if (weighed.role, weighed.finding.verdict) == (Role.CONTRAINDICATION, Verdict.MET)
-    )
-    against = [context.title(finding.criterion) for finding in findings]
+    harm = sorted(filter(is_harm, without_safety(context, answer).weighed), key=lambda weighed: weighed.urgency)
+    against = [reason_phrase(weighed, context.knowledge) for weighed in without_doubles(harm, context.knowledge)]
     said = _said(context, others)
     treatment = context.treatment(named)
     card = make_card(
         context,
-        CardBasis(f"other_form:{named}", findings, against=bool(findings)),
+        CardBasis(f"other_form:{named}", tuple(weighed.finding for weighed in harm), against=bool(harm)),
         summary=words.summary.format(treatment=treatment),
         indicator=words.indicator_against if against or said else words.indicator,
         parts=[
             words.lead.format(treatment=treatment),
             ", ".join(quote(other.draft.reference) for other in others) if context.detail == "full" else "",
             *said,
-            words.against.format(criteria=", ".join(against)) if against else "",
+            words.against.format(criteria="; ".join(against)) if against else "",
             context.words.disclaimer,
         ],
         sources=words.sources,

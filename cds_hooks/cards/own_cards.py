@@ -64,8 +64,8 @@ def _own_card(context: CardContext, own: CriterionCard | ReviewWords, basis: Car
 
 
 def own_summary(own: CriterionCard | ReviewWords, finding: Finding, knowledge: Knowledge, as_of: date) -> str:
-    """The line of a card about one finding, with its newest signals or its value."""
-    return own.summary.format(signals=_signals(finding, knowledge, as_of), value=finding.value)
+    """The line of a card about one finding, with its newest signals or its phrase."""
+    return own.summary.format(signals=_signals(finding, knowledge, as_of), phrase=finding.phrase)
 
 
 _MOST_SIGNALS = 2

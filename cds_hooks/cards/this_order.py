@@ -25,7 +25,11 @@ def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     words = context.knowledge.order_checks.words
     checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
     said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
-    lines = [_line(check, context, words) for check in checks if _deviates(check) and check.check not in said]
+    alone = critical_summary(context)
+    told = [check for check in checks if check.check in said or (check.critical and check.drafted in alone)]
+    lines = list(
+        dict.fromkeys(_line(check, context, words) for check in checks if _deviates(check) and check not in told)
+    )
     lines += _remarks_on_orders(context)
     if unnamed := len(context.ordered.unnamed):
         lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")

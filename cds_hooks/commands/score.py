@@ -14,7 +14,7 @@ from fhir_plugin.errors import BadInput, TandemError, WrongQuestionnaire
 from fhir_plugin.record.bundles import AnyResource, BundleEntry
 from fhir_plugin.record.opening import OpenedBundle, UnreadableEntry, open_value
 from fhir_plugin.record.resources import Patient, Questionnaire, QuestionnaireResponse
-from fhir_plugin.scales.scoring import Score, score
+from fhir_plugin.scales.scoring import Score, score_all
 from mappings.schema.instruments import Instruments, load_instruments
 
 NOTHING_TO_SCORE = 3
@@ -46,7 +46,9 @@ def score_file(
     """Score questionnaires; a total is given only if every item that counts was answered."""
     try:
         opened = _open(file)
-        scored = list(score_all(opened, load_instruments(), _questionnaire(questionnaire), sex=sex, prorate=prorate))
+        scored = list(
+            score_file_entries(opened, load_instruments(), _questionnaire(questionnaire), sex=sex, prorate=prorate)
+        )
         if not scored:
             raise BadInput(f"{file}: no QuestionnaireResponse in it")
     except TandemError as fault:
@@ -57,13 +59,13 @@ def score_file(
     ):
         typer.echo(f"tandem: {file}: {unread} QuestionnaireResponse(s) in it could not be read", err=True)
     if form is ScoreFormat.JSON:
-        typer.echo(_as_json(scored, several=opened.bundle))
+        typer.echo(_as_json(scored, several=opened.bundle or len(scored) > 1))
     else:
         for response in scored:
             typer.echo(_as_text(response))
 
 
-def score_all(
+def score_file_entries(
     opened: OpenedBundle,
     instruments: Instruments,
     questionnaire: Questionnaire | None = None,
@@ -81,12 +83,13 @@ def score_all(
         answered = questionnaire or forms.get((resource.questionnaire or "").partition("|")[0])
         try:
             known_sex = sex or sexes.get(_subject_of(resource))
-            result = score(resource, instruments, answered, sex=known_sex, prorate=prorate)
+            results = score_all(resource, instruments, answered, sex=known_sex, prorate=prorate)
         except WrongQuestionnaire as wrong:
             fault = wrong
             continue
         recognised = True
-        yield ScoredResponse(resource.reference, resource.authored, result)
+        for result in results:
+            yield ScoredResponse(resource.reference, resource.authored, result)
     if fault and not recognised:
         raise fault
 

@@ -12,7 +12,8 @@ from fhir_plugin.courses.trend import Trend
 from fhir_plugin.courses.windows import day_of
 from fhir_plugin.courses.worsening import Outcome, Plateau, Rise, Worsening, total_of
 from fhir_plugin.facts.fact import Presence
-from fhir_plugin.facts.scores.read import Assessment, ScoreHistory
+from fhir_plugin.facts.scores.assessment import Assessment
+from fhir_plugin.facts.scores.read import ScoreHistory
 from mappings.schema.instruments.model import Instrument
 
 Tone = Literal["bad", "open"]

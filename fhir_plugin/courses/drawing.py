@@ -15,7 +15,8 @@ from fhir_plugin.courses.trend import read_trend
 from fhir_plugin.courses.windows import day_of
 from fhir_plugin.courses.worsening import reliable_change
 from fhir_plugin.extras import DRAWING
-from fhir_plugin.facts.scores.read import Assessment, ScoreHistory
+from fhir_plugin.facts.scores.assessment import Assessment
+from fhir_plugin.facts.scores.read import ScoreHistory
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.record.dates import instant
 from mappings.schema.instruments import PreparedInstrument

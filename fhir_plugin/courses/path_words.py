@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from fhir_plugin.courses.windows import day_of
 from fhir_plugin.courses.worsening import Outcome, ScorePath, total_of
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from mappings.schema.instruments.course_style import TrendWords
 from mappings.schema.treatments import Treatments
 

@@ -13,7 +13,8 @@ from fhir_plugin.courses.path_words import PathWords
 from fhir_plugin.courses.trend import Advisory, GroupChange, Trend, phase_of, read_trend
 from fhir_plugin.courses.trend_words import ToldTrend, tell_course, tell_trend, window_name
 from fhir_plugin.courses.worsening import total_of
-from fhir_plugin.facts.scores.read import Assessment, ScoreHistory
+from fhir_plugin.facts.scores.assessment import Assessment
+from fhir_plugin.facts.scores.read import ScoreHistory
 from fhir_plugin.facts.treatments.courses import CourseOutcome, TreatmentCourse
 from fhir_plugin.facts.treatments.read import TreatmentHistory
 from mappings.schema.instruments import Instruments

@@ -32,7 +32,7 @@ from fhir_plugin.courses.worsening import (
     read_rise,
     total_of,
 )
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.record.dates import instant
 from mappings.schema.instruments import PreparedInstrument

@@ -15,7 +15,7 @@ from fhir_plugin.courses.path_words import PathWords
 from fhir_plugin.courses.trend import Advisory, Trend
 from fhir_plugin.courses.windows import TreatmentWindow, day_of
 from fhir_plugin.courses.worsening import ScorePath, counting_change, read_path, total_of
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.course_style import TrendWords

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import msgspec
 
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 
 _DAY = timedelta(days=1)

@@ -17,7 +17,7 @@ from math import inf
 import msgspec
 
 from fhir_plugin.courses.windows import day_of
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from mappings.schema.instruments.model import ImportantChange, Instrument, OwnChange
 from mappings.schema.treatments.model import ResponseRule

@@ -45,7 +45,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     phrase: str = ""
     """The same in a few words, for a headline; empty where a headline has no use for it."""
     value: str = ""
-    """What was found: a number without its unit, or the knowledge's names of the entries."""
+    """What was found: a number with the names of what was measured or counted, or the names of the entries."""
     day: DaySpan | None = None
     """The day of the measurement, or of the newest entry that decides."""
     doubt: Doubt | None = None

@@ -143,7 +143,7 @@ def without_doubles(against: Sequence[WeighedFinding], knowledge: Knowledge) -> 
     """Without findings whose entries a heavier one names as well: an opioid beside the opioid with a benzodiazepine."""
     named: dict[str, set[str]] = {}
     for weighed in against:
-        if is_harm(weighed):
+        if is_harm(weighed) and weighed.finding.verdict is Verdict.MET:
             entries = {entry.reference for entry in weighed.finding.evidence}
             for criterion in knowledge.criteria[weighed.finding.criterion].covers:
                 named.setdefault(criterion, set()).update(entries)
@@ -157,9 +157,11 @@ def _is_double(weighed: WeighedFinding, named: set[str] | None) -> bool:
 
 def _segments(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
     words = knowledge.cards.headline
-    harm = [weighed for weighed in against if is_harm(weighed)][: words.most_reasons]
-    segments = _single(harm, knowledge) + _unmet(standing, against, knowledge)
-    missing = [weighed for weighed in against if is_missing(weighed)]
+    harm = [weighed for weighed in against if is_harm(weighed)]
+    segments, unmet = _single(harm[: words.most_reasons], knowledge), _unmet(standing, against, knowledge)
+    segments = unmet + segments if standing is Standing.NOT_MET else segments + unmet
+    told = {_short(weighed, knowledge) for weighed in harm}
+    missing = [weighed for weighed in against if is_missing(weighed) and _short(weighed, knowledge) not in told]
     template = words.needed if standing in (Standing.UNKNOWN, Standing.OPEN) else words.not_known
     segments += _group(template, needs(missing, knowledge), missing, words)
     return segments + _questions(against, knowledge) if standing is Standing.OPEN else segments
@@ -182,15 +184,15 @@ def _unmet(standing: Standing, against: Sequence[WeighedFinding], knowledge: Kno
 
 
 def _questions(against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
-    """What is open: to ask, to check, to weigh."""
+    """What is open: what is known and to be weighed, then what is to be checked and asked."""
     words = knowledge.cards.headline
     ask = [weighed for weighed in against if is_to_ask(weighed)]
     check = [weighed for weighed in against if is_to_check(weighed)]
     weigh = [weighed for weighed in against if is_to_weigh(weighed)]
     return [
-        *_group(words.ask, needs(ask, knowledge), ask, words),
-        *_group(words.check, needs(check, knowledge), check, words),
         *_group(words.weigh, _phrases(weigh, knowledge), weigh, words),
+        *_group(words.check, needs(check, knowledge), check, words),
+        *_group(words.ask, needs(ask, knowledge), ask, words),
     ]
 
 

@@ -17,16 +17,20 @@ _MOST_CHARACTERS = 48
 
 
 def date_words(day: DaySpan, as_of: date, words: NearDayWords) -> str:
-    """The day as clinicians write it: ``25 Nov``, ``Nov 2024``, ``2019``, with ``today`` and ``yesterday`` by name."""
+    """The day as clinicians write it: ``25 Nov``, ``Nov 2024``, ``2019``; ``today`` and ``yesterday`` by name.
+
+    A day of another year has its year, so that nobody takes ``20 Dec`` for one to come.
+    """
     if day.first != day.last:
         whole_year = (day.first.month, day.last.month) == (1, 12)
         return f"{day.first.year}" if whole_year else _month(day.first, words)
     distance = (as_of - day.first).days
     if distance in (0, 1):
         return (words.today, words.yesterday)[distance]
-    if day.first.year != as_of.year and distance > _DAYS_OF_A_YEAR:
+    if distance > _DAYS_OF_A_YEAR:
         return _month(day.first, words)
-    return words.date.format(day=day.first.day, month=words.months[day.first.month - 1])
+    template = words.date if day.first.year == as_of.year else words.date_of_year
+    return template.format(day=day.first.day, month=words.months[day.first.month - 1], year=day.first.year)
 
 
 _DAYS_OF_A_YEAR = 365
@@ -60,6 +64,7 @@ def entries_phrase(
         limit="",
         when=f" {date_words(newest, as_of, wording.days)}" if newest else "",
         ago=f" {ago_words(newest, as_of, wording.days)}" if newest else "",
+        dated=f" {wording.days.dated.format(date=date_words(newest, as_of, wording.days))}" if newest else "",
     )
 
 
@@ -75,7 +80,7 @@ def value_phrase(
 ) -> str:
     """The phrase of a number: ``BP 172/104 on 25 Nov``."""
     when = f" {_on(day, as_of, wording.days)}" if day else ""
-    return template.format(names=name, pair="", value=value, limit=limit, when=when, ago=when)
+    return template.format(names=name, pair="", value=value, limit=limit, when=when, ago=when, dated=when)
 
 
 def _on(day: DaySpan, as_of: date, words: NearDayWords) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
-from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, weigh, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
 from mappings.schema.rules.protocols import Conflict, Pathway, Protocol, Role
@@ -78,10 +78,7 @@ def recommend(
 ) -> Recommendation:
     """Weigh the findings by a protocol; ``ordered`` names its treatments, others are ignored."""
     by_criterion = {finding.criterion: finding for finding in findings}
-    weighed_findings = [
-        WeighedFinding(finding=by_criterion[clause.criterion], clause=clause, role=clause.role)
-        for clause in protocol.clauses
-    ]
+    weighed_findings = [weigh(by_criterion[clause.criterion], clause) for clause in protocol.clauses]
     answers = {name: _answer(name, weighed_findings) for name in protocol.treatments}
     asked_for = tuple(name for name in protocol.treatments if name in ordered)
     relevant = [answers[name] for name in asked_for or (protocol.focus,)]

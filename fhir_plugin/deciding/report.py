@@ -11,7 +11,7 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.headline import headline
 from fhir_plugin.deciding.recommend import TreatmentAnswer
 from fhir_plugin.deciding.standing import WeighedFinding, reasons
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.trials.report import shown_trial
 from mappings.schema.load import Knowledge
 

@@ -60,6 +60,8 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
     finding: Finding
     clause: Clause
     role: Role
+    standing: Standing
+    """The best standing that this finding alone leaves to the treatment."""
 
     @property
     def weight(self) -> Weight | None:
@@ -67,46 +69,46 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
         return self.clause.weight.value if self.clause.weight else None
 
     @property
-    def standing(self) -> Standing:
-        """The best standing that this finding alone leaves to the treatment."""
-        return _RULES[self.role](self)
-
-    @property
     def urgency(self) -> tuple[int, int]:
         """Sort key of reasons: the worst standing first, then the heaviest weight."""
         return _ORDER[self.standing], _WEIGHTS[self.weight] if self.weight else 0
 
 
-def _required(weighed: WeighedFinding) -> Standing:
-    return _REQUIRED[weighed.finding.verdict]
+def weigh(finding: Finding, clause: Clause) -> WeighedFinding:
+    """The finding in the role and with the weight that the clause gives it."""
+    standing = _RULES[clause.role](finding, clause.weight.value if clause.weight else None)
+    return WeighedFinding(finding=finding, clause=clause, role=clause.role, standing=standing)
+
+
+def _required(finding: Finding, _weight: Weight | None) -> Standing:
+    return _REQUIRED[finding.verdict]
 
 
 _NOTHING_POINTS_TO_IT = (Doubt.MISSING, Doubt.ASK)
 _REQUIRED = {Verdict.MET: Standing.MET, Verdict.NOT_MET: Standing.NOT_MET, Verdict.UNKNOWN: Standing.UNKNOWN}
 
 
-def _forbidding(weighed: WeighedFinding, present: Standing) -> Standing:
+def _forbidding(finding: Finding, present: Standing) -> Standing:
     """A contraindication or a hold: it is merely open where all was read and nothing points to it."""
-    if weighed.finding.verdict is Verdict.UNKNOWN:
-        return Standing.OPEN if weighed.finding.doubt in _NOTHING_POINTS_TO_IT else Standing.UNKNOWN
-    return present if weighed.finding.verdict is Verdict.MET else Standing.MET
+    if finding.verdict is Verdict.UNKNOWN:
+        return Standing.OPEN if finding.doubt in _NOTHING_POINTS_TO_IT else Standing.UNKNOWN
+    return present if finding.verdict is Verdict.MET else Standing.MET
 
 
-def _against(weighed: WeighedFinding, against: Verdict) -> Standing:
+def _against(finding: Finding, weight: Weight | None, against: Verdict) -> Standing:
     """A caution or an expectation, by its weight: what may be there is reviewed like what is there."""
-    finding = weighed.finding
     if finding.verdict is against or finding.doubt is Doubt.POSSIBLE:
-        return Standing.OPEN if weighed.weight is Weight.NOTE else Standing.REVIEW
+        return Standing.OPEN if weight is Weight.NOTE else Standing.REVIEW
     return Standing.OPEN if finding.verdict is Verdict.UNKNOWN else Standing.MET
 
 
-_RULES: dict[Role, Callable[[WeighedFinding], Standing]] = {
+_RULES: dict[Role, Callable[[Finding, Weight | None], Standing]] = {
     Role.REQUIRED: _required,
-    Role.CONTRAINDICATION: lambda weighed: _forbidding(weighed, Standing.CONTRAINDICATED),
-    Role.HOLD: lambda weighed: _forbidding(weighed, Standing.HOLD),
-    Role.CAUTION: lambda weighed: _against(weighed, Verdict.MET),
-    Role.EXPECTED: lambda weighed: _against(weighed, Verdict.NOT_MET),
-    Role.CONTEXT: lambda _weighed: Standing.MET,
+    Role.CONTRAINDICATION: lambda finding, _: _forbidding(finding, Standing.CONTRAINDICATED),
+    Role.HOLD: lambda finding, _: _forbidding(finding, Standing.HOLD),
+    Role.CAUTION: lambda finding, weight: _against(finding, weight, Verdict.MET),
+    Role.EXPECTED: lambda finding, weight: _against(finding, weight, Verdict.NOT_MET),
+    Role.CONTEXT: lambda _finding, _weight: Standing.MET,
 }
 _NEEDED = {Role.REQUIRED, Role.CONTRAINDICATION}
 

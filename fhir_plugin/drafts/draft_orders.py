@@ -1,21 +1,25 @@
 """Draft orders as clients really send them: unfinished, often not valid FHIR, always answered.
 
-The members that matter are decoded one by one; one that does not decode counts as absent. The bytes of the draft are
-kept, because a suggestion that updates it must send back everything that the client sent.
+The members that matter are decoded one by one. One that does not decode counts as absent; within a dosage, a timing or
+a quantity what can be read is read, and the paths of what cannot are kept. The bytes of the draft are kept, because a
+suggestion that updates it must send back everything that the client sent.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Raw
 
+from fhir_plugin.drafts.dosages import read_dosages, read_quantity, read_timing
 from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drafted_product, drugs_of_bundle, drugs_of_medications
+from fhir_plugin.drafts.forgiving import MemberPath
 from fhir_plugin.drafts.members import NOTHING, concept, text
 from fhir_plugin.drafts.reasons import DraftReasons, reasons_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
-from fhir_plugin.record.lenient import decode_array, read
+from fhir_plugin.record.lenient import decode_all, read
 from fhir_plugin.record.resources import Medication, MedicationRequest
 from fhir_plugin.record.subjects import SubjectChecker, SubjectMatch
 
@@ -45,6 +49,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     additions: tuple[str, ...] = ()
     """Further instructions of the dosage that are not in its text: additional ones, the method, as needed for what."""
+    unread: tuple[MemberPath, ...] = ()
+    """Paths of members of the dosage, the timing and the quantity that are there and cannot be read."""
+    as_shaped: bool = True
+    """Whether dosage, timing and quantity have the shape of R4; any other order is not corrected."""
     reasons: DraftReasons = DraftReasons()
     category: tuple[str, ...] = ()
     """The names of the categories of the order."""
@@ -54,7 +62,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_bare(self) -> bool:
         """Whether it has neither dosage, timing nor quantity: a name that was picked from a list."""
-        return not self.dosage and self.timing is None and self.quantity is None
+        return not self.dosage and self.timing is None and self.quantity is None and not self.unread
 
     @property
     def codings(self) -> tuple[Coding, ...]:
@@ -89,9 +97,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _names(concepts: Iterable[CodeableConcept]) -> tuple[str, ...]:
-    """The distinct texts and displays of concepts."""
-    names = (name for item in concepts for name in (item.text, *(coding.display for coding in item.coding)))
-    return tuple(dict.fromkeys(name for name in names if name))
+    """The distinct texts and displays of concepts; of one that has neither, a code that is a name itself."""
+    names: dict[str, None] = {}
+    for item in concepts:
+        shown = [name for name in (item.text, *(coding.display for coding in item.coding)) if name]
+        names |= dict.fromkeys(shown or ([item.label] if _NAME.search(item.label) else []))
+    return tuple(names)
+
+
+_NAME = re.compile(r"[^\W\d_]{4}")
+"""Letters in a row that make a code a name."""
 
 
 class Drafts(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +230,10 @@ def _reference(kind: str, members: _Members, full_url: str | None) -> str:
 
 def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: Drugs) -> Draft:
     product = _product(members, drugs)
+    dosages = read_dosages(members.dosage_instruction)
+    timing, unread_timing = read_timing(members.occurrence_timing)
+    quantity, unread_quantity = read_quantity(members.quantity_quantity)
+    unread = (*dosages.unread, *unread_timing, *unread_quantity)
     return Draft(
         reference=_reference(kind, members, full_url),
         resource_type=kind,
@@ -223,9 +242,11 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
         concepts=product.concepts,
         form=product.form,
         unresolved=product.unresolved,
-        dosage=decode_array(members.dosage_instruction, Dosage),
-        timing=read(members.occurrence_timing, Timing),
-        quantity=read(members.quantity_quantity, Quantity),
+        dosage=dosages.dosages,
+        timing=timing,
+        quantity=quantity,
+        unread=unread,
+        as_shaped=dosages.as_shaped and not unread,
         notes=_notes(members),
         additions=_additions(members),
         reasons=reasons_of((members.reason_code, members.reason), members.reason_reference, members.contained),
@@ -240,13 +261,17 @@ def _product(members: _Members, drugs: Drugs) -> DraftedProduct:
 
 
 def _notes(members: _Members) -> tuple[str, ...]:
-    notes = (*(note.text for note in decode_array(members.note, Annotation)), text(members.patient_instruction))
+    listed = read(members.note, tuple[Raw, ...])
+    raws = (members.note,) if listed is None else listed
+    written = (text(raw) or (read(raw, Annotation) or Annotation()).text for raw in raws)
+    notes = (*written, text(members.patient_instruction))
     return tuple(note for note in notes if note)
 
 
 def _additions(members: _Members) -> tuple[str, ...]:
     texts: list[str] = []
-    for dosage in decode_array(members.dosage_instruction, _Additions):
+    listed = read(members.dosage_instruction, tuple[Raw, ...])
+    for dosage in decode_all((members.dosage_instruction,) if listed is None else listed, _Additions):
         texts += _names((*_concepts(dosage.additional_instruction), *_concepts(dosage.method)))
         needed = (*_concepts(dosage.as_needed_codeable_concept), *_concepts(dosage.as_needed_for))
         texts += (f"as needed for {name}" for name in _names(needed))

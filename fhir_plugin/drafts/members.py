@@ -22,12 +22,29 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 def concept(raw: Raw) -> CodeableConcept | None:
-    """A concept with a coding or a text; of one that does not decode, the text and the codings that do."""
+    """A concept with a coding or a text; of one that does not decode, what does; a text alone."""
     whole = read(raw, CodeableConcept)
+    if whole is None and (words := text(raw)):
+        whole = CodeableConcept(text=words)
     if whole is None:
         parts = read(raw, _Parts)
         if parts is None:
-            return None
+            return _joined(raw)
         one = read(parts.coding, Coding)
-        whole = CodeableConcept(coding=(one,) if one else decode_array(parts.coding, Coding), text=text(parts.text))
+        whole = CodeableConcept(
+            coding=(one,) if one else decode_array(parts.coding, Coding), text=text(parts.text) or _first(parts.text)
+        )
     return whole if whole.coding or whole.text else None
+
+
+def _joined(raw: Raw) -> CodeableConcept | None:
+    """A list where one concept is due: all codings, and the first text."""
+    concepts = decode_array(raw, CodeableConcept)
+    codings = tuple(coding for item in concepts for coding in item.coding)
+    words = next((item.text for item in concepts if item.text), None)
+    return CodeableConcept(coding=codings, text=words) if codings or words else None
+
+
+def _first(raw: Raw) -> str | None:
+    """The first text of a list of texts."""
+    return next(iter(decode_array(raw, str)), None)

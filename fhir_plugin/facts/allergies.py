@@ -78,7 +78,7 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
     extent: dict[str, Any] = {
         "missing": missing,
         "absent": absent,
-        "unread": record.unread_of(("allergies", "conditions")),
+        "unread": ("allergies",) if absent else record.unread_of(("allergies", "conditions")),
         "looked_in": (f"allergies ({len(entries)})", f"conditions ({len(record.input('conditions').resources)})"),
     }
     presences = {KETAMINE: allergy.presence(), INTOLERANCE: intolerance.presence()}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.facts.medications.products import ProductReader
+from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import MedicationDispense, MedicationRequest, MedicationStatement
@@ -17,6 +17,8 @@ from mappings.schema.medications import Product
 
 _LIST = "medicationStatements"
 """The input that a clinician calls the medication list."""
+UNRECOGNISED = "unrecognised"
+"""What a headline asks to check where a drug is not recognised; also the fact of these drugs, never present."""
 INPUTS = ("medicationRequests", _LIST, "medicationDispenses")
 
 MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
@@ -25,28 +27,42 @@ MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | Medicatio
 def read_interactions(
     record: Record, knowledge: Knowledge, as_of: date, products: ProductReader | None = None
 ) -> Mapping[str, Fact]:
-    """``drugs.<group>`` for every group of ``interactions.yaml``."""
+    """``drugs.<group>`` for every group of ``interactions.yaml``, and the drugs that are not recognised.
+
+    A drug that may be in use and is not recognised may belong to any group: the facts are then incomplete.
+    """
     names = knowledge.interactions.drugs
     by_group: dict[str, dict[str, list[Evidence]]] = {
         name: {"current": [], "past": [], "possible": []} for name in names
     }
-    orders = record.all("medicationRequests", MedicationRequest)
-    statements = record.all("medicationStatements", MedicationStatement)
-    dispenses = record.all("medicationDispenses", MedicationDispense)
-    entries: list[MedicationEntry] = [*orders, *statements, *dispenses]
+    unrecognised: dict[str, Evidence] = {}
     lookup = _GroupLookup(products or ProductReader(knowledge.medications, record.medications), knowledge)
-    for entry in entries:
-        label, groups = lookup.groups(entry)
-        if not groups:
+    for entry in _entries(record):
+        drug = lookup.drug(entry)
+        groups = lookup.groups(drug)
+        if not groups and not drug.in_doubt:
             continue
         start = use_start(entry)
         status = use_status(entry, start, knowledge, as_of)
-        if status is not None:
-            for name, ingredients in groups.items():
-                evidence = Evidence(reference=entry.reference, label=label, name=ingredients, day=start)
-                by_group[name][status].append(evidence)
-    extent = _search_extent(record, knowledge)
-    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
+        if status is None:
+            continue
+        if drug.in_doubt and status != "past":
+            note = knowledge.wording.entries["unrecognised"]
+            evidence = Evidence(reference=entry.reference, label=drug.label, day=start, note=note)
+            unrecognised.setdefault(drug.label or entry.reference, evidence)
+        for name, ingredients in groups.items():
+            evidence = Evidence(reference=entry.reference, label=drug.label, name=ingredients, day=start)
+            by_group[name][_status_in(name, status, entry, drug, ingredients, knowledge, as_of)].append(evidence)
+    extent = _search_extent(record, knowledge, _ordered(list(unrecognised.values())))
+    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group.get(name, {}), extent) for name in (*names, UNRECOGNISED)}
+
+
+def _entries(record: Record) -> list[MedicationEntry]:
+    return [
+        *record.all("medicationRequests", MedicationRequest),
+        *record.all("medicationStatements", MedicationStatement),
+        *record.all("medicationDispenses", MedicationDispense),
+    ]
 
 
 UseStatus = Literal["current", "past", "possible"]
@@ -83,6 +99,63 @@ def _dispense_status(
     return "current" if oldest <= lasts else "possible"
 
 
+def _status_in(
+    group: str,
+    status: UseStatus,
+    entry: MedicationEntry,
+    drug: IdentifiedProduct,
+    ingredients: str,
+    knowledge: Knowledge,
+    as_of: date,
+) -> UseStatus:
+    """The status within one group: contradictory codes leave it possible, and a washout outlasts the use."""
+    if status == "past":
+        status = _status_in_washout(knowledge.interactions.washout_days(group, ingredients), entry, knowledge, as_of)
+    return "possible" if drug.contradictory and status == "current" else status
+
+
+def _status_in_washout(days: float, entry: MedicationEntry, knowledge: Knowledge, as_of: date) -> UseStatus:
+    """Whether the effect of a drug that was stopped lasts; where its end is not recorded, it may."""
+    if not days:
+        return "past"
+    end, start = use_end(entry, knowledge), use_start(entry)
+    if end is not None and end.first <= as_of:
+        youngest, oldest = end.days_before(as_of)
+        if youngest > days:
+            return "past"
+        return "current" if oldest <= days else "possible"
+    longest = knowledge.interactions.current_days.value + days
+    return "past" if start is not None and start.days_before(as_of)[0] > longest else "possible"
+
+
+def use_end(entry: MedicationEntry, knowledge: Knowledge) -> DaySpan | None:
+    """The day on which an order, a statement or the supply of a dispense ended, if it is recorded."""
+    if isinstance(entry, MedicationStatement):
+        return day_span(entry.effective_period.end if entry.effective_period else None)
+    return _supply_end(entry) if isinstance(entry, MedicationDispense) else _order_end(entry, knowledge)
+
+
+def _supply_end(dispense: MedicationDispense) -> DaySpan | None:
+    supply = dispense.days_supply.value if dispense.days_supply else None
+    handed = use_start(dispense)
+    if handed is None or supply is None or not 0 < supply <= _LONGEST_SUPPLY:
+        return None
+    lasts = timedelta(days=int(supply))
+    return DaySpan(handed.first + lasts, handed.last + lasts)
+
+
+def _order_end(order: MedicationRequest, knowledge: Knowledge) -> DaySpan | None:
+    endings = knowledge.medications.statuses.stop_extensions
+    stops = [extension.value_date_time for extension in order.extension if (extension.url or "").endswith(endings)]
+    timings = [dosage.timing.repeat for dosage in order.dosage_instruction if dosage.timing]
+    stops += [repeat.bounds_period.end for repeat in timings if repeat and repeat.bounds_period]
+    return max((span for stop in stops if (span := day_span(stop))), default=None)
+
+
+_LONGEST_SUPPLY = 3660
+"""Days; a longer supply is an error."""
+
+
 def use_start(entry: MedicationEntry) -> DaySpan | None:
     """The day of the order, of the statement or of the dispense."""
     if isinstance(entry, MedicationRequest):
@@ -101,22 +174,32 @@ class _GroupLookup:
         self._knowledge = knowledge
         self._seen: dict[Product, Mapping[str, str]] = {}
 
-    def groups(self, entry: MedicationEntry) -> tuple[str, Mapping[str, str]]:
-        """The name of the drug on the record, and by group the ingredients that belong to it."""
-        drug = self._products.of(entry.medication_codeable_concept, entry.medication_reference, entry.contained)
+    def drug(self, entry: MedicationEntry) -> IdentifiedProduct:
+        """The drug of an entry."""
+        return self._products.of(entry.medication_codeable_concept, entry.medication_reference, entry.contained)
+
+    def groups(self, drug: IdentifiedProduct) -> Mapping[str, str]:
+        """By group the ingredients of a drug, or of what its codes and words name, that belong to it."""
         if drug.product is None:
-            return drug.label, {}
-        groups = self._seen.get(drug.product)
+            return {}
+        groups = self._of(drug.product)
+        for other in drug.contradicted_by:
+            groups = {**self._of(other), **groups}
+        return groups
+
+    def _of(self, product: Product) -> Mapping[str, str]:
+        groups = self._seen.get(product)
         if groups is None:
-            groups = self._seen[drug.product] = self._groups(drug.product)
-        return drug.label, groups
+            groups = self._seen[product] = self._groups(product)
+        return groups
 
     def _groups(self, product: Product) -> Mapping[str, str]:
         medications, interactions = self._knowledge.medications, self._knowledge.interactions
         ingredients: dict[str, dict[str, None]] = {}
-        for part in product.parts:
-            for name in interactions.groups_of(part.ingredient, medications):
-                ingredients.setdefault(name, {})[part.ingredient] = None
+        for name, ingredient in interactions.groups_of_product(
+            [part.ingredient for part in product.parts], medications
+        ):
+            ingredients.setdefault(name, {})[ingredient] = None
         return {name: "/".join(parts) for name, parts in ingredients.items()}
 
 
@@ -127,24 +210,38 @@ class _SearchExtent(NamedTuple):
     unread: tuple[str, ...]
     looked_in: tuple[str, ...]
     absent: bool
+    unrecognised: tuple[Evidence, ...]
+    """The entries that may be in use and may be any drug."""
 
 
-def _search_extent(record: Record, knowledge: Knowledge) -> _SearchExtent:
+def _search_extent(record: Record, knowledge: Knowledge, unrecognised: tuple[Evidence, ...]) -> _SearchExtent:
     counts = {name: len(record.input(name).resources) for name in INPUTS}
     missing = record.gaps(INPUTS)
     absent = not missing and not any(counts.values())
+    unread = (_LIST,) if absent else record.unread_of(INPUTS)
+    if unrecognised:
+        missing += (knowledge.wording.gaps["unrecognised_drugs"].format(count=len(unrecognised)),)
+        unread += (UNRECOGNISED,)
     return _SearchExtent(
         missing=(knowledge.wording.gaps["no_medications"],) if absent else missing,
-        unread=(_LIST,) if absent else record.unread_of(INPUTS),
+        unread=unread,
         looked_in=tuple(f"{name} ({count})" for name, count in counts.items()),
         absent=absent,
+        unrecognised=unrecognised,
     )
 
 
 def _fact(name: str, by_status: Mapping[str, list[Evidence]], extent: _SearchExtent) -> Fact:
     value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
-    evidence = value.current + value.possible + value.past
-    return Fact(name=name, value=value, evidence=evidence, **extent._asdict())
+    return Fact(
+        name=name,
+        value=value,
+        evidence=value.current + value.possible + value.past + extent.unrecognised,
+        unread=extent.unread,
+        absent=extent.absent,
+        missing=extent.missing,
+        looked_in=extent.looked_in,
+    )
 
 
 def _ordered(entries: list[Evidence]) -> tuple[Evidence, ...]:

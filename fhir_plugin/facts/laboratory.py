@@ -5,16 +5,17 @@ A negative result does not refute a diagnosis on the problem list; it only super
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.record.datatypes import Quantity
+from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation
 from mappings.schema.codes.laboratory import LaboratoryResult
+from mappings.schema.codes.systems import plain_system
 from mappings.schema.load import Knowledge
 
 
@@ -34,7 +35,7 @@ def read_laboratory(record: Record, knowledge: Knowledge, as_of: date) -> Mappin
     by_test: dict[str, list[_TestResult]] = {name: [] for name in laboratory.tests}
     for observation in record.all("observations", Observation):
         name = _test_of(observation, knowledge)
-        if name is not None and observation.status not in laboratory.withdrawn:
+        if name is not None and observation.status not in laboratory.withdrawn and not _is_heading(observation):
             by_test[name].append(_test_result(observation, name, knowledge))
     return {f"tests.{name}": _fact(name, results, record, knowledge, as_of) for name, results in by_test.items()}
 
@@ -43,23 +44,34 @@ def _test_of(observation: Observation, knowledge: Knowledge) -> str | None:
     test_by_code = knowledge.laboratory.by_code
     for coding in observation.code.coding if observation.code else ():
         name = test_by_code.get(coding.code or "")
-        if name is not None and coding.system in knowledge.laboratory.systems:
+        if name is not None and plain_system(coding.system) in knowledge.laboratory.systems:
             return name
-    return None
+    return knowledge.laboratory.named_test(observation.code.label) if observation.code else None
+
+
+def _is_heading(observation: Observation) -> bool:
+    """Whether it only names the panel whose results are Observations of their own."""
+    values = (observation.value_codeable_concept, observation.value_string, observation.value_quantity)
+    return bool(observation.has_member) and not any(values)
 
 
 def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _TestResult:
-    value = observation.value_codeable_concept
-    concepts = [concept for concept in (value, *observation.interpretation) if concept]
+    concepts = [concept for concept in (observation.value_codeable_concept, *observation.interpretation) if concept]
+    concepts += [part.value_codeable_concept for part in observation.component if part.value_codeable_concept]
     codings = [coding for concept in concepts for coding in concept.coding]
-    words = [observation.value_string, *(c.text for c in concepts), *(c.display for c in codings)]
+    words = [observation.value_string, *(part.value_string for part in observation.component)]
+    words += [*(c.text for c in concepts), *(c.display for c in codings)]
     result = knowledge.laboratory.result(name, [(c.system, c.code) for c in codings], words)
-    if observation.value_boolean is not None and not concepts:
-        result = "positive" if observation.value_boolean else "negative"
-    result = _by_amount(observation.value_quantity, name, knowledge) or result
+    result = _by_amount(observation.value_quantity, name, knowledge) or _by_boolean(observation, concepts) or result
     is_final = observation.status in knowledge.laboratory.believed
     label = observation.code.label if observation.code else ""
     return _TestResult(day_span(_moment(observation)), result if is_final else None, observation.reference, label)
+
+
+def _by_boolean(observation: Observation, concepts: Sequence[CodeableConcept]) -> LaboratoryResult | None:
+    if observation.value_boolean is None or concepts:
+        return None
+    return "positive" if observation.value_boolean else "negative"
 
 
 def _by_amount(quantity: Quantity | None, name: str, knowledge: Knowledge) -> LaboratoryResult | None:
@@ -117,10 +129,11 @@ def _place(
 
 
 def _evidence(name: str, tested: _TestResult, note: str, knowledge: Knowledge) -> Evidence:
+    test = knowledge.laboratory.tests[name]
     return Evidence(
         reference=tested.reference,
         label=tested.label,
-        name=knowledge.laboratory.tests[name].title,
+        name=test.positive_name if tested.result == "positive" else test.title,
         day=tested.day,
         note=knowledge.wording.entries[note],
     )

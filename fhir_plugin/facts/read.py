@@ -12,9 +12,11 @@ from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.interactions import read_interactions
 from fhir_plugin.facts.laboratory import read_laboratory
+from fhir_plugin.facts.measured import read_measured
 from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.person import read_age, read_childbearing
 from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
+from fhir_plugin.facts.screens import read_screens
 from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
 from fhir_plugin.facts.trials.read import TrialHistory, read_trials
 from fhir_plugin.facts.vitals import Vitals, read_vitals
@@ -46,6 +48,7 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     products = ProductReader(knowledge.medications, record.medications)
     trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments, products=products)
     allergies = read_ketamine_allergy(record, knowledge, as_of)
+    laboratory = {**read_laboratory(record, knowledge, as_of), **read_measured(record, knowledge, as_of)}
     named = {
         age.name: age,
         childbearing.name: childbearing,
@@ -56,7 +59,8 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
         **treatments.facts(),
         **trials.facts(),
         **read_interactions(record, knowledge, as_of, products),
-        **read_laboratory(record, knowledge, as_of),
+        **laboratory,
+        **read_screens(record, knowledge, scores, laboratory, as_of),
     }
     return Facts(
         as_of=as_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 
 import msgspec
@@ -42,8 +43,8 @@ def compare(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
         return _unknown(check, route)
     compared = _value(check, case)
     if isinstance(compared, str):
-        if beyond := _beyond_any_weight(check, case):
-            return beyond
+        if alarm := _beyond_any_weight(check, case) or _highest_of_several(check, case):
+            return alarm
         return None if check.only_if_stated and compared == case.why("not_stated") else _unknown(check, compared)
     if check.single_is_fine and compared.value == StatedRange(1, 1):
         return None
@@ -55,6 +56,8 @@ def _compared(check: CheckDefinition, compared: _ComparedValue, case: DraftCase)
     if not bounds:
         return _unknown(check, case.why("no_number"), compared.drafted)
     verdict = _verdict(check, compared.value, bounds)
+    if verdict is CheckVerdict.OK and compared.measure.unread:
+        return _unknown(check, case.why("unreadable"), compared.drafted)
     result = OrderCheck(
         check=check.id,
         title=check.title,
@@ -109,6 +112,14 @@ def _beyond_any_weight(check: CheckDefinition, case: DraftCase) -> OrderCheck | 
     )
 
 
+def _highest_of_several(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
+    """The highest of several doses in the fields, if it is far outside; ``None`` for any other."""
+    if not any(measure.most for measure in case.drafted.measures.values()):
+        return None
+    result = compare(check, replace(case, drafted=case.drafted.highest()))
+    return result if result is not None and result.gross else None
+
+
 def _unknown(check: CheckDefinition, why: str, drafted: str = "") -> OrderCheck:
     return OrderCheck(check=check.id, title=check.title, verdict=CheckVerdict.UNKNOWN, why=why, drafted=drafted)
 
@@ -145,17 +156,20 @@ def _stated_value(stated: StatedMeasure, value: StatedRange, check: CheckDefinit
     return _ComparedValue(value=value, drafted=case.with_unit(value, check.unit), measure=stated, unit=check.unit)
 
 
+_ABSENT = ("", "not_stated", "unreadable")
+
+
 def _by_weight(check: CheckDefinition, case: DraftCase) -> _ComparedValue | str:
     """A dose or a rate per kilogram: as stated, else the whole dose or rate divided by the weight."""
     measure, unit = check.measure or "", check.unit.replace("/kg", "", 1)
     whole_measure = measure.replace("_per_kg", "_mg")
     stated, whole = case.drafted.of(measure), case.drafted.of(whole_measure)
-    if stated.fault not in ("", "not_stated"):
+    if stated.fault not in _ABSENT:
         return _fault(stated, check.unit, case)
-    if whole.fault not in ("", "not_stated"):
+    if whole.fault not in _ABSENT:
         return _fault(whole, unit, case)
     if stated.value is None and whole.value is None:
-        return case.why("not_stated")
+        return _fault(stated, check.unit, case)
     if whole.value is None and stated.value is not None:
         return _stated_value(stated, stated.value, check, case)
     weight = case.weight
@@ -178,9 +192,13 @@ def _by_weight(check: CheckDefinition, case: DraftCase) -> _ComparedValue | str:
 def _time_of_rate(case: DraftCase) -> StatedMeasure:
     """The infusion time that follows from dose and rate."""
     for dose, rate in (("dose_mg", "rate_mg"), ("dose_per_kg", "rate_per_kg")):
-        whole, speed = case.drafted.of(dose).value, case.drafted.of(rate).value
+        of_dose, of_rate = case.drafted.of(dose), case.drafted.of(rate)
+        whole, speed = of_dose.value, of_rate.value
         if whole and speed:
-            return StatedMeasure(value=StatedRange(whole.low / speed.high, whole.high / speed.low).times(_MINUTES))
+            return StatedMeasure(
+                unread=of_dose.unread or of_rate.unread,
+                value=StatedRange(whole.low / speed.high, whole.high / speed.low).times(_MINUTES),
+            )
     return StatedMeasure(fault="not_stated")
 
 

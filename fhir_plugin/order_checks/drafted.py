@@ -3,15 +3,17 @@
 1. The dosage is read step by step: elements with the same ``sequence`` form a step, the steps follow in order, and
    then come the timing, the quantity and the name of the order. The first that states a measure decides; notes are
    read only without a dosage.
-2. Within a step, fields that state several values give none (``several``); so do several values in the text without a
-   field.
+2. Within a step, fields that state several values give none (``several``), although the highest of them is kept for an
+   alarm; several values in the text without a field give none either.
 3. A value that only the fields or only the text states is taken as it is.
 4. One value in the text must agree with the fields to within ``same_percent``, else there is none (``disagree``).
 5. Of several values in the text, as in a calculation, one must agree to within ``same_percent`` and all to within
    ``rounded_percent``, else there is none (``several``).
 6. Sessions follow from sessions per week and weeks, or sessions per week from sessions and weeks, where not stated.
 7. A path, which lets a correction replace the number, is kept only where the number stands in one field, the text does
-   not repeat it, and the order has a single dose.
+   not repeat it, the order has a single dose, and has the shape of R4.
+8. A measure that a member states which cannot be read is ``unreadable`` if nothing else states it; a value that
+   something else states may deviate, but is never confirmed.
 
 Example, ketamine with the fields 0.5 mg/kg, 2 a week for 3 weeks: the text ``0.5 mg/kg IV over 40 minutes`` agrees and
 adds 40 minutes, and 6 sessions follow. With the text ``0.75 mg/kg IV over 40 minutes`` the dose is ``disagree``; the
@@ -26,6 +28,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from fhir_plugin.drafts.draft_orders import Draft
+from fhir_plugin.drafts.forgiving import MemberPath
 from fhir_plugin.order_checks.words import StatedRange, stated
 from fhir_plugin.record.datatypes import Dosage, DoseAndRate, Quantity, Ratio, Timing, TimingRepeat
 from mappings.schema.order_checks import OrderChecks
@@ -59,6 +62,10 @@ class StatedMeasure(msgspec.Struct, frozen=True, kw_only=True):
     words: StatedRange | None = None
     path: Path | None = None
     """Where the number is in the resource, if it is in exactly one place."""
+    unread: bool = False
+    """Whether a member that cannot be read may state another value."""
+    most: StatedRange | None = None
+    """The highest, where the fields state several."""
 
 
 NOT_STATED = StatedMeasure(fault="not_stated")
@@ -75,6 +82,14 @@ class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
         """What the order states of a measure."""
         return self.measures.get(measure, NOT_STATED)
 
+    def highest(self) -> DraftMeasures:
+        """The same with the highest value of each measure of which the fields state several."""
+        measures = {
+            name: StatedMeasure(value=measure.most) if measure.most else measure
+            for name, measure in self.measures.items()
+        }
+        return msgspec.structs.replace(self, measures=measures)
+
 
 def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> DraftMeasures:
     """The measures of a draft; ``dose_in_name``: the name of the product states the dose of a session."""
@@ -87,10 +102,35 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
     if dose_in_name and measures["dose_mg"].fault == "not_stated":
         measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
     _derive_missing(measures)
+    for name in {name for path in draft.unread for name in _stated_by(path)}:
+        measures[name] = _unconfirmed(measures.get(name, NOT_STATED))
     doses = [path for fields, _ in parts for measure, _, path in fields if measure.startswith("dose_")]
     routes = (*draft.routes, *knowledge.reading.route_words(draft.coded_routes))
     instructions = "\n".join((*routes, *(text for _, texts in parts for text in texts))).lower()
-    return DraftMeasures(measures=measures if len(doses) == 1 else _without_paths(measures), instructions=instructions)
+    correctable = len(doses) == 1 and draft.as_shaped
+    return DraftMeasures(measures=measures if correctable else _without_paths(measures), instructions=instructions)
+
+
+_DOSES, _RATES = frozenset(("dose_per_kg", "dose_mg")), frozenset(("rate_mg", "rate_per_kg"))
+_TIMES = frozenset(("infusion_minutes", "per_week", "sessions", "weeks"))
+_BY_MEMBER = {
+    "timing": _TIMES, "occurrenceTiming": _TIMES, "quantityQuantity": frozenset(("sessions",)), "route": _DOSES,
+    "asNeededBoolean": _TIMES, "asNeededCodeableConcept": _TIMES, "doseAndRate": _DOSES | _RATES,
+    "doseQuantity": _DOSES, "doseSimpleQuantity": _DOSES, "doseRange": _DOSES,
+    "rateQuantity": _RATES, "rateSimpleQuantity": _RATES, "rateRatio": _RATES,
+}  # fmt: skip
+"""The measures that a member of an order may state, or on which their numbers depend; any other may state each."""
+
+
+def _stated_by(path: MemberPath) -> frozenset[str]:
+    """The measures that the member of this path may state; within ``doseAndRate`` its own member decides."""
+    inner = next((name for name in path if name in _BY_MEMBER and name != "doseAndRate"), "doseAndRate")
+    return _BY_MEMBER[inner] if inner in path else _DOSES | _RATES | _TIMES
+
+
+def _unconfirmed(stated_measure: StatedMeasure) -> StatedMeasure:
+    fault = "unreadable" if stated_measure.fault == "not_stated" else stated_measure.fault
+    return msgspec.structs.replace(stated_measure, fault=fault, unread=True, path=None)
 
 
 def _parts(draft: Draft, knowledge: OrderChecks) -> Iterator[tuple[list[StatedField], tuple[str, ...]]]:
@@ -149,7 +189,9 @@ def _joined(
     """One value from fields and words; words that also calculate must still state the value of the fields."""
     percent = knowledge.reading.same_percent.value
     values = list(dict.fromkeys(value for value, _ in fields))
-    if len(values) > 1 or (len(words) > 1 and not values):
+    if len(values) > 1:
+        return StatedMeasure(fault="several", most=max(values, key=lambda value: value.high))
+    if len(words) > 1 and not values:
         return StatedMeasure(fault="several")
     field, word = next(iter(values), None), next(iter(words), None)
     if field is None:

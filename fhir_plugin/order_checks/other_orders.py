@@ -37,10 +37,11 @@ class StandingOrder(NamedTuple):
 def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     """Whether something of the family, or the other part of a combination, is under way, ordered or drafted."""
     orders = tuple(_orders(case))
-    same = next(_same_family(case, orders), "")
+    same = next(_same_family(case, orders), None)
     beside = "; ".join(_combined(check, case, orders))
     if same:
-        return _result(check, CheckVerdict.DEVIATES, "; ".join(part for part in (same, beside) if part))
+        why = "; ".join(part for part in (same.why, beside) if part)
+        return _result(check, CheckVerdict.DEVIATES, why, headline=_both_at_once(case) or _other_drug(case, same))
     gaps = (*_gaps(case), *_doubtful(check, case, orders))
     if gaps:
         return _result(check, CheckVerdict.UNKNOWN, "; ".join((*((beside,) if beside else ()), *gaps)))
@@ -49,30 +50,62 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     return _result(check, CheckVerdict.OK, case.why("nothing_else"))
 
 
-def _result(check: CheckDefinition, verdict: CheckVerdict, why: str, *, remark: bool = False) -> OrderCheck:
-    return OrderCheck(check=check.id, title=check.title, verdict=verdict, why=why, sources=check.sources, remark=remark)
+def _result(
+    check: CheckDefinition, verdict: CheckVerdict, why: str, *, remark: bool = False, headline: str = ""
+) -> OrderCheck:
+    """``headline``: the other drug of the family is given or ordered, a reason to review before signing."""
+    return OrderCheck(
+        check=check.id,
+        title=check.title,
+        verdict=verdict,
+        why=why,
+        sources=check.sources,
+        remark=remark,
+        gross=bool(headline),
+        headline=headline,
+    )
 
 
-def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+def _both_at_once(case: DraftCase) -> str:
+    """What the headline says where two drafts of one family are about to be signed together; else empty."""
+    if case.knowledge.treatments[case.treatment].given_as != "medication":  # TMS may be several orders
+        return ""
+    own = _family(case, case.treatment)
+    beside = {case.named(name) for name in _drafted(case) if _family(case, name) == own}
+    treatments = ", ".join(sorted({case.named(case.treatment), *beside}))
+    return case.why("twice_at_once", treatment=treatments) if beside else ""
+
+
+def _other_drug(case: DraftCase, found: _Found) -> str:
+    """What the headline says where the other drug of the family is given or ordered; else empty."""
+    if found.treatment == case.treatment:
+        return ""
+    return case.words.gross.beside.format(treatment=case.named(found.treatment).lower())
+
+
+class _Found(NamedTuple):
+    """A course, a draft or an order of the family."""
+
+    why: str
+    treatment: str
+
+
+def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[_Found]:
     """What is there of the family, the most telling first."""
     family = _family(case, case.treatment)
     for course in case.decision.facts.treatments.courses:
         if _family(case, course.treatment) == family and not course.ended:
-            name = case.named(course.treatment)
-            yield case.why(
-                "under_way",
-                treatment=name,
-                count=course.count,
-                first=case.day(course.first),
-                last=case.day(course.last),
-            )
+            name, first, last = case.named(course.treatment), case.day(course.first), case.day(course.last)
+            why = case.why("under_way", treatment=name, count=course.count, first=first, last=last)
+            yield _Found(why, course.treatment)
     if case.knowledge.treatments[case.treatment].given_as == "medication":  # TMS may be several orders
         for treatment in _drafted(case):
             if _family(case, treatment) == family:
-                yield case.why("drafted_twice", treatment=case.named(treatment))
+                yield _Found(case.why("drafted_twice", treatment=case.named(treatment)), treatment)
     for order in orders:
         if order.certain and order.treatment and _family(case, order.treatment) == family:
-            yield case.why("ordered_already", treatment=case.named(order.treatment), dated=case.dated(order.day))
+            why = case.why("ordered_already", treatment=case.named(order.treatment), dated=case.dated(order.day))
+            yield _Found(why, order.treatment)
 
 
 def _combined(check: CheckDefinition, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:

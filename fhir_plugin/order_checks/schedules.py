@@ -9,6 +9,7 @@ from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.drafted import DraftMeasures
 from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
 from fhir_plugin.order_checks.words import StatedRange
+from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
 from mappings.schema.order_checks.model import CheckDefinition, Schedule
 
@@ -53,7 +54,7 @@ def schedule(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
 def _has_code(draft: Draft, schedule: Schedule, knowledge: Knowledge) -> bool:
     systems = knowledge.treatments.systems
     return any(
-        (coding.code or "").upper() in schedule.codes.get(systems.get(coding.system or "", ""), ())
+        (coding.code or "").upper() in schedule.codes.get(systems.get(system_key(coding.system), ""), ())
         for coding in draft.codings
     )
 

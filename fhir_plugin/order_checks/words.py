@@ -58,8 +58,8 @@ def _value(match: re.Match[str], units: dict[str, float], knowledge: OrderChecks
 
 
 def _number(text: str, knowledge: OrderChecks) -> float | None:
-    if text in knowledge.reading.numbers:
-        return knowledge.reading.numbers[text]
+    if text in knowledge.reading.number_words:
+        return knowledge.reading.number_words[text]
     try:
         return float(text.replace(",", "." if _DECIMAL_COMMA.fullmatch(text) else ""))
     except ValueError:

@@ -29,6 +29,7 @@ def observation_tokens(knowledge: Knowledge) -> tuple[str, ...]:
     vital_signs = knowledge.vital_signs.vital_signs.values()
     codes = set(observation_codes(knowledge.instruments))
     codes.update(knowledge.laboratory.by_code)
+    codes.update(knowledge.laboratory.measured_by_code)
     for sign in vital_signs:
         codes.update(sign.panels)
         for component in sign.components.values():

@@ -65,6 +65,7 @@ class Condition(Resource, frozen=True):
     abatement_boolean: bool | None = None
     abatement_string: str | None = None
     recorded_date: str | None = None
+    note: tuple[Annotation, ...] = ()
 
 
 class ObservationComponent(Element, frozen=True):
@@ -73,6 +74,11 @@ class ObservationComponent(Element, frozen=True):
     value_integer: float | None = None
     value_string: str | None = None
     value_codeable_concept: CodeableConcept | None = None
+
+
+class ReferenceRange(Element, frozen=True):
+    low: Quantity | None = None
+    high: Quantity | None = None
 
 
 class Observation(Resource, frozen=True):
@@ -91,6 +97,7 @@ class Observation(Resource, frozen=True):
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
+    reference_range: tuple[ReferenceRange, ...] = ()
     component: tuple[ObservationComponent, ...] = ()
     has_member: tuple[Reference, ...] = ()
     derived_from: tuple[Reference, ...] = ()
@@ -126,6 +133,7 @@ class MedicationRequest(Resource, frozen=True):
     subject: Reference | None = None
     authored_on: str | None = None
     reason_code: tuple[CodeableConcept, ...] = ()
+    reason_reference: tuple[Reference, ...] = ()
     note: tuple[Annotation, ...] = ()
     dosage_instruction: tuple[Dosage, ...] = ()
     dispense_request: DispenseRequest | None = None
@@ -158,6 +166,7 @@ class MedicationStatement(Resource, frozen=True):
     effective_period: Period | None = None
     date_asserted: str | None = None
     reason_code: tuple[CodeableConcept, ...] = ()
+    reason_reference: tuple[Reference, ...] = ()
     note: tuple[Annotation, ...] = ()
     dosage: tuple[Dosage, ...] = ()
     contained: tuple[Raw, ...] = ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from fhir_plugin.record.datatypes import Coding, Extension
 from fhir_plugin.record.resources import QuestionnaireItem, ResponseAnswer
-from mappings.schema.instruments import ScoredItem
+from mappings.schema.codes.systems import plain_system
+from mappings.schema.instruments import ScoredItem, plain_words
 
 _WEIGHT_EXTENSIONS = (
     "http://hl7.org/fhir/StructureDefinition/ordinalValue",
@@ -15,6 +17,7 @@ _WEIGHT_EXTENSIONS = (
 _ABSENT_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _PUBLISHED_SYSTEMS = ("http://loinc.org", "http://snomed.info/sct")
 _UNKNOWN = "unknown_answer"
+_DIGITS = re.compile(r"\d+")
 
 
 class AnswerFault(str):
@@ -50,9 +53,18 @@ def _value(answer: ResponseAnswer, item: ScoredItem, question: QuestionnaireItem
         return _numeric(number, item)
     if answer.value_boolean is not None:
         return item.words.get("yes" if answer.value_boolean else "no", AnswerFault(_UNKNOWN))
-    if answer.value_string is not None and answer.value_string.strip():
-        return item.words.get(" ".join(answer.value_string.split()).lower(), AnswerFault(_UNKNOWN))
+    if answer.value_string is not None and (written := answer.value_string.strip()):
+        return _in_words(written, item)
     return None
+
+
+def _in_words(written: str, item: ScoredItem) -> int | AnswerFault:
+    """The value of words, alone or with their weight: ``Several days``, ``1 - Several days``, ``Several days (1)``."""
+    value = item.words.get(plain_words(written))
+    digits = _DIGITS.findall(written)
+    if value is None or not digits:
+        return AnswerFault(_UNKNOWN) if value is None else value
+    return value if item.numbers.get(float(digits[0])) == value else AnswerFault("weight_conflict")
 
 
 def _numeric(number: float, item: ScoredItem) -> int | AnswerFault | None:
@@ -66,13 +78,14 @@ def _numeric(number: float, item: ScoredItem) -> int | AnswerFault | None:
 def _coded(
     answer: ResponseAnswer, coding: Coding, item: ScoredItem, question: QuestionnaireItem | None
 ) -> int | AnswerFault | None:
-    if coding.system == _ABSENT_SYSTEM:
+    system = plain_system(coding.system)
+    if system == _ABSENT_SYSTEM:
         return None
-    listed = item.codes.get((coding.system, coding.code or ""))
+    listed = item.codes.get((system, coding.code or ""))
     if listed is not None and not (question or answer.extension or coding.extension):
         return listed
     if listed is None:
-        listed = _by_words(coding, item)
+        listed = _by_words(coding, system, item)
     weight = _stated_weight(answer, coding, question)
     if weight is None:
         return AnswerFault(_UNKNOWN) if listed is None else listed
@@ -83,11 +96,12 @@ def _coded(
     return int(weight) if weight in item.values else AnswerFault("out_of_range")
 
 
-def _by_words(coding: Coding, item: ScoredItem) -> int | None:
+def _by_words(coding: Coding, system: str | None, item: ScoredItem) -> int | None:
     """The value by the words of an answer, for codes of a system that publishes none."""
-    if coding.system in _PUBLISHED_SYSTEMS or not coding.display:
+    if system in _PUBLISHED_SYSTEMS or not coding.display:
         return None
-    return item.words.get(" ".join(coding.display.split()).lower())
+    value = _in_words(coding.display, item)
+    return None if isinstance(value, AnswerFault) else value
 
 
 def _stated_weight(answer: ResponseAnswer, coding: Coding, question: QuestionnaireItem | None) -> float | None:

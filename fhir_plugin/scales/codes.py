@@ -20,7 +20,7 @@ def item_coding(instrument: Instrument, item: InstrumentItem) -> dict[str, str]:
 
 def panel_coding(instrument: Instrument) -> dict[str, str]:
     """The code of the instrument as a whole."""
-    if instrument.loinc:
+    if instrument.loinc and instrument.loinc.panel:
         return {"system": LOINC, "code": instrument.loinc.panel}
     return {"system": LOCAL_CODES, "code": instrument.id}
 

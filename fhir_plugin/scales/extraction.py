@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from fhir.resources.R4B.bundle import Bundle
@@ -69,17 +70,20 @@ def _taken_over(response: QuestionnaireResponse) -> dict[str, Any]:
     return body
 
 
-def build_extract(response: QuestionnaireResponse, scored: Score, instruments: Instruments) -> Bundle:
-    """The transaction Bundle that creates the Observation."""
-    observation = build_observation(response, scored, instruments)
-    # The same response always gets the same fullUrl, so that a Bundle sent twice can be detected.
-    name = uuid.uuid5(_NAMESPACE, f"{response.reference}|{response.authored}|{scored.instrument}")
-    entry = {
-        "fullUrl": f"urn:uuid:{name}",
-        "resource": observation,
-        "request": {"method": "POST", "url": "Observation"},
-    }
-    return Bundle.model_validate({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+def build_extract(response: QuestionnaireResponse, scores: Sequence[Score], instruments: Instruments) -> Bundle:
+    """The transaction Bundle that creates one Observation for each score."""
+    entries = []
+    for scored in scores:
+        # The same response always gets the same fullUrl, so that a Bundle sent twice can be detected.
+        name = uuid.uuid5(_NAMESPACE, f"{response.reference}|{response.authored}|{scored.instrument}")
+        entries.append(
+            {
+                "fullUrl": f"urn:uuid:{name}",
+                "resource": build_observation(response, scored, instruments),
+                "request": {"method": "POST", "url": "Observation"},
+            }
+        )
+    return Bundle.model_validate({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
 def _reference(response: QuestionnaireResponse) -> dict[str, str]:

@@ -11,7 +11,7 @@ def observation_codes(instruments: Instruments) -> tuple[str, ...]:
     for form in instruments.forms.values():
         codes |= {item.code for item in form.instrument.items if item.code}
         if form.instrument.loinc:
-            codes |= {form.instrument.loinc.panel, form.instrument.loinc.total}
+            codes |= {form.instrument.loinc.total, *filter(None, [form.instrument.loinc.panel])}
         else:
             codes.add(f"{form.instrument.id}-total")
     return tuple(sorted(codes))

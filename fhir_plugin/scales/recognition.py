@@ -1,9 +1,13 @@
-"""Recognises the instrument of a response, and the items that its linkIds denote."""
+"""Recognises the instruments of a response, and the items that its linkIds denote.
+
+The items decide, the name of the form only where they leave a choice: a form called ``phq2phq9`` or ``intake`` with the
+nine items of a PHQ-9 and the seven of a GAD-7 holds both.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from fhir_plugin.errors import WrongQuestionnaire
@@ -15,10 +19,18 @@ from fhir_plugin.record.resources import (
     ResponseAnswer,
     ResponseItem,
 )
-from mappings.schema.instruments import Instruments, PreparedInstrument, link_id
+from fhir_plugin.scales.choosing import ListedItem, chosen_instruments
+from mappings.schema.instruments import Instruments, PreparedInstrument, plain_link, plain_words
 
-AnsweredItem = tuple[str, tuple[ResponseAnswer, ...]]
-"""A linkId and its answers."""
+
+class AnsweredItem(NamedTuple):
+    """One item of a response."""
+
+    link: str
+    answers: tuple[ResponseAnswer, ...]
+    text: str = ""
+    """The question, if the response repeats it."""
+
 
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 _LOINC_AT_END = re.compile(r"(?:^|/)(\d{1,7}-\d)$")
@@ -26,7 +38,7 @@ _MAX_DEPTH = 64
 
 
 class RecognisedForm(NamedTuple):
-    """The instrument to score and the meaning of the linkIds."""
+    """One instrument of the response and the meaning of the linkIds."""
 
     form: PreparedInstrument
     by_link: Mapping[str, int]
@@ -35,8 +47,8 @@ class RecognisedForm(NamedTuple):
     """Items of the Questionnaire by linkId, if one was supplied."""
 
 
-RecognitionCache = dict[tuple[str | None, tuple[str, ...]], RecognisedForm]
-"""Earlier results, by questionnaire and linkIds: a record has many responses to few questionnaires."""
+RecognitionCache = dict[tuple[str | None, tuple[tuple[str, bool, str], ...]], tuple[RecognisedForm, ...]]
+"""Earlier results, by questionnaire and items: a record has many responses to few questionnaires."""
 
 
 def answered_items(response: QuestionnaireResponse) -> list[AnsweredItem]:
@@ -50,8 +62,8 @@ def _collect(items: tuple[ResponseItem, ...], answered: list[AnsweredItem], dept
     if not depth:
         return
     for item in items:
-        if item.link_id:
-            answered.append((item.link_id, item.answer))
+        if item.link_id or item.text:
+            answered.append(AnsweredItem(item.link_id or "", item.answer, item.text or ""))
         if item.item:
             _collect(item.item, answered, depth - 1)
         for answer in item.answer:
@@ -65,55 +77,51 @@ def recognise(
     instruments: Instruments,
     questionnaire: Questionnaire | None,
     cache: RecognitionCache | None = None,
-) -> RecognisedForm:
-    """Recognise the instrument by its questionnaire, else by its items; :class:`WrongQuestionnaire` if it is unknown.
+) -> tuple[RecognisedForm, ...]:
+    """The instruments in the response, the one with the most items first; :class:`WrongQuestionnaire` if there is none.
 
     ``cache`` keeps the results for responses without a Questionnaire.
     """
     questionnaire = questionnaire or contained_questionnaire(response)
-    links = tuple([link for link, _ in answered])
+    known = instruments.links
+    items = tuple([(link, bool(answers), "" if link in known else text) for link, answers, text in answered])
     if cache is None or questionnaire:
-        return _recognised(response, links, instruments, questionnaire)
-    key = response.questionnaire, links
+        return _recognised(response, items, instruments, questionnaire)
+    key = response.questionnaire, items
     recognised = cache.get(key)
     if recognised is None:
-        recognised = cache[key] = _recognised(response, links, instruments, None)
+        recognised = cache[key] = _recognised(response, items, instruments, None)
     return recognised
 
 
 def _recognised(
     response: QuestionnaireResponse,
-    links: tuple[str, ...],
+    items: tuple[tuple[str, bool, str], ...],
     instruments: Instruments,
     questionnaire: Questionnaire | None,
-) -> RecognisedForm:
+) -> tuple[RecognisedForm, ...]:
     questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
-    known_links = instruments.links
-    keys = [link if link in known_links and not questions else _key(link, questions, instruments) for link in links]
-    form = instruments.forms[_instrument_name(response, keys, instruments, questionnaire)]
-    by_link = {link: form.by_link[key] for link, key in zip(links, keys, strict=True) if key in form.by_link}
-    by_link, totals = _with_named_styles(form, response.questionnaire or "", by_link)
-    totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
-    return RecognisedForm(form, by_link, frozenset(totals), questions)
-
-
-def _instrument_name(
-    response: QuestionnaireResponse,
-    keys: Sequence[str],
-    instruments: Instruments,
-    questionnaire: Questionnaire | None,
-) -> str:
-    """The instrument by the name of the questionnaire, else by its items."""
-    name = _by_name(response, questionnaire, instruments)
-    if name is None or not any(key in instruments.forms[name].by_link for key in keys):
-        # A questionnaire may have the panel code of another instrument: its items are more reliable.
-        name = _by_items(keys, instruments) or name
-    if name is None:
+    named = _named(response, questionnaire, instruments)
+    own = _own_links(named, response.questionnaire or "", instruments)
+    listed = [ListedItem(link, _key(link, text, questions, instruments), answered) for link, answered, text in items]
+    chosen = chosen_instruments(listed, named, own.links, instruments)
+    if not chosen:
         raise WrongQuestionnaire(
             "QuestionnaireResponse: no instrument is recognised by its questionnaire or by its linkIds; "
             "supply the Questionnaire with LOINC item codes (--questionnaire)"
         )
-    return name
+    recognised = []
+    for name in chosen:
+        form, links = instruments.forms[name], own.links.get(name, {})
+        by_link = {
+            item.link: place
+            for item in listed
+            if (place := links.get(item.link, form.by_link.get(item.key))) is not None
+        }
+        totals = form.totals | own.totals.get(name, frozenset())
+        totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
+        recognised.append(RecognisedForm(form, by_link, totals, questions))
+    return tuple(recognised)
 
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:
@@ -129,54 +137,58 @@ def _questions(questionnaire: Questionnaire | None) -> Iterator[QuestionnaireIte
         pending.extend(item.item)
 
 
-def _key(link: str, questions: Mapping[str, QuestionnaireItem], instruments: Instruments) -> str:
-    """The linkId that the instruments use: itself, the code of its question, or the LOINC code at its end."""
-    question = questions.get(link)
+def _key(link: str, text: str, questions: Mapping[str, QuestionnaireItem], instruments: Instruments) -> str:
+    """The linkId that the instruments use: itself, the code or words of its question, or the LOINC code at its end."""
+    links, question = instruments.links, questions.get(link)
     if question:
         for coding in question.code:
-            if coding.code and coding.code in instruments.links:
+            if coding.code and coding.code in links:
                 return coding.code
-    if link not in instruments.links and (end := _LOINC_AT_END.search(link)):
+    if link in links:
+        return link
+    if (end := _LOINC_AT_END.search(link)) and end[1] in links:
         return end[1]
-    return link
+    if (plain := plain_link(link)) in links:
+        return plain
+    return instruments.by_wording.get(plain_words(text or (question.text if question else "") or ""), link)
 
 
-def _by_name(
+def _named(
     response: QuestionnaireResponse, questionnaire: Questionnaire | None, instruments: Instruments
-) -> str | None:
+) -> tuple[str, ...]:
+    """The instruments that the questionnaire is named after, in the order of its names."""
     names = [_last_part(response.questionnaire)]
     if questionnaire:
         names += [code.code or "" for code in questionnaire.code]
         names += [_last_part(questionnaire.url), questionnaire.title or ""]
+    named: list[str] = []
     for text in names:
         plain = _NOT_ALPHANUMERIC.sub("", text.lower())
+        left = plain
         for part, identifier in instruments.names if plain else ():
-            if part in plain and not any(name in plain for name in instruments[identifier].not_names):
-                return identifier
-    return None
+            if part in left and not any(name in plain for name in instruments[identifier].not_names):
+                named.append(identifier)
+                left = left.replace(part, " ")  # "cadss6" is not "cadss" as well
+    return tuple(dict.fromkeys(named))
 
 
 def _last_part(canonical: str | None) -> str:
     return (canonical or "").partition("|")[0].rstrip("/").rpartition("/")[2].rpartition(":")[2]
 
 
-def _by_items(keys: Iterable[str], instruments: Instruments) -> str | None:
-    """The smallest instrument that contains every scored item of the response."""
-    scored = {key for key in keys if key in instruments.links}
-    if not scored:
-        return None
-    candidates = set.intersection(*(set(instruments.links[key]) for key in scored))
-    return min(candidates, key=lambda name: (len(instruments.forms[name].items), name), default=None)
+class _OwnLinks(NamedTuple):
+    """LinkIds that denote an item, or a total, only in this questionnaire; by instrument."""
+
+    links: dict[str, dict[str, int]]
+    totals: dict[str, frozenset[str]]
 
 
-def _with_named_styles(
-    form: PreparedInstrument, canonical: str, by_link: dict[str, int]
-) -> tuple[dict[str, int], frozenset[str]]:
-    """Add the linkIds that denote this instrument only in the questionnaire with that canonical URL."""
-    totals = form.totals
-    for named in form.instrument.named_link_styles:
-        if canonical.partition("|")[0].endswith(named.questionnaire):
-            for place, item in enumerate(form.instrument.items):
-                by_link[link_id(named.style, item.number, item.code)] = place
-            totals |= {named.total} if named.total else set()
-    return by_link, totals
+def _own_links(named: tuple[str, ...], canonical: str, instruments: Instruments) -> _OwnLinks:
+    address = canonical.partition("|")[0]
+    own = _OwnLinks({}, {})
+    for style in instruments.named_styles:
+        applies = address.endswith(style.questionnaire) if style.questionnaire else style.instrument in named
+        if applies:
+            own.links.setdefault(style.instrument, {}).update(style.links)
+            own.totals[style.instrument] = own.totals.get(style.instrument, frozenset()) | style.totals
+    return own

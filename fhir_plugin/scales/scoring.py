@@ -49,16 +49,37 @@ def score(
     prorate: bool = False,
     seen: RecognitionCache | None = None,
 ) -> Score:
-    """Score one response; :class:`~fhir_plugin.errors.WrongQuestionnaire` if its instrument is unknown.
+    """Score the instrument with the most items of a response; see :func:`score_all`."""
+    return score_all(response, instruments, questionnaire, sex=sex, prorate=prorate, seen=seen)[0]
+
+
+def score_all(
+    response: QuestionnaireResponse,
+    instruments: Instruments,
+    questionnaire: Questionnaire | None = None,
+    *,
+    sex: str | None = None,
+    prorate: bool = False,
+    seen: RecognitionCache | None = None,
+) -> tuple[Score, ...]:
+    """Score every instrument in a response; :class:`~fhir_plugin.errors.WrongQuestionnaire` if none is known.
 
     ``sex`` is FHIR ``Patient.gender``; ``prorate`` allows a total despite missing items, up to the number that the
     instrument allows (off unless a site enables it). ``seen`` is a cache for many responses to few questionnaires.
     """
     answered = answered_items(response)
-    recognised = recognise(response, answered, instruments, questionnaire, seen)
-    plain = _plain_values(answered, recognised)
-    values, flags = (plain, []) if plain else _values(answered, recognised)
-    stored = _stored_total(answered, recognised)
+    forms = recognise(response, answered, instruments, questionnaire, seen)
+    return tuple([_score_of(response, answered, form, sex=sex, prorate=prorate) for form in forms])
+
+
+def _score_of(
+    response: QuestionnaireResponse,
+    answered: Sequence[AnsweredItem],
+    recognised: RecognisedForm,
+    *,
+    sex: str | None,
+    prorate: bool,
+) -> Score:
     if response.status == _ENTERED_IN_ERROR:
         return Score(
             instrument=recognised.form.instrument.id,
@@ -67,6 +88,9 @@ def score(
             items={},
             flags=(f"status:{_ENTERED_IN_ERROR}",),
         )
+    plain = _plain_values(answered, recognised)
+    values, flags = (plain, []) if plain else _values(answered, recognised)
+    stored = _stored_total(answered, recognised)
     if response.status is None:
         flags.append("status_missing")
     elif response.status not in USABLE_STATUSES:
@@ -164,7 +188,7 @@ def _plain_values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) 
     values: list[int | None] = [None] * len(items)
     if recognised.questions or not answered:
         return None
-    for link, answers in answered:
+    for link, answers, _ in answered:
         place = by_link.get(link)
         coding = answers[0].value_coding if len(answers) == 1 else None
         if place is None or coding is None or values[place] is not None or coding.extension or answers[0].extension:
@@ -180,7 +204,7 @@ def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tup
     answers_of: list[tuple[ResponseAnswer, ...]] = [()] * len(form.items)
     question_of: dict[int, str] = {}
     flags: list[str] = []
-    for link, answers in answered:
+    for link, answers, _ in answered:
         place = recognised.by_link.get(link)
         if place is not None:
             answers_of[place] += answers
@@ -204,7 +228,7 @@ def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tup
 
 
 def _stored_total(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> float | None:
-    for link, answers in answered:
+    for link, answers, _ in answered:
         if link in recognised.totals:
             for answer in answers:
                 for value in (answer.value_integer, answer.value_decimal):

@@ -12,7 +12,7 @@ from fhir_plugin.courses.worsening import Worsening
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.facts.fact import Fact, Measurement
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.facts.treatments.sessions import EvidenceStrength
 from fhir_plugin.record.dates import DaySpan

@@ -70,6 +70,11 @@ def _measured_source_keys(knowledge: Knowledge) -> Iterable[tuple[str, str]]:
     for name, test in knowledge.laboratory.tests.items():
         for key, number in test.numbers.items():
             yield f"laboratory.yaml: tests.{name}.{key}.source", number.source
+    for name, measured in knowledge.laboratory.measured.items():
+        yield f"laboratory.yaml: measured.{name}.lowest.source", measured.lowest.source
+        yield f"laboratory.yaml: measured.{name}.highest.source", measured.highest.source
+    for place, number in knowledge.screens.numbers:
+        yield f"screens.yaml: {place}.source", number.source
     yield "vitals.yaml: source", knowledge.vital_signs.source
     for name, sign in knowledge.vital_signs.vital_signs.items():
         for component_name, component in sign.components.items():

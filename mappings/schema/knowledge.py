@@ -10,6 +10,7 @@ from functools import cached_property
 from mappings.schema.base.entries import Source
 from mappings.schema.codes.interactions import Interactions
 from mappings.schema.codes.laboratory import Laboratory
+from mappings.schema.codes.screens import Screens
 from mappings.schema.codes.value_sets import ValueSets
 from mappings.schema.codes.vitals import VitalSigns
 from mappings.schema.instruments import Instruments
@@ -47,6 +48,7 @@ class Knowledge:
     medications: Medications
     interactions: Interactions
     laboratory: Laboratory
+    screens: Screens
     facts: Mapping[str, FactDefinition]
     person: PersonRules
     criteria: Mapping[str, Criterion]

@@ -12,6 +12,7 @@ from mappings.schema.base.files import KNOWLEDGE, read_yaml, rule_files
 from mappings.schema.checks import check
 from mappings.schema.codes.interactions import load_interactions
 from mappings.schema.codes.laboratory import load_laboratory
+from mappings.schema.codes.screens import load_screens
 from mappings.schema.codes.value_sets import load_value_sets
 from mappings.schema.codes.vitals import load_vital_signs
 from mappings.schema.gates import check_gates
@@ -26,7 +27,7 @@ from mappings.schema.rules.criteria import Criterion, load_criteria
 from mappings.schema.rules.facts import FactDefinition, load_fact_definitions
 from mappings.schema.rules.person import load_person_rules
 from mappings.schema.rules.protocols import Conflict, Conflicts, Protocol, load_protocols
-from mappings.schema.rules.sites import load_site, with_local_numbers, with_local_rules
+from mappings.schema.rules.sites import load_site, with_local_numbers, with_local_questionnaires, with_local_rules
 from mappings.schema.service.memory import load_memory_rules
 from mappings.schema.service.servers import load_server_profiles
 from mappings.schema.service.services import load_services
@@ -75,6 +76,7 @@ def _replaced(knowledge: Knowledge, path: Path) -> Knowledge:
         knowledge,
         site=site,
         sources={**knowledge.sources, **site.sources},
+        instruments=with_local_questionnaires(knowledge.instruments, site, path.name),
         criteria=with_local_numbers(dict(knowledge.criteria), site, path.name),
         protocols=with_local_rules(dict(knowledge.protocols), site, path.name),
         digest=hashlib.sha256(knowledge.digest.encode() + path.read_bytes()).hexdigest(),
@@ -87,7 +89,8 @@ def _read(folder: Path) -> Knowledge:
     medications = load_medications(folder / "medications")
     interactions = load_interactions(folder / "interactions.yaml", medications)
     laboratory = load_laboratory(folder / "laboratory.yaml")
-    facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions, laboratory)
+    screens = load_screens(folder / "screens.yaml")
+    facts = load_fact_definitions(folder / "facts.yaml", value_sets, instruments, interactions, laboratory, screens)
     criteria = load_criteria(folder / "criteria")
     protocols = load_protocols(folder / "protocols")
     conflicts = read_yaml(folder / "conflicts.yaml", Conflicts).conflicts
@@ -102,6 +105,7 @@ def _read(folder: Path) -> Knowledge:
         medications=medications,
         interactions=interactions,
         laboratory=laboratory,
+        screens=screens,
         facts=facts,
         person=load_person_rules(folder),
         criteria=criteria,

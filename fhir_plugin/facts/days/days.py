@@ -5,7 +5,8 @@ Three maps of days are kept, as half-open intervals:
 1. ``counted`` is what the best evidence shows. Dispenses and administrations come first; statements fill the days that
    these leave open, then orders. An order that a dispense names, or during whose days a dispense starts, is left out.
 2. Within one grade of evidence a renewal (same strength, formulation, dose and times of day) takes over from the one
-   before; an early refill is moved by the supply that is left, at most ``carry_over_days``.
+   before; an early refill is moved by the supply that is left, at most ``carry_over_days``. Supply beyond the recorded
+   stop of the drug was not taken.
 3. Different strengths, or different stated times of day, begun within ``concurrent_start_days`` are taken together and
    their doses are summed. Any other different prescription ends those before it.
 4. ``claimed`` is the most that any subset of the records with a known dose could show (see `claims`). It only grows
@@ -30,8 +31,8 @@ from typing import NamedTuple
 from fhir_plugin.facts.days.claims import claimed_days
 from fhir_plugin.facts.days.intervals import Interval, union
 from fhir_plugin.facts.days.stops import infer_stops
-from fhir_plugin.facts.days.stretches import ADEQUATE_RATIO, Stretch, adequate_intervals, overlaid, summed
-from fhir_plugin.facts.medications.exposures import Exposure, Prescription
+from fhir_plugin.facts.days.stretches import Stretch, adequate_intervals, overlaid, summed
+from fhir_plugin.facts.medications.exposures import Exposure, Prescription, reaches_minimum
 from fhir_plugin.facts.medications.supply import DISPENSED, ORDERED
 from mappings.schema.medications import Medications
 
@@ -46,7 +47,8 @@ class DayMap(NamedTuple):
     """Days on which the drug was available at any dose, known or not."""
     flags: tuple[str, ...]
     dated: tuple[Exposure, ...]
-    undated: tuple[Exposure, ...]
+    possibly: tuple[Exposure, ...]
+    """Undated ones, and those of which the status does not say that the drug was taken."""
     together: int
     carry: int
 
@@ -58,8 +60,8 @@ class DayMap(NamedTuple):
         """Days that would be adequate if every gap in the record were filled favourably."""
         open_days = [
             (e.window.earliest if e.window.start is not None else 0, e.window.possible)
-            for e in (*self.dated, *self.undated)
-            if not e.prescription.known or _reaches_minimum(e.prescription)
+            for e in (*self.dated, *self.possibly)
+            if not e.prescription.known or reaches_minimum(e.prescription)
         ]
         return union([*open_days, *self.claimed()])
 
@@ -70,8 +72,10 @@ def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:
     carry = int(parameters["carry_over_days"].value)
     together = int(parameters["concurrent_start_days"].value)
     counting = [e for e in exposures if e.counted]
-    dated = infer_stops(sorted([e for e in counting if e.window.start is not None], key=_by_start))
-    undated = tuple([e for e in counting if e.window.start is None]) if len(dated) < len(counting) else ()
+    dated = infer_stops(sorted([e for e in counting if e.window.start is not None and e.window.certain], key=_by_start))
+    others = (
+        [e for e in counting if e.window.start is None or not e.window.certain] if len(dated) < len(counting) else []
+    )
     flags = {flag for e in dated if e.window.open_stop for flag in e.flags}
     counted = _counted(dated, together, carry, flags)
     return DayMap(
@@ -80,7 +84,7 @@ def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:
         tuple(union(list(_treated_days(counted, dated)))),
         tuple(sorted(flags)),
         tuple(dated),
-        undated,
+        tuple(others),
         together,
         carry,
     )
@@ -97,11 +101,6 @@ def _by_start(exposure: Exposure) -> tuple[int, int, str, float, str]:
     return (window.start or 0, window.stop, window.kind, exposure.prescription.highest, exposure.reference)
 
 
-def _reaches_minimum(prescription: Prescription) -> bool:
-    minimum = prescription.minimum
-    return minimum is not None and prescription.highest >= minimum.mg_per_day * ADEQUATE_RATIO
-
-
 def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[str]) -> list[Stretch]:
     """The days by the best evidence: dispenses and administrations, then statements, then orders."""
     grades: list[list[Exposure]] = [[] for _ in range(DISPENSED, ORDERED + 1)]
@@ -113,8 +112,27 @@ def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[st
     result: list[Stretch] = []
     for graded in grades:
         if graded:
-            result = overlaid(result, _stretches(graded, _intake_intervals(graded, together, carry), flags))
+            taken = _intake_intervals(graded, together, carry)
+            if graded is grades[DISPENSED]:
+                taken = _until_stopped(taken, exposures, flags)
+            result = overlaid(result, _stretches(graded, taken, flags))
     return result
+
+
+def _until_stopped(taken: list[Interval], exposures: list[Exposure], flags: set[str]) -> list[Interval]:
+    """The days of fills up to the recorded stop of the drug, where no record shows it later: the rest is not taken."""
+    ended = max((e.window.ended for e in exposures if e.window.ended is not None), default=None)
+    if ended is None or any(_shows_later(e, ended) for e in exposures):
+        return taken
+    if any(stop > ended for _, stop in taken):
+        flags.add("stopped_with_supply")
+    return [(min(start, ended), min(stop, ended)) for start, stop in taken]
+
+
+def _shows_later(exposure: Exposure, ended: int) -> bool:
+    window = exposure.window
+    still = window.grade != DISPENSED and window.ended is None and window.stop > ended
+    return still or (window.start or 0) >= ended
 
 
 def _undispensed(orders: list[Exposure], dispenses: list[Exposure]) -> list[Exposure]:

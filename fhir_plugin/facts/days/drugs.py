@@ -54,7 +54,7 @@ def traits_of(exposures: Sequence[Exposure]) -> ExposureTraits:
             minima.add(latest.minimum)
         (kinds if e.counted else excluded).add(window.kind)
         if window.start is not None:
-            (starts if e.counted else dated).append(window.start)
+            (starts if e.counted and window.certain else dated).append(window.start)
     flags: set[str] = set().union(*flag_sets)
     if None in minima and any(e.prescription.minimum is None for e in exposures if e.counted):
         flags.add("no_minimum")

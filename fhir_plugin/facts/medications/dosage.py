@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS, DosePhase, Intake
+from fhir_plugin.facts.medications.reasons import indication_in_sig
 from fhir_plugin.facts.medications.sigs import read_frequency
 from fhir_plugin.facts.medications.sigs.stages import Sig
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
@@ -32,17 +33,24 @@ class DosageReading(NamedTuple):
     prn: bool = False
     """Whether all of it is taken only as needed."""
     flags: tuple[str, ...] = ()
+    restricted: bool = False
+    """Whether the text restricts the days in a way that is not understood: no field and no supply gives the dose."""
+    indication: str = ""
+    """What the text says that it is for: a result of `indication_in_sig`."""
 
     @property
     def moments(self) -> tuple[str, ...]:
-        """The times of day of the first phase."""
-        phases = self.structured or self.text
-        if not phases:
-            return ()
-        intakes = phases[0].intakes
-        if len(intakes) == 1:
-            return intakes[0].moments
-        return tuple(sorted({moment for intake in intakes for moment in intake.moments}))
+        """The times of day of the first phase, by the fields or else by the text."""
+        return _moments_of(self.structured) or _moments_of(self.text)
+
+
+def _moments_of(phases: tuple[DosePhase, ...] | None) -> tuple[str, ...]:
+    if not phases:
+        return ()
+    intakes = phases[0].intakes
+    if len(intakes) == 1:
+        return intakes[0].moments
+    return tuple(sorted({moment for intake in intakes for moment in intake.moments}))
 
 
 NO_DOSAGE = DosageReading(None, None)
@@ -54,6 +62,7 @@ class _Element(NamedTuple):
     text: tuple[DosePhase, ...] | None
     prn: bool
     flags: tuple[str, ...]
+    restricted: bool
 
 
 def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: SigReader) -> DosageReading:
@@ -61,25 +70,33 @@ def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: Si
     if not elements:
         return NO_DOSAGE
     read = [_element(element, medications, sigs) for element in elements]
+    indication = indication_in_sig("\n".join(filter(None, map(_words_of, elements))), medications)
     flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
     counted = [element for element in read if not element.prn]
     if not counted:
-        return DosageReading(None, None, prn=True, flags=(*flags, "prn"))
+        return DosageReading(None, None, prn=True, flags=(*flags, "prn"), indication=indication)
+    if any(element.restricted for element in counted):
+        return DosageReading(None, None, flags=flags, restricted=True, indication=indication)
     structured = _in_sequence([(element.sequence, element.structured) for element in counted])
     text = _in_sequence([(element.sequence, element.text) for element in counted])
-    return DosageReading(structured, text, flags=flags)
+    return DosageReading(structured, text, flags=flags, indication=indication)
+
+
+def _words_of(element: Dosage) -> str | None:
+    return element.text or element.patient_instruction
 
 
 def _element(element: Dosage, medications: Medications, sigs: SigReader) -> _Element:
     flags: list[str] = []
     structured = _structured(element, medications, flags)
-    words = element.text or element.patient_instruction
+    words = _words_of(element)
     sig = sigs(words) if words else None
     prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
     if sig is not None:
         flags += sig.flags
         prn = prn or sig.prn
-    return _Element(element.sequence or 0, structured, sig.phases if sig and not sig.prn else None, prn, tuple(flags))
+    text = sig.phases if sig and not (sig.prn or sig.restricted) else None
+    return _Element(element.sequence or 0, structured, text, prn, tuple(flags), bool(sig and sig.restricted))
 
 
 def _in_sequence(read: list[tuple[float, tuple[DosePhase, ...] | None]]) -> tuple[DosePhase, ...] | None:

@@ -40,6 +40,12 @@ class Prescription(NamedTuple):
     flags: tuple[str, ...]
 
 
+def reaches_minimum(prescription: Prescription) -> bool:
+    """Whether its highest dose is adequate."""
+    minimum = prescription.minimum
+    return minimum is not None and prescription.highest >= minimum.mg_per_day * (1 - _ROUNDING)
+
+
 class Exposure(msgspec.Struct, frozen=True, gc=False):
     """One ingredient according to one resource."""
 
@@ -121,7 +127,7 @@ def _doses(
 ) -> tuple[DailyDose, ...]:
     """Milligrams a day by the written dosage and by the supply, the lower if they disagree; empty if unknown."""
     allowed = medications.parameters["dose_disagreement"].value
-    if len(product.parts) > 1 and _in_milligrams(reading):
+    if reading.restricted or (len(product.parts) > 1 and _in_milligrams(reading)):
         flags.append("dose_unknown")
         return ()
     written = _doses_by_phase(reading.structured, part, allowed, flags) if reading.structured else ()

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple, TypeVar
 
-from fhir_plugin.facts.medications.exposures import Exposure
+from fhir_plugin.facts.medications.exposures import Exposure, reaches_minimum
+from fhir_plugin.facts.medications.indications import IndicationReader
 from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, MedicationLine, MedicationLines
-from fhir_plugin.facts.medications.products import ProductReader
-from fhir_plugin.facts.medications.reasons import is_depression, meanings
+from fhir_plugin.facts.medications.products import ProductReader, may_be_antidepressant
+from fhir_plugin.facts.medications.reasons import (
+    NOT_STATED,
+    STATED_DEPRESSION,
+    STATED_OTHER,
+    is_depression,
+    meanings,
+)
 from fhir_plugin.facts.medications.supply import (
     NO_REQUEST,
     MedicationResource,
@@ -38,12 +45,12 @@ _IN_ERROR = "entered-in-error"
 
 
 class UnmappedMedication(NamedTuple):
-    """A drug name that looks psychotropic but is in no table."""
+    """A drug that is not recognised, or an antidepressant without a dose table."""
 
     label: str
     reference: str
     antidepressant: bool
-    """Whether it looks like an antidepressant."""
+    """Whether it may be an antidepressant: it does not look like another psychotropic drug."""
 
 
 class StopReason(NamedTuple):
@@ -76,6 +83,7 @@ class _HistoryReader:
         self._as_of = as_of
         self._lines = lines
         self._ordered: dict[str, tuple[Dosage, ...]] = {}
+        self._indications = IndicationReader(record, medications)
         self.exposures: defaultdict[str, list[Exposure]] = defaultdict(list)
         self.reasons: dict[str, list[StopReason]] = {}
         self.unmapped: dict[str, UnmappedMedication] = {}
@@ -152,14 +160,17 @@ class _HistoryReader:
             self._set_aside(dispense, line)
 
     def _set_aside(self, resource: MedicationResource, line: MedicationLine) -> None:
-        """Note a drug outside the groups if its name looks psychotropic, and count one without a name."""
+        """Note a drug outside the groups that is not recognised, and count one without a name."""
         drug = line.concept.drug
-        if drug.unmapped:
-            antidepressant = self._medications.hints.look_antidepressant(drug.label)
-            unmapped = UnmappedMedication(drug.label, resource.reference, antidepressant)
+        if resource.status == _IN_ERROR:
+            return
+        if drug.other_antidepressant or (drug.in_doubt and drug.label):
+            unmapped = UnmappedMedication(
+                drug.label, resource.reference, may_be_antidepressant(drug, self._medications)
+            )
             name = drug.label.lower()
             self.unmapped[name] = min(unmapped, self.unmapped.get(name, unmapped))
-        elif not drug.label and resource.status != _IN_ERROR:
+        elif not drug.label or _is_only_a_reference(resource, drug.label):
             self.nameless += 1
 
     def _keep(
@@ -173,13 +184,16 @@ class _HistoryReader:
             return
         if window.start is None and (line.fill.stated is not None or line.fill.quantity is not None):
             line = self._lines.bare(line)
-        if line.concept.unconditional:
+        indication = self._indications.of(resource, links) or line.reading.indication
+        if line.concept.unconditional and indication in (NOT_STATED, STATED_DEPRESSION):
             for prescription in line.prescriptions(window):
                 exposure = Exposure(prescription, window, resource.reference, line.counted, line.flags, links)
                 self.exposures[prescription.ingredient].append(exposure)
         else:
             for part in line.concept.parts:
-                self.exposures[part.ingredient].append(self._conditional(resource, part, line, window, links))
+                self.exposures[part.ingredient].append(
+                    self._conditional(resource, part, line, window, links, indication)
+                )
 
     def _add_reason(
         self,
@@ -205,16 +219,19 @@ class _HistoryReader:
         line: MedicationLine,
         window: SupplyWindow,
         links: tuple[str, ...],
+        indication: str,
     ) -> Exposure:
-        """The exposure to a product that counts only for some indications, or never."""
-        excluded, doubts = self._exclusions(resource, part, line)
-        doubtful = bool(doubts) or CONFLICT in line.concept.drug.flags
-        prescription = line.prescription(part, window, doubtful=doubtful)
+        """The exposure to a product that counts only for some indications, or never; a dose too low stays too low."""
+        excluded, doubts = self._exclusions(resource, part, line, indication)
+        conflict = CONFLICT in line.concept.drug.flags
+        prescription = line.prescription(part, window, doubtful=conflict)
+        if doubts and reaches_minimum(prescription):
+            prescription = line.prescription(part, window, doubtful=True)
         flags = (*line.flags, *excluded, *doubts)
         return Exposure(prescription, window, resource.reference, line.counted and not excluded, flags, links)
 
     def _exclusions(
-        self, resource: MedicationResource, part: ProductPart, line: MedicationLine
+        self, resource: MedicationResource, part: ProductPart, line: MedicationLine, indication: str
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Flags that exclude the resource from counting, and flags that make its dose doubtful."""
         medications = self._medications
@@ -222,12 +239,18 @@ class _HistoryReader:
         use = product.use if product else ""
         counts = medications.ingredients[part.ingredient].counts
         if not use and counts not in CONDITIONAL:
-            return (), ()
+            return self._by_indication(part, indication)
         if counts == "never" or (use and medications.uses[use].counts == "never"):
             return ("never_a_trial",), ()
         if is_depression(indications(resource), medications):
             return (), ()
         return (("never_a_trial", "indication_unknown"), ()) if use else ((), ("indication_unknown",))
+
+    def _by_indication(self, part: ProductPart, indication: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        antidepressant = "antidepressant" in self._medications.ingredients[part.ingredient].groups
+        if not antidepressant or indication in (NOT_STATED, STATED_DEPRESSION):
+            return (), ()
+        return (("other_indication",), ()) if indication == STATED_OTHER else ((), ("indication_open",))
 
 
 def read_history(
@@ -244,6 +267,12 @@ def read_history(
     reader.read()
     unmapped = tuple(sorted(reader.unmapped.values()))
     return MedicationHistory(reader.exposures, reader.reasons, unmapped, reader.resources, reader.nameless)
+
+
+def _is_only_a_reference(resource: MedicationResource, label: str) -> bool:
+    """Whether the drug is named by nothing but a reference that could not be followed."""
+    reference = resource.medication_reference
+    return resource.medication_codeable_concept is None and reference is not None and reference.reference == label
 
 
 def _relative_reference(reference: str) -> str:

@@ -1,7 +1,8 @@
 """The product that a code, a reference or a name stands for: ingredients, strength and formulation.
 
 Codes are tried from the most specific (clinical drug, pack) through NDC and ingredient to ATC, the text last. Where
-two of them name different drugs, or different strengths of one, the product is flagged and its strength withheld.
+two of them name different drugs, or different strengths of one, the product is flagged and its strength withheld. What
+neither a code nor a name of the dictionary identifies is *unmapped*: it may be any drug.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from fhir_plugin.facts.medications.recognised import TextNames, names_in_text
 from fhir_plugin.record import lenient
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Quantity, Raw, Reference
 from fhir_plugin.record.resources import Medication
+from mappings.schema.base.systems import system_key
+from mappings.schema.base.words import without_accents
 from mappings.schema.medications import Medications, Product, ProductPart
 from mappings.schema.medications.model import DoseUnit
+from mappings.schema.medications.recognition import plain_words
 
+ANTIDEPRESSANT = "antidepressant"
 SPECIFIC = frozenset(("SCD", "SBD"))
 PACKS = frozenset(("GPCK", "BPCK"))
 
@@ -35,7 +41,18 @@ class IdentifiedProduct(NamedTuple):
     label: str
     flags: tuple[str, ...] = ()
     unmapped: bool = False
-    """Whether the text looks psychotropic but is in no table."""
+    """Whether it, or a part of it, is not recognised: it may be any drug."""
+    contradictory: bool = False
+    """Whether its codes, or its code and its words, name different drugs."""
+    contradicted_by: tuple[Product, ...] = ()
+    """The products that other codes or the words name, where they name another drug than ``product``."""
+    other_antidepressant: bool = False
+    """Whether it is an antidepressant without a dose table."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it, or a part of it, may be any drug: not recognised, not named, or contradictory."""
+        return self.unmapped or not self.label or self.contradictory
 
     def contains(self, group: str, medications: Medications) -> bool:
         """Whether any ingredient belongs to the group, such as ``antidepressant`` or ``ketamine``."""
@@ -50,11 +67,23 @@ def identify(concept: CodeableConcept | None, medications: Medications) -> Ident
         return IdentifiedProduct(None, "")
     hits = [hit for coding in concept.coding if (hit := _by_code(coding, medications))]
     hits.sort(key=_rank)
-    text = _text_of(concept)
-    named = product_in_text(text, medications) if text else None
-    if not hits and named is None:
-        return IdentifiedProduct(None, concept.label, unmapped=medications.hints.look_psychotropic(text))
-    return _reconciled(hits, named, concept.label)
+    texts = _texts_of(concept, medications)
+    named = next((product for text in texts if (product := product_in_text(text, medications))), None)
+    names = [names_in_text(text, medications) for text in texts]
+    if hits or named is not None:
+        found = _reconciled(hits, named, concept.label, _other_substances(named, names))
+    else:
+        found = IdentifiedProduct(None, concept.label)
+    known = bool(hits) or any(reading.recognised for reading in names) or _is_other(concept, medications)
+    other = any(_is_other_antidepressant(reading.substances, medications) for reading in names)
+    return found._replace(unmapped=not known, other_antidepressant=other)
+
+
+def _other_substances(named: Product | None, names: Iterable[TextNames]) -> frozenset[str]:
+    """The substances of the first words that are recognised, where no words name a product of the tables."""
+    if named is not None:
+        return frozenset()
+    return frozenset(next((reading.substances for reading in names if reading.recognised), ()))
 
 
 def identify_medication(
@@ -73,8 +102,18 @@ def identify_medication(
     resource = resolve_medication(reference.reference, by_reference or {}, contained)
     if resource is None:
         identified = identify(CodeableConcept(text=reference.display), medications)
-        return identified if identified.label else identified._replace(label=reference.reference or "")
+        return identified if identified.label else identified._replace(label=reference.reference or "", unmapped=True)
     return _of_resource(resource, medications, by_reference or {}, contained, depth=0)
+
+
+def may_be_antidepressant(drug: IdentifiedProduct, medications: Medications) -> bool:
+    """Whether a drug that no dose table holds, or that is contradictory, may be an antidepressant."""
+    if drug.other_antidepressant:
+        return True
+    if drug.product is not None and not drug.unmapped:
+        return any(drug._replace(product=other).contains(ANTIDEPRESSANT, medications) for other in drug.contradicted_by)
+    hints = medications.hints
+    return drug.unmapped and (hints.look_antidepressant(drug.label) or not hints.look_psychotropic(drug.label))
 
 
 class ProductReader:
@@ -103,8 +142,26 @@ class ProductReader:
 
 def product_in_text(text: str, medications: Medications) -> Product | None:
     """The product that a text names, with the strength beside the name; ``None`` where no table has it."""
-    lower = text.lower()
+    lower = without_accents(text)
     words = _WORDS.findall(lower)
+    products = _in_words(words, medications)
+    for substance in names_in_text(text, medications).substances:
+        for product in _in_words(plain_words(substance), medications):
+            if not any(_covers(known, product) for known in products):
+                products.append(product)
+    if not products:
+        return None
+    if len(products) > 1:
+        names = sorted({part.ingredient for product in products for part in product.parts}, reverse=True)
+        if "/".join(names) in medications.ingredients:
+            unit = Product((ProductPart("/".join(names), None, ""),))
+            return _with_words(unit, lower, frozenset(words), medications)
+        return Product(tuple(ProductPart(name, None, "") for name in sorted(names)))
+    return _with_words(products[0], lower, frozenset(words), medications)
+
+
+def _in_words(words: Sequence[str], medications: Medications) -> list[Product]:
+    """The products whose names stand in a text, by its words."""
     products: list[Product] = []
     for at, word in enumerate(words):
         for name, product in medications.names.get(word, ()):
@@ -112,14 +169,12 @@ def product_in_text(text: str, medications: Medications) -> Product | None:
                 if not products or not _covers(products[-1], product):
                     products.append(product)
                 break
-    if not products:
-        return None
-    if len(products) > 1:
-        names = sorted({part.ingredient for product in products for part in product.parts}, reverse=True)
-        if "/".join(names) in medications.ingredients:
-            return Product((ProductPart("/".join(names), None, ""),))
-        return Product(tuple(ProductPart(name, None, "") for name in sorted(names)))
-    return _with_words(products[0], lower, frozenset(words), medications)
+    return products
+
+
+def _is_other_antidepressant(substances: Iterable[str], medications: Medications) -> bool:
+    names = medications.recognised.rules.antidepressants.names
+    return any(not names.isdisjoint(substance.split()) for substance in substances)
 
 
 def _covers(first: Product, second: Product) -> bool:
@@ -132,13 +187,23 @@ def _with_words(product: Product, text: str, words: frozenset[str], medications:
         return product
     ingredient = product.parts[0].ingredient
     strengths = {(number, unit, per, of) for number, unit, per, of in _STRENGTH.findall(text)}
-    part = _strength(ingredient, *strengths.pop()) if len(strengths) == 1 else product.parts[0]
+    stated = [_strength(ingredient, *strength) for strength in strengths]
+    if len(stated) > 1 and "/" in ingredient:  # a combination that counts as a unit: its table has one of the strengths
+        stated = [part for part in stated if part in _known_parts(ingredient, medications)]
+    part = stated[0] if len(stated) == 1 else product.parts[0]
     if product.use:
         return product._replace(parts=(part,))
     for rule in medications.text_rules:
         if rule.ingredient == ingredient and (rule.any_of & words or part.strength in rule.strengths):
             return Product((part,), rule.formulation or product.formulation, rule.use)
     return product._replace(parts=(part,))
+
+
+def _known_parts(ingredient: str, medications: Medications) -> set[ProductPart]:
+    """The strengths of the products of an ingredient."""
+    return {
+        part for product in medications.products.values() for part in product.parts if part.ingredient == ingredient
+    }
 
 
 def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> ProductPart:
@@ -152,14 +217,17 @@ def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> Pro
     return ProductPart(ingredient, amount / share, dimension)
 
 
-def _text_of(concept: CodeableConcept) -> str:
-    if concept.text:
-        return concept.text
-    return next((coding.display for coding in concept.coding if coding.display), "")
+def _texts_of(concept: CodeableConcept, medications: Medications) -> list[str]:
+    """The text, then the words that the codes are shown by, then codes that are words themselves."""
+    texts = [concept.text] if concept.text else []
+    texts += [coding.display for coding in concept.coding if coding.display]
+    systems = medications.systems
+    texts += [coding.code for coding in concept.coding if coding.code and not systems.are_codes(coding.system)]
+    return list(dict.fromkeys(texts))
 
 
 def _by_code(coding: Coding, medications: Medications) -> Product | None:
-    code, system = coding.code, coding.system
+    code, system = coding.code, system_key(coding.system)
     if not code or not system:
         return None
     systems = medications.systems
@@ -170,6 +238,18 @@ def _by_code(coding: Coding, medications: Medications) -> Product | None:
     if system in systems.atc and code in medications.atc:
         return Product((ProductPart(medications.atc[code], None, ""),), tty="ATC")
     return None
+
+
+def _is_other(concept: CodeableConcept, medications: Medications) -> bool:
+    """Whether a code that is in no table of products is known to be none of the drugs that matter."""
+    return any(_is_code_of_other(coding, medications) for coding in concept.coding if coding.code)
+
+
+def _is_code_of_other(coding: Coding, medications: Medications) -> bool:
+    code, system = coding.code or "", system_key(coding.system)
+    if system in medications.systems.rxnorm:
+        return code in medications.other_products
+    return system in medications.systems.atc and not medications.recognised.rules.may_matter(code.upper())
 
 
 def _eleven_digits(ndc: str) -> str:
@@ -196,29 +276,47 @@ def _ingredients(product: Product) -> tuple[str, ...]:
     return tuple(sorted(part.ingredient for part in product.parts))
 
 
-def _reconciled(hits: list[Product], named: Product | None, label: str) -> IdentifiedProduct:
+def _reconciled(
+    hits: list[Product], named: Product | None, label: str, others: frozenset[str] = frozenset()
+) -> IdentifiedProduct:
+    """The best of what codes and words name; ``others`` are the substances of words that name none of the tables."""
     candidates = [*hits, named] if named else hits
     best = candidates[0]
     flags: list[str] = ["pack"] if best.tty in PACKS else []
+    against = _contradicting(hits, named)
+    contradictory = bool(against) or bool(others and not _mentions(others, best))
     strengths = {other.parts[0][1:] for other in candidates if len(other.parts) == 1 and other.parts[0].strength}
-    if len(strengths) > 1 or _disagree(hits, named):
-        return IdentifiedProduct(_without_strength(best), label, (*flags, "conflicting_codes"))
-    if strengths and best.parts[0].strength is None and len(best.parts) == 1 and best.tty not in PACKS:
-        strength, unit = next(iter(strengths))
-        best = best._replace(parts=(ProductPart(best.parts[0].ingredient, strength, unit),))
-    if strengths and not any(hit.parts[0].strength for hit in hits):
-        flags.append("strength_from_text")
+    if contradictory or len(strengths) > 1:
+        flags.append("conflicting_codes")
+        bare = _without_strength(best)
+        return IdentifiedProduct(bare, label, tuple(flags), contradictory=contradictory, contradicted_by=against)
+    if strengths:
+        best = _with_strength(best, *next(iter(strengths)))
+        if not any(hit.parts[0].strength for hit in hits):
+            flags.append("strength_from_text")
     return IdentifiedProduct(_refined(best, candidates), label, tuple(flags))
 
 
-def _disagree(hits: list[Product], named: Product | None) -> bool:
-    """Whether the codes, or the codes and the text, name different ingredients."""
-    best = hits[0] if hits else named
-    if best is None:
-        return False
-    return any(_ingredients(other) != _ingredients(best) for other in hits[1:]) or (
-        named is not None and not _covers(best, named)
-    )
+def _with_strength(product: Product, strength: float | None, unit: str) -> Product:
+    """A product of one ingredient with a strength from elsewhere, where its own code names none."""
+    if product.parts[0].strength is not None or len(product.parts) > 1 or product.tty in PACKS:
+        return product
+    return product._replace(parts=(ProductPart(product.parts[0].ingredient, strength, unit),))
+
+
+def _contradicting(hits: list[Product], named: Product | None) -> tuple[Product, ...]:
+    """The products of other codes, or of the words, that name other ingredients than the best code."""
+    if not hits:
+        return ()
+    best = hits[0]
+    against = [other for other in hits[1:] if _ingredients(other) != _ingredients(best)]
+    return (*against, named) if named is not None and not _covers(best, named) else tuple(against)
+
+
+def _mentions(substances: frozenset[str], product: Product) -> bool:
+    """Whether any of the substances is an ingredient of the product, by a word of its name."""
+    words = {word for substance in substances for word in substance.split()}
+    return any(not words.isdisjoint(plain_words(part.ingredient)) for part in product.parts)
 
 
 def _refined(best: Product, candidates: list[Product]) -> Product:
@@ -257,7 +355,9 @@ def _of_resource(
     identified = identify(resource.code, medications)
     if identified.product is not None or not resource.ingredient:
         return identified
+    label = identified.label
     parts: list[ProductPart] = []
+    unmapped = other = False
     for item in resource.ingredient:
         if item.item_codeable_concept is not None:
             inner = identify(item.item_codeable_concept, medications)
@@ -266,17 +366,16 @@ def _of_resource(
             inner = (
                 _of_resource(target, medications, by_reference, contained, depth + 1)
                 if target
-                else IdentifiedProduct(None, "")
+                else identify(CodeableConcept(text=item.item_reference.display), medications)
             )
         else:
             continue
-        if inner.product is None:
-            return IdentifiedProduct(
-                None, identified.label or inner.label, unmapped=inner.unmapped or identified.unmapped
-            )
-        parts += [_with_stated_strength(part, item.strength, medications) for part in inner.product.parts]
+        unmapped, other = unmapped or inner.unmapped, other or inner.other_antidepressant
+        label = label or inner.label
+        if inner.product is not None:
+            parts += [_with_stated_strength(part, item.strength, medications) for part in inner.product.parts]
     product = Product(tuple(parts)) if parts else None
-    return IdentifiedProduct(product, identified.label or "", identified.flags)
+    return IdentifiedProduct(product, label, identified.flags, unmapped=unmapped, other_antidepressant=other)
 
 
 def _with_stated_strength(part: ProductPart, strength: object, medications: Medications) -> ProductPart:

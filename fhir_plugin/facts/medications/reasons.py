@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from fhir_plugin.record.datatypes import CodeableConcept
+from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications, ReasonWords, StopReasonWords
 
 _WORDS = re.compile(r"[a-z']+|[.;\n]")
@@ -28,12 +29,68 @@ def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], medicatio
     return frozenset(names)
 
 
+STATED_DEPRESSION, STATED_OTHER, STATED_OPEN, NOT_STATED = "depression", "other", "open", ""
+
+
+def indication_of(indications: Iterable[CodeableConcept], medications: Medications) -> str:
+    """What a drug was ordered for: depression, another reason, one that leaves it open, or not stated."""
+    concepts = [concept for concept in indications if concept.coding or concept.text]
+    if not concepts:
+        return NOT_STATED
+    if is_depression(concepts, medications):
+        return STATED_DEPRESSION
+    return STATED_OTHER if all(_is_other(concept, medications) for concept in concepts) else STATED_OPEN
+
+
+def indication_in_sig(text: str, medications: Medications) -> str:
+    """The same for the words of a sig: ``for sleep``, ``to quit smoking``."""
+    stated = " ".join(_FOR.findall(text.lower()))
+    if not stated:
+        return NOT_STATED
+    reasons = medications.reasons
+    other = reasons.other_indications
+    if any(word in stated for word in reasons.depression_indications):
+        return STATED_DEPRESSION
+    if _begin(stated, other.neutral_words):
+        return NOT_STATED
+    if _begin(stated, other.open_words):
+        return STATED_OPEN
+    return STATED_OTHER if _begin(stated, other.words) else NOT_STATED
+
+
+_FOR = re.compile(r"\b(?:for|to) ([^.;,\n()]*)")
+
+
+def _is_other(concept: CodeableConcept, medications: Medications) -> bool:
+    other = medications.reasons.other_indications
+    if any(
+        system_key(coding.system) in medications.systems.icd10 and _has_code_below(coding.code, other.code_prefixes)
+        for coding in concept.coding
+    ):
+        return True
+    return _begin(" ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding)))), other.words)
+
+
+def _has_code_below(code: str | None, prefixes: Iterable[str]) -> bool:
+    """Whether an ICD-10-CM code, with or without its dot, is one of these or below one."""
+    plain = (code or "").replace(".", "")
+    return any(plain.startswith(prefix.replace(".", "")) for prefix in prefixes)
+
+
+def _begin(text: str, beginnings: tuple[str, ...]) -> bool:
+    """Whether a word of the text begins with one of these."""
+    padded = f" {text.lower()}"
+    return any(f" {beginning}" in padded for beginning in beginnings)
+
+
 def is_depression(indications: Iterable[CodeableConcept], medications: Medications) -> bool:
     """Whether the reason given for the drug is depression."""
-    prefixes = medications.reasons.depression_code_prefixes
+    prefixes, excluded = medications.reasons.depression_code_prefixes, medications.episodes.icd10_excluded
     for concept in indications:
         if any(
-            coding.system in medications.systems.icd10 and (coding.code or "").startswith(prefixes)
+            system_key(coding.system) in medications.systems.icd10
+            and _has_code_below(coding.code, prefixes)
+            and not _has_code_below(coding.code, excluded)
             for coding in concept.coding
         ):
             return True

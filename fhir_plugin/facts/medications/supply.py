@@ -12,7 +12,9 @@ favourably.
 4. A dispense lasts for one fill. With an assumed supply, it is possible for ``longest_fill_days``.
 5. A statement lasts for its period; an open, active one until it was asserted, and a single date gives no days. An
    administration lasts for its day or its period.
-6. Of a partial date (``2026-03``), the window starts on the last day it may mean and ends on the first, so that fewer
+6. A status that is missing or does not tell whether the drug was taken leaves the window open: no day counts, all of
+   them are possible.
+7. Of a partial date (``2026-03``), the window starts on the last day it may mean and ends on the first, so that fewer
    days count.
 
 Example, sertraline 100 mg, assessed on 2026-09-01: an order of 2026-01-01 for 30 tablets, 2 tablets daily, with two
@@ -25,6 +27,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from fhir_plugin.facts.medications.dosage import days_of
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS
@@ -65,6 +68,10 @@ class SupplyWindow(msgspec.Struct, frozen=True, gc=False):
     """Whether it was stopped on a day that the record does not give."""
     updated: int | None = None
     """When the resource was last changed; read only where that may be the day it was stopped."""
+    certain: bool = True
+    """Whether its status says that the drug was taken; otherwise its days are only possible."""
+    ended: int | None = None
+    """The recorded day on which the drug was stopped, where the resource says that it was."""
 
 
 class Fill(NamedTuple):
@@ -91,14 +98,15 @@ def fill_of(
 def order_window(order: MedicationRequest, fill: Fill, as_of: int, medications: Medications) -> SupplyWindow | None:
     """The window of an order; ``None`` where its status or intent means that nothing was to be taken."""
     statuses = medications.statuses
-    if order.status is None or order.status in statuses.order_excluded or order.do_not_perform:
+    if order.status in statuses.order_excluded or order.do_not_perform:
         return None
     if order.intent in statuses.order_intents_excluded:
         return None
     request = order.dispense_request or NO_REQUEST
     span = _order_start(order, request)
+    taken = order.status in statuses.order_taken
     if span is None:
-        return _undated(ORDERED, "ordered", as_of)
+        return _undated(ORDERED, "ordered", as_of, certain=taken)
     earliest, start = span
     if start >= as_of:
         return None
@@ -111,35 +119,42 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, medications: 
         flags = (*flags, "on_hold" if order.status == "on-hold" else "stop_unknown")
     possible = max(limit, start) if fill.assumed and not open_stop else planned
     updated = _updated(order) if open_stop else None
-    return SupplyWindow(ORDERED, "ordered", start, earliest, planned, planned, possible, flags, open_stop, updated)
+    ended = limit if order.status in STOPPED_STATUSES and not open_stop else None
+    window = SupplyWindow(
+        ORDERED, "ordered", start, earliest, planned, planned, possible, flags, open_stop, updated, ended=ended
+    )
+    return window if taken else _uncertain(window, start)
 
 
 def dispense_window(
     dispense: MedicationDispense, fill: Fill, as_of: int, medications: Medications
 ) -> SupplyWindow | None:
     """The window of a dispense; ``None`` where nothing was handed over."""
-    if dispense.status is None or dispense.status in medications.statuses.dispense_excluded:
+    if dispense.status in medications.statuses.dispense_excluded:
         return None
+    taken = dispense.status in medications.statuses.dispense_taken
     span = ordinal_span(dispense.when_handed_over) or ordinal_span(dispense.when_prepared)
     if span is None:
-        return _undated(DISPENSED, "dispensed", as_of)
+        return _undated(DISPENSED, "dispensed", as_of, certain=taken)
     earliest, start = span
     if start >= as_of:
         return None
     stop = min(start + int(min(fill.days, MAX_DURATION_DAYS)), as_of)
     longest = int(medications.parameters["longest_fill_days"].value)
     possible = max(min(start + longest, as_of), stop) if fill.assumed else stop
-    return SupplyWindow(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
+    window = SupplyWindow(DISPENSED, "dispensed", start, earliest, stop, stop, possible, _flags(span, fill))
+    return window if taken else _uncertain(window, start)
 
 
 def statement_window(statement: MedicationStatement, as_of: int, medications: Medications) -> SupplyWindow | None:
     """The window of a statement; a single date gives no days, an open period ends when it was asserted."""
-    if statement.status is None or statement.status in medications.statuses.statement_excluded:
+    if statement.status in medications.statuses.statement_excluded:
         return None
+    taken = statement.status in medications.statuses.statement_taken
     period = statement.effective_period
     span = ordinal_span(period.start if period else statement.effective_date_time)
     if span is None:
-        return _undated(STATED, "stated", as_of)
+        return _undated(STATED, "stated", as_of, certain=taken)
     earliest, start = span
     if start >= as_of:
         return None
@@ -150,25 +165,31 @@ def statement_window(statement: MedicationStatement, as_of: int, medications: Me
         asserted = ordinal_span(statement.date_asserted) if period and statement.status == "active" else None
         stop, possible = min(asserted[0], as_of) if asserted else start, as_of
     stop = max(stop, start)
-    return SupplyWindow(STATED, "stated", start, earliest, stop, stop, max(possible, start), _partial(span))
+    ended = stop if end is not None and stop < as_of else None
+    window = SupplyWindow(
+        STATED, "stated", start, earliest, stop, stop, max(possible, start), _partial(span), ended=ended
+    )
+    return window if taken else _uncertain(window, start)
 
 
 def administration_window(
     administration: MedicationAdministration, as_of: int, medications: Medications
 ) -> SupplyWindow | None:
     """The window of an administration: its day, or the days of its period."""
-    if administration.status not in medications.statuses.administration_read:
+    if administration.status in medications.statuses.administration_excluded:
         return None
+    taken = administration.status in medications.statuses.administration_read
     period = administration.effective_period
     span = ordinal_span(period.start if period else administration.effective_date_time)
     if span is None:
-        return _undated(DISPENSED, "administered", as_of)
+        return _undated(DISPENSED, "administered", as_of, certain=taken)
     earliest, start = span
     if start >= as_of:
         return None
     end = ordinal_span(period.end) if period else None
     stop = min(max(end[0] if end else start, start + 1), as_of)
-    return SupplyWindow(DISPENSED, "administered", start, earliest, stop, stop, stop, _partial(span))
+    window = SupplyWindow(DISPENSED, "administered", start, earliest, stop, stop, stop, _partial(span))
+    return window if taken else _uncertain(window, start)
 
 
 def indications(resource: MedicationResource) -> tuple[CodeableConcept, ...]:
@@ -179,8 +200,14 @@ def indications(resource: MedicationResource) -> tuple[CodeableConcept, ...]:
 NO_REQUEST = DispenseRequest()
 
 
-def _undated(grade: int, kind: str, as_of: int) -> SupplyWindow:
-    return SupplyWindow(grade, kind, None, 0, 0, 0, as_of, ("undated",))
+def _undated(grade: int, kind: str, as_of: int, *, certain: bool) -> SupplyWindow:
+    flags = ("undated",) if certain else ("undated", "status_unknown")
+    return SupplyWindow(grade, kind, None, 0, 0, 0, as_of, flags, certain=certain)
+
+
+def _uncertain(window: SupplyWindow, start: int) -> SupplyWindow:
+    flags = (*window.flags, "status_unknown")
+    return replace(window, stop=start, claimed=start, flags=flags, open_stop=False, certain=False, ended=None)
 
 
 def _partial(span: OrdinalSpan) -> tuple[str, ...]:

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 import msgspec
 
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
+from fhir_plugin.facts.scores.assessment import Assessment, measured
+from fhir_plugin.facts.scores.merging import AssessmentCollector, in_order
 from fhir_plugin.facts.scores.survey_observations import GatheredAnswers, gather_scores, moment_of
 from fhir_plugin.record.dates import DaySpan, day_span, instant
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, QuestionnaireResponse
 from fhir_plugin.scales.recognition import RecognitionCache
-from fhir_plugin.scales.scoring import Score, score
+from fhir_plugin.scales.scoring import Score, score_all
 from mappings.schema.instruments import Instruments
-from mappings.schema.instruments.model import Instrument, Risk
+from mappings.schema.instruments.model import Instrument
 
 INPUTS = ("questionnaireResponses", "observations")
 _SCORE_UNIT = "{score}"
 _BASELINE, _DAYS_SINCE = "scores.depression.baseline", "scores.depression.days_since"
 _SIGNAL = "suicide.signal"
 _UNDATED = DaySpan(date.min, date.min)
-_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
-
-
-class Assessment(msgspec.Struct, frozen=True, kw_only=True):
-    """One administration of one instrument, from a QuestionnaireResponse, an Observation, or both."""
-
-    instrument: str
-    """Instrument id, such as ``phq9``."""
-    total: float | None
-    """``None`` where no total can be given."""
-    day: DaySpan | None
-    moment: str | None = None
-    """The FHIR dateTime as written, to distinguish two assessments of one day."""
-    reference: str
-    flags: tuple[str, ...] = ()
-    suicide_item_positive: bool | None = None
-    """``None``: the instrument has no suicide item, or it was not answered."""
-    severity: str | None = None
-    """Name of the severity band, or the risk level of an instrument without a total."""
-    items: Mapping[str, int | None] = {}
-    recorded_as: tuple[str, ...] = ()
-    """References of the Observations that hold this same assessment."""
-
-    @property
-    def usable(self) -> bool:
-        """Whether it has a value that can be compared: a total or a risk level."""
-        return self.total is not None or self.severity is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +107,15 @@ class ScoreHistory:
         latest = usable[-1]
         newer = of_instrument[-1] is not latest and not _same_day(of_instrument[-1], latest)
         missing = (f"a newer {short} could not be scored: {', '.join(of_instrument[-1].flags)}",) if newer else ()
-        return self._fact(name, _measured(instrument, latest), (self.evidence(latest),), missing)
+        return self._fact(
+            name, measured(instrument, latest), (self.evidence(latest, self._contradiction(latest)),), missing
+        )
+
+    def _contradiction(self, assessment: Assessment) -> str:
+        """The note of a total beside which others of the same time are recorded."""
+        flags = (flag.partition(":") for flag in assessment.flags)
+        totals = ", ".join(total for name, _, total in flags if name == "contradictory_total")
+        return self.instruments.signals.contradictory.format(totals=totals) if totals else ""
 
     def _baseline(self) -> Fact:
         depression = [
@@ -145,7 +128,7 @@ class ScoreHistory:
         if not depression:
             return self._fact(_BASELINE, None, missing=("no scored depression scale on the record",))
         latest = depression[-1]
-        return self._fact(_BASELINE, _measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
+        return self._fact(_BASELINE, measured(self.instruments[latest.instrument], latest), (self.evidence(latest),))
 
     def _days_since(self, baseline: Fact) -> Fact:
         """How many days ago depression was last measured, to decide whether a measurement is due."""
@@ -242,14 +225,15 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
     observations = list(record.all("observations", Observation))
     seen: RecognitionCache = {}
-    collector = _AssessmentCollector(
-        assessment for response in responses if (assessment := _from_response(response, instruments, sex, seen))
+    collector = AssessmentCollector(
+        instruments,
+        (assessment for response in responses for assessment in _from_response(response, instruments, sex, seen)),
     )
     for gathered, scored in gather_scores(observations, instruments, sex):
         collector.merge(_from_observations(gathered, scored), gathered)
     past = [entry for entry in collector.assessments if entry.day is None or entry.day.first <= as_of]
     return ScoreHistory(
-        assessments=tuple(sorted(past, key=_order)),
+        assessments=tuple(in_order(past, instruments)),
         instruments=instruments,
         as_of=as_of,
         missing=record.gaps(INPUTS),
@@ -261,14 +245,14 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
 
 def _from_response(
     response: QuestionnaireResponse, instruments: Instruments, sex: str | None, seen: RecognitionCache
-) -> Assessment | None:
+) -> Iterator[Assessment]:
     if response.status == "entered-in-error":
-        return None
+        return
     try:
-        scored = score(response, instruments, sex=sex, seen=seen)
+        for scored in score_all(response, instruments, sex=sex, seen=seen):
+            yield _assessment(scored, response.authored, response.reference)
     except WrongQuestionnaire:
-        return None
-    return _assessment(scored, response.authored, response.reference)
+        return
 
 
 def _from_observations(gathered: GatheredAnswers, scored: Score) -> Assessment:
@@ -292,82 +276,6 @@ def _assessment(scored: Score, moment: str | None, reference: str, recorded_as: 
     )
 
 
-class _AssessmentCollector:
-    """Collects assessments, indexed by instrument and by day or reference, and merges duplicates."""
-
-    def __init__(self, assessments: Iterable[Assessment]) -> None:
-        self.assessments = list(assessments)
-        self._places: dict[tuple[str, DaySpan | str], list[int]] = {}
-        for place, assessment in enumerate(self.assessments):
-            self._index(assessment, place)
-
-    def merge(self, recorded: Assessment, gathered: GatheredAnswers) -> None:
-        """Add an assessment read from Observations, or merge it with the assessment that it records."""
-        derived = {
-            "/".join((reference.reference or "").rsplit("/", 2)[-2:])
-            for source in gathered.sources
-            for reference in source.derived_from
-        }
-        keys: list[DaySpan | str] = [*derived, recorded.day] if recorded.day else [*derived]
-        candidates = [
-            (bool(candidate.recorded_as), place)
-            for key in keys
-            for place in self._places.get((recorded.instrument, key), ())
-            if _is_same(candidate := self.assessments[place], recorded, derived)
-        ]
-        if candidates:
-            place = min(candidates)[1]
-            self.assessments[place] = _joined(self.assessments[place], recorded)
-        else:
-            place = len(self.assessments)
-            self.assessments.append(recorded)
-        self._index(self.assessments[place], place)
-
-    def _index(self, assessment: Assessment, place: int) -> None:
-        """Index an assessment; a merged one keeps its old keys too, and `_is_same` checks what they lead to."""
-        for key in (assessment.reference, assessment.day):
-            if key:
-                self._places.setdefault((assessment.instrument, key), []).append(place)
-
-
-def _is_same(existing: Assessment, recorded: Assessment, derived: set[str]) -> bool:
-    if existing.reference in derived:
-        return True
-    if existing.day is None or existing.day != recorded.day:
-        return False
-    times = instant(existing.moment), instant(recorded.moment)
-    if None not in times and times[0] == times[1]:
-        return True
-    same_value = (existing.total, existing.severity) == (recorded.total, recorded.severity)
-    if not existing.reference.startswith("QuestionnaireResponse/") or existing.recorded_as:
-        # Two Observations with different times are two assessments, for example before and after a session.
-        return same_value and None in times
-    return same_value
-
-
-def _joined(existing: Assessment, recorded: Assessment) -> Assessment:
-    """One assessment from two; where their totals disagree, the items decide and a flag reports it."""
-    flags = dict.fromkeys(existing.flags)
-    totals = {existing.total, recorded.total} - {None}
-    if existing.total != recorded.total and recorded.total is not None:
-        flags[f"stored_total_mismatch:{recorded.total:g}"] = None
-    from_response = existing.reference.startswith("QuestionnaireResponse/")
-    better = existing if from_response or existing.usable or not recorded.usable else recorded
-    signals = (existing.suicide_item_positive, recorded.suicide_item_positive)
-    return msgspec.structs.replace(
-        better,
-        flags=tuple(flags) if len(totals) > 1 or better is existing else better.flags,
-        suicide_item_positive=True if True in signals else False if False in signals else None,
-        recorded_as=tuple(dict.fromkeys((*existing.recorded_as, *recorded.recorded_as))),
-    )
-
-
-def _order(assessment: Assessment) -> tuple[date, date, datetime, str]:
-    """Oldest first; undated ones come first, so that they are never taken for the latest."""
-    day = assessment.day or _UNDATED
-    return day.first, day.last, instant(assessment.moment) or _NO_MOMENT, assessment.reference
-
-
 def _certainly_before(one: Assessment, other: Assessment) -> bool:
     """Whether ``one`` was certainly answered before ``other``, by day or, on the same day, by time."""
     if one.day is None or other.day is None:
@@ -380,13 +288,3 @@ def _certainly_before(one: Assessment, other: Assessment) -> bool:
 
 def _same_day(one: Assessment, other: Assessment) -> bool:
     return one.day is not None and one.day == other.day
-
-
-def _measured(instrument: Instrument, assessment: Assessment) -> Measurement:
-    """The total, or the rank of the risk level; 0 is the lowest."""
-    if assessment.total is not None:
-        return Measurement(components={"total": assessment.total}, unit=_SCORE_UNIT, day=assessment.day)
-    levels = instrument.formula.levels if isinstance(instrument.formula, Risk) else ()
-    rising = [level.name for level in reversed(levels)]
-    level = rising.index(assessment.severity) + 1 if assessment.severity in rising else 0
-    return Measurement(components={"level": float(level)}, unit=_SCORE_UNIT, day=assessment.day)

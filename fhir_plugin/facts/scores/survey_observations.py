@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
+
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.resources import Observation, ObservationComponent, ResponseAnswer
 from fhir_plugin.scales.answers import AnswerFault, answer_value
 from fhir_plugin.scales.scoring import Score, recorded_level, recorded_total, score_values
+from mappings.schema.codes.systems import plain_system
 from mappings.schema.instruments import LOCAL_CODES, Instruments, PreparedInstrument
 from mappings.schema.instruments.model import LOINC, Risk
 
@@ -19,6 +22,7 @@ VOID_STATUSES = ("entered-in-error", "cancelled")
 _SYSTEMS = (LOINC, LOCAL_CODES)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MAX_DEPTH = 3
+_UNREADABLE = "total_unreadable"
 
 Coded = Observation | ObservationComponent
 ValueT = TypeVar("ValueT")
@@ -30,11 +34,19 @@ class GatheredAnswers:
 
     form: PreparedInstrument
     sources: list[Observation]
-    total: float | None = None
+    totals: list[float] = field(default_factory=list)
+    """Every total as recorded; more than one where they may contradict each other."""
     level: str | None = None
     items: dict[int, int | AnswerFault] = field(default_factory=dict)
     """Values by position of the item."""
     flags: list[str] = field(default_factory=list)
+    unread_panel: bool = False
+    """Whether the panel itself has a value that is no total."""
+
+    @property
+    def total(self) -> float | None:
+        """The highest of the totals."""
+        return max(self.totals, default=None)
 
 
 def gather_scores(
@@ -53,7 +65,10 @@ def gather_scores(
 
 
 def _has_content(answers: GatheredAnswers) -> bool:
-    return answers.total is not None or answers.level is not None or bool(answers.items or answers.flags)
+    found = answers.total is not None or answers.level is not None or bool(answers.items)
+    if answers.unread_panel and not found:
+        answers.flags.append(_UNREADABLE)
+    return found or bool(answers.flags)
 
 
 def _gathered(
@@ -80,7 +95,7 @@ def _lookup(concept: CodeableConcept | None, table: Mapping[str, ValueT]) -> Val
     """The entry of the table for the first code of the concept that it contains."""
     for coding in concept.coding if concept else ():
         entry = table.get(coding.code or "")
-        if entry is not None and coding.system in _SYSTEMS:
+        if entry is not None and plain_system(coding.system) in _SYSTEMS:
             return entry
     return None
 
@@ -88,7 +103,7 @@ def _lookup(concept: CodeableConcept | None, table: Mapping[str, ValueT]) -> Val
 def _codes(concept: CodeableConcept | None) -> list[str]:
     if concept is None:
         return []
-    return [coding.code for coding in concept.coding if coding.code and coding.system in _SYSTEMS]
+    return [coding.code for coding in concept.coding if coding.code and plain_system(coding.system) in _SYSTEMS]
 
 
 def _add_observation(
@@ -107,14 +122,26 @@ def _add_observation(
 
 
 def _add_value(coded: Coded, answers: GatheredAnswers) -> None:
+    panel = answers.form.instrument.loinc.panel if answers.form.instrument.loinc else None
     for code in _codes(coded.code):
         if code in answers.form.totals:
             _add_total(coded, answers)
+        elif code == panel:
+            _add_panel_value(coded, answers)
         elif code in answers.form.by_link:
             place = answers.form.by_link[code]
             value = answer_value(tuple(_answers(coded)), answers.form.items[place], None)
             if value is not None:
                 answers.items[place] = value
+
+
+def _add_panel_value(coded: Coded, answers: GatheredAnswers) -> None:
+    """Some servers write the total, or the level, as the value of the panel itself."""
+    is_level = isinstance(answers.form.instrument.formula, Risk) and bool(_codes(coded.value_codeable_concept))
+    if is_level or _number(coded) is not None:
+        _add_total(coded, answers)
+    elif coded.value_quantity or coded.value_string or coded.value_codeable_concept:
+        answers.unread_panel = True
 
 
 def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
@@ -124,19 +151,19 @@ def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
         levels = (level.name for level in formula.levels if level.code in codes)
         answers.level = next(levels, formula.otherwise if f"{answers.form.instrument.id}-none" in codes else None)
         if answers.level is None and (coded.value_codeable_concept or coded.value_string):
-            answers.flags.append("total_unreadable")
+            answers.flags.append(_UNREADABLE)
         return
     number = _number(coded)
     low, high = answers.form.instrument.range or (0, 0)
     if number is None:
-        if coded.value_quantity or coded.value_string:
-            answers.flags.append("total_unreadable")
+        if coded.value_quantity or coded.value_string or coded.value_codeable_concept:
+            answers.flags.append(_UNREADABLE)
     elif not low <= number <= high:
         answers.flags.append("out_of_range:total")
     elif number != int(number):
         answers.flags.append("not_an_integer:total")
     else:
-        answers.total = number
+        answers.totals.append(number)
 
 
 def _number(coded: Coded) -> float | None:
@@ -193,6 +220,19 @@ def moment_of(observation: Observation) -> str | None:
 
 def _scored(answers: GatheredAnswers, sex: str | None) -> Score:
     """The score from the items where they are complete, else the total or the level as recorded."""
+    scored = _score_of(answers, sex)
+    lower = sorted({total for total in answers.totals if total != scored.total}) if scored.total is not None else []
+    told = {f"stored_total_mismatch:{total:g}" for total in lower} & {*scored.flags}
+    new = () if told else tuple(contradictory_flag(total) for total in lower)
+    return msgspec.structs.replace(scored, flags=(*scored.flags, *new)) if new else scored
+
+
+def contradictory_flag(total: float) -> str:
+    """The flag of a score beside which another total of the same time is recorded."""
+    return f"contradictory_total:{total:g}"
+
+
+def _score_of(answers: GatheredAnswers, sex: str | None) -> Score:
     instrument = answers.form.instrument
     if answers.total is not None and not answers.items:
         return recorded_total(instrument, answers.total, None, [*dict.fromkeys(answers.flags)], sex)

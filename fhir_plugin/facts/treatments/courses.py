@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import msgspec
 
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.sessions import EvidenceStrength, Session
 from mappings.schema.instruments import Instruments
 from mappings.schema.treatments import Treatments

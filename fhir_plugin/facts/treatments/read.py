@@ -9,7 +9,7 @@ from datetime import date
 import msgspec
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import NO_RESPONSE, PARTIAL, TreatmentCourse, build_courses, judge_courses
 from fhir_plugin.facts.treatments.sessions import EvidenceStrength, Session, read_sessions
 from fhir_plugin.record.dates import DaySpan

@@ -34,7 +34,7 @@ def changes_of(
     changes += [TreatmentChange(a.start.toordinal(), a.ingredient, "augmented") for a in augmentations if a.certain]
     for ingredient, exposures in history.exposures.items():
         if "ketamine" in medications.ingredients[ingredient].groups:
-            starts = (e.window.start for e in exposures if e.counted)
+            starts = (e.window.start for e in exposures if e.counted and e.window.certain)
             changes += [TreatmentChange(day, ingredient, "interventional") for day in starts if day is not None]
     changes += _procedures(record, medications)
     return sorted(changes)

@@ -87,7 +87,7 @@ def rule_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix in {".yaml", ".csv", ".txt"} and not path.name.endswith(CASES) and path.is_file()
+        if path.suffix in {".yaml", ".csv", ".txt", ".gz"} and not path.name.endswith(CASES) and path.is_file()
     )
 
 

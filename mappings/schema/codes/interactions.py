@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -12,12 +13,23 @@ from mappings.schema.base.files import read_yaml
 from mappings.schema.medications import Medications
 
 
+class Washout(Entry):
+    """Days after the last dose during which some ingredients still count as taken."""
+
+    ingredients: frozenset[str] = Field(min_length=1)
+    days: Number
+
+
 class DrugGroup(Entry):
     """Ingredients that share one kind of interaction."""
 
     title: str
     groups: frozenset[str] = frozenset()
     ingredients: frozenset[str] = frozenset()
+    not_beside: frozenset[str] = frozenset()
+    """Groups of another ingredient of the same product beside which it does not count."""
+    washout: tuple[Washout, ...] = ()
+    """For how long the effect lasts after the last dose."""
 
     @model_validator(mode="after")
     def _some_drug(self) -> Self:
@@ -42,14 +54,20 @@ class Interactions(Reviewed):
     not_dispensed: frozenset[str]
     drugs: dict[str, DrugGroup]
 
-    def groups_of(self, ingredient: str, medications: Medications) -> list[str]:
-        """The names of the groups that an ingredient belongs to."""
-        ingredient_groups = medications.ingredients[ingredient].groups
-        return [
-            name
-            for name, group in self.drugs.items()
-            if ingredient in group.ingredients or not ingredient_groups.isdisjoint(group.groups)
-        ]
+    def groups_of_product(self, ingredients: Sequence[str], medications: Medications) -> Iterator[tuple[str, str]]:
+        """The groups of a product with these ingredients, each with the ingredient that belongs to it."""
+        groups = {ingredient: medications.ingredients[ingredient].groups for ingredient in ingredients}
+        for ingredient, own in groups.items():
+            beside = {group for other, theirs in groups.items() if other != ingredient for group in theirs}
+            for name, drug in self.drugs.items():
+                belongs = ingredient in drug.ingredients or not own.isdisjoint(drug.groups)
+                if belongs and beside.isdisjoint(drug.not_beside):
+                    yield name, ingredient
+
+    def washout_days(self, group: str, ingredients: str) -> float:
+        """The longest washout in a group of ingredients that are written with ``/`` between them; 0 where none is."""
+        names = frozenset(ingredients.split("/"))
+        return max((rule.days.value for rule in self.drugs[group].washout if names & rule.ingredients), default=0)
 
 
 def load_interactions(path: Path, medications: Medications) -> Interactions:
@@ -57,7 +75,8 @@ def load_interactions(path: Path, medications: Medications) -> Interactions:
     interactions = read_yaml(path, Interactions)
     groups = frozenset(group for ingredient in medications.ingredients.values() for group in ingredient.groups)
     for name, drug in interactions.drugs.items():
-        if unknown := (drug.groups - groups) | (drug.ingredients - medications.ingredients.keys()):
+        named = drug.ingredients.union(*(rule.ingredients for rule in drug.washout))
+        if unknown := ((drug.groups | drug.not_beside) - groups) | (named - medications.ingredients.keys()):
             raise KnowledgeError(
                 f"{path.name}: drugs.{name}: not in the medication tables: {', '.join(sorted(unknown))}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from mappings.schema.base.entries import Entry, Number, Reviewed
+from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
 
 LaboratoryResult = Literal["positive", "negative"]
@@ -22,8 +23,14 @@ class ResultFormat(Entry):
 
     words: frozenset[str]
     """In lower case; compared with the whole text, never with a part of it."""
-    codes: dict[str, frozenset[str]]
+    codes: dict[str, frozenset[str]] = Field(default_factory=dict)
     """By system."""
+    patterns: tuple[Pattern, ...] = ()
+    """Of a result in words that names what was found: searched in the lower-case text."""
+
+    def is_written(self, text: str) -> bool:
+        """Whether a lower-case text says this result."""
+        return text in self.words or any(re.search(pattern, text) for pattern in self.patterns)
 
 
 class ResultLevels(Entry):
@@ -52,14 +59,20 @@ class LaboratoryTest(Entry):
     """One test."""
 
     title: str
+    positive_name: str
+    """What a headline calls a positive result."""
     codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
+    named: tuple[Pattern, ...] = ()
+    """How a test without such a code is called: searched in its lower-case name."""
     recent_days: Number
     """How long a positive result counts as current."""
     settled_days: Number | None = None
     """How long a later negative result leaves a positive one in doubt; ``None``: not at all."""
     quantity: ResultLevels | None = None
     """How a measured amount is read."""
+    positive_first: bool = False
+    """Whether a text that says both is positive: negative for one substance, positive for another."""
     positive: ResultFormat
     negative: ResultFormat
 
@@ -77,11 +90,37 @@ class LaboratoryTest(Entry):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         for name, written in (("positive", self.positive), ("negative", self.negative)):
-            if not written.words and not any(written.codes.values()):
+            if not written.words and not any(written.codes.values()) and not written.patterns:
                 raise ValueError(f"{name}: no words and no codes, so that such a result is never recognised")
         if both := self.positive.words & self.negative.words:
             raise ValueError(f"both positive and negative: {', '.join(sorted(both))}")
         return self
+
+
+class MeasuredTest(Entry):
+    """One test with a number: the fact ``labs.<name>.latest``."""
+
+    title: str
+    codes: tuple[str, ...] = Field(min_length=1)
+    """LOINC."""
+    unit: str
+    """UCUM, in which criteria compare."""
+    units: dict[str, float]
+    """A unit as servers write it, in lower case -> factor to ``unit``."""
+    unitless: bool = False
+    """Whether a missing unit, or a mere annotation such as ``{score}``, is the unit."""
+    lowest: Number
+    highest: Number
+    """What lies outside is an error of entry."""
+
+    def in_unit(self, value: float, unit: str) -> float | None:
+        """The value in our unit; ``None`` if the unit is not known or the value cannot be."""
+        plain = unit.strip().lower()
+        factor = 1.0 if self.unitless and (not plain or plain.startswith("{")) else self.units.get(plain)
+        if factor is None:
+            return None
+        amount = value * factor
+        return amount if self.lowest.value <= amount <= self.highest.value else None
 
 
 class Laboratory(Reviewed):
@@ -96,6 +135,20 @@ class Laboratory(Reviewed):
     result_systems: dict[str, tuple[str, ...]]
     """Canonical system of a coded result -> other names for it."""
     tests: dict[str, LaboratoryTest]
+    measured: dict[str, MeasuredTest] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _codes_once(self) -> Self:
+        coded = [test.codes for test in self.tests.values()] + [test.codes for test in self.measured.values()]
+        codes = [code for of_test in coded for code in of_test]
+        if twice := {code for code in codes if codes.count(code) > 1}:
+            raise ValueError(f"a code of two tests: {', '.join(sorted(twice))}")
+        return self
+
+    @cached_property
+    def measured_by_code(self) -> Mapping[str, str]:
+        """LOINC code -> test with a number."""
+        return {code: name for name, test in self.measured.items() for code in test.codes}
 
     @cached_property
     def by_code(self) -> Mapping[str, str]:
@@ -120,9 +173,19 @@ class Laboratory(Reviewed):
         results: list[LaboratoryResult] = [
             name
             for name, form in formats
-            if plain & form.words or any(code in form.codes.get(system, ()) for system, code in pairs)
+            if any(map(form.is_written, plain)) or any(code in form.codes.get(system, ()) for system, code in pairs)
         ]
+        if len(results) > 1 and definition.positive_first:
+            return "positive"
         return results[0] if len(results) == 1 else None
+
+    def named_test(self, name: str) -> str | None:
+        """The test that is called by that name, where it has no code that is known."""
+        plain = name.lower()
+        return next(
+            (test for test, definition in self.tests.items() if any(re.search(p, plain) for p in definition.named)),
+            None,
+        )
 
 
 def load_laboratory(path: Path) -> Laboratory:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
 from mappings.schema.instruments.course_style import DrawingStyle, TrendWords
+from mappings.schema.instruments.links import LinkStyles, NamedLinkStyle
 from mappings.schema.instruments.model import (
     AnswerList,
     Instrument,
     InstrumentItem,
     ItemGroup,
     Option,
-    SuicideSignals,
     SumOfMaxima,
     Variant,
 )
+from mappings.schema.instruments.signals import SuicideSignals
 
 LOCAL_CODES = "urn:tandem-cds:instruments"
 """Code system of items and totals for which no LOINC code is known: ``madrs-total``, ``madrs-10``."""
@@ -40,7 +42,7 @@ class ScoredItem:
     codes: Mapping[tuple[str | None, str], int]
     """Weight by (system, code); system ``None`` if the answer names none."""
     words: Mapping[str, int]
-    """Weight by display in lower case."""
+    """Weight by display, as :func:`plain_words` writes it."""
     not_assessed: int | None
 
 
@@ -59,6 +61,18 @@ class PreparedInstrument:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedLinks:
+    """LinkIds that mean an instrument only in one questionnaire, or only in one that is named after it."""
+
+    instrument: str
+    questionnaire: str
+    """End of the canonical URL; empty: any that is named after the instrument."""
+    links: Mapping[str, int]
+    """Item position by linkId."""
+    totals: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Instruments:
     """All instruments; frozen and picklable."""
 
@@ -69,6 +83,9 @@ class Instruments:
     """(part of a questionnaire's name, instrument id), the longest part first."""
     links: Mapping[str, tuple[str, ...]]
     """The instruments that use a linkId for a scored item."""
+    by_wording: Mapping[str, str]
+    """LinkId by the published question, as :func:`plain_words` writes it, where a licence lets us know it."""
+    named_styles: tuple[NamedLinks, ...]
     heads: Mapping[str, str]
     """Instrument id by the code of its panel, total or risk level."""
     signals: SuicideSignals
@@ -94,6 +111,7 @@ def load_instruments(folder: Path | None = None) -> Instruments:
     folder = folder or KNOWLEDGE / "instruments"
     answers = read_yaml(folder / "_answers.yaml", dict[str, AnswerList])
     groups = read_yaml(folder / "_groups.yaml", dict[str, ItemGroup])
+    styles = read_yaml(folder / "_links.yaml", LinkStyles)
     forms: dict[str, PreparedInstrument] = {}
     for path in sorted(folder.glob("[!_]*.yaml")):
         if path.name.endswith(".cases.yaml"):
@@ -104,7 +122,7 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         variants = (_variant_instrument(instrument, variant) for variant in instrument.variants)
         for form_instrument in (instrument, *variants):
             _check(path.name, form_instrument, answers, groups)
-            forms[form_instrument.id] = _prepared(form_instrument, answers)
+            forms[form_instrument.id] = _prepared(form_instrument, answers, styles)
     names = sorted(
         ((name, form.instrument.id) for form in forms.values() for name in form.instrument.names),
         key=lambda pair: (-len(pair[0]), pair),
@@ -119,6 +137,12 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         answers,
         tuple(names),
         links,
+        _by_wording(forms.values()),
+        tuple(
+            _named_links(form.instrument, style)
+            for form in forms.values()
+            for style in form.instrument.named_link_styles
+        ),
         {code: identifier for identifier, form in forms.items() for code in _head_codes(form)},
         read_yaml(folder / "_signals.yaml", SuicideSignals),
         read_yaml(folder / "_words.yaml", TrendWords),
@@ -128,7 +152,7 @@ def load_instruments(folder: Path | None = None) -> Instruments:
 
 def _head_codes(form: PreparedInstrument) -> frozenset[str]:
     loinc = form.instrument.loinc
-    return form.totals | {loinc.panel} if loinc else form.totals
+    return form.totals | {loinc.panel} if loinc and loinc.panel else form.totals
 
 
 def _variant_instrument(instrument: Instrument, variant: Variant) -> Instrument:
@@ -167,8 +191,10 @@ def _reachable(instrument: Instrument, answers: Mapping[str, AnswerList]) -> tup
     )
 
 
-def _prepared(instrument: Instrument, answers: Mapping[str, AnswerList]) -> PreparedInstrument:
-    by_link = {link: place for place, item in enumerate(instrument.items) for link in _links(instrument, place, item)}
+def _prepared(instrument: Instrument, answers: Mapping[str, AnswerList], styles: LinkStyles) -> PreparedInstrument:
+    by_link = {
+        link: place for place, item in enumerate(instrument.items) for link in _links(instrument, place, item, styles)
+    }
     totals = {f"{instrument.id}-total", f"{instrument.id}-risk"}
     if instrument.loinc:
         totals |= {instrument.loinc.total, f"/{instrument.loinc.total}"}
@@ -181,10 +207,51 @@ def _prepared(instrument: Instrument, answers: Mapping[str, AnswerList]) -> Prep
     )
 
 
-def _links(instrument: Instrument, place: int, item: InstrumentItem) -> list[str]:
+def _links(instrument: Instrument, place: int, item: InstrumentItem, styles: LinkStyles) -> Iterator[str]:
     letter = chr(ord("a") + place)
-    styles = [style for style in instrument.link_styles if "{code}" not in style or item.code]
-    return [*(link_id(style, item.number, item.code, letter) for style in styles), *item.links]
+    own = [style for style in instrument.link_styles if "{code}" not in style or item.code]
+    for link in (*(link_id(style, item.number, item.code, letter) for style in own), *item.links):
+        yield link
+        yield plain_link(link)
+    for name in instrument.link_names:
+        yield from (plain_link(f"{name}-{link_id(style, item.number)}") for style in styles.after_a_name)
+
+
+def _by_wording(forms: Iterable[PreparedInstrument]) -> dict[str, str]:
+    return {
+        plain_words(wording): link_id(form.instrument.link_styles[0], item.number, item.code)
+        for form in forms
+        for item in form.instrument.items
+        for wording in (item.wording, *item.also_worded)
+        if wording
+    }
+
+
+def _named_links(instrument: Instrument, style: NamedLinkStyle) -> NamedLinks:
+    links = {link_id(style.style, item.number, item.code): place for place, item in enumerate(instrument.items)}
+    totals = frozenset({style.total} if style.total else ())
+    return NamedLinks(instrument.id, style.questionnaire, links, totals)
+
+
+def with_local_links(instruments: Instruments, styles: Mapping[str, Iterable[NamedLinkStyle]]) -> Instruments:
+    """The instruments with the linkIds of a site's own questionnaires, by instrument; KeyError for an unknown one."""
+    local = tuple(
+        _named_links(instruments[name], style) for name, of_instrument in styles.items() for style in of_instrument
+    )
+    return replace(instruments, named_styles=(*instruments.named_styles, *local))
+
+
+_NOT_IN_A_LINK = re.compile(r"[^a-z0-9]+")
+
+
+def plain_link(link: str) -> str:
+    """A linkId without capitals and with one separator: ``PHQ9_Q1``, ``phq9.q1`` and ``/phq9-q1`` are ``phq9-q1``."""
+    return _NOT_IN_A_LINK.sub("-", link.lower()).strip("-")
+
+
+def plain_words(text: str) -> str:
+    """The letters of a text in lower case, without anything between them: ``Nearly everyday`` is ``nearlyeveryday``."""
+    return "".join(letter for letter in text.lower() if letter.isalpha())
 
 
 def link_id(style: str, number: str, code: str | None = None, letter: str = "") -> str:
@@ -203,12 +270,19 @@ def _scored_item(item: InstrumentItem, answers: AnswerList) -> ScoredItem:
         if option.code:
             codes[("http://loinc.org", option.code)] = codes[(None, option.code)] = count(option)
         codes |= {(other.system, other.code): count(option) for other in option.also}
+        if answers.loinc_list:  # some servers name the list as the system, and write the weight as the code
+            codes[(f"http://loinc.org/vs/{answers.loinc_list}", str(option.value))] = count(option)
     return ScoredItem(
         number=item.number,
         key=item.key,
         values=frozenset(values),
         numbers={float(option.value): count(option) for option in answers.options} if answers.integers else {},
         codes=codes,
-        words={option.display.lower(): count(option) for option in answers.options if option.display},
+        words={
+            plain_words(words): count(option)
+            for option in answers.options
+            for words in (option.display, *option.displays)
+            if words
+        },
         not_assessed=item.not_assessed,
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mappings.schema.base.entries import Entry, Reviewed, Verification
-from mappings.schema.base.entries import Number as SourcedNumber
+from mappings.schema.instruments.links import NamedLinkStyle
 
 LOINC = "http://loinc.org"
 
@@ -30,6 +30,8 @@ class Option(Entry):
     code: str | None = None
     """LOINC answer code."""
     display: str | None = None
+    displays: tuple[str, ...] = ()
+    """Other words for it, such as a published translation."""
     also: tuple[OtherCode, ...] = ()
 
 
@@ -60,6 +62,8 @@ class InstrumentItem(Entry):
     """Our own short wording."""
     wording: str | None = None
     """The published question, only if its licence allows."""
+    also_worded: tuple[str, ...] = ()
+    """Other published wordings of the same question."""
     answers: str | None = None
     """Name of an answer list, if it differs from the instrument's."""
     reversed: bool = False
@@ -77,9 +81,9 @@ class InstrumentItem(Entry):
 
 
 class InstrumentCodes(Entry):
-    """LOINC codes of the panel and of the total (or of the risk level)."""
+    """LOINC codes of the panel, if it is known, and of the total (or of the risk level)."""
 
-    panel: str
+    panel: str | None = None
     total: str
 
 
@@ -88,15 +92,6 @@ class LookalikeCode(Entry):
 
     code: str
     why: str
-
-
-class NamedLinkStyle(Entry):
-    """LinkIds that mean this instrument only in one questionnaire."""
-
-    questionnaire: str
-    """End of the canonical URL."""
-    style: str
-    total: str | None = None
 
 
 class RiskLevel(Entry):
@@ -290,6 +285,7 @@ class Instrument(Reviewed):
         "ptsd",
         "alcohol",
         "drugs",
+        "tms_safety",
     ]
     rater: str
     recall_days: int | None = None
@@ -301,6 +297,8 @@ class Instrument(Reviewed):
     not_names: tuple[str, ...] = ()
     link_styles: tuple[str, ...]
     """Patterns of linkIds that mean this item in any questionnaire: ``{number}``, ``{code}``, ``{letter}``."""
+    link_names: tuple[str, ...] = ()
+    """Names after which the styles of ``_links.yaml`` mean an item: ``phq9`` for ``phq9-1``, ``PHQ9.q1``."""
     named_link_styles: tuple[NamedLinkStyle, ...] = ()
     extra_links: tuple[str, ...] = ()
     """Additional items of the form that are never summed; a score is flagged if they were answered."""
@@ -369,7 +367,8 @@ class Instrument(Reviewed):
 
     @model_validator(mode="after")
     def _wording_is_licensed(self) -> Self:
-        if not self.licence.wording_ships and (self.stem or any(item.wording for item in self.items)):
+        worded = any(item.wording or item.also_worded for item in self.items)
+        if not self.licence.wording_ships and (self.stem or worded):
             raise ValueError("wording: the licence of this instrument does not allow it")
         return self
 
@@ -387,14 +386,3 @@ class Instrument(Reviewed):
     def item(self, number: str) -> InstrumentItem:
         """The item of that number."""
         return next(item for item in self.items if item.number == number)
-
-
-class SuicideSignals(Reviewed):
-    """How long an answer to a suicide item counts as current."""
-
-    positive_for_days: SourcedNumber
-    negative_for_days: SourcedNumber
-    long_ago: str
-    """Note for an older positive answer."""
-    negative_long_ago: str
-    undated: str

@@ -33,6 +33,7 @@ from mappings.schema.medications.model import (
     TrialPolicies,
     TrialPolicy,
 )
+from mappings.schema.medications.recognition import DrugNames, RecognitionRules, read_drug_names
 from mappings.schema.medications.staging import CodeSet, Maudsley, Staging
 from mappings.schema.medications.tables import (
     NdcTable,
@@ -41,6 +42,7 @@ from mappings.schema.medications.tables import (
     read_minimums,
     read_names,
     read_ndc,
+    read_other_products,
     read_products,
     read_sig_words,
 )
@@ -74,11 +76,15 @@ class Medications:
     ingredients: Mapping[str, Ingredient]
     products: Mapping[str, Product]
     """By RxCUI."""
+    other_products: frozenset[str]
+    """RxCUIs of products that are none of the drugs that matter."""
     ndc: NdcTable
     atc: Mapping[str, str]
     """ATC code to ingredient."""
     names: Mapping[str, tuple[tuple[tuple[str, ...], Product], ...]]
     """Names as written in text: by first word, the words of the name and its product, longest first."""
+    recognised: DrugNames
+    """Every name that is recognised, of whatever drug."""
     minimums: Mapping[tuple[str, str], tuple[Minimum, ...]]
     """By ingredient and formulation."""
     equivalents: Mapping[tuple[str, str], Equivalent]
@@ -130,12 +136,16 @@ def load_medications(folder: Path | None = None) -> Medications:
     products = read_products(place / "products.csv")
     units = read_yaml(place / "units.yaml", dict[str, DoseUnit])
     equivalents = read_yaml(place / "equivalents.yaml", tuple[Equivalent, ...])
+    names = read_names(place)
+    own = [" ".join(words) for entries in names.values() for words, _ in entries]
     medications = Medications(
         ingredients=ingredients,
         products=products,
+        other_products=read_other_products(place),
         ndc=read_ndc(place),
         atc=read_atc(place),
-        names=read_names(place),
+        names=names,
+        recognised=read_drug_names(place, read_yaml(place / "recognising.yaml", RecognitionRules), own),
         minimums=read_minimums(place),
         equivalents={(row.ingredient, row.formulation): row for row in equivalents},
         uses=read_yaml(place / "uses.yaml", dict[str, NonDepressionUse]),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mappings.schema.base.entries import Entry, Verification
+from mappings.schema.base.systems import system_key
 
 
 class Ingredient(NamedTuple):
@@ -140,13 +141,23 @@ class TimingCodes(Entry):
 
 
 class CodeSystemNames(Entry):
-    """The names that codings use for their code systems."""
+    """The names that codings use for their code systems, as :func:`system_key` writes them."""
 
     rxnorm: frozenset[str]
     ndc: frozenset[str]
     atc: frozenset[str]
     icd10: frozenset[str]
     snomed: frozenset[str]
+
+    @field_validator("*")
+    @classmethod
+    def _keys(cls, addresses: frozenset[str]) -> frozenset[str]:
+        return frozenset(map(system_key, addresses))
+
+    def are_codes(self, system: str | None) -> bool:
+        """Whether the codes of a system are known to be codes, and no words."""
+        key = system_key(system)
+        return any(key in keys for keys in (self.rxnorm, self.ndc, self.atc, self.icd10, self.snomed))
 
 
 class Episodes(Entry):
@@ -156,6 +167,9 @@ class Episodes(Entry):
     verification: Verification
     icd10_prefixes: tuple[str, ...]
     icd10_excluded: tuple[str, ...]
+    icd10_remission: tuple[str, ...]
+    """Full remission, which ends an episode."""
+    snomed_remission: frozenset[str]
     clinical_statuses: frozenset[str]
     unverified: frozenset[str]
     snomed: frozenset[str]
@@ -163,14 +177,18 @@ class Episodes(Entry):
 
 
 class Statuses(Entry):
-    """Which statuses mean that a drug was taken."""
+    """Which statuses mean that a drug was taken (``taken``) or not (``excluded``); no other tells."""
 
     source: str
     verification: Verification
     order_excluded: frozenset[str]
+    order_taken: frozenset[str]
     order_intents_excluded: frozenset[str]
     dispense_excluded: frozenset[str]
+    dispense_taken: frozenset[str]
     statement_excluded: frozenset[str]
+    statement_taken: frozenset[str]
+    administration_excluded: frozenset[str]
     administration_read: frozenset[str]
     stop_extensions: tuple[str, ...]
     """Endings of the URLs of extensions that hold the stop date."""

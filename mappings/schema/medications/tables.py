@@ -98,11 +98,14 @@ def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, 
     table: dict[str, tuple[str, float, str]] = {
         phrase: (unit.dimension, unit.factor, "") for phrase, unit in units.items() if phrase.isalpha()
     }
-    table |= {phrase: ("number", value, "") for phrase, value in words.numbers.items()}
+    table |= {phrase: ("number", value, "word" if value < 1 else "") for phrase, value in words.numbers.items()}
     table |= {phrase: ("per_day", value, "") for phrase, value in words.per_day.items()}
-    table |= {phrase: ("period", value, "") for phrase, value in words.periods.items()}
+    table |= {
+        phrase: ("period", value, "plural" if phrase.endswith("s") else "") for phrase, value in words.periods.items()
+    }
     table |= {phrase: ("moment", 1.0, moment) for phrase, moment in words.moments.items()}
     table |= {phrase: ("weekday", 1.0, phrase[:3]) for phrase in words.weekdays}
+    table |= {phrase: ("weekday", 1.0, " ".join(days)) for phrase, days in words.weekday_groups.items()}
     table |= {phrase: (kind, 0.0, "") for kind, phrases in words.words.items() for phrase in phrases}
     by_first_word: dict[str, list[SigWord]] = {}
     for phrase, (kind, value, name) in table.items():
@@ -123,6 +126,15 @@ def read_ndc(place: Path) -> NdcTable:
         return NdcTable((place / "ndc.txt").read_bytes(), kinds)
     except OSError as fault:
         raise KnowledgeError(f"ndc.txt: cannot be read: {fault.strerror}") from fault
+
+
+def read_other_products(place: Path) -> frozenset[str]:
+    """The RxCUIs of ``other_products.txt``, one on a line, its name behind a tab."""
+    try:
+        lines = (place / "other_products.txt").read_text(encoding="utf-8").splitlines()
+    except OSError as fault:
+        raise KnowledgeError(f"other_products.txt: cannot be read: {fault.strerror}") from fault
+    return frozenset(line.partition("\t")[0] for line in lines)
 
 
 def read_atc(place: Path) -> dict[str, str]:

@@ -18,6 +18,31 @@ class StopReasonWords(Entry):
     codes: tuple[MedicationCode, ...]
 
 
+class OtherIndications(Entry):
+    """Reasons other than depression for which antidepressants are ordered."""
+
+    source: str
+    verification: Verification
+    code_prefixes: tuple[str, ...]
+    words: tuple[str, ...]
+    """Beginnings of words."""
+    open_words: tuple[str, ...]
+    """Beginnings of words in a sig that leave it open whether depression is treated."""
+    neutral_words: tuple[str, ...]
+    """Beginnings of words in a sig that say nothing against depression."""
+
+
+class ToldTrials(Entry):
+    """Words of a note that tell of a trial of a drug named beside them."""
+
+    source: str
+    verification: Verification
+    words: tuple[str, ...]
+    """Beginnings of words."""
+    class_words: tuple[str, ...]
+    """Beginnings of words for antidepressants in general."""
+
+
 class ReasonWords(Entry):
     """How reasons and notes are read."""
 
@@ -25,6 +50,8 @@ class ReasonWords(Entry):
     verification: Verification
     denials: frozenset[str]
     meanings: dict[str, StopReasonWords]
+    other_indications: OtherIndications
+    told_trials: ToldTrials
     depression_indications: tuple[str, ...]
     depression_code_prefixes: tuple[str, ...]
 
@@ -37,6 +64,7 @@ class SigWords(Entry):
     periods: dict[str, float]
     moments: dict[str, str]
     weekdays: tuple[str, ...]
+    weekday_groups: dict[str, tuple[str, ...]]
     words: dict[str, tuple[str, ...]]
 
 
@@ -48,7 +76,7 @@ class SigToken(NamedTuple):
     value: float = 0.0
     """The number, the administrations per day, the days of a period or the factor of a unit."""
     name: str = ""
-    """The moment of the day, for ``moment``."""
+    """The moment of the day, for ``moment``; the days, for ``weekday``; ``word`` for a fraction; ``plural``."""
 
 
 class SigWord(NamedTuple):
@@ -73,3 +101,5 @@ class TrialWording(Entry):
     outcomes: dict[str, str]
     because: dict[str, str]
     flags: dict[str, str]
+    missing: dict[str, str]
+    """Why a count is open."""

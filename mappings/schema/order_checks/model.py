@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -179,6 +180,8 @@ class OrderReadingRules(Reviewed):
     """``_reading.yaml``."""
 
     numbers: dict[str, float]
+    tens: dict[str, float]
+    """Number words that may stand before one to nine: ``thirty six``, ``thirty-six``."""
     measures: dict[str, MeasureReading]
     quantity_units: dict[str, tuple[str, float]]
     rate_units: dict[str, tuple[str, float]]
@@ -208,7 +211,20 @@ class OrderReadingRules(Reviewed):
         )
         return tuple(word for word in words if word)
 
+    @cached_property
+    def number_words(self) -> dict[str, float]:
+        """Every number in words with its value."""
+        smallest = min(self.tens.values(), default=0.0) / 2
+        ones = {word: number for word, number in self.numbers.items() if number < smallest}
+        joined = {
+            f"{ten}{between}{one}": value + number
+            for ten, value in self.tens.items()
+            for one, number in ones.items()
+            for between in (" ", "-")
+        }
+        return {**self.numbers, **self.tens, **joined}
+
     def filled(self, pattern: str) -> str:
         """A pattern with ``{range}`` filled in."""
-        words = "|".join(sorted(map(re.escape, self.numbers), key=len, reverse=True))
+        words = "|".join(sorted(map(re.escape, self.number_words), key=len, reverse=True))
         return pattern.replace("{range}", _RANGE.replace("{number}", f"(?:{_NUMBER}|(?:{words})\\b)"))

@@ -24,7 +24,7 @@ class OtherForm(Notice):
     """The card for a drug of a treatment in a form or by a route that the criteria do not cover."""
 
     indicator_against: Indicator
-    """If the record has a contraindication anyway."""
+    """If something on the record speaks against the drug anyway."""
     against: str
     sources: tuple[str, ...]
 
@@ -69,10 +69,10 @@ class Suggestions(Entry):
 
 
 WhyKey = Literal[
-    "not_stated", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
+    "not_stated", "unreadable", "several", "disagree", "rate_disagrees", "other_route", "no_number", "course_unknown",
     "criterion_unknown",
     "contraindicated", "no_baseline", "no_companion", "companions_unread", "companion", "under_way",
-    "ordered_already", "drafted_twice", "nothing_else", "status_unknown", "nameless",
+    "ordered_already", "drafted_twice", "twice_at_once", "nothing_else", "status_unknown", "nameless",
     "combined_drafts", "combined_order", "combined_course", "schedule",
 ]  # fmt: skip
 
@@ -86,6 +86,8 @@ class GrossWords(Entry):
     """With ``{title}``, ``{drafted}`` and ``{expected}``."""
     short: str
     """With ``{title}``."""
+    beside: str
+    """With ``{treatment}``: the other drug of the family is given or ordered."""
 
 
 class OrderCheckWords(Reviewed):

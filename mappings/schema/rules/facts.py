@@ -8,6 +8,7 @@ from mappings.schema.base.entries import Entry
 from mappings.schema.base.files import read_yaml
 from mappings.schema.codes.interactions import Interactions
 from mappings.schema.codes.laboratory import Laboratory
+from mappings.schema.codes.screens import Screens
 from mappings.schema.codes.value_sets import ValueSets
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.model import Instrument, Risk
@@ -36,9 +37,14 @@ class _FactFile(Entry):
 
 
 def load_fact_definitions(
-    path: Path, value_sets: ValueSets, instruments: Instruments, interactions: Interactions, laboratory: Laboratory
+    path: Path,
+    value_sets: ValueSets,
+    instruments: Instruments,
+    interactions: Interactions,
+    laboratory: Laboratory,
+    screens: Screens,
 ) -> dict[str, FactDefinition]:
-    """The declared facts, and those derived from topics, instruments, groups of drugs and laboratory tests."""
+    """The declared facts, and those derived from topics, instruments, groups of drugs, laboratory tests and screens."""
     declared = dict(read_yaml(path, _FactFile).facts)
     for topic in value_sets.topics.values():
         reasons = value_sets.reviewed.reasons_in if topic.reasons else ()
@@ -50,6 +56,16 @@ def load_fact_definitions(
         declared[f"drugs.{name}"] = FactDefinition(kind=FactKind.PRESENCE, title=drug.title, inputs=_DRUG_INPUTS)
     for name, test in laboratory.tests.items():
         declared[f"tests.{name}"] = FactDefinition(kind=FactKind.PRESENCE, title=test.title, inputs=("observations",))
+    for name, number in laboratory.measured.items():
+        declared[f"labs.{name}.latest"] = FactDefinition(
+            kind=FactKind.MEASUREMENT,
+            title=number.title,
+            unit=number.unit,
+            components=("value",),
+            inputs=("observations",),
+        )
+    for name, screen in screens.screens.items():
+        declared[f"screens.{name}"] = FactDefinition(kind=FactKind.PRESENCE, title=screen.title, inputs=screen.inputs)
     return declared
 
 

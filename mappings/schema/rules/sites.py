@@ -8,6 +8,8 @@ from pydantic import Field
 
 from mappings.schema.base.entries import KnowledgeError, Number, Reviewed, Source, Verification
 from mappings.schema.base.files import read_yaml
+from mappings.schema.instruments import Instruments, with_local_links
+from mappings.schema.instruments.links import NamedLinkStyle
 from mappings.schema.rules.criteria import Criterion
 from mappings.schema.rules.protocols import (
     WEIGHED,
@@ -35,6 +37,8 @@ class Site(Reviewed):
     """Protocol -> parameter -> the value to use."""
     roles: dict[str, dict[str, Role]] = Field(default_factory=dict)
     """Protocol -> criterion -> its role, for every treatment of its clauses."""
+    questionnaires: dict[str, tuple[NamedLinkStyle, ...]] = Field(default_factory=dict)
+    """Instrument -> how the site's own questionnaires write its linkIds, such as ``Q{number}`` in ``intake-2026``."""
 
 
 def load_site(path: Path) -> Site:
@@ -60,6 +64,17 @@ def _with_number(criterion: Criterion, key: str, number: Number) -> Criterion:
     if dot:
         return criterion.model_copy(update={"local": True, "limits": criterion.limits | {component: number}})
     return criterion.model_copy(update={"local": True, key: number})
+
+
+def with_local_questionnaires(instruments: Instruments, site: Site, file: str) -> Instruments:
+    """The instruments with the linkIds of a site's own questionnaires."""
+    for name, styles in site.questionnaires.items():
+        if name not in instruments:
+            raise KnowledgeError(f"{file}: questionnaires: no instrument {name!r}")
+        for style in styles:
+            if "{" not in style.style:
+                raise KnowledgeError(f"{file}: questionnaires.{name}: {style.style!r} is the same for every item")
+    return with_local_links(instruments, site.questionnaires)
 
 
 def with_local_rules(protocols: dict[str, Protocol], site: Site, file: str) -> dict[str, Protocol]:

@@ -118,6 +118,9 @@ class BriefWords(Entry):
     most_asks: int
     more_asks: str
     not_read: str
+    unrecognised: str
+    """With ``{items}``: entries of the record that could not be told what they are, in its own words."""
+    most_unrecognised: int
     order: str
     other: str
     pathway: str

@@ -15,11 +15,12 @@ from mappings.schema.rules.criteria import Comparator
 
 FINDING_FIELDS = frozenset({"title", "value", "limit", "day", "count", "when", "missing", "max_age"})
 """The fields that a sentence of a finding may use."""
-PHRASE_FIELDS = frozenset({"names", "pair", "value", "limit", "when", "ago"})
-"""The fields that a phrase of a criterion may use. ``when`` and ``ago`` begin with a space, or are empty.
+PHRASE_FIELDS = frozenset({"names", "pair", "value", "limit", "when", "ago", "dated"})
+"""The fields that a phrase of a criterion may use. ``when``, ``ago`` and ``dated`` begin with a space, or are empty.
 
 ``names``: of the entries, by the knowledge; ``pair``: one for each fact, joined by the word for with; ``when``: the day
-of a measurement (``on 25 Nov``); ``ago``: the day of an entry (``21 days ago``).
+of a measurement (``on 25 Nov``); ``ago``: the day of an entry (``21 days ago``); ``dated``: the day of an entry about
+something that lasts (``(28 Sep)``).
 """
 
 
@@ -61,10 +62,14 @@ class NearDayWords(Entry):
     """Older days are named by their date."""
     measured: str
     """With ``{date}``: the day of a measurement."""
+    dated: str
+    """With ``{date}``: the day of an entry about something that lasts."""
     date: str
     """With ``{day}`` and ``{month}``: a day of this year."""
+    date_of_year: str
+    """With ``{year}`` as well: a day of the last year."""
     month: str
-    """With ``{month}`` and ``{year}``: a day of another year, or a date without a day."""
+    """With ``{month}`` and ``{year}``: an older day, or a date without a day."""
 
 
 class NameWords(Entry):

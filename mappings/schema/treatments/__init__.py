@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.base.systems import system_key
+from mappings.schema.base.words import without_accents
 from mappings.schema.treatments.model import AllergyWords, ResponseRule, Treatment
 
 Code = tuple[str | None, str | None]
@@ -22,7 +24,7 @@ class Treatments:
     by_id: Mapping[str, Treatment]
     response: ResponseRule
     systems: Mapping[str, str]
-    """Short name by URL of the code system."""
+    """Short name by the key of the code system."""
     codes: Mapping[tuple[str, str], str]
     prefixes: tuple[tuple[str, str, str], ...]
     """(system, start of the code, treatment)."""
@@ -43,7 +45,7 @@ class Treatments:
     def of_code(self, codings: Iterable[Code]) -> str | None:
         """The treatment that the first known code denotes."""
         for system, code in codings:
-            short = self.systems.get(system or "")
+            short = self.systems.get(system_key(system))
             if not short or not code:
                 continue
             if exact := self.codes.get((short, code.upper())):
@@ -60,7 +62,7 @@ class Treatments:
 
     def all_of_text(self, text: str) -> tuple[str, ...]:
         """Every treatment that the text denotes."""
-        lower = text.lower()
+        lower = without_accents(text)
         return tuple(
             treatment
             for treatment, holds, lacks in self.words
@@ -69,7 +71,7 @@ class Treatments:
 
     def all_of_order(self, text: str) -> tuple[str, ...]:
         """Every treatment that the text of an order denotes; an order may name more than the treatment."""
-        lower = text.lower()
+        lower = without_accents(text)
         ordered = {treatment for treatment, holds in self.ordered_as if holds.search(lower)}
         ordered.update(self.all_of_text(lower))
         return tuple(treatment for treatment in self.by_id if treatment in ordered)
@@ -81,7 +83,7 @@ class Treatments:
         that says anything decides, because a vial may be dispensed to be swallowed.
         """
         coded, named = self.of_code(codings), self.mentioned(words)
-        texts = [text.lower() for text in manners]
+        texts = [without_accents(text) for text in manners]
         for treatment, holds, lacks, ignored in self.other_forms:
             if coded != treatment and (coded is not None or named != (treatment,)):
                 continue
@@ -95,7 +97,7 @@ class Treatments:
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Every treatment whose words occur in the text, whatever else it contains."""
-        lower = text.lower()
+        lower = without_accents(text)
         return tuple(treatment for treatment, holds, _ in self.words if holds.search(lower))
 
     def treatment_of(self, codings: Iterable[Code], text: str | None = None) -> str | None:
@@ -114,7 +116,7 @@ def load_treatments(folder: Path | None = None) -> Treatments:
         response=read_yaml(folder / "_response.yaml", ResponseRule),
         allergy_words=allergy.words,
         hypersensitive_reactions=allergy.reactions,
-        systems={address: short for short, addresses in systems.items() for address in addresses},
+        systems={system_key(address): short for short, addresses in systems.items() for address in addresses},
         codes=codes,
         prefixes=tuple(
             (system, prefix, treatment.id)

@@ -44,4 +44,4 @@ def test_no_contraindication_or_caution_stands_outside_the_gates(knowledge: Know
         for clause in protocol.clauses
         if clause.role in AGAINST and clause.criterion not in named
     }
-    assert others == {"porphyria.present"}
+    assert others == {"porphyria.present", "drug.unrecognised"}

@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from fhir_plugin.courses.trend import read_trend
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.resources import QuestionnaireResponse
 from fhir_plugin.scales.scoring import score

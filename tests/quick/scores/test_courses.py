@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from fhir_plugin.courses.report import CourseReport, course_report
-from fhir_plugin.facts.scores.read import Assessment, ScoreHistory
+from fhir_plugin.facts.scores.assessment import Assessment
+from fhir_plugin.facts.scores.read import ScoreHistory
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.facts.treatments.read import TreatmentHistory
 from fhir_plugin.record.dates import DaySpan

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse
-from fhir_plugin.scales.scoring import Score, score
+from fhir_plugin.scales.scoring import Score, score, score_all
 from mappings.schema.instruments import Instruments
 from tests.support.scores.responses import response
 from tests.support.shipped import shipped
@@ -27,6 +27,11 @@ def scored(body: dict[str, Any] | bytes, questionnaire: dict[str, Any] | None = 
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     asked = msgspec.convert(questionnaire, Questionnaire) if questionnaire else None
     return score(msgspec.json.decode(raw, type=QuestionnaireResponse), INSTRUMENTS, asked)
+
+
+def all_scored(body: dict[str, Any], questionnaire: dict[str, Any] | None = None) -> tuple[Score, ...]:
+    asked = msgspec.convert(questionnaire, Questionnaire) if questionnaire else None
+    return score_all(msgspec.json.decode(json.dumps(body), type=QuestionnaireResponse), INSTRUMENTS, asked)
 
 
 def phq9(*answers: dict[str, Any], name: str = "phq-9", **more: Any) -> dict[str, Any]:
@@ -181,13 +186,12 @@ def test_a_wrong_panel_code_yields_to_the_items() -> None:
     assert scored(raw).instrument == "gad7"
 
 
-def test_a_mixed_form_is_not_guessed() -> None:
+def test_a_form_of_two_halves_is_the_instrument_that_is_whole_and_not_the_one_that_is_begun() -> None:
     body = phq9(name="phq-4")
     body["item"] = [
         {"linkId": f"/{code}", "answer": [{"valueInteger": 1}]} for code in ("69725-0", "68509-9", *CODES[:2])
     ]
-    with pytest.raises(WrongQuestionnaire):
-        scored(body)
+    assert [(found.instrument, found.total) for found in all_scored(body)] == [("phq2", 2)]
 
 
 def test_the_count_that_is_not_item_one_of_audit_c_is_not_scored() -> None:

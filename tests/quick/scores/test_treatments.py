@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from fhir_plugin.facts.fact import Presence
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
 from fhir_plugin.record.bundles import RESOURCE_TYPES, AnyResource
 from fhir_plugin.record.dates import DaySpan

@@ -11,7 +11,7 @@ from fhir_plugin.courses.trend import CoursePhase, Trend, group_sum, phase_of, r
 from fhir_plugin.courses.trend_words import tell_trend
 from fhir_plugin.courses.windows import spans, windows
 from fhir_plugin.courses.worsening import Worsening
-from fhir_plugin.facts.scores.read import Assessment
+from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.facts.treatments.sessions import EvidenceStrength, Session
 from fhir_plugin.record.dates import DaySpan

@@ -119,7 +119,7 @@ def test_indicators_are_those_of_the_specification(answers: dict[tuple[str, str]
 def test_critical_is_only_what_endangers(answers: dict[tuple[str, str], Any]) -> None:
     for card in cards(answers):
         if card["indicator"] == "critical":
-            assert re.search(r"contraindicated|Suicide risk", card["summary"])
+            assert re.search(r"contraindicated|: hold\.|Suicide risk", card["summary"])
 
 
 def test_a_source_has_a_label_a_coded_topic_and_at_most_an_absolute_url(answers: dict[tuple[str, str], Any]) -> None:

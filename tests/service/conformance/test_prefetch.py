@@ -90,7 +90,7 @@ def test_an_outcome_among_the_results_is_a_warning_and_no_result() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"type": "collection"}, {"type": None}, {"total": 99}, {"id": "x", "meta": {"versionId": "7"}}]
+    "more", [{"type": "collection"}, {"type": None}, {"total": None}, {"id": "x", "meta": {"versionId": "7"}}]
 )
 def test_what_stands_around_the_entries_does_not_matter(more: dict[str, Any]) -> None:
     made = request()
@@ -101,6 +101,19 @@ def test_what_stands_around_the_entries_does_not_matter(more: dict[str, Any]) ->
             for entry in value["entry"]:
                 entry |= {"fullUrl": f"https://elsewhere.example/{number}", "search": {"mode": "match", "score": 1}}
     assert cards_of(post(ORDER_SIGN, made)) == plain
+
+
+def test_a_total_is_believed_where_it_is_above_what_came() -> None:
+    made = request()
+    plain = cards_of(post(ORDER_SIGN, made))
+    bundles = [value for value in made["prefetch"].values() if value["resourceType"] == "Bundle"]
+    for value in bundles:
+        value["total"] = sum(entry.get("search", {}).get("mode") != "include" for entry in value["entry"])
+    assert cards_of(post(ORDER_SIGN, made)) == plain
+    for value in bundles:
+        value["total"] += 1
+    (card,) = cards_of(post(ORDER_SIGN, made))
+    assert (card["indicator"], card["summary"][:24]) == ("warning", "Ketamine: cannot tell ye")
 
 
 def test_the_order_of_keys_and_entries_does_not_matter() -> None:

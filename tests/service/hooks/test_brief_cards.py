@@ -117,3 +117,41 @@ def test_where_the_app_shows_the_basis_the_card_has_no_table() -> None:
     for has_app in (False, True):
         context = CardContext(decision, knowledge, "order-sign", AS_OF, 0, lambda: "1", has_app=has_app)
         assert ("|" in criteria_card(context).detail) is not has_app
+
+
+def test_a_list_that_was_not_read_whole_is_named_and_not_everything_on_it_asked_for() -> None:
+    knowledge = shipped()
+    decision = decide(chart(partial=("conditions",)), knowledge, as_of=AS_OF, ordered=("ketamine",))
+    card = criteria_card(CardContext(decision, knowledge, "order-sign", AS_OF, 0, lambda: "1"))
+    assert "problem list" in card.summary + card.detail
+    assert "Confirm or exclude" not in card.detail
+
+
+def test_a_dangerous_dose_stands_in_the_summary_and_not_again_below() -> None:
+    draft = order(KETAMINE, "two-failures", dosageInstruction=[{"text": "5 mg/kg IV over 40 minutes"}])
+    (card,) = cards_of(ORDER_SIGN, "two-failures", draft, detail="brief")
+    assert (card["indicator"], "5 mg/kg" in card["summary"]) == ("critical", True)
+    assert "5 mg/kg" not in card["detail"]
+
+
+def test_two_drafts_of_one_family_lead_the_headline_once() -> None:
+    second = order(ESKETAMINE, "two-failures") | {"id": "draft-2"}
+    (card,) = cards_of(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"), second, detail="brief")
+    assert card["indicator"] == "warning"
+    assert card["summary"].count("two drafts at once (Esketamine, Ketamine)") == 1
+
+
+def test_a_drug_that_no_table_has_is_named_in_the_detail_and_not_in_the_summary() -> None:
+    knowledge = shipped()
+    code = {"text": "Xyzoprant 5 mg"}
+    drug = {"resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order"}
+    drug |= {"authoredOn": "2026-05-01", "medicationCodeableConcept": code}
+    decision = decide(chart(drug), knowledge, as_of=AS_OF, ordered=("ketamine",))
+    card = criteria_card(CardContext(decision, knowledge, "order-sign", AS_OF, 0, lambda: "1"))
+    assert "Not recognised: `Xyzoprant 5 mg`." in card.detail
+    assert "Xyzoprant" not in card.summary
+
+
+def test_a_card_about_another_antidepressant_names_the_failures_in_a_sentence() -> None:
+    (card,) = cards_of(ORDER_SIGN, "two-failures", order({"text": "vortioxetine 10 mg"}, "two-failures"))
+    assert card["summary"] == "2 failed trials in this episode: weigh ketamine, esketamine or TMS"

@@ -11,7 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
+from cds_hooks.cards.builder import Detail
 from cds_hooks.settings.settings import Settings
+from fhir_plugin.deciding.standing import Standing, worst
 from mappings.schema.load import load_knowledge
 from tests.support.hooks.calls import (
     DAY,
@@ -73,21 +75,39 @@ def test_every_listed_service_can_be_called() -> None:
 
 @pytest.mark.parametrize(("what", "treatment"), [(KETAMINE, "Ketamine"), (ESKETAMINE, "Esketamine")])
 def test_a_contraindication_to_what_is_signed_is_critical_and_named(what: dict[str, Any], treatment: str) -> None:
+    (card,) = cards(ORDER_SIGN, "past-psychosis", order(what, "past-psychosis"))
+    assert card["indicator"] == "critical"
+    assert card["summary"].startswith(f"{treatment}: contraindicated. Schizophrenia")
+    assert "| PRESENT |" in card["detail"]
+    assert removals(card) == [f"Remove this order for {treatment}"]
+
+
+@pytest.mark.parametrize(("what", "treatment"), [(KETAMINE, "Ketamine"), (ESKETAMINE, "Esketamine")])
+def test_what_can_be_corrected_today_holds_the_dose_and_keeps_the_order(what: dict[str, Any], treatment: str) -> None:
     (card,) = cards(ORDER_SIGN, HYPERTENSION, order(what, HYPERTENSION))
     assert card["indicator"] == "critical"
-    assert card["summary"].startswith(f"{treatment}: contraindicated")
-    assert "172/104 mm[Hg]" in card["detail"]
+    assert card["summary"] == f"{treatment}: hold. BP 172/104 on 13 Jan; recheck before any dose"
+    assert "172/104 mmHg" in card["detail"]
+    assert removals(card) == []
 
 
-def test_the_same_contraindication_only_warns_while_the_order_is_chosen() -> None:
-    (card,) = cards(ORDER_SELECT, HYPERTENSION, order(KETAMINE, HYPERTENSION))
+def removals(card: dict[str, Any]) -> list[str]:
+    """The suggestions that delete a draft."""
+    offered = card.get("suggestions", ())
+    return [each["label"] for each in offered if "delete" in {action["type"] for action in each["actions"]}]
+
+
+@pytest.mark.parametrize("patient", [HYPERTENSION, "past-psychosis"])
+def test_what_forbids_a_dose_only_warns_while_the_order_is_chosen(patient: str) -> None:
+    (card,) = cards(ORDER_SELECT, patient, order(KETAMINE, patient))
     assert card["indicator"] == "warning"
 
 
-def test_a_contraindication_to_ketamine_is_none_to_tms() -> None:
-    (card,) = cards(ORDER_SIGN, HYPERTENSION, order(TMS, HYPERTENSION))
-    assert card["indicator"] != "critical"
-    assert "contraindicated" not in card["summary"]
+@pytest.mark.parametrize("patient", [HYPERTENSION, "past-psychosis"])
+def test_what_forbids_ketamine_forbids_no_tms(patient: str) -> None:
+    (card,) = cards(ORDER_SIGN, patient, order(TMS, patient))
+    assert card["indicator"] == "info"
+    assert card["summary"].startswith("TMS: criteria met; still to ask: metal in head or neck")
 
 
 def test_an_implant_speaks_against_tms_and_not_against_ketamine() -> None:
@@ -100,9 +120,30 @@ def test_an_implant_speaks_against_tms_and_not_against_ketamine() -> None:
 def test_a_suicide_signal_has_its_own_card_before_every_other() -> None:
     first, second = cards(ORDER_SIGN, CRISIS, order(KETAMINE, CRISIS))
     assert first["indicator"] == "critical"
-    assert "not an emergency detector" in first["detail"]
+    assert first["summary"] == "Suicide risk (PHQ-9 today, C-SSRS screener yesterday): assess safety first"
+    assert "detects no emergencies" in first["detail"]
     assert "disagree" in first["detail"]
     assert second["summary"].startswith("Ketamine")
+
+
+def test_a_crisis_is_one_card_where_nothing_else_is_against_the_order() -> None:
+    (card,) = cards(ORDER_SIGN, CRISIS, order(KETAMINE, CRISIS), detail="brief")
+    assert (card["indicator"], card["summary"][:12]) == ("critical", "Suicide risk")
+    assert "Ketamine: criteria met; still to ask: substance use." in card["detail"]
+
+
+def test_a_crisis_hides_no_reason_against_the_order() -> None:
+    request = body(ORDER_SIGN, CRISIS, order(KETAMINE, CRISIS))
+    readings = [each for each in prefetch(HYPERTENSION)["observations"]["entry"] if "172" in json.dumps(each)]
+    assert readings
+    moved = json.dumps(readings).replace(f"Patient/{patient_id(HYPERTENSION)}", f"Patient/{patient_id(CRISIS)}")
+    request["prefetch"]["observations"]["entry"] = [
+        *(each for each in request["prefetch"]["observations"]["entry"] if "85354-9" not in json.dumps(each)),
+        *json.loads(moved),
+    ]
+    first, second = check(client("brief").post(ORDER_SIGN, json=request).json())
+    assert (first["indicator"], first["summary"][:12]) == ("critical", "Suicide risk")
+    assert (second["indicator"], second["summary"][:26]) == ("critical", "Ketamine: hold. BP 172/104")
 
 
 def test_who_needs_nothing_gets_no_card() -> None:
@@ -126,7 +167,9 @@ def test_only_the_selected_draft_is_judged() -> None:
 def test_another_antidepressant_after_two_adequate_failures_is_remarked_on() -> None:
     (card,) = cards(ORDER_SIGN, "two-failures", order(SERTRALINE, "two-failures"))
     assert card["indicator"] == "info"
-    assert "two or more adequate antidepressant trials" in card["summary"]
+    assert card["summary"] == (
+        "2 adequate antidepressant trials have failed in this episode: weigh ketamine, esketamine or TMS"
+    )
 
 
 def test_another_antidepressant_in_a_first_treatment_is_not() -> None:
@@ -180,14 +223,30 @@ def test_an_input_that_is_missing_is_named_and_never_makes_a_verdict_better(name
     (card,) = check(client().post(ORDER_SIGN, json=request).json())
     assert f"{name}: " in card["detail"]
     whole = cards(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))[0]
-    assert BETTER[_standing(whole)] >= BETTER[_standing(card)]
+    assert _standing(whole) == Standing.OPEN
+    assert worst((_standing(whole), _standing(card))) == _standing(card)
+    (brief,) = check(client("brief").post(ORDER_SIGN, json=request).json())
+    if name not in OF_TMS_ALONE:
+        told = f"{brief['summary']} {brief['detail']}"
+        assert knowledge().wording.inputs[name] in told or f"{name}: " in told
+    if name in DECIDING:
+        assert (brief["indicator"], _standing(brief)) == ("warning", Standing.UNKNOWN)
 
 
-BETTER = {"contraindicated": 0, "required criteria not met": 0, "not known": 1, "no contraindication found": 2}
+OF_TMS_ALONE = {"devices"}
+DECIDING = {"allergies", "medicationRequests", "medicationStatements", "observations", "procedures"}
+"""Lists in which a contraindication to ketamine may stand."""
 
 
-def _standing(card: dict[str, Any]) -> str:
-    return next(words for words in BETTER if words in card["summary"])
+def _standing(card: dict[str, Any]) -> Standing:
+    """The standing that the summary of a card about ketamine says."""
+    (found,) = [
+        Standing(name)
+        for name, words in knowledge().cards.headline.standings.items()
+        if card["summary"].startswith(words.format(treatment="Ketamine", reasons=""))
+        and not (name == "open" and "nothing against it" in card["summary"])
+    ]
+    return found
 
 
 @pytest.mark.parametrize("name", ["patient", "conditions"])
@@ -343,18 +402,27 @@ review_due: 2027-01-01
 answers_for_it: Test committee
 criteria:
   blood_pressure.hold:
-    limits.systolic: {value: 180, source: design, verification: design}
+    limits.systolic: {value: 175, source: design, verification: design}
     limits.diastolic: {value: 110, source: design, verification: design}
 """
     )
-    local = TestClient(create_app(Settings(site=site), load_knowledge(site=site), today=lambda: DAY))
+    own = load_knowledge(site=site)
+    local, whole = (
+        TestClient(create_app(Settings(site=site, detail=each), own, today=lambda: DAY)) for each in DETAILS
+    )
     request = body(ORDER_SIGN, HYPERTENSION, order(KETAMINE, HYPERTENSION))
     (card,) = check(local.post(ORDER_SIGN, json=request).json())
-    assert "contraindicated" not in card["summary"]
-    nearer = json.loads(json.dumps(request).replace("172", "184"))
+    assert card["indicator"] == "info"
+    assert card["summary"].startswith("Ketamine: criteria met; still to ask")
+    nearer = json.loads(json.dumps(request).replace("172", "178"))
     (card,) = check(local.post(ORDER_SIGN, json=nearer).json())
-    assert "180/110 mm[Hg]" in card["detail"] or "110/180 mm[Hg]" in card["detail"]
+    assert card["summary"].startswith("Ketamine: hold. BP 178/104")
     assert "this site's own" in card["detail"]
+    (card,) = check(whole.post(ORDER_SIGN, json=nearer).json())
+    assert "above 175/110 mmHg. The limit is this site's own." in card["detail"]
+
+
+DETAILS: tuple[Detail, ...] = ("brief", "full")
 
 
 def test_an_order_is_known_by_the_name_of_its_code_though_a_text_stands_before_it() -> None:

@@ -67,7 +67,10 @@ def test_assess_prints_the_object_that_others_rely_on(tmp_path: Path) -> None:
     assert {"patient", "as_of", "verdict", "criteria", "trials", "scores", "unread"} <= set(content)
     assert content["patient"] == "two-failures"
     assert content["as_of"] == DAY.isoformat()
-    assert content["verdict"] == "met"
+    assert content["verdict"] == "open"
+    (told,) = [each for each in content["treatments"] if each["treatment"] == "ketamine"]
+    assert told["headline"] == "Ketamine: criteria met; still to ask: substance use and pregnancy"
+    assert set(told["reasons"]) == {"substance_use.active", "pregnancy.current"}
     for criterion in content["criteria"]:
         assert {"id", "role", "verdict", "because", "missing", "evidence", "sources"} <= set(criterion)
         assert criterion["verdict"] in {"met", "not_met", "unknown"}
@@ -77,8 +80,10 @@ def test_assess_prints_the_object_that_others_rely_on(tmp_path: Path) -> None:
 def test_the_table_says_first_what_decides() -> None:
     done = tandem("assess", "--bundle", "-", "--as-of", DAY.isoformat(), stdin=bundle_of("uncontrolled-hypertension"))
     lines = done.stdout.splitlines()
-    assert lines[0].endswith("contraindicated")
-    assert "blood_pressure.hold" in lines[2]
+    assert lines[0].endswith("hold")
+    assert lines[2] == "Ketamine: hold. BP 172/104 on 13 Jan; recheck before any dose"
+    criteria = [line.split()[2] for line in lines[7:] if line]
+    assert criteria[0] == "blood_pressure.hold"
 
 
 def explained(url: str, patient: str, *drafts: dict[str, Any]) -> str:
@@ -91,8 +96,8 @@ def explained(url: str, patient: str, *drafts: dict[str, Any]) -> str:
 def test_explain_says_why_a_card_was_shown() -> None:
     said = explained(ORDER_SIGN, "uncontrolled-hypertension", order(KETAMINE, "uncontrolled-hypertension"))
     assert "1 card(s)" in said
-    assert "[critical] Ketamine: contraindicated" in said
-    assert re.search(r"met +contraindication +blood_pressure.hold +Last blood pressure: 172/104", said)
+    assert "[critical] Ketamine: hold. BP 172/104 on 13 Jan; recheck before any dose" in said
+    assert re.search(r"met +hold +blood_pressure.hold +Last blood pressure: 172/104", said)
     assert "Ketamine and TMS in the same session" in said
 
 

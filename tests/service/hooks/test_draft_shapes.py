@@ -71,7 +71,7 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_ketamine_is_known_in_every_shape(shape: str) -> None:
     (card,) = cards(ORDER_SIGN, HYPERTENSION, SHAPES[shape])
-    assert (card["indicator"], card["summary"][:24]) == ("critical", "Ketamine: contraindicate")
+    assert (card["indicator"], card["summary"][:26]) == ("critical", "Ketamine: hold. BP 172/104")
 
 
 def test_tms_is_known_as_a_reference_of_r5() -> None:
@@ -89,7 +89,7 @@ def test_a_medication_that_came_with_the_prefetch_names_the_drug() -> None:
         {"resource": SYSTEM | {"code": KETAMINE}, "search": {"mode": "include"}}
     ]
     (card,) = check(client().post(ORDER_SIGN, json=request).json())
-    assert card["summary"].startswith("Ketamine: contraindicated")
+    assert card["summary"].startswith("Ketamine: hold. BP 172/104")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_medication_is_read_from_the_fhir_server(respx_mock: respx.MockRouter,
     request = body(ORDER_SIGN, HYPERTENSION, draft, fhirServer="http://127.0.0.1:9/fhir")
     (card,) = check(client().post(ORDER_SIGN, json=request).json())
     assert asked.called
-    assert card["summary"].startswith("Ketamine: contraindicated")
+    assert card["summary"].startswith("Ketamine: hold. BP 172/104")
 
 
 def test_a_medication_of_another_server_is_not_read(respx_mock: respx.MockRouter) -> None:
@@ -118,7 +118,8 @@ def test_a_medication_of_another_server_is_not_read(respx_mock: respx.MockRouter
 def test_a_drug_that_nobody_can_name_is_said_and_not_passed_over() -> None:
     (card,) = cards(ORDER_SIGN, HYPERTENSION, drug(**NAMELESS))
     assert card["indicator"] == "info"
-    assert "`MedicationRequest/draft-1`" in card["detail"]
+    assert card["summary"] == "The drug of 1 draft orders could not be read: no criteria were applied"
+    assert "nothing was checked" in card["detail"]
     (card,) = cards(ORDER_SIGN, HYPERTENSION, drug(**NAMELESS, id="other"), order(TMS, HYPERTENSION))
     assert card["summary"].startswith("TMS")
     assert "The drug of 1 draft orders could not be read" in card["detail"]
@@ -149,7 +150,10 @@ def test_ketamine_in_another_form_is_answered_as_such(text: str) -> None:
     )
     (card,) = cards(ORDER_SIGN, HYPERTENSION, order({"text": text}, HYPERTENSION))
     assert card["indicator"] == "warning"
-    assert "Blood pressure at the hold level" in card["detail"]
+    assert "Against ketamine IV or IM on the record: BP 172/104 on 13 Jan; recheck before any dose." in card["detail"]
+    (card,) = cards(ORDER_SIGN, "bipolar", order({"text": text}, "bipolar"))
+    assert card["indicator"] == "warning"
+    assert "Against ketamine IV or IM on the record: bipolar disorder Jan 2023." in card["detail"]
 
 
 def test_the_route_and_the_form_tell_as_well() -> None:
@@ -253,7 +257,7 @@ def selecting(*selections: Any) -> Any:
 )  # fmt: skip
 def test_a_selection_in_any_shape_finds_its_draft_and_one_that_finds_none_hides_none(selection: str) -> None:
     (card,) = check(selecting(selection).json())
-    assert card["summary"].startswith("Ketamine: contraindicated")
+    assert card["summary"].startswith("Ketamine: hold. BP 172/104")
 
 
 @pytest.mark.parametrize("selection", ["b", "MedicationRequest/b"])

@@ -223,13 +223,13 @@ def test_every_number_that_moves_is_caught(name: str, knowledge: Knowledge) -> N
 
 def test_an_equivalent_change_is_one_that_is_made_and_is_not_caught(knowledge: Knowledge) -> None:
     """The list of exceptions holds nothing that a case could catch."""
-    made = {
-        mutant.what: mutant.changed for criterion in knowledge.criteria.values() for mutant in of_criterion(criterion)
-    }
+    mutants = [mutant for criterion in knowledge.criteria.values() for mutant in of_criterion(criterion)]
+    mutants += [mutant for protocol in knowledge.protocols.values() for mutant in of_protocol(protocol)]
+    made = {mutant.what: mutant.changed for mutant in mutants}
     for what, why in EQUIVALENT.items():
         changed = made[what]
-        assert isinstance(changed, Criterion)
-        assert survives_criterion(changed, knowledge)
+        survives = survives_criterion if isinstance(changed, Criterion) else survives_cases
+        assert survives(changed, knowledge)
         assert why
 
 

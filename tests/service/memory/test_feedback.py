@@ -134,7 +134,8 @@ def test_a_change_of_mind_is_kept_up_to_a_limit(service: TestClient, file: Path,
 
 
 def test_several_cards_in_one_request(service: TestClient, file: Path, card: str) -> None:
-    cards = call(service, ORDER_SIGN, "acute-crisis", order(KETAMINE, "acute-crisis"))
+    dosage = [{"doseAndRate": [{"doseQuantity": {"value": 250, "unit": "mg"}}]}]  # far out: a card of its own
+    cards = call(service, ORDER_SIGN, "acute-crisis", order(KETAMINE, "acute-crisis", dosageInstruction=dosage))
     assert len(cards) > 1
     answer = tell(service, ORDER_SIGN, overridden(card), *(overridden(each["uuid"]) for each in cards))
     assert answer.status_code == 200

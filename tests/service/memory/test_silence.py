@@ -70,7 +70,7 @@ def test_nothing_is_lost_between_tally_and_database(events: list[tuple[int, str,
 
 def test_a_silent_rule_shows_in_metrics_log_and_report(tmp_path: Path) -> None:
     file = tmp_path / "memory.sqlite"
-    with remembering(file) as service:
+    with remembering(file, detail="full") as service:
         cards = call(service, PATIENT_VIEW, "acute-crisis")
         tell(service, PATIENT_VIEW, overridden(cards[0]["uuid"]))
         tell(service, PATIENT_VIEW, overridden(cards[1]["uuid"]), accepted(cards[1]["uuid"], at="2026-01-16T00:00:00Z"))

@@ -86,7 +86,7 @@ def test_what_a_prior_authorization_asks_for_is_there(knowledge: Knowledge) -> N
         "`Procedure/two-failures-cbt-8`",
         "`EX-448812`",
         "6 met, 0 not met, 2 unknown.",
-        "Implant or metal in the head or neck | not found",
+        "Implant or metal in the head or neck | unknown",
         "summary by others",
     ):
         assert wanted in text, wanted

@@ -79,10 +79,19 @@ def test_every_verdict_and_every_card_stays_what_it_was(patient: str, url: str) 
         assert again.decision is not None
         before = {finding.criterion: finding.verdict for finding in answer.decision.findings}
         assert {finding.criterion: finding.verdict for finding in again.decision.findings} == before
-        assert [(card.indicator, card.summary) for card in again.cards] == [
-            (card.indicator, card.summary) for card in answer.cards
+        assert [(card.indicator, undated(card.summary)) for card in again.cards] == [
+            (card.indicator, undated(card.summary)) for card in answer.cards
         ]
         assert kept.hook == HOOKS[url]
+
+
+def undated(summary: str) -> str:
+    """The summary without its dates, which are moved; that something happened today or days ago stays."""
+    return re.sub(rf"(\d\d? )?\b({'|'.join(knowledge().wording.days.months)})\b( \d{{4}})?", "DAY", summary)
+
+
+def test_only_dates_are_left_out_of_a_comparison() -> None:
+    assert undated("BP 172/104 on 13 Jan; MI Jan 2023, 21 days ago") == "BP 172/104 on DAY; MI DAY, 21 days ago"
 
 
 @pytest.mark.parametrize("patient", PATIENTS)
@@ -94,9 +103,11 @@ def test_no_name_no_identifier_no_note_and_no_date_is_left(patient: str) -> None
     names = [name["family"] for name in person["name"]] + [given for name in person["name"] for given in name["given"]]
     identifiers = [each["value"] for each in person["identifier"]]
     ids = {each for each in _values(request, "id") if re.search(r"[-\d]", str(each))}
-    for gone in (*names, *identifiers, *ids, patient):
+    for gone in (*names, *identifiers, *ids):
         assert f'"{gone}"' not in written
         assert not re.search(rf"\b{re.escape(gone)}\b", written), gone
+    asked = json.dumps(kept.request)  # in the cards, the id of a demo patient may be the name of a diagnosis
+    assert not re.search(rf"\b{re.escape(patient)}\b", asked)
     dates = set(_FULL_DATE.findall(json.dumps(request)))
     left = set(_FULL_DATE.findall(json.dumps(kept.request["prefetch"])))
     shift = (DAY - kept.as_of).days

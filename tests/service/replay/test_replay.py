@@ -74,7 +74,7 @@ def test_other_knowledge_is_held_against_ours_card_by_card(folder: Path, tmp_pat
     said = done.stdout
     assert done.returncode == 1, done.stderr
     assert said.endswith("3 calls: 2 the same, 1 different\n")
-    assert "card 1: [critical] Ketamine: contraindicated" in said
+    assert "card 1: [critical] Ketamine: hold. BP " in said
     assert " -> [" in said
 
 

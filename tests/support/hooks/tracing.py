@@ -11,12 +11,20 @@ import msgspec
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.finding import Verdict
+from fhir_plugin.deciding.phrases import ago_words, date_words
 from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement
 from fhir_plugin.payers.checklist import checklist
+from fhir_plugin.record.dates import DaySpan
 from mappings.schema.payers.model import PayerPolicy
 from mappings.schema.rules.criteria import Criterion
+from mappings.schema.rules.protocols import Role
+from tests.support.shipped import shipped
 
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:-\d\d){0,2}(?:[.,]\d+)*(?!\w)")
+_MONTH = f"(?:{'|'.join(shipped().wording.days.months)})"
+_NUMBER = re.compile(
+    rf"(?<![\w.])\d+ days ago\b|(?<![\w.])\d\d? {_MONTH}\b|\b{_MONTH} \d{{4}}\b"
+    r"|(?<![\w.])\d+(?:-\d\d){0,2}(?:[.,]\d+)*(?!\w)"
+)
 _REFERENCE = re.compile(r"`([A-Z]\w+/[\w.-]+)`")
 
 Origins = Mapping[str, str]
@@ -24,13 +32,14 @@ Origins = Mapping[str, str]
 
 
 def numbers(text: str) -> list[str]:
-    """Every number and date that stands by itself in a text."""
+    """Every number and date that stands by itself in a text; a date in words, ``25 Nov``, is one piece."""
     return _NUMBER.findall(text)
 
 
 def untraced(card: Card, telling: CardContext, resources: Mapping[str, Any]) -> list[str]:
     """The numbers of a card that nothing accounts for, with their lines; ``resources`` by reference."""
     prose, rows = _prose(telling), _rows(telling, resources)
+    told = {**prose, **_of_findings(rows, telling), **_courses(telling), **_scores(telling)}
     trials = {f"* {trial.line}": _trial(telling) for trial in telling.decision.facts.trials.trials}
     found = []
     for line in (card.summary, *card.detail.splitlines()):
@@ -40,13 +49,51 @@ def untraced(card: Card, telling: CardContext, resources: Mapping[str, Any]) -> 
             said, *others = record
             parts = [(said, rows[title].finding), (" ".join((title, *others)), rows[title].record)]
         else:
-            parts = [(line, trials.get(line) or _of_line(line, rows, telling) or prose)]
+            parts = [(_uncounted(line, telling), trials.get(line) or _of_line(line, rows, telling) or told)]
         found += [f"{each} in {text}" for text, allowed in parts for each in _shown(text) if each not in allowed]
     return found
 
 
 def _shown(text: str) -> list[str]:
     return numbers(_REFERENCE.sub("", text))
+
+
+def _uncounted(line: str, telling: CardContext) -> str:
+    """The line without how many more there are of something, which is at most as much as the protocol asks."""
+    words, most = telling.words, len(telling.protocol.clauses)
+    for template in (words.headline.more, words.brief.more_asks, words.brief.table_cut):
+        for found in re.finditer(re.escape(template).replace(r"\{count\}", r"(\d+)"), line):
+            assert 0 < int(found[1]) <= most, line
+            line = line.replace(found[0], "")
+    return line
+
+
+def _of_findings(rows: Mapping[str, Row], telling: CardContext) -> Origins:
+    """What headlines and reasons may say: phrases of the criteria with the values and days of their rows."""
+    found: dict[str, str] = {}
+    for row in rows.values():
+        found |= {**row.finding, **row.record}
+    for each in telling.knowledge.criteria.values():
+        phrases = [text for text in (each.phrases.met, each.phrases.not_met) if text]
+        found |= _texts(f"{each.id}: phrases", [each.short, *phrases])
+    clauses = [text for clause in telling.protocol.clauses for text in (clause.why, clause.do or "")]
+    return found | _texts("clauses", clauses) | _absent(telling)
+
+
+def _absent(telling: CardContext) -> Origins:
+    looked_for = (Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION)
+    return {
+        f"{sum(w.role in looked_for and w.finding.verdict == 'not_met' for w in answer.weighed)}": "not found"
+        for answer in telling.decision.recommendation.treatments
+    }
+
+
+def _written(day: DaySpan | None, telling: CardContext) -> list[str]:
+    """The ways in which a card may write a day."""
+    if day is None:
+        return []
+    days = telling.knowledge.wording.days
+    return [str(day), date_words(day, telling.as_of, days), ago_words(day, telling.as_of, days)]
 
 
 def _of_line(line: str, rows: Mapping[str, Row], telling: CardContext) -> Origins | None:
@@ -91,8 +138,9 @@ def _rows(telling: CardContext, resources: Mapping[str, Any]) -> dict[str, Row]:
         rows[criterion.title] = Row(
             finding={
                 **_of_criterion(criterion, telling),
-                **_of_facts(facts, resources),
-                **_texts("when", [str(each.day) for each in finding.evidence]),
+                **_of_facts(facts, resources, telling),
+                **_texts("when", [text for each in finding.evidence for text in _written(each.day, telling)]),
+                **_texts("names", [each.name for each in finding.evidence]),
                 **_texts(f"{criterion.id}: missing", finding.missing),
             },
             record=_of_evidence(finding.evidence, telling, resources) | _texts("title", [criterion.title]),
@@ -107,7 +155,7 @@ def _of_criterion(criterion: Criterion, telling: CardContext) -> dict[str, str]:
     return known | _texts(f"{criterion.id}.yaml", [*titles, joined])
 
 
-def _of_facts(facts: Iterable[Fact], resources: Mapping[str, Any]) -> dict[str, str]:
+def _of_facts(facts: Iterable[Fact], resources: Mapping[str, Any], telling: CardContext) -> dict[str, str]:
     found: dict[str, str] = {}
     for fact in facts:
         if isinstance(fact.value, Count):
@@ -119,7 +167,7 @@ def _of_facts(facts: Iterable[Fact], resources: Mapping[str, Any]) -> dict[str, 
                 if not fact.name.startswith("scores."):  # a score is a sum; any other value stands in its resource
                     held = {number for each in fact.evidence for number in _held(resources[each.reference])}
                     assert f"{value:g}" in held, (fact.name, value)
-            found |= _texts(fact.name, [str(fact.value.day)])
+            found |= _texts(fact.name, _written(fact.value.day, telling))
     return found
 
 
@@ -129,7 +177,7 @@ def _of_evidence(evidence: Iterable[Evidence], telling: CardContext, resources: 
     found: dict[str, str] = {}
     for piece in pieces:
         found |= dict.fromkeys(_held(resources[piece.reference]), piece.reference)
-        found |= _texts(piece.reference, [str(piece.day)])
+        found |= _texts(piece.reference, [*_written(piece.day, telling), piece.name])
     return found | _courses(telling) | _scores(telling) | {f"{len(pieces) - 3}": "how many more"}
 
 

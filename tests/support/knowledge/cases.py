@@ -10,6 +10,9 @@
   last ``reaction vivid dreams``.
 * ``tests``: pregnancy tests, ``positive 20 days ago``; after ``status`` the status of the result. With
   ``breastfeeding:`` the answer to that question.
+* ``labs``: ``bilirubin 6.1 mg/dL 5 days ago``. ``drug_screens``: tests without a code, ``positive 5 days ago``.
+* ``tms_safety``: the numbers of the questions with a yes, ``none 5 days ago``, ``1, 6 5 days ago``; after ``without``
+  those that were left blank.
 * ``doubt``: why it is unknown, ``ask`` where it is learnt only by asking.
 * ``dispenses``: ``lorazepam 60 days ago``, ``lorazepam supply 30 20 days ago``.
 * ``medications``: orders, ``lorazepam 60 days ago``, ``lorazepam stopped 60 days ago``,
@@ -42,7 +45,7 @@ RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 CPT = "http://www.ama-assn.org/go/cpt"
 KEYS = {"patient", "verdict", "doubt", "because", "born", "conditions", "procedures", "devices", "blood_pressure",
         "scores", "not_read", "facts", "expect", "ordered", "allergies", "medications", "tests", "dispenses",
-        "weights", "gender", "sessions", "hook", "protocol"}  # fmt: skip
+        "weights", "gender", "sessions", "hook", "protocol", "labs", "drug_screens", "tms_safety"}  # fmt: skip
 TOTALS = {
     "phq9": "44261-6",
     "madrs": "madrs-total",
@@ -50,6 +53,10 @@ TOTALS = {
     "qids_sr16": "qids_sr16-total",
     "ymrs": "ymrs-total",
     "audit_c": "audit_c-total",
+    "audit": "audit-total",
+    "dast10": "dast10-total",
+    "asrm": "asrm-total",
+    "pcl5": "pcl5-total",
 }
 
 
@@ -85,6 +92,9 @@ def record_of(case: dict[str, Any]) -> Record:
     contents += [_test(n, text) for n, text in enumerate(case.get("tests", []))]
     contents += [_score(n, text) for n, text in enumerate(case.get("scores", []))]
     contents += [_weight(n, text) for n, text in enumerate(case.get("weights", []))]
+    contents += [_lab(n, text) for n, text in enumerate(case.get("labs", []))]
+    contents += [_drug_screen(n, text) for n, text in enumerate(case.get("drug_screens", []))]
+    contents += [_tms_safety(n, text) for n, text in enumerate(case.get("tms_safety", []))]
     contents += [given for text in case.get("sessions", []) for given in _sessions(text)]
     return chart(*contents, without=tuple(case.get("not_read", [])))
 
@@ -223,6 +233,40 @@ def _score(number: int, text: str) -> dict[str, Any]:
 def _weight(number: int, text: str) -> dict[str, Any]:
     value, unit = text.split()[:2]
     return observation("29463-7", float(value), unit, _ago(text), id=f"w{number}")
+
+
+_LABS = {"bilirubin": "1975-2", "albumin": "1751-7", "inr": "6301-6"}
+_TMS_ITEMS = 8
+
+
+def _lab(number: int, text: str) -> dict[str, Any]:
+    name, value, *unit = re.sub(r" ?\d+ days? ago", "", text).split()
+    return observation(_LABS[name], float(value), " ".join(unit), _ago(text), id=f"l{number}")
+
+
+def _drug_screen(number: int, text: str) -> dict[str, Any]:
+    result = re.sub(r" ?\d+ days? ago", "", text)
+    content = observation("", 0, "", _ago(text), id=f"u{number}")
+    del content["valueQuantity"]
+    return content | {"code": {"text": "Urine drug screen"}, "valueString": result}
+
+
+def _tms_safety(number: int, text: str) -> dict[str, Any]:
+    answers = re.sub(r"\d+ days? ago", "", text)
+    yes, _, blank = answers.partition("without")
+    items = [
+        {"linkId": f"tms-safety-{item}", "answer": [{"valueBoolean": str(item) in re.findall(r"\d+", yes)}]}
+        for item in range(1, _TMS_ITEMS + 1)
+        if str(item) not in re.findall(r"\d+", blank)
+    ]
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "id": f"q{number}",
+        "status": "completed",
+        "authored": _ago(text),
+        "questionnaire": "urn:tandem-cds:questionnaire:tms_safety",
+        "item": items,
+    }
 
 
 _GIVEN = {

@@ -2,7 +2,7 @@
 
 * ``order``: what the prescriber wrote. ``name``: what the order calls the drug or the service.
 * ``fields``: the same as data: ``dose: 36 mg``, ``rate: 0.9 mg/min``, ``duration: 40 min``, ``frequency: 3 in 1 wk``,
-  ``count``, ``quantity``, ``route``.
+  ``count``, ``quantity``, ``route``. ``dosage``: the member ``dosageInstruction`` as it was sent, whatever its shape.
 * ``weight``: ``72 kg 3 days ago``. ``blood_pressure``, ``conditions``, ``scores``, ``medications``, ``not_read``,
   ``facts``: as in the cases of the criteria.
 * ``given``: ``ketamine 6 times, every 3 days, last 10 days ago``. ``beside``, ``drugs_beside``: other drafts,
@@ -40,7 +40,7 @@ from tests.support.shipped import load_yaml
 
 KEYS = {"order", "name", "fields", "weight", "blood_pressure", "conditions", "scores", "medications", "not_read",
         "facts", "given", "beside", "drugs_beside", "verdict", "because", "far_out", "corrected",
-        "treatment", "protocol", "note", "services", "critical", "drugs_ordered"}  # fmt: skip
+        "treatment", "protocol", "note", "services", "critical", "drugs_ordered", "dosage"}  # fmt: skip
 NAMES = {"ketamine": "ketamine", "esketamine": "esketamine", "tms": "TMS"}
 
 
@@ -99,7 +99,7 @@ def draft_of(case: dict[str, Any]) -> dict[str, Any]:
         "resourceType": "MedicationRequest",
         **base,
         "medicationCodeableConcept": name,
-        "dosageInstruction": [dosage],
+        "dosageInstruction": case.get("dosage", [dosage]),
     }
 
 

@@ -2,13 +2,14 @@
 
 Words become tokens by the vocabulary of ``sig_words.yaml``; tokens become doses, frequencies, durations and
 changes; these become phases. If any part of a sig is not understood, the whole sig is unknown, because half of a sig
-read with confidence is worse than none. Words without a role in the grammar are skipped.
+read with confidence is worse than none. Words without a role in the grammar are skipped. A sig that is taken on some
+days only, in a way that the grammar cannot tell, is ``restricted``: then nothing else may give the dose either.
 """
 
 from __future__ import annotations
 
 from fhir_plugin.facts.medications.sigs.grammar import SigParser
-from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig
+from fhir_plugin.facts.medications.sigs.stages import RESTRICTED, NotUnderstood, Restricted, Sig
 from fhir_plugin.facts.medications.sigs.tokens import Vocabulary, tokens_of
 from mappings.schema.medications import SigToken
 
@@ -41,12 +42,16 @@ MAX_CACHED_PHASES = 16
 
 
 def _read(tokens: tuple[SigToken, ...]) -> Sig | None:
-    if not _REFUSED.isdisjoint([token.kind for token in tokens]):
-        return None
+    kinds = [token.kind for token in tokens]
+    beyond = RESTRICTED if "restrict" in kinds else None
+    if not _REFUSED.isdisjoint(kinds):
+        return beyond
     try:
         return SigParser(tokens).read()
+    except Restricted:
+        return RESTRICTED
     except NotUnderstood:
-        return None
+        return beyond
 
 
 def clear_sig_cache() -> None:

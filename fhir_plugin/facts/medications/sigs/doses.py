@@ -55,9 +55,11 @@ class DoseParser:
         return self._elliptic(amount)
 
     def _quantity(self) -> float:
-        """A number, a mixed number, or the low end of a range."""
+        """A number, a mixed number, a counted fraction, or the low end of a range."""
         amount = self._next().value
-        if self._mixed():
+        if self._counted_fraction():
+            amount *= self._next().value
+        elif self._mixed():
             amount += self._next().value
         for joint in ("dash", "to", "or"):
             if self._peek() == joint and self._peek(1) == "number" and not self._starts_period(1):
@@ -69,6 +71,15 @@ class DoseParser:
 
     def _starts_period(self, ahead: int) -> bool:
         return self._peek(ahead + 1) == "period"
+
+    def _counted_fraction(self) -> bool:
+        """Whether a fraction in words follows without ``and``: ``1 half tablet`` is half a tablet, not 1.5."""
+        ahead = 1 if self._peek() == "dash" else 0
+        at = self._at + ahead
+        if self._peek(ahead) == "number" and self._tokens[at].name == "word":
+            self._at = at
+            return True
+        return False
 
     def _mixed(self) -> bool:
         """Whether a fraction follows: ``1 1/2``, ``1-1/2``, ``1 and 1/2``, ``one and a half``."""
@@ -134,12 +145,20 @@ class DoseParser:
             self._skip("total", "equals")
             if self._peek() == "number" and self._peek(1) == "mg":
                 mg = self._next().value * self._next().value
+                if self._two_amounts(0):
+                    self._at = mark
+                    return None
                 while self._peek() in ("total", "unit", "per"):
                     self._at += 1
                 self._skip("close")
                 return mg
         self._at = mark
         return None
+
+    def _two_amounts(self, ahead: int) -> bool:
+        """Whether an amount in mg is joined to the one before: ``50-100 mg``, ``45 mg / 105 mg``."""
+        joined = self._peek(ahead) in ("dash", "to", "per")
+        return joined and self._peek(ahead + 1) == "number" and self._peek(ahead + 2) == "mg"
 
     def _elliptic(self, amount: float) -> SigDose:
         """A bare number takes the unit of the previous dose, or counts units after a verb."""
@@ -162,7 +181,7 @@ class DoseParser:
         elif self._stage.items and not self._joined:
             raise NotUnderstood
         waiting = self._pending
-        item = SigItem(dose, waiting.per_day, waiting.moments, waiting.weekdays)
+        item = SigItem(dose, waiting.per_day, waiting.moments, waiting.weekdays, waiting.meals)
         self._pending = SigItem(SigDose())
         self._stage.items.append(item)
         if self._pending_days is not None:

@@ -1,4 +1,4 @@
-"""How often: "twice daily", "every 12 hours", "in the morning and at bedtime", "on Monday and Friday"."""
+"""How often: "twice daily", "every 12 hours", "in the morning and at bedtime", "Monday to Friday", "5 days a week"."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from fhir_plugin.facts.medications.sigs.doses import DoseParser
-from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, SigItem
+from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Restricted, SigItem
 
 _WEEK = 7
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MEALS_A_DAY = 3
+_BEDTIME = "bedtime"
 
 
 class FrequencyParser(DoseParser):
@@ -67,6 +70,8 @@ class FrequencyParser(DoseParser):
                 raise NotUnderstood
             self._frequency(1 / (first * self._next().value))
         elif self._peek() == "period":
+            if self._tokens[self._at].name:
+                raise Restricted
             self._frequency(1 / self._next().value)
         elif self._peek() == "moment":
             self._moments()
@@ -92,12 +97,94 @@ class FrequencyParser(DoseParser):
         return self._peek(ahead) == "moment"
 
     def _weekdays(self) -> None:
+        """Days and ranges of days: ``Monday, Wednesday and Friday``, ``Mon-Fri``."""
         item = self._target()
-        while self._peek() == "weekday" or (self._peek() in ("and", "comma", "dash") and self._peek(1) == "weekday"):
-            if self._next().kind == "weekday":
-                item.weekdays += 1
+        if item.weekdays and item.moments:
+            raise NotUnderstood
+        named: set[str] = set()
+        last = ""
+        while self._peek() == "weekday" or (
+            self._peek() in ("and", "comma", "dash", "to", "per", "or") and self._peek(1) == "weekday"
+        ):
+            token = self._next()
+            if token.kind == "or":
+                raise Restricted
+            if token.kind in ("dash", "to"):
+                named |= _days_between(last, self._tokens[self._at].name)
+            elif token.kind == "weekday":
+                named |= set(token.name.split())
+                last = token.name
+        item.weekdays += len(named)
         if item.weekdays > _WEEK:
             raise NotUnderstood
+
+    def _recur(self, days: float) -> bool:
+        """Whether these days come again: ``5 days a week``. Other days that come again are beyond the grammar."""
+        again = self._repeats_after()
+        if not again or again <= max(days, 1.0):
+            return False
+        if again != _WEEK or days != int(days):
+            raise Restricted
+        self._target().weekdays += int(days)
+        return True
+
+    def _repeats_after(self) -> float:
+        """The days of a period that follows, as in ``a week``, ``of each month``, ``every 28 days``; else 0."""
+        ahead = 0
+        while self._peek(ahead) in ("of", "per", "every"):
+            ahead += 1
+        at = self._at + ahead
+        if self._peek(ahead) == "per_day" and 0 < self._tokens[at].value < 1:
+            again = 1 / self._tokens[at].value
+        elif ahead and self._peek(ahead) == "period":
+            again = self._tokens[at].value
+        elif ahead and self._peek(ahead) == "number" and self._peek(ahead + 1) == "period":
+            again = self._tokens[at].value * self._tokens[at + 1].value
+            at += 1
+        else:
+            return 0.0
+        if again > 1:
+            self._at = at + 1
+        return again
+
+    def _meals(self) -> None:
+        """``before meals and at bedtime`` is four times a day; without a number of meals it says nothing."""
+        self._at += 1
+        item = self._target()
+        item.meals = True
+        ahead = 0
+        while self._peek(ahead) in ("and", "comma", "at", "every", "per"):
+            ahead += 1
+        if "and" not in self._kinds[self._at : self._at + ahead] or self._peek(ahead) != "moment":
+            return
+        if self._tokens[self._at + ahead].name != _BEDTIME:
+            return
+        if item.per_day not in (None, _MEALS_A_DAY, _MEALS_A_DAY + 1) or item.moments:
+            raise NotUnderstood
+        self._at += ahead + 1
+        item.per_day = _MEALS_A_DAY + 1
+
+    def _before(self) -> None:
+        """Before a meal or bedtime; before anything else it restricts the days."""
+        self._at += 1
+        self._skip("per", "every")
+        if self._peek() not in ("moment", "meals"):
+            raise Restricted
+
+    def _only(self) -> None:
+        """Beside what is timed it adds nothing; elsewhere it restricts the days."""
+        before = self._kinds[self._at - 1] if self._at else ""
+        self._at += 1
+        timed = before in ("per_day", "moment", "weekday", "as_needed", "period")
+        if self._peek() in ("weekday", "moment", "at") or (timed and self._peek() in ("", "comma", "break", "close")):
+            return
+        raise Restricted
+
+    def _restrict(self) -> None:
+        """Behind ``as needed`` it only says for what."""
+        if not self._at or self._kinds[self._at - 1] != "as_needed":
+            raise Restricted
+        self._at += 1
 
     def _clock(self) -> None:
         """``at 8 am``, ``at bedtime``."""
@@ -111,5 +198,17 @@ class FrequencyParser(DoseParser):
         "moment": _moments,
         "weekday": _weekdays,
         "at": _clock,
+        "meals": _meals,
+        "before": _before,
+        "only": _only,
+        "restrict": _restrict,
     }
     """The handler by kind of the token that begins a frequency."""
+
+
+def _days_between(first: str, last: str) -> set[str]:
+    """The days of ``Mon-Fri``; beyond the grammar if an end is not one day."""
+    if first not in _DAYS or last not in _DAYS:
+        raise Restricted
+    start, end = _DAYS.index(first), _DAYS.index(last)
+    return {_DAYS[at % _WEEK] for at in range(start, end + 1 if end >= start else end + _WEEK + 1)}

@@ -10,7 +10,9 @@
 5. A dose without a frequency takes that of the next dose in its phase, else that of a neighbouring phase. Where there
    is none, doses in mg of a sig whose first phase has a duration are read as once daily, and flagged.
 6. Of a range the low end is read, and flagged.
-7. Anything ambiguous raises `NotUnderstood`, which makes the whole sig unknown.
+7. Days that are restricted in a way that the grammar does not know (``when anxious``, ``2 weeks each month``) raise
+   `Restricted`: the dose over time is not known, whatever else is written.
+8. Anything else that is ambiguous raises `NotUnderstood`, which makes the whole sig unknown.
 
 Example: ``take 1 tablet daily for 7 days then 2 tablets daily`` is two phases: 1 unit once a day for 7 days, then 2
 units once a day without an end. ``take 1 tablet daily until gone`` is not understood.
@@ -24,7 +26,7 @@ from typing import ClassVar
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS
 from fhir_plugin.facts.medications.sigs.doses import DIMENSIONS
 from fhir_plugin.facts.medications.sigs.frequencies import FrequencyParser
-from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Sig, SigDose, SigItem, sig_of
+from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, Restricted, Sig, SigDose, SigItem, sig_of
 
 _MAX_RAMP_STEPS = 100
 """A ramp with more steps is not believed to be a titration."""
@@ -47,10 +49,21 @@ class SigParser(FrequencyParser):
         if self._is_frequency():
             self._counted()
             return
-        if self._peek(1) == "period":
-            self._set_days(self._quantity() * self._next().value)
+        if self._peek(1) == "period" or (self._peek(1) == "dash" and self._peek(2) == "period"):
+            amount = self._next().value
+            self._skip("dash")
+            self._lasting(amount, self._next().value)
             return
         self._add(self._dose())
+
+    def _lasting(self, amount: float, period: float) -> None:
+        """Days that pass, that come again every week, or a time of day (``1 hour before bedtime``)."""
+        if period < 1 and self._peek() in ("before", "after") and self._peek(1) in ("moment", "meals"):
+            self._at += 1
+        elif period != 1 or not self._recur(amount):
+            if period != 1 and self._repeats_after() > amount * period:
+                raise Restricted
+            self._set_days(amount * period)
 
     def _per(self) -> None:
         self._at += 1
@@ -68,7 +81,7 @@ class SigParser(FrequencyParser):
             self._skip("dash")
             if self._peek() != "period":
                 raise NotUnderstood
-            self._set_days(days * self._next().value)
+            self._lasting(days, self._next().value)
         elif self._peek() == "per" and self._peek(1) == "period":
             self._at += 1
             self._set_days(self._next().value)
@@ -76,7 +89,7 @@ class SigParser(FrequencyParser):
             self._set_days(self._next().value)
 
     def _set_days(self, days: float) -> None:
-        if not 0 < days <= MAX_DURATION_DAYS:
+        if not 1 <= days <= MAX_DURATION_DAYS:
             raise NotUnderstood
         if self._shift or not self._stage.items:
             self._pending_days = days
@@ -90,6 +103,8 @@ class SigParser(FrequencyParser):
         self._skip("per")
         days = self._quantity() if self._peek() == "number" else 1.0
         if self._peek() != "period":
+            if self._peek() not in ("moment", "meals"):
+                raise Restricted
             return
         self._lasts(days * self._next().value)
 
@@ -101,8 +116,11 @@ class SigParser(FrequencyParser):
 
     def _period(self) -> None:
         """``week 2: 100 mg``, ``on day 8``, ``days 1-7``."""
-        period = self._next().value
+        token = self._next()
+        period = token.value
         if self._peek() != "number":
+            if token.name:
+                raise Restricted
             return
         first = self._next().value
         last = first
@@ -211,10 +229,18 @@ class SigParser(FrequencyParser):
     def _aside(self) -> None:
         """Brackets hold a restated dose, or nothing that the grammar needs."""
         self._at += 1
-        if self._peek() == "number" and self._peek(1) == "mg" and self._stage.items:
+        if self._restates_units():
+            while self._peek() not in ("close", ""):
+                self._at += 1
+        elif self._peek() == "number" and self._peek(1) == "mg" and self._stage.items:
             self._bracketed()
         elif self._peek() == "total":
             self._total()
+
+    def _restates_units(self) -> bool:
+        """Whether the brackets repeat in mg what the units before them say: ``1-2 tablets (50-100 mg)``."""
+        counted = bool(self._stage.items) and self._stage.items[-1].dose.units is not None
+        return counted and self._peek() == "number" and self._two_amounts(1 if self._peek(1) != "mg" else 2)
 
     def _bracketed(self) -> None:
         mg = self._next().value * self._next().value

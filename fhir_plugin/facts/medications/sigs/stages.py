@@ -8,6 +8,7 @@ from typing import NamedTuple
 from fhir_plugin.facts.medications.intakes import DosePhase, Intake
 
 _WEEK = 7
+_BEDTIME = "bedtime"
 
 
 class Sig(NamedTuple):
@@ -17,10 +18,19 @@ class Sig(NamedTuple):
     prn: bool = False
     """Whether all of it is taken only as needed."""
     flags: tuple[str, ...] = ()
+    restricted: bool = False
+    """Whether it is taken on some days only, which the grammar cannot tell: no dose over time is known."""
 
 
 class NotUnderstood(Exception):
     """The sig is outside the grammar."""
+
+
+class Restricted(NotUnderstood):
+    """The sig restricts the days in a way outside the grammar, which no other reading of the dosage can settle."""
+
+
+RESTRICTED = Sig((), flags=("days_restricted",), restricted=True)
 
 
 class SigDose(NamedTuple):
@@ -38,6 +48,9 @@ class SigItem:
     per_day: float | None = None
     moments: tuple[str, ...] = ()
     weekdays: int = 0
+    """On how many days of the week; 0: not restricted."""
+    meals: bool = False
+    """Whether it is tied to meals, whose number is not written."""
     prn: bool = False
 
 
@@ -59,6 +72,8 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
     if as_needed or all(item.prn for item in items):
         return Sig((), prn=True, flags=("prn",))
     if any(stage.days is None for stage in stages[:-1]):
+        raise NotUnderstood
+    if any(item.meals and item.per_day is None and item.moments in ((), (_BEDTIME,)) for item in items):
         raise NotUnderstood
     _fill_frequencies(stages, flags)
     if any(item.prn for item in items):

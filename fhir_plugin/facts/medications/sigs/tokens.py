@@ -9,9 +9,12 @@ from mappings.schema.medications import SigToken, SigWord
 
 Vocabulary = Mapping[str, tuple[SigWord, ...]]
 
-_TOKEN = re.compile(r"\d+\s*/\s*\d+|\d+(?:\.\d+)?|\.\d+|[a-z]+(?:'[a-z]+)?|[&+/().,;:=\n-]")
+_TOKEN = re.compile(r"\d+\s*/\s*\d+|\d+(?:\.\d+)?|\.\d+|[a-z]+(?:'[a-z]+)?|[&+/().,;:=#\n-]")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _PLURAL = re.compile(r"\((?:s|es)\)")
+_DAY_LETTERS = {"m": "mon", "t": "tue", "tu": "tue", "w": "wed", "th": "thu", "f": "fri", "sa": "sat", "su": "sun"}
+_LETTERED = re.compile(r"\b(?:m|tu|th|t|w|f|sa|su)(?:\s?[/,]\s?(?:m|tu|th|t|w|f|sa|su))+\b")
+"""Days of the week by letters: ``M/W/F``, ``(Tu, Th)``."""
 _FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "–": "-", "—": "-", "×": "x"})
 _PUNCTUATION = {
     "(": SigToken("open"),
@@ -46,7 +49,7 @@ def tokens_of(text: str, vocabulary: Vocabulary) -> tuple[SigToken, ...]:
         tokens.append(token)
         labelled = labelled and kind in _LABEL
         bracketed = bracketed or kind == "close"
-    return tuple(_without_echo(tokens) if bracketed else tokens)
+    return tuple(_without_supply(_without_echo(tokens) if bracketed else tokens))
 
 
 def _words(text: str) -> list[str]:
@@ -57,7 +60,13 @@ def _words(text: str) -> list[str]:
         lower = _PLURAL.sub("", lower)
     if "." in lower:
         lower = _DOTTED.sub(lambda match: match.group().replace(".", ""), lower)
+    if "/" in lower or "," in lower:
+        lower = _LETTERED.sub(_days_by_letter, lower)
     return _TOKEN.findall(lower)
+
+
+def _days_by_letter(match: re.Match[str]) -> str:
+    return " ".join(_DAY_LETTERS[letter] for letter in re.findall("[a-z]+", match.group()))
 
 
 def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[SigToken | None, int]:
@@ -96,3 +105,22 @@ def _without_echo(tokens: list[SigToken]) -> list[SigToken]:
         if tuple(token.kind for token in last) == _ECHO and last[0].value == last[2].value:
             del kept[-len(_ECHO) + 1 :]
     return kept
+
+
+_JOINTS = frozenset(("comma", "break"))
+_SUPPLY = frozenset(("dispensed", "refill", "number", "unit", "ml", "comma", "break", "colon", "dash", "open", "close"))
+
+
+def _without_supply(tokens: list[SigToken]) -> list[SigToken]:
+    """Drop the quantity and the refills behind the sig: ``, 30 tab, 0 Refill(s)``, ``Disp 30, Rfl 1``."""
+    kinds = [token.kind for token in tokens]
+    at = next((at for at, kind in enumerate(kinds) if kind in ("dispensed", "refill")), 0)
+    if not at:
+        return tokens
+    if kinds[at] == "refill" and kinds[at - 1] == "number":
+        at -= 1
+    while at and kinds[at - 1] in _JOINTS:
+        at -= 1
+        if kinds[max(at - 3, 0) : at] in (["comma", "number", "unit"], ["break", "number", "unit"]):
+            at -= 3
+    return tokens[:at] if _SUPPLY.issuperset(kinds[at:]) else [*tokens, SigToken("doubt")]

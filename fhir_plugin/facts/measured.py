@@ -1,0 +1,129 @@
+"""Laboratory numbers: the newest usable one of each test of ``laboratory.yaml``. Pure.
+
+A number is usable if its unit is known, its status allows it and it can be. One that may be newer and is not usable is
+a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from fhir_plugin.facts.fact import Evidence, Fact, Measurement
+from fhir_plugin.record.datatypes import Quantity
+from fhir_plugin.record.dates import DaySpan, day_span, instant
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Observation
+from mappings.schema.codes.laboratory import MeasuredTest
+from mappings.schema.codes.systems import plain_system
+from mappings.schema.load import Knowledge
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+class _Number(NamedTuple):
+    """One result."""
+
+    day: DaySpan | None
+    moment: datetime
+    value: float | None
+    """``None``: not usable."""
+    reference: str
+    written: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has a value and a day."""
+        return self.value is not None and self.day is not None
+
+
+def read_measured(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
+    """``labs.<name>.latest`` for every test with a number."""
+    laboratory = knowledge.laboratory
+    numbers: dict[str, list[_Number]] = {name: [] for name in laboratory.measured}
+    for observation in record.all("observations", Observation):
+        name = _name_of(observation, knowledge)
+        if name is not None and observation.status not in laboratory.withdrawn:
+            number = _number(observation, laboratory.measured[name], knowledge)
+            if number.day is None or number.day.first <= as_of:
+                numbers[name].append(number)
+    return {f"labs.{name}.latest": _fact(name, found, record, knowledge) for name, found in numbers.items()}
+
+
+def _name_of(observation: Observation, knowledge: Knowledge) -> str | None:
+    by_code = knowledge.laboratory.measured_by_code
+    for coding in observation.code.coding if observation.code else ():
+        name = by_code.get(coding.code or "")
+        if name is not None and plain_system(coding.system) in knowledge.laboratory.systems:
+            return name
+    return None
+
+
+def _number(observation: Observation, test: MeasuredTest, knowledge: Knowledge) -> _Number:
+    quantity, period = observation.value_quantity, observation.effective_period
+    when = observation.effective_date_time or observation.effective_instant or (period.start if period else None)
+    when = when or observation.issued
+    value = None
+    if quantity is not None and quantity.value is not None and not quantity.comparator:
+        value = test.in_unit(quantity.value, quantity.code or quantity.unit or "")
+    if observation.status not in knowledge.laboratory.believed:
+        value = None
+    written = "" if value is None or quantity is None else _written(observation)
+    return _Number(day_span(when), instant(when) or _FIRST, value, observation.reference, written)
+
+
+def _written(observation: Observation) -> str:
+    """The number as recorded, with its reference range if that is given in numbers."""
+    quantity = observation.value_quantity
+    text = f"{quantity.value:g} {quantity.unit or quantity.code or ''}".strip() if quantity else ""
+    ranges = ((_value(limits.low), _value(limits.high)) for limits in observation.reference_range)
+    whole = (f"{text} ({low:g}-{high:g})" for low, high in ranges if low is not None and high is not None)
+    return next(whole, text)
+
+
+def _value(quantity: Quantity | None) -> float | None:
+    return quantity.value if quantity else None
+
+
+def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Knowledge) -> Fact:
+    test, gaps = knowledge.laboratory.measured[name], knowledge.wording.gaps
+    in_order = sorted(numbers, key=lambda number: (_last_day(number), number.moment, number.reference))
+    newest = next((number for number in reversed(in_order) if number.usable), None)
+    doubtful = [number for number in in_order if _may_be_newer(number, newest)]
+    unread = record.gaps(("observations",))
+    missing = unread
+    if doubtful:
+        missing += (gaps["unusable_reading"].format(what=test.title),)
+    elif newest is None and not missing:
+        missing = (gaps["no_reading"].format(what=test.title),)
+    evidence = [newest] if newest else doubtful[-1:]
+    return Fact(
+        name=f"labs.{name}.latest",
+        value=_measurement(newest, test),
+        evidence=tuple(
+            Evidence(reference=number.reference, label=number.written, name=test.title, day=number.day)
+            for number in evidence
+        ),
+        unread=record.unread_of(("observations",)),
+        absent=not numbers and not unread,
+        missing=missing,
+        looked_in=(f"observations ({len(record.input('observations').resources)})",),
+    )
+
+
+def _measurement(number: _Number | None, test: MeasuredTest) -> Measurement | None:
+    if number is None or number.value is None:
+        return None
+    return Measurement(components={"value": number.value}, unit=test.unit, day=number.day)
+
+
+def _may_be_newer(number: _Number, newest: _Number | None) -> bool:
+    """Whether a number that is not usable may be newer than the one that is used."""
+    if number.usable:
+        return False
+    return newest is None or number.day is None or _last_day(number) >= _last_day(newest)
+
+
+def _last_day(number: _Number) -> date:
+    return number.day.last if number.day else date.min

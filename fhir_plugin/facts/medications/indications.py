@@ -1,0 +1,54 @@
+"""What the medication resources of a record say that a drug was for: by code, words, reference, or its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_of
+from fhir_plugin.facts.medications.supply import MedicationResource, indications
+from fhir_plugin.record.datatypes import CodeableConcept, Reference
+from fhir_plugin.record.lenient import decode_all
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Condition, MedicationRequest
+from fhir_plugin.record.subjects import reference_parts
+from mappings.schema.medications import Medications
+
+
+class IndicationReader:
+    """Reads the indications of one record; a dispense has that of the order that it names."""
+
+    __slots__ = ("_by_order", "_codes", "_medications", "_record")
+
+    def __init__(self, record: Record, medications: Medications) -> None:
+        self._record = record
+        self._medications = medications
+        self._by_order: dict[str, str] = {}
+        self._codes: Mapping[str, CodeableConcept] | None = None
+
+    def of(self, resource: MedicationResource, orders: tuple[str, ...] = ()) -> str:
+        """One of the results of `indication_of`; ``orders`` are references of the orders that a dispense names."""
+        stated = indications(resource)
+        references: tuple[Reference, ...] = getattr(resource, "reason_reference", ())
+        if not stated and not references:
+            return next((self._by_order[order] for order in orders if order in self._by_order), NOT_STATED)
+        found = indication_of((*stated, *self._referenced(resource, references)), self._medications)
+        if isinstance(resource, MedicationRequest):
+            self._by_order[resource.reference] = found
+        return found
+
+    def _referenced(self, resource: MedicationResource, references: tuple[Reference, ...]) -> Iterator[CodeableConcept]:
+        """What is referred to: a reason that cannot be found is a reason all the same."""
+        for reference in references:
+            target = reference.reference or ""
+            if target.startswith("#"):
+                inside = decode_all(resource.contained, Condition)
+                code = next((entry.code for entry in inside if entry.id == target[1:]), None)
+            else:
+                code = self._of_conditions().get("/".join(reference_parts(target)[1:]))
+            yield code or CodeableConcept(text=reference.display or target)
+
+    def _of_conditions(self) -> Mapping[str, CodeableConcept]:
+        if self._codes is None:
+            conditions = self._record.all("conditions", Condition)
+            self._codes = {entry.reference: entry.code for entry in conditions if entry.code}
+        return self._codes
