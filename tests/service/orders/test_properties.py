@@ -154,9 +154,7 @@ def check(offers: Offers, patient: str) -> None:
             get_fhir_model_class(draft["resourceType"]).model_validate(written)
             assert (draft["status"], draft["intent"]) == ("draft", "proposal")
             assert draft["subject"] == {"reference": f"Patient/{patient}"}
-        names = [
-            (draft["resourceType"], draft["identifier"][0]["value"]) for draft in created if "identifier" in draft
-        ]
+        names = [(draft["resourceType"], draft["identifier"][0]["value"]) for draft in created if "identifier" in draft]
         activities = [each for draft in created for each in draft.get("activity", ())]
         references = [each["reference"] for each in activities if "reference" in each]
         planned = [(each["type"], each["identifier"]["value"]) for each in references]
