@@ -1,7 +1,7 @@
 """The dosage of a draft, as R4, STU3 and DSTU2 place it and as clients really write it.
 
-A dosage as R4 shapes it is taken as it is. Of any other every member is read by itself: one that cannot be read is named
-and spoils no other, and a dosage that is only a text is that text.
+A dosage as R4 shapes it is taken as it is. Of any other every member is read by itself: one that cannot be read is
+named and spoils no other, and a dosage that is only a text is that text.
 """
 
 from __future__ import annotations

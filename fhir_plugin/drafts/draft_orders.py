@@ -1,7 +1,8 @@
 """Draft orders as clients really send them: unfinished, often not valid FHIR, always answered.
 
 The members that matter are decoded one by one. One that does not decode counts as absent; within a dosage, a timing or
-a quantity what can be read is read, and the paths of what cannot are kept. The bytes of the draft are kept, because a suggestion that updates it must send back everything that the client sent.
+a quantity what can be read is read, and the paths of what cannot are kept. The bytes of the draft are kept, because a
+suggestion that updates it must send back everything that the client sent.
 """
 
 from __future__ import annotations

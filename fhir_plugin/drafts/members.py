@@ -22,7 +22,7 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 def concept(raw: Raw) -> CodeableConcept | None:
-    """A concept with a coding or a text; of one that does not decode, the text and the codings that do; a text alone."""
+    """A concept with a coding or a text; of one that does not decode, what does; a text alone."""
     whole = read(raw, CodeableConcept)
     if whole is None and (words := text(raw)):
         whole = CodeableConcept(text=words)

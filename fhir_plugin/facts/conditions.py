@@ -27,7 +27,7 @@ from fhir_plugin.facts.entries import (
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
 from fhir_plugin.facts.unread_entries import unread_entries
-from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.datatypes import Annotation, CodeableConcept
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, Device, MedicationRequest, MedicationStatement, Procedure
@@ -58,8 +58,11 @@ def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Condit
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
         senses, hinted = reader.senses(concepts, "conditions")
-        if senses and (status := condition_status(condition, as_of)):
-            _add_entry(_Entry(condition.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
+        beside = reader.beside(concepts, condition.note, "conditions")
+        if (senses or beside) and (status := condition_status(condition, as_of)):
+            if senses:
+                _add_entry(_Entry(condition.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
+            _add_beside(condition, status, beside, knowledge, builders)
     for procedure in record.all("procedures", Procedure):
         concepts = procedure_concepts(procedure)
         senses, hinted = reader.senses(concepts, "procedures")
@@ -151,6 +154,23 @@ def _add_entry(
         builder.add(sense.meaning, force, evidence, lasting=topic.lasting)
 
 
+def _add_beside(
+    condition: Condition,
+    status: EntryStatus,
+    senses: Iterable[Sense],
+    knowledge: Knowledge,
+    builders: dict[str, _PresenceBuilder],
+) -> None:
+    """Add what the words beside a code, or a note, suggest: possible, and without a day, as they may tell of any."""
+    label = condition.code.label if condition.code else ""
+    for sense in senses:
+        if status.force is Force.ENDED and not knowledge.value_sets.topics[sense.topic].lasting:
+            continue
+        note = knowledge.wording.entries["beside_code"]
+        evidence = Evidence(reference=condition.reference, label=label, name=sense.label, note=note)
+        builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
+
+
 def _add_reasons(
     record: Record, reader: _EntryReader, knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
@@ -186,6 +206,8 @@ def _is_doubtful_and_over(status: EntryStatus, topic: Topic, as_of: date) -> boo
 
 def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) -> tuple[Force, str]:
     """The force of an entry given its age: topics such as pregnancy do not last, and events are soon over."""
+    if sense.permanent and status.force in {Force.ENDED, Force.OPEN}:
+        return Force.NOW, ""
     is_dated_by = status.force is Force.NOW or (sense.event and status.force is not Force.DOUBTFUL)
     if topic.recent_days is None or not is_dated_by:
         return status.force, status.note
@@ -201,11 +223,12 @@ def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) 
 class _EntryReader:
     """Looks up the topics of entries, once per distinct concept: diagnoses are often repeated at every visit."""
 
-    __slots__ = ("_seen", "_value_sets")
+    __slots__ = ("_beside", "_seen", "_value_sets")
 
     def __init__(self, value_sets: ValueSets) -> None:
         self._value_sets = value_sets
         self._seen: dict[tuple[str, tuple[CodeableConcept, ...]], tuple[list[Sense], bool]] = {}
+        self._beside: dict[tuple[str, tuple[CodeableConcept, ...], tuple[Annotation, ...]], tuple[Sense, ...]] = {}
 
     def senses(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
         """One sense per topic, and whether it was taken from the text because no code is known."""
@@ -215,9 +238,35 @@ class _EntryReader:
             senses = self._seen[key] = _senses(concepts, place, self._value_sets)
         return senses
 
+    def beside(
+        self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str
+    ) -> Iterable[Sense]:
+        """What words beside a known code, and notes, suggest that the code itself does not say; once per entry."""
+        key = place, concepts, notes
+        senses = self._beside.get(key)
+        if senses is None:
+            senses = self._beside[key] = tuple(_beside(concepts, notes, place, self._value_sets))
+        return senses
 
-def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets) -> tuple[list[Sense], bool]:
-    """One sense per topic, and whether it was taken from the text because no code is known."""
+
+def _beside(
+    concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str, value_sets: ValueSets
+) -> Iterable[Sense]:
+    coded = _coded(concepts, value_sets)
+    texts = [note.text for note in notes if note.text]
+    if coded is not None:
+        texts += words_of(concepts)
+    if not texts:
+        return
+    said = coded if coded is not None else value_sets.hints.senses(_words(concepts))
+    known = {sense.topic for sense in said}
+    for sense in value_sets.hints.senses("; ".join(texts).lower()):
+        if sense.topic not in known and place in sense.read_in and value_sets.topics[sense.topic].beside_codes:
+            yield sense
+
+
+def _coded(concepts: tuple[CodeableConcept, ...], value_sets: ValueSets) -> tuple[Sense, ...] | None:
+    """What the codes say of every topic; ``None`` where no topic lists any."""
     coded: tuple[Sense, ...] | None = None
     look_up = value_sets.index.senses
     for concept in concepts:
@@ -225,6 +274,12 @@ def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: Value
             senses = look_up(coding.system, coding.code)
             if senses is not None:
                 coded = senses if coded is None else _merged_senses((*coded, *senses))
+    return coded
+
+
+def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets) -> tuple[list[Sense], bool]:
+    """One sense per topic, and whether it was taken from the text because no code is known."""
+    coded = _coded(concepts, value_sets)
     hinted = coded is None
     candidates = value_sets.hints.senses(_words(concepts)) if coded is None else coded
     settled = (_settled(sense, concepts, value_sets, hinted=hinted) for sense in candidates)

@@ -18,8 +18,7 @@ from mappings.schema.medications import Product
 _LIST = "medicationStatements"
 """The input that a clinician calls the medication list."""
 UNRECOGNISED = "unrecognised"
-"""What a headline asks to check where a drug is not recognised."""
-_UNRECOGNISED_DRUGS = "drugs.unrecognised"
+"""What a headline asks to check where a drug is not recognised; also the fact of these drugs, never present."""
 INPUTS = ("medicationRequests", _LIST, "medicationDispenses")
 
 MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
@@ -28,7 +27,7 @@ MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | Medicatio
 def read_interactions(
     record: Record, knowledge: Knowledge, as_of: date, products: ProductReader | None = None
 ) -> Mapping[str, Fact]:
-    """``drugs.<group>`` for every group of ``interactions.yaml``.
+    """``drugs.<group>`` for every group of ``interactions.yaml``, and the drugs that are not recognised.
 
     A drug that may be in use and is not recognised may belong to any group: the facts are then incomplete.
     """
@@ -54,10 +53,8 @@ def read_interactions(
         for name, ingredients in groups.items():
             evidence = Evidence(reference=entry.reference, label=drug.label, name=ingredients, day=start)
             by_group[name][_status_in(name, status, entry, drug, ingredients, knowledge, as_of)].append(evidence)
-    extent = _search_extent(record, knowledge, tuple(unrecognised.values()))
-    facts = {f"drugs.{name}": _fact(f"drugs.{name}", by_group[name], extent) for name in names}
-    nothing: dict[str, list[Evidence]] = {}  # whether such a drug matters cannot be told, so it is never present
-    return {**facts, _UNRECOGNISED_DRUGS: _fact(_UNRECOGNISED_DRUGS, nothing, extent)}
+    extent = _search_extent(record, knowledge, _ordered(list(unrecognised.values())))
+    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group.get(name, {}), extent) for name in (*names, UNRECOGNISED)}
 
 
 def _entries(record: Record) -> list[MedicationEntry]:

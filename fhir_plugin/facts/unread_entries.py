@@ -1,4 +1,4 @@
-"""Entries without text and without a code that can be looked up: they may mean anything, so absence is not proven."""
+"""Entries without text and without a code that is known: they may mean anything, so absence is not proven."""
 
 from __future__ import annotations
 
@@ -56,15 +56,11 @@ def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: 
 
 
 def _is_unreadable(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
-    """Whether an entry has neither text nor a code that can be looked up."""
+    """Whether an entry has neither text nor a code that is known: of a topic, or as one that concerns none."""
     for concept in concepts:
         if concept.text or any(coding.display for coding in concept.coding):
             return False
     codings = [coding for concept in concepts for coding in concept.coding if coding.code]
-    value_sets = knowledge.value_sets
-    if any(
-        value_sets.index.knows(coding.system) or value_sets.is_harmless(coding.system, coding.code)
-        for coding in codings
-    ):
+    if any(knowledge.value_sets.recognises(coding.system, coding.code) for coding in codings):
         return False
     return knowledge.treatments.of_code((coding.system, coding.code) for coding in codings) is None

@@ -12,8 +12,8 @@
 6. Sessions follow from sessions per week and weeks, or sessions per week from sessions and weeks, where not stated.
 7. A path, which lets a correction replace the number, is kept only where the number stands in one field, the text does
    not repeat it, the order has a single dose, and has the shape of R4.
-8. A measure that a member states which cannot be read is ``unreadable`` if nothing else states it; a value that something
-   else states may deviate, but is never confirmed.
+8. A measure that a member states which cannot be read is ``unreadable`` if nothing else states it; a value that
+   something else states may deviate, but is never confirmed.
 
 Example, ketamine with the fields 0.5 mg/kg, 2 a week for 3 weeks: the text ``0.5 mg/kg IV over 40 minutes`` agrees and
 adds 40 minutes, and 6 sessions follow. With the text ``0.75 mg/kg IV over 40 minutes`` the dose is ``disagree``; the

@@ -5,7 +5,8 @@ Three maps of days are kept, as half-open intervals:
 1. ``counted`` is what the best evidence shows. Dispenses and administrations come first; statements fill the days that
    these leave open, then orders. An order that a dispense names, or during whose days a dispense starts, is left out.
 2. Within one grade of evidence a renewal (same strength, formulation, dose and times of day) takes over from the one
-   before; an early refill is moved by the supply that is left, at most ``carry_over_days``.
+   before; an early refill is moved by the supply that is left, at most ``carry_over_days``. Supply beyond the recorded
+   stop of the drug was not taken.
 3. Different strengths, or different stated times of day, begun within ``concurrent_start_days`` are taken together and
    their doses are summed. Any other different prescription ends those before it.
 4. ``claimed`` is the most that any subset of the records with a known dose could show (see `claims`). It only grows
@@ -111,8 +112,27 @@ def _counted(exposures: list[Exposure], together: int, carry: int, flags: set[st
     result: list[Stretch] = []
     for graded in grades:
         if graded:
-            result = overlaid(result, _stretches(graded, _intake_intervals(graded, together, carry), flags))
+            taken = _intake_intervals(graded, together, carry)
+            if graded is grades[DISPENSED]:
+                taken = _until_stopped(taken, exposures, flags)
+            result = overlaid(result, _stretches(graded, taken, flags))
     return result
+
+
+def _until_stopped(taken: list[Interval], exposures: list[Exposure], flags: set[str]) -> list[Interval]:
+    """The days of fills up to the recorded stop of the drug, where no record shows it later: the rest is not taken."""
+    ended = max((e.window.ended for e in exposures if e.window.ended is not None), default=None)
+    if ended is None or any(_shows_later(e, ended) for e in exposures):
+        return taken
+    if any(stop > ended for _, stop in taken):
+        flags.add("stopped_with_supply")
+    return [(min(start, ended), min(stop, ended)) for start, stop in taken]
+
+
+def _shows_later(exposure: Exposure, ended: int) -> bool:
+    window = exposure.window
+    still = window.grade != DISPENSED and window.ended is None and window.stop > ended
+    return still or (window.start or 0) >= ended
 
 
 def _undispensed(orders: list[Exposure], dispenses: list[Exposure]) -> list[Exposure]:

@@ -34,7 +34,7 @@ class DosageReading(NamedTuple):
     """Whether all of it is taken only as needed."""
     flags: tuple[str, ...] = ()
     restricted: bool = False
-    """Whether the text restricts the days in a way that is not understood, so that no field and no supply gives the dose."""
+    """Whether the text restricts the days in a way that is not understood: no field and no supply gives the dose."""
     indication: str = ""
     """What the text says that it is for: a result of `indication_in_sig`."""
 

@@ -1,4 +1,4 @@
-"""What the medication resources of a record say that a drug was for: by code, by words, by reference, or by its order."""
+"""What the medication resources of a record say that a drug was for: by code, words, reference, or its order."""
 
 from __future__ import annotations
 

@@ -188,9 +188,7 @@ def _with_words(product: Product, text: str, words: frozenset[str], medications:
     ingredient = product.parts[0].ingredient
     strengths = {(number, unit, per, of) for number, unit, per, of in _STRENGTH.findall(text)}
     stated = [_strength(ingredient, *strength) for strength in strengths]
-    if (
-        len(stated) > 1 and "/" in ingredient
-    ):  # a combination that counts as a unit has the strength of one of its parts
+    if len(stated) > 1 and "/" in ingredient:  # a combination that counts as a unit: its table has one of the strengths
         stated = [part for part in stated if part in _known_parts(ingredient, medications)]
     part = stated[0] if len(stated) == 1 else product.parts[0]
     if product.use:

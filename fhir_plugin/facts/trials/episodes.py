@@ -1,12 +1,20 @@
-"""When the current depressive episode began: as given, by diagnosis, by scores, or by a flagged lookback."""
+"""When the current depressive episode began: as given, by the diagnoses, or by a flagged lookback.
+
+1. Each diagnosis of depression that is dated (onset, else the day it was recorded) begins on that day.
+2. The episode begins with the earliest of the current run. The run goes back from the latest current diagnosis to other
+   current ones, and to one that ended within ``episode_gap_days``, as when a diagnosis is replaced by another. A
+   diagnosis of full remission ends it, and so do more than ``lookback_days`` between two beginnings.
+3. Scores never date it: a first score tells when somebody asked, not when the depression began.
+4. Where it may have begun earlier (only a day of recording, a partial date, an earlier beginning that a long gap cuts
+   off, no date at all), trials before it may count as well: ``earliest`` is the first day that is possible.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
@@ -14,15 +22,15 @@ from fhir_plugin.record.resources import Condition
 from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications
 
-_PHQ9 = "phq9"
-
 
 class Episode(NamedTuple):
     """The current episode, within which trials count."""
 
     start: date
     source: str
-    """``given``, ``diagnosis``, ``scores`` or ``lookback``."""
+    """``given``, ``diagnosis``, ``recorded`` or ``lookback``."""
+    earliest: date
+    """The first day on which it may have begun."""
 
     @property
     def first(self) -> int:
@@ -30,34 +38,85 @@ class Episode(NamedTuple):
         return self.start.toordinal()
 
 
-def current_episode(
-    record: Record, medications: Medications, as_of: date, assessments: Sequence[Assessment], given: DaySpan | None
-) -> Episode:
+class _Depression(NamedTuple):
+    """One dated diagnosis of depression."""
+
+    day: date
+    earliest: date
+    source: str
+    until: date | None
+    """``None``: current."""
+
+
+def current_episode(record: Record, medications: Medications, as_of: date, given: DaySpan | None) -> Episode:
     """The episode that trials must fall into. Of a partial date the last day is used, so that fewer days count."""
     if given is not None:
-        return Episode(min(given.last, as_of), "given")
-    onset = _onset(record, medications, as_of)
-    if onset is not None:
-        return Episode(onset, "diagnosis")
-    scored = _scored(assessments, medications, as_of)
-    if scored is not None:
-        return Episode(scored, "scores")
-    days = int(medications.parameters["lookback_days"].value)
-    return Episode(date.fromordinal(max(as_of.toordinal() - days, 1)), "lookback")
+        return Episode(min(given.last, as_of), "given", min(given.first, as_of))
+    conditions = list(record.all("conditions", Condition))
+    dated = sorted(_dated(conditions, medications, as_of), key=lambda diagnosis: diagnosis.day)
+    latest = next((diagnosis for diagnosis in reversed(dated) if diagnosis.until is None), None)
+    if latest is None:
+        days = int(medications.parameters["lookback_days"].value)
+        return Episode(date.fromordinal(max(as_of.toordinal() - days, 1)), "lookback", date.min)
+    remission = max((day for day in _remissions(conditions, medications) if day <= as_of), default=date.min)
+    return _first_of_run(latest, dated, remission, medications)
 
 
-def _onset(record: Record, medications: Medications, as_of: date) -> date | None:
-    """The latest onset of an active depressive episode."""
-    onsets = []
-    for condition in record.all("conditions", Condition):
-        if not is_current_depression(condition, medications):
+def _first_of_run(latest: _Depression, dated: list[_Depression], remission: date, medications: Medications) -> Episode:
+    longest = medications.parameters["lookback_days"].value
+    gap = medications.parameters["episode_gap_days"].value
+    first, cut = latest, False
+    for diagnosis in reversed(dated):
+        if diagnosis.day > first.day:
             continue
-        span = day_span(condition.onset_date_time) or (
-            day_span(condition.onset_period.start) if condition.onset_period else None
-        )
-        if span is not None and span.last <= as_of:
-            onsets.append(span.last)
-    return max(onsets, default=None)
+        if diagnosis.day <= remission and diagnosis is not first:
+            break
+        if diagnosis.until is None:
+            joined = (first.day - diagnosis.day).days <= longest
+            cut = cut or not joined
+        else:
+            joined = (first.day - diagnosis.until).days <= gap
+        first = diagnosis if joined else first
+    return Episode(first.day, first.source, date.min if cut else first.earliest)
+
+
+def _dated(conditions: list[Condition], medications: Medications, as_of: date) -> Iterator[_Depression]:
+    for condition in conditions:
+        period = condition.abatement_period
+        abated = day_span(condition.abatement_date_time) or (day_span(period.end) if period else None)
+        until = None
+        if not is_current_depression(condition, medications):
+            refuted = _has(condition.verification_status, medications.episodes.unverified)
+            if refuted or abated is None or not _is_depression_code(condition, medications):
+                continue
+            until = abated.last
+        begun = _begun(condition, as_of)
+        if begun is not None:
+            yield _Depression(*begun, until)
+
+
+def _begun(condition: Condition, as_of: date) -> tuple[date, date, str] | None:
+    """The day by which it had begun, the first day on which it may have, and what says so."""
+    period = condition.onset_period
+    onset = day_span(condition.onset_date_time) or (day_span(period.start) if period else None)
+    if onset is not None and onset.first <= as_of:
+        return min(onset.last, as_of), onset.first, "diagnosis"
+    recorded = day_span(condition.recorded_date)
+    if recorded is not None and recorded.first <= as_of:
+        return min(recorded.last, as_of), date.min, "recorded"
+    return None
+
+
+def _remissions(conditions: list[Condition], medications: Medications) -> Iterator[date]:
+    """The days of the diagnoses of full remission."""
+    episodes = medications.episodes
+    for condition in conditions:
+        if _has(condition.verification_status, episodes.unverified):
+            continue
+        if _codes(condition, medications, episodes.icd10_remission, episodes.snomed_remission):
+            span = day_span(condition.onset_date_time) or day_span(condition.recorded_date)
+            if span is not None:
+                yield span.first
 
 
 def is_current_depression(condition: Condition, medications: Medications) -> bool:
@@ -66,31 +125,32 @@ def is_current_depression(condition: Condition, medications: Medications) -> boo
         return False
     if _has(condition.verification_status, medications.episodes.unverified):
         return False
-    for coding in condition.code.coding:
-        code = coding.code or ""
-        if system_key(coding.system) in medications.systems.icd10:
-            if code.startswith(medications.episodes.icd10_prefixes) and not code.startswith(
-                medications.episodes.icd10_excluded
-            ):
-                return True
-        elif system_key(coding.system) in medications.systems.snomed and code in medications.episodes.snomed:
-            return True
-    return False
+    return _is_depression_code(condition, medications)
+
+
+def _is_depression_code(condition: Condition, medications: Medications) -> bool:
+    episodes = medications.episodes
+    if condition.code is None or any(
+        system_key(coding.system) in medications.systems.icd10
+        and (coding.code or "").startswith(episodes.icd10_excluded)
+        for coding in condition.code.coding
+    ):
+        return False
+    return _codes(condition, medications, episodes.icd10_prefixes, episodes.snomed)
+
+
+def _codes(condition: Condition, medications: Medications, icd10: tuple[str, ...], snomed: frozenset[str]) -> bool:
+    """Whether a Condition has one of the codes; ICD-10 by its beginning, so that no list of them is needed."""
+    return condition.code is not None and any(
+        (
+            system_key(coding.system) in medications.systems.icd10
+            and bool(icd10)
+            and (coding.code or "").startswith(icd10)
+        )
+        or (system_key(coding.system) in medications.systems.snomed and coding.code in snomed)
+        for coding in condition.code.coding
+    )
 
 
 def _has(concept: CodeableConcept | None, codes: frozenset[str]) -> bool:
     return concept is not None and any(coding.code in codes for coding in concept.coding)
-
-
-def _scored(assessments: Sequence[Assessment], medications: Medications, as_of: date) -> date | None:
-    """The first of the unbroken run of PHQ-9 scores in the depressed range that ends with the latest score."""
-    cut = medications.parameters["still_depressed_from"].value
-    dated = sorted(
-        (a.day.last, a.total)
-        for a in assessments
-        if a.instrument == _PHQ9 and a.day is not None and a.total is not None and a.day.last <= as_of
-    )
-    start: date | None = None
-    for day, total in dated:
-        start = (start or day) if total >= cut else None
-    return start

@@ -29,16 +29,17 @@ def failures(item: TrialsItem, history: TrialHistory, knowledge: Knowledge) -> t
         chosen = policies[item.duration]
         least = most = chosen.adequate_days
         how = words["seen"].format(days=most, label=chosen.label)
-    sure = [trial for trial in history.trials if _counts(trial, most, item)]
+    missing = (*history.missing, *history.undated)
+    sure = [trial for trial in history.trials if _counts(trial, most, item) and not history.undated]
     perhaps = [trial for trial in (*history.trials, *history.lifetime_trials) if _may_count(trial, least, item)]
     low, high = _number(sure, item), _number([*sure, *perhaps], item)
     shown = {trial.references: trial for trial in (*sure, *perhaps) if trial.references}
     return (
         Fact(
             name="trials.failed",
-            value=Count(low=low, high=None if history.missing else high),
+            value=Count(low=low, high=None if missing else high),
             evidence=tuple(_evidence(trial) for trial in shown.values()),
-            missing=history.missing,
+            missing=missing,
             looked_in=history.looked_in,
         ),
         how,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import msgspec
+from msgspec.structs import replace
 
 from fhir_plugin.facts.days.days import map_days
 from fhir_plugin.facts.fact import Count, Evidence, Fact
@@ -28,6 +29,7 @@ from fhir_plugin.facts.trials.outcomes import (
     RESPONDED,
     scores_of,
 )
+from fhir_plugin.facts.trials.told import told_trials
 from fhir_plugin.facts.trials.trial import MET, UNKNOWN, Augmentation, Trial
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.record import Record
@@ -79,6 +81,10 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, float]
     missing: tuple[str, ...]
     looked_in: tuple[str, ...]
+    undated: tuple[str, ...] = ()
+    """Why it is not known which trials belong to the current episode: the problem list was not read whole."""
+    possible_trials: tuple[Trial, ...] = ()
+    """Of the current episode, if it began as early as it may have."""
     doubted: frozenset[str] = frozenset()
     """Kinds of evidence that an incompletely read input might refute."""
 
@@ -95,7 +101,19 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
         current = self._facts(TRIALS, self.trials, self.augmentations)
-        return current | self._facts(f"{TRIALS}.lifetime", self.lifetime_trials, self.lifetime_augmentations)
+        possible = self._facts(TRIALS, self.possible_trials, self.lifetime_augmentations)
+        lifetime = self._facts(f"{TRIALS}.lifetime", self.lifetime_trials, self.lifetime_augmentations)
+        if self.possible_trials != self.trials or self.undated:
+            current = {name: self._open(fact, possible[name]) for name, fact in current.items()}
+        return current | lifetime
+
+    def _open(self, fact: Fact, possible: Fact) -> Fact:
+        """The count of an episode that may have begun earlier, or on a day that is not known at all."""
+        low, high = _bounds(fact)
+        _, most = _bounds(possible)
+        if self.undated:
+            return replace(fact, value=Count(low=0, high=None), missing=(*fact.missing, *self.undated))
+        return replace(fact, value=Count(low=low, high=None if high is None or most is None else max(high, most)))
 
     def _facts(self, prefix: str, trials: Sequence[Trial], augmentations: Sequence[Augmentation]) -> dict[str, Fact]:
         counters = _counters([trial for trial in trials if trial.evidence_grade not in self.doubted], augmentations)
@@ -130,6 +148,10 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def _bounds(fact: Fact) -> tuple[int, int | None]:
+    return (fact.value.low, fact.value.high) if isinstance(fact.value, Count) else (0, None)
+
+
 def read_trials(
     record: Record,
     medications: Medications,
@@ -146,7 +168,7 @@ def read_trials(
     """
     chosen = medications.policy(policy)
     today = as_of.toordinal()
-    episode = current_episode(record, medications, as_of, assessments, episode_start)
+    episode = current_episode(record, medications, as_of, episode_start)
     history = read_history(record, medications, chosen, today, READ_GROUPS, products)
     scores = scores_of(assessments, medications, today)
     maps = {name: map_days(exposures, medications) for name, exposures in history.exposures.items()}
@@ -158,9 +180,18 @@ def read_trials(
         TrialScope(record, history, maps, medications, chosen, (LIFETIME, today), scores, ()) if before else current
     )
     trials = current.trials()
+    lifetime_trials = lifetime.trials() if before else trials
+    possible = trials
+    if before and episode.earliest == date.min:
+        possible = lifetime_trials
+    elif before and episode.earliest < episode.start:
+        window = (episode.earliest.toordinal(), today)
+        possible = TrialScope(record, history, maps, medications, chosen, window, scores, flags).trials()
     return TrialHistory(
         trials=trials,
-        lifetime_trials=lifetime.trials() if before else trials,
+        lifetime_trials=lifetime_trials,
+        possible_trials=possible,
+        undated=() if episode.source == "given" else record.gaps(("conditions",)),
         augmentations=current.augmentations,
         lifetime_augmentations=lifetime.augmentations,
         unmapped=history.unmapped,
@@ -168,7 +199,7 @@ def read_trials(
         policy=policy or medications.default_policy,
         adequate_days_required=chosen.adequate_days,
         parameters={name: parameter.value for name, parameter in medications.parameters.items()},
-        missing=_missing(record, history),
+        missing=(*_missing(record, history), *_told(record, lifetime_trials, medications)),
         doubted=_doubted(record),
         looked_in=tuple(f"{name} ({len(record.input(name).resources)})" for name in INPUTS),
     )
@@ -192,6 +223,13 @@ def _missing(record: Record, history: MedicationHistory) -> tuple[str, ...]:
     if any(unmapped.antidepressant for unmapped in history.unmapped):
         return (*gaps, "a medication that may be an antidepressant is not recognised")
     return gaps
+
+
+def _told(record: Record, trials: Sequence[Trial], medications: Medications) -> tuple[str, ...]:
+    """Whether words tell of a trial that does not stand among the failed ones."""
+    told = told_trials(record, medications)
+    known = {trial.ingredient for trial in trials if has_failed(trial)}
+    return (medications.wording.missing["told"],) if told - known else ()
 
 
 def _evidence(trial: Trial) -> Evidence:

@@ -126,9 +126,9 @@ def _duration(episode: Episode, as_of: date, method: Maudsley) -> StagingPart:
     reached = steps.points(_months(episode.start, as_of)) or 0
     top, bottom = steps.steps[-1][1], steps.steps[0][1]
     rated = (steps.verification.value, steps.source)
-    if episode.source in ("given", "diagnosis"):
+    if episode.source != "lookback" and episode.earliest == episode.start:
         return _part("duration", reached, reached, f"episode since {episode.start}", rated)
-    if episode.source == "scores":
+    if episode.source != "lookback":
         return _part("duration", reached, top, f"depressed at least since {episode.start}", rated)
     return _part("duration", bottom, top, "the start of the episode is not on the record", rated)
 
@@ -136,12 +136,14 @@ def _duration(episode: Episode, as_of: date, method: Maudsley) -> StagingPart:
 def _severity(record: Record, medications: Medications, method: Maudsley) -> StagingPart:
     severity = method.severity
     rated = (severity.verification.value, severity.source)
+    tables = ((medications.systems.icd10, severity.icd10), (medications.systems.snomed, severity.snomed))
     grades = {
-        severity.icd10[coding.code]
+        table[coding.code]
         for condition in record.all("conditions", Condition)
         if is_current_depression(condition, medications) and condition.code is not None
         for coding in condition.code.coding
-        if system_key(coding.system) in medications.systems.icd10 and coding.code in severity.icd10
+        for systems, table in tables
+        if system_key(coding.system) in systems and coding.code in table
     }
     points = sorted(severity.points[name] for name in grades)
     if not points:

@@ -7,10 +7,8 @@ possible depression while ``F33.1`` is a current one. Every other system is matc
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,24 +16,16 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
+from mappings.schema.codes.context import ContextRules, any_pattern, make_context
+from mappings.schema.codes.hints import Abbreviations, TopicHint, TopicHints, TopicWording, make_hints
+from mappings.schema.codes.known_codes import KnownCodes, load_known_codes
+from mappings.schema.codes.senses import Meaning as Meaning  # noqa: PLC0414 - the value sets are read with it
+from mappings.schema.codes.senses import Sense as Sense  # noqa: PLC0414
 
 SNOMED_CT = "http://snomed.info/sct"
 ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 
 Place = Literal["conditions", "procedures", "devices"]
-
-
-class Meaning(StrEnum):
-    """What an active entry with such a code means for the topic."""
-
-    CURRENT = "current"
-    PAST = "past"
-    POSSIBLE = "possible"
-    """May apply: the code omits the deciding detail (the site of a device, the kind of a history)."""
-    INSUFFICIENT = "insufficient"
-    """Related, but not sufficient (``F32.A`` is not major depressive disorder)."""
-    IGNORED = "ignored"
-    """Known, and not informative about the topic."""
 
 
 class ValueSet(Reviewed):
@@ -47,8 +37,12 @@ class ValueSet(Reviewed):
     read_in: tuple[Place, ...]
     source: str
     note: str = ""
+    edition: str = ""
+    """Key of the edition in ``_known.yaml`` with which the codes were compared; required where editions are carried."""
     event: bool = False
     """Whether the codes mean something that happened on a day, such as an attempt: see ``Topic.event``."""
+    permanent: bool = False
+    """Whether it stays when the entry has ended: an injury of the brain is closed and leaves its scar."""
     current: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
     past: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
     possible: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
@@ -66,6 +60,8 @@ class Topic(Entry):
     """The inputs in which it is looked for; absence is claimed only when all of them are whole."""
     reasons: bool = False
     """Whether the reason of an active order may indicate it."""
+    beside_codes: bool = True
+    """Whether words beside a code of another topic suggest it: ``F33.1`` with the text ``MDD; aneurysm 2019``."""
     recent_days: int | None = None
     """How many days an entry that was never closed counts as active (pregnancy)."""
     when_old: Literal["ended", "open"] = "open"
@@ -101,16 +97,12 @@ class Topics(Reviewed):
 
     systems: dict[str, tuple[str, ...]]
     """Canonical system -> other names that servers use for it."""
-    in_part: tuple[str, ...] = ()
-    """Systems with codes here for only some topics, so that an unlisted code may mean anything."""
     concern_no_topic: dict[str, frozenset[str]] = Field(default_factory=dict)
     """System -> procedure codes that concern no topic, even without a text."""
     reasons_in: tuple[str, ...] = ()
     """The inputs whose entries state why a drug is taken."""
-    about_others: tuple[Pattern, ...] = ()
-    """Patterns of text about another person (``mother with``), left out before hints are looked for."""
-    never_a_hint: tuple[str, ...]
-    """Text fragments for absence or screening (``denies``); they cancel the hints of their clause."""
+    context: ContextRules
+    """How denial, hypothesis and other persons are read."""
     recent_days_source: str
     topics: dict[str, Topic]
 
@@ -126,18 +118,6 @@ class Topics(Reviewed):
 
 
 @dataclass(frozen=True, slots=True)
-class Sense:
-    """What one code means for one topic."""
-
-    topic: str
-    meaning: Meaning
-    label: str
-    read_in: frozenset[str]
-    event: bool = False
-    """Whether it is something that happened on a day."""
-
-
-@dataclass(frozen=True, slots=True)
 class CodeIndex:
     """Senses by code, for look-up under any alias of a system."""
 
@@ -146,8 +126,8 @@ class CodeIndex:
     tree: Mapping[str, tuple[Sense, ...]]
     """By ICD-10-CM code without its dot."""
     tree_systems: frozenset[str]
-    whole: frozenset[str]
-    """The aliases in ``exact``, without those of systems with codes for only some topics."""
+    names: Mapping[str, str]
+    """Alias -> canonical system."""
 
     def senses(self, system: str | None, code: str | None) -> tuple[Sense, ...] | None:
         """The senses of a code; ``None`` if no topic lists it."""
@@ -160,10 +140,6 @@ class CodeIndex:
             return None
         return self._longest(code.replace(".", "").upper())
 
-    def knows(self, system: str | None) -> bool:
-        """Whether the system has codes for every topic."""
-        return system in self.whole or system in self.tree_systems
-
     def _longest(self, code: str) -> tuple[Sense, ...] | None:
         tree = self.tree
         for end in range(len(code), 0, -1):
@@ -171,80 +147,6 @@ class CodeIndex:
             if senses is not None:
                 return senses
         return None
-
-
-_WORD_STARTS = re.compile(r"\b[a-z]{2,4}")
-_CLAUSE_ENDS = re.compile(r"[;\n]|\.\s")
-
-
-@dataclass(frozen=True, slots=True)
-class TopicHint:
-    """What in a lower-case text suggests one topic."""
-
-    sense: Sense
-    pieces: tuple[str, ...]
-    pattern: re.Pattern[str] | None
-    unless: tuple[str, ...]
-    """Fragments that cancel it."""
-    left_out: re.Pattern[str] | None
-
-    def is_in(self, clause: str) -> bool:
-        """Whether the clause suggests the topic."""
-        if not self._suggests(clause) or any(other in clause for other in self.unless):
-            return False
-        return self.left_out is None or self._suggests(self.left_out.sub(" ", clause))
-
-    def _suggests(self, clause: str) -> bool:
-        return any(piece in clause for piece in self.pieces) or bool(self.pattern and self.pattern.search(clause))
-
-
-@dataclass(frozen=True, slots=True)
-class TopicHints:
-    """Text fragments that suggest a topic where no code does."""
-
-    hints: tuple[TopicHint, ...]
-    never: tuple[str, ...]
-    about_others: re.Pattern[str] | None
-    starts: frozenset[str]
-    """The first letters of every fragment, to skip most texts quickly."""
-    patterns: re.Pattern[str] | None
-    """Every pattern, for the same purpose."""
-
-    def senses(self, words: str) -> tuple[Sense, ...]:
-        """The possible topics of a lower-case text, without duplicates; clauses are read one by one."""
-        if self.starts.isdisjoint(_WORD_STARTS.findall(words)) and not (self.patterns and self.patterns.search(words)):
-            return ()
-        found: dict[str, Sense] = {}
-        for clause in self.clauses(words):
-            for hint in self.hints:
-                if hint.sense.topic not in found and hint.is_in(clause):
-                    found[hint.sense.topic] = hint.sense
-        return tuple(found.values())
-
-    def clauses(self, words: str) -> Iterator[str]:
-        """The clauses of a lower-case text that state something about the patient, without what is about others."""
-        for clause in _CLAUSE_ENDS.split(words):
-            own = self.about_others.sub(" ", clause) if self.about_others else clause
-            if not any(piece in own for piece in self.never):
-                yield own
-
-
-@dataclass(frozen=True, slots=True)
-class TopicWording:
-    """What in the words of an entry settles whether a code that leaves it open means the topic."""
-
-    stated: re.Pattern[str] | None
-    denied: re.Pattern[str] | None
-
-    def meaning(self, words: str, *, hinted: bool) -> Meaning:
-        """The meaning of a possible entry with these lower-case words; ``hinted``: it has no known code."""
-        is_stated = bool(self.stated and self.stated.search(words))
-        is_denied = bool(self.denied and self.denied.search(words))
-        if is_stated is is_denied:
-            return Meaning.POSSIBLE
-        if is_denied:
-            return Meaning.IGNORED
-        return Meaning.POSSIBLE if hinted else Meaning.CURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,21 +160,31 @@ class ValueSets:
     reviewed: Topics
     wordings: Mapping[str, TopicWording]
     """By topic, for those whose possible codes are settled by the words beside them."""
+    known: KnownCodes
 
-    def is_harmless(self, system: str | None, code: str | None) -> bool:
-        """Whether the code is listed as concerning no topic."""
-        return code in self.reviewed.concern_no_topic.get(system or "", ())
+    def recognises(self, system: str | None, code: str | None) -> bool:
+        """Whether it is known what the code means: a topic, or none of them. Words are not looked at."""
+        if not system or not code:
+            return False
+        if self.index.senses(system, code) is not None:
+            return True
+        canonical = self.index.names.get(system, system)
+        if canonical == ICD_10_CM:
+            return self.known.is_icd10cm(code.replace(".", "").upper())
+        return code in self.reviewed.concern_no_topic.get(canonical, ()) or self.known.is_seen(canonical, code)
 
 
 def load_value_sets(folder: Path) -> ValueSets:
     """Read ``topics.yaml`` and every value set beside it; :class:`KnowledgeError` names file and key."""
     topics = read_yaml(folder / "topics.yaml", Topics)
-    paths = (path for path in sorted(folder.glob("*.yaml")) if path.name != "topics.yaml")
-    sets = [_checked(path, read_yaml(path, ValueSet), topics) for path in paths]
-    return ValueSets(topics.topics, tuple(sets), _index(topics, sets), _hints(topics), topics, _wordings(topics))
+    short, known = read_yaml(folder / "_abbreviations.yaml", Abbreviations), load_known_codes(folder)
+    paths = (path for path in sorted(folder.glob("[!_]*.yaml")) if path.name != "topics.yaml")
+    sets = [_checked(path, read_yaml(path, ValueSet), topics, known) for path in paths]
+    index, hints = _index(topics, sets), _hints(topics, short)
+    return ValueSets(topics.topics, tuple(sets), index, hints, topics, _wordings(topics), known)
 
 
-def _checked(path: Path, value_set: ValueSet, topics: Topics) -> ValueSet:
+def _checked(path: Path, value_set: ValueSet, topics: Topics, known: KnownCodes) -> ValueSet:
     if path.name != f"{value_set.id}.yaml":
         raise KnowledgeError(f"{path.name}: id: must be the name of the file, not {value_set.id!r}")
     topic = topics.topics.get(value_set.topic)
@@ -282,6 +194,9 @@ def _checked(path: Path, value_set: ValueSet, topics: Topics) -> ValueSet:
         raise KnowledgeError(f"{path.name}: system: {value_set.system!r} is not listed in topics.yaml")
     if value_set.event and topic.recent_days is None:
         raise KnowledgeError(f"{path.name}: event: the topic has no recent_days, which say until when it counts")
+    editions = [name for name, edition in known.reviewed.editions.items() if edition.system == value_set.system]
+    if (value_set.edition or editions) and value_set.edition not in editions:
+        raise KnowledgeError(f"{path.name}: edition: must be one of {', '.join(editions) or 'none'} (_known.yaml)")
     if not set(value_set.read_in) <= set(topic.read_in):
         raise KnowledgeError(f"{path.name}: read_in: the topic is read in {', '.join(topic.read_in)} only")
     return value_set
@@ -300,7 +215,7 @@ def _index(topics: Topics, sets: list[ValueSet]) -> CodeIndex:
         exact={alias: frozen.get(system, {}) for alias, system in names.items() if system != ICD_10_CM},
         tree=_inherited(tree),
         tree_systems=frozenset(alias for alias, system in names.items() if system == ICD_10_CM),
-        whole=frozenset(alias for alias, system in names.items() if system not in {ICD_10_CM, *topics.in_part}),
+        names=names,
     )
 
 
@@ -312,38 +227,28 @@ def _add_sense(senses_by_code: dict[str, list[Sense]], code: str, sense: Sense, 
     senses.append(sense)
 
 
-def _hints(topics: Topics) -> TopicHints:
-    hints = tuple(
-        TopicHint(
+def _hints(topics: Topics, short: Abbreviations) -> TopicHints:
+    own = {
+        name: TopicHint(
             sense=Sense(name, Meaning.POSSIBLE, topic.title, frozenset(topic.read_in), topic.event),
+            lasting=topic.lasting,
             pieces=topic.hints,
-            pattern=_any_pattern(topic.hint_patterns),
+            pattern=any_pattern(topic.hint_patterns),
             unless=topic.hints_except,
-            left_out=_any_pattern(topic.left_out),
+            left_out=any_pattern(topic.left_out),
         )
         for name, topic in topics.topics.items()
-    )
-    starts = (_WORD_STARTS.match(piece) for hint in hints for piece in hint.pieces)
-    return TopicHints(
-        hints=hints,
-        never=topics.never_a_hint,
-        about_others=_any_pattern(topics.about_others),
-        starts=frozenset(start.group() for start in starts if start),
-        patterns=_any_pattern(pattern for topic in topics.topics.values() for pattern in topic.hint_patterns),
-    )
+    }
+    patterns = [pattern for topic in topics.topics.values() for pattern in topic.hint_patterns]
+    return make_hints(own, patterns, make_context(topics.context), short)
 
 
 def _wordings(topics: Topics) -> dict[str, TopicWording]:
     return {
-        name: TopicWording(_any_pattern(topic.stated), _any_pattern(topic.denied))
+        name: TopicWording(any_pattern(topic.stated), any_pattern(topic.denied))
         for name, topic in topics.topics.items()
         if topic.stated or topic.denied
     }
-
-
-def _any_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    joined = "|".join(patterns)
-    return re.compile(joined) if joined else None
 
 
 def _senses(value_set: ValueSet, topic: Topic) -> list[tuple[str, Sense]]:
@@ -355,7 +260,7 @@ def _senses(value_set: ValueSet, topic: Topic) -> list[tuple[str, Sense]]:
         for label, codes in lists.items():
             for code in codes:
                 text = str(code).replace(".", "") if dotless else str(code)
-                found.append((text, Sense(value_set.topic, meaning, label, places, event)))
+                found.append((text, Sense(value_set.topic, meaning, label, places, event, value_set.permanent)))
     return found
 
 

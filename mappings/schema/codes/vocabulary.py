@@ -17,14 +17,32 @@ _LISTED = {
     "medications/reasons.yaml": ("denials", "words", "reason_words"),
     "medications/hints.yaml": ("stems", "antidepressant_stems"),
     "medications/text_rules.yaml": ("any_of",),
-    "value_sets/topics.yaml": ("hints", "hints_except", "never_a_hint"),
+    "value_sets/topics.yaml": ("hints", "hints_except", "whole_clause"),
+    "value_sets/_abbreviations.yaml": ("short",),
     "treatments/ect.yaml": ("patterns", "not_patterns"),
     "treatments/esketamine.yaml": ("patterns", "not_patterns"),
     "treatments/ketamine.yaml": ("patterns", "not_patterns"),
     "treatments/tms.yaml": ("patterns", "not_patterns"),
 }
 """File -> keys that hold its words."""
-_PATTERNS = {"value_sets/topics.yaml": ("hint_patterns", "left_out", "about_others", "stated", "denied")}
+_PATTERNS = {
+    "value_sets/topics.yaml": (
+        "hint_patterns",
+        "left_out",
+        "about_others",
+        "stated",
+        "denied",
+        "forward",
+        "forward_list",
+        "forward_now",
+        "backward",
+        "hypothetical",
+        "not_a_denial",
+        "ends",
+        "list_ends",
+    ),
+    "value_sets/_abbreviations.yaml": ("unless",),
+}
 """File -> keys that hold patterns: their words never match inside longer words."""
 _STEMMED = ("medications/hints.yaml", "value_sets/topics.yaml")
 """Files whose words also match inside longer words."""

@@ -167,6 +167,9 @@ class Episodes(Entry):
     verification: Verification
     icd10_prefixes: tuple[str, ...]
     icd10_excluded: tuple[str, ...]
+    icd10_remission: tuple[str, ...]
+    """Full remission, which ends an episode."""
+    snomed_remission: frozenset[str]
     clinical_statuses: frozenset[str]
     unverified: frozenset[str]
     snomed: frozenset[str]

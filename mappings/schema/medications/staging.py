@@ -31,6 +31,7 @@ class Severity(Entry):
     points: dict[str, int]
     code_verification: Verification
     icd10: dict[str, str]
+    snomed: dict[str, str]
 
 
 class YesNo(Entry):

@@ -76,7 +76,7 @@ class SigToken(NamedTuple):
     value: float = 0.0
     """The number, the administrations per day, the days of a period or the factor of a unit."""
     name: str = ""
-    """The moment of the day, for ``moment``; the days, for ``weekday``; ``word`` for a fraction in words; ``plural``."""
+    """The moment of the day, for ``moment``; the days, for ``weekday``; ``word`` for a fraction; ``plural``."""
 
 
 class SigWord(NamedTuple):

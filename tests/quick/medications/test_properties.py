@@ -14,6 +14,7 @@ from fhir_plugin.facts.trials.report import trial_document, trial_lines
 from fhir_plugin.facts.trials.staging import read_staging
 from tests.support.medications.drawn import (
     AS_OF,
+    DAYS,
     EPISODE,
     KNOWN,
     RECORDS,
@@ -22,7 +23,7 @@ from tests.support.medications.drawn import (
     built,
     read,
 )
-from tests.support.medications.records import dispense, order, record_of, statement
+from tests.support.medications.records import assessments, condition, dispense, order, record_of, statement
 from tests.support.profiles import examples
 
 NARROW = {
@@ -189,3 +190,62 @@ ODD_ORDERS = st.fixed_dictionaries(
 def test_no_odd_order_breaks_the_reading(resources: list[dict[str, Any]]) -> None:
     history = read(resources)
     assert all(trial.line for trial in history.trials)
+
+
+DEPRESSIONS = st.lists(
+    st.fixed_dictionaries(
+        {"icd10": st.sampled_from(["F33.1", "F33.2", "F32.9", "F33.42"])},
+        optional={"onset": STARTS.filter(bool), "recorded": DAYS, "abated": DAYS},
+    ).map(lambda short: condition({**short, "status": "resolved" if "abated" in short else "active"})),
+    max_size=3,
+)
+SCORES = st.lists(st.tuples(st.sampled_from(["phq9", "madrs"]), DAYS, st.integers(0, 27)), max_size=3)
+
+
+def counted(resources: list[dict[str, Any]], scores: list[tuple[str, str, int]]) -> TrialHistory:
+    return read_trials(record_of(resources), KNOWN, AS_OF, assessments=assessments({"scores": scores}))
+
+
+@given(RECORDS, DEPRESSIONS, SCORES, st.tuples(st.sampled_from(["phq9", "madrs"]), DAYS, st.integers(0, 27)))
+def test_an_assessment_never_lowers_the_number_of_trials(
+    entries: list[dict[str, Any]],
+    depressions: list[dict[str, Any]],
+    scores: list[tuple[str, str, int]],
+    another: tuple[str, str, int],
+) -> None:
+    resources = [*built(entries), *({"id": f"c{at}"} | found for at, found in enumerate(depressions))]
+    before, after = counted(resources, scores), counted(resources, [*scores, another])
+    assert after.episode == before.episode
+    assert verdicts(after) == verdicts(before)
+    assert after.facts()["trials.adequate"].value == before.facts()["trials.adequate"].value
+
+
+@given(RECORDS, DEPRESSIONS, st.integers(10, 27))
+def test_a_score_of_today_erases_no_failed_trial(
+    entries: list[dict[str, Any]], depressions: list[dict[str, Any]], total: int
+) -> None:
+    resources = [*built(entries), *({"id": f"c{at}"} | found for at, found in enumerate(depressions))]
+    before, after = counted(resources, []), counted(resources, [("phq9", AS_OF.isoformat(), total)])
+    assert after.counters.failed >= before.counters.failed
+
+
+@given(RECORDS, DEPRESSIONS)
+def test_an_earlier_beginning_never_lowers_the_most_that_may_have_failed(
+    entries: list[dict[str, Any]], depressions: list[dict[str, Any]]
+) -> None:
+    resources = [*built(entries), *({"id": f"c{at}"} | found for at, found in enumerate(depressions))]
+    facts = counted(resources, []).facts()
+    for name in ("adequate", "failed"):
+        value = facts[f"trials.{name}"].value
+        assert value.high is None or value.low <= value.high  # type: ignore[union-attr]
+
+
+@given(RECORDS)
+def test_without_its_status_a_resource_leaves_the_count_open_and_never_raises_it(entries: list[dict[str, Any]]) -> None:
+    resources = built(entries)
+    before = read(resources)
+    bare = read([{key: value for key, value in one.items() if key != "status"} for one in resources])
+    assert bare.counters.adequate == 0
+    for trial in before.trials:
+        if trial.adequate == "met":
+            assert verdicts(bare)[trial.ingredient] == "unknown"

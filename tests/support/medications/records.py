@@ -176,8 +176,11 @@ def condition(short: Mapping[str, Any]) -> dict[str, Any]:
     status = {"coding": [{"code": short.get("status", "active")}]}
     coding = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": short["icd10"]}
     found = {"resourceType": "Condition", "subject": PATIENT, "clinicalStatus": status, "code": {"coding": [coding]}}
-    if "onset" in short:
-        found["onsetDateTime"] = str(short["onset"])
+    for key, member in (("onset", "onsetDateTime"), ("recorded", "recordedDate"), ("abated", "abatementDateTime")):
+        if key in short:
+            found[member] = str(short[key])
+    if "text" in short:
+        found["code"]["text"] = short["text"]
     return found | _shared(short)
 
 

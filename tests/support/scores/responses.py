@@ -21,6 +21,8 @@ def answer(instruments: Instruments, instrument: Instrument, place: int, value: 
     if form == "decimal":
         return {"valueDecimal": float(value)}
     assert option is not None
+    if form == "coded" and not option.code:
+        return {"valueInteger": value}
     if form == "words":
         return {"valueString": f" {(option.display or '').upper()} "}
     if form == "snomed":

@@ -43,7 +43,7 @@ class Ehr:
     secret: str = ""
     """Of the client; empty for a public one."""
     token_changes: dict[str, Any] = field(default_factory=dict)
-    """Members of the token answer that stand in the place of the right ones; ``None`` leaves one out, ``NULL`` is null."""
+    """Members of the token answer in the place of the right ones; ``None`` leaves one out, ``NULL`` is null."""
     configuration: dict[str, Any] = field(default_factory=dict)
     refuse_with: str = ""
     """The error of RFC 6749 that the user comes back with."""

@@ -73,7 +73,7 @@ class DoseParser:
         return self._peek(ahead + 1) == "period"
 
     def _counted_fraction(self) -> bool:
-        """Whether a fraction in words follows without ``and``: ``1 half tablet`` is half a tablet, not one and a half."""
+        """Whether a fraction in words follows without ``and``: ``1 half tablet`` is half a tablet, not 1.5."""
         ahead = 1 if self._peek() == "dash" else 0
         at = self._at + ahead
         if self._peek(ahead) == "number" and self._tokens[at].name == "word":

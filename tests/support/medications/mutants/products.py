@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from fhir_plugin.facts.medications import exposures, products
+from fhir_plugin.facts.medications import exposures, histories, products
 from mappings.schema.medications import Medications, Product, ProductPart
 from tests.support.medications.mutants.registry import mutant, nothing
 
@@ -18,7 +18,9 @@ def any_code_first(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def conflicts_settled_silently(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    def first(hits: list[Product], named: Product | None, label: str) -> products.IdentifiedProduct:
+    def first(
+        hits: list[Product], named: Product | None, label: str, others: frozenset[str]
+    ) -> products.IdentifiedProduct:
         return products.IdentifiedProduct(hits[0] if hits else named, label)
 
     patch.setattr(products, "_reconciled", first)
@@ -40,7 +42,40 @@ def ingredients_of_medications_not_read(patch: pytest.MonkeyPatch, known: Medica
 
 @mutant
 def displays_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(products, "_text_of", lambda concept: concept.text or "")
+    patch.setattr(products, "_texts_of", lambda concept, known: [concept.text] if concept.text else [])
+
+
+@mutant
+def brands_not_read(patch: pytest.MonkeyPatch, known: Medications) -> Medications:
+    names = dataclasses.replace(known.recognised, substances=dict.fromkeys(known.recognised.substances, ""), folded={})
+    kept = {first: entries for first, entries in known.names.items() if first in known.ingredients}
+    return dataclasses.replace(known, names=kept, recognised=names)
+
+
+@mutant
+def foreign_names_not_read(patch: pytest.MonkeyPatch, known: Medications) -> Medications:
+    return dataclasses.replace(known, recognised=dataclasses.replace(known.recognised, folded={}))
+
+
+@mutant
+def everything_is_recognised(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    read = products.names_in_text
+    patch.setattr(products, "names_in_text", lambda text, known: read(text, known)._replace(recognised=True))
+
+
+@mutant
+def nothing_may_be_an_antidepressant(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(histories, "may_be_antidepressant", lambda drug, known: False)
+
+
+@mutant
+def antidepressants_without_doses_forgotten(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(products, "_is_other_antidepressant", lambda substances, known: False)
+
+
+@mutant
+def contradicting_words_forgotten(patch: pytest.MonkeyPatch, known: Medications) -> None:
+    patch.setattr(products, "_contradicting", lambda hits, named: ())
 
 
 @mutant

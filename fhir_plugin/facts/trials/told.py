@@ -1,0 +1,56 @@
+"""Antidepressant trials that stand only in words: in the note of a problem or a drug, or in the name of a problem.
+
+``Failed Zoloft, Effexor``: neither dose nor duration is known, so nothing is counted, but the count stays open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fhir_plugin.facts.medications.products import product_in_text
+from fhir_plugin.record.record import Record
+from fhir_plugin.record.resources import Condition, MedicationDispense, MedicationRequest, MedicationStatement
+from mappings.schema.medications import Medications
+
+ANY = "antidepressants"
+"""In place of an ingredient, where only the class is named."""
+_SENTENCES = re.compile(r"[.;\n]+")
+
+
+def told_trials(record: Record, medications: Medications) -> frozenset[str]:
+    """The ingredients of which words tell that they were tried, and :data:`ANY` where a text names only the class."""
+    return frozenset(name for text in _texts(record) for name in _told(text, medications))
+
+
+def _texts(record: Record) -> Iterator[str]:
+    for condition in record.all("conditions", Condition):
+        yield from (note.text for note in condition.note if note.text)
+        if condition.code is not None and condition.code.text:
+            yield condition.code.text
+    for order in record.all("medicationRequests", MedicationRequest):
+        yield from (note.text for note in order.note if note.text)
+    for dispense in record.all("medicationDispenses", MedicationDispense):
+        yield from (note.text for note in dispense.note if note.text)
+    for statement in record.all("medicationStatements", MedicationStatement):
+        yield from (note.text for note in statement.note if note.text)
+
+
+def _told(text: str, medications: Medications) -> Iterator[str]:
+    """The antidepressants of the sentences that tell of a trial, and of the list that goes on behind one."""
+    told = medications.reasons.told_trials
+    goes_on = False
+    for sentence in _SENTENCES.split(text.lower()):
+        words = f" {sentence}".replace("-", " ").replace("(", " ").replace(",", " ")
+        if not goes_on and not any(f" {word.replace('-', ' ')}" in words for word in told.words):
+            continue
+        product = product_in_text(sentence, medications)
+        named = [
+            part.ingredient
+            for part in (product.parts if product else ())
+            if "antidepressant" in medications.ingredients[part.ingredient].groups
+        ]
+        yield from named
+        goes_on = bool(named)
+        if not named and any(f" {word}" in words for word in told.class_words):
+            yield ANY

@@ -1,0 +1,149 @@
+"""Which words of a text are denied, hypothetical or about somebody else, in the manner of ConText.
+
+A trigger denies what follows it (``no seizures``) or what precedes it (``seizures: none``) within its clause. A denial
+that follows ends at a word such as ``but``, or at the next comma, unless a list goes on: ``no seizures, tics or
+syncope`` denies three things, ``denies`` a whole list, ``no allergies, cerebral aneurysm`` only the first. What is
+uncertain counts as not denied: a text never becomes reassuring by a doubtful reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from mappings.schema.base.entries import Entry, Pattern
+
+
+class ContextRules(Entry):
+    """The triggers, as words in lower case; a space matches any white space."""
+
+    forward: tuple[str, ...]
+    """Deny what follows, up to a comma; over commas only in a list that ends with ``or`` or ``nor``."""
+    forward_list: tuple[str, ...]
+    """Deny what follows, over commas as well, as long as only short items follow."""
+    forward_now: tuple[str, ...]
+    """As ``forward``, but deny only that it is so now (``no current``)."""
+    backward: tuple[str, ...]
+    """Deny what precedes them, back to a comma."""
+    hypothetical: tuple[str, ...]
+    """Speak of what may come (``risk of``): what follows up to a comma is not stated."""
+    not_a_denial: tuple[str, ...]
+    """Look like a trigger and deny nothing (``no longer``, ``cannot be ruled out``)."""
+    ends: tuple[str, ...]
+    """End what a trigger denies (``but``)."""
+    list_ends: tuple[str, ...]
+    """An item of a list that begins with one of these states something of its own (``history``)."""
+    list_item_words: int = Field(gt=0)
+    """How many words an item of a denied list may have; a longer one is a statement of its own."""
+    about_others: tuple[Pattern, ...]
+    """Patterns of text about another person (``mother with``), left out."""
+    whole_clause: tuple[str, ...]
+    """Fragments by which a clause states nothing at all (``vaccin``)."""
+
+
+_CLAUSE_ENDS = re.compile(r"[;\n]|\.\s|\.$")
+_LIST_GOES_ON = re.compile(r"\b(or|nor)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The rules, ready to be applied to a lower-case text."""
+
+    always: re.Pattern[str]
+    """Triggers that deny what follows, for good."""
+    now: re.Pattern[str]
+    """Triggers that deny that it is so now."""
+    lists: frozenset[str]
+    backward: re.Pattern[str]
+    not_backward: re.Pattern[str]
+    ends: re.Pattern[str]
+    about_others: re.Pattern[str] | None
+    whole_clause: tuple[str, ...]
+    list_ends: frozenset[str]
+    list_item_words: int
+
+    def clauses(self, words: str) -> Iterator[tuple[str, str]]:
+        """The clauses of a text: what each states of any time, and what of it is not denied for now."""
+        for clause in _CLAUSE_ENDS.split(words):
+            own = self.about_others.sub(" ", clause) if self.about_others else clause
+            if not own.strip() or any(piece in own for piece in self.whole_clause):
+                continue
+            ever = self._without(own, self.always)
+            if not self.not_backward.search(ever):
+                ever = self.backward.sub(" ", ever)
+            yield ever, self._without(ever, self.now)
+
+    def _without(self, clause: str, triggers: re.Pattern[str]) -> str:
+        """The clause without what the triggers deny."""
+        found = _denial(clause, triggers, 0)
+        if found is None:
+            return clause
+        kept, at = [], 0
+        while found is not None:
+            kept.append(clause[at : found.start()])
+            at = self._denied_until(clause, found)
+            found = _denial(clause, triggers, at)
+        return " ".join((*kept, clause[at:]))
+
+    def _denied_until(self, clause: str, trigger: re.Match[str]) -> int:
+        stop = self.ends.search(clause, trigger.end())
+        limit = stop.start() if stop else len(clause)
+        items = clause[trigger.end() : limit].split(",")
+        denied = 1
+        whole = " ".join(trigger.group().split()) in self.lists
+        for position in range(1, len(items)):
+            words = items[position].split()
+            if not words or len(words) > self.list_item_words or words[0] in self.list_ends:
+                break
+            if whole or _LIST_GOES_ON.search(items[position]):
+                denied = position + 1
+        return trigger.end() + len(",".join(items[:denied]))
+
+
+def make_context(rules: ContextRules) -> Context:
+    """The rules as patterns."""
+    not_a_denial = _any_of(rules.not_a_denial)
+    return Context(
+        always=_triggers((*rules.forward, *rules.forward_list, *rules.hypothetical), not_a_denial, rules.forward_now),
+        now=_triggers(rules.forward_now, not_a_denial),
+        lists=frozenset(rules.forward_list),
+        backward=re.compile(rf"[^,]*(?<!\w)(?:{_any_of(rules.backward)})(?!\w)"),
+        not_backward=re.compile(rf"(?<!\w)(?:{not_a_denial})(?!\w)"),
+        ends=re.compile(rf"(?<!\w)(?:{_any_of(rules.ends)})(?!\w)"),
+        about_others=any_pattern(rules.about_others),
+        whole_clause=rules.whole_clause,
+        list_ends=frozenset(rules.list_ends),
+        list_item_words=rules.list_item_words,
+    )
+
+
+_DENIAL = "denial"
+
+
+def _denial(clause: str, triggers: re.Pattern[str], at: int) -> re.Match[str] | None:
+    """The next trigger that denies something; longer phrases that only look like one are passed over."""
+    return next((found for found in triggers.finditer(clause, at) if found[_DENIAL]), None)
+
+
+def _triggers(words: Iterable[str], *others: str | Iterable[str]) -> re.Pattern[str]:
+    """Any of the words as ``denial``, or one of the others, which are longer and deny nothing here."""
+    passed = "|".join(other if isinstance(other, str) else _any_of(other) for other in others)
+    return re.compile(rf"(?<!\w)(?:(?:{passed})|(?P<{_DENIAL}>{_any_of(words)}))(?!\w)")
+
+
+def _escaped(word: str) -> str:
+    return r"\s+".join(re.escape(piece) for piece in word.split())
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """The words as one pattern, the longest first."""
+    return "|".join(_escaped(word) for word in sorted(words, key=len, reverse=True)) or r"(?!)"
+
+
+def any_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """The patterns as one; ``None`` if there are none."""
+    joined = "|".join(patterns)
+    return re.compile(joined) if joined else None
