@@ -47,6 +47,8 @@ _PATTERNS = {
 _STEMMED = ("medications/hints.yaml", "value_sets/topics.yaml")
 """Files whose words also match inside longer words."""
 _NAMES = ("medications/ingredients.csv", "medications/names.csv")
+_PRODUCTS = "medications/other_products.txt"
+"""Ingredients by code and name; the longer list of registered names also holds names of people, and is not read."""
 _SYSTEMS = ("medications/systems.yaml", "treatments/_systems.yaml", "value_sets/topics.yaml")
 _NO_WORDS = frozenset({"source", "verification", "dimension"})
 _WORD = re.compile(r"[a-z][a-z']*")
@@ -78,6 +80,7 @@ def load_vocabulary(folder: Path = KNOWLEDGE) -> Vocabulary:
         words |= {word for word in _words(_member_texts(read_yaml(folder / name, Any), keys)) if len(word) > 1}
     words |= {word for name in _KEYED for word in _words(_texts(read_yaml(folder / name, Any)))}
     words |= {word for name in _NAMES for word in _words(_first_column(folder / name))}
+    words |= _words(line.partition("\t")[2] for line in (folder / _PRODUCTS).read_text(encoding="utf-8").splitlines())
     words |= _words(form.name.partition(".")[0] for form in (folder / "instruments").glob("[a-z]*.yaml"))
     stems = {word for name in _STEMMED for word in listed[name] if len(word) >= _SHORTEST_STEM}
     system_texts = " ".join(text for name in _SYSTEMS for text in _texts(read_yaml(folder / name, Any)))

@@ -121,7 +121,7 @@ def test_a_draft_that_was_not_selected_counts_beside_the_selected_one() -> None:
     request = body(ORDER_SELECT, FAILED, infusion(FAILED, 36), vitals, order(TMS, FAILED, id="t"))
     request["context"]["selections"] = ["MedicationRequest/draft-1"]
     (card,) = check(client().post(ORDER_SELECT, json=request).json())
-    assert "order for vital signs among the drafts" in card["detail"]
+    assert "vital signs among the drafts or on the record" in card["detail"]
     assert "TMS is ordered too (among these drafts)" in card["detail"]
 
 
@@ -252,7 +252,7 @@ def test_two_orders_are_checked_each_by_itself() -> None:
     assert "`MedicationRequest/draft-1`:" in card["detail"]
     assert "`ServiceRequest/t`:" in card["detail"]
     assert "**number of sessions**: 10; expected 30 to 36 (" in card["detail"]
-    assert "order for vital signs among the drafts" in card["detail"]
+    assert "vital signs among the drafts or on the record" in card["detail"]
 
 
 def test_the_words_of_the_order_never_reach_the_card_outside_a_code_span() -> None:

@@ -77,7 +77,7 @@ def _of_findings(rows: Mapping[str, Row], telling: CardContext) -> Origins:
         phrases = [text for text in (each.phrases.met, each.phrases.not_met) if text]
         found |= _texts(f"{each.id}: phrases", [each.short, *phrases])
     clauses = [text for clause in telling.protocol.clauses for text in (clause.why, clause.do or "")]
-    return found | _texts("clauses", clauses) | _absent(telling)
+    return {**found, **_texts("clauses", clauses), **_absent(telling)}
 
 
 def _absent(telling: CardContext) -> Origins:
