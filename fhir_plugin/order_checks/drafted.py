@@ -23,7 +23,7 @@ other measures stand.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -93,12 +93,8 @@ class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> DraftMeasures:
     """The measures of a draft; ``dose_in_name``: the name of the product states the dose of a session."""
-    measures: dict[str, StatedMeasure] = {}
     parts = tuple(_parts(draft, knowledge))
-    for fields, texts in parts:
-        for measure, stated_measure in _part(fields, texts, knowledge).items():
-            if measures.get(measure, NOT_STATED).fault == "not_stated":
-                measures[measure] = stated_measure
+    measures = _first_stated(_part(fields, texts, knowledge) for fields, texts in parts)
     if dose_in_name and measures["dose_mg"].fault == "not_stated":
         measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
     _derive_missing(measures)
@@ -109,6 +105,16 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
     instructions = "\n".join((*routes, *(text for _, texts in parts for text in texts))).lower()
     correctable = len(doses) == 1 and draft.as_shaped
     return DraftMeasures(measures=measures if correctable else _without_paths(measures), instructions=instructions)
+
+
+def _first_stated(parts: Iterable[Mapping[str, StatedMeasure]]) -> dict[str, StatedMeasure]:
+    """Each measure from the first part that states it."""
+    measures: dict[str, StatedMeasure] = {}
+    for part in parts:
+        for measure, stated_measure in part.items():
+            if measures.get(measure, NOT_STATED).fault == "not_stated":
+                measures[measure] = stated_measure
+    return measures
 
 
 _DOSES, _RATES = frozenset(("dose_per_kg", "dose_mg")), frozenset(("rate_mg", "rate_per_kg"))

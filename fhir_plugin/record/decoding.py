@@ -184,11 +184,7 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     sorter = ResourceSorter(SubjectChecker(patient), names, "bundle")
     sorter.sort(opened.entries)
     sorter.require_patient()
-    page = (
-        opened.next_url is not None
-        or not opened.links_read
-        or bool(opened.total is not None and _shortfall(opened.matches(), opened.total))
-    )
+    page = _is_one_page(opened)
     if page:
         sorter.unread.append(Unread("bundle.link", "the file is one page of more"))
     prescriptions = [resource for name in MEDICATION_INPUTS for resource in sorter.kept[name]]
@@ -207,6 +203,12 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
         dropped=sorter.dropped,
         warnings=tuple(sorter.warnings),
     )
+
+
+def _is_one_page(opened: OpenedBundle) -> bool:
+    """Whether a Bundle is a page of more, or may be."""
+    short = opened.total is not None and bool(_shortfall(opened.matches(), opened.total))
+    return short or opened.next_url is not None or not opened.links_read
 
 
 def _is_wanted(entry: BundleEntry | UnreadableEntry) -> bool:

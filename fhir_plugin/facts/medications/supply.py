@@ -97,14 +97,11 @@ def fill_of(
 
 def order_window(order: MedicationRequest, fill: Fill, as_of: int, medications: Medications) -> SupplyWindow | None:
     """The window of an order; ``None`` where its status or intent means that nothing was to be taken."""
-    statuses = medications.statuses
-    if order.status in statuses.order_excluded or order.do_not_perform:
-        return None
-    if order.intent in statuses.order_intents_excluded:
+    if _orders_nothing(order, medications):
         return None
     request = order.dispense_request or NO_REQUEST
     span = _order_start(order, request)
-    taken = order.status in statuses.order_taken
+    taken = order.status in medications.statuses.order_taken
     if span is None:
         return _undated(ORDERED, "ordered", as_of, certain=taken)
     earliest, start = span
@@ -124,6 +121,12 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, medications: 
         ORDERED, "ordered", start, earliest, planned, planned, possible, flags, open_stop, updated, ended=ended
     )
     return window if taken else _uncertain(window, start)
+
+
+def _orders_nothing(order: MedicationRequest, medications: Medications) -> bool:
+    statuses = medications.statuses
+    excluded = order.status in statuses.order_excluded or order.intent in statuses.order_intents_excluded
+    return excluded or bool(order.do_not_perform)
 
 
 def dispense_window(

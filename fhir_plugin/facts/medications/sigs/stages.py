@@ -71,10 +71,7 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
         raise NotUnderstood
     if as_needed or all(item.prn for item in items):
         return Sig((), prn=True, flags=("prn",))
-    if any(stage.days is None for stage in stages[:-1]):
-        raise NotUnderstood
-    if any(item.meals and item.per_day is None and item.moments in ((), (_BEDTIME,)) for item in items):
-        raise NotUnderstood
+    _require_complete(stages, items)
     _fill_frequencies(stages, flags)
     if any(item.prn for item in items):
         flags.append("prn")
@@ -82,6 +79,14 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
         DosePhase(tuple(_intake(item, flags) for item in stage.items if not item.prn), stage.days) for stage in stages
     )
     return Sig(phases, flags=tuple(dict.fromkeys(flags)))
+
+
+def _require_complete(stages: list[SigPhase], items: list[SigItem]) -> None:
+    """Raises :class:`NotUnderstood` for a phase without a length that others follow, and for meals without a number."""
+    if any(stage.days is None for stage in stages[:-1]):
+        raise NotUnderstood
+    if any(item.meals and item.per_day is None and item.moments in ((), (_BEDTIME,)) for item in items):
+        raise NotUnderstood
 
 
 def _fill_frequencies(stages: list[SigPhase], flags: list[str]) -> None:
