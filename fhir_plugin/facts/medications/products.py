@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fhir_plugin.facts.medications.recognised import TextNames, names_in_text
+from fhir_plugin.facts.medications.strengths import with_stated_strength
 from fhir_plugin.record import lenient
-from fhir_plugin.record.datatypes import CodeableConcept, Coding, Quantity, Raw, Reference
+from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
 from fhir_plugin.record.resources import Medication
 from mappings.schema.base.systems import system_key
 from mappings.schema.base.words import without_accents
 from mappings.schema.medications import Medications, Product, ProductPart
-from mappings.schema.medications.model import DoseUnit
 from mappings.schema.medications.recognition import plain_words
 
 ANTIDEPRESSANT = "antidepressant"
@@ -373,30 +373,6 @@ def _of_resource(
         unmapped, other = unmapped or inner.unmapped, other or inner.other_antidepressant
         label = label or inner.label
         if inner.product is not None:
-            parts += [_with_stated_strength(part, item.strength, medications) for part in inner.product.parts]
+            parts += [with_stated_strength(part, item.strength, medications) for part in inner.product.parts]
     product = Product(tuple(parts)) if parts else None
     return IdentifiedProduct(product, label, identified.flags, unmapped=unmapped, other_antidepressant=other)
-
-
-def _with_stated_strength(part: ProductPart, strength: object, medications: Medications) -> ProductPart:
-    """The part with the strength that the Medication resource states per unit or per mL."""
-    numerator, denominator = getattr(strength, "numerator", None), getattr(strength, "denominator", None)
-    if numerator is None or not numerator.value or numerator.value < 0:
-        return part
-    unit = _unit_of(numerator, medications)
-    if unit is None or unit.dimension != "mg":
-        return part
-    amount = numerator.value * unit.factor
-    if denominator is None or denominator.value is None:
-        return ProductPart(part.ingredient, amount, "MG")
-    if denominator.value <= 0:
-        return part
-    per = _unit_of(denominator, medications, "1")
-    if per is None or per.dimension not in ("unit", "ml"):
-        return part
-    return ProductPart(part.ingredient, amount / denominator.value, "MG" if per.dimension == "unit" else "MG/ML")
-
-
-def _unit_of(quantity: Quantity, medications: Medications, otherwise: str = "") -> DoseUnit | None:
-    """The unit of a quantity, by its code or its name."""
-    return medications.units.get((quantity.code or quantity.unit or otherwise).lower())
