@@ -61,7 +61,7 @@ class DayMap(NamedTuple):
         open_days = [
             (e.window.earliest if e.window.start is not None else 0, e.window.possible)
             for e in (*self.dated, *self.possibly)
-            if not e.prescription.known or reaches_minimum(e.prescription)
+            if not (e.prescription.known and e.window.certain) or reaches_minimum(e.prescription)
         ]
         return union([*open_days, *self.claimed()])
 
