@@ -58,6 +58,8 @@ class Context:
     """Triggers that deny that it is so now."""
     lists: frozenset[str]
     backward: re.Pattern[str]
+    backward_words: re.Pattern[str]
+    """The triggers of ``backward`` alone, which are found sooner than what precedes them."""
     not_backward: re.Pattern[str]
     ends: re.Pattern[str]
     about_others: re.Pattern[str] | None
@@ -72,7 +74,7 @@ class Context:
             if not own.strip() or any(piece in own for piece in self.whole_clause):
                 continue
             ever = self._without(own, self.always)
-            if not self.not_backward.search(ever):
+            if self.backward_words.search(ever) and not self.not_backward.search(ever):
                 ever = self.backward.sub(" ", ever)
             yield ever, self._without(ever, self.now)
 
@@ -111,6 +113,7 @@ def make_context(rules: ContextRules) -> Context:
         now=_triggers(rules.forward_now, not_a_denial),
         lists=frozenset(rules.forward_list),
         backward=re.compile(rf"[^,]*(?<!\w)(?:{_any_of(rules.backward)})(?!\w)"),
+        backward_words=re.compile(rf"(?<!\w)(?:{_any_of(rules.backward)})(?!\w)"),
         not_backward=re.compile(rf"(?<!\w)(?:{not_a_denial})(?!\w)"),
         ends=re.compile(rf"(?<!\w)(?:{_any_of(rules.ends)})(?!\w)"),
         about_others=any_pattern(rules.about_others),

@@ -63,6 +63,9 @@ class TopicHints:
     """Text fragments that suggest a topic where no code does."""
 
     hints: tuple[TopicHint, ...]
+    abbreviated: tuple[TopicHint, ...]
+    """One for each abbreviation and topic; looked at only where ``abbreviations`` finds one."""
+    abbreviations: re.Pattern[str]
     context: Context
     starts: frozenset[str]
     """The first letters of every fragment, to skip most texts quickly."""
@@ -75,7 +78,8 @@ class TopicHints:
             return ()
         found: dict[str, Sense] = {}
         for ever, now in self.context.clauses(words):
-            for hint in self.hints:
+            hints = (*self.hints, *self.abbreviated) if self.abbreviations.search(ever) else self.hints
+            for hint in hints:
                 if hint.sense.topic not in found and hint.is_in(ever if hint.lasting else now):
                     found[hint.sense.topic] = hint.sense
         return tuple(found.values())
@@ -111,10 +115,13 @@ def make_hints(
     :raises KnowledgeError: if an abbreviation names a topic that does not exist.
     """
     added = [hint for entry in short.abbreviations for hint in _abbreviated(entry, own)]
-    hints = (*own.values(), *added)
+    hints = tuple(own.values())
     starts = (_WORD_STARTS.match(piece) for hint in hints for piece in hint.pieces)
+    every = "|".join(re.escape(entry.short) for entry in short.abbreviations)
     return TopicHints(
         hints=hints,
+        abbreviated=tuple(added),
+        abbreviations=re.compile(rf"(?<![\w/])(?:{every})(?!\w)"),
         context=context,
         starts=frozenset(start.group() for start in starts if start),
         patterns=any_pattern((*patterns, *(hint.pattern.pattern for hint in added if hint.pattern))),
