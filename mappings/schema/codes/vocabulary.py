@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -48,13 +49,18 @@ _STEMMED = ("medications/hints.yaml", "value_sets/topics.yaml")
 """Files whose words also match inside longer words."""
 _NAMES = ("medications/ingredients.csv", "medications/names.csv")
 _PRODUCTS = "medications/other_products.txt"
-"""Ingredients by code and name; the longer list of registered names also holds names of people, and is not read."""
+"""Ingredients by code and name."""
+_REGISTERED = "medications/drug_names.txt.gz"
+"""Its names hold words that are also names of people ("john"): only whole names of several words are read."""
+_FEWEST_WORDS = 3
 _SYSTEMS = ("medications/systems.yaml", "treatments/_systems.yaml", "value_sets/topics.yaml")
 _NO_WORDS = frozenset({"source", "verification", "dimension"})
 _WORD = re.compile(r"[a-z][a-z']*")
 _ESCAPE = re.compile(r"\\[bwsd]")
 _SYSTEM = re.compile(r"(?:https?://|urn:oid:)\S+")
 _SHORTEST_STEM = 5
+_LETTERS = re.compile(r"[a-z]+")
+_NOT_A_NAME = re.compile(r"[^A-Za-z.,'’ -]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +72,44 @@ class Vocabulary:
     stems: frozenset[str]
     """A word that contains one of them is kept too."""
     systems: frozenset[str]
+    names: frozenset[str]
+    """Registered drug names of three words or more, in lower case without punctuation: kept only as a whole text."""
 
     def holds(self, word: str) -> bool:
         """Whether a lower-case word is in the vocabulary."""
         return word in self.words or any(stem in word for stem in self.stems)
 
+    def is_drug_name(self, text: str) -> bool:
+        """Whether a text is, as a whole and without a number, one registered drug name of several words."""
+        return not _NOT_A_NAME.search(text) and " ".join(_LETTERS.findall(text.lower())) in self.names
+
 
 def load_vocabulary(folder: Path = KNOWLEDGE) -> Vocabulary:
     """The words and systems of a knowledge folder, without sources, citations and remarks."""
     listed = {name: _words(_member_texts(read_yaml(folder / name, Any), keys)) for name, keys in _LISTED.items()}
-    words = set[str]().union(*listed.values())
-    for name, keys in _PATTERNS.items():
-        words |= {word for word in _words(_member_texts(read_yaml(folder / name, Any), keys)) if len(word) > 1}
-    words |= {word for name in _KEYED for word in _words(_texts(read_yaml(folder / name, Any)))}
-    words |= {word for name in _NAMES for word in _words(_first_column(folder / name))}
-    words |= _words(line.partition("\t")[2] for line in (folder / _PRODUCTS).read_text(encoding="utf-8").splitlines())
+    words = set[str]().union(*listed.values(), _pattern_words(folder), _drug_words(folder))
+    words |= _words(text for name in _KEYED for text in _texts(read_yaml(folder / name, Any)))
     words |= _words(form.name.partition(".")[0] for form in (folder / "instruments").glob("[a-z]*.yaml"))
     stems = {word for name in _STEMMED for word in listed[name] if len(word) >= _SHORTEST_STEM}
     system_texts = " ".join(text for name in _SYSTEMS for text in _texts(read_yaml(folder / name, Any)))
-    return Vocabulary(frozenset(words), frozenset(stems), frozenset(_SYSTEM.findall(system_texts)))
+    systems = frozenset(_SYSTEM.findall(system_texts))
+    return Vocabulary(frozenset(words), frozenset(stems), systems, _registered_names(folder))
+
+
+def _pattern_words(folder: Path) -> set[str]:
+    texts = (text for name, keys in _PATTERNS.items() for text in _member_texts(read_yaml(folder / name, Any), keys))
+    return {word for word in _words(texts) if len(word) > 1}
+
+
+def _drug_words(folder: Path) -> set[str]:
+    products = (folder / _PRODUCTS).read_text(encoding="utf-8").splitlines()
+    names = (text for name in _NAMES for text in _first_column(folder / name))
+    return _words(names) | _words(line.partition("\t")[2] for line in products)
+
+
+def _registered_names(folder: Path) -> frozenset[str]:
+    lines = gzip.decompress((folder / _REGISTERED).read_bytes()).decode().splitlines()
+    return frozenset(line for line in lines if line.count(" ") >= _FEWEST_WORDS - 1)
 
 
 def _words(texts: Iterable[str]) -> set[str]:

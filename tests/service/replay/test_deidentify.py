@@ -188,6 +188,8 @@ def test_identifiers_are_replaced_the_same_way_and_only_with_the_same_secret() -
         ("call 555-0199", "zz zz"),
         ("sertraline 50mg", "sertraline 50mg"),
         ("born 1980", "zz zz"),
+        ("St. John's wort", "St. John's wort"),
+        ("St. John's wort for John", "St. zz zz for zz"),
         ("Ünal Öztürk", "zz zz"),
         ("<b>\u202ename</b>", "<zz>zz</zz>"),
         ("", ""),
