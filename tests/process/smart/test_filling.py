@@ -27,7 +27,7 @@ from tests.support.smart.pages import view_of
 INSTRUMENTS = knowledge().instruments
 FORMS = sorted(INSTRUMENTS.forms)
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-SAFETY = knowledge().cards.safety[0].summary
+SAFETY = knowledge().cards.safety[0].summary.format(signals=f"PHQ-9 {knowledge().wording.days.today}")
 PATIENT = "two-failures"
 Json = dict[str, Any]
 

@@ -164,9 +164,7 @@ def test_only_the_selected_draft_is_judged() -> None:
 def test_another_antidepressant_after_two_adequate_failures_is_remarked_on() -> None:
     (card,) = cards(ORDER_SIGN, "two-failures", order(SERTRALINE, "two-failures"))
     assert card["indicator"] == "info"
-    assert card["summary"] == (
-        "2 adequate antidepressant trials have failed in this episode: weigh ketamine, esketamine or TMS"
-    )
+    assert card["summary"] == "2 failed trials in this episode: weigh ketamine, esketamine or TMS"
 
 
 def test_another_antidepressant_in_a_first_treatment_is_not() -> None:

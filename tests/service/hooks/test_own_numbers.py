@@ -36,7 +36,7 @@ criteria:
     request = body(ORDER_SIGN, HYPERTENSION, order(KETAMINE, HYPERTENSION))
     (card,) = check(local.post(ORDER_SIGN, json=request).json())
     assert card["indicator"] == "info"
-    assert card["summary"].startswith("Ketamine: criteria met; still to ask")
+    assert card["summary"].startswith("Ketamine: criteria met; to weigh: hypertension")
     nearer = json.loads(json.dumps(request).replace("172", "178"))
     (card,) = check(local.post(ORDER_SIGN, json=nearer).json())
     assert card["summary"].startswith("Ketamine: hold. BP 178/104")

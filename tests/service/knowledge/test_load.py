@@ -140,7 +140,8 @@ def test_components_and_units_are_those_declared(knowledge: Knowledge) -> None:
 
 
 def test_inputs_follow_from_criteria(knowledge: Knowledge) -> None:
-    assert knowledge.inputs_for(["implant.head_neck"]) == {"conditions", "procedures", "devices"}
+    screened = {"questionnaireResponses", "observations"}
+    assert knowledge.inputs_for(["implant.head_neck"]) == {"conditions", "procedures", "devices"} | screened
     assert knowledge.inputs_for(["blood_pressure.hold", "age.adult"]) == {"observations", "patient"}
 
 

@@ -79,7 +79,7 @@ def test_what_is_shown_is_what_the_endpoint_answers(client: TestClient, hook: st
 
 def test_the_page_says_why_and_takes_the_time_of_each_step(client: TestClient) -> None:
     page = fire(client, patient="uncontrolled-hypertension").text
-    assert "Blood pressure at the hold level" in page
+    assert "Ketamine: hold. BP 172/104" in page
     for step in ("drafts", "gather", "facts", "assess", "recommend", "cards"):
         assert f"<td>{step}</td>" in page
     assert "What would settle it" in fire(client, patient="nearly-empty").text
@@ -214,7 +214,7 @@ def test_a_call_is_saved_without_whom_it_is_about_and_opened_again(client: TestC
     assert "uncontrolled-hypertension" not in saved.text
     page = client.post("/sandbox", data={"open": "yes"}, files={"file": ("a.json", saved.content)}).text
     assert [card["summary"] for card in shown_cards(page)] == [card["summary"] for card in saved.json()["cards"]]
-    assert shown_cards(page)[0]["summary"].startswith("Ketamine: contraindicated")
+    assert shown_cards(page)[0]["summary"].startswith("Ketamine: hold. BP ")
     assert client.post("/sandbox/replay.json", data={**given, "order": ""}).status_code == 400
 
 
