@@ -18,7 +18,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from cds_hooks.demo.ehr import FhirProxy, serving
 
 DEFAULT_PATIENT = "two-failures"
-NULL = object()
+
+
+class _Null:
+    def __repr__(self) -> str:
+        """The same in every process, as the name of a test has to be."""
+        return "NULL"
+
+
+NULL = _Null()
 """Stands for a member that is ``null``; ``None`` leaves a member out."""
 
 
