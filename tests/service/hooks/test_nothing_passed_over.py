@@ -1,0 +1,102 @@
+"""An entry that can no longer be read never turns what speaks against a treatment into "not found"."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from cds_hooks.hooks.service import HookService
+from cds_hooks.protocol.requests import read_call
+from cds_hooks.settings.readable import ReadableServers
+from cds_hooks.settings.settings import Settings
+from fhir_plugin.deciding.finding import Verdict
+from fhir_plugin.reading.client import FhirServers
+from mappings.schema.rules.protocols import Role
+from tests.support.hooks.calls import DAY, PATIENT_VIEW, PATIENTS, body, knowledge
+
+LISTS = ("conditions", "procedures", "devices", "allergies", "medicationRequests", "medicationStatements")
+CODED = ("code", "type", "medicationCodeableConcept", "medicationReference", "reasonCode")
+STATUSES = ("status", "clinicalStatus", "verificationStatus")
+AGAINST = {Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION}
+UNKNOWN_CODE = {"coding": [{"system": "http://terminology.example.org/local", "code": "no-such-code"}]}
+
+
+@cache
+def service() -> HookService:
+    return HookService(knowledge(), Settings(), FhirServers())
+
+
+@cache
+def guarded() -> frozenset[str]:
+    """The criteria that speak against a treatment when they hold."""
+    clauses = (clause for protocol in knowledge().protocols.values() for clause in protocol.clauses)
+    return frozenset(clause.criterion for clause in clauses if clause.role in AGAINST)
+
+
+def verdicts(request: dict[str, Any]) -> dict[str, Verdict]:
+    (definition,) = (each for each in knowledge().services.services if each.hook == request["hook"])
+    call = read_call(json.dumps(request).encode(), request["hook"])
+    answer = asyncio.run(service().answer(call, definition, DAY, ReadableServers(())))
+    assert answer.decision is not None
+    return {finding.criterion: finding.verdict for finding in answer.decision.findings}
+
+
+def harmed(request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The request with one entry made unreadable, one member left out, or one list cut; and what was done."""
+    for name in LISTS:
+        entries = request["prefetch"].get(name, {}).get("entry", [])
+        for place, entry in different(entries):
+            for member in set(entry["resource"]) & {*CODED, *STATUSES}:
+                yield f"{name} {place} without {member}", without(request, name, place, member)
+            for member in set(entry["resource"]) & {*CODED} - {"medicationReference", "reasonCode"}:
+                changed = without(request, name, place, member)
+                changed["prefetch"][name]["entry"][place]["resource"][member] = UNKNOWN_CODE
+                yield f"{name} {place} with an unknown {member}", changed
+        if entries:
+            changed = copy.deepcopy(request)
+            found = changed["prefetch"][name]
+            found["entry"].pop()
+            found["total"] = len(entries)
+            yield f"{name} cut", changed
+
+
+def different(entries: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The entries with their places; of those with the same code, one."""
+    seen = set()
+    for place, entry in enumerate(entries):
+        meant = json.dumps([entry["resource"].get(member) for member in CODED])
+        if meant not in seen:
+            seen.add(meant)
+            yield place, entry
+
+
+def without(request: dict[str, Any], name: str, place: int, member: str) -> dict[str, Any]:
+    changed = copy.deepcopy(request)
+    del changed["prefetch"][name]["entry"][place]["resource"][member]
+    return changed
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_what_can_no_longer_be_read_is_never_not_found(patient: str) -> None:
+    request = body(PATIENT_VIEW, patient)
+    before = verdicts(request)
+    cleared = {
+        f"{what}: {name}"
+        for what, changed in harmed(request)
+        for name, verdict in verdicts(changed).items()
+        if name in guarded() and verdict is Verdict.NOT_MET and before[name] is not Verdict.NOT_MET
+    }
+    assert not cleared
+
+
+def test_the_harm_is_done_and_there_is_something_to_lose() -> None:
+    harm = [what for patient in PATIENTS for what, _ in harmed(body(PATIENT_VIEW, patient))]
+    assert len(harm) > 10 * len(PATIENTS)
+    lost = (verdicts(body(PATIENT_VIEW, patient)) for patient in PATIENTS)
+    assert any(found[name] is Verdict.MET for found in lost for name in guarded())
