@@ -30,7 +30,7 @@ def smoke(service: str) -> str:
     ready = wait_until_ready(service)
     hook = next(offered for offered in get(f"{service}/cds-services")["services"] if offered["hook"] == "order-sign")
     cards = get(f"{service}/cds-services/{hook['id']}", order_sign(hook["prefetch"]))["cards"]
-    if not any(card["indicator"] == "critical" and "Blood pressure" in card["summary"] for card in cards):
+    if not any(card["indicator"] == "critical" and "172/104" in card["summary"] for card in cards):
         raise SystemExit(f"smoke: ketamine at 172/104 mm[Hg] is not held: {[card['summary'] for card in cards]}")
     return f"ready with knowledge {ready['knowledge'][:12]}, database {ready['database']}; {cards[0]['summary']}"
 

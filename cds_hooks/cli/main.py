@@ -73,7 +73,7 @@ class Commands(LazyGroup):
             "explain",
             f"{_FOLDER}.explain",
             "explain",
-            "Show which cards a request gets, and for every criterion and pathway its result and the reason.",
+            "Show which cards a request gets, the whole reasoning behind them, and every criterion and pathway.",
         ),
         Command("feedback", f"{_FOLDER}.feedback", "app", "What clinicians did with the cards."),
         Command("knowledge", f"{_FOLDER}.knowledge", "app", "Extend the knowledge of this installation."),

@@ -84,4 +84,4 @@ def test_the_wheel_serves_from_another_folder(installed: Path, tmp_path: Path) -
     ran = subprocess.run((sys.executable, smoke, starter), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith(f"ready with knowledge {load_knowledge().digest[:12]}, ")
-    assert "Ketamine: contraindicated on the record by Blood pressure at the hold level" in ran.stdout
+    assert "Ketamine: hold. BP 172/104" in ran.stdout

@@ -31,6 +31,7 @@ def service() -> Iterator[TestClient]:
         smart=(entry,),  # type: ignore[arg-type]
         fhir_servers=(EHR, "https://other.example/fhir"),
         database="off",  # type: ignore[arg-type]
+        detail="full",  # the brief card leaves the table to the app where it has a link to it
     )
     with TestClient(create_app(settings, knowledge(), today=lambda: calls.DAY)) as client:
         yield client

@@ -39,7 +39,8 @@ def test_every_protocol_stands_beside_the_others_as_it_was_decided(patient: str)
         answers = {answer.treatment: answer for answer in made.treatments}
         for shown in page.treatments:
             answer = answers.get(shown.treatment)
-            assert shown.standings[place] == (answer.standing.value if answer else None)
+            there = shown.standings[place]
+            assert (there.standing if there else None) == (answer.standing.value if answer else None)
             told = {
                 each.row.title: each.roles[place][:3]
                 for each in (*shown.compared, *shown.noted, *shown.absent)
@@ -68,7 +69,7 @@ def test_what_is_unknown_comes_first_and_says_what_would_settle_it(patient: str)
             assert {role[0] for role in each.roles if role} == {Role.CONTEXT}
         for each in shown.absent:
             assert each.row.verdict == "not_met"
-            assert each.row.role in (Role.CONTRAINDICATION, Role.CAUTION)
+            assert each.row.role in (Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION)
 
 
 @pytest.mark.parametrize("patient", PATIENTS)
@@ -131,8 +132,11 @@ def test_the_overview_says_where_every_treatment_stands_and_the_last_of_every_sc
     decision, known = decision_of(patient), knowledge()
     page = overview(decision, known)
     answers = {each.treatment: each.standing.value for each in decision.recommendation.treatments}
-    assert dict(page.standings) == {known.cards.treatments[name]: standing for name, standing in answers.items()}
-    assert page.asks == tuple(ask.words for ask in decision.recommendation.asks)
+    assert {shown.title: shown.standing for shown in page.standings} == {
+        known.cards.treatments[name]: standing for name, standing in answers.items()
+    }
+    made = decision.recommendation
+    assert page.asks == tuple(ask.words for ask in (*made.asks, *made.questions))
     series = {
         form.instrument.short: decision.facts.scores.series(name) for name, form in known.instruments.forms.items()
     }

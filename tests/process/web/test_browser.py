@@ -15,7 +15,7 @@ pytestmark = pytest.mark.server
 
 PATIENTS = {
     "uncontrolled-hypertension": {"order-sign": 1, "patient-view": 1},
-    "acute-crisis": {"order-sign": 2, "patient-view": 2},
+    "acute-crisis": {"order-sign": 1, "patient-view": 1},
     "partial-response-to-tms": {"order-sign": 1, "patient-view": 1},
     "two-failures": {"order-sign": 1, "patient-view": 1},
 }
@@ -64,7 +64,7 @@ def test_a_draft_that_is_taken_is_in_the_next_call(demo: str, browser: Browser) 
         expect(page.get_by_text(f"Taken: {label}. The draft orders have changed")).to_be_visible()
         expect(page.locator("#request-json")).to_contain_text("draftOrders")
         sent = json.loads(page.locator("#request-json").text_content() or "")
-        assert len(sent["context"]["draftOrders"]["entry"]) == 2
+        assert len(sent["context"]["draftOrders"]["entry"]) > 1
 
 
 def test_everything_works_without_scripts(demo: str, browser: Browser) -> None:
