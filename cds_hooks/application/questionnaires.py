@@ -93,11 +93,11 @@ def _extract_response(body: bytes, instruments: Instruments) -> Response:
     try:
         response, questionnaire = read_extract(body)
         scores = score_all(response, instruments, questionnaire)
-        why = [reason for scored in scores for reason in refusals(scored, instruments)]
-        scores = tuple(scored for scored in scores if not refusals(scored, instruments))
-        if not scores:
-            return outcome(_UNPROCESSABLE, "processing", *why)
-        return _answer(build_extract(response, scores, instruments).model_dump_json())
+        why = [(scored, refusals(scored, instruments)) for scored in scores]
+        told = tuple(scored for scored, refused in why if not refused)
+        if not told:
+            return outcome(_UNPROCESSABLE, "processing", *(reason for _, refused in why for reason in refused))
+        return _answer(build_extract(response, told, instruments).model_dump_json())
     except BadInput as fault:
         return outcome(_BAD_REQUEST, "structure", str(fault))
     except WrongQuestionnaire as fault:

@@ -21,10 +21,8 @@ class AppLinks:
         self._issuers: Mapping[str, Issuer] = {issuer.issuer: issuer for issuer in issuers}
         self._address = f"{public_url}/smart/launch"
 
-    def on(self, cards: tuple[Card, ...], fhir_server: str | None, treatments: tuple[str, ...]) -> tuple[Card, ...]:
-        """The cards, with the link if the calling EHR can launch the app."""
-        if not cards or not self.reaches(fhir_server):
-            return cards
+    def on(self, cards: tuple[Card, ...], treatments: tuple[str, ...]) -> tuple[Card, ...]:
+        """The cards with the link, for an EHR that the app can be launched from."""
         treatment = treatments[0] if treatments else ""
         context = msgspec.json.encode({"page": "criteria"} | ({"treatment": treatment} if treatment else {})).decode()
         link = Link(label=LABEL, url=self._address, type="smart", app_context=context)

@@ -193,7 +193,7 @@ def criteria_table(context: CardContext, answer: TreatmentAnswer, said: frozense
     """What was looked at, one row each: criterion, value, day and verdict, without what the card says already."""
     words = context.words
     rows = [_row(context, weighed) for weighed in answer.weighed if _has_row(weighed, said)]
-    absent = sum(_is_absent(weighed) for weighed in answer.weighed)
+    absent = sum(weighed.absent for weighed in answer.weighed)
     last = [(words.brief.table_absent.format(count=absent), "", "", words.brief.table_not_found)] if absent else []
     kept = list(rows)
     while kept and _pieces(words.table.brief_header, [*kept, *_cut(context, rows, kept), *last]) > most_words:
@@ -210,13 +210,6 @@ def _cut(
 
 def _pieces(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
     return len(table(header, list(rows)).split())
-
-
-_LOOKED_FOR = (Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION)
-
-
-def _is_absent(weighed: WeighedFinding) -> bool:
-    return weighed.role in _LOOKED_FOR and weighed.finding.verdict is Verdict.NOT_MET
 
 
 def _has_row(weighed: WeighedFinding, said: frozenset[str]) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, TypeAlias
 
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding, Link
+from cds_hooks.settings.settings import Detail
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.deciding.headline import MAX_HEADLINE
@@ -29,8 +29,6 @@ MAX_EVIDENCE = 3
 MAX_NOTE_LENGTH = 40
 """A longer note on a piece of evidence, such as the history of a trial, is shown below the table."""
 MAX_LINKS = 5
-Detail: TypeAlias = Literal["brief", "full"]
-"""How much of the reasoning stands on the card itself."""
 
 
 @dataclass(frozen=True, slots=True)

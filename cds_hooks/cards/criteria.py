@@ -20,10 +20,10 @@ from cds_hooks.cards.this_order import (
 )
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.finding import Doubt, Verdict
-from fhir_plugin.deciding.headline import Headline, headline
+from fhir_plugin.deciding.headline import Headline, headline_of
 from fhir_plugin.deciding.recommend import Recommendation, TreatmentAnswer
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, worst
-from mappings.schema.rules.protocols import Protocol, Role
+from mappings.schema.rules.protocols import FORBIDDING, Protocol, Role
 
 
 def criteria_card(context: CardContext) -> Card:
@@ -93,14 +93,8 @@ def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> Treat
 
 
 def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[str] = ()) -> Headline:
-    return headline(
-        context.treatment(answer.treatment),
-        answer.standing,
-        answer.weighed,
-        context.knowledge,
-        ordering=bool(context.decision.recommendation.ordered),
-        of_order=of_order,
-    )
+    ordering = bool(context.decision.recommendation.ordered)
+    return headline_of(answer, context.knowledge, ordering=ordering, of_order=of_order)
 
 
 def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[str]:
@@ -132,5 +126,5 @@ def _is_shown(weighed: WeighedFinding) -> bool:
 
 def _may_forbid(weighed: WeighedFinding) -> bool:
     """Whether it is a contraindication or a hold that is present or possible; a question to the patient is neither."""
-    forbids = weighed.role in (Role.CONTRAINDICATION, Role.HOLD)
+    forbids = weighed.role in FORBIDDING
     return forbids and weighed.finding.verdict is not Verdict.NOT_MET and weighed.finding.doubt is not Doubt.ASK

@@ -16,7 +16,6 @@ from fhir_plugin.facts.trials.read import TRIALS
 from mappings.schema.rules.protocols import Role
 
 _EXPECTED = (Role.REQUIRED, Role.EXPECTED)
-_LOOKED_FOR = (Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION)
 
 
 def full_detail(context: CardContext, answer: TreatmentAnswer, shown: Sequence[WeighedFinding], held: str) -> list[str]:
@@ -83,11 +82,7 @@ def _others(context: CardContext, answer: TreatmentAnswer) -> str:
 
 
 def _not_found(context: CardContext, answer: TreatmentAnswer) -> str:
-    absent = [
-        weighed.finding
-        for weighed in answer.weighed
-        if weighed.role in _LOOKED_FOR and weighed.finding.verdict is Verdict.NOT_MET
-    ]
+    absent = [weighed.finding for weighed in answer.weighed if weighed.absent]
     if not absent:
         return ""
     places = dict.fromkeys(place for finding in absent for place in finding.looked_in)

@@ -10,6 +10,7 @@ from cds_hooks.cards.criteria import without_safety
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
 from fhir_plugin.deciding.headline import is_harm, reason_phrase, without_doubles
+from fhir_plugin.deciding.standing import reasons
 from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
 from fhir_plugin.order_checks.said import is_said
 from mappings.schema.load import Knowledge
@@ -35,7 +36,7 @@ def other_form_card(context: CardContext) -> tuple[Card, ...]:
     words, named = context.knowledge.order_checks.words.other_form, others[0].other_form or ""
     answers = context.decision.recommendation.treatments
     answer = next(answer for answer in answers if answer.treatment == named)
-    harm = sorted(filter(is_harm, without_safety(context, answer).weighed), key=lambda weighed: weighed.urgency)
+    harm = list(filter(is_harm, reasons(without_safety(context, answer).weighed)))
     against = [reason_phrase(weighed, context.knowledge) for weighed in without_doubles(harm, context.knowledge)]
     said = _said(context, others)
     treatment = context.treatment(named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
-from fhir_plugin.deciding.recommend import Recommendation
+from fhir_plugin.deciding.recommend import PathwayAnswer, Recommendation
 from fhir_plugin.deciding.standing import CLEARED
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from mappings.schema.rules.protocols import Factor, Pathway
@@ -23,23 +23,28 @@ def pathway_lines(context: CardContext) -> list[PathwayLine]:
 
     The site's own protocol takes precedence: no other protocol proposes a treatment that it holds back.
     """
-    chosen = context.decision.recommendation
-    cleared = {answer.treatment for answer in chosen.treatments if answer.may_be_offered}
     lines: dict[str, PathwayLine] = {}
-    for recommendation in (chosen, *context.decision.beside):
-        fitting = recommendation.pathway
-        if fitting is None or fitting.standing not in CLEARED or fitting.pathway.says in lines:
-            continue
-        if cleared.issuperset(step.treatment for step in fitting.pathway.steps):
+    for recommendation in (context.decision.recommendation, *context.decision.beside):
+        fitting = _offered(context, recommendation)
+        if fitting is not None and fitting.pathway.says not in lines:
             lines[fitting.pathway.says] = PathwayLine(fitting.id, _sentence(context, recommendation))
     return list(lines.values())
 
 
+def _offered(context: CardContext, recommendation: Recommendation) -> PathwayAnswer | None:
+    """The pathway that fits, if neither its own protocol nor the site's holds one of its treatments back."""
+    fitting = recommendation.pathway
+    if fitting is None or fitting.standing not in CLEARED:
+        return None
+    answers = context.decision.recommendation.treatments
+    cleared = {answer.treatment for answer in answers if answer.may_be_offered}
+    return fitting if cleared.issuperset(step.treatment for step in fitting.pathway.steps) else None
+
+
 def brief_pathway(context: CardContext) -> str:
     """The pathway of the site's own protocol in one sentence, if it fits and nothing withholds its treatments."""
-    own = [line.id for line in pathway_lines(context)]
-    fitting = context.decision.recommendation.pathway
-    if fitting is None or fitting.id not in own:
+    fitting = _offered(context, context.decision.recommendation)
+    if fitting is None:
         return ""
     words, pathway = context.words.brief, fitting.pathway
     sentence = words.pathway.format(pathway=pathway.title, says=pathway.says)
@@ -51,10 +56,10 @@ def pathway_headline(context: CardContext) -> str:
 
     ``Partial response to esketamine (PHQ-9 22 to 14 after 16 sessions): consider adding TMS``.
     """
-    fitting = context.decision.recommendation.pathway
+    fitting = _offered(context, context.decision.recommendation)
     if context.decision.recommendation.ordered or fitting is None or not fitting.pathway.headline:
         return ""
-    course = _course_of(context, fitting.pathway) if brief_pathway(context) else None
+    course = _course_of(context, fitting.pathway)
     if course is None or course.outcome.baseline is None or course.outcome.end is None:
         return ""
     change = context.words.brief.change.format(

@@ -21,7 +21,7 @@ from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.sessions.hit import Hit
 from fhir_plugin.sessions.review import SessionReason, SessionReview, review_session
 from mappings.schema.base.entries import Verification
-from mappings.schema.sessions import LEVELS, Level, Sessions
+from mappings.schema.sessions import LEVELS, PHRASE_FIELDS, Level, Sessions
 from mappings.schema.texts.cards import Indicator
 
 _WORST_FIRST: tuple[Indicator, ...] = ("critical", "warning", "info")
@@ -90,7 +90,7 @@ def _unread_lines(context: CardContext, review: SessionReview) -> Iterator[_Line
 
 def _values(context: CardContext, hit: Hit) -> dict[str, str]:
     words = context.knowledge.sessions.words
-    values = dict.fromkeys(("value", "name", "before", "days"), "") | dict(hit.values)
+    values = dict.fromkeys(PHRASE_FIELDS, "") | dict(hit.values)
     if days := values["days"]:
         values["days"] = (words.one_day if days == "1" else words.days).format(days=days)
     return values | {"when": _when(context, hit.day)}
@@ -105,7 +105,7 @@ def _when(context: CardContext, day: DaySpan | None) -> str:
         return str(day)
     if day.first == context.as_of:
         return words.today
-    return words.dates.write(day.first, context.as_of)
+    return context.knowledge.wording.days.write(day.first, context.as_of)
 
 
 def _card(context: CardContext, review: SessionReview, lines: Sequence[_Line]) -> Card:

@@ -22,8 +22,7 @@ def order_paragraphs(context: CardContext) -> list[str]:
 
 def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     """What is wrong with the orders, one short line each; ``named`` are phrases that the headline says already."""
-    words = context.knowledge.order_checks.words
-    checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
+    words, checks = context.knowledge.order_checks.words, _own_checks(context)
     said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
     alone = critical_summary(context)
     told = [check for check in checks if check.check in said or (check.critical and check.drafted in alone)]
@@ -38,8 +37,7 @@ def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
 
 def open_order_lines(context: CardContext) -> list[str]:
     """What the orders do not state, and what could not be judged."""
-    words = context.knowledge.order_checks.words
-    checks = [check for order in context.checked for check in order.checks if not _is_standing(context, check)]
+    words, checks = context.knowledge.order_checks.words, _own_checks(context)
     unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
     unstated = [check for check in unknown if check.why == words.why["not_stated"]]
     titles = dict.fromkeys(check.title for check in unstated)
@@ -48,10 +46,11 @@ def open_order_lines(context: CardContext) -> list[str]:
     return [line.format(items="; ".join(items)) for line, items in lines if items]
 
 
-def _is_standing(context: CardContext, check: OrderCheck) -> bool:
-    """Whether the check repeats a criterion, which the headline and its reasons say."""
-    kinds = {definition.id: definition.kind for definition in context.knowledge.order_checks.checks}
-    return kinds[check.check] in _CRITERIA
+def _own_checks(context: CardContext) -> list[OrderCheck]:
+    """The checks without those that repeat a criterion, which the headline and its reasons say."""
+    definitions = context.knowledge.order_checks.checks
+    repeating = {definition.id for definition in definitions if definition.kind in _CRITERIA}
+    return [check for order in context.checked for check in order.checks if check.check not in repeating]
 
 
 _CRITERIA = ("contraindicated", "criterion")
@@ -82,10 +81,11 @@ def _phrase(context: CardContext, check: OrderCheck) -> str:
 
 def _remarks_on_orders(context: CardContext) -> list[str]:
     """What is worth a line in these orders; of a check that holds for several, such as a combination, one line."""
+    every = context.knowledge.order_checks.remarks
     lines: dict[str, list[str]] = {}
     for order in context.checked:
         for check in _remarks(context, order):
-            if check.check not in context.knowledge.order_checks.remarks:
+            if check.check not in every:
                 lines.setdefault(check.check, []).append(_says(context, check))
     return [several[0] for several in lines.values()]
 
@@ -133,7 +133,7 @@ def _paragraph(context: CardContext, order: CheckedOrder) -> str:
     words = context.knowledge.order_checks.words
     lead = words.lead.format(treatment=context.treatment(order.treatment), draft=quote(order.reference))
     lines = [_line(check, context, words) for check in order.checks if _deviates(check)]
-    lines += [words.lines.says.format(title=check.title, why=check.why) for check in _remarks(context, order)]
+    lines += [_says(context, check) for check in _remarks(context, order)]
     as_expected = [check for check in order.checks if check.verdict is CheckVerdict.OK and not check.remark]
     unstated = [check for check in order.checks if check.why == words.why["not_stated"]]
     for line, items in (

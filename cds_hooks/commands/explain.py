@@ -43,9 +43,7 @@ def explain(
     day = day_from(as_of)
     try:
         call = read_call(body, service.hook)
-        settings = load_settings()
-        answer = asyncio.run(_answered(call, service, knowledge, day, settings))
-        full = asyncio.run(_answered(call, service, knowledge, day, settings.model_copy(update={"detail": "full"})))
+        answer, full = asyncio.run(_answered(call, service, knowledge, day, load_settings()))
     except CallError as fault:
         raise BadInput(f"{request}: {fault}") from fault
     if output == "json":
@@ -69,9 +67,12 @@ def _service(body: bytes, knowledge: Knowledge) -> ServiceDefinition:
 
 async def _answered(
     call: HookCall, service: ServiceDefinition, knowledge: Knowledge, as_of: date, settings: Settings
-) -> HookAnswer:
+) -> tuple[HookAnswer, HookAnswer]:
+    """The answer as it is sent, and with the whole reasoning."""
     async with FhirServers() as servers:
-        return await HookService(knowledge, settings, servers).answer(call, service, as_of, settings.readable)
+        hooks = HookService(knowledge, settings, servers)
+        answer = await hooks.answer(call, service, as_of, settings.readable)
+    return answer, hooks.in_full(call, service, answer)
 
 
 def _json(answer: HookAnswer, full: HookAnswer, service: ServiceDefinition, knowledge: Knowledge) -> str:

@@ -22,8 +22,8 @@ from cds_hooks.protocol.requests import FhirAuthorization, HookCall, OrderSelect
 from cds_hooks.protocol.responses import Card
 from cds_hooks.protocol.trace import Trace, discard_mark
 from cds_hooks.settings.readable import ReadableServers, may_read
-from cds_hooks.settings.settings import Settings
-from fhir_plugin.deciding.decide import Decision, decide
+from cds_hooks.settings.settings import Detail, Settings
+from fhir_plugin.deciding.decide import Decision, decide, decide_for
 from fhir_plugin.drafts.draft_orders import read_drafts, selected, with_medications
 from fhir_plugin.drafts.encounters import encounter_of
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments, order_of
@@ -112,26 +112,36 @@ class HookService:
             ordered, decision = self._settled(call, ordered, decision)
             if not ordered.needs_record:
                 return self._without_cards(ordered, decision)
-        checked = check_orders(ordered, decision, self._knowledge)
+        answer = self._with_cards(call, service, ordered, decision, self._settings.detail)
+        mark("cards")
+        return answer
+
+    def in_full(self, call: HookCall, service: ServiceDefinition, answer: HookAnswer) -> HookAnswer:
+        """The answer to the same call with the whole reasoning on its cards; nothing is read again."""
+        if answer.decision is None or (service.speaks == "order" and not answer.ordered.needs_record):
+            return answer
+        return self._with_cards(call, service, answer.ordered, answer.decision, "full")
+
+    def _with_cards(
+        self, call: HookCall, service: ServiceDefinition, ordered: OrderedTreatments, decision: Decision, detail: Detail
+    ) -> HookAnswer:
         context = CardContext(
             decision,
             self._knowledge,
             call.hook,
-            as_of,
+            decision.facts.as_of,
             len(ordered.foreign),
             self._new_id,
             ordered=ordered,
-            checked=checked,
-            detail=self._settings.detail,
+            checked=check_orders(ordered, decision, self._knowledge),
+            detail=detail,
             has_app=self._app_links.reaches(call.fhir_server),
             templates=self._templates,
         )
-        cards = self._app_links.on(
-            with_few_suggestions(context, _cards(context, service, ordered)), call.fhir_server, ordered.treatments
-        )
-        answer = HookAnswer(cards, decision, context.bases, ordered, ordered.silence(self._knowledge))
-        mark("cards")
-        return answer
+        cards = with_few_suggestions(context, _cards(context, service, ordered))
+        if context.has_app:
+            cards = self._app_links.on(cards, ordered.treatments)
+        return HookAnswer(cards, decision, context.bases, ordered, ordered.silence(self._knowledge))
 
     def _settled(
         self, call: HookCall, ordered: OrderedTreatments, decision: Decision
@@ -142,9 +152,7 @@ class HookService:
         known = settled(ordered, decision.record, decision.facts, knowledge, encounter)
         if known.treatments == ordered.treatments:
             return known, decision
-        return known, decide(
-            decision.record, knowledge, as_of=decision.facts.as_of, ordered=known.treatments, mark=discard_mark
-        )
+        return known, decide_for(decision, knowledge, known.treatments)
 
     def _without_cards(self, ordered: OrderedTreatments, decision: Decision | None = None) -> HookAnswer:
         """The answer where nothing is ordered that the criteria are for: at most a notice about the drafts."""

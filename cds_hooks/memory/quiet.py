@@ -17,6 +17,7 @@ from cds_hooks.cards.builder import CardBasis
 from cds_hooks.memory.keys import KeyedHash
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.finding import Finding
+from fhir_plugin.facts.fact import Evidence
 from mappings.schema.service.services import ServiceDefinition
 
 DAY_MS = 86_400_000
@@ -80,11 +81,7 @@ def fingerprint(card: Card, basis: CardBasis, user: str, keyed: KeyedHash) -> st
 
 def _facts(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
     if basis.once:
-        evidence = sorted(
-            (item.reference, item.label, str(item.day), _RUNNING_DAYS.sub("", item.note))
-            for finding in basis.findings
-            for item in finding.evidence
-        )
+        evidence = sorted(_evidence_content(item) for finding in basis.findings for item in finding.evidence)
         return keyed.of("evidence", basis.rule, _ENCODER.encode(evidence))
     offered = [suggestion.label for suggestion in card.suggestions]
     facts = [_finding_content(finding) for finding in basis.findings] or card.detail
@@ -92,10 +89,12 @@ def _facts(card: Card, basis: CardBasis, keyed: KeyedHash) -> str:
 
 
 def _finding_content(finding: Finding) -> tuple[object, ...]:
-    evidence = [
-        (item.reference, item.label, str(item.day), _RUNNING_DAYS.sub("", item.note)) for item in finding.evidence
-    ]
+    evidence = [_evidence_content(item) for item in finding.evidence]
     return (finding.criterion, finding.verdict, finding.because, finding.missing, evidence)
+
+
+def _evidence_content(item: Evidence) -> tuple[str, str, str, str]:
+    return item.reference, item.label, str(item.day), _RUNNING_DAYS.sub("", item.note)
 
 
 def may_be_quiet(card: Card, basis: CardBasis, service: ServiceDefinition) -> bool:

@@ -77,7 +77,7 @@ def make_report(
         until=until,
         calls={name: dict(calls[name]) for name in sorted(calls)},
         rules=ordered,
-        standings={name: {of: dict(counts) for of, counts in standings[name].items()} for name in sorted(standings)},
+        standings={name: {of: dict(said) for of, said in standings[name].items()} for name in sorted(standings)},
     )
 
 
@@ -99,9 +99,10 @@ def _counted(
             standings.setdefault(key.service, {}).setdefault(treatment, Counter())[outcome] += count
         elif outcome not in ("not_met", "unknown"):
             entry = _rule(rules, key.service, rule)
-            live = key.mode == LIVE
-            entry.fired += count * live
-            entry.silent_mode += count * (not live)
+            if key.mode == LIVE:
+                entry.fired += count
+            else:
+                entry.silent_mode += count
     return calls, standings
 
 

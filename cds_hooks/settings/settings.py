@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,6 +27,8 @@ from cds_hooks.telemetry.logs import LogFormat, LogLevel
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
 
+Detail: TypeAlias = Literal["brief", "full"]
+"""How much of the reasoning stands on the card itself."""
 PER_CLIENT_SETTINGS = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
 """Settings that belong to each client as soon as any client is configured."""
 
@@ -61,7 +63,7 @@ class Settings(BaseSettings):
     """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
     """How long one call may spend reading from the FHIR server."""
-    detail: Literal["brief", "full"] = "brief"
+    detail: Detail = "brief"
     """How much a card shows: what is read in ten seconds, or the whole reasoning (``full``)."""
     max_body_bytes: PositiveInt = 5_000_000
     """The largest request body that is read, in bytes."""

@@ -11,7 +11,7 @@ import msgspec
 from cds_hooks.cards.own_cards import own_summary
 from cds_hooks.web.findings import DecisionView, FindingRow, TreatmentView, decision_view
 from fhir_plugin.courses.path_words import PathWords
-from fhir_plugin.courses.report import CourseReport
+from fhir_plugin.courses.report import CourseReport, course_report
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.recommend import recommend
@@ -149,7 +149,8 @@ def criteria(decision: Decision, knowledge: Knowledge, treatment: str) -> Criter
     """All protocols side by side; ``treatment`` is shown first if it is one of them."""
     own = decision.recommendation.protocol
     names = [own, *(name for name in knowledge.protocols if name != own)]
-    sides = [_protocol_view(decision, knowledge, name) for name in names]
+    course = course_report(decision.facts.scores, decision.facts.treatments)
+    sides = [_protocol_view(decision, knowledge, name, course) for name in names]
     titles = knowledge.cards.treatments
     treatments = [name for name in titles if any(view.title == titles[name] for view in sides[0].treatments)]
     chosen = treatment if treatment in treatments else knowledge.protocols[own].focus
@@ -170,9 +171,9 @@ def _conflict(conflict: Conflict, knowledge: Knowledge) -> tuple[str, tuple[tupl
     return conflict.topic, positions, conflict.resolution
 
 
-def _protocol_view(decision: Decision, knowledge: Knowledge, protocol: str) -> DecisionView:
+def _protocol_view(decision: Decision, knowledge: Knowledge, protocol: str, course: CourseReport) -> DecisionView:
     recommendation = recommend(decision.findings, knowledge.protocols[protocol], knowledge)
-    return decision_view(replace(decision, recommendation=recommendation, beside=()), knowledge)
+    return decision_view(replace(decision, recommendation=recommendation, beside=()), knowledge, course)
 
 
 def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComparison:

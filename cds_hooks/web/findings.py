@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from fhir_plugin.courses.report import CourseReport, course_report
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Verdict
-from fhir_plugin.deciding.headline import headline
+from fhir_plugin.deciding.headline import headline_of
 from fhir_plugin.deciding.recommend import PathwayAnswer, TreatmentAnswer
 from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.fact import Evidence
 from fhir_plugin.facts.trials.report import shown_trial
 from mappings.schema.base.entries import Source
 from mappings.schema.load import Knowledge
-from mappings.schema.rules.protocols import Role
-
-_AGAINST = frozenset({Role.CONTRAINDICATION, Role.HOLD, Role.CAUTION})
+from mappings.schema.rules.protocols import AGAINST, FORBIDDING, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +82,11 @@ class DecisionView:
     """The standings in words."""
 
 
-def decision_view(decision: Decision, knowledge: Knowledge) -> DecisionView:
-    """The view of a decision for a page."""
+def decision_view(decision: Decision, knowledge: Knowledge, course: CourseReport | None = None) -> DecisionView:
+    """The view of a decision for a page; ``course``: its courses, where a page shows several views of one record."""
     recommendation, trials = decision.recommendation, decision.facts.trials
     about = recommendation.ordered or (knowledge.protocols[recommendation.protocol].focus,)
-    course = course_report(decision.facts.scores, decision.facts.treatments)
+    course = course or course_report(decision.facts.scores, decision.facts.treatments)
     views = [
         _treatment(
             answer,
@@ -129,9 +127,7 @@ def _treatment(
         title=knowledge.cards.treatments[answer.treatment],
         standing=answer.standing.value,
         standing_words=knowledge.cards.standing[answer.standing.value],
-        headline=headline(
-            knowledge.cards.treatments[answer.treatment], answer.standing, answer.weighed, knowledge, ordering=ordering
-        ).text,
+        headline=headline_of(answer, knowledge, ordering=ordering).text,
         about=about,
         rows=tuple(row for row in rows if not row.absent),
         absent=tuple(row for row in rows if row.absent),
@@ -149,7 +145,7 @@ def _row(weighed: WeighedFinding, knowledge: Knowledge, *, well: bool) -> Findin
         verdict=finding.verdict.value,
         word=knowledge.cards.table.verdicts[role][finding.verdict.value],
         weight=_weight(role, finding.verdict, well=well),
-        absent=role in _AGAINST and finding.verdict is Verdict.NOT_MET,
+        absent=weighed.absent,
         because=finding.because,
         missing=finding.missing,
         settle=criterion.ask.words if finding.verdict is Verdict.UNKNOWN else "",
@@ -182,7 +178,7 @@ def _urgency(weighed: WeighedFinding) -> int:
     """Sort key: unknowns first, those that decide before the others; then what counts against the treatment."""
     verdict, role = weighed.finding.verdict, weighed.role
     if verdict is Verdict.UNKNOWN:
-        return 0 if role in (Role.REQUIRED, Role.CONTRAINDICATION, Role.HOLD) else 1
+        return 0 if role in (Role.REQUIRED, *FORBIDDING) else 1
     if role is Role.CONTEXT:
         return 4
-    return 2 if (role in _AGAINST) == (verdict is Verdict.MET) else 3
+    return 2 if (role in AGAINST) == (verdict is Verdict.MET) else 3

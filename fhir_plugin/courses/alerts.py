@@ -9,7 +9,7 @@ import msgspec
 
 from fhir_plugin.courses.path_words import PathWords
 from fhir_plugin.courses.trend import Trend
-from fhir_plugin.courses.windows import day_of
+from fhir_plugin.courses.windows import day_of, days_between
 from fhir_plugin.courses.worsening import Outcome, Plateau, Rise, Worsening, total_of
 from fhir_plugin.facts.fact import Presence
 from fhir_plugin.facts.scores.assessment import Assessment
@@ -64,7 +64,7 @@ def _worse(rise: Rise, outcome: Outcome | None, instrument: Instrument, say: Pat
 def _plateau(plateau: Plateau, instrument: Instrument, say: PathWords) -> str:
     totals = [total_of(value) for value in plateau.values]
     low, high = min(totals), max(totals)
-    first, last = day_of(plateau.values[0]), day_of(plateau.values[-1])
+    days = days_between(day_of(plateau.values[0]), day_of(plateau.values[-1]))
     span = say.words.plateau_range.format(low=low, high=high) if low < high else f"{low:g}"
     return say.words.plateau.format(
         treatments=say.treatments(plateau.treatments),
@@ -73,7 +73,7 @@ def _plateau(plateau: Plateau, instrument: Instrument, say: PathWords) -> str:
         first=say.day(plateau.values[0]),
         last=say.day(plateau.values[-1]),
         many=len(totals),
-        weeks=(last - first).days // _WEEK if first and last else 0,
+        weeks=days // _WEEK,
     )
 
 

@@ -13,12 +13,11 @@ Scales are never mixed, and the result is a description: it never claims that a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from enum import StrEnum
 
 import msgspec
 
-from fhir_plugin.courses.windows import TreatmentWindow, day_of, windows
+from fhir_plugin.courses.windows import TreatmentWindow, day_of, days_between, windows
 from fhir_plugin.courses.worsening import (
     Plateau,
     Rise,
@@ -83,10 +82,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     previous: Assessment | None
     """The value before the latest, whatever its age."""
     baseline: Assessment
-    baseline_treatment: str | None
-    """The treatment at whose start it was measured; ``None``: the first on the record."""
     baseline_course: TreatmentCourse | None
-    """The same as a course."""
+    """The course at whose start it was measured; ``None``: the first on the record."""
     judged: bool
     """Whether the baseline may be compared with: no treatment began since it that was not measured."""
     unmeasured: TreatmentCourse | None
@@ -116,6 +113,11 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     def change_since_last(self) -> float | None:
         """Latest less the value before it; ``None`` with a single value."""
         return total_of(self.latest) - total_of(self.previous) if self.previous else None
+
+    @property
+    def baseline_treatment(self) -> str | None:
+        """The treatment of that course."""
+        return self.baseline_course.treatment if self.baseline_course else None
 
 
 def phase_of(assessment: Assessment, courses: Sequence[TreatmentCourse]) -> CoursePhase | None:
@@ -165,7 +167,6 @@ def read_trend(
         latest=latest,
         previous=usable[-2] if len(usable) > 1 else None,
         baseline=baseline,
-        baseline_treatment=course.treatment if course else None,
         baseline_course=course,
         judged=judged,
         unmeasured=unmeasured,
@@ -235,13 +236,9 @@ def _rise(
     improved = points is None or total_of(baseline) - total_of(latest) >= points
     if not (treated and improved):
         days = rule.worse_within_days.value
-        begin = min(place for place, value in enumerate(series) if _days(day_of(value), day) <= days)
+        begin = min(place for place, value in enumerate(series) if days_between(day_of(value), day) <= days)
     values = series[min(begin, max(len(series) - 2, 0)) :]
     return read_rise(instrument, None if baseline is latest else baseline, values)
-
-
-def _days(first: date | None, last: date | None) -> int:
-    return (last - first).days if first and last else 0
 
 
 def _change(baseline: Assessment, latest: Assessment) -> tuple[float | None, float | None]:

@@ -55,6 +55,11 @@ def day_of(assessment: Assessment) -> date | None:
     return day.first if day and day.first == day.last else None
 
 
+def days_between(first: date | None, last: date | None) -> int:
+    """The days from one to the other; none where one of them is not known to the day."""
+    return (last - first).days if first and last else 0
+
+
 def spans(courses: Iterable[TreatmentCourse], first: date, last: date) -> tuple[TreatmentSpan, ...]:
     """Split the days from ``first`` to ``last`` where a course begins or ends."""
     within = [course for course in courses if course.first <= last and course.last >= first]

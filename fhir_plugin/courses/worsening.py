@@ -16,7 +16,7 @@ from math import inf
 
 import msgspec
 
-from fhir_plugin.courses.windows import day_of
+from fhir_plugin.courses.windows import day_of, days_between
 from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from mappings.schema.instruments.model import ImportantChange, Instrument, OwnChange
@@ -74,11 +74,6 @@ class ScorePath(msgspec.Struct, frozen=True, kw_only=True):
     end: Assessment
     outcome: Outcome | None
     """``None`` where no response can be judged."""
-
-    @property
-    def change(self) -> float:
-        """Last total less first."""
-        return total_of(self.end) - total_of(self.start)
 
 
 def total_of(assessment: Assessment) -> float:
@@ -218,7 +213,7 @@ def read_plateau(
     totals = [total_of(value) for value in values]
     if values and max(totals) - min(totals) < _least_noticed(instrument):
         needed = rule.plateau_equal_values.value
-    if len(values) < needed or _days_between(values[0], values[-1]) < rule.plateau_days.value:
+    if len(values) < needed or days_between(day_of(values[0]), day_of(values[-1])) < rule.plateau_days.value:
         return None
     return Plateau(values=tuple(values), treatments=_treatments_on(values[-1], courses))
 
@@ -233,8 +228,3 @@ def _treatments_on(value: Assessment, courses: Sequence[TreatmentCourse]) -> tup
             if day and course.first < day and (day <= course.last or not course.ended)
         )
     )
-
-
-def _days_between(one: Assessment, other: Assessment) -> int:
-    first, last = day_of(one), day_of(other)
-    return (last - first).days if first and last else 0

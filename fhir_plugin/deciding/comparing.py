@@ -12,7 +12,7 @@ import msgspec
 from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.phrases import plain_value
 from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
-from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.dates import DaySpan, is_within
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import BY_COMPONENT, Asked, Comparator, Criterion
 from mappings.schema.texts.wording import FINDING_FIELDS, Wording
@@ -81,7 +81,7 @@ def _is_answered(criterion: Criterion, facts: Mapping[str, Fact], as_of: date) -
             return True
     days = asked.within_days.value if asked.within_days else 0
     answers = (entry for name in asked.answered_by for entry in facts[name].evidence)
-    return any(_fresh(entry.day, days, as_of) for entry in answers)
+    return any(is_within(entry.day, days, as_of) for entry in answers)
 
 
 _NO_VALUES: Mapping[str, str] = dict.fromkeys(FINDING_FIELDS - {"title", "missing"}, "")
@@ -156,7 +156,7 @@ def _measurement(
 ) -> CriterionAnswer:
     day = f" on {value.day}" if value.day else ""
     values = _values(criterion, fact, wording, value=_formatted(value, wording), day=day)
-    if criterion.max_age_days is not None and not _fresh(value.day, criterion.max_age_days.value, as_of):
+    if criterion.max_age_days is not None and not is_within(value.day, criterion.max_age_days.value, as_of):
         return CriterionAnswer(Verdict.UNKNOWN, "old", values, Doubt.UNREAD if fact.missing else Doubt.MISSING)
     plain, on = plain_value(value), value.day
     met = CriterionAnswer(Verdict.MET, "met", values, plain=plain, day=on)
@@ -168,10 +168,6 @@ def _measurement(
     if holds is None or fact.missing:
         return CriterionAnswer(Verdict.UNKNOWN, "unsure", values, Doubt.UNREAD)
     return CriterionAnswer(Verdict.NOT_MET, "not_met", values, plain=plain, day=on)
-
-
-def _fresh(day: DaySpan | None, days: float, as_of: date) -> bool:
-    return day is not None and day.days_before(as_of)[1] <= days
 
 
 def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from fhir_plugin.deciding.assess import assess
@@ -51,11 +51,25 @@ def decide(
     mark("facts")
     findings = assess(facts, knowledge)
     mark("assess")
-    recommendations = {
+    recommendation, beside = _recommended(findings, knowledge, chosen, ordered)
+    mark("recommend")
+    return Decision(record, facts, findings, recommendation, beside)
+
+
+def decide_for(decision: Decision, knowledge: Knowledge, ordered: Collection[str]) -> Decision:
+    """The same findings, weighed for other orders than the decision was made for."""
+    recommendation, beside = _recommended(decision.findings, knowledge, decision.recommendation.protocol, ordered)
+    return replace(decision, recommendation=recommendation, beside=beside)
+
+
+def _recommended(
+    findings: tuple[Finding, ...], knowledge: Knowledge, chosen: str, ordered: Collection[str]
+) -> tuple[Recommendation, tuple[Recommendation, ...]]:
+    """By the chosen protocol, and by each of the others."""
+    by_protocol = {
         name: recommend(findings, definition, knowledge, ordered) for name, definition in knowledge.protocols.items()
     }
-    mark("recommend")
-    return Decision(record, facts, findings, recommendations.pop(chosen), tuple(recommendations.values()))
+    return by_protocol.pop(chosen), tuple(by_protocol.values())
 
 
 def chosen_protocol(knowledge: Knowledge, name: str | None = None) -> str:

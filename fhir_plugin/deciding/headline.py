@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fhir_plugin.deciding.finding import Doubt, Verdict
+from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Verdict
+from fhir_plugin.deciding.recommend import TreatmentAnswer
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
@@ -70,6 +71,14 @@ def headline(
     return Headline(text=template.format(treatment=treatment, reasons=text), named=named)
 
 
+def headline_of(
+    answer: TreatmentAnswer, knowledge: Knowledge, *, ordering: bool, of_order: Sequence[str] = ()
+) -> Headline:
+    """The headline of what a protocol concludes for a treatment."""
+    name = knowledge.cards.treatments[answer.treatment]
+    return headline(name, answer.standing, answer.weighed, knowledge, ordering=ordering, of_order=of_order)
+
+
 def reason_phrase(weighed: WeighedFinding, knowledge: Knowledge) -> str:
     """One reason in a few words, with what clears it where it is a hold."""
     finding = weighed.finding
@@ -106,9 +115,7 @@ def is_harm(weighed: WeighedFinding) -> bool:
 
 def is_missing(weighed: WeighedFinding) -> bool:
     """Whether it is not known, and needed: a criterion, a list that was not read, a measurement that is not there."""
-    unknown = weighed.standing is Standing.UNKNOWN and not _is_possible(weighed)
-    forbids = weighed.role in (Role.CONTRAINDICATION, Role.HOLD)
-    return unknown or (forbids and weighed.finding.doubt is Doubt.MISSING)
+    return weighed.lacks_measurement or (weighed.standing is Standing.UNKNOWN and not _is_possible(weighed))
 
 
 def is_to_ask(weighed: WeighedFinding) -> bool:
@@ -118,15 +125,12 @@ def is_to_ask(weighed: WeighedFinding) -> bool:
 
 def is_to_check(weighed: WeighedFinding) -> bool:
     """Whether it is a caution on which something is missing or could not be read."""
-    return weighed.standing is Standing.OPEN and weighed.finding.doubt in _NOT_THERE and not is_missing(weighed)
+    return weighed.standing is Standing.OPEN and weighed.finding.doubt in NOT_THERE and not is_missing(weighed)
 
 
 def is_to_weigh(weighed: WeighedFinding) -> bool:
     """Whether it is there, or possibly, and changes no plan by itself."""
-    return weighed.standing is Standing.OPEN and weighed.finding.doubt not in (Doubt.ASK, *_NOT_THERE)
-
-
-_NOT_THERE = (Doubt.UNREAD, Doubt.MISSING)
+    return weighed.standing is Standing.OPEN and weighed.finding.doubt not in (Doubt.ASK, *NOT_THERE)
 
 
 def _is_possible(weighed: WeighedFinding) -> bool:

@@ -29,8 +29,7 @@ def date_words(day: DaySpan, as_of: date, words: NearDayWords) -> str:
         return (words.today, words.yesterday)[distance]
     if distance > _DAYS_OF_A_YEAR:
         return _month(day.first, words)
-    template = words.date if day.first.year == as_of.year else words.date_of_year
-    return template.format(day=day.first.day, month=words.months[day.first.month - 1], year=day.first.year)
+    return words.write(day.first, as_of)
 
 
 _DAYS_OF_A_YEAR = 365

@@ -11,7 +11,7 @@ from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, weigh, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
-from mappings.schema.rules.protocols import Conflict, Pathway, Protocol, Role
+from mappings.schema.rules.protocols import FORBIDDING, Conflict, Pathway, Protocol, Role
 
 
 class TreatmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +110,7 @@ def _missing(decisive: Iterable[WeighedFinding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing))
 
 
-_DECISIVE_ROLES = (Role.REQUIRED, Role.CONTRAINDICATION, Role.HOLD)
+_DECISIVE_ROLES = (Role.REQUIRED, *FORBIDDING)
 
 
 def _answer(treatment: str, weighed_findings: list[WeighedFinding]) -> TreatmentAnswer:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.headline import headline
+from fhir_plugin.deciding.headline import headline_of
 from fhir_plugin.deciding.recommend import TreatmentAnswer
 from fhir_plugin.deciding.standing import WeighedFinding, reasons
 from fhir_plugin.facts.scores.assessment import Assessment
@@ -97,11 +97,10 @@ def report(decision: Decision, knowledge: Knowledge) -> DecisionReport:
 
 
 def _treatment(answer: TreatmentAnswer, knowledge: Knowledge, *, ordering: bool) -> TreatmentReport:
-    name = knowledge.cards.treatments[answer.treatment]
     return TreatmentReport(
         treatment=answer.treatment,
         verdict=answer.standing.value,
-        headline=headline(name, answer.standing, answer.weighed, knowledge, ordering=ordering).text,
+        headline=headline_of(answer, knowledge, ordering=ordering).text,
         reasons=tuple(weighed.finding.criterion for weighed in reasons(answer.weighed)),
     )
 

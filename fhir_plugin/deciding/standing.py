@@ -27,7 +27,7 @@ from enum import StrEnum
 import msgspec
 
 from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
-from mappings.schema.rules.protocols import Clause, Role, Weight
+from mappings.schema.rules.protocols import AGAINST, FORBIDDING, Clause, Role, Weight
 
 
 class Standing(StrEnum):
@@ -72,6 +72,16 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
     def urgency(self) -> tuple[int, int]:
         """Sort key of reasons: the worst standing first, then the heaviest weight."""
         return _ORDER[self.standing], _WEIGHTS[self.weight] if self.weight else 0
+
+    @property
+    def lacks_measurement(self) -> bool:
+        """Whether what could forbid the treatment would have to be measured, and is not on the record."""
+        return self.role in FORBIDDING and self.finding.doubt is Doubt.MISSING
+
+    @property
+    def absent(self) -> bool:
+        """Whether it would speak against the treatment, and was looked for and not found."""
+        return self.role in AGAINST and self.finding.verdict is Verdict.NOT_MET
 
 
 def weigh(finding: Finding, clause: Clause) -> WeighedFinding:
@@ -119,9 +129,12 @@ def may_be_offered(weighed_findings: Iterable[WeighedFinding]) -> bool:
     A question to the patient, which no record answers, does not withhold it; a missing blood pressure does.
     """
     weighed = tuple(weighed_findings)
-    forbids = (Role.CONTRAINDICATION, Role.HOLD)
-    missing = any(finding.role in forbids and finding.finding.doubt is Doubt.MISSING for finding in weighed)
-    return standing_of(weighed) in CLEARED and not missing
+    return standing_of(weighed) in CLEARED and not any(finding.lacks_measurement for finding in weighed)
+
+
+def cleared_apart_from_reviews(weighed_findings: Iterable[WeighedFinding]) -> bool:
+    """Whether a treatment would be cleared if every finding to be reviewed were settled."""
+    return standing_of(weighed for weighed in weighed_findings if weighed.standing is not Standing.REVIEW) in CLEARED
 
 
 def standing_of(weighed_findings: Iterable[WeighedFinding]) -> Standing:

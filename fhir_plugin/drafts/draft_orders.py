@@ -16,11 +16,11 @@ from msgspec import Raw
 from fhir_plugin.drafts.dosages import read_dosages, read_quantity, read_timing
 from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drafted_product, drugs_of_bundle, drugs_of_medications
 from fhir_plugin.drafts.forgiving import MemberPath
-from fhir_plugin.drafts.members import NOTHING, concept, text
+from fhir_plugin.drafts.members import NOTHING, concepts, listed, text
 from fhir_plugin.drafts.reasons import DraftReasons, reasons_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
 from fhir_plugin.record.lenient import decode_all, read
-from fhir_plugin.record.resources import Medication, MedicationRequest
+from fhir_plugin.record.resources import Medication
 from fhir_plugin.record.subjects import SubjectChecker, SubjectMatch
 
 WITHDRAWN = frozenset({"cancelled", "stopped", "revoked", "ended", "entered-in-error"})
@@ -250,7 +250,7 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
         notes=_notes(members),
         additions=_additions(members),
         reasons=reasons_of((members.reason_code, members.reason), members.reason_reference, members.contained),
-        category=_names(_concepts(members.category)),
+        category=_names(concepts(members.category)),
         raw=raw,
     )
 
@@ -261,28 +261,18 @@ def _product(members: _Members, drugs: Drugs) -> DraftedProduct:
 
 
 def _notes(members: _Members) -> tuple[str, ...]:
-    listed = read(members.note, tuple[Raw, ...])
-    raws = (members.note,) if listed is None else listed
-    written = (text(raw) or (read(raw, Annotation) or Annotation()).text for raw in raws)
+    written = (text(raw) or (read(raw, Annotation) or Annotation()).text for raw in listed(members.note))
     notes = (*written, text(members.patient_instruction))
     return tuple(note for note in notes if note)
 
 
 def _additions(members: _Members) -> tuple[str, ...]:
     texts: list[str] = []
-    listed = read(members.dosage_instruction, tuple[Raw, ...])
-    for dosage in decode_all((members.dosage_instruction,) if listed is None else listed, _Additions):
-        texts += _names((*_concepts(dosage.additional_instruction), *_concepts(dosage.method)))
-        needed = (*_concepts(dosage.as_needed_codeable_concept), *_concepts(dosage.as_needed_for))
+    for dosage in decode_all(listed(members.dosage_instruction), _Additions):
+        texts += _names((*concepts(dosage.additional_instruction), *concepts(dosage.method)))
+        needed = (*concepts(dosage.as_needed_codeable_concept), *concepts(dosage.as_needed_for))
         texts += (f"as needed for {name}" for name in _names(needed))
     return tuple(texts)
-
-
-def _concepts(raw: Raw) -> tuple[CodeableConcept, ...]:
-    """One concept, or a list of them; those that do not decode are left out."""
-    listed = read(raw, tuple[Raw, ...])
-    found = (concept(item) for item in ((raw,) if listed is None else listed))
-    return tuple(item for item in found if item)
 
 
 def _is_about(members: _Members, checker: SubjectChecker, *, absolute: bool) -> bool:
@@ -295,5 +285,5 @@ def _is_about(members: _Members, checker: SubjectChecker, *, absolute: bool) -> 
         if subject is not None and subject.reference:
             if "://" in subject.reference and not absolute:
                 return False
-            return checker.match(MedicationRequest(subject=subject)) is SubjectMatch.THIS_PATIENT
+            return checker.match_reference(subject.reference) is SubjectMatch.THIS_PATIENT
     return True

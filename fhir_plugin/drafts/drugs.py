@@ -87,7 +87,7 @@ def drafted_product(
     direct: Iterable[Raw], references: Iterable[Raw], contained: Raw, elsewhere: Drugs
 ) -> DraftedProduct:
     """Everything that the members of a draft name; ``direct`` are concepts, ``references`` point to Medications."""
-    concepts, pointed = _named_and_pointed(direct, references)
+    concepts, pointed = named_and_pointed(direct, references)
     inside = {f"#{identifier}": raw for raw in decode_array(contained, Raw) if (identifier := _identifier(raw))}
     form, unresolved = "", None
     for reference in pointed:
@@ -103,7 +103,7 @@ def drafted_product(
     return DraftedProduct(tuple(concepts), form, unresolved)
 
 
-def _named_and_pointed(
+def named_and_pointed(
     direct: Iterable[Raw], references: Iterable[Raw]
 ) -> tuple[list[CodeableConcept], list[Reference]]:
     """The concepts, and the references of all members; a CodeableReference may be either."""

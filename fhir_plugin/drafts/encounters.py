@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.drafts.members import NOTHING, concept
+from fhir_plugin.drafts.members import NOTHING, concepts, listed
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Reference
-from fhir_plugin.record.lenient import decode_array, read
+from fhir_plugin.record.lenient import decode_all, decode_array, read
 from fhir_plugin.record.subjects import reference_parts
 
 
@@ -74,25 +74,12 @@ def _is_meant(encounter: _Encounter, encounter_id: str | None, patient_id: str) 
 
 def _setting(encounter: _Encounter) -> EncounterSetting:
     """The class of R4 is a coding, that of R5 a list of concepts."""
-    classes = [CodeableConcept(coding=(coding,)) for coding in _read_all(encounter.class_, Coding) if coding.code]
-    classes += _concepts(encounter.class_)
-    named = (*classes, *_concepts(encounter.type), *_concepts(encounter.service_type))
-    words = [concept.text for concept in named] + [coding.display for concept in named for coding in concept.coding]
+    codings = decode_all(listed(encounter.class_), Coding)
+    classes = [CodeableConcept(coding=(coding,)) for coding in codings if coding.code]
+    classes += concepts(encounter.class_)
+    named = (*classes, *concepts(encounter.type), *concepts(encounter.service_type))
+    words = [item.text for item in named] + [coding.display for item in named for coding in item.coding]
     places = (read(entry.location, Reference) for entry in decode_array(encounter.location, _Location))
     words += [place.display for place in places if place]
-    codes = (coding.code for concept in classes for coding in concept.coding)
+    codes = (coding.code for item in classes for coding in item.coding)
     return EncounterSetting(tuple(code for code in codes if code), tuple(word for word in words if word))
-
-
-def _concepts(raw: Raw) -> list[CodeableConcept]:
-    return [found for item in _listed(raw) if (found := concept(item))]
-
-
-def _read_all(raw: Raw, shape: type[Coding]) -> list[Coding]:
-    return [found for item in _listed(raw) if (found := read(item, shape))]
-
-
-def _listed(raw: Raw) -> tuple[Raw, ...]:
-    """The elements of an array; anything else as the only element."""
-    listed = read(raw, tuple[Raw, ...])
-    return (raw,) if listed is None else listed

@@ -16,6 +16,12 @@ def text(raw: Raw) -> str | None:
     return read(raw, str)
 
 
+def listed(raw: Raw) -> tuple[Raw, ...]:
+    """The elements of an array; anything else as the only element."""
+    elements = read(raw, tuple[Raw, ...])
+    return (raw,) if elements is None else elements
+
+
 class _Parts(msgspec.Struct, frozen=True):
     coding: Raw = NOTHING
     text: Raw = NOTHING
@@ -37,11 +43,16 @@ def concept(raw: Raw) -> CodeableConcept | None:
     return whole if whole.coding or whole.text else None
 
 
+def concepts(raw: Raw) -> tuple[CodeableConcept, ...]:
+    """One concept, or a list of them; those that do not decode are left out."""
+    return tuple(found for item in listed(raw) if (found := concept(item)))
+
+
 def _joined(raw: Raw) -> CodeableConcept | None:
     """A list where one concept is due: all codings, and the first text."""
-    concepts = decode_array(raw, CodeableConcept)
-    codings = tuple(coding for item in concepts for coding in item.coding)
-    words = next((item.text for item in concepts if item.text), None)
+    parts = decode_array(raw, CodeableConcept)
+    codings = tuple(coding for item in parts for coding in item.coding)
+    words = next((item.text for item in parts if item.text), None)
     return CodeableConcept(coding=codings, text=words) if codings or words else None
 
 

@@ -8,10 +8,9 @@ import msgspec
 
 from fhir_plugin.drafts.draft_orders import Draft, Drafts
 from fhir_plugin.drafts.outside import is_inside, only_a_service, stated_use
-from fhir_plugin.facts.medications.products import identify
+from fhir_plugin.facts.medications.products import ANTIDEPRESSANT, identify
 from mappings.schema.load import Knowledge
 
-ANTIDEPRESSANT = "antidepressant"
 """The group of the medication tables by which an order is recognised."""
 
 

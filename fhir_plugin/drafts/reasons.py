@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.drafts.drugs import CodeableReference
-from fhir_plugin.drafts.members import NOTHING, concept, text
-from fhir_plugin.record.datatypes import CodeableConcept, Reference
-from fhir_plugin.record.lenient import decode_array, read
+from fhir_plugin.drafts.drugs import named_and_pointed
+from fhir_plugin.drafts.members import NOTHING, concept, listed, text
+from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.record.lenient import decode_array
 
 
 class DraftReasons(msgspec.Struct, frozen=True):
@@ -28,17 +28,10 @@ class _Reason(msgspec.Struct, frozen=True):
 
 def reasons_of(direct: Iterable[Raw], references: Raw, contained: Raw) -> DraftReasons:
     """The reasons of an order; ``direct`` are lists of concepts or of concepts and references."""
-    stated: list[CodeableConcept] = []
-    pointers = list(_listed(references))
-    for raw in (item for listed in direct for item in _listed(listed)):
-        if named := concept(raw):
-            stated.append(named)
-        elif choice := read(raw, CodeableReference):
-            pointers.append(choice.reference)
-            stated += [inner] if (inner := concept(choice.concept)) else []
+    stated, pointers = named_and_pointed((item for raw in direct for item in listed(raw)), listed(references))
     inside = _contained(contained)
     elsewhere: list[str] = []
-    for pointer in (pointed for raw in pointers if (pointed := read(raw, Reference))):
+    for pointer in pointers:
         if pointer.reference and pointer.reference in inside:
             stated.append(inside[pointer.reference])
         elif pointer.display:
@@ -46,12 +39,6 @@ def reasons_of(direct: Iterable[Raw], references: Raw, contained: Raw) -> DraftR
         elif pointer.reference:
             elsewhere.append(pointer.reference)
     return DraftReasons(tuple(stated), tuple(elsewhere))
-
-
-def _listed(raw: Raw) -> tuple[Raw, ...]:
-    """The elements of an array; anything else as the only element."""
-    listed = read(raw, tuple[Raw, ...])
-    return (raw,) if listed is None else listed
 
 
 def _contained(contained: Raw) -> Mapping[str, CodeableConcept]:

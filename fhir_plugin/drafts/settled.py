@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.encounters import EncounterSetting
-from fhir_plugin.drafts.ordered import ANTIDEPRESSANT, OrderedTreatments, RecognisedDraft
+from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
 from fhir_plugin.drafts.outside import is_inside, stated_use, states_nothing
 from fhir_plugin.facts.fact import Presence
-from fhir_plugin.facts.medications.products import identify_medication
+from fhir_plugin.facts.medications.products import ANTIDEPRESSANT, ProductReader
 from fhir_plugin.facts.read import Facts
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.record import Record
@@ -21,7 +21,6 @@ from fhir_plugin.record.resources import Condition, MedicationRequest, Medicatio
 from fhir_plugin.record.subjects import reference_parts
 from mappings.schema.load import Knowledge
 
-_NOT_ORDERS = ("proposal", "plan", "option")
 _CURRENT = ("active", "on-hold")
 
 
@@ -86,9 +85,10 @@ def _is_absent(facts: Facts, topic: str) -> bool:
 
 def _is_renewal(found: RecognisedDraft, record: Record, facts: Facts, knowledge: Knowledge) -> bool:
     """Whether every antidepressant of the order is current on the record."""
-    current = set(_active_ingredients(found.draft.reference, record, knowledge))
+    products = ProductReader(knowledge.medications, record.medications)
+    current = set(_active_ingredients(found.draft.reference, record, products))
     days = timedelta(days=knowledge.order_checks.outside.renewals.days.value)
-    stopped = set(_stopped_ingredients(record, knowledge))
+    stopped = set(_stopped_ingredients(record, products))
     for trial in facts.trials.lifetime_trials:
         is_going_on = trial.start is not None and (trial.stop is None or trial.stop >= facts.as_of - days)
         if is_going_on and trial.ingredient not in stopped:
@@ -96,31 +96,23 @@ def _is_renewal(found: RecognisedDraft, record: Record, facts: Facts, knowledge:
     return found.ingredients <= current
 
 
-def _active_ingredients(own: str, record: Record, knowledge: Knowledge) -> Iterator[str]:
+def _active_ingredients(own: str, record: Record, products: ProductReader) -> Iterator[str]:
     """The drugs of active orders and statements; ``own`` is the reference of the draft itself."""
     for request in record.all("medicationRequests", MedicationRequest):
-        is_order = request.intent not in _NOT_ORDERS and not request.do_not_perform
-        if request.status in _CURRENT and is_order and request.reference != own:
-            yield from _ingredients(request, record, knowledge)
+        if request.status in _CURRENT and request.is_order and request.reference != own:
+            yield from _ingredients(request, products)
     for statement in record.all("medicationStatements", MedicationStatement):
         if statement.status in _CURRENT:
-            yield from _ingredients(statement, record, knowledge)
+            yield from _ingredients(statement, products)
 
 
-def _stopped_ingredients(record: Record, knowledge: Knowledge) -> Iterator[str]:
+def _stopped_ingredients(record: Record, products: ProductReader) -> Iterator[str]:
     for request in record.all("medicationRequests", MedicationRequest):
         if request.status == "stopped":
-            yield from _ingredients(request, record, knowledge)
+            yield from _ingredients(request, products)
 
 
-def _ingredients(
-    resource: MedicationRequest | MedicationStatement, record: Record, knowledge: Knowledge
-) -> Iterable[str]:
-    product = identify_medication(
-        resource.medication_codeable_concept,
-        resource.medication_reference,
-        knowledge.medications,
-        by_reference=record.medications,
-        contained=resource.contained,
-    ).product
+def _ingredients(resource: MedicationRequest | MedicationStatement, products: ProductReader) -> Iterable[str]:
+    named = products.of(resource.medication_codeable_concept, resource.medication_reference, resource.contained)
+    product = named.product
     return (part.ingredient for part in product.parts) if product else ()

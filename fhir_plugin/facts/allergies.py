@@ -79,7 +79,7 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
         "missing": missing,
         "absent": absent,
         "unread": ("allergies",) if absent else record.unread_of(("allergies", "conditions")),
-        "looked_in": (f"allergies ({len(entries)})", f"conditions ({len(record.input('conditions').resources)})"),
+        "looked_in": (f"allergies ({len(entries)})", *record.looked_in("conditions")),
     }
     presences = {KETAMINE: allergy.presence(), INTOLERANCE: intolerance.presence()}
     first, second = (

@@ -223,10 +223,11 @@ def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) 
 class _EntryReader:
     """Looks up the topics of entries, once per distinct concept: diagnoses are often repeated at every visit."""
 
-    __slots__ = ("_beside", "_seen", "_value_sets")
+    __slots__ = ("_beside", "_said", "_seen", "_value_sets")
 
     def __init__(self, value_sets: ValueSets) -> None:
         self._value_sets = value_sets
+        self._said: dict[tuple[CodeableConcept, ...], tuple[tuple[Sense, ...], bool]] = {}
         self._seen: dict[tuple[str, tuple[CodeableConcept, ...]], tuple[list[Sense], bool]] = {}
         self._beside: dict[tuple[str, tuple[CodeableConcept, ...], tuple[Annotation, ...]], tuple[Sense, ...]] = {}
 
@@ -235,7 +236,7 @@ class _EntryReader:
         key = place, concepts
         senses = self._seen.get(key)
         if senses is None:
-            senses = self._seen[key] = _senses(concepts, place, self._value_sets)
+            senses = self._seen[key] = self._settled(concepts, place)
         return senses
 
     def beside(
@@ -245,24 +246,37 @@ class _EntryReader:
         key = place, concepts, notes
         senses = self._beside.get(key)
         if senses is None:
-            senses = self._beside[key] = tuple(_beside(concepts, notes, place, self._value_sets))
+            senses = self._beside[key] = tuple(self._words_beside(concepts, notes, place))
         return senses
 
+    def _settled(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
+        candidates, hinted = self._what_is_said(concepts)
+        settled = (_settled(sense, concepts, self._value_sets, hinted=hinted) for sense in candidates)
+        return [sense for sense in settled if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
 
-def _beside(
-    concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str, value_sets: ValueSets
-) -> Iterable[Sense]:
-    coded = _coded(concepts, value_sets)
-    texts = [note.text for note in notes if note.text]
-    if coded is not None:
-        texts += words_of(concepts)
-    if not texts:
-        return
-    said = coded if coded is not None else value_sets.hints.senses(_words(concepts))
-    known = {sense.topic for sense in said}
-    for sense in value_sets.hints.senses("; ".join(texts).lower()):
-        if sense.topic not in known and place in sense.read_in and value_sets.topics[sense.topic].beside_codes:
-            yield sense
+    def _words_beside(
+        self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str
+    ) -> Iterable[Sense]:
+        said, hinted = self._what_is_said(concepts)
+        texts = [note.text for note in notes if note.text]
+        if not hinted:
+            texts += words_of(concepts)
+        if not texts:
+            return
+        known = {sense.topic for sense in said}
+        value_sets = self._value_sets
+        for sense in value_sets.hints.senses("; ".join(texts).lower()):
+            if sense.topic not in known and place in sense.read_in and value_sets.topics[sense.topic].beside_codes:
+                yield sense
+
+    def _what_is_said(self, concepts: tuple[CodeableConcept, ...]) -> tuple[tuple[Sense, ...], bool]:
+        """What the codes say of every topic; where none is known, what the words suggest, and that they do."""
+        said = self._said.get(concepts)
+        if said is None:
+            coded = _coded(concepts, self._value_sets)
+            hints = tuple(self._value_sets.hints.senses(_words(concepts))) if coded is None else coded
+            said = self._said[concepts] = hints, coded is None
+        return said
 
 
 def _coded(concepts: tuple[CodeableConcept, ...], value_sets: ValueSets) -> tuple[Sense, ...] | None:
@@ -275,15 +289,6 @@ def _coded(concepts: tuple[CodeableConcept, ...], value_sets: ValueSets) -> tupl
             if senses is not None:
                 coded = senses if coded is None else _merged_senses((*coded, *senses))
     return coded
-
-
-def _senses(concepts: tuple[CodeableConcept, ...], place: str, value_sets: ValueSets) -> tuple[list[Sense], bool]:
-    """One sense per topic, and whether it was taken from the text because no code is known."""
-    coded = _coded(concepts, value_sets)
-    hinted = coded is None
-    candidates = value_sets.hints.senses(_words(concepts)) if coded is None else coded
-    settled = (_settled(sense, concepts, value_sets, hinted=hinted) for sense in candidates)
-    return [sense for sense in settled if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
 
 
 def _settled(sense: Sense, concepts: tuple[CodeableConcept, ...], value_sets: ValueSets, *, hinted: bool) -> Sense:
@@ -359,4 +364,4 @@ def _search_extent(
     if not missing:
         missing = tuple(why for place in places for why in unread_entries.get(place, ()))
         unread = tuple(place for place in places if unread_entries.get(place))
-    return _SearchExtent(missing, unread, tuple(f"{place} ({len(record.input(place).resources)})" for place in places))
+    return _SearchExtent(missing, unread, record.looked_in(*places))

@@ -10,12 +10,12 @@ from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.record.coded import entry_of
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation
 from mappings.schema.codes.laboratory import LaboratoryResult
-from mappings.schema.codes.systems import plain_system
 from mappings.schema.load import Knowledge
 
 
@@ -41,12 +41,9 @@ def read_laboratory(record: Record, knowledge: Knowledge, as_of: date) -> Mappin
 
 
 def _test_of(observation: Observation, knowledge: Knowledge) -> str | None:
-    test_by_code = knowledge.laboratory.by_code
-    for coding in observation.code.coding if observation.code else ():
-        name = test_by_code.get(coding.code or "")
-        if name is not None and plain_system(coding.system) in knowledge.laboratory.systems:
-            return name
-    return knowledge.laboratory.named_test(observation.code.label) if observation.code else None
+    laboratory = knowledge.laboratory
+    by_code = entry_of(observation.code, laboratory.by_code, laboratory.systems)
+    return by_code or (laboratory.named_test(observation.code.label) if observation.code else None)
 
 
 def _is_heading(observation: Observation) -> bool:
@@ -65,7 +62,8 @@ def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _
     result = _by_amount(observation.value_quantity, name, knowledge) or _by_boolean(observation, concepts) or result
     is_final = observation.status in knowledge.laboratory.believed
     label = observation.code.label if observation.code else ""
-    return _TestResult(day_span(_moment(observation)), result if is_final else None, observation.reference, label)
+    day = day_span(moment_of_result(observation))
+    return _TestResult(day, result if is_final else None, observation.reference, label)
 
 
 def _by_boolean(observation: Observation, concepts: Sequence[CodeableConcept]) -> LaboratoryResult | None:
@@ -81,7 +79,7 @@ def _by_amount(quantity: Quantity | None, name: str, knowledge: Knowledge) -> La
     return levels.result(quantity.value, quantity.code or quantity.unit or "", quantity.comparator)
 
 
-def _moment(observation: Observation) -> str | None:
+def moment_of_result(observation: Observation) -> str | None:
     """When the test was made, else when its result was issued."""
     period = observation.effective_period
     when = observation.effective_date_time or observation.effective_instant or (period.start if period else None)
@@ -104,7 +102,7 @@ def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Know
         evidence=(*value.current, *value.possible, *value.past, *negative),
         unread=record.unread_of(("observations",)),
         missing=record.gaps(("observations",)),
-        looked_in=(f"observations ({len(record.input('observations').resources)})",),
+        looked_in=record.looked_in("observations"),
     )
 
 

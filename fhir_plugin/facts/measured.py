@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
+from fhir_plugin.facts.laboratory import moment_of_result
+from fhir_plugin.record.coded import entry_of
 from fhir_plugin.record.datatypes import Quantity
 from fhir_plugin.record.dates import DaySpan, day_span, instant
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation
 from mappings.schema.codes.laboratory import MeasuredTest
-from mappings.schema.codes.systems import plain_system
 from mappings.schema.load import Knowledge
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -43,7 +44,7 @@ def read_measured(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[
     laboratory = knowledge.laboratory
     numbers: dict[str, list[_Number]] = {name: [] for name in laboratory.measured}
     for observation in record.all("observations", Observation):
-        name = _name_of(observation, knowledge)
+        name = entry_of(observation.code, laboratory.measured_by_code, laboratory.systems)
         if name is not None and observation.status not in laboratory.withdrawn:
             number = _number(observation, laboratory.measured[name], knowledge)
             if number.day is None or number.day.first <= as_of:
@@ -51,20 +52,8 @@ def read_measured(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[
     return {f"labs.{name}.latest": _fact(name, found, record, knowledge) for name, found in numbers.items()}
 
 
-def _name_of(observation: Observation, knowledge: Knowledge) -> str | None:
-    by_code = knowledge.laboratory.measured_by_code
-    for coding in observation.code.coding if observation.code else ():
-        name = by_code.get(coding.code or "")
-        if name is not None and plain_system(coding.system) in knowledge.laboratory.systems:
-            return name
-    return None
-
-
 def _number(observation: Observation, test: MeasuredTest, knowledge: Knowledge) -> _Number:
-    quantity, period = observation.value_quantity, observation.effective_period
-    when = observation.effective_date_time or observation.effective_instant or (period.start if period else None)
-    when = when or observation.issued
-    value = None
+    quantity, when, value = observation.value_quantity, moment_of_result(observation), None
     if quantity is not None and quantity.value is not None and not quantity.comparator:
         value = test.in_unit(quantity.value, quantity.code or quantity.unit or "")
     if observation.status not in knowledge.laboratory.believed:
@@ -108,7 +97,7 @@ def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Know
         unread=record.unread_of(("observations",)),
         absent=not numbers and not unread,
         missing=missing,
-        looked_in=(f"observations ({len(record.input('observations').resources)})",),
+        looked_in=record.looked_in("observations"),
     )
 
 

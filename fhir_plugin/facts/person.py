@@ -22,7 +22,7 @@ def read_age(record: Record, knowledge: Knowledge, as_of: date) -> Fact:
 
     A patient who has died, or whose record was replaced by another, has no age, so no criterion that needs one is met.
     """
-    looked = (f"patient ({len(record.input('patient').resources)})",)
+    looked = record.looked_in("patient")
     patient = record.patient
     born = day_span(patient.birth_date) if patient else None
     if patient is None or born is None or born.first > as_of:

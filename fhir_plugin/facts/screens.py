@@ -34,7 +34,7 @@ def read_screens(
             evidence=possible,
             unread=record.unread_of(screen.inputs),
             missing=record.gaps(screen.inputs),
-            looked_in=tuple(f"{place} ({len(record.input(place).resources)})" for place in screen.inputs),
+            looked_in=record.looked_in(*screen.inputs),
         )
     return read
 

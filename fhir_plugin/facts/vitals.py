@@ -51,6 +51,11 @@ class VitalReading(NamedTuple):
         """Whether the day is known, not only the month or the year."""
         return self.day.first == self.day.last and self.day != _UNDATED
 
+    @property
+    def clock(self) -> bool | None:
+        """Readings of the same clock are ordered by the moment; ``None`` where only the day is known."""
+        return None if self.moment is None else self.zoned
+
     def is_before(self, other: VitalReading) -> bool:
         """Whether it was certainly measured before the other."""
         if self.moment is not None and other.moment is not None and self.zoned is other.zoned:
@@ -210,7 +215,7 @@ def _latest(
     if newest and (before := _contradicting_reading(name, newest, days, knowledge, as_of)):
         missing += (gaps["readings_disagree"].format(what=shape.title, day=before.day),)
     fact = f"{name}.latest"
-    looked = (f"observations ({len(record.input('observations').resources)})",)
+    looked = record.looked_in("observations")
     unread = record.unread_of(("observations",))
     if newest is None:
         absent = not missing
@@ -280,9 +285,23 @@ def _may_be_newer(reading: VitalReading, latest: list[VitalReading]) -> bool:
 
 
 def _maximal(readings: Iterable[VitalReading]) -> list[VitalReading]:
-    """The readings of which none is certainly before another."""
+    """The readings of which none is certainly before another; in one pass, as a monitor writes thousands in a day."""
     readings = list(readings)
-    return [reading for reading in readings if not any(map(reading.is_before, readings))] or readings
+    moments: dict[bool | None, float] = {}
+    days: dict[bool | None, date] = {}
+    for reading in readings:
+        days[reading.clock] = max(reading.day.first, days.get(reading.clock, date.min))
+        if reading.moment is not None:
+            moments[reading.clock] = max(reading.moment, moments.get(reading.clock, reading.moment))
+    return [reading for reading in readings if not _is_outdone(reading, moments, days)] or readings
+
+
+def _is_outdone(reading: VitalReading, moments: Mapping[bool | None, float], days: Mapping[bool | None, date]) -> bool:
+    """Whether it is before one of the readings of which these are the latest moment and the latest day, by clock."""
+    clock = reading.clock
+    if reading.moment is not None and reading.moment < moments[clock]:
+        return True
+    return any(reading.day.last < first for other, first in days.items() if clock is None or other is not clock)
 
 
 def _highest(readings: Iterable[VitalReading], shape: VitalSign) -> dict[str, float]:

@@ -9,14 +9,13 @@ from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.order_checks.case import DraftCase
-from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
+from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck, result_of
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
 from fhir_plugin.record.resources import ServiceRequest
 from mappings.schema.order_checks.model import CheckDefinition
 from mappings.schema.rules.protocols import Role
 
 SERVICES = "serviceRequests"
-NOT_ORDERS = ("proposal", "plan", "option")
 
 
 def contraindicated(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
@@ -30,17 +29,17 @@ def contraindicated(check: CheckDefinition, case: DraftCase) -> OrderCheck | Non
         for weighed in answer.weighed
         if (weighed.role, weighed.finding.verdict) == (Role.CONTRAINDICATION, Verdict.MET)
     ]
-    return _result(check, CheckVerdict.DEVIATES, case.why("contraindicated", criteria=", ".join(titles)))
+    return result_of(check, CheckVerdict.DEVIATES, case.why("contraindicated", criteria=", ".join(titles)))
 
 
 def criterion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     """Whether a criterion is met."""
     finding = case.findings[check.criterion]
     if finding.verdict is Verdict.MET:
-        return _result(check, CheckVerdict.OK)
+        return result_of(check, CheckVerdict.OK)
     if finding.verdict is Verdict.NOT_MET:
-        return _result(check, CheckVerdict.DEVIATES, case.why("no_baseline"))
-    return _result(check, CheckVerdict.UNKNOWN, finding.because.rstrip("."))
+        return result_of(check, CheckVerdict.DEVIATES, case.why("no_baseline"))
+    return result_of(check, CheckVerdict.UNKNOWN, finding.because.rstrip("."))
 
 
 def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
@@ -51,14 +50,10 @@ def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
         for request in _active_services(case)
         if request.code
     ):
-        return _result(check, CheckVerdict.OK, case.why("companion"))
+        return result_of(check, CheckVerdict.OK, case.why("companion"))
     if not case.decision.record.input(SERVICES).whole:
-        return _result(check, CheckVerdict.UNKNOWN, case.why("companions_unread"))
-    return _result(check, CheckVerdict.DEVIATES, case.why("no_companion"))
-
-
-def _result(check: CheckDefinition, verdict: CheckVerdict, why: str = "") -> OrderCheck:
-    return OrderCheck(check=check.id, title=check.title, verdict=verdict, why=why, sources=check.sources)
+        return result_of(check, CheckVerdict.UNKNOWN, case.why("companions_unread"))
+    return result_of(check, CheckVerdict.DEVIATES, case.why("no_companion"))
 
 
 def _is_companion(draft: Draft, check: CheckDefinition) -> bool:
@@ -73,7 +68,7 @@ def _holds(check: CheckDefinition, words: Iterable[str], codings: Iterable[Codin
 
 def _active_services(case: DraftCase) -> Iterator[ServiceRequest]:
     for request in case.decision.record.all(SERVICES, ServiceRequest):
-        if request.status == "active" and not request.do_not_perform and request.intent not in NOT_ORDERS:
+        if request.status == "active" and request.is_order:
             yield request
 
 

@@ -61,8 +61,7 @@ class DraftCase:
 
     def day(self, day: date) -> str:
         """A day as clinicians write it, with the year where it is another."""
-        sentence = self.words.day if day.year == self.decision.facts.as_of.year else self.words.day_of_year
-        return sentence.format(day=day.day, month=self.words.months[day.month - 1], year=day.year)
+        return self.knowledge.wording.days.write(day, self.decision.facts.as_of)
 
     def dated(self, day: date | None) -> str:
         """What follows something that was ordered on a day; empty if that is not known."""

@@ -11,9 +11,9 @@ from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.medications.products import resolve_medication
-from fhir_plugin.order_checks.around import NOT_ORDERS, SERVICES
+from fhir_plugin.order_checks.around import SERVICES
 from fhir_plugin.order_checks.case import DraftCase
-from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
+from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck, result_of
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.resources import MedicationRequest, ServiceRequest
@@ -41,29 +41,14 @@ def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     beside = "; ".join(_combined(check, case, orders))
     if same:
         why = "; ".join(part for part in (same.why, beside) if part)
-        return _result(check, CheckVerdict.DEVIATES, why, headline=_both_at_once(case) or _other_drug(case, same))
+        headline = _both_at_once(case) or _other_drug(case, same)
+        return result_of(check, CheckVerdict.DEVIATES, why, gross=bool(headline), headline=headline)
     gaps = (*_gaps(case), *_doubtful(check, case, orders))
     if gaps:
-        return _result(check, CheckVerdict.UNKNOWN, "; ".join((*((beside,) if beside else ()), *gaps)))
+        return result_of(check, CheckVerdict.UNKNOWN, "; ".join((*((beside,) if beside else ()), *gaps)))
     if beside:
-        return _result(check, CheckVerdict.OK, beside, remark=True)
-    return _result(check, CheckVerdict.OK, case.why("nothing_else"))
-
-
-def _result(
-    check: CheckDefinition, verdict: CheckVerdict, why: str, *, remark: bool = False, headline: str = ""
-) -> OrderCheck:
-    """``headline``: the other drug of the family is given or ordered, a reason to review before signing."""
-    return OrderCheck(
-        check=check.id,
-        title=check.title,
-        verdict=verdict,
-        why=why,
-        sources=check.sources,
-        remark=remark,
-        gross=bool(headline),
-        headline=headline,
-    )
+        return result_of(check, CheckVerdict.OK, beside, remark=True)
+    return result_of(check, CheckVerdict.OK, case.why("nothing_else"))
 
 
 def _both_at_once(case: DraftCase) -> str:
@@ -175,8 +160,7 @@ def _orders(case: DraftCase) -> Iterator[StandingOrder]:
 
 def _is_order(request: MedicationRequest | ServiceRequest, case: DraftCase) -> bool:
     may_stand = request.status in (*_STANDING, *_UNREADABLE)
-    is_order = not request.do_not_perform and request.intent not in NOT_ORDERS
-    return may_stand and is_order and request.reference != case.draft.reference
+    return may_stand and request.is_order and request.reference != case.draft.reference
 
 
 def _day(text: str | None) -> date | None:

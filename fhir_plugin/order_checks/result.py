@@ -7,6 +7,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import Raw
 
+from mappings.schema.order_checks.model import CheckDefinition
+
 
 class CheckVerdict(StrEnum):
     """Whether an order agrees with the knowledge."""
@@ -49,6 +51,28 @@ class OrderCheck(msgspec.Struct, frozen=True, kw_only=True):
     remark: bool = False
     """Whether ``why`` is worth a line of its own although nothing deviates."""
     correction: Correction | None = None
+
+
+def result_of(
+    check: CheckDefinition,
+    verdict: CheckVerdict,
+    why: str = "",
+    *,
+    remark: bool = False,
+    gross: bool = False,
+    headline: str = "",
+) -> OrderCheck:
+    """The result of a check that compares no value, with the title and the sources of the check."""
+    return OrderCheck(
+        check=check.id,
+        title=check.title,
+        verdict=verdict,
+        why=why,
+        sources=check.sources,
+        gross=gross,
+        headline=headline,
+        remark=remark,
+    )
 
 
 class CheckedOrder(msgspec.Struct, frozen=True, kw_only=True):

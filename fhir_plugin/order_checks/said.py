@@ -6,7 +6,7 @@ import re
 
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.order_checks.case import DraftCase
-from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
+from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck, result_of
 from mappings.schema.order_checks.model import CheckDefinition
 
 
@@ -22,24 +22,9 @@ def words(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """The result where the order says it; ``None`` where it does not."""
     if not is_said(check, case.draft):
         return None
-    return OrderCheck(
-        check=check.id,
-        title=check.title,
-        verdict=CheckVerdict.DEVIATES,
-        why=check.says,
-        sources=check.sources,
-        gross=check.gross,
-        headline=check.headline,
-    )
+    return result_of(check, CheckVerdict.DEVIATES, check.says, gross=check.gross, headline=check.headline)
 
 
 def remark(check: CheckDefinition, _case: DraftCase) -> OrderCheck:
     """What is said with every order of the treatment."""
-    return OrderCheck(
-        check=check.id,
-        title=check.title,
-        verdict=CheckVerdict.OK,
-        why=check.says,
-        sources=check.sources,
-        remark=True,
-    )
+    return result_of(check, CheckVerdict.OK, check.says, remark=True)

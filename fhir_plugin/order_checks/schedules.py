@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.drafted import DraftMeasures
-from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck
+from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck, result_of
 from fhir_plugin.order_checks.words import StatedRange
 from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
@@ -41,14 +43,7 @@ def schedule(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
         sessions=f"{case.schedule.sessions.value:g}",
         per_day=f"{case.schedule.per_week.value / _DAYS:g}",
     )
-    return OrderCheck(
-        check=check.id,
-        title=check.title,
-        verdict=CheckVerdict.OK,
-        why=why,
-        sources=case.schedule.sources,
-        remark=True,
-    )
+    return replace(result_of(check, CheckVerdict.OK, why, remark=True), sources=case.schedule.sources)
 
 
 def _has_code(draft: Draft, schedule: Schedule, knowledge: Knowledge) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Verdict
-from fhir_plugin.deciding.headline import headline
+from fhir_plugin.deciding.headline import headline_of
 from fhir_plugin.deciding.standing import WeighedFinding
 from fhir_plugin.facts.coverage import ActiveCoverages, read_coverages
 from fhir_plugin.facts.fact import Evidence, Presence
@@ -18,10 +18,8 @@ from fhir_plugin.payers.checklist import Checklist, checklist, policies_for
 from fhir_plugin.payers.dossier_record import DiagnosisLine, Person, diagnoses, person
 from mappings.schema.load import Knowledge
 from mappings.schema.payers.model import PayerPolicy, UnanswerableItem
-from mappings.schema.rules.protocols import Role
+from mappings.schema.rules.protocols import AGAINST, FORBIDDING
 
-_FORBIDS = (Role.CONTRAINDICATION, Role.HOLD)
-_LOOKED_FOR = (*_FORBIDS, Role.CAUTION)
 _PSYCHOTHERAPY = "conditions.psychotherapy"
 
 
@@ -184,7 +182,7 @@ def _open_items(decision: Decision, lists: Sequence[Checklist], treatment: str, 
         yield sentence.format(item=item.title, settle=item.settle)
     yield from _commonly_asked(lists, treatment, knowledge)
     for weighed in _looked_for(decision, treatment):
-        if weighed.finding.verdict is Verdict.UNKNOWN and weighed.role in _FORBIDS:
+        if weighed.finding.verdict is Verdict.UNKNOWN and weighed.role in FORBIDDING:
             criterion = knowledge.criteria[weighed.finding.criterion]
             yield sentence.format(item=criterion.title, settle=criterion.ask.words)
 
@@ -253,15 +251,12 @@ def _courses(decision: Decision) -> Iterator[DatedLine]:
 
 def _looked_for(decision: Decision, treatment: str) -> list[WeighedFinding]:
     answers = (answer for answer in decision.recommendation.treatments if answer.treatment == treatment)
-    return [weighed for answer in answers for weighed in answer.weighed if weighed.role in _LOOKED_FOR]
+    return [weighed for answer in answers for weighed in answer.weighed if weighed.role in AGAINST]
 
 
 def _standing(decision: Decision, treatment: str, knowledge: Knowledge) -> str:
-    name = knowledge.cards.treatments[treatment]
     answers = (answer for answer in decision.recommendation.treatments if answer.treatment == treatment)
-    return next(
-        (headline(name, answer.standing, answer.weighed, knowledge, ordering=False).text for answer in answers), ""
-    )
+    return next((headline_of(answer, knowledge, ordering=False).text for answer in answers), "")
 
 
 def _safety(decision: Decision, treatment: str, knowledge: Knowledge) -> Iterator[SafetyLine]:
@@ -270,7 +265,7 @@ def _safety(decision: Decision, treatment: str, knowledge: Knowledge) -> Iterato
     for weighed in sorted(looked_for, key=lambda weighed: weighed.finding.verdict is Verdict.NOT_MET):
         yield SafetyLine(
             title=knowledge.criteria[weighed.finding.criterion].title,
-            bars=weighed.role in _FORBIDS,
+            bars=weighed.role in FORBIDDING,
             verdict=weighed.finding.verdict,
             because=weighed.finding.because,
             evidence=weighed.finding.evidence,

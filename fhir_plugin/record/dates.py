@@ -30,6 +30,11 @@ class DaySpan(NamedTuple):
         return (day - self.last).days, (day - self.first).days
 
 
+def is_within(day: DaySpan | None, days: float, as_of: date) -> bool:
+    """Whether a date is known, and certainly at most so many days before ``as_of``."""
+    return day is not None and day.days_before(as_of)[1] <= days
+
+
 _DAY, _MONTH, _YEAR = len("2024-03-01"), len("2024-03"), len("2024")
 
 

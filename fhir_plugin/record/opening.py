@@ -20,6 +20,7 @@ from fhir_plugin.record.bundles import (
     Tag,
 )
 from fhir_plugin.record.datatypes import UNDECODABLE
+from fhir_plugin.record.lenient import read
 
 _ANYTHING = msgspec.json.Decoder(AnyResource | Bundle | None)
 
@@ -40,9 +41,6 @@ _LINKS = msgspec.json.Decoder(list[BundleLink] | None)
 
 
 _TOTAL = msgspec.json.Decoder(float | None, strict=False)
-
-
-_MODE = msgspec.json.Decoder(SearchMode | None)
 
 
 _TAG = msgspec.json.Decoder(Tag)
@@ -145,10 +143,7 @@ def _open_entry(raw: msgspec.Raw) -> BundleEntry | UnreadableEntry:
 
 
 def _mode(raw: bytes | msgspec.Raw) -> str | None:
-    try:
-        search = _MODE.decode(raw)
-    except UNDECODABLE:
-        return None
+    search = read(raw, SearchMode)
     return search.mode if search else None
 
 

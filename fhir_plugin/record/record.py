@@ -106,6 +106,10 @@ class Record:
         """Those of the named inputs that are not whole."""
         return tuple(name for name in names if not self.input(name).whole)
 
+    def looked_in(self, *names: str) -> tuple[str, ...]:
+        """The named inputs with the number of their resources: ``conditions (3)``."""
+        return tuple(f"{name} ({len(self.input(name).resources)})" for name in names)
+
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
         inputs = ((name, self.input(name)) for name in names)

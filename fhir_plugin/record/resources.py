@@ -123,6 +123,10 @@ class DispenseRequest(Element, frozen=True):
     expected_supply_duration: Quantity | None = None
 
 
+NOT_ORDERS = ("proposal", "plan", "option")
+"""Intents of what nobody has ordered yet."""
+
+
 class MedicationRequest(Resource, frozen=True):
     status: str | None = None
     status_reason: CodeableConcept | None = None
@@ -138,6 +142,12 @@ class MedicationRequest(Resource, frozen=True):
     dosage_instruction: tuple[Dosage, ...] = ()
     dispense_request: DispenseRequest | None = None
     contained: tuple[Raw, ...] = ()
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it asks for something to be done, rather than proposing or forbidding it."""
+        return not self.do_not_perform and self.intent not in NOT_ORDERS
+
     extension: tuple[Extension, ...] = ()
 
 
@@ -317,6 +327,11 @@ class ServiceRequest(Resource, frozen=True):
     subject: Reference | None = None
     authored_on: str | None = None
     body_site: tuple[CodeableConcept, ...] = ()
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it asks for something to be done, rather than proposing or forbidding it."""
+        return not self.do_not_perform and self.intent not in NOT_ORDERS
 
 
 class Encounter(Resource, frozen=True):

@@ -67,7 +67,10 @@ class SubjectChecker:
             return self._by_id(patient_id_of(resource, full_url))
         if isinstance(resource, Observation) and resource.focus and not self._in_focus(resource, full_url):
             return SubjectMatch.SOMEBODY_ELSE
-        reference = subject_reference(resource)
+        return self.match_reference(subject_reference(resource), full_url)
+
+    def match_reference(self, reference: str | None, full_url: str | None = None) -> SubjectMatch:
+        """Match a reference to a subject."""
         return SubjectMatch.THIS_PATIENT if reference == self._exact else self._by_reference(reference, full_url)
 
     def _in_focus(self, observation: Observation, full_url: str | None) -> bool:

@@ -11,11 +11,12 @@ from fhir_plugin.courses.windows import day_of
 from fhir_plugin.courses.worsening import Worsening
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Verdict
+from fhir_plugin.deciding.phrases import plain_value
 from fhir_plugin.facts.fact import Fact, Measurement
 from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.facts.treatments.sessions import EvidenceStrength
-from fhir_plugin.record.dates import DaySpan
+from fhir_plugin.record.dates import DaySpan, is_within
 from fhir_plugin.sessions.entries import entry_hit
 from fhir_plugin.sessions.hit import Hit
 from mappings.schema.load import Knowledge
@@ -87,24 +88,14 @@ def _criterion(check: CriterionCheck, context: CourseContext) -> Hit | None:
     if not isinstance(value, Measurement):
         return None
     limit = criterion.max_age_days
-    if limit is not None and not _within(value.day, limit.value, context.as_of):
+    if limit is not None and not is_within(value.day, limit.value, context.as_of):
         return None
     return Hit(
         possible=finding.verdict is Verdict.UNKNOWN,
         day=value.day,
-        values={"value": _joined(value)},
+        values={"value": plain_value(value)},
         evidence=finding.evidence,
     )
-
-
-def _joined(value: Measurement) -> str:
-    """The components without their unit, the highest name first: ``172/104`` for systolic and diastolic."""
-    order = sorted(value.components.items(), reverse=True)
-    return "/".join(f"{number:g}" for _, number in order)
-
-
-def _within(day: DaySpan | None, days: float, as_of: date) -> bool:
-    return day is not None and day.days_before(as_of)[1] <= days
 
 
 def _measured(check: MeasuredCheck, context: CourseContext) -> Hit | None:
@@ -114,7 +105,7 @@ def _measured(check: MeasuredCheck, context: CourseContext) -> Hit | None:
             return None
     value = context.fact(check.fact).value
     day = value.day if isinstance(value, Measurement) else None
-    return None if _within(day, check.max_age_days.value, context.as_of) else Hit(day=day)
+    return None if is_within(day, check.max_age_days.value, context.as_of) else Hit(day=day)
 
 
 def _overdue(check: OverdueCheck, context: CourseContext) -> Hit | None:
@@ -189,7 +180,7 @@ def _worsening(check: WorseningCheck, context: CourseContext) -> Hit | None:
         if trend is None or trend.rise is None or not (trend.relapse or trend.worsening is Worsening.RELIABLE):
             continue
         day = day_of(trend.latest)
-        if day and day >= context.course.first and _within(trend.latest.day, check.max_age_days.value, context.as_of):
+        if day and day >= context.course.first and is_within(trend.latest.day, check.max_age_days.value, context.as_of):
             values = {
                 "name": form.instrument.short,
                 "before": f"{trend.rise.since.total:g}",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from string import Formatter
 
 from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.templates import fields_of
 from mappings.schema.knowledge import Knowledge
 from mappings.schema.orders.checking import check_orders, order_source_keys
 from mappings.schema.payers.checks import check_policy, policy_source_keys
@@ -128,8 +128,8 @@ def _check_phrases(criterion: Criterion, where: str) -> None:
     if not criterion.short:
         raise KnowledgeError(f"{where}: short: needed, because a headline may name it")
     for key, template in criterion.phrases:
-        for _, field, _, _ in Formatter().parse(template):
-            if field is not None and field not in PHRASE_FIELDS:
+        for field in fields_of(template):
+            if field not in PHRASE_FIELDS:
                 raise KnowledgeError(f"{where}: phrases.{key}: may name only {', '.join(sorted(PHRASE_FIELDS))}")
 
 

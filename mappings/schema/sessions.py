@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Number, Reviewed, Verification
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
-from mappings.schema.base.short_dates import ShortDates
+from mappings.schema.base.templates import fields_of
 from mappings.schema.instruments import Instruments
 from mappings.schema.rules.criteria import Criterion, FactKind
 from mappings.schema.rules.facts import FactDefinition
@@ -176,8 +175,7 @@ class SessionRule(Entry):
     @model_validator(mode="after")
     def _phrases(self) -> Self:
         for phrase in (self.short, self.possible):
-            named = {name for _, name, _, _ in Formatter().parse(phrase) if name is not None}
-            if unknown := named - PHRASE_FIELDS:
+            if unknown := set(fields_of(phrase)) - PHRASE_FIELDS:
                 raise ValueError(f"no field {', '.join(sorted(unknown))}; there are {', '.join(sorted(PHRASE_FIELDS))}")
         can_be_possible = isinstance(self.check, EntryCheck | CriterionCheck)
         if can_be_possible != bool(self.possible):
@@ -222,7 +220,6 @@ class SessionWords(Entry):
     more: str
     today: str
     undated: str
-    dates: ShortDates
     one_day: str
     days: str
     possible_action: str

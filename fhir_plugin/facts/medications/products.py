@@ -189,7 +189,8 @@ def _with_words(product: Product, text: str, words: frozenset[str], medications:
     strengths = {(number, unit, per, of) for number, unit, per, of in _STRENGTH.findall(text)}
     stated = [_strength(ingredient, *strength) for strength in strengths]
     if len(stated) > 1 and "/" in ingredient:  # a combination that counts as a unit: its table has one of the strengths
-        stated = [part for part in stated if part in _known_parts(ingredient, medications)]
+        known = _known_parts(ingredient, medications)
+        stated = [part for part in stated if part in known]
     part = stated[0] if len(stated) == 1 else product.parts[0]
     if product.use:
         return product._replace(parts=(part,))

@@ -77,8 +77,8 @@ def _joined(existing: Assessment, recorded: Assessment, instruments: Instruments
     better, other = (existing, recorded) if is_existing else (recorded, existing)
     flags = dict.fromkeys(better.flags)
     if other.total is not None and better.total != other.total:
-        told = "stored_total_mismatch:" if _has_items(better) else "contradictory_total:"
-        flags[f"{told}{other.total:g}"] = None
+        mismatch = f"stored_total_mismatch:{other.total:g}"
+        flags[mismatch if _has_items(better) else contradictory_flag(other.total)] = None
     signals = (existing.suicide_item_positive, recorded.suicide_item_positive)
     return msgspec.structs.replace(
         better,

@@ -13,7 +13,7 @@ from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
 from fhir_plugin.facts.scores.assessment import Assessment, measured
 from fhir_plugin.facts.scores.merging import AssessmentCollector, in_order
 from fhir_plugin.facts.scores.survey_observations import GatheredAnswers, gather_scores, moment_of
-from fhir_plugin.record.dates import DaySpan, day_span, instant
+from fhir_plugin.record.dates import DaySpan, day_span, instant, is_within
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, QuestionnaireResponse
 from fhir_plugin.scales.recognition import RecognitionCache
@@ -22,7 +22,6 @@ from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.model import Instrument
 
 INPUTS = ("questionnaireResponses", "observations")
-_SCORE_UNIT = "{score}"
 _BASELINE, _DAYS_SINCE = "scores.depression.baseline", "scores.depression.days_since"
 _SIGNAL = "suicide.signal"
 _UNDATED = DaySpan(date.min, date.min)
@@ -179,7 +178,7 @@ class ScoreHistory:
     def _is_recent(self, assessment: Assessment) -> bool:
         """Whether a negative answer is certainly recent enough to count today; an undated one never is."""
         days = self.instruments.signals.negative_for_days.value
-        return assessment.day is not None and assessment.day.days_before(self.as_of)[1] <= days
+        return is_within(assessment.day, days, self.as_of)
 
     def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
         """All instruments together: one positive answer is enough, and no other scale outweighs it.

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from fhir_plugin.record.coded import entry_of
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.resources import Observation, ObservationComponent, ResponseAnswer
 from fhir_plugin.scales.answers import AnswerFault, answer_value
@@ -80,24 +81,15 @@ def _gathered(
     gathered: list[GatheredAnswers] = []
     others: list[Observation] = []
     for observation in valid:
-        name = _lookup(observation.code, instruments.heads)
+        name = entry_of(observation.code, instruments.heads, _SYSTEMS)
         if name is None:
-            if _lookup(observation.code, instruments.links):
+            if entry_of(observation.code, instruments.links, _SYSTEMS):
                 others.append(observation)
             continue
         answers = GatheredAnswers(instruments.forms[name], [])
         _add_observation(observation, answers, by_reference, _MAX_DEPTH)
         gathered.append(answers)
     return gathered, others
-
-
-def _lookup(concept: CodeableConcept | None, table: Mapping[str, ValueT]) -> ValueT | None:
-    """The entry of the table for the first code of the concept that it contains."""
-    for coding in concept.coding if concept else ():
-        entry = table.get(coding.code or "")
-        if entry is not None and plain_system(coding.system) in _SYSTEMS:
-            return entry
-    return None
 
 
 def _codes(concept: CodeableConcept | None) -> list[str]:

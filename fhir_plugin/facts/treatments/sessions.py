@@ -79,7 +79,6 @@ _STRENGTH_BY_STATUS: dict[type[Resource], dict[str, EvidenceStrength]] = {
         "stopped": EvidenceStrength.ORDERED,
     },
 }
-_NOT_ORDERS = ("proposal", "plan", "option")
 
 
 def read_sessions(record: Record, treatments: Treatments) -> Iterator[Session]:
@@ -96,7 +95,7 @@ def read_sessions(record: Record, treatments: Treatments) -> Iterator[Session]:
         moment = statement.effective_date_time or statement.date_asserted, statement.effective_period
         yield from _drug_session(statement, moment, record, lookup)
     for request in record.all("medicationRequests", MedicationRequest):
-        if not request.do_not_perform and request.intent not in _NOT_ORDERS:
+        if request.is_order:
             yield from _drug_session(request, (request.authored_on, None), record, lookup)
 
 

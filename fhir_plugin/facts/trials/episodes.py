@@ -130,11 +130,7 @@ def is_current_depression(condition: Condition, medications: Medications) -> boo
 
 def _is_depression_code(condition: Condition, medications: Medications) -> bool:
     episodes = medications.episodes
-    if condition.code is None or any(
-        system_key(coding.system) in medications.systems.icd10
-        and (coding.code or "").startswith(episodes.icd10_excluded)
-        for coding in condition.code.coding
-    ):
+    if _codes(condition, medications, episodes.icd10_excluded, frozenset()):
         return False
     return _codes(condition, medications, episodes.icd10_prefixes, episodes.snomed)
 
@@ -142,11 +138,7 @@ def _is_depression_code(condition: Condition, medications: Medications) -> bool:
 def _codes(condition: Condition, medications: Medications, icd10: tuple[str, ...], snomed: frozenset[str]) -> bool:
     """Whether a Condition has one of the codes; ICD-10 by its beginning, so that no list of them is needed."""
     return condition.code is not None and any(
-        (
-            system_key(coding.system) in medications.systems.icd10
-            and bool(icd10)
-            and (coding.code or "").startswith(icd10)
-        )
+        (system_key(coding.system) in medications.systems.icd10 and (coding.code or "").startswith(icd10))
         or (system_key(coding.system) in medications.systems.snomed and coding.code in snomed)
         for coding in condition.code.coding
     )

@@ -101,18 +101,17 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
         current = self._facts(TRIALS, self.trials, self.augmentations)
-        possible = self._facts(TRIALS, self.possible_trials, self.lifetime_augmentations)
         lifetime = self._facts(f"{TRIALS}.lifetime", self.lifetime_trials, self.lifetime_augmentations)
         if self.possible_trials != self.trials or self.undated:
+            possible = self._facts(TRIALS, self.possible_trials, self.lifetime_augmentations)
             current = {name: self._open(fact, possible[name]) for name, fact in current.items()}
         return current | lifetime
 
     def _open(self, fact: Fact, possible: Fact) -> Fact:
         """The count of an episode that may have begun earlier, or on a day that is not known at all."""
-        low, high = _bounds(fact)
-        _, most = _bounds(possible)
         if self.undated:
             return replace(fact, value=Count(low=0, high=None), missing=(*fact.missing, *self.undated))
+        (low, high), (_, most) = _bounds(fact), _bounds(possible)
         return replace(fact, value=Count(low=low, high=None if high is None or most is None else max(high, most)))
 
     def _facts(self, prefix: str, trials: Sequence[Trial], augmentations: Sequence[Augmentation]) -> dict[str, Fact]:
@@ -201,7 +200,7 @@ def read_trials(
         parameters={name: parameter.value for name, parameter in medications.parameters.items()},
         missing=(*_missing(record, history), *_told(record, lifetime_trials, medications)),
         doubted=_doubted(record),
-        looked_in=tuple(f"{name} ({len(record.input(name).resources)})" for name in INPUTS),
+        looked_in=record.looked_in(*INPUTS),
     )
 
 

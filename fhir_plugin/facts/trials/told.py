@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from fhir_plugin.facts.medications.products import product_in_text
+from fhir_plugin.facts.medications.products import ANTIDEPRESSANT, product_in_text
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, MedicationDispense, MedicationRequest, MedicationStatement
 from mappings.schema.medications import Medications
@@ -20,7 +20,9 @@ _SENTENCES = re.compile(r"[.;\n]+")
 
 def told_trials(record: Record, medications: Medications) -> frozenset[str]:
     """The ingredients of which words tell that they were tried, and :data:`ANY` where a text names only the class."""
-    return frozenset(name for text in _texts(record) for name in _told(text, medications))
+    words = tuple(f" {word.replace('-', ' ')}" for word in medications.reasons.told_trials.words)
+    # The name of a problem and the note of a refill are repeated at every visit.
+    return frozenset(name for text in dict.fromkeys(_texts(record)) for name in _told(text, words, medications))
 
 
 def _texts(record: Record) -> Iterator[str]:
@@ -36,19 +38,19 @@ def _texts(record: Record) -> Iterator[str]:
         yield from (note.text for note in statement.note if note.text)
 
 
-def _told(text: str, medications: Medications) -> Iterator[str]:
+def _told(text: str, starts: Sequence[str], medications: Medications) -> Iterator[str]:
     """The antidepressants of the sentences that tell of a trial, and of the list that goes on behind one."""
     told = medications.reasons.told_trials
     goes_on = False
     for sentence in _SENTENCES.split(text.lower()):
         words = f" {sentence}".replace("-", " ").replace("(", " ").replace(",", " ")
-        if not goes_on and not any(f" {word.replace('-', ' ')}" in words for word in told.words):
+        if not goes_on and not any(start in words for start in starts):
             continue
         product = product_in_text(sentence, medications)
         named = [
             part.ingredient
             for part in (product.parts if product else ())
-            if "antidepressant" in medications.ingredients[part.ingredient].groups
+            if ANTIDEPRESSANT in medications.ingredients[part.ingredient].groups
         ]
         yield from named
         goes_on = bool(named)

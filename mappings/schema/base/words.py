@@ -1,8 +1,10 @@
-"""Text as it is compared: lower case, no accents."""
+"""Text as it is compared: lower case, no accents; and several patterns as one."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 
 
 def without_accents(text: str) -> str:
@@ -12,3 +14,9 @@ def without_accents(text: str) -> str:
         return lower
     decomposed = unicodedata.normalize("NFKD", lower)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def any_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """The patterns as one; ``None`` if there are none."""
+    joined = "|".join(patterns)
+    return re.compile(joined) if joined else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, Pattern
+from mappings.schema.base.words import any_pattern
 
 
 class ContextRules(Entry):
@@ -107,15 +108,15 @@ class Context:
 
 def make_context(rules: ContextRules) -> Context:
     """The rules as patterns."""
-    not_a_denial = _any_of(rules.not_a_denial)
+    not_a_denial, backward = _any_of(rules.not_a_denial), _whole(_any_of(rules.backward))
     return Context(
         always=_triggers((*rules.forward, *rules.forward_list, *rules.hypothetical), not_a_denial, rules.forward_now),
         now=_triggers(rules.forward_now, not_a_denial),
         lists=frozenset(rules.forward_list),
-        backward=re.compile(rf"[^,]*(?<!\w)(?:{_any_of(rules.backward)})(?!\w)"),
-        backward_words=re.compile(rf"(?<!\w)(?:{_any_of(rules.backward)})(?!\w)"),
-        not_backward=re.compile(rf"(?<!\w)(?:{not_a_denial})(?!\w)"),
-        ends=re.compile(rf"(?<!\w)(?:{_any_of(rules.ends)})(?!\w)"),
+        backward=re.compile(rf"[^,]*{backward}"),
+        backward_words=re.compile(backward),
+        not_backward=re.compile(_whole(not_a_denial)),
+        ends=re.compile(_whole(_any_of(rules.ends))),
         about_others=any_pattern(rules.about_others),
         whole_clause=rules.whole_clause,
         list_ends=frozenset(rules.list_ends),
@@ -134,7 +135,12 @@ def _denial(clause: str, triggers: re.Pattern[str], at: int) -> re.Match[str] | 
 def _triggers(words: Iterable[str], *others: str | Iterable[str]) -> re.Pattern[str]:
     """Any of the words as ``denial``, or one of the others, which are longer and deny nothing here."""
     passed = "|".join(other if isinstance(other, str) else _any_of(other) for other in others)
-    return re.compile(rf"(?<!\w)(?:(?:{passed})|(?P<{_DENIAL}>{_any_of(words)}))(?!\w)")
+    return re.compile(_whole(rf"(?:{passed})|(?P<{_DENIAL}>{_any_of(words)})"))
+
+
+def _whole(pattern: str) -> str:
+    """The pattern where it does not begin or end within a word."""
+    return rf"(?<!\w)(?:{pattern})(?!\w)"
 
 
 def _escaped(word: str) -> str:
@@ -144,9 +150,3 @@ def _escaped(word: str) -> str:
 def _any_of(words: Iterable[str]) -> str:
     """The words as one pattern, the longest first."""
     return "|".join(_escaped(word) for word in sorted(words, key=len, reverse=True)) or r"(?!)"
-
-
-def any_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """The patterns as one; ``None`` if there are none."""
-    joined = "|".join(patterns)
-    return re.compile(joined) if joined else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed, Verification
-from mappings.schema.codes.context import Context, any_pattern
+from mappings.schema.base.words import any_pattern
+from mappings.schema.codes.context import Context
 from mappings.schema.codes.senses import Meaning, Sense
 
 
@@ -107,10 +108,8 @@ class TopicWording:
         return Meaning.POSSIBLE if hinted else Meaning.CURRENT
 
 
-def make_hints(
-    own: Mapping[str, TopicHint], patterns: Iterable[str], context: Context, short: Abbreviations
-) -> TopicHints:
-    """The hints of the topics, by topic, with the abbreviations; ``patterns``: those of the topics.
+def make_hints(own: Mapping[str, TopicHint], context: Context, short: Abbreviations) -> TopicHints:
+    """The hints of the topics, by topic, with the abbreviations.
 
     :raises KnowledgeError: if an abbreviation names a topic that does not exist.
     """
@@ -124,7 +123,7 @@ def make_hints(
         abbreviations=re.compile(rf"(?<![\w/])(?:{every})(?!\w)"),
         context=context,
         starts=frozenset(start.group() for start in starts if start),
-        patterns=any_pattern((*patterns, *(hint.pattern.pattern for hint in added if hint.pattern))),
+        patterns=any_pattern(hint.pattern.pattern for hint in (*hints, *added) if hint.pattern),
     )
 
 

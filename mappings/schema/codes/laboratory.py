@@ -182,10 +182,13 @@ class Laboratory(Reviewed):
     def named_test(self, name: str) -> str | None:
         """The test that is called by that name, where it has no code that is known."""
         plain = name.lower()
-        return next(
-            (test for test, definition in self.tests.items() if any(re.search(p, plain) for p in definition.named)),
-            None,
-        )
+        return next((test for test, named in self._named if any(pattern.search(plain) for pattern in named)), None)
+
+    @cached_property
+    def _named(self) -> tuple[tuple[str, tuple[re.Pattern[str], ...]], ...]:
+        """Compiled once: most Observations of a record have no code of a test."""
+        named = {test: tuple(map(re.compile, definition.named)) for test, definition in self.tests.items()}
+        return tuple((test, patterns) for test, patterns in named.items() if patterns)
 
 
 def load_laboratory(path: Path) -> Laboratory:

@@ -7,8 +7,6 @@ from functools import lru_cache
 _OIDS = {
     "2.16.840.1.113883.6.1": "http://loinc.org",
     "2.16.840.1.113883.6.96": "http://snomed.info/sct",
-    "2.16.840.1.113883.6.90": "http://hl7.org/fhir/sid/icd-10-cm",
-    "2.16.840.1.113883.6.88": "http://www.nlm.nih.gov/research/umls/rxnorm",
 }
 """Source: terminology.hl7.org, the identifiers of each code system."""
 _HOSTS = {"loinc.org": "http://loinc.org", "loinc": "http://loinc.org", "snomed.info/sct": "http://snomed.info/sct"}

@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
-from mappings.schema.codes.context import ContextRules, any_pattern, make_context
+from mappings.schema.base.words import any_pattern
+from mappings.schema.codes.context import ContextRules, make_context
 from mappings.schema.codes.hints import Abbreviations, TopicHint, TopicHints, TopicWording, make_hints
 from mappings.schema.codes.known_codes import KnownCodes, load_known_codes
 from mappings.schema.codes.senses import Meaning as Meaning  # noqa: PLC0414 - the value sets are read with it
@@ -239,8 +240,7 @@ def _hints(topics: Topics, short: Abbreviations) -> TopicHints:
         )
         for name, topic in topics.topics.items()
     }
-    patterns = [pattern for topic in topics.topics.values() for pattern in topic.hint_patterns]
-    return make_hints(own, patterns, make_context(topics.context), short)
+    return make_hints(own, make_context(topics.context), short)
 
 
 def _wordings(topics: Topics) -> dict[str, TopicWording]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from string import Formatter
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, model_validator
 
 from mappings.schema.base.entries import Entry, Reviewed
+from mappings.schema.base.templates import fields_of
 from mappings.schema.texts.cards import Indicator
 
 
@@ -123,8 +123,6 @@ class OrderCheckWords(Reviewed):
             }
         ),
         "dated": frozenset({"day"}),
-        "day": frozenset({"day", "month"}),
-        "day_of_year": frozenset({"day", "month", "year"}),
         "critical_summary": frozenset({"treatment", "title", "drafted", "expected"}),
         "suggestions": frozenset({"treatment", "title", "value", "unit", "before", "because"}),
     }
@@ -146,9 +144,6 @@ class OrderCheckWords(Reviewed):
     drafted: DraftedWords
     why: dict[WhyKey, str]
     dated: str
-    day: str
-    day_of_year: str
-    months: tuple[str, ...] = Field(min_length=12, max_length=12)
     suggestions: Suggestions
     critical_summary: str
     """The summary where a value is so far out that it stands there alone."""
@@ -160,7 +155,7 @@ class OrderCheckWords(Reviewed):
     def _fields(self) -> Self:
         for key, allowed in self.FIELDS.items():
             for sentence in _sentences(getattr(self, key)):
-                if {field for _, field, _, _ in Formatter().parse(sentence) if field is not None} - allowed:
+                if not allowed.issuperset(fields_of(sentence)):
                     raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
         if missing := [key for key in get_args(WhyKey) if key not in self.why]:
             raise ValueError(f"why: no sentence for {', '.join(missing)}")

@@ -56,6 +56,10 @@ class ClauseWeight(Entry):
 
 WEIGHED = (Role.CAUTION, Role.EXPECTED)
 """Roles with a weight."""
+FORBIDDING = (Role.CONTRAINDICATION, Role.HOLD)
+"""Roles of what must be known not to be there."""
+AGAINST = (*FORBIDDING, Role.CAUTION)
+"""Roles of what speaks against a treatment when it is there."""
 
 
 class Clause(Entry):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from string import Formatter
 from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Reviewed
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.base.templates import fields_of
 from mappings.schema.rules.protocols import Role, StandingKey
 
 VerdictKey = Literal["met", "not_met", "unknown"]
@@ -106,8 +106,6 @@ class BriefWords(Entry):
 
     most_words: int
     """Optional lines are added up to here."""
-    most_words_of_all: int
-    """What is known against a treatment is named up to here."""
     most_words_with_table: int
     """With the table of the criteria, where the client has no app that shows them."""
     most_lines: int
@@ -121,7 +119,6 @@ class BriefWords(Entry):
     unrecognised: str
     """With ``{items}``: entries of the record that could not be told what they are, in its own words."""
     most_unrecognised: int
-    order: str
     other: str
     pathway: str
     """With ``{pathway}`` and ``{says}``."""
@@ -150,7 +147,7 @@ class FactorWords(Entry):
         if set(self.verdicts) != set(get_args(VerdictKey)):
             raise ValueError("verdicts: each of met, not_met and unknown needs a word")
         for sentence, allowed in ((self.line, {"question", "says"}), (self.answer, {"title", "verdict"})):
-            if {field for _, field, _, _ in Formatter().parse(sentence) if field is not None} - allowed:
+            if not allowed.issuperset(fields_of(sentence)):
                 raise ValueError(f"may name only {', '.join(sorted(allowed))}")
         return self
 
@@ -262,8 +259,7 @@ class CardWords(Reviewed):
 
 
 def _check_fields(key: str, sentence: str, allowed: frozenset[str]) -> None:
-    named = {field for _, field, _, _ in Formatter().parse(sentence) if field is not None}
-    if named - allowed:
+    if not allowed.issuperset(fields_of(sentence)):
         raise ValueError(f"{key}: may name only {', '.join(sorted(allowed))}")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from string import Formatter
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry
 from mappings.schema.base.files import read_yaml
+from mappings.schema.base.short_dates import ShortDates
+from mappings.schema.base.templates import fields_of
 from mappings.schema.rules.criteria import Comparator
 
 FINDING_FIELDS = frozenset({"title", "value", "limit", "day", "count", "when", "missing", "max_age"})
@@ -44,16 +45,15 @@ class FindingWords(Entry):
     @model_validator(mode="after")
     def _fields(self) -> Self:
         for key, template in self:
-            for _, field, _, _ in Formatter().parse(template):
-                if field is not None and field not in FINDING_FIELDS:
+            for field in fields_of(template):
+                if field not in FINDING_FIELDS:
                     raise ValueError(f"{key}: no field {{{field}}}; there are {', '.join(sorted(FINDING_FIELDS))}")
         return self
 
 
-class NearDayWords(Entry):
+class NearDayWords(ShortDates):
     """How a day is named: near ones by their distance, others by their date."""
 
-    months: tuple[str, ...] = Field(min_length=12, max_length=12)
     today: str
     yesterday: str
     ago: str
@@ -64,10 +64,6 @@ class NearDayWords(Entry):
     """With ``{date}``: the day of a measurement."""
     dated: str
     """With ``{date}``: the day of an entry about something that lasts."""
-    date: str
-    """With ``{day}`` and ``{month}``: a day of this year."""
-    date_of_year: str
-    """With ``{year}`` as well: a day of the last year."""
     month: str
     """With ``{month}`` and ``{year}``: an older day, or a date without a day."""
 

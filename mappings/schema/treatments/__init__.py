@@ -10,7 +10,7 @@ from pathlib import Path
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
 from mappings.schema.base.systems import system_key
-from mappings.schema.base.words import without_accents
+from mappings.schema.base.words import any_pattern, without_accents
 from mappings.schema.treatments.model import AllergyWords, ResponseRule, Treatment
 
 Code = tuple[str | None, str | None]
@@ -125,7 +125,7 @@ def load_treatments(folder: Path | None = None) -> Treatments:
             for prefix in listed
         ),
         words=tuple(
-            (treatment.id, re.compile("|".join(treatment.patterns)), _any_pattern(treatment.not_patterns))
+            (treatment.id, re.compile("|".join(treatment.patterns)), any_pattern(treatment.not_patterns))
             for treatment in by_id.values()
         ),
         ordered_as=tuple(
@@ -138,7 +138,7 @@ def load_treatments(folder: Path | None = None) -> Treatments:
                 treatment.id,
                 re.compile("|".join(forms.holds)),
                 re.compile("|".join(forms.lacks)),
-                _any_pattern(forms.ignored),
+                any_pattern(forms.ignored),
             )
             for treatment in by_id.values()
             if (forms := treatment.other_forms)
@@ -167,7 +167,3 @@ def _read_treatments(
                 if other != treatment.id:
                     raise KnowledgeError(f"{path.name}: codes.{system}: {code} already means {other}")
     return by_id, codes
-
-
-def _any_pattern(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
-    return re.compile("|".join(patterns)) if patterns else None

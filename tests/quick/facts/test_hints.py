@@ -4,19 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from fhir_plugin.facts.conditions import read_conditions
 from fhir_plugin.facts.fact import Presence
 from mappings.schema.load import Knowledge
-from tests.support.knowledge.charts import AS_OF, chart, condition
-
-LAST_WEEK = (AS_OF - timedelta(days=7)).isoformat()
-
-
-def presence(knowledge: Knowledge, topic: str, text: str) -> Presence:
-    entry = condition("", onsetDateTime=LAST_WEEK) | {"code": {"text": text}}
-    value = read_conditions(chart(entry), knowledge, AS_OF).facts()[f"conditions.{topic}"].value
-    assert isinstance(value, Presence)
-    return value
+from tests.support.knowledge.charts import AS_OF, condition
+from tests.support.knowledge.topics import LAST_WEEK, presence, words
 
 
 @pytest.mark.parametrize(
@@ -62,7 +53,7 @@ def presence(knowledge: Knowledge, topic: str, text: str) -> Presence:
     ],
 )
 def test_words_suggest_a_topic(knowledge: Knowledge, topic: str, text: str) -> None:
-    found = presence(knowledge, topic, text)
+    found = presence(knowledge, topic, words(text))
     assert found.possible
     assert not found.current
     assert {entry.name for entry in found.possible} == {knowledge.value_sets.topics[topic].title}
@@ -121,15 +112,13 @@ def test_words_suggest_a_topic(knowledge: Knowledge, topic: str, text: str) -> N
 def test_words_that_are_denied_or_mean_something_else_suggest_nothing(
     knowledge: Knowledge, topic: str, text: str
 ) -> None:
-    assert presence(knowledge, topic, text) == Presence()
+    assert presence(knowledge, topic, words(text)) == Presence()
 
 
 def coded(knowledge: Knowledge, topic: str, code: str, text: str) -> Presence:
     entry = condition(code, onsetDateTime=LAST_WEEK)
     entry["code"]["text"] = text
-    value = read_conditions(chart(entry), knowledge, AS_OF).facts()[f"conditions.{topic}"].value
-    assert isinstance(value, Presence)
-    return value
+    return presence(knowledge, topic, entry)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +156,7 @@ def test_an_event_of_last_week_counts_whatever_its_status(
     knowledge: Knowledge, topic: str, code: str, status: str | None
 ) -> None:
     entry = condition(code, status=status, onsetDateTime=LAST_WEEK)
-    found = read_conditions(chart(entry), knowledge, AS_OF).facts()[f"conditions.{topic}"].value
-    assert isinstance(found, Presence)
+    found = presence(knowledge, topic, entry)
     assert found.current
 
 
@@ -186,13 +174,12 @@ def test_an_event_of_long_ago_does_not_count_as_current(
 ) -> None:
     when = {} if days is None else {"onsetDateTime": (AS_OF - timedelta(days=days)).isoformat()}
     entry = condition("82313006", system="http://snomed.info/sct", status=status, **when)
-    found = read_conditions(chart(entry), knowledge, AS_OF).facts()["conditions.suicidality"].value
+    found = presence(knowledge, "suicidality", entry)
     assert [name for name in ("current", "past", "possible") if getattr(found, name)] == places
 
 
 def test_suicidal_ideation_that_was_closed_is_past(knowledge: Knowledge) -> None:
     entry = condition("R45.851", status="resolved", onsetDateTime=LAST_WEEK)
-    found = read_conditions(chart(entry), knowledge, AS_OF).facts()["conditions.suicidality"].value
-    assert isinstance(found, Presence)
+    found = presence(knowledge, "suicidality", entry)
     assert found.past
     assert not found.current

@@ -1,9 +1,14 @@
 """The newest blood pressure and weight that can be believed."""
 
+from datetime import date
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fhir_plugin.facts.fact import Fact, Measurement
-from fhir_plugin.facts.vitals import read_vitals
+from fhir_plugin.facts.vitals import VitalReading, _maximal, read_vitals
+from fhir_plugin.record.dates import DaySpan
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, chart, observation, pressure
 
@@ -253,3 +258,23 @@ def test_an_unreadable_reading_of_a_visit_is_told_unless_a_later_one_can_be_read
     fact = latest(knowledge, "blood_pressure", *VISIT, unreadable)
     assert components(fact)["systolic"] == 128
     assert bool(fact.missing) is told
+
+
+READINGS = st.builds(
+    VitalReading,
+    day=st.builds(
+        lambda first, length: DaySpan(date(2026, 5, first), date(2026, 5, first + length)),
+        st.integers(1, 20),
+        st.sampled_from([0, 0, 0, 6]),
+    ),
+    moment=st.none() | st.integers(0, 8).map(float),
+    zoned=st.booleans(),
+    components=st.just({"systolic": 120.0}),
+    reference=st.uuids().map(str),
+)
+
+
+@given(readings=st.lists(READINGS, max_size=9))
+def test_those_that_none_is_certainly_after_are_found_in_one_pass(readings: list[VitalReading]) -> None:
+    slowly = [reading for reading in readings if not any(map(reading.is_before, readings))]
+    assert _maximal(readings) == (slowly or readings)

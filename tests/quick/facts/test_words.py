@@ -1,30 +1,11 @@
 """Words read in the manner of ConText: abbreviations, denial and its scope, notes, words beside a code."""
 
-from datetime import timedelta
-
 import pytest
 
-from fhir_plugin.facts.conditions import read_conditions
-from fhir_plugin.facts.fact import Fact, Presence
+from fhir_plugin.facts.fact import Presence
 from mappings.schema.load import Knowledge
-from tests.support.knowledge.charts import AS_OF, SCT, chart, condition
-
-LAST_WEEK = (AS_OF - timedelta(days=7)).isoformat()
-
-
-def fact(knowledge: Knowledge, topic: str, *entries: dict) -> Fact:
-    return read_conditions(chart(*entries), knowledge, AS_OF).facts()[f"conditions.{topic}"]
-
-
-def presence(knowledge: Knowledge, topic: str, *entries: dict) -> Presence:
-    value = fact(knowledge, topic, *entries).value
-    assert isinstance(value, Presence)
-    return value
-
-
-def words(text: str) -> dict:
-    return condition("", onsetDateTime=LAST_WEEK) | {"code": {"text": text}}
-
+from tests.support.knowledge.charts import SCT, condition
+from tests.support.knowledge.topics import fact, presence, words
 
 STATED = [
     ("substance_use", "AUD, severe"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 from collections.abc import Iterator
@@ -11,14 +10,9 @@ from typing import Any
 
 import pytest
 
-from cds_hooks.hooks.service import HookService
-from cds_hooks.protocol.requests import read_call
-from cds_hooks.settings.readable import ReadableServers
-from cds_hooks.settings.settings import Settings
 from fhir_plugin.deciding.finding import Verdict
-from fhir_plugin.reading.client import FhirServers
 from mappings.schema.rules.protocols import Role
-from tests.support.hooks.calls import DAY, PATIENT_VIEW, PATIENTS, body, knowledge
+from tests.support.hooks.calls import PATIENT_VIEW, PATIENTS, answered, body, called, knowledge
 
 LISTS = ("conditions", "procedures", "devices", "allergies", "medicationRequests", "medicationStatements")
 CODED = ("code", "type", "medicationCodeableConcept", "medicationReference", "reasonCode")
@@ -30,11 +24,6 @@ UNKNOWN_CODE = {"coding": [{"system": "http://terminology.example.org/local", "c
 
 
 @cache
-def service() -> HookService:
-    return HookService(knowledge(), Settings(), FhirServers())
-
-
-@cache
 def guarded() -> frozenset[str]:
     """The criteria that speak against a treatment when they hold."""
     clauses = (clause for protocol in knowledge().protocols.values() for clause in protocol.clauses)
@@ -42,9 +31,7 @@ def guarded() -> frozenset[str]:
 
 
 def verdicts(request: dict[str, Any]) -> dict[str, Verdict]:
-    (definition,) = (each for each in knowledge().services.services if each.hook == request["hook"])
-    call = read_call(json.dumps(request).encode(), request["hook"])
-    answer = asyncio.run(service().answer(call, definition, DAY, ReadableServers(())))
+    answer = answered(called(request))
     assert answer.decision is not None
     return {finding.criterion: finding.verdict for finding in answer.decision.findings}
 

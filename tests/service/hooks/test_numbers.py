@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from cds_hooks.cards.builder import CardContext, Detail
+from cds_hooks.cards.builder import CardContext
 from cds_hooks.cards.criteria import criteria_card
 from cds_hooks.cards.own_cards import antidepressant_card, safety_cards
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.protocol.responses import Card
+from cds_hooks.settings.settings import Detail
 from fhir_plugin.deciding.decide import decide
 from fhir_plugin.record.decoding import record_from_bundle
 from fhir_plugin.record.record import Record

@@ -8,8 +8,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
-from cds_hooks.cards.builder import Detail
-from cds_hooks.settings.settings import Settings
+from cds_hooks.settings.settings import Detail, Settings
 from mappings.schema.load import load_knowledge
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, body, cards, check, order
 

@@ -12,16 +12,12 @@ from typing import Any
 
 import pytest
 
-from cds_hooks.hooks.service import HookAnswer, HookService
-from cds_hooks.protocol.requests import HookCall, read_call
+from cds_hooks.hooks.service import HookAnswer
 from cds_hooks.replay.deidentify import Deidentifier
 from cds_hooks.replay.files import Replay, write_replay
 from cds_hooks.replay.recording import Recorder, complete_request
 from cds_hooks.replay.wording import without_names
-from cds_hooks.settings.readable import ReadableServers
-from cds_hooks.settings.settings import Settings
-from fhir_plugin.reading.client import FhirServers
-from mappings.schema.codes.vocabulary import load_vocabulary
+from mappings.schema.codes.vocabulary import Vocabulary, load_vocabulary
 from tests.support.hooks.calls import (
     DAY,
     HOOKS,
@@ -31,7 +27,9 @@ from tests.support.hooks.calls import (
     PATIENT_VIEW,
     PATIENTS,
     TMS,
+    answered,
     body,
+    called,
     knowledge,
     order,
 )
@@ -42,22 +40,13 @@ _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @cache
-def service() -> HookService:
-    return HookService(knowledge(), Settings(), FhirServers())
-
-
-@cache
 def recorder(secret: bytes) -> Recorder:
     return Recorder(knowledge(), secret)
 
 
-def answered(call: HookCall, as_of: date) -> HookAnswer:
-    (definition,) = (each for each in knowledge().services.services if each.hook == call.hook)
-    return asyncio.run(service().answer(call, definition, as_of, ReadableServers(())))
-
-
-def called(request: dict[str, Any]) -> HookCall:
-    return read_call(json.dumps(request).encode(), request["hook"])
+@cache
+def vocabulary() -> Vocabulary:
+    return load_vocabulary()
 
 
 def recorded(request: dict[str, Any], secret: bytes = SECRETS[0]) -> tuple[HookAnswer, Replay]:
@@ -196,7 +185,7 @@ def test_identifiers_are_replaced_the_same_way_and_only_with_the_same_secret() -
     ],
 )
 def test_of_a_text_the_words_that_are_read_are_left(text: str, left: str) -> None:
-    assert without_names(text, load_vocabulary()) == left
+    assert without_names(text, vocabulary()) == left
 
 
 def test_the_vocabulary_holds_no_name_of_a_source() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -14,9 +15,12 @@ from fhir.resources.R4B import get_fhir_model_class
 from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
-from cds_hooks.cards.builder import Detail
 from cds_hooks.demo.stories import demo_patients
-from cds_hooks.settings.settings import Settings
+from cds_hooks.hooks.service import HookAnswer, HookService
+from cds_hooks.protocol.requests import HookCall, read_call
+from cds_hooks.settings.readable import ReadableServers
+from cds_hooks.settings.settings import Detail, Settings
+from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.record.inputs import INPUTS
 from mappings.schema.load import Knowledge
 from tests.support.shipped import shipped
@@ -73,6 +77,23 @@ def prefetch(patient: str) -> dict[str, Any]:
             {"resource": each, "search": {"mode": "include"}} for each in found if each["resourceType"] == "Medication"
         ]
     return bundles | {"patient": next(each for each in found if each["resourceType"] == "Patient")}
+
+
+@cache
+def service() -> HookService:
+    """The line of a call, in process and without HTTP."""
+    return HookService(knowledge(), Settings(), FhirServers())
+
+
+def called(request: dict[str, Any]) -> HookCall:
+    """The call of a request."""
+    return read_call(json.dumps(request).encode(), request["hook"])
+
+
+def answered(call: HookCall, as_of: date = DAY) -> HookAnswer:
+    """The answer to a call that may read no FHIR server."""
+    (definition,) = (each for each in knowledge().services.services if each.hook == call.hook)
+    return asyncio.run(service().answer(call, definition, as_of, ReadableServers(())))
 
 
 def patient_id(patient: str) -> str:
