@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_plugin.deciding.standing import CLEARED, Standing
+from fhir_plugin.deciding.standing import CLEARED, Standing, cleared_apart_from_reviews
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.orders.chart import Chart
 from fhir_plugin.orders.drafting import DraftOrder, drafts_of, plan_of, safety_notes
@@ -156,10 +156,12 @@ class _OfferBuilder:
     def _companions(self) -> Iterator[Offer]:
         """The orders that accompany an ordered treatment, without those that are drafted already.
 
-        They make the treatment safer, so that a reason to review it withholds none of them.
+        They make the treatment safer, so that a reason to review it withholds none of them. Apart from such reasons
+        it has to be cleared: a finding that speaks against it must never add an offer.
         """
         recommendation, order_sets = self.chart.decision.recommendation, self.chart.knowledge.orders
-        if recommendation.verdict not in (*CLEARED, Standing.REVIEW):
+        ordered = [answer for answer in recommendation.treatments if answer.treatment in recommendation.ordered]
+        if not all(cleared_apart_from_reviews(answer.weighed) for answer in ordered):
             return
         of_treatments = (order_sets.of_treatment(treatment) for treatment in recommendation.ordered)
         names = [name for orders in of_treatments if orders for name in orders.company]

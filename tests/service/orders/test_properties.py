@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from cds_hooks.demo.stories import demo_patients
@@ -88,6 +88,8 @@ AGAINST = ["I67.1", "Z96.21", "F20.0", "F10.20", "F30.13", "I61.9", "Z33.1", "G4
         st.sampled_from(["devices", "procedures", "observations", "allergies", "medicationStatements"]), max_size=2
     ),
 )
+@example("nearly-empty", ("order-sign", ("esketamine",)), "concurrent", {"F20.0"}, set())
+@example("doing-well", ("order-sign", ("esketamine",)), "safer_reading", {"F20.0"}, set())
 def test_a_contraindication_never_adds_an_offer(
     name: str, hook: tuple[str, tuple[str, ...]], protocol: str, against: set[str], missing: set[str]
 ) -> None:
