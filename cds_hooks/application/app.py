@@ -67,8 +67,8 @@ def create_app(
     """
     logs.configure(settings.log_level, settings.log_format)
     servers = FhirServers()
-    operation = Operation(settings, knowledge, servers, today)
     admission = admission_of(settings, servers, knowledge.servers)
+    operation = Operation(settings, knowledge, servers, today, admission.replays if admission else None)
     limited = partial(read_body, limit=settings.max_body_bytes)
     app = FastAPI(
         title="Tandem",

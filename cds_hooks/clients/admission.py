@@ -66,19 +66,27 @@ class Admission:
         :raises TokenRefused: with the reason for the log.
         :raises ReplayStoreUnavailable: it cannot be determined whether the token was used before.
         """
+        # Read once: a token that expires between two looks at the clock would be valid for one check and forgotten by
+        # the other.
+        moment = self._now()
         token = read_token(_bearer(request))
         client = client_of(token, self._by_issuer)
-        check_claims(token, client, request.scope["path"], self._now())
+        check_claims(token, client, request.scope["path"], moment, self._replays.since)
         await verify(token, client, self._keys[client.name].find)
         self._check_origin(client, request.headers.get("origin"))
         until = token.claims.exp + client.leeway_seconds
-        if not await self._replays.first_use(client.name, token.claims.jti, until):
+        if not await self._replays.first_use(client.name, token.claims.jti, until, moment):
             raise TokenRefused(RefusalReason.REPLAYED, client.name)
         return self._callers[client.name]
 
     def _check_origin(self, client: Client, origin: str | None) -> None:
         if origin is not None and self._origins[client.name].isdisjoint(("*", origin)):
             raise TokenRefused(RefusalReason.ORIGIN, client.name)
+
+    @property
+    def replays(self) -> ReplayStore:
+        """The record of used tokens."""
+        return self._replays
 
     def close(self) -> None:
         """Close the replay store."""

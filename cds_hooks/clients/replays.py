@@ -2,30 +2,47 @@
 
 Hashes of used tokens are stored until the token expires. One process keeps them in memory; several processes on one
 machine share a SQLite file, in which the first insert wins.
+
+A store never forgets silently. It knows since when it records, and per client the latest expiry of what it has
+forgotten: a token that may have been used before the one, or expires no later than the other, is refused. So no
+token is accepted twice, even if the clock jumps or calls overtake each other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeVar
 
+from cds_hooks.protocol.files import Identity, identity, log_of, remove_log
 from fhir_plugin.errors import BadInput
 
 MOST_TOKENS = 200_000
 """Maximum per client: 55 calls a second for an hour, about 40 MB in memory."""
 _BUSY_SECONDS = 1.0
-_SWEEP_EVERY = 1_000
-"""Expired entries of a file are deleted after this many inserts."""
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS used"
-    " (client TEXT NOT NULL, token BLOB NOT NULL, until REAL NOT NULL, PRIMARY KEY (client, token)) WITHOUT ROWID"
-)
+_NEVER = float("-inf")
+
+T = TypeVar("T")
+StoreState = Literal["open", "full", "away"]
+"""``full``: for at least one client; ``away``: the last use could not be recorded, so no call is let in."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS used
+  (client TEXT NOT NULL, token BLOB NOT NULL, until REAL NOT NULL, PRIMARY KEY (client, token)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS used_until ON used (client, until);
+CREATE TABLE IF NOT EXISTS shares
+  (client TEXT PRIMARY KEY, held INTEGER NOT NULL, forgotten REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recording (since REAL NOT NULL)
+"""
 
 
 class ReplayStoreUnavailable(Exception):
@@ -35,86 +52,196 @@ class ReplayStoreUnavailable(Exception):
 class ReplayStore(Protocol):
     """Records the tokens that were used."""
 
-    async def first_use(self, client: str, jti: str, until: float) -> bool:
+    @property
+    def since(self) -> float:
+        """The moment from which each use is recorded, in seconds since 1970: earlier uses are not known."""
+
+    @property
+    def state(self) -> StoreState:
+        """As the last use found it."""
+
+    async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
         """Whether this is the first use of ``jti`` by that client; stored until ``until``, in seconds since 1970.
+
+        ``now`` is the moment at which the token was checked, so that both checks see the same clock. A token that
+        expires no later than one that was forgotten counts as used.
 
         :raises ReplayStoreUnavailable: the store failed or is full.
         """
+
+    async def try_out(self) -> None:
+        """Find out whether a use could be recorded now; ``state`` says it afterwards."""
 
     def close(self) -> None:
         """Release open files."""
 
 
+@dataclass(slots=True)
+class _Share:
+    """The used tokens of one client, by hash and by expiry."""
+
+    used: set[bytes] = field(default_factory=set)
+    expiries: list[tuple[float, bytes]] = field(default_factory=list)
+    forgotten: float = _NEVER
+
+
 class MemoryReplayStore:
     """For one process."""
 
-    def __init__(self, now: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
-        self._now = now
+    def __init__(self, clock: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
+        self.since = clock()
         self._most = most
-        self._used: dict[str, set[bytes]] = {}
-        self._expiries: dict[str, list[tuple[float, bytes]]] = {}
+        self._shares: dict[str, _Share] = {}
 
-    async def first_use(self, client: str, jti: str, until: float) -> bool:
+    @property
+    def state(self) -> StoreState:
         """See :class:`ReplayStore`."""
-        used = self._used.setdefault(client, set())
-        expiries = self._expiries.setdefault(client, [])
-        while expiries and expiries[0][0] < self._now():
-            used.discard(heappop(expiries)[1])
-        token = _hash(jti)
-        if token in used:
+        return "full" if any(len(share.used) >= self._most for share in self._shares.values()) else "open"
+
+    async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
+        """See :class:`ReplayStore`."""
+        share, token = self._shares.setdefault(client, _Share()), _hash(jti)
+        while share.expiries and share.expiries[0][0] < now:
+            expiry, expired = heappop(share.expiries)
+            share.used.discard(expired)
+            share.forgotten = max(share.forgotten, expiry)
+        if token in share.used or until <= share.forgotten:
             return False
-        if len(used) >= self._most:
+        if len(share.used) >= self._most:
             raise ReplayStoreUnavailable("full")
-        used.add(token)
-        heappush(expiries, (until, token))
+        share.used.add(token)
+        heappush(share.expiries, (until, token))
         return True
+
+    async def try_out(self) -> None:
+        """Memory does not fail."""
 
     def close(self) -> None:
         """No open files."""
 
 
 class FileReplayStore:
-    """For several processes on one machine."""
+    """For several processes on one machine, and across restarts."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
         """:class:`BadInput` if the file cannot be used."""
-        self._now = now
-        self._most = most
-        self._inserts = 0
-        self._turn = asyncio.Lock()
+        self._path, self._clock, self._most = path, clock, most
+        self._full: set[str] = set()
+        self._away = False
+        self._turn, self._lock = asyncio.Lock(), threading.Lock()
         try:
-            self._file = sqlite3.connect(path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._file.execute("PRAGMA journal_mode=WAL")
-            self._file.execute("PRAGMA synchronous=NORMAL")
-            self._file.execute(_TABLE)
-        except sqlite3.Error as fault:
+            self._open()
+        except (sqlite3.Error, OSError) as fault:
             raise BadInput(f"replay_store: {path.name} cannot be used: {fault}") from fault
 
-    async def first_use(self, client: str, jti: str, until: float) -> bool:
+    @property
+    def state(self) -> StoreState:
+        """See :class:`ReplayStore`."""
+        return "away" if self._away else "full" if self._full else "open"
+
+    async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
         """See :class:`ReplayStore`."""
         async with self._turn:
-            return await asyncio.to_thread(self._insert, client, _hash(jti), until)
-
-    def _insert(self, client: str, token: bytes, until: float) -> bool:
-        try:
-            if self._inserts % _SWEEP_EVERY == 0:
-                self._sweep(client)
-            self._inserts += 1
-            added = self._file.execute(
-                "INSERT INTO used VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET until = excluded.until WHERE used.until < ?",
-                (client, token, until, self._now()),
-            )
-        except sqlite3.Error as fault:
-            raise ReplayStoreUnavailable("store") from fault
-        return added.rowcount == 1
-
-    def _sweep(self, client: str) -> None:
-        """Delete expired entries, and enforce the limit for the client."""
-        self._file.execute("DELETE FROM used WHERE until < ?", (self._now(),))
-        (count,) = self._file.execute("SELECT count(*) FROM used WHERE client = ?", (client,)).fetchone()
-        if count >= self._most:
+            found = await asyncio.to_thread(self._guarded, lambda: self._use(client, _hash(jti), until, now))
+        (self._full.add if found == "full" else self._full.discard)(client)
+        if found == "full":
             raise ReplayStoreUnavailable("full")
+        return found == "first"
+
+    async def try_out(self) -> None:
+        """See :class:`ReplayStore`."""
+        with suppress(ReplayStoreUnavailable):
+            async with self._turn:
+                await asyncio.to_thread(self._guarded, self._touch)
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """``work`` in one transaction, on the file that is at the path now.
+
+        The lock is of threads: a call that is cancelled leaves its thread running.
+        """
+        with self._lock:
+            try:
+                if self._opened is None or identity(self._path) != self._opened:
+                    self._file.close()
+                    remove_log(self._path, self._log)
+                    self._open(renewed=True)
+                found = self._transaction(work)
+            except (sqlite3.Error, OSError) as fault:
+                self._away = True
+                raise ReplayStoreUnavailable("store") from fault
+            self._away = False
+            return found
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        self._file.execute("BEGIN IMMEDIATE")
+        try:
+            found = work()
+            self._file.execute("COMMIT")
+        except BaseException:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+            raise
+        return found
+
+    def _open(self, *, renewed: bool = False) -> None:
+        """Open the file, accessible to this user only where it is new; ``renewed``: another was there before."""
+        self._opened: Identity | None = None
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        found = identity(self._path)
+        self._file = sqlite3.connect(self._path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+            self._file.execute(f"PRAGMA {pragma}")
+        self._transaction(lambda: self._prepare(renewed=renewed))
+        self._opened, self._log = found, identity(log_of(self._path))
+
+    def _prepare(self, *, renewed: bool) -> None:
+        """Make the tables, and count what is held: an earlier version kept no count."""
+        earlier = self._file.execute("SELECT count(*) FROM sqlite_master WHERE name = 'used'").fetchone()[0]
+        for statement in _TABLES.split(";"):
+            self._file.execute(statement)
+        if renewed:
+            self._file.execute("DELETE FROM recording")
+        if self._file.execute("SELECT count(*) FROM recording").fetchone()[0] == 0:
+            moment = 0.0 if earlier and not renewed else self._clock()
+            self._file.execute("INSERT INTO recording VALUES (?)", (moment,))
+        self.since = float(self._file.execute("SELECT max(since) FROM recording").fetchone()[0])
+        counts = self._file.execute("SELECT client, count(*) FROM used GROUP BY client").fetchall()
+        self._file.execute("UPDATE shares SET held = 0")
+        for client, held in counts:
+            self._set_share(client, held, self._share(client)[1])
+
+    def _use(self, client: str, token: bytes, until: float, now: float) -> Literal["first", "used", "full"]:
+        held, forgotten = self._share(client)
+        expired, latest = self._file.execute(
+            "SELECT count(*), max(until) FROM used WHERE client = ? AND until < ?", (client, now)
+        ).fetchone()
+        if expired:
+            self._file.execute("DELETE FROM used WHERE client = ? AND until < ?", (client, now))
+            held, forgotten = held - expired, max(forgotten, latest)
+            self._set_share(client, held, forgotten)
+        if until <= forgotten or not self._is_new(client, token):
+            return "used"
+        if held >= self._most:
+            return "full"
+        self._file.execute("INSERT INTO used VALUES (?, ?, ?)", (client, token, until))
+        self._set_share(client, held + 1, forgotten)
+        return "first"
+
+    def _is_new(self, client: str, token: bytes) -> bool:
+        wanted = "SELECT 1 FROM used WHERE client = ? AND token = ?"
+        return self._file.execute(wanted, (client, token)).fetchone() is None
+
+    def _share(self, client: str) -> tuple[int, float]:
+        """How many tokens are held for a client, and the latest expiry of what was forgotten."""
+        found = self._file.execute("SELECT held, forgotten FROM shares WHERE client = ?", (client,)).fetchone()
+        return found or (0, _NEVER)
+
+    def _set_share(self, client: str, held: int, forgotten: float) -> None:
+        self._file.execute("INSERT OR REPLACE INTO shares VALUES (?, ?, ?)", (client, held, forgotten))
+
+    def _touch(self) -> None:
+        """Write something, so that a full disk and a lost file are noticed although no call comes."""
+        self._file.execute("UPDATE recording SET since = since")
 
     def close(self) -> None:
         """Close the file."""

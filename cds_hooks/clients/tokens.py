@@ -6,6 +6,7 @@ the token names is ever fetched, and no key that it carries is used (``jwk``, ``
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Annotated
 import msgspec
 from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate_compact
+from joserfc.util import urlsafe_b64decode
 from msgspec import Meta
 
 from cds_hooks.clients.keys import PublicKey
@@ -26,6 +28,7 @@ class RefusalReason(StrEnum):
 
     NO_TOKEN = "no-token"  # noqa: S105 - a reason
     MALFORMED = "malformed"
+    DUPLICATE = "duplicate-member"
     TYPE = "type"
     CRITICAL = "critical-header"
     CLAIMS = "claims"
@@ -39,8 +42,14 @@ class RefusalReason(StrEnum):
     NOT_YET = "not-yet"
     LIFETIME = "lifetime"
     SIGNATURE = "signature"
+    BEFORE_RECORDS = "before-records"
+    """It may have been used before uses were recorded: it was issued before the start, or before the store was made."""
     REPLAYED = "replayed"
     ORIGIN = "origin"
+
+
+class _DuplicateMember(Exception):
+    """An object of a token has a member twice."""
 
 
 class TokenRefused(Exception):
@@ -106,6 +115,8 @@ def read_token(text: str) -> UnverifiedToken:
         header = msgspec.convert(signed.protected, TokenHeader)
     except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError):
         raise TokenRefused(RefusalReason.MALFORMED) from None
+    if _has_duplicates(urlsafe_b64decode(signed.segments["header"])) or _has_duplicates(signed.payload or b"null"):
+        raise TokenRefused(RefusalReason.DUPLICATE)
     # No critical header parameter is supported.
     if not {"crit", "b64"}.isdisjoint(signed.protected):
         raise TokenRefused(RefusalReason.CRITICAL)
@@ -115,6 +126,27 @@ def read_token(text: str) -> UnverifiedToken:
         return UnverifiedToken(signed, header, _CLAIMS.decode(signed.payload or b""))
     except UNDECODABLE:
         raise TokenRefused(RefusalReason.CLAIMS) from None
+
+
+def _has_duplicates(content: bytes) -> bool:
+    """Whether an object, at any depth, has a member twice: another reader of the token might take the other one.
+
+    What is not JSON has none, and is refused later.
+    """
+
+    def read(members: list[tuple[str, object]]) -> dict[str, object]:
+        unique = dict(members)
+        if len(unique) < len(members):
+            raise _DuplicateMember
+        return unique
+
+    try:
+        json.loads(content, object_pairs_hook=read)
+    except _DuplicateMember:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def client_of(token: UnverifiedToken, by_issuer: Mapping[str, Sequence[Client]]) -> Client:
@@ -128,8 +160,11 @@ def client_of(token: UnverifiedToken, by_issuer: Mapping[str, Sequence[Client]])
     raise TokenRefused(RefusalReason.TENANT)
 
 
-def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) -> None:
-    """Check that the token is valid for a call of ``path`` at the time ``now``, within the limits of the client."""
+def check_claims(token: UnverifiedToken, client: Client, path: str, now: float, since: float) -> None:
+    """Check that the token is valid for a call of ``path`` at the time ``now``, within the limits of the client.
+
+    Uses are recorded from the moment ``since``; one before it would be unknown.
+    """
     header, claims = token.header, token.claims
     if header.alg not in client.algorithms:
         raise TokenRefused(RefusalReason.ALGORITHM, client.name)
@@ -147,6 +182,9 @@ def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) 
         raise TokenRefused(RefusalReason.NOT_YET, client.name)
     if not 0 < claims.exp - claims.iat <= client.lifetime_seconds:
         raise TokenRefused(RefusalReason.LIFETIME, client.name)
+    # A clock that is ahead by the leeway may have issued, and we have accepted, a token of this age before `since`.
+    if claims.iat < since + client.leeway_seconds:
+        raise TokenRefused(RefusalReason.BEFORE_RECORDS, client.name)
 
 
 def _audience_matches(audience: str | list[str], client: Client, path: str) -> bool:

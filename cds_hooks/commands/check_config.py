@@ -29,10 +29,11 @@ def check_config(
 ) -> None:
     """Check a settings file as the start does, and print what is set; secrets are not shown."""
     from cds_hooks.memory.database import database_url
+    from cds_hooks.memory.keys import check_site_key
 
     settings = load_settings(file)
     refuse_open_address(settings)
-    database_url(settings)
+    check_site_key(settings, database_url(settings))
     knowledge = load_knowledge(site=settings.site)
     keys = {}
     for client in settings.clients:

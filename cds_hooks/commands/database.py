@@ -29,7 +29,7 @@ def database() -> None:
 
 @app.command()
 def upgrade(config: Config = None) -> None:
-    """Create or migrate the tables; for a SQLite file the service does this itself."""
+    """Create or migrate the tables, all or nothing; for a SQLite file the service does this itself."""
     asyncio.run(_upgrade(settings_from(config)))
 
 
@@ -39,11 +39,10 @@ def settings_from(config: Path | None) -> Settings:
 
 
 async def _upgrade(settings: Settings) -> None:
-    from cds_hooks.memory.database import REVISION, revision, upgrade
+    from cds_hooks.memory.schema import REVISION, upgrade
 
     async with connected(settings) as engine:
-        before = await revision(engine)
-        await upgrade(engine)
+        before = await upgrade(engine)
     typer.echo(
         f"The tables are at revision {REVISION}" + ("." if before == REVISION else f", before: {before or 'none'}.")
     )
@@ -53,10 +52,18 @@ async def _upgrade(settings: Settings) -> None:
 async def connected(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """The database engine of the settings.
 
-    :raises BadInput: memory is switched off.
-    :raises TemporarilyUnavailable: the database cannot be used now.
+    :raises BadInput: memory is switched off, or the database cannot be used until somebody changes something.
+    :raises TemporarilyUnavailable: the database cannot be used now, and a retry may succeed.
     """
-    from cds_hooks.memory.database import FAULTS, database_url, make_file, open_engine
+    from cds_hooks.memory.database import (
+        FAULTS,
+        LASTING,
+        WORDS,
+        cause_of,
+        database_url,
+        make_file,
+        open_engine,
+    )
 
     url = database_url(settings)
     if url is None:
@@ -66,7 +73,8 @@ async def connected(settings: Settings) -> AsyncIterator[AsyncEngine]:
         make_file(url)
         yield engine
     except FAULTS as fault:
-        reason = type(fault).__name__
-        raise TemporarilyUnavailable(f"the database cannot be used ({reason}): check the setting database") from None
+        cause = cause_of(fault)
+        kind = BadInput if cause in LASTING else TemporarilyUnavailable
+        raise kind(f"the database cannot be used: {WORDS[cause]} ({type(fault).__name__})") from None
     finally:
         await engine.dispose()

@@ -13,7 +13,6 @@ import typer
 from cds_hooks.commands.database import Config, connected, settings_from
 from cds_hooks.protocol.clock import milliseconds, today
 from cds_hooks.settings.settings import Settings
-from fhir_plugin.errors import BadInput
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -85,9 +84,8 @@ async def _purge(settings: Settings, days: int | None) -> int:
 
 
 async def _store(engine: AsyncEngine) -> Store:
-    from cds_hooks.memory.database import REVISION, revision
+    from cds_hooks.memory.schema import check
     from cds_hooks.memory.store import Store
 
-    if await revision(engine) != REVISION:
-        raise BadInput("the tables of the database are missing or outdated: run tandem database upgrade")
+    await check(engine)
     return Store(engine)

@@ -1,28 +1,58 @@
-"""The database: its location, its engine, and the migration of its tables."""
+"""The database: its location, its engine, and why it cannot be used."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
-from sqlalchemy import URL, Connection, column, event, inspect, make_url, select, table
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.extras import POSTGRESQL
 
-REVISION = "0001"
-"""The latest migration; a database at another revision is not used."""
 FAULTS: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError)
 """Exceptions of a database that is unreachable, locked or broken."""
 OFF = "off"
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+Cause = Literal[
+    "locked", "full", "read-only", "damaged", "not-opened", "replaced", "refused", "missing", "unreachable", "failed"
+]
+"""Why a database cannot be used, as a code for the log and ``/readyz``."""
+WORDS: Mapping[Cause, str] = {
+    "locked": "another process keeps it locked: try again",
+    "full": "its disk is full: make room",
+    "read-only": "this user may not write to it: check its owner, its mode and the mode of its folder",
+    "damaged": "it is damaged or no database: restore a copy, or move it away and a new one is made",
+    "not-opened": "it cannot be opened: check its path, its owner and its mode",
+    "replaced": "its file was deleted or replaced: try again",
+    "refused": "the server refuses this user: check user, password and rights",
+    "missing": "the server has no database of that name: create it",
+    "unreachable": "the server does not answer: check its address, or try again",
+    "failed": "it failed: the log of the database says why",
+}
+LASTING: frozenset[Cause] = frozenset({"read-only", "damaged", "not-opened", "refused", "missing"})
+"""Causes that stay until somebody changes something."""
+
 _BUSY_SECONDS, _CONNECT_SECONDS, _COMMAND_SECONDS = 1.0, 2.0, 5.0
 _CONNECTIONS = 2
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_BEGIN = "tandem_begin"
+_SQLITE_CAUSES: Mapping[str, Cause] = {
+    "SQLITE_BUSY": "locked", "SQLITE_LOCKED": "locked", "SQLITE_FULL": "full", "SQLITE_READONLY": "read-only",
+    "SQLITE_NOTADB": "damaged", "SQLITE_CORRUPT": "damaged", "SQLITE_CANTOPEN": "not-opened",
+    "SQLITE_PERM": "not-opened",
+}  # fmt: skip
+_SERVER_CAUSES: Mapping[str, Cause] = {"28": "refused", "42501": "refused", "3D": "missing", "53100": "full"}
+"""By the beginning of the SQLSTATE."""
+
+
+class FileReplaced(OSError):
+    """The file of the database is not the one that was opened."""
 
 
 def default_file() -> Path:
@@ -61,15 +91,34 @@ def open_engine(url: URL) -> AsyncEngine:
         )
     engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
 
+    # By itself the driver begins a transaction before INSERT, UPDATE and DELETE only: each CREATE TABLE would be
+    # committed alone, and a crash between two of them would leave half a migration.
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
         cursor = connection.cursor()
         # Commits survive a crash of the process or the machine; readers never wait for writers.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                cursor.execute(f"PRAGMA {pragma}")
+        except Exception:
+            connection.close()  # else its thread would outlive the event loop
+            raise
         cursor.close()
 
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
     return engine
+
+
+def for_writing(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine, whose transactions take the write lock of a SQLite file at once.
+
+    A transaction that first reads could not wait for another writer: what it read would be out of date.
+    """
+    return engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
 
 
 def make_file(url: URL) -> None:
@@ -77,42 +126,45 @@ def make_file(url: URL) -> None:
 
     :raises OSError: it cannot be created.
     """
-    if is_file(url) and url.database:
-        file = Path(url.database)
+    if file := file_of(url):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file.touch(mode=0o600, exist_ok=True)
 
 
-async def revision(engine: AsyncEngine) -> str | None:
-    """The revision of the tables; ``None`` where there are none."""
-    async with engine.connect() as connection:
-        return await connection.run_sync(_revision)
+def file_of(url: URL) -> Path | None:
+    """The SQLite file; ``None`` for a server."""
+    return Path(url.database) if is_file(url) and url.database else None
 
 
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    version = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
-    return None if version is None else str(version)
+async def let_go(engine: AsyncEngine) -> None:
+    """Close all connections to a SQLite file that was moved, with all that was committed in it.
+
+    SQLite itself leaves the write-ahead log of a file that has moved as it is, at the old place.
+    """
+    with suppress(*FAULTS):
+        async with engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            await cast("Any", raw.driver_connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    await engine.dispose()
 
 
-async def upgrade(engine: AsyncEngine) -> None:
-    """Migrate the tables to ``REVISION``; existing data is kept."""
-    async with engine.begin() as connection:
-        await connection.run_sync(_upgrade)
+def cause_of(fault: BaseException) -> Cause:
+    """Why the database cannot be used, from the codes of the driver; its texts are not read."""
+    for each in _chain(fault):
+        if isinstance(each, FileReplaced):
+            return "replaced"
+        if name := getattr(each, "sqlite_errorname", None):
+            return next((cause for code, cause in _SQLITE_CAUSES.items() if str(name).startswith(code)), "failed")
+        if code := getattr(each, "sqlstate", None):
+            return next((cause for begin, cause in _SERVER_CAUSES.items() if str(code).startswith(begin)), "failed")
+    if any(isinstance(each, PermissionError | FileExistsError | NotADirectoryError) for each in _chain(fault)):
+        return "not-opened"
+    return "unreachable" if any(isinstance(each, OSError | TimeoutError) for each in _chain(fault)) else "failed"
 
 
-def _upgrade(connection: Connection) -> None:
-    from alembic import command
-
-    command.upgrade(migrations(connection), REVISION)
-
-
-def migrations(connection: Connection) -> Any:
-    """The configuration of alembic for the migrations that ship with the product."""
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
+def _chain(fault: BaseException) -> Iterator[BaseException]:
+    """The exception and those that it was raised from."""
+    found: BaseException | None = fault
+    while found is not None:
+        yield found
+        found = getattr(found, "orig", None) or found.__cause__

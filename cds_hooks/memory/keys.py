@@ -46,11 +46,30 @@ def site_key(settings: Settings, url: URL) -> bytes:
     """
     if settings.database_key is not None:
         return settings.database_key.get_secret_value().encode()
-    if not is_file(url) or not url.database:
-        raise BadInput("settings: database_key: required with a database server (32 or more random characters)")
-    file = Path(f"{url.database}.key")
+    file = _key_file(url)
     if not file.exists():
         _make(file)
+    return _read(file)
+
+
+def check_site_key(settings: Settings, url: URL | None) -> None:
+    """Check the key before the service starts; creates nothing, and leaves a file that cannot be read to the start.
+
+    :raises BadInput: there is none although several processes must share it, or it is damaged.
+    """
+    if url is not None and settings.database_key is None:
+        file = _key_file(url)
+        with suppress(OSError):
+            _read(file)
+
+
+def _key_file(url: URL) -> Path:
+    if not is_file(url) or not url.database:
+        raise BadInput("settings: database_key: required with a database server (32 or more random characters)")
+    return Path(f"{url.database}.key")
+
+
+def _read(file: Path) -> bytes:
     try:
         secret = bytes.fromhex(file.read_text(encoding="ascii").strip())
     except ValueError:
@@ -66,6 +85,8 @@ def _make(file: Path) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as new:
             new.write(secrets.token_hex(_KEY_BYTES))
+            new.flush()
+            os.fsync(descriptor)  # an empty key after a power failure would cut the database off from its patients
         with suppress(FileExistsError):
             os.link(draft, file)
     finally:

@@ -68,6 +68,11 @@ class Memory:
         return OFF if self._url is None else "closed"
 
     @property
+    def cause(self) -> str:
+        """Why the database is ``away``, as a code; else empty."""
+        return self._writer.cause if self._writer is not None else ""
+
+    @property
     def offered(self) -> bool:
         """Whether feedback is accepted at all."""
         return self._url is not None

@@ -12,6 +12,7 @@ from sqlalchemy import Table, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from cds_hooks.memory.database import for_writing
 from cds_hooks.memory.quiet import CardKey, FeedbackRecord
 from cds_hooks.memory.tables import CARDS, FEEDBACK, FIRINGS
 from cds_hooks.memory.tally import DailyCounts, TallyKey
@@ -70,12 +71,12 @@ class Store:
     """The three tables behind one engine."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._engine, self._writing = engine, for_writing(engine)
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
 
     async def write(self, cards: Sequence[CardRow], counts: DailyCounts) -> None:
         """Insert shown cards and add counts."""
-        async with self._engine.begin() as connection:
+        async with self._writing.begin() as connection:
             await self._put_cards(connection, cards)
             rows = [
                 {"day": day, **key._asdict(), "rule": rule, "said": outcome, "count": count}
@@ -92,7 +93,7 @@ class Store:
         self, cards: Sequence[CardRow], answers: Sequence[AnswerRow], tenant: str, service: str
     ) -> list[KeepResult]:
         """Insert ``cards``, then feedback on cards of this tenant and service; returns the result for each entry."""
-        async with self._engine.begin() as connection:
+        async with self._writing.begin() as connection:
             await self._put_cards(connection, cards)
             uuids = {answer.card for answer in answers if _UUID.fullmatch(answer.card)}
             offered = await self._offered(connection, uuids, tenant, service)
@@ -172,7 +173,7 @@ class Store:
     async def purge(self, answered_before: int, unanswered_before: int) -> int:
         """Delete older rows, and cards without feedback beyond ``MOST_CARDS``, oldest first; returns how many."""
         unanswered = ~exists().where(FEEDBACK.c.card == CARDS.c.uuid)
-        async with self._engine.begin() as connection:
+        async with self._writing.begin() as connection:
             deleted = await _delete(connection, FEEDBACK, FEEDBACK.c.received_at < answered_before)
             limit = await connection.scalar(
                 select(CARDS.c.shown_at).where(unanswered).order_by(CARDS.c.shown_at.desc()).offset(MOST_CARDS).limit(1)

@@ -10,22 +10,34 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import URL
 
-from cds_hooks.memory.database import FAULTS, REVISION, is_file, open_engine, revision, upgrade
+from cds_hooks.memory.database import (
+    FAULTS,
+    Cause,
+    FileReplaced,
+    cause_of,
+    file_of,
+    let_go,
+    make_file,
+    open_engine,
+)
 from cds_hooks.memory.quiet import DAY_MS, QuietCards
+from cds_hooks.memory.schema import check, upgrade
 from cds_hooks.memory.silence import RuleActivity, is_silent, rule_activities
 from cds_hooks.memory.store import AnswerRow, CardRow, KeepResult, Store
 from cds_hooks.memory.tally import Tally
 from cds_hooks.protocol.clock import milliseconds, today
-from cds_hooks.protocol.errors import StoreUnavailable
+from cds_hooks.protocol.errors import StoreUnavailable, UnusableDatabase, UnusableState
+from cds_hooks.protocol.files import Identity, identity, log_of, remove_log
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import fault_fields, log
 from mappings.schema.service.memory import SilenceRule
 
-State = Literal["starting", "open", "away", "old tables"]
+State = Literal["starting", "open", "away"] | UnusableState
 
 MOST_PENDING = 10_000
 """Maximum number of queued cards; beyond it, the oldest is dropped and feedback on it cannot be accepted."""
@@ -44,6 +56,8 @@ class Writer:
 
     def __init__(self, url: URL, settings: Settings, quiet: QuietCards, tally: Tally, silence: SilenceRule) -> None:
         self.state: State = "starting"
+        self.cause: Cause | Literal[""] = ""
+        """Why the database is ``away``."""
         self.given_up = 0
         """Cards that were dropped because the database was unreachable for too long."""
         self.silent: list[RuleActivity] = []
@@ -52,6 +66,9 @@ class Writer:
         self._quiet, self._tally, self._silence = quiet, tally, silence
         self._engine = open_engine(url)
         self._store: Store | None = None
+        self._file = file_of(url)
+        self._opened: Identity | None = None
+        self._log: Identity | None = None
         self._pending: dict[str, CardRow] = {}
         self._lock = asyncio.Lock()
         self._wake, self._stop = asyncio.Event(), asyncio.Event()
@@ -103,7 +120,10 @@ class Writer:
     async def _keep(self, store: Store, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[KeepResult]:
         async with self._lock:
             cards = tuple(self._pending.values())
+            self._check_file()
             results = await store.keep(cards, answers, tenant, service)
+            # Committed into a file that nobody will find again is not kept.
+            self._check_file()
             self._drop_pending(cards)
         with suppress(*FAULTS):  # the feedback is stored; quiet cards are then updated a little later
             await self._read_feedback(store)
@@ -146,9 +166,11 @@ class Writer:
             await _wait(self._stop, _GATHER_SECONDS)
 
     async def _flush(self, *, last: bool) -> None:
-        store = self._store or await self._open()
+        # After a fault the tables are looked at again: they may be gone, or be mended.
+        store = await self._open() if self._store is None or self.state == "away" else self._store
         if store is None:
             return
+        self._check_file()
         moment = asyncio.get_running_loop().time()
         counting = last or moment - self._counted >= _COUNT_SECONDS
         async with self._lock:
@@ -156,6 +178,7 @@ class Writer:
             counts = self._tally.unsaved() if counting else {}
             if cards or counts:
                 await store.write(cards, counts)
+                self._check_file()
                 self._drop_pending(cards)
                 self._tally.saved(counts)
         if last:
@@ -165,18 +188,38 @@ class Writer:
         if not self._cleaned or moment - self._cleaned >= _HOUR:
             self._cleaned = moment
             await self._clean(store)
-        self._set_state("open")
+        if self._store is store:  # else feedback has found its file gone meanwhile
+            self._set_state("open")
 
     async def _open(self) -> Store | None:
-        """The store, if its tables are up to date; a SQLite file is migrated, a database server is not."""
-        current = await revision(self._engine)
-        if current != REVISION and is_file(self._url) and current is None:
-            await upgrade(self._engine)
-        elif current != REVISION:
-            self._set_state("old tables")
+        """The store, if its tables can be used; a SQLite file is migrated, a database server is not."""
+        try:
+            if self._file is None:
+                await check(self._engine)
+            else:
+                await self._open_file(self._file)
+        except UnusableDatabase as fault:
+            self._store = None
+            self._set_state(fault.state)
             return None
         self._store = Store(self._engine)
         return self._store
+
+    async def _open_file(self, file: Path) -> None:
+        if self._opened not in (None, identity(file)):
+            async with self._lock:
+                await let_go(self._engine)
+            remove_log(file, self._log)
+        make_file(self._url)
+        self._opened = identity(file)
+        await upgrade(self._engine)
+        self._log = identity(log_of(file))
+
+    def _check_file(self) -> None:
+        """:class:`FileReplaced` if a SQLite file was deleted or replaced since it was opened."""
+        if self._file is not None and identity(self._file) != self._opened:
+            self._store = None
+            raise FileReplaced
 
     async def _read_feedback(self, store: Store) -> None:
         """Read new feedback, including that received by other processes, to update the quiet cards."""
@@ -207,10 +250,11 @@ class Writer:
             self._pending.pop(card.uuid, None)
 
     def _set_state(self, state: State, fault: BaseException | None = None) -> None:
-        if state != self.state:
-            self.state = state
+        cause = cause_of(fault) if fault is not None else ""
+        if (state, cause) != (self.state, self.cause):
+            self.state, self.cause = state, cause
             write = log.info if state == "open" else log.warning
-            write("database", reason=state.replace(" ", "-"), **fault_fields(fault))
+            write("database", reason=state.replace(" ", "-"), cause=cause or None, **fault_fields(fault))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

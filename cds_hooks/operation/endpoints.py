@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import date
 
@@ -9,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from cds_hooks.clients.replays import ReplayStore
+from cds_hooks.memory.database import OFF
 from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.metrics import CONTENT_TYPE, Metrics
@@ -16,17 +19,27 @@ from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
 
+_TRY_SECONDS = 0.05
+"""How long a probe waits to hear whether the replay store works; after that it reports what was last known."""
+
 
 class Operation:
     """The memory of cards, the canaries and the metrics of one application."""
 
     def __init__(
-        self, settings: Settings, knowledge: Knowledge, clients: FhirServers, today: Callable[[], date]
+        self,
+        settings: Settings,
+        knowledge: Knowledge,
+        clients: FhirServers,
+        today: Callable[[], date],
+        replays: ReplayStore | None = None,
     ) -> None:
+        """``replays`` is the record of used tokens, where callers are authenticated."""
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
-        self.metrics = Metrics(knowledge, self.memory, clients, self.canaries)
-        self._knowledge, self._clients = knowledge, clients
+        self.metrics = Metrics(knowledge, self.memory, clients, self.canaries, replays)
+        self._knowledge, self._clients, self._replays = knowledge, clients, replays
+        self._trial: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the background services, before the first call.
@@ -51,18 +64,45 @@ class Operation:
         return JSONResponse({"status": "ok", "knowledge": self._knowledge.digest})
 
     async def ready(self, _: Request) -> Response:
-        """Ready whatever the state of the database and FHIR servers, but not where a safety criterion is silent."""
-        safe, clients = self.canaries.safe, self._clients
+        """Whether calls can be answered safely: 503 where a safety criterion is silent, or no caller can be let in.
+
+        The database decides the word, ``ready`` or ``degraded``, and never the status: cards do not need it, and
+        withholding them because feedback cannot be kept would do more harm.
+        """
+        safe, clients, replays = self.canaries.safe, self._clients, await self._replay_state()
+        whole = self.memory.state in ("open", "starting", OFF) and replays != "full"
         body = {
-            "status": "ready" if safe else "a danger may go unseen",
+            "status": _status(safe=safe, admits=replays != "away", whole=whole),
             "knowledge": self._knowledge.digest,
             "canaries": self.canaries.state,
             "database": self.memory.state,
+            "database_cause": self.memory.cause,
+            "replay_store": replays,
             "fhir_servers": len(clients),
             "fhir_servers_resting": clients.resting,
         }
-        return JSONResponse(body, 200 if safe else 503)
+        return JSONResponse(body, 200 if safe and replays != "away" else 503)
+
+    async def _replay_state(self) -> str:
+        """The state of the replay store, tried out now: where no call is sent here any more, none would find it mended.
+
+        At most one trial runs at a time, and it is not waited for.
+        """
+        if self._replays is None:
+            return OFF
+        if self._trial is None or self._trial.done():
+            self._trial = asyncio.create_task(self._replays.try_out())
+        await asyncio.wait({self._trial}, timeout=_TRY_SECONDS)
+        return self._replays.state
 
     async def measured(self, _: Request) -> Response:
         """Counts and times, for Prometheus."""
         return Response(self.metrics.exposition(), media_type=CONTENT_TYPE)
+
+
+def _status(*, safe: bool, admits: bool, whole: bool) -> str:
+    if not safe:
+        return "a danger may go unseen"
+    if not admits:
+        return "no caller can be let in"
+    return "ready" if whole else "degraded"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from cds_hooks.clients.replays import ReplayStore
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import CALLS, treatment_of
 from cds_hooks.operation.canaries import Canaries
@@ -21,7 +22,14 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 class Metrics:
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries) -> None:
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        memory: Memory,
+        clients: FhirServers,
+        canaries: Canaries,
+        replays: ReplayStore | None = None,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tandem_requests", "Requests by operation and status.", ("operation", "status"), registry=self._registry
@@ -39,7 +47,7 @@ class Metrics:
             ("service", "outcome", "reason"),
             registry=self._registry,
         )
-        self._registry.register(_CurrentState(knowledge, memory, clients, canaries))
+        self._registry.register(_CurrentState(knowledge, memory, clients, canaries, replays))
 
     def request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -56,10 +64,18 @@ class Metrics:
 
 
 class _CurrentState:
-    """Values read at scrape time: tallies, state of the database, FHIR servers."""
+    """Values read at scrape time: tallies, state of the database and the replay store, FHIR servers."""
 
-    def __init__(self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries) -> None:
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        memory: Memory,
+        clients: FhirServers,
+        canaries: Canaries,
+        replays: ReplayStore | None,
+    ) -> None:
         self._knowledge, self._memory, self._clients, self._canaries = knowledge, memory, clients, canaries
+        self._replays = replays
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: collecting in advance would read the current values."""
@@ -88,6 +104,14 @@ class _CurrentState:
         states = GaugeMetricFamily("tandem_database_up", "Whether the database of the feedback is open.")
         states.add_metric((), float(self._memory.state == "open"))
         yield states
+        if self._replays is not None:
+            state = self._replays.state
+            yield _gauge("tandem_replay_store_up", "Whether the use of a token can be recorded.", state != "away")
+            yield _gauge(
+                "tandem_replay_store_full",
+                "Whether the share of a client in the replay store is full.",
+                state == "full",
+            )
         yield _gauge("tandem_cards_pending", "Cards that wait to be written.", self._memory.pending)
         yield _gauge(
             "tandem_cards_quiet", "Cards kept quiet by an override, including expired ones.", self._memory.quiet

@@ -9,11 +9,16 @@
         BodyTooLarge      413  more bytes or resources than the limit
         EncodedBody       415  a compressed body
       StoreUnavailable    503  the database is unavailable; only feedback needs it
+      UnusableDatabase         the tables cannot be used as they are; says what to do
 
 The status codes are in one table, in ``app.py``.
 """
 
-from fhir_plugin.errors import TandemError
+from typing import Literal
+
+from fhir_plugin.errors import BadInput, TandemError
+
+UnusableState = Literal["old tables", "newer tables", "broken tables"]
 
 
 class CallError(TandemError):
@@ -32,6 +37,15 @@ class BadRequest(CallError):
 
 class StoreUnavailable(TandemError):
     """The database cannot be reached now; the same request may succeed later."""
+
+
+class UnusableDatabase(BadInput):
+    """The tables of the database cannot be used until somebody mends them; a retry would fail too."""
+
+    def __init__(self, state: UnusableState, message: str) -> None:
+        """``state`` is for the log and ``/readyz``; the message says what is wrong and what to do."""
+        super().__init__(message)
+        self.state = state
 
 
 class LaunchRefused(TandemError):

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from mappings.schema.load import Knowledge
 
 _SECRET_BYTES = 32
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_DRAFT = ".part"
+"""The ending of a file that is being written; a process that was killed leaves one."""
+_NAME_LENGTH = 32
 
 
 class Capture:
@@ -31,7 +35,7 @@ class Capture:
     def __init__(self, settings: Settings, knowledge: Knowledge) -> None:
         """Without a secret in the settings, a random one is used for this process, so that its files cannot be linked.
 
-        :raises BadInput: the folder cannot be created.
+        :raises BadInput: the folder cannot be created or cleared of what a process that was killed has left.
         """
         configured = settings.capture_secret
         secret = configured.get_secret_value().encode() if configured else secrets.token_bytes(_SECRET_BYTES)
@@ -42,8 +46,10 @@ class Capture:
             return
         try:
             self._folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            for left in self._folder.glob("[0-9a-f]" * _NAME_LENGTH + _DRAFT):
+                left.unlink(missing_ok=True)
         except OSError as fault:
-            raise BadInput(f"capture: {self._folder} cannot be created: {fault.strerror}") from fault
+            raise BadInput(f"capture: {self._folder} cannot be used: {fault.strerror}") from fault
 
     def task(self, call: HookCall, answer: HookAnswer, as_of: date) -> BackgroundTask | None:
         """The background task that stores the call; ``None`` if capture is off or nothing was assessed."""
@@ -58,7 +64,7 @@ class Capture:
         try:
             content = write_replay(asyncio.run(self._recorder.replay(call, record, as_of)))
             self._make_room(self._folder)
-            _write(self._folder / f"{hashlib.sha256(content).hexdigest()[:_SECRET_BYTES]}.json", content)
+            _write(self._folder / f"{hashlib.sha256(content).hexdigest()[:_NAME_LENGTH]}.json", content)
         except (TandemError, OSError) as fault:
             log.warning("call not captured", fault=type(fault).__name__)
 
@@ -70,8 +76,13 @@ class Capture:
 
 def _write(path: Path, content: bytes) -> None:
     """Write the file atomically: it gets its name once it is complete."""
-    draft = path.with_suffix(".part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    draft = path.with_suffix(_DRAFT)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise

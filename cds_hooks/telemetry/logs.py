@@ -41,6 +41,7 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "tenant": re.compile(_NAME),
     "mode": re.compile(_CODE),
     "reason": re.compile(_CODE),
+    "cause": re.compile(_CODE),
     "rule": re.compile(_CODE),
     "criterion": re.compile(_CODE),
     "fault": re.compile(r"[A-Za-z0-9_.]{1,80}"),

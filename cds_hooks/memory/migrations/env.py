@@ -9,6 +9,7 @@ context.configure(
     target_metadata=METADATA,
     render_as_batch=True,
     compare_type=True,
+    transactional_ddl=True,  # the engine sends BEGIN itself, to SQLite as well
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.memory.database import REVISION, database_url, open_engine
+from cds_hooks.memory.database import database_url, open_engine
+from cds_hooks.memory.schema import REVISION
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, order
 from tests.support.memory.migrations import migrated

@@ -90,7 +90,7 @@ def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
         pass
     with closing(sqlite3.connect(file)) as other, other:
         other.execute("UPDATE alembic_version SET version_num = '9999'")
-    with remembering(file, state="old tables") as service:
+    with remembering(file, state="newer tables") as service:
         assert shown(service)
         refused(service)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from cds_hooks.memory.database import REVISION, database_url, open_engine, upgrade
+from cds_hooks.memory.database import database_url, open_engine
 from cds_hooks.memory.quiet import DAY_MS
+from cds_hooks.memory.schema import REVISION, upgrade
 from cds_hooks.memory.store import AnswerRow, CardRow, Store
 from cds_hooks.settings.settings import Settings
 from tests.support.memory.migrations import migrated

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, check, order
 from tests.support.memory.service import overridden, remembering
-from tests.support.trust.signing import BASE, bearer, claims, client, signed
+from tests.support.trust.signing import BASE, bearer, claims, client, recorded, signed
 
 PATIENT = "uncontrolled-hypertension"
 FEEDBACK = f"{ORDER_SIGN}/feedback"
@@ -39,7 +39,7 @@ def clients() -> tuple[Any, ...]:
 
 
 def test_only_who_was_shown_a_card_may_answer_it(tmp_path: Path, clients: tuple[Any, ...]) -> None:
-    with remembering(tmp_path / "memory.sqlite", clients=clients) as service:
+    with remembering(tmp_path / "memory.sqlite", clients=clients, replay_store=recorded()) as service:
         (card,) = cards(service, "a")
         assert tell(service, "b", card["uuid"]) == 404
         assert tell(service, "a", card["uuid"]) == 200
@@ -48,7 +48,7 @@ def test_only_who_was_shown_a_card_may_answer_it(tmp_path: Path, clients: tuple[
 
 
 def test_what_a_silent_client_would_have_been_shown_is_counted(tmp_path: Path, clients: tuple[Any, ...]) -> None:
-    with remembering(tmp_path / "memory.sqlite", clients=clients) as service:
+    with remembering(tmp_path / "memory.sqlite", clients=clients, replay_store=recorded()) as service:
         assert cards(service, "c") == []
         counted = [line for line in service.get("/metrics").text.splitlines() if 'mode="silent"' in line]
         assert any(float(line.rpartition(" ")[2]) > 0 for line in counted), service.get("/metrics").text

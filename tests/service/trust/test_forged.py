@@ -91,6 +91,16 @@ def by_payload(reason: str, content: bytes) -> Forged:
     return reason, lambda: signed(payload=content)
 
 
+def by_twice(name: str) -> Forged:
+    """Good claims with a member that stands twice: the last is the good one."""
+
+    def make() -> str:
+        good = {name: "x", **claims()}
+        return signed(payload=b'{%s: "x", ' % json.dumps(name).encode() + json.dumps(good).encode()[1:])
+
+    return "duplicate-member", make
+
+
 def by_text(reason: str, change: Callable[[str], str]) -> Forged:
     """A good token, its text changed."""
     return reason, lambda: change(signed())
@@ -121,9 +131,16 @@ FORGED: dict[str, Forged] = {
     "no algorithm": by_header("malformed", alg=...),
     "null for an algorithm": by_header("malformed", alg=None),
     "a list of algorithms": by_header("malformed", alg=["ES384"]),
-    "the second of two algorithms is none": by_raw_header("algorithm", HEAD + b'"alg":"ES384","alg":"none"}'),
+    "the second of two algorithms is none": by_raw_header("duplicate-member", HEAD + b'"alg":"ES384","alg":"none"}'),
     "the first of two algorithms is none": by_raw_header(
-        "signature", HEAD + b'"alg":"none","alg":"ES384"}', "stranger"
+        "duplicate-member", HEAD + b'"alg":"none","alg":"ES384"}', "stranger"
+    ),
+    "a member of the header twice, alike": by_raw_header("duplicate-member", HEAD + b'"alg":"ES384","alg":"ES384"}'),
+    "a member of the header twice, once escaped": by_raw_header(
+        "duplicate-member", HEAD + b'"alg":"ES384","\\u0061lg":"ES384"}'
+    ),
+    "a member twice within a member of the header": by_raw_header(
+        "duplicate-member", HEAD + b'"alg":"ES384","jwk":{"kid":"a","kid":"b"}}'
     ),
     # The key is the attacker's choice
     "another key under the same kid": by_header("signature", "stranger"),
@@ -210,6 +227,7 @@ FORGED: dict[str, Forged] = {
     "others in the list": by_claims("audience", aud=[BASE, f"{BASE}/cds-services"]),
     "a list within the list": by_claims("claims", aud=[[AUDIENCE]]),
     "an object for an audience": by_claims("claims", aud={AUDIENCE: True}),
+    **{f"{name} twice": by_twice(name) for name in ("iss", "aud", "exp", "iat", "jti", "nbf", "tenant", "patient")},
     # When
     "no exp": by_claims("claims", exp=...),
     "exp passed": by_claims("expired", exp=soon(-61), iat=soon(-300)),

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cds_hooks.memory.database import REVISION, migrations, revision, upgrade
+from cds_hooks.memory.schema import REVISION, migrations, revision, upgrade
 from cds_hooks.memory.tables import METADATA
 
 

@@ -21,7 +21,8 @@ from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
 from cds_hooks.cli.main import app
-from cds_hooks.memory.database import database_url, open_engine, upgrade
+from cds_hooks.memory.database import database_url, open_engine
+from cds_hooks.memory.schema import upgrade
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import DAY, body, check, knowledge
 

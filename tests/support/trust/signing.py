@@ -19,6 +19,7 @@ from joserfc.jws import JWSRegistry
 from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
+from cds_hooks.clients.replays import FileReplayStore
 from cds_hooks.settings.clients import Client
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import DAY, ORDER_SIGN, knowledge
@@ -93,8 +94,17 @@ def clients() -> tuple[Client, ...]:
     )  # fmt: skip
 
 
+def recorded() -> Path:
+    """A replay store in which every use stands since 1970, so that a token may be as old as its lifetime allows."""
+    file = folder() / f"{uuid.uuid4()}.sqlite"
+    FileReplayStore(file, lambda: 0).close()
+    return file
+
+
 def service(*configured: Client, **changes: Any) -> TestClient:
     """The service for these clients, in process."""
+    if "replay_store" not in changes:
+        changes["replay_store"] = recorded()
     return TestClient(create_app(Settings(clients=configured, **changes), knowledge(), today=lambda: DAY))
 
 

@@ -1,0 +1,32 @@
+"""SQLite files that are held open: whether they are still the ones at their path, and what a lost one leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+Identity = tuple[int, int]
+"""Device and inode of a file."""
+
+
+def identity(path: Path) -> Identity | None:
+    """Which file is at the path; ``None`` where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def log_of(database: Path) -> Path:
+    """The write-ahead log of a SQLite file."""
+    return Path(f"{database}-wal")
+
+
+def remove_log(database: Path, log: Identity | None) -> None:
+    """Delete the write-ahead log of a file that is gone, if it is still there: SQLite would apply it to the next file.
+
+    :raises OSError: it cannot be deleted.
+    """
+    if log is not None and identity(log_of(database)) == log:
+        log_of(database).unlink()
+        Path(f"{database}-shm").unlink(missing_ok=True)
