@@ -23,7 +23,7 @@ EXIT: dict[type[Exception], int] = {
     RecordUnavailable: UNREADABLE,
     WrongQuestionnaire: UNREADABLE,
 }
-"""0: success; 2: incorrect use of the command; 3: the record could not be read."""
+"""0: success; 2: incorrect use, or a file that has to be mended; 3: the record or the database could not be read."""
 
 _FOLDER = "cds_hooks.commands"
 

@@ -49,6 +49,7 @@ _SQLITE_CAUSES: Mapping[str, Cause] = {
 }  # fmt: skip
 _SERVER_CAUSES: Mapping[str, Cause] = {"28": "refused", "42501": "refused", "3D": "missing", "53100": "full"}
 """By the beginning of the SQLSTATE."""
+_NOT_OPENED = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
 class FileReplaced(OSError):
@@ -124,11 +125,11 @@ def for_writing(engine: AsyncEngine) -> AsyncEngine:
 def make_file(url: URL) -> None:
     """Create the file and folder of a SQLite database, accessible to this user only; an existing file is kept.
 
-    :raises OSError: it cannot be created.
+    :raises OSError: it cannot be created, or not be read and written.
     """
     if file := file_of(url):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.touch(mode=0o600, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def file_of(url: URL) -> Path | None:
@@ -157,7 +158,7 @@ def cause_of(fault: BaseException) -> Cause:
             return next((cause for code, cause in _SQLITE_CAUSES.items() if str(name).startswith(code)), "failed")
         if code := getattr(each, "sqlstate", None):
             return next((cause for begin, cause in _SERVER_CAUSES.items() if str(code).startswith(begin)), "failed")
-    if any(isinstance(each, PermissionError | FileExistsError | NotADirectoryError) for each in _chain(fault)):
+    if any(isinstance(each, _NOT_OPENED) for each in _chain(fault)):
         return "not-opened"
     return "unreachable" if any(isinstance(each, OSError | TimeoutError) for each in _chain(fault)) else "failed"
 

@@ -81,6 +81,7 @@ def _read(file: Path) -> bytes:
 
 def _make(file: Path) -> None:
     """Create the file atomically and only once: another process may be starting at the same time."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, draft = tempfile.mkstemp(dir=file.parent)  # readable by this user alone
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as new:

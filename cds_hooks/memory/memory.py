@@ -11,7 +11,7 @@ import msgspec
 
 from cds_hooks.cards.builder import CardBasis
 from cds_hooks.hooks.service import HookAnswer
-from cds_hooks.memory.database import OFF, database_url, make_file
+from cds_hooks.memory.database import OFF, database_url
 from cds_hooks.memory.keys import KeyedHash, site_key
 from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, is_person, may_be_quiet, role_of
 from cds_hooks.memory.repeats import Repeats
@@ -105,7 +105,6 @@ class Memory:
         if self._url is None:
             return
         try:
-            make_file(self._url)
             self._keyed = KeyedHash(site_key(self._settings, self._url))
         except OSError as fault:
             log.error("the folder of the database cannot be used", **fault_fields(fault))

@@ -57,6 +57,8 @@ def _revision(connection: Connection) -> str | None:
 
 def _check(connection: Connection) -> None:
     found = _known_revision(connection)
+    if found is None and _strange(connection):
+        raise _unversioned(connection)
     if found != REVISION:
         raise UnusableDatabase(
             "old tables",
@@ -100,18 +102,31 @@ def _clear_half_made(connection: Connection) -> None:
     Nothing was ever written to tables without a revision, so only empty ones, with exactly our columns, in a SQLite
     file are taken for that; anything else is left alone.
     """
-    found = [each for each in METADATA.sorted_tables if inspect(connection).has_table(each.name)]
-    if not found:
-        return
-    strange = [each.name for each in found if not _is_as_made(connection, each) or _count(connection, each)]
-    if strange or connection.dialect.name != "sqlite":
-        raise UnusableDatabase(
-            "broken tables",
-            f"{_named(sorted(each.name for each in found))} there without a revision, and not just left by a first "
-            f"start that was killed: {_RESTORE}",
-        )
-    for each in reversed(found):
+    if _strange(connection):
+        raise _unversioned(connection)
+    for each in reversed(_ours(connection)):
         each.drop(connection)
+
+
+def _ours(connection: Connection) -> list[Table]:
+    """The tables with names of ours that are there."""
+    return [each for each in METADATA.sorted_tables if inspect(connection).has_table(each.name)]
+
+
+def _strange(connection: Connection) -> bool:
+    """Whether tables without a revision are not just what a first start has left."""
+    found = _ours(connection)
+    if connection.dialect.name != "sqlite":  # there each migration has always been one transaction
+        return bool(found)
+    return any(not _is_as_made(connection, each) or _count(connection, each) for each in found)
+
+
+def _unversioned(connection: Connection) -> UnusableDatabase:
+    names = sorted(each.name for each in _ours(connection))
+    return UnusableDatabase(
+        "broken tables",
+        f"{_named(names)} there without a revision, and not just left by a first start that was killed: {_RESTORE}",
+    )
 
 
 def _is_as_made(connection: Connection, wanted: Table) -> bool:

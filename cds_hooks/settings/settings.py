@@ -99,7 +99,10 @@ class Settings(BaseSettings):
     clients: tuple[Client, ...] = ()
     """The clients that may call; without any, the service is open."""
     replay_store: SettingsPath | None = None
-    """A SQLite file in which several processes record used tokens; a single process needs none."""
+    """A SQLite file in which used tokens are recorded, by all processes on one machine and across restarts:
+    recommended wherever there are clients. Unset, each process keeps them in memory, and refuses tokens that were
+    issued before its start or within ``leeway_seconds`` after it, because they may have been used before. A new file
+    refuses tokens in the same way, once."""
 
     public_url: BaseUrl | None = None
     """The URL at which browsers reach this service; required for the SMART app."""

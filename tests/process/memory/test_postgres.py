@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 from starlette.testclient import TestClient
 
 from cds_hooks.memory.database import database_url, open_engine
 from cds_hooks.memory.schema import REVISION
+from cds_hooks.memory.store import MOST_ANSWERS
+from cds_hooks.protocol.errors import UnusableDatabase
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, order
 from tests.support.memory.migrations import migrated
-from tests.support.memory.postgres import Postgres, postgres, programs
+from tests.support.memory.postgres import USER, Postgres, postgres, programs
 from tests.support.memory.service import call, nameless, overridden, remembering, tandem, tell, until
 
 PATIENT = "two-failures"
@@ -81,6 +86,85 @@ def test_a_server_that_goes_away_stops_no_card_and_is_found_again(server: Postgr
         assert tell(service, ORDER_SIGN, overridden(during["uuid"])).status_code == 200
 
 
+def sql(server: Postgres, name: str, statement: str) -> list[tuple[Any, ...]]:
+    async def go() -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(host=str(server.folder), user=USER, database=name)
+        try:
+            return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(go())
+
+
+def moments() -> Iterator[tuple[int, str]]:
+    """Seconds since 1970, and how feedback writes them."""
+    for second in range(MOST_ANSWERS):
+        yield 1768471200 + second, f"2026-01-15T10:00:{second:02}Z"
+
+
+@pytest.mark.parametrize("mode", ["immediate", "fast"])
+def test_what_was_acknowledged_outlives_the_end_of_the_server(server: Postgres, mode: str) -> None:
+    database, acknowledged, refused = server.database(mode), set(), 0
+    tandem(database, "database", "upgrade")
+    with on(database) as service:
+        ending = threading.Thread(target=server.stop, args=(mode,))
+        try:
+            while not refused:
+                (card,) = call(service, ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
+                for second, moment in moments():
+                    if tell(service, ORDER_SIGN, overridden(card["uuid"], None, at=moment)).status_code == 200:
+                        acknowledged.add((card["uuid"], second))
+                    else:
+                        refused += 1
+                if not ending.ident:
+                    ending.start()
+        finally:
+            ending.join()
+            server.start()
+        until(service, "open")
+    assert len(acknowledged) >= MOST_ANSWERS
+    assert acknowledged <= set(sql(server, mode, "SELECT card, outcome_at / 1000 FROM feedback"))
+
+
+@pytest.mark.nightly  # the service waits for a server that hangs: 2.5 s for feedback, 5 s until it gives up
+def test_a_server_that_hangs_stops_no_card_and_is_found_again(server: Postgres) -> None:
+    database = server.database("hangs")
+    tandem(database, "database", "upgrade")
+    with on(database) as service:
+        (card,) = call(service, ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
+        with server.frozen():
+            assert call(service, ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
+            assert tell(service, ORDER_SIGN, overridden(card["uuid"])).status_code == 503
+            until(service, "away")
+        until(service, "open")
+        assert tell(service, ORDER_SIGN, overridden(card["uuid"])).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "message"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "newer tables", "at revision 9999, which this version"),
+        ("DELETE FROM alembic_version", "broken tables", "there without a revision"),
+        ("DROP TABLE feedback", "broken tables", "the table feedback is missing"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_named_and_left_alone(
+    server: Postgres, change: str, state: str, message: str
+) -> None:
+    name = f"unusable_{len(change)}"
+    database = server.database(name)
+    tandem(database, "database", "upgrade")
+    sql(server, name, change)
+    with pytest.raises(UnusableDatabase, match=message):
+        tandem(database, "database", "upgrade")
+    with on(database, state=state) as service:
+        assert call(service, PATIENT_VIEW, PATIENT)
+        assert service.get("/readyz").json()["status"] == "degraded"
+    assert ("feedback",) in sql(server, name, "SELECT tablename FROM pg_tables") or "DROP" in change
+
+
 def test_a_wrong_name_or_password_is_away_and_not_an_error(server: Postgres) -> None:
     with on(f"postgresql://nobody:secret@/nothing?host={server.folder}", state="away") as service:
         assert call(service, PATIENT_VIEW, PATIENT)
+        assert service.get("/readyz").json()["database_cause"] == "refused"

@@ -17,6 +17,7 @@ from cds_hooks.memory.keys import site_key
 from cds_hooks.memory.store import Store
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
+from tests.support.commands.command import tandem
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, knowledge, order
 from tests.support.memory.service import call, nameless, overridden, remembering, rows, tell, until
 
@@ -132,6 +133,19 @@ def test_a_damaged_key_is_named(tmp_path: Path, damaged: str) -> None:
         remembering(tmp_path / "memory.sqlite"),
     ):
         raise AssertionError("a service with a damaged key must not start")
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["check-config", "settings.toml"]])
+def test_a_damaged_key_ends_the_start_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    (tmp_path / "memory.sqlite.key").write_text("zz")
+    (tmp_path / "settings.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TANDEM_DATABASE", f"sqlite:///{tmp_path}/memory.sqlite")
+    done = tandem(*command)
+    message = "memory.sqlite.key: not a key: put back the file that belongs to this database"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tandem: {message}\n")
 
 
 def test_a_database_server_needs_a_key_that_all_processes_share() -> None:

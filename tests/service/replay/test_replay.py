@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import stat
@@ -57,6 +58,27 @@ def test_the_oldest_makes_room(tmp_path: Path) -> None:
             made(client, patient, url)
     hooks = [json.loads(path.read_bytes())["hook"] for path in (tmp_path / "calls").iterdir()]
     assert sorted(hooks) == ["order-sign", "patient-view"]
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with TestClient(create_app(Settings(capture=tmp_path / "calls"), knowledge(), today=lambda: DAY)) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", full)
+            made(client, *CALLS[0])
+        assert list((tmp_path / "calls").iterdir()) == []
+        made(client, *CALLS[0])
+    assert [path.suffix for path in (tmp_path / "calls").iterdir()] == [".json"]
+
+
+def test_what_a_kill_left_half_written_is_swept_at_the_start(tmp_path: Path) -> None:
+    left, other = tmp_path / f"{'0a' * 16}.part", tmp_path / "notes.part"
+    for path in (left, other):
+        path.touch()
+    create_app(Settings(capture=tmp_path), knowledge(), today=lambda: DAY)
+    assert list(tmp_path.iterdir()) == [other], "and nothing of anybody else"
 
 
 def test_the_same_version_gives_the_same_cards(folder: Path) -> None:

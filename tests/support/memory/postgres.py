@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -35,9 +36,23 @@ class Postgres:
         # Its output goes to a file: a server that kept our pipe open would never let ``run`` return.
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", log, "-o", options, "start")
 
-    def stop(self) -> None:
-        """As if its machine had gone."""
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")
+    def stop(self, mode: str = "immediate") -> None:
+        """As if its machine had gone; ``fast`` as an administrator does it."""
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", mode, "stop")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes stand still: connections stay open, and nothing answers."""
+        first = (self.folder / "data" / "postmaster.pid").read_text().split()[0]
+        listed = subprocess.run(["pgrep", "-P", first], capture_output=True, text=True, check=True)
+        processes = [int(each) for each in (first, *listed.stdout.split())]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def database(self, name: str) -> str:
         """A new database, as the setting names it."""
