@@ -19,7 +19,8 @@ from fhir_plugin.record.resources import (
     ResponseAnswer,
     ResponseItem,
 )
-from fhir_plugin.scales.choosing import ListedItem, chosen_instruments
+from fhir_plugin.scales.choosing import ListedItem, chosen_instruments, place_of
+from fhir_plugin.scales.numbered import numbered_items
 from mappings.schema.instruments import Instruments, PreparedInstrument, plain_link, plain_words
 
 
@@ -27,6 +28,7 @@ class AnsweredItem(NamedTuple):
     """One item of a response."""
 
     link: str
+    """The linkId; the question itself where the response has lost the linkId."""
     answers: tuple[ResponseAnswer, ...]
     text: str = ""
     """The question, if the response repeats it."""
@@ -63,7 +65,7 @@ def _collect(items: tuple[ResponseItem, ...], answered: list[AnsweredItem], dept
         return
     for item in items:
         if item.link_id or item.text:
-            answered.append(AnsweredItem(item.link_id or "", item.answer, item.text or ""))
+            answered.append(AnsweredItem(item.link_id or item.text or "", item.answer, item.text or ""))
         if item.item:
             _collect(item.item, answered, depth - 1)
         for answer in item.answer:
@@ -104,7 +106,9 @@ def _recognised(
     named = _named(response, questionnaire, instruments)
     own = _own_links(named, response.questionnaire or "", instruments)
     listed = [ListedItem(link, _key(link, text, questions, instruments), answered) for link, answered, text in items]
-    chosen = chosen_instruments(listed, named, own.links, instruments)
+    for name, links in numbered_items(listed, named, instruments).items():
+        own.links.setdefault(name, {}).update(links)
+    chosen = chosen_instruments(listed, named, own.links, instruments) or _with_total(items, instruments)
     if not chosen:
         raise WrongQuestionnaire(
             "QuestionnaireResponse: no instrument is recognised by its questionnaire or by its linkIds; "
@@ -116,12 +120,19 @@ def _recognised(
         by_link = {
             item.link: place
             for item in listed
-            if (place := links.get(item.link, form.by_link.get(item.key))) is not None
+            if (place := place_of(item, links, form.by_link)) is not None
         }
         totals = form.totals | own.totals.get(name, frozenset())
+        totals |= {link for link, _, _ in items if plain_link(link) in form.totals}
         totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
         recognised.append(RecognisedForm(form, by_link, totals, questions))
     return tuple(recognised)
+
+
+def _with_total(items: Iterable[tuple[str, bool, str]], instruments: Instruments) -> tuple[str, ...]:
+    """The instruments of which at least the total was answered."""
+    answered = {plain_link(link) for link, is_answered, _ in items if is_answered}
+    return tuple(name for name, form in instruments.forms.items() if not answered.isdisjoint(form.totals))
 
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:
