@@ -31,15 +31,15 @@ def answer_value(
     item: ScoredItem,
     question: QuestionnaireItem | None,
     *,
-    counted_from_zero: bool = False,
+    from_zero: bool = False,
 ) -> int | AnswerFault | None:
     """The weight of the answers to one item; ``None`` if it was left blank or declined.
 
-    ``counted_from_zero``: whether a number that is a site's own code is known to be the weight.
+    ``from_zero``: whether a number that is a site's own code is known to be the weight.
     """
     if len(answers) == 1:
-        return _value(answers[0], item, question, counted_from_zero)
-    values = {value for answer in answers if (value := _value(answer, item, question, counted_from_zero)) is not None}
+        return _value(answers[0], item, question, from_zero=from_zero)
+    values = {value for answer in answers if (value := _value(answer, item, question, from_zero=from_zero)) is not None}
     if not values:
         return None
     faults = sorted(value for value in values if isinstance(value, AnswerFault))
@@ -52,7 +52,7 @@ def answer_value(
 
 def highest_claim(answers: tuple[ResponseAnswer, ...], item: ScoredItem, question: QuestionnaireItem | None) -> int:
     """The highest weight among answers that contradict each other; 0 if none can be read."""
-    values = (_value(answer, item, question, counted_from_zero=False) for answer in answers)
+    values = (_value(answer, item, question, from_zero=False) for answer in answers)
     return max((value for value in values if isinstance(value, int)), default=0)
 
 
@@ -67,10 +67,10 @@ def is_counted_from_zero(answers: Iterable[ResponseAnswer]) -> bool:
 
 
 def _value(
-    answer: ResponseAnswer, item: ScoredItem, question: QuestionnaireItem | None, counted_from_zero: bool
+    answer: ResponseAnswer, item: ScoredItem, question: QuestionnaireItem | None, *, from_zero: bool
 ) -> int | AnswerFault | None:
     if answer.value_coding:
-        return _coded(answer, answer.value_coding, item, question, counted_from_zero)
+        return _coded(answer, answer.value_coding, item, question, from_zero=from_zero)
     number = answer.value_integer if answer.value_integer is not None else answer.value_decimal
     if number is None and answer.value_quantity:
         number = answer.value_quantity.value
@@ -79,7 +79,7 @@ def _value(
     if answer.value_boolean is not None:
         return item.words.get("yes" if answer.value_boolean else "no", AnswerFault(_UNKNOWN))
     if answer.value_string is not None and (written := answer.value_string.strip()):
-        if counted_from_zero and _DIGITS.fullmatch(written):
+        if from_zero and _DIGITS.fullmatch(written):
             return _numeric(float(written), item)
         return _in_words(written, item)
     return None
@@ -109,7 +109,8 @@ def _coded(
     coding: Coding,
     item: ScoredItem,
     question: QuestionnaireItem | None,
-    counted_from_zero: bool,
+    *,
+    from_zero: bool,
 ) -> int | AnswerFault | None:
     system = plain_system(coding.system)
     if system == _ABSENT_SYSTEM:
@@ -118,7 +119,7 @@ def _coded(
     if listed is not None and not (question or answer.extension or coding.extension):
         return listed
     if listed is None:
-        listed = _by_words(coding, system, item, counted_from_zero)
+        listed = _by_words(coding, system, item, from_zero=from_zero)
     weight = _stated_weight(answer, coding, question)
     if weight is None:
         return AnswerFault(_UNKNOWN) if listed is None else listed
@@ -129,7 +130,7 @@ def _coded(
     return int(weight) if weight in item.values else AnswerFault("out_of_range")
 
 
-def _by_words(coding: Coding, system: str | None, item: ScoredItem, counted_from_zero: bool) -> int | None:
+def _by_words(coding: Coding, system: str | None, item: ScoredItem, *, from_zero: bool) -> int | None:
     """The value by the words of an answer whose code is not listed.
 
     A published code that the item's list does not have is another answer, whatever its words; where the list has no
@@ -143,7 +144,7 @@ def _by_words(coding: Coding, system: str | None, item: ScoredItem, counted_from
     if published or not coding.code:
         return None
     spelled = item.words.get(plain_words(coding.code)) if not _DIGITS.search(coding.code) else None
-    if spelled is None and counted_from_zero and _DIGITS.fullmatch(coding.code):
+    if spelled is None and from_zero and _DIGITS.fullmatch(coding.code):
         return item.numbers.get(float(coding.code))
     return spelled
 

@@ -1,8 +1,8 @@
 """Items that are known only by their number, in a form that is named after the instrument.
 
-``q1`` to ``q9`` or ``matrix.q1`` to ``matrix.q9`` in a form named ``PHQ-9`` are its nine items: one way of writing, every
-number of the instrument and no other. One number missing or too many, two such rows, or the name of something else before
-the number (``gad-1`` in a form named ``phq2-gad2``), and the numbers prove nothing.
+``q1`` to ``q9`` or ``matrix.q1`` to ``matrix.q9`` in a form named ``PHQ-9`` are its nine items: one way of writing,
+every number of the instrument and no other. One number missing or too many, two such rows, or the name of something
+else before the number (``gad-1`` in a form named ``phq2-gad2``), and the numbers prove nothing.
 """
 
 from __future__ import annotations

@@ -114,19 +114,24 @@ def _recognised(
             "QuestionnaireResponse: no instrument is recognised by its questionnaire or by its linkIds; "
             "supply the Questionnaire with LOINC item codes (--questionnaire)"
         )
-    recognised = []
-    for name in chosen:
-        form, links = instruments.forms[name], own.links.get(name, {})
-        by_link = {
-            item.link: place
-            for item in listed
-            if (place := place_of(item, links, form.by_link)) is not None
-        }
-        totals = form.totals | own.totals.get(name, frozenset())
-        totals |= {link for link, _, _ in items if plain_link(link) in form.totals}
-        totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
-        recognised.append(RecognisedForm(form, by_link, totals, questions))
-    return tuple(recognised)
+    return tuple([_form_of(instruments.forms[name], listed, own, questions) for name in chosen])
+
+
+def _form_of(
+    form: PreparedInstrument,
+    listed: Iterable[ListedItem],
+    own: _OwnLinks,
+    questions: Mapping[str, QuestionnaireItem],
+) -> RecognisedForm:
+    """What the linkIds of the items mean in one instrument."""
+    name = form.instrument.id
+    links = own.links.get(name, {})
+    placed = ((item.link, place_of(item, links, form.by_link)) for item in listed)
+    by_link = {link: place for link, place in placed if place is not None}
+    totals = form.totals | own.totals.get(name, frozenset())
+    totals |= {item.link for item in listed if plain_link(item.link) in form.totals}
+    totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
+    return RecognisedForm(form, by_link, totals, questions)
 
 
 def _with_total(items: Iterable[tuple[str, bool, str]], instruments: Instruments) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tup
     from_zero = is_counted_from_zero(answer for answers in answers_of for answer in answers)
     for place, item in enumerate(form.items):
         question = questions.get(question_of.get(place, "")) if questions else None
-        value = answer_value(answers_of[place], item, question, counted_from_zero=from_zero)
+        value = answer_value(answers_of[place], item, question, from_zero=from_zero)
         if isinstance(value, AnswerFault):
             flags.append(f"{value}:{item.key}")
             if place == form.instrument.suicide_place:

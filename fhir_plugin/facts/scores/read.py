@@ -196,10 +196,7 @@ class ScoreHistory:
         presences = [fact.value for fact in items if isinstance(fact.value, Presence)]
         unknown = self._unread_signals(known=False)
         if not presences and not unknown:
-            forms = sum(not form.evidence.name for form in self.unscored)
-            signals = self.instruments.signals
-            missing = signals.not_recognised.format(count=forms) if forms else signals.not_asked
-            return self._fact(_SIGNAL, None, missing=(missing,))
+            return self._fact(_SIGNAL, None, missing=(self._not_asked(),))
         value = Presence(
             current=tuple(entry for presence in presences for entry in presence.current),
             past=tuple(entry for presence in presences for entry in presence.past),
@@ -209,6 +206,11 @@ class ScoreHistory:
             + unknown,
         )
         return self._fact(_SIGNAL, value, [*(entry for fact in items for entry in fact.evidence), *unknown])
+
+    def _not_asked(self) -> str:
+        """Why nothing is known of suicidal thoughts."""
+        signals, forms = self.instruments.signals, sum(not form.evidence.name for form in self.unscored)
+        return signals.not_recognised.format(count=forms) if forms else signals.not_asked
 
     def _unread_signals(self, *, known: bool = True) -> tuple[Evidence, ...]:
         """The questionnaires that may tell of suicide and could not be read, unless old or answered no since.

@@ -29,7 +29,9 @@ def survey_codes(concept: CodeableConcept | None, instruments: Instruments) -> l
     codes = own_codes(concept)
     if codes or concept is None:
         return codes
-    other = (instruments.other_totals.get((plain_system(coding.system) or "", coding.code)) for coding in concept.coding)
+    other = (
+        instruments.other_totals.get((plain_system(coding.system) or "", coding.code)) for coding in concept.coding
+    )
     codes = [code for code in other if code]
     for text in () if codes else _texts(concept):
         if code := instruments.by_wording.get(plain_words(text)) or _total_named(text, instruments):

@@ -133,12 +133,7 @@ def _add_panel_value(coded: Coded, answers: GatheredAnswers) -> None:
 def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
     formula = answers.form.instrument.formula
     if isinstance(formula, Risk):
-        codes = set(own_codes(coded.value_codeable_concept))
-        levels = (level.name for level in formula.levels if level.code in codes)
-        none = formula.otherwise if f"{answers.form.instrument.id}-none" in codes else None
-        answers.level = next(levels, none) or _level_in_words(coded, formula)
-        if answers.level is None and (coded.value_codeable_concept or coded.value_string):
-            answers.flags.append(_UNREADABLE)
+        _add_level(coded, answers, formula)
         return
     number = _number(coded)
     low, high = answers.form.instrument.range or (0, 0)
@@ -151,6 +146,15 @@ def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
         answers.flags.append("not_an_integer:total")
     else:
         answers.totals.append(number)
+
+
+def _add_level(coded: Coded, answers: GatheredAnswers, formula: Risk) -> None:
+    codes = set(own_codes(coded.value_codeable_concept))
+    levels = (level.name for level in formula.levels if level.code in codes)
+    none = formula.otherwise if f"{answers.form.instrument.id}-none" in codes else None
+    answers.level = next(levels, none) or _level_in_words(coded, formula)
+    if answers.level is None and (coded.value_codeable_concept or coded.value_string):
+        answers.flags.append(_UNREADABLE)
 
 
 def _level_in_words(coded: Coded, formula: Risk) -> str | None:
@@ -190,7 +194,9 @@ def _loose_items(observations: Iterable[Observation], instruments: Instruments) 
     for observation in observations:
         moments.setdefault(moment_of(observation) or observation.reference, []).append(observation)
     for together in moments.values():
-        codes = {code for item in together for code in survey_codes(item.code, instruments) if code in instruments.links}
+        codes = {
+            code for item in together for code in survey_codes(item.code, instruments) if code in instruments.links
+        }
         while codes:
             candidates = set(instruments.links[next(iter(sorted(codes)))])
             form = instruments.forms[max(candidates, key=lambda name: (_fit(instruments.forms[name], codes), name))]

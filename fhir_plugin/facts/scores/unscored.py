@@ -72,7 +72,7 @@ def unrecognised_form(response: QuestionnaireResponse, signals: SuicideSignals) 
 
 
 def _may_tell(name: str, answered: Iterable[AnsweredItem], signals: SuicideSignals) -> bool:
-    """Whether one of the questions, or the form by its name, asks about suicide, and the answer is not certainly a no."""
+    """Whether a question, or the form by its name, asks about suicide, and the answer is not certainly a no."""
     items = list(answered)
     asking = [item for item in items if _mentions(f"{item.link} {item.text}", signals.asking_words)]
     if not asking and _mentions(name, signals.asking_names):

@@ -151,16 +151,20 @@ def load_instruments(folder: Path | None = None) -> Instruments:
         ),
         frozenset(styles.before_a_number),
         frozenset(styles.words_of_a_total),
-        {
-            (other.system, other.code): f"{identifier}-total"
-            for identifier, form in forms.items()
-            for other in form.instrument.other_totals
-        },
+        _other_totals(forms),
         {code: identifier for identifier, form in forms.items() for code in _head_codes(form)},
         read_yaml(folder / "_signals.yaml", SuicideSignals),
         read_yaml(folder / "_words.yaml", TrendWords),
         read_yaml(folder / "_drawing.yaml", DrawingStyle),
     )
+
+
+def _other_totals(forms: Mapping[str, PreparedInstrument]) -> dict[tuple[str, str], str]:
+    return {
+        (other.system, other.code): f"{identifier}-total"
+        for identifier, form in forms.items()
+        for other in form.instrument.other_totals
+    }
 
 
 def _head_codes(form: PreparedInstrument) -> frozenset[str]:
@@ -265,7 +269,7 @@ _PARTS_OF_A_LINK = re.compile(r"[a-z]+|[0-9]+")
 
 
 def plain_link(link: str) -> str:
-    """A linkId in lower case, its words and numbers separated: ``PHQ9_Q1``, ``phq9.q1`` and ``/phq9-q1`` are ``phq-9-q-1``."""
+    """A linkId in lower case, words and numbers apart: ``PHQ9_Q1``, ``phq9.q1`` and ``/phq9-q1`` are ``phq-9-q-1``."""
     return "-".join(_PARTS_OF_A_LINK.findall(link.lower()))
 
 
