@@ -165,7 +165,7 @@ def _unscored(context: CardContext) -> str:
     words, value = context.words.brief, context.decision.facts.named["scores.unscored"].value
     entries = value.possible if isinstance(value, Presence) else ()
     recent = [entry for entry in entries if is_within(entry.day, words.unscored_days, context.as_of) or not entry.day]
-    newest = sorted(recent[::-1], key=lambda entry: not entry.name)
+    newest = sorted(recent, key=lambda entry: (not entry.name, -entry.day.last.toordinal() if entry.day else 0))
     forms = list(dict.fromkeys(_unscored_form(context, entry) for entry in newest))
     if not forms:
         return ""

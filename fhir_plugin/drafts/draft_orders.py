@@ -118,6 +118,7 @@ class Drafts(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: tuple[str, ...] = ()
     """``Type/id`` of drafts that are cancelled, ended, in error, or marked ``doNotPerform``."""
     unreadable: int = 0
+    """Number of entries that hold no order that can be read."""
 
 
 class _Members(msgspec.Struct, frozen=True, rename="camel"):
@@ -159,15 +160,16 @@ def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str, base
     ``base_url`` is the FHIR server of the call, on which an absolute subject has to be.
     """
     checker = SubjectChecker(patient_id.removeprefix("Patient/"), base_url)
-    orders = [(full_url, members, raw) for full_url, raw in entries if (members := _members(raw)) is not None]
+    found = [(full_url, _members(raw), raw) for full_url, raw in entries]
+    orders = [(full_url, members, raw) for full_url, members, raw in found if members is not None]
     drugs = drugs_of_bundle((url, raw) for url, members, raw in orders if text(members.resource_type) == "Medication")
     drafts: list[Draft] = []
     foreign: list[Draft] = []
     withdrawn: list[str] = []
-    unreadable = 0
+    unreadable = len(found) - len(orders)
     for full_url, members, raw in orders:
         kind = text(members.resource_type)
-        if not kind:
+        if not kind or kind == "Bundle":
             unreadable += 1
         elif kind == "Medication":
             continue
@@ -280,10 +282,14 @@ def _is_about(members: _Members, checker: SubjectChecker, *, absolute: bool) -> 
 
     ``absolute``: whether a server is known by which an absolute reference can be confirmed.
     """
-    for raw in (members.subject, members.patient):
-        subject = read(raw, Reference)
-        if subject is not None and subject.reference:
-            if "://" in subject.reference and not absolute:
-                return False
-            return checker.match_reference(subject.reference) is SubjectMatch.THIS_PATIENT
-    return True
+    return all(
+        checker.match_reference(reference) is SubjectMatch.THIS_PATIENT if absolute or "://" not in reference else False
+        for raw in (members.subject, members.patient)
+        for reference in _references(raw)
+    )
+
+
+def _references(raw: Raw) -> tuple[str, ...]:
+    """The references of a subject, also where it is a list, or only the text of a reference."""
+    found = (text(one) or (read(one, Reference) or Reference()).reference for one in listed(raw))
+    return tuple(reference for reference in found if reference)

@@ -29,8 +29,8 @@ def numbered_items(
     for name in named if rows else ():
         form = instruments.forms[name]
         words = instruments.words_before_a_number | _words(*form.instrument.link_names)
-        found = [_positions(numbers, form) for before, numbers in rows.items() if _words(before) <= words]
-        if len(complete := [positions for positions in found if positions]) == 1:
+        placed = [_positions(numbers, form) for before, numbers in rows.items() if _words(before) <= words]
+        if len(complete := [positions for positions in placed if positions]) == 1:
             links[name] = complete[0]
     return links
 

@@ -29,10 +29,8 @@ def survey_codes(concept: CodeableConcept | None, instruments: Instruments) -> l
     codes = own_codes(concept)
     if codes or concept is None:
         return codes
-    other = (
-        instruments.other_totals.get((plain_system(coding.system) or "", coding.code)) for coding in concept.coding
-    )
-    codes = [code for code in other if code]
+    known = ((plain_system(coding.system) or "", coding.code or "") for coding in concept.coding)
+    codes = [instruments.other_totals[code] for code in known if code in instruments.other_totals]
     for text in () if codes else _texts(concept):
         if code := instruments.by_wording.get(plain_words(text)) or _total_named(text, instruments):
             return [code]

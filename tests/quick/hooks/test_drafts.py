@@ -59,9 +59,10 @@ def test_a_reference_that_leads_nowhere_gives_its_display() -> None:
     "concept",
     [
         KETAMINE | {"coding": KETAMINE["coding"][0]},
-        KETAMINE | {"coding": [{"code": 6130}, KETAMINE["coding"][0]]},
+        KETAMINE | {"coding": [{"code": ["6130", {}]}, KETAMINE["coding"][0]]},
+        KETAMINE | {"coding": [KETAMINE["coding"][0] | {"code": 6130}]},
     ],
-    ids=["one coding, not a list", "a coding with a number beside it"],
+    ids=["one coding, not a list", "a coding that is none beside it", "a code that is a number"],
 )
 def test_what_does_not_decode_of_a_concept_does_not_hide_the_rest(concept: dict[str, Any]) -> None:
     found = only(draft(medicationCodeableConcept=concept))
