@@ -41,6 +41,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The pharmaceutical form of the drug, in words."""
     unresolved: str | None = None
     """The reference to the drug, where it could not be resolved."""
+    drug_unread: bool = False
+    """Whether a member for the drug is there and holds neither a name nor a reference that can be read."""
     dosage: tuple[Dosage, ...]
     timing: Timing | None = None
     """When a service takes place."""
@@ -244,6 +246,7 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
         concepts=product.concepts,
         form=product.form,
         unresolved=product.unresolved,
+        drug_unread=not (product.concepts or product.unresolved) and any(map(_is_filled, _drug_members(members))),
         dosage=dosages.dosages,
         timing=timing,
         quantity=quantity,
@@ -258,8 +261,18 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
 
 
 def _product(members: _Members, drugs: Drugs) -> DraftedProduct:
-    direct = (members.medication_codeable_concept, members.medication, members.code, members.code_codeable_concept)
-    return drafted_product(direct, (members.medication_reference,), members.contained, drugs)
+    concept, medication, reference = _drug_members(members)
+    direct = (concept, medication, members.code, members.code_codeable_concept)
+    return drafted_product(direct, (reference,), members.contained, drugs)
+
+
+def _drug_members(members: _Members) -> tuple[Raw, Raw, Raw]:
+    return members.medication_codeable_concept, members.medication, members.medication_reference
+
+
+def _is_filled(raw: Raw) -> bool:
+    """Whether a member holds more than nothing, such as ``{}`` before a drug is chosen."""
+    return bytes(raw).strip() not in (b"null", b"{}", b"[]", b'""')
 
 
 def _notes(members: _Members) -> tuple[str, ...]:

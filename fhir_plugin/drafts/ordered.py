@@ -88,7 +88,7 @@ class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(
             recognised.draft
             for recognised in self.recognised
-            if recognised.draft.unresolved or (recognised.nameless and not recognised.outside)
+            if recognised.draft.unresolved or recognised.draft.drug_unread or recognised.nameless
         )
 
     @property

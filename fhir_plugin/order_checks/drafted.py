@@ -98,10 +98,7 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
     if dose_in_name and measures["dose_mg"].fault == "not_stated":
         measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
     _derive_missing(measures)
-    unread = {name for path in draft.unread for name in _stated_by(path)}
-    if all(measures[name] is NOT_STATED for name in _DOSES) and _has_dose_field(draft):
-        unread |= _DOSES  # its unit is not known, it is a limit, or half a range
-    for name in unread:
+    for name in _unread(draft, measures):
         measures[name] = _unconfirmed(measures.get(name, NOT_STATED))
     doses = [path for fields, _ in parts for measure, _, path in fields if measure.startswith("dose_")]
     routes = (*draft.routes, *knowledge.reading.route_words(draft.coded_routes))
@@ -135,6 +132,14 @@ def _stated_by(path: MemberPath) -> frozenset[str]:
     """The measures that the member of this path may state; within ``doseAndRate`` its own member decides."""
     inner = next((name for name in path if name in _BY_MEMBER and name != "doseAndRate"), "doseAndRate")
     return _BY_MEMBER[inner] if inner in path else _DOSES | _RATES | _TIMES
+
+
+def _unread(draft: Draft, measures: Mapping[str, StatedMeasure]) -> set[str]:
+    """The measures that a member may state which cannot be read, or of which nothing can be made."""
+    unread = {name for path in draft.unread for name in _stated_by(path)}
+    if all(measures[name] is NOT_STATED for name in _DOSES) and _has_dose_field(draft):
+        unread |= _DOSES  # its unit is not known, it is a limit, or half a range
+    return unread
 
 
 def _has_dose_field(draft: Draft) -> bool:

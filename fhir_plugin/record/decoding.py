@@ -71,12 +71,13 @@ def decode_value(
 ) -> DecodedInput:
     """Decode one value of a prefetch, or one page of a search, as the input ``name`` of that patient.
 
-    ``null`` in a prefetch is ``NONE``, and no answer to a search (``answered``). An OperationOutcome, a resource of the
-    wrong type and anything that is not FHIR are ``UNREADABLE``. Resources of other types are ignored, except that Medications are kept separately. A resource about
-    somebody else is dropped and counted. A resource without a subject is never evidence, even in a search for this
-    patient, because a server that ignores the parameter returns everybody's; it is listed as unread and makes the
-    input partial. ``where`` replaces the name in the list of unread resources; ``before`` are the earlier pages of the
-    search. Raises WrongPatient if the input ``patient`` contains a different Patient.
+    ``null`` in a prefetch is ``NONE``, and no answer to a search (``answered``). An OperationOutcome, a resource of
+    the wrong type and anything that is not FHIR are ``UNREADABLE``. Resources of other types are ignored, except that
+    Medications are kept separately. A resource about somebody else is dropped and counted. A resource without a
+    subject is never evidence, even in a search for this patient, because a server that ignores the parameter returns
+    everybody's; it is listed as unread and makes the input partial. ``where`` replaces the name in the list of unread
+    resources; ``before`` are the earlier pages of the search. Raises WrongPatient if the input ``patient`` contains a
+    different Patient.
     """
     where = where or name
     opened = open_value(raw)

@@ -109,7 +109,8 @@ def _unread(
     items: Sequence[ListedItem], named: Sequence[str], chosen: Sequence[str], places: _Places, instruments: Instruments
 ) -> tuple[str, ...]:
     """The instruments that the form is named after, of which no item is known."""
-    unknown = sum(item.answered and item.key not in instruments.links for item in items)
+    explained = {item.link for found in places.values() for item, _ in found}
+    unknown = sum(item.answered and item.link not in explained for item in items)
     return tuple(
         name
         for name in named
