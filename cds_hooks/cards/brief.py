@@ -28,6 +28,8 @@ from fhir_plugin.deciding.headline import (
 from fhir_plugin.deciding.phrases import date_words
 from fhir_plugin.deciding.recommend import TreatmentAnswer
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons
+from fhir_plugin.facts.fact import Evidence, Presence
+from fhir_plugin.record.dates import is_within
 from mappings.schema.rules.protocols import Role
 
 
@@ -73,7 +75,12 @@ def _open_points(
     context: CardContext, answer: TreatmentAnswer, against: Sequence[WeighedFinding], head: Headline
 ) -> list[str]:
     """What is to be weighed, what was not read, and what would settle it; nothing of it changes a contraindication."""
-    points = [_weigh(context, against, head), _not_read(context, against, head), _unrecognised(context, against)]
+    points = [
+        _weigh(context, against, head),
+        _not_read(context, against, head),
+        _unrecognised(context, against),
+        _unscored(context),
+    ]
     if answer.standing is not Standing.CONTRAINDICATED:
         points.append(_settle(context, against, head))
     return [point for point in points if point]
@@ -151,6 +158,26 @@ def _unrecognised(context: CardContext, against: Sequence[WeighedFinding]) -> st
     shown, more = labels[: words.brief.most_unrecognised], len(labels) - words.brief.most_unrecognised
     rest = [words.headline.more.format(count=more)] if more > 0 else []
     return words.brief.unrecognised.format(items=joined([*shown, *rest], words.headline))
+
+
+def _unscored(context: CardContext) -> str:
+    """Recent questionnaires without a score and why, newest first, those of known instruments before the others."""
+    words, value = context.words.brief, context.decision.facts.named["scores.unscored"].value
+    entries = value.possible if isinstance(value, Presence) else ()
+    recent = [entry for entry in entries if is_within(entry.day, words.unscored_days, context.as_of) or not entry.day]
+    newest = sorted(recent, key=lambda entry: (not entry.name, -entry.day.last.toordinal() if entry.day else 0))
+    forms = list(dict.fromkeys(_unscored_form(context, entry) for entry in newest))
+    if not forms:
+        return ""
+    shown, more = forms[: words.most_unrecognised], len(forms) - words.most_unrecognised
+    rest = [context.words.headline.more.format(count=more)] if more > 0 else []
+    return words.unscored.format(items=joined([*shown, *rest], context.words.headline))
+
+
+def _unscored_form(context: CardContext, entry: Evidence) -> str:
+    day = date_words(entry.day, context.as_of, context.knowledge.wording.days) if entry.day else ""
+    form = entry.name or quote(entry.label or entry.reference)
+    return " ".join(context.words.brief.unscored_form.format(form=form, day=day, why=entry.note).split())
 
 
 def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:

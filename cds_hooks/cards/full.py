@@ -117,6 +117,8 @@ def _gaps(context: CardContext) -> str:
         sentences.append(words.foreign_drafts.format(count=context.foreign_drafts))
     if unnamed := len(context.ordered.unnamed):
         sentences.append(context.knowledge.order_checks.words.unnamed_beside.format(count=unnamed))
+    if unreadable := context.ordered.unreadable:
+        sentences.append(context.knowledge.order_checks.words.unreadable_beside.format(count=unreadable))
     return " ".join(sentences)
 
 

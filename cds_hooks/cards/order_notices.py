@@ -18,13 +18,15 @@ from mappings.schema.order_checks.words import Notice
 
 
 def notices(ordered: OrderedTreatments, knowledge: Knowledge, new_id: Callable[[], str]) -> tuple[Card, ...]:
-    """The card about drafts for another patient, or for a drug that could not be identified, if there are any."""
+    """The card about drafts for another patient, for an unidentified drug, or that are no orders, if there are any."""
     words = knowledge.order_checks.words
     if ordered.foreign:
         notice = words.foreign_beside if ordered.recognised or ordered.withdrawn else words.foreign_only
         return (_notice(notice, len(ordered.foreign), knowledge, new_id),)
     if ordered.unnamed:
         return (_notice(words.unnamed, len(ordered.unnamed), knowledge, new_id),)
+    if ordered.unreadable:
+        return (_notice(words.unreadable, ordered.unreadable, knowledge, new_id),)
     return ()
 
 

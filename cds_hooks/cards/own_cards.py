@@ -26,11 +26,11 @@ def _safety_card(context: CardContext, own: CriterionCard, finding: Finding | No
         return None
     if finding.verdict is Verdict.MET:
         return _own_card(context, own, CardBasis(f"safety:{own.criterion}", (finding,), against=True, once=True))
-    if finding.verdict is Verdict.UNKNOWN and own.review and (entries := _to_review(context, own.review)):
-        reviewed = replace(finding, evidence=entries)
-        return _own_card(
-            context, own.review, CardBasis(f"review:{own.criterion}", (reviewed,), against=True, once=True)
-        )
+    for review in own.reviews if finding.verdict is Verdict.UNKNOWN else ():
+        if entries := _to_review(context, review):
+            reviewed = replace(finding, evidence=entries)
+            basis = CardBasis(f"review:{own.criterion}", (reviewed,), against=True, once=True)
+            return _own_card(context, review, basis)
     return None
 
 

@@ -32,6 +32,8 @@ def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     lines += _remarks_on_orders(context)
     if unnamed := len(context.ordered.unnamed):
         lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
+    if unreadable := context.ordered.unreadable:
+        lines.append(f"* {words.unreadable_beside.format(count=unreadable)}")
     return lines
 
 

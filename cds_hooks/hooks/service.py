@@ -183,7 +183,7 @@ class HookService:
         """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
-        entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entry)
+        entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entries)
         drafts = every = read_drafts(entries, call.context.patient_id, call.fhir_server)
         if isinstance(call.context, OrderSelect):
             drafts = selected(drafts, call.context.selections)

@@ -50,7 +50,18 @@ class HookContext(RequestMessage, frozen=True):
 class DraftBundle(RequestMessage, frozen=True):
     """The Bundle of draft orders, its entries left as bytes: ``Bundle.type`` is often missing."""
 
-    entry: tuple[DraftEntry, ...] = ()
+    resource_type: str | None = None
+    entry: tuple[DraftEntry, ...] | UnsetType = UNSET
+
+    @property
+    def entries(self) -> tuple[DraftEntry, ...]:
+        """The entries; none where the member is left out."""
+        return () if self.entry is UNSET else self.entry
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it says that it is a Bundle, or at least has entries as one has."""
+        return self.resource_type == "Bundle" or (self.resource_type is None and self.entry is not UNSET)
 
 
 class DraftEntry(RequestMessage, frozen=True):
@@ -67,14 +78,14 @@ class PatientView(HookContext, frozen=True):
 class OrderSign(HookContext, frozen=True):
     """Context of ``order-sign`` 1.1."""
 
-    draft_orders: DraftBundle = msgspec.field(default=DraftBundle())
+    draft_orders: DraftBundle = DraftBundle()
 
 
 class OrderSelect(HookContext, frozen=True):
     """Context of ``order-select`` 1.0."""
 
     selections: tuple[str, ...] = ()
-    draft_orders: DraftBundle = msgspec.field(default=DraftBundle())
+    draft_orders: DraftBundle = DraftBundle()
 
 
 class EncounterStart(HookContext, frozen=True):
@@ -142,6 +153,8 @@ def read_call(body: bytes, hook: str) -> HookCall:
     context = decode(_CONTEXTS[hook], envelope.context, "/context")
     if not context.patient_id:
         raise BadRequest("/context/patientId", "is empty")
+    if isinstance(context, OrderSign | OrderSelect) and not context.draft_orders.is_bundle:
+        raise BadRequest("/context/draftOrders", "must be a Bundle of draft orders")
     return HookCall(
         hook=hook,
         hook_instance=envelope.hook_instance,

@@ -41,6 +41,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The pharmaceutical form of the drug, in words."""
     unresolved: str | None = None
     """The reference to the drug, where it could not be resolved."""
+    drug_unread: bool = False
+    """Whether a member for the drug is there and holds neither a name nor a reference that can be read."""
     dosage: tuple[Dosage, ...]
     timing: Timing | None = None
     """When a service takes place."""
@@ -118,6 +120,7 @@ class Drafts(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: tuple[str, ...] = ()
     """``Type/id`` of drafts that are cancelled, ended, in error, or marked ``doNotPerform``."""
     unreadable: int = 0
+    """Number of entries that hold no order that can be read."""
 
 
 class _Members(msgspec.Struct, frozen=True, rename="camel"):
@@ -159,15 +162,16 @@ def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str, base
     ``base_url`` is the FHIR server of the call, on which an absolute subject has to be.
     """
     checker = SubjectChecker(patient_id.removeprefix("Patient/"), base_url)
-    orders = [(full_url, members, raw) for full_url, raw in entries if (members := _members(raw)) is not None]
+    found = [(full_url, _members(raw), raw) for full_url, raw in entries]
+    orders = [(full_url, members, raw) for full_url, members, raw in found if members is not None]
     drugs = drugs_of_bundle((url, raw) for url, members, raw in orders if text(members.resource_type) == "Medication")
     drafts: list[Draft] = []
     foreign: list[Draft] = []
     withdrawn: list[str] = []
-    unreadable = 0
+    unreadable = len(found) - len(orders)
     for full_url, members, raw in orders:
         kind = text(members.resource_type)
-        if not kind:
+        if not kind or kind == "Bundle":
             unreadable += 1
         elif kind == "Medication":
             continue
@@ -242,6 +246,7 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
         concepts=product.concepts,
         form=product.form,
         unresolved=product.unresolved,
+        drug_unread=not (product.concepts or product.unresolved) and any(map(_is_filled, _drug_members(members))),
         dosage=dosages.dosages,
         timing=timing,
         quantity=quantity,
@@ -256,8 +261,18 @@ def _draft(kind: str, full_url: str | None, members: _Members, raw: Raw, drugs: 
 
 
 def _product(members: _Members, drugs: Drugs) -> DraftedProduct:
-    direct = (members.medication_codeable_concept, members.medication, members.code, members.code_codeable_concept)
-    return drafted_product(direct, (members.medication_reference,), members.contained, drugs)
+    concept, medication, reference = _drug_members(members)
+    direct = (concept, medication, members.code, members.code_codeable_concept)
+    return drafted_product(direct, (reference,), members.contained, drugs)
+
+
+def _drug_members(members: _Members) -> tuple[Raw, Raw, Raw]:
+    return members.medication_codeable_concept, members.medication, members.medication_reference
+
+
+def _is_filled(raw: Raw) -> bool:
+    """Whether a member holds more than nothing, such as ``{}`` before a drug is chosen."""
+    return bytes(raw).strip() not in (b"null", b"{}", b"[]", b'""')
 
 
 def _notes(members: _Members) -> tuple[str, ...]:
@@ -280,10 +295,14 @@ def _is_about(members: _Members, checker: SubjectChecker, *, absolute: bool) -> 
 
     ``absolute``: whether a server is known by which an absolute reference can be confirmed.
     """
-    for raw in (members.subject, members.patient):
-        subject = read(raw, Reference)
-        if subject is not None and subject.reference:
-            if "://" in subject.reference and not absolute:
-                return False
-            return checker.match_reference(subject.reference) is SubjectMatch.THIS_PATIENT
-    return True
+    return all(
+        checker.match_reference(reference) is SubjectMatch.THIS_PATIENT if absolute or "://" not in reference else False
+        for raw in (members.subject, members.patient)
+        for reference in _references(raw)
+    )
+
+
+def _references(raw: Raw) -> tuple[str, ...]:
+    """The references of a subject, also where it is a list, or only the text of a reference."""
+    found = (text(one) or (read(one, Reference) or Reference()).reference for one in listed(raw))
+    return tuple(reference for reference in found if reference)

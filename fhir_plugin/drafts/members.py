@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from fhir_plugin.drafts.forgiving import read_forgivingly
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
 from fhir_plugin.record.lenient import decode_array, read
 
@@ -36,16 +37,19 @@ def concept(raw: Raw) -> CodeableConcept | None:
         parts = read(raw, _Parts)
         if parts is None:
             return _joined(raw)
-        one = read(parts.coding, Coding)
-        whole = CodeableConcept(
-            coding=(one,) if one else decode_array(parts.coding, Coding), text=text(parts.text) or _first(parts.text)
-        )
+        whole = CodeableConcept(coding=_codings(parts.coding), text=text(parts.text) or _first(parts.text))
     return whole if whole.coding or whole.text else None
 
 
 def concepts(raw: Raw) -> tuple[CodeableConcept, ...]:
     """One concept, or a list of them; those that do not decode are left out."""
     return tuple(found for item in listed(raw) if (found := concept(item)))
+
+
+def _codings(raw: Raw) -> tuple[Coding, ...]:
+    """The codings of a list or of one alone; a code may be a number."""
+    codings = (read_forgivingly(one, Coding)[0] for one in listed(raw))
+    return tuple(coding for coding in codings if coding and (coding.code or coding.display))
 
 
 def _joined(raw: Raw) -> CodeableConcept | None:

@@ -26,6 +26,8 @@ class RecognisedDraft(msgspec.Struct, frozen=True, kw_only=True):
     """The antidepressants in it."""
     renews: str = ""
     """Why the antidepressant is not another one; empty if it is."""
+    nameless: bool = False
+    """Whether it names a drug only by a code that is not known."""
     outside: str = ""
     """Why nothing is said about it although its drug or treatment is covered; empty if something may be."""
 
@@ -45,6 +47,8 @@ class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
     unrelated: int = 0
     """Number of other drafts for another patient."""
     withdrawn: tuple[str, ...] = ()
+    unreadable: int = 0
+    """Number of entries that hold no order that can be read."""
     unselected: tuple[RecognisedDraft, ...] = ()
     """Drafts of the same call that were not selected; they are considered but not answered."""
 
@@ -81,7 +85,11 @@ class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unnamed(self) -> tuple[Draft, ...]:
         """Drafts whose drug could not be identified."""
-        return tuple(recognised.draft for recognised in self.recognised if recognised.draft.unresolved)
+        return tuple(
+            recognised.draft
+            for recognised in self.recognised
+            if recognised.draft.unresolved or recognised.draft.drug_unread or recognised.nameless
+        )
 
     @property
     def needs_record(self) -> bool:
@@ -108,6 +116,7 @@ def order_of(drafts: Drafts, knowledge: Knowledge, every: Drafts | None = None) 
         foreign=foreign,
         unrelated=len(drafts.foreign) - len(foreign),
         withdrawn=drafts.withdrawn,
+        unreadable=drafts.unreadable,
         unselected=tuple(recognised_draft(draft, knowledge) for draft in others),
     )
 
@@ -149,7 +158,15 @@ def _identified(draft: Draft, knowledge: Knowledge) -> RecognisedDraft:
         other_form=other,
         antidepressant=bool(ingredients),
         ingredients=ingredients,
+        nameless=draft.resource_type in _DRUG_ORDERS
+        and bool(draft.concepts)
+        and not draft.words
+        and all(identify(concept, knowledge.medications).unmapped for concept in draft.concepts),
     )
+
+
+_DRUG_ORDERS = frozenset({"MedicationRequest", "MedicationOrder", "MedicationPrescription"})
+"""Orders of a drug, in all versions of FHIR."""
 
 
 def _outside(found: RecognisedDraft, sentence: str, title: str) -> RecognisedDraft:

@@ -13,7 +13,7 @@
 7. A path, which lets a correction replace the number, is kept only where the number stands in one field, the text does
    not repeat it, the order has a single dose, and has the shape of R4.
 8. A measure that a member states which cannot be read is ``unreadable`` if nothing else states it; a value that
-   something else states may deviate, but is never confirmed.
+   something else states may deviate, but is never confirmed. So is a dose in a field of which nothing can be made.
 
 Example, ketamine with the fields 0.5 mg/kg, 2 a week for 3 weeks: the text ``0.5 mg/kg IV over 40 minutes`` agrees and
 adds 40 minutes, and 6 sessions follow. With the text ``0.75 mg/kg IV over 40 minutes`` the dose is ``disagree``; the
@@ -30,7 +30,7 @@ import msgspec
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.forgiving import MemberPath
 from fhir_plugin.order_checks.words import StatedRange, stated
-from fhir_plugin.record.datatypes import Dosage, DoseAndRate, Quantity, Ratio, Timing, TimingRepeat
+from fhir_plugin.record.datatypes import Dosage, DoseAndRate, Quantity, Range, Ratio, Timing, TimingRepeat
 from mappings.schema.order_checks import OrderChecks
 from mappings.schema.order_checks.model import OrderReadingRules
 
@@ -98,7 +98,7 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
     if dose_in_name and measures["dose_mg"].fault == "not_stated":
         measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
     _derive_missing(measures)
-    for name in {name for path in draft.unread for name in _stated_by(path)}:
+    for name in _unread(draft, measures):
         measures[name] = _unconfirmed(measures.get(name, NOT_STATED))
     doses = [path for fields, _ in parts for measure, _, path in fields if measure.startswith("dose_")]
     routes = (*draft.routes, *knowledge.reading.route_words(draft.coded_routes))
@@ -132,6 +132,25 @@ def _stated_by(path: MemberPath) -> frozenset[str]:
     """The measures that the member of this path may state; within ``doseAndRate`` its own member decides."""
     inner = next((name for name in path if name in _BY_MEMBER and name != "doseAndRate"), "doseAndRate")
     return _BY_MEMBER[inner] if inner in path else _DOSES | _RATES | _TIMES
+
+
+def _unread(draft: Draft, measures: Mapping[str, StatedMeasure]) -> set[str]:
+    """The measures that a member may state which cannot be read, or of which nothing can be made."""
+    unread = {name for path in draft.unread for name in _stated_by(path)}
+    if all(measures[name] is NOT_STATED for name in _DOSES) and _has_dose_field(draft):
+        unread |= _DOSES  # its unit is not known, it is a limit, or half a range
+    return unread
+
+
+def _has_dose_field(draft: Draft) -> bool:
+    """Whether a field of the dosage holds a dose, whatever can be made of it."""
+    told = (dose_and_rate for dosage in draft.dosage for dose_and_rate in dosage.dose_and_rate)
+    quantities = [quantity for one in told for quantity in (one.dose_quantity, *_ends(one.dose_range))]
+    return any(quantity is not None and quantity.value is not None for quantity in quantities)
+
+
+def _ends(span: Range | None) -> tuple[Quantity | None, ...]:
+    return (span.low, span.high) if span else ()
 
 
 def _unconfirmed(stated_measure: StatedMeasure) -> StatedMeasure:

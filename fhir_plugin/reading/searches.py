@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -169,7 +170,9 @@ class QuerySession:
         number = len(search.pages) + 1
         where = name if number == 1 else f"{name}, page {number}"
         try:
-            return decode_value(name, body, self._patient, self._base_url, where, search.pages)
+            return decode_value(
+                name, body.removeprefix(BOM_UTF8), self._patient, self._base_url, where, search.pages, answered=True
+            )
         except WrongPatient as error:
             search.wrong_patient = error
             search.stop("another patient")

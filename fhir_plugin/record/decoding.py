@@ -66,19 +66,24 @@ def decode_value(
     base_url: str | None = None,
     where: str | None = None,
     before: Sequence[DecodedInput] = (),
+    *,
+    answered: bool = False,
 ) -> DecodedInput:
     """Decode one value of a prefetch, or one page of a search, as the input ``name`` of that patient.
 
-    ``null`` is ``NONE``; an OperationOutcome, a resource of the wrong type and anything that is not FHIR are
-    ``UNREADABLE``. Resources of other types are ignored, except that Medications are kept separately. A resource about
-    somebody else is dropped and counted. A resource without a subject is never evidence, even in a search for this
-    patient, because a server that ignores the parameter returns everybody's; it is listed as unread and makes the
-    input partial. ``where`` replaces the name in the list of unread resources; ``before`` are the earlier pages of the
-    search. Raises WrongPatient if the input ``patient`` contains a different Patient.
+    ``null`` in a prefetch is ``NONE``, and no answer to a search (``answered``). An OperationOutcome, a resource of
+    the wrong type and anything that is not FHIR are ``UNREADABLE``. Resources of other types are ignored, except that
+    Medications are kept separately. A resource about somebody else is dropped and counted. A resource without a
+    subject is never evidence, even in a search for this patient, because a server that ignores the parameter returns
+    everybody's; it is listed as unread and makes the input partial. ``where`` replaces the name in the list of unread
+    resources; ``before`` are the earlier pages of the search. Raises WrongPatient if the input ``patient`` contains a
+    different Patient.
     """
     where = where or name
     opened = open_value(raw)
     if opened is None:
+        if answered:
+            return _unreadable(where, "null where a Bundle was expected", worth_asking=False)
         return DecodedInput(Input(InputState.NONE))
     if isinstance(opened, UnreadableEntry):
         return _unreadable(where, opened.why, worth_asking=True)

@@ -46,6 +46,10 @@ _TOTAL = msgspec.json.Decoder(float | None, strict=False)
 _TAG = msgspec.json.Decoder(Tag)
 
 
+_KINDS = {kind.lower(): kind for kind in RESOURCE_TYPES}
+"""The types by their name in lower case: in other capitals a resource is unreadable, and yet of that type."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
     """A Bundle entry that cannot be decoded; ``resource_type`` is set if at least that can be read."""
@@ -139,7 +143,7 @@ def _open_entry(raw: msgspec.Raw) -> BundleEntry | UnreadableEntry:
         return UnreadableEntry(None, "an entry without a readable resource")
     if kind is None:
         why = "an entry without a readable resource"
-    return UnreadableEntry(kind, why, _mode(entry.search))
+    return UnreadableEntry(_KINDS.get((kind or "").lower(), kind), why, _mode(entry.search))
 
 
 def _mode(raw: bytes | msgspec.Raw) -> str | None:
@@ -162,4 +166,4 @@ def _reason(error: Exception) -> str:
 
 
 def _next_url(links: Iterable[BundleLink]) -> str | None:
-    return next((link.url for link in links if link.relation == "next" and link.url), None)
+    return next((link.url for link in links if link.url and (link.relation or "").lower() == "next"), None)

@@ -72,7 +72,10 @@ class ObservationComponent(Element, frozen=True):
     code: CodeableConcept | None = None
     value_quantity: Quantity | None = None
     value_integer: float | None = None
+    value_decimal: float | None = None
+    """Not in FHIR, and sent all the same; so on the Observation itself."""
     value_string: str | None = None
+    value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
 
 
@@ -93,6 +96,7 @@ class Observation(Resource, frozen=True):
     issued: str | None = None
     value_quantity: Quantity | None = None
     value_integer: float | None = None
+    value_decimal: float | None = None
     value_string: str | None = None
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None

@@ -21,7 +21,7 @@ class SubjectMatch(StrEnum):
     THIS_PATIENT = "this patient"
     SOMEBODY_ELSE = "somebody else"
     UNCLEAR = "unclear"
-    """No subject is named, or its reference cannot be resolved here."""
+    """No subject is named, or its reference cannot be resolved here, or its type is right but for the capitals."""
 
 
 def is_fhir_id(text: str) -> bool:
@@ -91,7 +91,7 @@ class SubjectChecker:
             return self._by_id(self._aliases.get(reference))
         root, kind, patient_id = reference_parts(reference)
         if kind not in ("", "Patient"):
-            return SubjectMatch.SOMEBODY_ELSE
+            return SubjectMatch.UNCLEAR if kind.lower() == "patient" else SubjectMatch.SOMEBODY_ELSE
         match = self._by_id(patient_id)
         if match is SubjectMatch.THIS_PATIENT and root and not self._on_this_server(root, full_url):
             return SubjectMatch.UNCLEAR

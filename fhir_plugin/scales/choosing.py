@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from mappings.schema.instruments import Instruments
+from mappings.schema.instruments import Instruments, plain_link
 
 
 class ListedItem(NamedTuple):
@@ -59,9 +59,19 @@ def _places_by_instrument(
         for name in instruments.links.get(item.key, ()):
             places.setdefault(name, []).append((item, instruments.forms[name].by_link[item.key]))
         for name, links in own_links.items():
-            if item.link in links and name not in instruments.links.get(item.key, ()):
-                places.setdefault(name, []).append((item, links[item.link]))
+            place = place_of(item, links, {})
+            if place is not None and name not in instruments.links.get(item.key, ()):
+                places.setdefault(name, []).append((item, place))
     return places
+
+
+def place_of(item: ListedItem, own_links: Mapping[str, int], by_link: Mapping[str, int]) -> int | None:
+    """The position of an item in an instrument: by the links of this form alone, else by those of any form."""
+    if item.link in own_links:
+        return own_links[item.link]
+    if item.key in by_link:
+        return by_link[item.key]
+    return own_links.get(plain_link(item.link)) if own_links else None
 
 
 def _explaining(places: _Places, named: Sequence[str], instruments: Instruments) -> list[str]:
@@ -99,7 +109,8 @@ def _unread(
     items: Sequence[ListedItem], named: Sequence[str], chosen: Sequence[str], places: _Places, instruments: Instruments
 ) -> tuple[str, ...]:
     """The instruments that the form is named after, of which no item is known."""
-    unknown = sum(item.answered and item.key not in instruments.links for item in items)
+    explained = {item.link for found in places.values() for item, _ in found}
+    unknown = sum(item.answered and item.link not in explained for item in items)
     return tuple(
         name
         for name in named

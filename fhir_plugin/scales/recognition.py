@@ -19,7 +19,8 @@ from fhir_plugin.record.resources import (
     ResponseAnswer,
     ResponseItem,
 )
-from fhir_plugin.scales.choosing import ListedItem, chosen_instruments
+from fhir_plugin.scales.choosing import ListedItem, chosen_instruments, place_of
+from fhir_plugin.scales.numbered import numbered_items
 from mappings.schema.instruments import Instruments, PreparedInstrument, plain_link, plain_words
 
 
@@ -27,6 +28,7 @@ class AnsweredItem(NamedTuple):
     """One item of a response."""
 
     link: str
+    """The linkId; the question itself where the response has lost the linkId."""
     answers: tuple[ResponseAnswer, ...]
     text: str = ""
     """The question, if the response repeats it."""
@@ -63,7 +65,7 @@ def _collect(items: tuple[ResponseItem, ...], answered: list[AnsweredItem], dept
         return
     for item in items:
         if item.link_id or item.text:
-            answered.append(AnsweredItem(item.link_id or "", item.answer, item.text or ""))
+            answered.append(AnsweredItem(item.link_id or item.text or "", item.answer, item.text or ""))
         if item.item:
             _collect(item.item, answered, depth - 1)
         for answer in item.answer:
@@ -104,24 +106,38 @@ def _recognised(
     named = _named(response, questionnaire, instruments)
     own = _own_links(named, response.questionnaire or "", instruments)
     listed = [ListedItem(link, _key(link, text, questions, instruments), answered) for link, answered, text in items]
-    chosen = chosen_instruments(listed, named, own.links, instruments)
+    for name, links in numbered_items(listed, named, instruments).items():
+        own.links.setdefault(name, {}).update(links)
+    chosen = chosen_instruments(listed, named, own.links, instruments) or _with_total(items, instruments)
     if not chosen:
         raise WrongQuestionnaire(
             "QuestionnaireResponse: no instrument is recognised by its questionnaire or by its linkIds; "
             "supply the Questionnaire with LOINC item codes (--questionnaire)"
         )
-    recognised = []
-    for name in chosen:
-        form, links = instruments.forms[name], own.links.get(name, {})
-        by_link = {
-            item.link: place
-            for item in listed
-            if (place := links.get(item.link, form.by_link.get(item.key))) is not None
-        }
-        totals = form.totals | own.totals.get(name, frozenset())
-        totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
-        recognised.append(RecognisedForm(form, by_link, totals, questions))
-    return tuple(recognised)
+    return tuple([_form_of(instruments.forms[name], listed, own, questions) for name in chosen])
+
+
+def _form_of(
+    form: PreparedInstrument,
+    listed: Iterable[ListedItem],
+    own: _OwnLinks,
+    questions: Mapping[str, QuestionnaireItem],
+) -> RecognisedForm:
+    """What the linkIds of the items mean in one instrument."""
+    name = form.instrument.id
+    links = own.links.get(name, {})
+    placed = ((item.link, place_of(item, links, form.by_link)) for item in listed)
+    by_link = {link: place for link, place in placed if place is not None}
+    totals = form.totals | own.totals.get(name, frozenset())
+    totals |= {item.link for item in listed if plain_link(item.link) in form.totals}
+    totals |= {link for link, question in questions.items() if any(code.code in totals for code in question.code)}
+    return RecognisedForm(form, by_link, totals, questions)
+
+
+def _with_total(items: Iterable[tuple[str, bool, str]], instruments: Instruments) -> tuple[str, ...]:
+    """The instruments of which at least the total was answered."""
+    answered = {plain_link(link) for link, is_answered, _ in items if is_answered}
+    return tuple(name for name, form in instruments.forms.items() if not answered.isdisjoint(form.totals))
 
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:

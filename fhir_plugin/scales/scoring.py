@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 import msgspec
 
 from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse, ResponseAnswer
-from fhir_plugin.scales.answers import AnswerFault, answer_value
+from fhir_plugin.scales.answers import AnswerFault, answer_value, highest_claim, is_counted_from_zero
 from fhir_plugin.scales.formulas import FormulaResult, Values, band_of, evaluate, prorated
 from fhir_plugin.scales.recognition import AnsweredItem, RecognisedForm, RecognitionCache, answered_items, recognise
 from mappings.schema.instruments import Instruments
@@ -89,13 +89,26 @@ def _score_of(
             flags=(f"status:{_ENTERED_IN_ERROR}",),
         )
     plain = _plain_values(answered, recognised)
-    values, flags = (plain, []) if plain else _values(answered, recognised)
+    values, flags, claimed = (plain, [], 0) if plain else _values(answered, recognised)
     stored = _stored_total(answered, recognised)
     if response.status is None:
         flags.append("status_missing")
     elif response.status not in USABLE_STATUSES:
         flags.append(f"status:{response.status}")
-    return score_values(recognised.form.instrument, values, flags, sex=sex, prorate=prorate, stored=stored)
+    if flags[:1] == ["linkid_map_required"] and stored is not None:
+        return _total_alone(recognised.form.instrument, stored, flags[1:], sex)
+    return score_values(
+        recognised.form.instrument, values, flags, sex=sex, prorate=prorate, stored=stored, claimed=claimed
+    )
+
+
+def _total_alone(instrument: Instrument, stored: float, flags: list[str], sex: str | None) -> Score:
+    """The score of a form of which only the total is known; it tells nothing of the suicide item."""
+    low, high = instrument.range or (0, 0)
+    if not (low <= stored <= high and stored == int(stored)):
+        flags = [*flags, "out_of_range:total"]
+    told = recorded_total(instrument, stored, None, flags, sex)
+    return msgspec.structs.replace(told, suicide_positive=None)
 
 
 def score_values(
@@ -106,8 +119,12 @@ def score_values(
     sex: str | None = None,
     prorate: bool = False,
     stored: float | None = None,
+    claimed: int = 0,
 ) -> Score:
-    """Score the item values, one per item in the instrument's order; ``flags`` come from reading the answers."""
+    """Score the item values, one per item in the instrument's order; ``flags`` come from reading the answers.
+
+    ``claimed`` is the highest of several answers to the suicide item that contradict each other.
+    """
     result = evaluate(instrument, values)
     usable = not flags or _usable(flags)
     faulty = {flag.partition(":")[2] for flag in flags} if flags else frozenset()
@@ -121,7 +138,7 @@ def score_values(
     total = total if usable else None
     level = result.level if usable else None
     severity = level if total is None else band_of(instrument, total, sex)
-    positive, suicide_flags = _suicide_result(instrument, values, result, faulty)
+    positive, suicide_flags = _suicide_result(instrument, values, result, faulty, claimed)
     all_flags += [] if unmapped else suicide_flags
     if total is not None:
         all_flags += (*_total_flags(instrument, values, total, sex), *_stored_flags(total, stored))
@@ -199,7 +216,8 @@ def _plain_values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) 
     return values
 
 
-def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tuple[list[int | None], list[str]]:
+def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tuple[list[int | None], list[str], int]:
+    """The values, what was wrong with the answers, and the highest of contradictory answers to the suicide item."""
     form = recognised.form
     answers_of: list[tuple[ResponseAnswer, ...]] = [()] * len(form.items)
     question_of: dict[int, str] = {}
@@ -214,17 +232,20 @@ def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tup
     if not question_of:
         flags.append("linkid_map_required")
     values: list[int | None] = []
-    questions = recognised.questions
+    claimed, questions = 0, recognised.questions
+    from_zero = is_counted_from_zero(answer for answers in answers_of for answer in answers)
     for place, item in enumerate(form.items):
         question = questions.get(question_of.get(place, "")) if questions else None
-        value = answer_value(answers_of[place], item, question)
+        value = answer_value(answers_of[place], item, question, from_zero=from_zero)
         if isinstance(value, AnswerFault):
             flags.append(f"{value}:{item.key}")
+            if place == form.instrument.suicide_place:
+                claimed = highest_claim(answers_of[place], item, question)
             value = None
         elif value is not None and len(answers_of[place]) > 1:
             flags.append("duplicate_identical")
         values.append(value)
-    return values, list(dict.fromkeys(flags))
+    return values, list(dict.fromkeys(flags)), claimed
 
 
 def _stored_total(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> float | None:
@@ -253,7 +274,7 @@ def _missing_flags(instrument: Instrument, result: FormulaResult, blank: Sequenc
 
 
 def _suicide_result(
-    instrument: Instrument, values: Values, result: FormulaResult, faulty: Collection[str]
+    instrument: Instrument, values: Values, result: FormulaResult, faulty: Collection[str], claimed: int
 ) -> tuple[bool | None, list[str]]:
     rule = instrument.suicide
     if rule is None:
@@ -263,7 +284,7 @@ def _suicide_result(
         if result.level is None:
             return (True, []) if any(values) else (None, ["suicide_risk_unknown"])
         return result.level in rule.levels, []
-    value = values[place]
+    value = values[place] if values[place] is not None else claimed or None
     if value is None:
         return None, [] if instrument.keys[place] in faulty else ["suicide_item_missing"]
     if rule.positive_from is None or value < rule.positive_from:

@@ -206,21 +206,21 @@ def _check_cards(knowledge: Knowledge) -> None:
     for card in (*knowledge.cards.safety, knowledge.cards.another_antidepressant):
         if card.criterion not in knowledge.criteria:
             raise KnowledgeError(f"cards.yaml: criterion: no criterion {card.criterion!r}")
-        if card.review:
-            _check_review(card.review, knowledge.criteria[card.criterion], knowledge)
+        for review in card.reviews:
+            _check_review(review, knowledge)
     for protocol in knowledge.protocols.values():
         for treatment in protocol.treatments:
             if treatment not in knowledge.cards.treatments:
                 raise KnowledgeError(f"cards.yaml: treatments: {treatment!r} of {protocol.id} has no name")
 
 
-def _check_review(review: ReviewWords, criterion: Criterion, knowledge: Knowledge) -> None:
+def _check_review(review: ReviewWords, knowledge: Knowledge) -> None:
     for key in review.unless:
         if key not in knowledge.wording.entries:
-            raise KnowledgeError(f"cards.yaml: review.except: no entry {key!r} in wording.yaml")
+            raise KnowledgeError(f"cards.yaml: reviews.except: no entry {key!r} in wording.yaml")
     for fact in review.facts:
-        if fact not in criterion.facts:
-            raise KnowledgeError(f"cards.yaml: review.facts: {fact!r} is not of {criterion.id}")
+        if fact not in knowledge.facts:
+            raise KnowledgeError(f"cards.yaml: reviews.facts: no fact {fact!r}")
 
 
 def _check_services(knowledge: Knowledge) -> None:

@@ -13,6 +13,7 @@ from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
 from fhir_plugin.facts.scores.assessment import Assessment, measured
 from fhir_plugin.facts.scores.merging import AssessmentCollector, in_order
 from fhir_plugin.facts.scores.survey_observations import GatheredAnswers, gather_scores, moment_of
+from fhir_plugin.facts.scores.unscored import UnscoredForm, unrecognised_form, unscored_assessments
 from fhir_plugin.record.dates import DaySpan, day_span, instant, is_within
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, QuestionnaireResponse
@@ -23,7 +24,8 @@ from mappings.schema.instruments.model import Instrument
 
 INPUTS = ("questionnaireResponses", "observations")
 _BASELINE, _DAYS_SINCE = "scores.depression.baseline", "scores.depression.days_since"
-_SIGNAL = "suicide.signal"
+_SIGNAL, _UNREAD_SIGNAL = "suicide.signal", "suicide.unread"
+_UNSCORED = "scores.unscored"
 _UNDATED = DaySpan(date.min, date.min)
 
 
@@ -38,6 +40,8 @@ class ScoreHistory:
     unread: tuple[str, ...] = ()
     looked_in: tuple[str, ...] = ()
     observations_whole: bool = True
+    unscored: tuple[UnscoredForm, ...] = ()
+    """The questionnaires that gave no score, oldest first."""
 
     def series(self, instrument: str) -> tuple[Assessment, ...]:
         """The usable assessments of one instrument, oldest first."""
@@ -63,6 +67,8 @@ class ScoreHistory:
             self._days_since(baseline),
             *suicide_items,
             self._suicide_signal(suicide_items),
+            self._fact(_UNREAD_SIGNAL, Presence(possible=self._unread_signals())),
+            self._fact(_UNSCORED, Presence(possible=tuple(form.evidence for form in self.unscored))),
             self._unrecorded(),
         ]
         return {fact.name: fact for fact in facts}
@@ -172,8 +178,10 @@ class ScoreHistory:
 
     def _is_long_ago(self, assessment: Assessment) -> bool:
         """Whether a positive answer is certainly too old to count as current; an undated one never is."""
-        days = self.instruments.signals.positive_for_days.value
-        return assessment.day is not None and assessment.day.days_before(self.as_of)[0] > days
+        return self._is_old(assessment.day)
+
+    def _is_old(self, day: DaySpan | None) -> bool:
+        return day is not None and day.days_before(self.as_of)[0] > self.instruments.signals.positive_for_days.value
 
     def _is_recent(self, assessment: Assessment) -> bool:
         """Whether a negative answer is certainly recent enough to count today; an undated one never is."""
@@ -186,16 +194,37 @@ class ScoreHistory:
         A possible signal of an older assessment is resolved by a newer negative answer.
         """
         presences = [fact.value for fact in items if isinstance(fact.value, Presence)]
-        if not presences:
-            return self._fact(_SIGNAL, None, missing=("no assessment that asks about suicide on the record",))
+        unknown = self._unread_signals(known=False)
+        if not presences and not unknown:
+            return self._fact(_SIGNAL, None, missing=(self._not_asked(),))
         value = Presence(
             current=tuple(entry for presence in presences for entry in presence.current),
             past=tuple(entry for presence in presences for entry in presence.past),
             possible=tuple(
                 entry for presence in presences for entry in presence.possible if not self._is_resolved(entry)
-            ),
+            )
+            + unknown,
         )
-        return self._fact(_SIGNAL, value, [entry for fact in items for entry in fact.evidence])
+        return self._fact(_SIGNAL, value, [*(entry for fact in items for entry in fact.evidence), *unknown])
+
+    def _not_asked(self) -> str:
+        """Why nothing is known of suicidal thoughts."""
+        signals, forms = self.instruments.signals, sum(not form.evidence.name for form in self.unscored)
+        return signals.not_recognised.format(count=forms) if forms else signals.not_asked
+
+    def _unread_signals(self, *, known: bool = True) -> tuple[Evidence, ...]:
+        """The questionnaires that may tell of suicide and could not be read, unless old or answered no since.
+
+        Those of ``known`` instruments are left out if asked, because the facts of these have them.
+        """
+        signals = self.instruments.signals
+        may_tell = [form.evidence for form in self.unscored if form.may_tell_of_suicide]
+        open_ones = [entry for entry in may_tell if not self._is_resolved(entry) and not self._is_old(entry.day)]
+        return tuple(
+            entry if entry.name else msgspec.structs.replace(entry, name=signals.form)
+            for entry in open_ones
+            if known or not entry.name
+        )
 
     def _is_resolved(self, possible: Evidence) -> bool:
         day = possible.day
@@ -224,15 +253,23 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
     observations = list(record.all("observations", Observation))
     seen: RecognitionCache = {}
+    unknown: list[UnscoredForm] = []
     collector = AssessmentCollector(
         instruments,
-        (assessment for response in responses for assessment in _from_response(response, instruments, sex, seen)),
+        (
+            assessment
+            for response in responses
+            for assessment in _from_response(response, instruments, sex, seen, unknown)
+        ),
     )
     for gathered, scored in gather_scores(observations, instruments, sex):
         collector.merge(_from_observations(gathered, scored), gathered)
     past = [entry for entry in collector.assessments if entry.day is None or entry.day.first <= as_of]
+    ordered = tuple(in_order(past, instruments))
+    unscored = (*unknown, *unscored_assessments(ordered, instruments))
     return ScoreHistory(
-        assessments=tuple(in_order(past, instruments)),
+        assessments=ordered,
+        unscored=tuple(sorted(unscored, key=lambda form: (form.evidence.day or _UNDATED).first)),
         instruments=instruments,
         as_of=as_of,
         missing=record.gaps(INPUTS),
@@ -243,15 +280,21 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
 
 
 def _from_response(
-    response: QuestionnaireResponse, instruments: Instruments, sex: str | None, seen: RecognitionCache
+    response: QuestionnaireResponse,
+    instruments: Instruments,
+    sex: str | None,
+    seen: RecognitionCache,
+    unknown: list[UnscoredForm],
 ) -> Iterator[Assessment]:
+    """The assessments in a response; one of no known instrument is added to ``unknown``."""
     if response.status == "entered-in-error":
         return
     try:
         for scored in score_all(response, instruments, sex=sex, seen=seen):
             yield _assessment(scored, response.authored, response.reference)
     except WrongQuestionnaire:
-        return
+        if form := unrecognised_form(response, instruments.signals):
+            unknown.append(form)
 
 
 def _from_observations(gathered: GatheredAnswers, scored: Score) -> Assessment:

@@ -9,19 +9,17 @@ from typing import TypeVar
 
 import msgspec
 
-from fhir_plugin.record.coded import entry_of
-from fhir_plugin.record.datatypes import CodeableConcept
+from fhir_plugin.facts.scores.survey_codes import own_codes, survey_codes
 from fhir_plugin.record.resources import Observation, ObservationComponent, ResponseAnswer
 from fhir_plugin.scales.answers import AnswerFault, answer_value
 from fhir_plugin.scales.scoring import Score, recorded_level, recorded_total, score_values
-from mappings.schema.codes.systems import plain_system
-from mappings.schema.instruments import LOCAL_CODES, Instruments, PreparedInstrument
-from mappings.schema.instruments.model import LOINC, Risk
+from mappings.schema.instruments import Instruments, PreparedInstrument
+from mappings.schema.instruments.model import Risk
 
 USABLE_STATUSES = ("final", "amended", "corrected")
 VOID_STATUSES = ("entered-in-error", "cancelled")
-_SYSTEMS = (LOINC, LOCAL_CODES)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_WORD = re.compile(r"[a-z]+")
 _MAX_DEPTH = 3
 _UNREADABLE = "total_unreadable"
 
@@ -34,6 +32,7 @@ class GatheredAnswers:
     """The answers of one administration of an instrument, gathered from its Observations."""
 
     form: PreparedInstrument
+    instruments: Instruments
     sources: list[Observation]
     totals: list[float] = field(default_factory=list)
     """Every total as recorded; more than one where they may contradict each other."""
@@ -81,21 +80,16 @@ def _gathered(
     gathered: list[GatheredAnswers] = []
     others: list[Observation] = []
     for observation in valid:
-        name = entry_of(observation.code, instruments.heads, _SYSTEMS)
+        codes = survey_codes(observation.code, instruments)
+        name = next((instruments.heads[code] for code in codes if code in instruments.heads), None)
         if name is None:
-            if entry_of(observation.code, instruments.links, _SYSTEMS):
+            if any(code in instruments.links for code in codes):
                 others.append(observation)
             continue
-        answers = GatheredAnswers(instruments.forms[name], [])
+        answers = GatheredAnswers(instruments.forms[name], instruments, [])
         _add_observation(observation, answers, by_reference, _MAX_DEPTH)
         gathered.append(answers)
     return gathered, others
-
-
-def _codes(concept: CodeableConcept | None) -> list[str]:
-    if concept is None:
-        return []
-    return [coding.code for coding in concept.coding if coding.code and plain_system(coding.system) in _SYSTEMS]
 
 
 def _add_observation(
@@ -115,7 +109,7 @@ def _add_observation(
 
 def _add_value(coded: Coded, answers: GatheredAnswers) -> None:
     panel = answers.form.instrument.loinc.panel if answers.form.instrument.loinc else None
-    for code in _codes(coded.code):
+    for code in survey_codes(coded.code, answers.instruments):
         if code in answers.form.totals:
             _add_total(coded, answers)
         elif code == panel:
@@ -129,7 +123,7 @@ def _add_value(coded: Coded, answers: GatheredAnswers) -> None:
 
 def _add_panel_value(coded: Coded, answers: GatheredAnswers) -> None:
     """Some servers write the total, or the level, as the value of the panel itself."""
-    is_level = isinstance(answers.form.instrument.formula, Risk) and bool(_codes(coded.value_codeable_concept))
+    is_level = isinstance(answers.form.instrument.formula, Risk) and bool(own_codes(coded.value_codeable_concept))
     if is_level or _number(coded) is not None:
         _add_total(coded, answers)
     elif coded.value_quantity or coded.value_string or coded.value_codeable_concept:
@@ -139,11 +133,7 @@ def _add_panel_value(coded: Coded, answers: GatheredAnswers) -> None:
 def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
     formula = answers.form.instrument.formula
     if isinstance(formula, Risk):
-        codes = set(_codes(coded.value_codeable_concept))
-        levels = (level.name for level in formula.levels if level.code in codes)
-        answers.level = next(levels, formula.otherwise if f"{answers.form.instrument.id}-none" in codes else None)
-        if answers.level is None and (coded.value_codeable_concept or coded.value_string):
-            answers.flags.append(_UNREADABLE)
+        _add_level(coded, answers, formula)
         return
     number = _number(coded)
     low, high = answers.form.instrument.range or (0, 0)
@@ -158,9 +148,28 @@ def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
         answers.totals.append(number)
 
 
+def _add_level(coded: Coded, answers: GatheredAnswers, formula: Risk) -> None:
+    codes = set(own_codes(coded.value_codeable_concept))
+    levels = (level.name for level in formula.levels if level.code in codes)
+    none = formula.otherwise if f"{answers.form.instrument.id}-none" in codes else None
+    answers.level = next(levels, none) or _level_in_words(coded, formula)
+    if answers.level is None and (coded.value_codeable_concept or coded.value_string):
+        answers.flags.append(_UNREADABLE)
+
+
+def _level_in_words(coded: Coded, formula: Risk) -> str | None:
+    """The only level that the value names in words, such as ``High risk``."""
+    concept = coded.value_codeable_concept
+    words = set(_WORD.findall(((concept.label if concept else coded.value_string) or "").lower()))
+    named = [level.name for level in formula.levels if level.name in words]
+    return named[0] if len(named) == 1 else None
+
+
 def _number(coded: Coded) -> float | None:
     if coded.value_integer is not None:
         return coded.value_integer
+    if coded.value_decimal is not None:
+        return coded.value_decimal
     if coded.value_quantity:
         return None if coded.value_quantity.comparator else coded.value_quantity.value
     if coded.value_string and _NUMBER.fullmatch(coded.value_string.strip()):
@@ -175,6 +184,8 @@ def _answers(coded: Coded) -> Iterator[ResponseAnswer]:
         yield ResponseAnswer(value_decimal=number)
     elif coded.value_string:
         yield ResponseAnswer(value_string=coded.value_string)
+    elif coded.value_boolean is not None:
+        yield ResponseAnswer(value_boolean=coded.value_boolean)
 
 
 def _loose_items(observations: Iterable[Observation], instruments: Instruments) -> Iterator[GatheredAnswers]:
@@ -183,13 +194,15 @@ def _loose_items(observations: Iterable[Observation], instruments: Instruments) 
     for observation in observations:
         moments.setdefault(moment_of(observation) or observation.reference, []).append(observation)
     for together in moments.values():
-        codes = {code for item in together for code in _codes(item.code) if code in instruments.links}
+        codes = {
+            code for item in together for code in survey_codes(item.code, instruments) if code in instruments.links
+        }
         while codes:
             candidates = set(instruments.links[next(iter(sorted(codes)))])
             form = instruments.forms[max(candidates, key=lambda name: (_fit(instruments.forms[name], codes), name))]
-            answers = GatheredAnswers(form, [])
+            answers = GatheredAnswers(form, instruments, [])
             for item in together:
-                if codes.intersection(_codes(item.code)) & form.by_link.keys():
+                if codes.intersection(survey_codes(item.code, instruments)) & form.by_link.keys():
                     _add_observation(item, answers, {}, 0)
             codes -= form.by_link.keys()
             yield answers

@@ -42,7 +42,7 @@ class ScoredItem:
     codes: Mapping[tuple[str | None, str], int]
     """Weight by (system, code); system ``None`` if the answer names none."""
     words: Mapping[str, int]
-    """Weight by display, as :func:`plain_words` writes it."""
+    """Weight by display, as :func:`plain_words` writes it; one with digits as :func:`plain_phrase` does."""
     not_assessed: int | None
 
 
@@ -68,7 +68,7 @@ class NamedLinks:
     questionnaire: str
     """End of the canonical URL; empty: any that is named after the instrument."""
     links: Mapping[str, int]
-    """Item position by linkId."""
+    """Item position by linkId, as written here and as :func:`plain_link` writes it."""
     totals: frozenset[str]
 
 
@@ -86,6 +86,12 @@ class Instruments:
     by_wording: Mapping[str, str]
     """LinkId by the published question, as :func:`plain_words` writes it, where a licence lets us know it."""
     named_styles: tuple[NamedLinks, ...]
+    words_before_a_number: frozenset[str]
+    """What may stand before the number of an item in a form that is named after the instrument."""
+    words_of_a_total: frozenset[str]
+    """What is said beside the name of an instrument where its total is meant."""
+    other_totals: Mapping[tuple[str, str], str]
+    """The code of a total, by the system and code that mean the same elsewhere."""
     heads: Mapping[str, str]
     """Instrument id by the code of its panel, total or risk level."""
     signals: SuicideSignals
@@ -143,11 +149,22 @@ def load_instruments(folder: Path | None = None) -> Instruments:
             for form in forms.values()
             for style in form.instrument.named_link_styles
         ),
+        frozenset(styles.before_a_number),
+        frozenset(styles.words_of_a_total),
+        _other_totals(forms),
         {code: identifier for identifier, form in forms.items() for code in _head_codes(form)},
         read_yaml(folder / "_signals.yaml", SuicideSignals),
         read_yaml(folder / "_words.yaml", TrendWords),
         read_yaml(folder / "_drawing.yaml", DrawingStyle),
     )
+
+
+def _other_totals(forms: Mapping[str, PreparedInstrument]) -> dict[tuple[str, str], str]:
+    return {
+        (other.system, other.code): f"{identifier}-total"
+        for identifier, form in forms.items()
+        for other in form.instrument.other_totals
+    }
 
 
 def _head_codes(form: PreparedInstrument) -> frozenset[str]:
@@ -198,6 +215,7 @@ def _prepared(instrument: Instrument, answers: Mapping[str, AnswerList], styles:
     totals = {f"{instrument.id}-total", f"{instrument.id}-risk"}
     if instrument.loinc:
         totals |= {instrument.loinc.total, f"/{instrument.loinc.total}"}
+    totals |= {plain_link(f"{name}-{end}") for name in instrument.link_names for end in styles.after_a_name_total}
     return PreparedInstrument(
         instrument=instrument,
         items=tuple(_scored_item(item, answers[item.answers or instrument.answers]) for item in instrument.items),
@@ -228,7 +246,13 @@ def _by_wording(forms: Iterable[PreparedInstrument]) -> dict[str, str]:
 
 
 def _named_links(instrument: Instrument, style: NamedLinkStyle) -> NamedLinks:
-    links = {link_id(style.style, item.number, item.code): place for place, item in enumerate(instrument.items)}
+    places = {item.number: place for place, item in enumerate(instrument.items)}
+    if unknown := set(style.links.values()) - places.keys():
+        raise KnowledgeError(f"{instrument.id}: named_link_styles: no such item: {', '.join(sorted(unknown))}")
+    links = {link: places[number] for link, number in style.links.items()}
+    if style.style:
+        links |= {link_id(style.style, item.number, item.code): places[item.number] for item in instrument.items}
+    links |= {plain_link(link): place for link, place in links.items()}
     totals = frozenset({style.total} if style.total else ())
     return NamedLinks(instrument.id, style.questionnaire, links, totals)
 
@@ -241,17 +265,22 @@ def with_local_links(instruments: Instruments, styles: Mapping[str, Iterable[Nam
     return replace(instruments, named_styles=(*instruments.named_styles, *local))
 
 
-_NOT_IN_A_LINK = re.compile(r"[^a-z0-9]+")
+_PARTS_OF_A_LINK = re.compile(r"[a-z]+|[0-9]+")
 
 
 def plain_link(link: str) -> str:
-    """A linkId without capitals and with one separator: ``PHQ9_Q1``, ``phq9.q1`` and ``/phq9-q1`` are ``phq9-q1``."""
-    return _NOT_IN_A_LINK.sub("-", link.lower()).strip("-")
+    """A linkId in lower case, words and numbers apart: ``PHQ9_Q1``, ``phq9.q1`` and ``/phq9-q1`` are ``phq-9-q-1``."""
+    return "-".join(_PARTS_OF_A_LINK.findall(link.lower()))
 
 
 def plain_words(text: str) -> str:
     """The letters of a text in lower case, without anything between them: ``Nearly everyday`` is ``nearlyeveryday``."""
     return "".join(letter for letter in text.lower() if letter.isalpha())
+
+
+def plain_phrase(text: str) -> str:
+    """The letters and digits of a text in lower case: ``2-4 times a month`` is ``24timesamonth``."""
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def link_id(style: str, number: str, code: str | None = None, letter: str = "") -> str:
@@ -279,7 +308,7 @@ def _scored_item(item: InstrumentItem, answers: AnswerList) -> ScoredItem:
         numbers={float(option.value): count(option) for option in answers.options} if answers.integers else {},
         codes=codes,
         words={
-            plain_words(words): count(option)
+            plain_phrase(words) if any(letter.isdigit() for letter in words) else plain_words(words): count(option)
             for option in answers.options
             for words in (option.display, *option.displays)
             if words

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
 from mappings.schema.base.entries import Entry
 
 
@@ -10,6 +14,12 @@ class LinkStyles(Entry):
 
     after_a_name: tuple[str, ...]
     """What follows the name of an instrument: ``{number}``, ``q{number}``."""
+    after_a_name_total: tuple[str, ...]
+    """What follows the name of an instrument where its total stands: ``score``."""
+    before_a_number: tuple[str, ...]
+    """What may stand before the number of an item where the form is named after the instrument: ``q``."""
+    words_of_a_total: tuple[str, ...]
+    """What an Observation says beside the name of the instrument where it is the total: ``total score``."""
     source: str
 
 
@@ -18,5 +28,13 @@ class NamedLinkStyle(Entry):
 
     questionnaire: str = ""
     """End of the canonical URL; empty: any that is named after the instrument."""
-    style: str
+    style: str = ""
+    links: dict[str, Annotated[str, BeforeValidator(str)]] = Field(default_factory=dict)
+    """Single linkIds that follow no style, with the number of their item."""
     total: str | None = None
+
+    @model_validator(mode="after")
+    def _denotes_something(self) -> Self:
+        if not (self.style or self.links):
+            raise ValueError("a style or links are needed")
+        return self

@@ -291,6 +291,8 @@ class Instrument(Reviewed):
     recall_days: int | None = None
     recall_note: str = ""
     loinc: InstrumentCodes | None = None
+    other_totals: tuple[OtherCode, ...] = ()
+    """Codes of other systems that mean the total."""
     not_these: tuple[LookalikeCode, ...] = ()
     names: tuple[str, ...]
     """What a questionnaire's URL or title contains, in lower case without punctuation."""

@@ -97,6 +97,8 @@ class OrderCheckWords(Reviewed):
         "foreign_only": frozenset({"count"}),
         "foreign_beside": frozenset({"count"}),
         "unnamed": frozenset({"count"}),
+        "unreadable": frozenset({"count"}),
+        "unreadable_beside": frozenset({"count"}),
         "unnamed_beside": frozenset({"count"}),
         "other_form": frozenset({"treatment", "criteria"}),
         "lead": frozenset({"treatment", "draft"}),
@@ -131,6 +133,8 @@ class OrderCheckWords(Reviewed):
     foreign_only: Notice
     foreign_beside: Notice
     unnamed: Notice
+    unreadable: Notice
+    unreadable_beside: str
     unnamed_beside: str
     other_form: OtherForm
     order: tuple[str, ...]

@@ -119,6 +119,11 @@ class BriefWords(Entry):
     unrecognised: str
     """With ``{items}``: entries of the record that could not be told what they are, in its own words."""
     most_unrecognised: int
+    unscored: str
+    """With ``{items}``: questionnaires without a score."""
+    unscored_form: str
+    """With ``{form}``, ``{day}`` and ``{why}``."""
+    unscored_days: int
     other: str
     pathway: str
     """With ``{pathway}`` and ``{says}``."""
@@ -156,7 +161,7 @@ class ReviewWords(Entry):
     """A card for a criterion that is unknown because of a possible entry."""
 
     facts: tuple[str, ...]
-    """The facts of the criterion for which a possible entry is sufficient."""
+    """The facts for which a possible entry is sufficient, of the criterion or beside it."""
     unless: frozenset[str] = Field(alias="except")
     """Keys of ``entries`` in ``wording.yaml``: entries that all have such a note do not justify the card."""
     indicator: Indicator
@@ -171,7 +176,7 @@ class CriterionCard(Entry):
     indicator: Indicator
     summary: str
     lead: str
-    review: ReviewWords | None = None
+    reviews: tuple[ReviewWords, ...] = ()
 
 
 class ScoreWords(Entry):

@@ -59,9 +59,10 @@ def test_a_reference_that_leads_nowhere_gives_its_display() -> None:
     "concept",
     [
         KETAMINE | {"coding": KETAMINE["coding"][0]},
-        KETAMINE | {"coding": [{"code": 6130}, KETAMINE["coding"][0]]},
+        KETAMINE | {"coding": [{"code": ["6130", {}]}, KETAMINE["coding"][0]]},
+        KETAMINE | {"coding": [KETAMINE["coding"][0] | {"code": 6130}]},
     ],
-    ids=["one coding, not a list", "a coding with a number beside it"],
+    ids=["one coding, not a list", "a coding that is none beside it", "a code that is a number"],
 )
 def test_what_does_not_decode_of_a_concept_does_not_hide_the_rest(concept: dict[str, Any]) -> None:
     found = only(draft(medicationCodeableConcept=concept))
@@ -207,3 +208,39 @@ def test_a_member_of_any_shape_costs_no_more_than_itself(members: dict[str, Any]
 @given(st.lists(ODD, max_size=3))
 def test_an_entry_of_any_shape_is_passed_over(resources: list[Any]) -> None:
     assert read_drafts(entries(*resources), "p1").drafts == ()
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Patient/p2", [{"reference": "Patient/p2"}], ["Patient/p2"], [{"reference": "Patient/p1"}, "Patient/p2"]],
+)
+def test_a_subject_of_another_shape_is_still_somebody_else(subject: Any) -> None:
+    found = read_drafts(entries(draft(medicationCodeableConcept=KETAMINE, subject=subject)), "p1")
+    assert (len(found.drafts), len(found.foreign)) == (0, 1)
+
+
+@pytest.mark.parametrize("subject", ["Patient/p1", [{"reference": "Patient/p1"}], {"display": "somebody"}, 5])
+def test_a_subject_of_another_shape_that_names_this_patient_or_nobody_is_taken(subject: Any) -> None:
+    assert only(draft(medicationCodeableConcept=KETAMINE, subject=subject)).text == "Ketamine"
+
+
+def test_entries_that_hold_no_order_are_counted() -> None:
+    odd = [{"resourceType": "Bundle", "entry": [{"resource": draft()}]}, {"id": "x"}, 5]
+    found = read_drafts([(None, msgspec.Raw(b"")), *entries(*odd, draft())], "p1")
+    assert (found.unreadable, len(found.drafts)) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("members", "unread"),
+    [
+        ({"medicationCodeableConcept": 6130}, True),
+        ({"medicationReference": "Medication/9"}, True),
+        ({"medicationCodeableConcept": {}}, False),
+        ({"medicationCodeableConcept": KETAMINE}, False),
+        ({}, False),
+    ],
+)
+def test_a_drug_that_is_there_and_cannot_be_read_is_not_one_that_is_still_to_be_chosen(
+    members: dict[str, Any], unread: bool
+) -> None:
+    assert only(draft(**members)).drug_unread is unread

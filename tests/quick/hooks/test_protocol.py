@@ -143,3 +143,12 @@ def test_whatever_stands_in_a_context_is_read_or_refused(hook: str, where: st.Da
 def test_bytes_are_refused_or_read(body: bytes) -> None:
     with pytest.raises(BadRequest):
         read_call(body, "patient-view")
+
+
+@pytest.mark.parametrize(
+    "orders", [{}, {"resourceType": "MedicationRequest", "id": "d1"}, {"medicationOrders": {"resourceType": "Bundle"}}]
+)
+def test_draft_orders_that_are_no_bundle_are_refused_and_not_taken_for_none(orders: dict[str, Any]) -> None:
+    context = CONTEXT["order-sign"] | {"draftOrders": orders}
+    fault = refused(request("order-sign", context=context), "order-sign")
+    assert (fault.pointer, fault.why) == ("/context/draftOrders", "must be a Bundle of draft orders")

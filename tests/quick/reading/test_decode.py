@@ -343,3 +343,27 @@ def test_a_file_that_is_a_part_of_a_search_is_not_whole() -> None:
     record = record_from_bundle(bundle(patient(), CONDITION, type="searchset", total=250))
     assert record.gaps(("conditions", "devices")) == ("conditions: partial", "devices: partial")
     assert record_from_bundle(bundle(patient(), CONDITION, type="searchset", total=2)).input("conditions").whole
+
+
+@pytest.mark.parametrize("relation", ["next", "Next", "NEXT"])
+def test_a_further_page_is_known_by_its_relation_in_any_capitals(relation: str) -> None:
+    link = [{"relation": relation, "url": f"{BASE}/Condition?page=2"}]
+    decoded = decode_value("conditions", to_bytes({"resourceType": "Bundle", "link": link, "entry": []}), PATIENT, BASE)
+    assert not decoded.input.whole
+
+
+def test_a_resource_whose_type_is_in_other_capitals_is_not_passed_over() -> None:
+    odd = resource("Condition") | {"resourceType": "condition"}
+    decoded = decode_value("conditions", to_bytes({"resourceType": "Bundle", "entry": [{"resource": odd}]}), PATIENT)
+    assert (decoded.input.whole, len(decoded.unread)) == (False, 1)
+
+
+def test_a_subject_of_a_type_in_other_capitals_is_unclear_and_not_another_patient() -> None:
+    odd = {"resource": resource("Condition", about=f"patient/{PATIENT}")}
+    decoded = decode_value("conditions", to_bytes({"resourceType": "Bundle", "entry": [odd]}), PATIENT, BASE)
+    assert (decoded.input.whole, decoded.dropped) == (False, 0)
+
+
+def test_null_means_none_in_a_prefetch_and_nothing_in_an_answer() -> None:
+    assert decode_value("conditions", b"null", PATIENT).input.whole
+    assert not decode_value("conditions", b"null", PATIENT, answered=True).input.whole

@@ -260,7 +260,15 @@ def test_a_negative_item_of_long_ago_says_nothing_of_today(
     assert not settled.possible
 
 
-@pytest.mark.parametrize("value", [{"valueCodeableConcept": {"text": "High Risk"}}, {"valueString": "High"}])
+@pytest.mark.parametrize("value", [{"valueCodeableConcept": {"text": "High Risk"}}, {"valueString": "Moderate"}])
+def test_a_risk_level_in_words_is_that_level(instruments: Instruments, value: dict[str, Any]) -> None:
+    level = observation("c", "93374-7", effectiveDateTime="2024-05-31", **value)
+    signal = history(instruments, level).facts()["suicide.signal"].value
+    assert isinstance(signal, Presence)
+    assert len(signal.current) == 1
+
+
+@pytest.mark.parametrize("value", [{"valueCodeableConcept": {"text": "Low to moderate"}}, {"valueString": "see note"}])
 def test_a_risk_level_that_cannot_be_read_is_an_open_question(instruments: Instruments, value: dict[str, Any]) -> None:
     negative = answered(instruments, [1] * 8 + [0], authored="2024-05-30T10:00:00Z")
     level = observation("c", "93374-7", effectiveDateTime="2024-05-31", **value)

@@ -27,6 +27,7 @@ from tests.support.profiles import examples
 
 HYPERTENSION, FAILED = "uncontrolled-hypertension", "two-failures"
 SYSTEM = {"resourceType": "Medication", "id": "ket-vial"}
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 NAMELESS = {"medicationReference": {"reference": "Medication/ket-vial"}}
 
 
@@ -304,3 +305,50 @@ def test_other_forms_are_data_with_a_source() -> None:
     forms = knowledge().treatments["ketamine"].other_forms
     assert forms is not None
     assert forms.source
+
+
+@pytest.mark.parametrize(
+    "draft_orders",
+    [
+        {"resourceType": "Bundle", "entry": [order(KETAMINE, HYPERTENSION)]},
+        {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Bundle", "entry": []}}]},
+        {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:1"}]},
+    ],
+    ids=["resources without their entries", "a Bundle within", "only an address"],
+)
+def test_entries_that_hold_no_order_are_not_met_with_silence(draft_orders: dict[str, Any]) -> None:
+    request = body(ORDER_SIGN, HYPERTENSION)
+    request["context"]["draftOrders"] = draft_orders
+    (card,) = client().post(ORDER_SIGN, json=request).json()["cards"]
+    assert card["summary"] == "1 draft orders could not be read: no criteria were applied"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"medicationCodeableConcept": {"coding": [{"system": RXNORM, "code": "999999999"}]}},
+        {"medicationReference": "Medication/9"},
+    ],
+)
+def test_a_drug_that_only_an_unknown_code_or_nothing_readable_names_is_said_to_be_unread(
+    members: dict[str, Any],
+) -> None:
+    (card,) = cards(ORDER_SIGN, HYPERTENSION, drug(**members))
+    assert card["summary"] == "The drug of 1 draft orders could not be read: no criteria were applied"
+
+
+@pytest.mark.parametrize(
+    "dose",
+    [
+        {"doseQuantity": {"value": 5000}},
+        {"doseQuantity": {"value": 5000, "unit": "mg", "comparator": "<"}},
+        {"doseQuantity": {"value": 2, "unit": "vials"}},
+        {"doseRange": {"low": {"value": 5000, "unit": "mg"}}},
+    ],
+    ids=["no unit", "a limit", "another unit", "half a range"],
+)
+def test_a_dose_of_which_nothing_can_be_made_could_not_be_read(dose: dict[str, Any]) -> None:
+    draft = order(KETAMINE, HYPERTENSION, dosageInstruction=[{"doseAndRate": [dose]}])
+    text = " ".join(card["detail"] for card in cards(ORDER_SIGN, HYPERTENSION, draft))
+    assert "could not be read" in text
+    assert "dose" not in text.partition("Not stated by the order:")[2].partition("\n")[0]

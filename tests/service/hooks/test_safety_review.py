@@ -121,3 +121,38 @@ def test_no_dose_is_offered_by_a_weight_that_may_be_a_slip(weights: list[dict[st
     labels = offered("observations", *told)
     assert "Weigh the patient" in labels
     assert not any("Ketamine infusions" in label for label in labels)
+
+
+def told_by_form(answer: dict[str, Any], text: str = "Any thoughts of suicide?") -> list[dict[str, Any]]:
+    form = {
+        "resourceType": "QuestionnaireResponse",
+        "id": "form",
+        "status": "completed",
+        "authored": "2026-01-10",
+        "questionnaire": "http://example.org/Questionnaire/intake",
+        "subject": {"reference": f"Patient/{patient_id(WELL)}"},
+        "item": [{"linkId": "a", "text": text, "answer": [answer]}],
+    }
+    call = body(PATIENT_VIEW, WELL)
+    call["prefetch"]["questionnaireResponses"] = {"resourceType": "Bundle", "entry": [{"resource": form}]}
+    return check(client().post(PATIENT_VIEW, json=call).json())
+
+
+@pytest.mark.parametrize(
+    "answer", [{"valueBoolean": True}, {"valueString": "sometimes"}, {"valueCoding": {"code": "7"}}]
+)
+def test_a_form_that_asks_about_suicide_and_cannot_be_read_is_shown(answer: dict[str, Any]) -> None:
+    first = told_by_form(answer)[0]
+    assert (first["indicator"], first["summary"]) == (
+        "warning",
+        "Answers about suicide could not be read (questionnaire 10 Jan): please look at the questionnaire",
+    )
+    assert "QuestionnaireResponse/form" in first["detail"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [({"valueBoolean": False}, "Any thoughts of suicide?"), ({"valueBoolean": True}, "Do you sleep well?")],
+)
+def test_a_form_that_does_not_ask_or_is_answered_no_is_not(answer: dict[str, Any], text: str) -> None:
+    assert not any("could not be read" in card["summary"] for card in told_by_form(answer, text))

@@ -126,3 +126,8 @@ async def _status(port: int, target: str) -> bytes:
     line = await reader.readline()
     writer.close()
     return line.split(b" ")[1]
+
+
+def test_null_from_a_server_is_no_empty_list_and_a_byte_order_mark_is_no_fault() -> None:
+    assert part("procedures", lambda _: reply(b"null")).state is InputState.UNREADABLE
+    assert part("procedures", lambda request: reply(b"\xef\xbb\xbf" + bundle(resource(request.kind)))).whole
