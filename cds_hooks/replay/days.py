@@ -1,0 +1,63 @@
+"""Days and times of one patient, moved by an amount of that patient's own; none points to a great age."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)?)?")
+_CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(\D.*)?")
+_MIDDLE_MONTH, _MIDDLE_DAY = 7, 15
+_YEAR, _MONTH = 1, 2
+"""How many parts of a date are known."""
+_WHOLE_DAY = timedelta(days=1)
+_MIDNIGHT = datetime.min
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """How the dates of one request are moved."""
+
+    shift: timedelta
+    begins: int
+    """Minutes after midnight to which midnight is moved; times keep their order within the day."""
+    ends: int
+    """Minutes before the next midnight to which the end of the day is moved."""
+    earliest: date
+    """No moved date is before this day: whoever was born before it is older than any age that is kept."""
+
+    def moved(self, text: str) -> str | None:
+        """The moved date with its precision kept; a month or year is moved from its middle. ``None`` if it is no date."""
+        match = _DATE.fullmatch(text)
+        if match is None:
+            return None
+        year, month, day, clock = match.groups()
+        try:
+            moved = date(int(year), int(month or _MIDDLE_MONTH), int(day or _MIDDLE_DAY)) + self.shift
+        except (ValueError, OverflowError):
+            return None
+        moved = max(moved, self.earliest)
+        parts = 1 + bool(month) + bool(day)
+        if parts == _YEAR:
+            return moved.strftime("%Y")
+        if parts == _MONTH:
+            return moved.strftime("%Y-%m")
+        return f"{moved.isoformat()}T{self.moved_time(clock[1:])}" if clock else moved.isoformat()
+
+    def moved_time(self, clock: str) -> str:
+        """A time of day at another place of its day; equal times stay equal, and earlier ones earlier."""
+        match = _CLOCK.fullmatch(clock)
+        if match is None:
+            return "00:00:00"
+        hours, minutes, seconds, fraction, zone = match.groups()
+        time = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(f"{seconds or 0}.{fraction or 0}"))
+        length = _WHOLE_DAY - timedelta(minutes=self.begins + self.ends)
+        moved = timedelta(minutes=self.begins) + time * (length / _WHOLE_DAY)
+        return f"{(_MIDNIGHT + moved).time().isoformat('microseconds')}{zone or ''}"
+
+
+def years_before(day: date, years: int) -> date:
+    """The same day so many years earlier."""
+    return day.replace(year=day.year - years, day=min(day.day, monthrange(day.year - years, day.month)[1]))
