@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)?)?")
 _CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(\D.*)?")
@@ -13,7 +13,7 @@ _MIDDLE_MONTH, _MIDDLE_DAY = 7, 15
 _YEAR, _MONTH = 1, 2
 """How many parts of a date are known."""
 _WHOLE_DAY = timedelta(days=1)
-_MIDNIGHT = datetime.min
+_MIDNIGHT = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Calendar:
     """No moved date is before this day: whoever was born before it is older than any age that is kept."""
 
     def moved(self, text: str) -> str | None:
-        """The moved date with its precision kept; a month or year is moved from its middle. ``None`` if it is no date."""
+        """The moved date as precise as it was, ``None`` if it is no date; a month or year is moved from its middle."""
         match = _DATE.fullmatch(text)
         if match is None:
             return None

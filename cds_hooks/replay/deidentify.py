@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import inspect
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -20,7 +21,7 @@ import msgspec
 from cds_hooks.replay.days import Calendar, years_before
 from cds_hooks.replay.drugs import DrugTexts
 from cds_hooks.replay.wording import Wording
-from fhir_plugin.record import resources
+from fhir_plugin.record import datatypes, resources
 from fhir_plugin.record.bundles import RESOURCE_TYPES
 from fhir_plugin.record.subjects import reference_parts
 from mappings.schema.codes.vocabulary import Vocabulary
@@ -54,7 +55,7 @@ _LARGEST = 1_000_000
 _NEAREST, _SPREAD = 30, 700
 _SHORT_PART = 2
 _DAY_BEGINS = 30, 180
-"""Minutes by which a day of a patient begins later, or ends earlier, than a real one: the least, and how far they differ."""
+"""Minutes by which a moved day begins later, and ends earlier, than a real one: the least, and how far they differ."""
 _YEARS = frozenset({"a", "yr", "yrs", "year", "years"})
 
 
@@ -134,8 +135,12 @@ class Deidentifier:
 
     def _with_age_capped(self, kept: dict[str, Any]) -> dict[str, Any]:
         """A quantity in years is an age: one that points to a person becomes the highest that is kept."""
-        value, units = kept.get("value"), {kept.get("code"), kept.get("unit")}
-        if isinstance(value, int | float) and value > self._oldest and units & _YEARS:
+        value = kept.get("value")
+        if (
+            isinstance(value, int | float)
+            and value > self._oldest
+            and _YEARS.intersection(_texts(kept, "code", "unit"))
+        ):
             return {**kept, "value": self._oldest}
         return kept
 
@@ -203,6 +208,10 @@ def _is_link(text: str, vocabulary: Vocabulary) -> bool:
     )
 
 
+def _texts(node: dict[str, Any], *names: str) -> Iterator[str]:
+    yield from (value for name in names if isinstance(value := node.get(name), str))
+
+
 def _is_of_a_person(key: str, name: str, member: Any) -> bool:
     """Whether a member is the name of a person: that of the patient, or what a reference to anybody shows."""
     return (name == "name" and not isinstance(member, str)) or (name == "display" and key not in _SHOWN)
@@ -211,7 +220,8 @@ def _is_of_a_person(key: str, name: str, member: Any) -> bool:
 @cache
 def _declared_members() -> frozenset[str]:
     """The members declared by our views of FHIR: all others are not read, so they are not kept."""
-    shapes = (view for _, view in inspect.getmembers(resources, inspect.isclass) if issubclass(view, msgspec.Struct))
+    views = (view for module in (datatypes, resources) for _, view in inspect.getmembers(module, inspect.isclass))
+    shapes = [view for view in views if issubclass(view, msgspec.Struct)]
     declared = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
     return frozenset(declared | _BUNDLE) - _EXCLUDED_MEMBERS
 

@@ -31,13 +31,19 @@ class DrugTexts:
             self.name(coding, kept_coding)
 
     def _named(self, text: str, kept: str) -> str:
-        names = names_in_text(text, self._medications)
-        if names == names_in_text(kept, self._medications):
+        substances = names_in_text(text, self._medications).substances
+        if self._says_the_same(text, kept) or any(self._is_name(substance) for substance in substances):
             return kept
-        if any(word in self._names for substance in names.substances for word in substance.split()):
-            return kept
-        complete = f"{' / '.join(names.substances)} {' '.join(_GAPS.sub(' ', kept).split())}".strip()
-        return complete if names_in_text(complete, self._medications) == names else kept
+        complete = f"{' / '.join(substances)} {' '.join(_GAPS.sub(' ', kept).split())}".strip()
+        return complete if self._says_the_same(text, complete) else kept
+
+    def _says_the_same(self, text: str, kept: str) -> bool:
+        """Whether the drugs that a text names are still named, and it is recognised as before."""
+        before, after = names_in_text(text, self._medications), names_in_text(kept, self._medications)
+        return before.recognised == after.recognised and set(before.substances) <= set(after.substances)
+
+    def _is_name(self, substance: str) -> bool:
+        return any(word in self._names for word in substance.split())
 
 
 def _list(value: Any) -> list[Any]:

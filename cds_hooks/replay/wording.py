@@ -1,4 +1,4 @@
-"""De-identification of text: what is kept are words that the knowledge reads and cannot be names, and numbers beside them."""
+"""De-identification of text: words that the knowledge reads and that are no names are kept, and numbers beside them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from cds_hooks.replay.tokens import Kind, Token, Tokens
 from mappings.schema.codes.vocabulary import Vocabulary
 
 _AGE = re.compile(
-    r"(?P<led>\bag(?:e|ed)\W{0,3}(?:of )?)?\b(?P<age>\d{2,3})(?P<unit>[ -]?(?:years?|yrs?|y/?o|y\.o|y)\b)?", re.IGNORECASE
+    r"(?P<led>\bag(?:e|ed)\W{0,3}(?:of )?)?\b(?P<age>\d{2,3})(?P<unit>[ -]?(?:years?|yrs?|y/?o|y\.o|y)\b)?",
+    re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _JOINTS = frozenset("-/'()")
@@ -37,9 +38,11 @@ class Wording:
             return text
         tokens = self._tokens.of(_AGE.sub(self._capped, text))
         said = [token for token in tokens if token.kind is not Kind.SPACE]
+        words = [token.was for token in said if token.is_word]
+        shouted = len(words) > 1 and all(word.isupper() for word in words)
         self._remove_after_titles(said)
         for place, token in enumerate(said):
-            if token.kind is Kind.DOUBTED and self._may_be_a_name(said, place):
+            if token.kind is Kind.DOUBTED and self._may_be_a_name(said, place, shouted=shouted):
                 token.remove()
         for place, token in enumerate(said):
             if token.kind is Kind.NUMBER and not self._is_measure(said, place):
@@ -86,11 +89,13 @@ class Wording:
                     _remove_joined(said, place, token.run)
                 return
 
-    def _may_be_a_name(self, said: list[Token], place: int) -> bool:
+    def _may_be_a_name(self, said: list[Token], place: int, *, shouted: bool) -> bool:
+        """``shouted``: several words, all in capitals, so that capitals tell an abbreviation from no name."""
         token = said[place]
         if self._is_in_phrase(said, place):
             return False
-        if token.is_capitalised and not (token.was.isupper() and token.base in self._vocabulary.abbreviations):
+        abbreviated = token.was.isupper() and not shouted and token.base in self._vocabulary.abbreviations
+        if token.is_capitalised and not abbreviated:
             return True
         return any(
             other is not None and other.kind is Kind.UNKNOWN and other.is_capitalised

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,6 @@ class Vocabulary:
             if word[start:end] in self.stems and self._ends(word[end:], end - start)
         )
 
-
     def _ends(self, rest: str, letters: int) -> bool:
         """Whether a word may end so; behind a short beginning, which often is a word itself, few endings are read."""
         return rest in self.rules.inflections or (letters >= _LONG_STEM and rest in self.rules.endings)
@@ -177,8 +176,8 @@ def _drug_words(folder: Path) -> set[str]:
 
 
 def _units(folder: Path) -> frozenset[str]:
-    periods = read_yaml(folder / _KEYED[0], Any)["periods"]
-    return frozenset({*read_yaml(folder / _KEYED[1], Any), *periods})
+    words, units = (read_yaml(folder / name, dict[str, Any]) for name in _KEYED[:2])
+    return frozenset({*units, *words["periods"]})
 
 
 def _abbreviations(folder: Path) -> frozenset[str]:

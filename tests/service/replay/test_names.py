@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
+import sys
+from collections.abc import Callable
 from functools import cache
+from types import FrameType
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.support.replay.names import LOCALES, people
 
 NOBODY = "Quibblethorpe"
 """A name that no list holds: what is left of a text with any other name is what is left with this one."""
+LETTERS = re.compile(r"[^\W\d_]+")
 FEWEST_NAMES, FEWEST_FORMS = 2000, 200
 SENTENCES = (
     "{}",
@@ -46,11 +49,11 @@ def left(text: str) -> str:
 
 @cache
 def names() -> tuple[str, ...]:
-    """Every name of the United States, every name with a word that the knowledge reads, and a tenth of all others."""
+    """Every name of the United States, every name with a word that the knowledge reads, and some of all others."""
     every = sorted({name for locale in LOCALES for kind in people(locale) for name in kind})
     usual = {name for kind in people("en_US") for name in kind}
-    read = {name for name in every if any(vocabulary().holds(part) for part in re.findall(r"[^\W\d_]+", name.lower()))}
-    return tuple(sorted({*usual, *read, *every[::10]}))
+    read = {name for name in every if any(vocabulary().holds(part) for part in LETTERS.findall(name.lower()))}
+    return tuple(sorted({*usual, *read, *every[::25]}))
 
 
 def test_there_are_enough_names() -> None:
@@ -60,21 +63,32 @@ def test_there_are_enough_names() -> None:
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_no_name_is_left(sentence: str) -> None:
-    nobody = left(sentence.format(NOBODY))
-    assert [name for name in names() if left(sentence.format(name)) != nobody] == []
+    assert remaining(sentence, str) == []
 
 
 @pytest.mark.parametrize("sentence", IN_CAPITALS)
 def test_no_name_in_capitals_is_left(sentence: str) -> None:
-    nobody = left(sentence.format(NOBODY.upper()))
-    written = [name for name in names() if name.lower() not in vocabulary().abbreviations]
-    assert [name for name in written if left(sentence.format(name.upper())) != nobody] == []
+    assert remaining(sentence, str.upper) == []
 
 
 @pytest.mark.parametrize("sentence", IN_SMALL_LETTERS)
 def test_no_name_in_small_letters_is_left_behind_a_title(sentence: str) -> None:
-    nobody = left(sentence.format(NOBODY.lower()))
-    assert [name for name in names() if left(sentence.format(name.lower())) != nobody] == []
+    assert remaining(sentence, str.lower) == []
+
+
+def remaining(sentence: str, spelt: Callable[[str], str]) -> list[str]:
+    """The names of which something is left. Of a name of several words, its particles may be."""
+    nobody = left(sentence.format(spelt(NOBODY)))
+    of_the_sentence = {part.lower() for part in LETTERS.findall(sentence)} | vocabulary().rules.particles | {"the"}
+    found = []
+    for name in names():
+        if LETTERS.fullmatch(name):
+            same = left(sentence.format(spelt(name))) == nobody
+        else:
+            parts = {part.lower() for part in LETTERS.findall(name) if len(part) > 2} - of_the_sentence
+            same = parts.isdisjoint(LETTERS.findall(left(sentence.format(spelt(name))).lower()))
+        found += [] if same else [name]
+    return found
 
 
 GIVEN = ("John", "Grace", "Zoë", "April", "Jürgen")
@@ -109,7 +123,7 @@ def test_there_are_enough_joined_forms() -> None:
 
 def test_no_joined_name_is_left() -> None:
     parts = {part.lower() for part in (*GIVEN, *FAMILY, "Mae")}
-    kept = {form: set(re.findall(r"[^\W\d_]+", wording().without_names(form).lower())) for form in JOINED}
+    kept = {form: set(LETTERS.findall(wording().without_names(form).lower())) for form in JOINED}
     assert {form: words & parts for form, words in kept.items() if words & parts} == {}
     assert not [form for form in JOINED if re.search(r"8675309|1951", wording().without_names(form))]
 
@@ -123,7 +137,9 @@ def test_no_joined_name_is_left() -> None:
         ("white tablet", "white tablet"),
         ("Grace Day", "zz zz"),
         ("Take 1 Tablet Every Day", "Take 1 Tablet Every Day"),
-        ("DULOXETINE DR CAPSULE", "DULOXETINE zz CAPSULE"),
+        ("DULOXETINE DR CAPSULE", "DULOXETINE DR CAPSULE"),
+        ("TIA in 2019, epilepsy", "TIA in zz, epilepsy"),
+        ("Tia had a seizure", "zz had a seizure"),
         ("head injury, seen by Dr. Head", "head injury, seen by zz. zz"),
         ("HEAD INJURY", "HEAD INJURY"),
         ("J. White", "zz. zz"),
@@ -142,11 +158,25 @@ def test_what_is_kept_and_what_goes(text: str, kept: str) -> None:
     assert wording().without_names(text) == kept
 
 
-@pytest.mark.parametrize("piece", ["Dr ", "White ", "a-", "Mrs. van ", "1/", "Day, ", "and ", "('", "x_"])
+@pytest.mark.parametrize(
+    "piece", ["Dr ", "White ", "a-", "Mrs. van ", "1/", "Day, ", "TIA ", "and ", "Monday and ", "x_"]
+)
 def test_the_work_grows_with_the_length_and_no_faster(piece: str) -> None:
-    def steps(length: int) -> float:
-        began = time.process_time()
-        wording().without_names(piece * length)
-        return time.process_time() - began
+    assert calls(piece * 800) < 2.2 * calls(piece * 400)
 
-    assert steps(40_000) < 10
+
+def calls(text: str) -> int:
+    """How many functions the de-identification of a text calls and goes on with."""
+    counted = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal counted
+        counted += 1
+
+    without_names = wording().without_names
+    sys.setprofile(count)
+    try:
+        without_names(text)
+    finally:
+        sys.setprofile(None)
+    return counted
