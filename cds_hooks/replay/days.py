@@ -25,8 +25,29 @@ class Calendar:
     """Minutes after midnight to which midnight is moved; times keep their order within the day."""
     ends: int
     """Minutes before the next midnight to which the end of the day is moved."""
-    earliest: date
-    """No moved date is before this day: whoever was born before it is older than any age that is kept."""
+    day: date
+    """The moved day of the call."""
+    oldest: int
+    """The highest age that is kept: no moved date is more years before ``day``."""
+
+    @property
+    def earliest(self) -> date:
+        """The first moved date."""
+        return years_before(self.day, self.oldest)
+
+    def moved_birth(self, text: str) -> str | None:
+        """The moved date of a birth: the age on the day of the call stays, also on a birthday."""
+        match = _DATE.fullmatch(text)
+        if match is None or not match[3]:
+            return self.moved(text)
+        try:
+            today, born = self.day - self.shift, date.fromisoformat(text[: len("2000-01-01")])
+        except ValueError:
+            return None
+        years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+        if not 0 <= years < self.oldest:
+            return self.moved(text)
+        return (years_before(self.day, years) - (today - years_before(born, -years))).isoformat()
 
     def moved(self, text: str) -> str | None:
         """The moved date as precise as it was, ``None`` if it is no date; a month or year is moved from its middle."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from cds_hooks.replay.days import Calendar, years_before
+from cds_hooks.replay.days import Calendar
 from cds_hooks.replay.drugs import DrugTexts
 from cds_hooks.replay.wording import Wording
 from fhir_plugin.record import datatypes, resources
@@ -80,7 +80,7 @@ class Deidentifier:
         shift = timedelta(days=-(_NEAREST + int.from_bytes(digest[:4], "big") % _SPREAD))
         least, differing = _DAY_BEGINS
         later, earlier = (least + int.from_bytes(part, "big") % differing for part in (digest[4:8], digest[8:12]))
-        return Calendar(shift, later, earlier, years_before(as_of + shift, self._oldest))
+        return Calendar(shift, later, earlier, as_of + shift, self._oldest)
 
     def request(self, request: dict[str, Any], patient: str, as_of: date) -> dict[str, Any]:
         """The de-identified request about ``patient``, made on this day: hook, context and prefetch."""
@@ -165,7 +165,7 @@ class Deidentifier:
 
     def _text(self, key: str, text: str, calendar: Calendar) -> str | None:
         if key in _DATES:
-            return calendar.moved(text)
+            return calendar.moved_birth(text) if key == "birthDate" else calendar.moved(text)
         if key == "id":
             return self.replaced(text)
         if key in _REFERENCES:
