@@ -20,7 +20,7 @@ import msgspec
 
 from cds_hooks.replay.days import Calendar
 from cds_hooks.replay.drugs import DrugTexts
-from cds_hooks.replay.wording import Wording
+from cds_hooks.replay.wording import TextRedaction
 from fhir_plugin.record import datatypes, resources
 from fhir_plugin.record.bundles import RESOURCE_TYPES
 from fhir_plugin.record.subjects import reference_parts
@@ -65,7 +65,7 @@ class Deidentifier:
     def __init__(self, secret: bytes, vocabulary: Vocabulary, medications: Medications) -> None:
         self._secret = secret
         self._vocabulary = vocabulary
-        self._wording = Wording(vocabulary)
+        self._wording = TextRedaction(vocabulary)
         self._drugs = DrugTexts(vocabulary, medications)
         self._oldest = int(vocabulary.rules.oldest.value)
         self._enumerations = _enumerations()

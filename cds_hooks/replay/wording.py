@@ -22,7 +22,7 @@ _COMMA, _LISTING = frozenset(","), frozenset({"and", "or"})
 _NUMBER_JOINTS = _JOINTS | frozenset(":=+")
 
 
-class Wording:
+class TextRedaction:
     """De-identifies texts; made once, because its pattern is long."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:

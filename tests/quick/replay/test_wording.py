@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from cds_hooks.replay.wording import Wording
+from cds_hooks.replay.wording import TextRedaction
 from fhir_plugin.facts.medications.sigs import read_sig
 from mappings.schema.base.files import KNOWLEDGE
 from mappings.schema.codes.vocabulary import load_vocabulary
@@ -19,8 +19,8 @@ SPELLINGS: tuple[Callable[[str], str], ...] = (str, str.title, str.upper)
 
 
 @cache
-def wording() -> Wording:
-    return Wording(load_vocabulary())
+def wording() -> TextRedaction:
+    return TextRedaction(load_vocabulary())
 
 
 def diagnoses() -> list[str]:

@@ -16,7 +16,7 @@ from cds_hooks.hooks.service import HookAnswer
 from cds_hooks.replay.deidentify import Deidentifier
 from cds_hooks.replay.files import Replay, write_replay
 from cds_hooks.replay.recording import Recorder, complete_request
-from cds_hooks.replay.wording import Wording
+from cds_hooks.replay.wording import TextRedaction
 from mappings.schema.codes.vocabulary import load_vocabulary
 from tests.support.hooks.calls import (
     DAY,
@@ -45,8 +45,8 @@ def recorder(secret: bytes) -> Recorder:
 
 
 @cache
-def wording() -> Wording:
-    return Wording(load_vocabulary())
+def wording() -> TextRedaction:
+    return TextRedaction(load_vocabulary())
 
 
 @cache

@@ -10,7 +10,7 @@ from types import FrameType
 
 import pytest
 
-from cds_hooks.replay.wording import Wording
+from cds_hooks.replay.wording import TextRedaction
 from mappings.schema.codes.vocabulary import Vocabulary, load_vocabulary
 from tests.support.replay.names import LOCALES, people
 
@@ -38,8 +38,8 @@ def vocabulary() -> Vocabulary:
 
 
 @cache
-def wording() -> Wording:
-    return Wording(vocabulary())
+def wording() -> TextRedaction:
+    return TextRedaction(vocabulary())
 
 
 def left(text: str) -> str:
