@@ -11,17 +11,21 @@ import hashlib
 import hmac
 import inspect
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from cds_hooks.replay.wording import without_names
-from fhir_plugin.record import resources
+from cds_hooks.replay.days import Calendar
+from cds_hooks.replay.drugs import DrugTexts
+from cds_hooks.replay.wording import TextRedaction
+from fhir_plugin.record import datatypes, resources
 from fhir_plugin.record.bundles import RESOURCE_TYPES
 from fhir_plugin.record.subjects import reference_parts
 from mappings.schema.codes.vocabulary import Vocabulary
+from mappings.schema.medications import Medications
 
 NEXT_PAGE = "urn:next-page"
 """The ``next`` link of an input that was read only in part."""
@@ -34,12 +38,14 @@ _DATES = frozenset({
     "effectiveInstant", "end", "event", "issued", "lastUpdated", "occurrenceDateTime", "onsetDateTime",
     "performedDateTime", "recordedDate", "start", "time", "valueDateTime", "whenHandedOver", "whenPrepared",
 })  # fmt: skip
+_DRUGS = frozenset({"medicationCodeableConcept", "itemCodeableConcept", "medicationReference", "itemReference"})
+_SHOWN = frozenset({"code", "coding", "valueCoding", "medicationReference", "itemReference", "reasonReference"})
+"""Members whose ``display`` is read; beside any other reference it is mostly the name of a person."""
 _TEXTS = frozenset({"text", "display", "valueString", "patientInstruction", "abatementString", "name", "unit"})
 _REFERENCES = frozenset({"reference", "fullUrl"})
 _TYPES = frozenset(RESOURCE_TYPES) | {"Encounter", "Practitioner", "PractitionerRole", "Group", "CarePlan"}
 _OF_FHIR = ("http://loinc.org", "http://unitsofmeasure.org", "http://terminology.hl7.org/", "http://hl7.org/fhir/")
 _CODE = re.compile(r"[A-Za-z0-9._:/%{}\[\]-]{1,40}")
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)?)?")
 _NOT_LISTED = frozenset({"<", "<=", ">=", ">", "next", "exception"})
 """FHIR's own values that the models do not list."""
 _WHEN = re.compile(r"[A-Z]{1,5}(\.[a-z]{1,5})?")
@@ -47,30 +53,38 @@ _TIME = re.compile(r"\d\d:\d\d(:\d\d)?")
 _DIGITS = 12
 _LARGEST = 1_000_000
 _NEAREST, _SPREAD = 30, 700
-_MIDDLE_MONTH, _MIDDLE_DAY = 7, 15
-_WITH_MONTH, _WITH_DAY = 2, 3
+_SHORT_PART = 2
+_DAY_BEGINS = 30, 180
+"""Minutes by which a moved day begins later, and ends earlier, than a real one: the least, and how far they differ."""
+_YEARS = frozenset({"a", "yr", "yrs", "year", "years"})
 
 
 class Deidentifier:
     """De-identifies requests; the same secret gives the same replacements."""
 
-    def __init__(self, secret: bytes, vocabulary: Vocabulary) -> None:
+    def __init__(self, secret: bytes, vocabulary: Vocabulary, medications: Medications) -> None:
         self._secret = secret
         self._vocabulary = vocabulary
+        self._wording = TextRedaction(vocabulary)
+        self._drugs = DrugTexts(vocabulary, medications)
+        self._oldest = int(vocabulary.rules.oldest.value)
         self._enumerations = _enumerations()
 
     def replaced(self, identity: str) -> str:
         """The replacement for an identifier."""
         return hmac.new(self._secret, identity.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
 
-    def shift(self, patient: str) -> timedelta:
-        """The date shift of a patient: never zero."""
+    def calendar(self, patient: str, as_of: date) -> Calendar:
+        """How the dates of a patient are moved for a call of this day: by never less than a month."""
         digest = hmac.new(self._secret, b"dates " + patient.encode(), hashlib.sha256).digest()
-        return timedelta(days=-(_NEAREST + int.from_bytes(digest[:4], "big") % _SPREAD))
+        shift = timedelta(days=-(_NEAREST + int.from_bytes(digest[:4], "big") % _SPREAD))
+        least, differing = _DAY_BEGINS
+        later, earlier = (least + int.from_bytes(part, "big") % differing for part in (digest[4:8], digest[8:12]))
+        return Calendar(shift, later, earlier, as_of + shift, self._oldest)
 
-    def request(self, request: dict[str, Any], patient: str) -> dict[str, Any]:
-        """The de-identified request about ``patient``: hook, context and prefetch."""
-        shift = self.shift(patient)
+    def request(self, request: dict[str, Any], patient: str, as_of: date) -> dict[str, Any]:
+        """The de-identified request about ``patient``, made on this day: hook, context and prefetch."""
+        calendar = self.calendar(patient, as_of)
         context = request["context"]
         kept: dict[str, Any] = {
             "userId": self._reference(str(context.get("userId", ""))),
@@ -81,39 +95,56 @@ class Deidentifier:
         if "selections" in context:
             kept["selections"] = [self._reference(str(selection)) for selection in context["selections"]]
         if "draftOrders" in context:
-            kept["draftOrders"] = self._resource(context["draftOrders"], shift) or {}
-        prefetch = {name: self._resource(value, shift) for name, value in request["prefetch"].items()}
+            kept["draftOrders"] = self._resource(context["draftOrders"], calendar) or {}
+        prefetch = {name: self._resource(value, calendar) for name, value in request["prefetch"].items()}
         return {"hook": request["hook"], "hookInstance": "replay", "context": kept, "prefetch": prefetch}
 
-    def _resource(self, resource: Any, shift: timedelta) -> dict[str, Any] | None:
-        kept = self._walk("resource", resource, shift)
+    def _resource(self, resource: Any, calendar: Calendar) -> dict[str, Any] | None:
+        kept = self._walk("resource", resource, calendar)
         return kept if isinstance(kept, dict) else None
 
-    def _walk(self, key: str, value: Any, shift: timedelta) -> Any:
+    def _walk(self, key: str, value: Any, calendar: Calendar) -> Any:
         """The part of a value that is kept; ``None`` for nothing."""
         if isinstance(value, dict):
-            return self._object(value, shift)
+            return self._object(key, value, calendar)
         if isinstance(value, list):
-            return [kept for item in value if (kept := self._walk(key, item, shift)) is not None] or None
+            return [kept for item in value if (kept := self._walk(key, item, calendar)) is not None] or None
         if isinstance(value, bool):
             return value
         if isinstance(value, int | float):
             return value if abs(value) <= _LARGEST else None
-        return self._text(key, value, shift) if isinstance(value, str) else None
+        return self._text(key, value, calendar) if isinstance(value, str) else None
 
-    def _object(self, node: dict[str, Any], shift: timedelta) -> dict[str, Any] | None:
+    def _object(self, key: str, node: dict[str, Any], calendar: Calendar) -> dict[str, Any] | None:
         kind = node.get("resourceType")
         if kind is not None and (kind in _EXCLUDED_TYPES or kind not in {*RESOURCE_TYPES, "Bundle"}):
             return None
         kept = {
-            key: value
-            for key, member in node.items()
-            if key in _declared_members() and key not in ("system", "code")
-            if (value := self._walk(key, member, shift)) is not None
+            name: value
+            for name, member in node.items()
+            if name in _declared_members() and name not in ("system", "code")
+            if not _is_of_a_person(key, name, member)
+            if (value := self._walk(name, member, calendar)) is not None
         }
-        return {**kept, **self._coded(node, shift)} or None
+        kept |= self._coded(node, calendar)
+        if key in _DRUGS:
+            self._drugs.name(node, kept)
+        elif kind == "Medication":
+            self._drugs.name(node.get("code"), kept.get("code"))
+        return self._with_age_capped(kept) or None
 
-    def _coded(self, node: dict[str, Any], shift: timedelta) -> dict[str, Any]:
+    def _with_age_capped(self, kept: dict[str, Any]) -> dict[str, Any]:
+        """A quantity in years is an age: one that points to a person becomes the highest that is kept."""
+        value = kept.get("value")
+        if (
+            isinstance(value, int | float)
+            and value > self._oldest
+            and _YEARS.intersection(_texts(kept, "code", "unit"))
+        ):
+            return {**kept, "value": self._oldest}
+        return kept
+
+    def _coded(self, node: dict[str, Any], calendar: Calendar) -> dict[str, Any]:
         """``system`` and ``code``: a code of an unknown system could contain anything."""
         system, code = node.get("system"), node.get("code")
         kept: dict[str, Any] = {}
@@ -121,40 +152,44 @@ class Deidentifier:
         if isinstance(system, str):
             kept["system"] = system if known else "urn:other"
         if isinstance(code, dict | list):
-            within = self._walk("code", code, shift)
+            within = self._walk("code", code, calendar)
             return kept | ({"code": within} if within is not None else {})
         if isinstance(code, str):
             readable = (
                 (known and _CODE.fullmatch(code))
                 or code in self._enumerations
-                or code.lower() in self._vocabulary.words
+                or self._vocabulary.is_plain(code.lower())
             )
             kept["code"] = code if readable else self.replaced(code)
         return kept
 
-    def _text(self, key: str, text: str, shift: timedelta) -> str | None:
+    def _text(self, key: str, text: str, calendar: Calendar) -> str | None:
         if key in _DATES:
-            return _shifted_date(text, shift)
+            return calendar.moved_birth(text) if key == "birthDate" else calendar.moved(text)
         if key == "id":
             return self.replaced(text)
         if key in _REFERENCES:
             return self._reference(text)
+        if key == "unit" and text.strip().lower() in self._vocabulary.measured_in:
+            return text
         if key in _TEXTS:
-            return without_names(text, self._vocabulary)
+            return self._wording.without_names(text)
         if key == "linkId":
-            return text if _is_link(text, self._vocabulary.words) else self.replaced(text)
+            return text if _is_link(text, self._vocabulary) else self.replaced(text)
         if key in ("url", "questionnaire", "definition"):
             return self._address(text)
         if key == "resourceType" or (key == "when" and _WHEN.fullmatch(text)):
             return text
-        return text if text in self._enumerations or _TIME.fullmatch(text) else None
+        if key == "timeOfDay" and _TIME.fullmatch(text):
+            return calendar.moved_time(text)
+        return text if text in self._enumerations else None
 
     def _address(self, text: str) -> str | None:
         """A canonical address: unchanged if it is FHIR's own, otherwise its last part if that names an instrument."""
         if text == NEXT_PAGE or text in self._vocabulary.systems or text.startswith(_OF_FHIR):
             return text
         last = text.partition("|")[0].rstrip("/").rpartition("/")[2]
-        return f"Questionnaire/{last}" if _is_link(last, self._vocabulary.words) else None
+        return f"Questionnaire/{last}" if _is_link(last, self._vocabulary) else None
 
     def _reference(self, text: str) -> str:
         if text.startswith("#"):
@@ -164,34 +199,29 @@ class Deidentifier:
         return f"{kind}/{name}" if kind in _TYPES else name if "/" not in text else f"Resource/{name}"
 
 
-def _shifted_date(text: str, shift: timedelta) -> str | None:
-    """The shifted date with its precision kept; a month or year is shifted from its middle."""
-    match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, time = match.groups()
-    parts = 1 + bool(month) + bool(day)
-    try:
-        shifted = date(int(year), int(month or _MIDDLE_MONTH), int(day or _MIDDLE_DAY)) + shift
-    except (ValueError, OverflowError):
-        return None
-    if parts == _WITH_DAY:
-        return f"{shifted.isoformat()}{time or ''}"
-    return shifted.strftime("%Y-%m" if parts == _WITH_MONTH else "%Y")
-
-
-def _is_link(text: str, words: frozenset[str]) -> bool:
+def _is_link(text: str, vocabulary: Vocabulary) -> bool:
     """Whether a linkId consists only of codes, numbers and words of the vocabulary."""
     parts = [part for part in re.split(r"[^A-Za-z0-9]+", text) if part]
     return all(
-        part.isdigit() or re.sub(r"\d+", "", part).lower() in words or len(part) <= _WITH_MONTH for part in parts
+        part.isdigit() or len(part) <= _SHORT_PART or vocabulary.is_plain(re.sub(r"\d+", "", part).lower())
+        for part in parts
     )
+
+
+def _texts(node: dict[str, Any], *names: str) -> Iterator[str]:
+    yield from (value for name in names if isinstance(value := node.get(name), str))
+
+
+def _is_of_a_person(key: str, name: str, member: Any) -> bool:
+    """Whether a member is the name of a person: that of the patient, or what a reference to anybody shows."""
+    return (name == "name" and not isinstance(member, str)) or (name == "display" and key not in _SHOWN)
 
 
 @cache
 def _declared_members() -> frozenset[str]:
     """The members declared by our views of FHIR: all others are not read, so they are not kept."""
-    shapes = (view for _, view in inspect.getmembers(resources, inspect.isclass) if issubclass(view, msgspec.Struct))
+    views = (view for module in (datatypes, resources) for _, view in inspect.getmembers(module, inspect.isclass))
+    shapes = [view for view in views if issubclass(view, msgspec.Struct)]
     declared = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
     return frozenset(declared | _BUNDLE) - _EXCLUDED_MEMBERS
 

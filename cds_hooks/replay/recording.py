@@ -59,12 +59,12 @@ class Recorder:
     def __init__(self, knowledge: Knowledge, secret: bytes) -> None:
         """``secret`` is the key for pseudonyms and date shifts."""
         self._runner = ReplayRunner(knowledge)
-        self._deidentifier = Deidentifier(secret, load_vocabulary())
+        self._deidentifier = Deidentifier(secret, load_vocabulary(), knowledge.medications)
 
     async def replay(self, call: HookCall, record: Record, as_of: date) -> Replay:
         """The de-identified call, and the cards that it gets in this form."""
-        request = self._deidentifier.request(complete_request(call, record), record.patient_id)
-        day = as_of + self._deidentifier.shift(record.patient_id)
+        request = self._deidentifier.request(complete_request(call, record), record.patient_id, as_of)
+        day = as_of + self._deidentifier.calendar(record.patient_id, as_of).shift
         cards = await self._runner.cards(call.hook, request, day)
         digest = self._runner.knowledge.digest
         return Replay(hook=call.hook, as_of=day, knowledge=digest, request=request, cards=comparable(cards))

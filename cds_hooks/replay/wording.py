@@ -1,43 +1,166 @@
-"""De-identification of text: only words of the vocabulary and the numbers beside them are kept."""
+"""De-identification of text: words that the knowledge reads and that are no names are kept, and numbers beside them."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
+from cds_hooks.replay.tokens import Kind, Token, Tokens
 from mappings.schema.codes.vocabulary import Vocabulary
 
-PLACEHOLDER = "zz"
-"""Replaces each removed word, so that the distances between the others are kept."""
-
-_TOKEN = re.compile(r"[^\W\d_][\w'’-]*|\d[\w.,:/-]*|[.,;:()/%+<>=-]|\s+")
-_NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,3}|/\d{1,2})?(?P<unit>[a-z]*)", re.IGNORECASE)
+_AGE = re.compile(
+    r"(?P<led>\bag(?:e|ed)\W{0,3}(?:of )?)?\b(?P<age>\d{2,3})(?P<unit>[ -]?(?:years?|yrs?|y/?o|y\.o|y)\b)?",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_JOINTS = frozenset("-/'()")
+"""Signs across which two words still belong together."""
+_NOTHING: frozenset[str] = frozenset()
+_COMMA, _LISTING = frozenset(","), frozenset({"and", "or"})
+"""What stands between the members of a list: ``Monday, Wednesday and Friday``."""
+_NUMBER_JOINTS = _JOINTS | frozenset(":=+")
 
 
-def without_names(text: str, vocabulary: Vocabulary) -> str:
-    """The text with every other word, every long number and every year replaced."""
-    if vocabulary.is_drug_name(text):
-        return text
-    tokens = [_kept(token, vocabulary) for token in _TOKEN.findall(text)]
-    places = [place for place, token in enumerate(tokens) if token.strip()]
-    for here, place in enumerate(places):
-        # A number on its own could identify somebody; beside a known word it is a dose or a count.
-        beside = [tokens[places[other]] for other in (here - 1, here + 1) if 0 <= other < len(places)]
-        if tokens[place][:1].isdigit() and not any(word[:1].isalpha() and word != PLACEHOLDER for word in beside):
-            tokens[place] = PLACEHOLDER
-    return "".join(tokens).strip()
+class TextRedaction:
+    """De-identifies texts; made once, because its pattern is long."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._rules = vocabulary.rules
+        self._tokens = Tokens(vocabulary)
+        self._oldest = int(vocabulary.rules.oldest.value)
+
+    def without_names(self, text: str) -> str:
+        """The text with every other word, every long number and every year replaced."""
+        text = unicodedata.normalize("NFC", text)
+        if self._vocabulary.is_known_text(text):
+            return text
+        tokens = self._tokens.of(_AGE.sub(self._capped, text))
+        said = [token for token in tokens if token.kind is not Kind.SPACE]
+        words = [token.was for token in said if token.is_word]
+        shouted = len(words) > 1 and all(word.isupper() for word in words)
+        self._remove_after_titles(said)
+        for place, token in enumerate(said):
+            if token.kind is Kind.DOUBTED and self._may_be_a_name(said, place, shouted=shouted):
+                token.remove()
+        for place, token in enumerate(said):
+            if token.kind is Kind.NUMBER and not self._is_measure(said, place):
+                token.remove()
+        return "".join(token.text for token in tokens).strip()
+
+    def _capped(self, match: re.Match[str]) -> str:
+        """An age so high that it points to a person, as the highest that is kept."""
+        if int(match["age"]) < self._oldest or not (match["led"] or match["unit"]):
+            return match[0]
+        return f"{match['led'] or ''}{self._oldest}+{match['unit'] or ''}"
+
+    def _remove_after_titles(self, said: list[Token]) -> None:
+        for place, token in enumerate(said):
+            if token.was in self._rules.titles and not self._is_form(said, place):
+                token.remove()
+                self._remove_name(said, place + 1)
+
+    def _is_form(self, said: list[Token], place: int) -> bool:
+        """Whether ``DR`` stands for delayed release: behind a word that is read, and before a unit."""
+        before, after = _next_word(said, place, -1), _next_word(said, place, 1)
+        return (
+            before is not None
+            and after is not None
+            and before.kind is Kind.KEPT
+            and after.kind is Kind.KEPT
+            and after.base in self._vocabulary.units
+        )
+
+    def _remove_name(self, said: list[Token], place: int) -> None:
+        """Remove the name that begins behind a title: over initials and particles to its first whole word."""
+        while place < len(said):
+            token = said[place]
+            place += 1
+            if not token.is_word:
+                if token.text not in _JOINTS and token.text != ".":
+                    return
+                continue
+            capitalised = token.is_capitalised
+            if capitalised or token.kind is Kind.DOUBTED:
+                token.remove()
+            if token.base not in self._rules.particles and len(token.base.strip(".")) > 1:
+                if capitalised:
+                    _remove_joined(said, place, token.run)
+                return
+
+    def _may_be_a_name(self, said: list[Token], place: int, *, shouted: bool) -> bool:
+        """``shouted``: several words, all in capitals, so that capitals tell an abbreviation from no name."""
+        token = said[place]
+        if self._is_in_phrase(said, place):
+            return False
+        abbreviated = token.was.isupper() and not shouted and token.base in self._vocabulary.abbreviations
+        if token.is_capitalised and not abbreviated:
+            return True
+        return any(
+            other is not None and other.kind is Kind.UNKNOWN and other.is_capitalised
+            for other in (_next_word(said, place, -1), _next_word(said, place, 1))
+        )
+
+    def _is_in_phrase(self, said: list[Token], place: int) -> bool:
+        """Whether the word and one beside it stand so in a phrase of the knowledge, or it is listed with its kind."""
+        base, known, rules = said[place].base, self._vocabulary, self._rules
+        if len(said) == 1:
+            return base in rules.alone
+        before, after = _neighbour(said, place, -1), _neighbour(said, place, 1)
+        if (before and known.go_together(before.base, base)) or (after and known.go_together(base, after.base)):
+            return True
+        listed = (_neighbour(said, place, step, joints=_COMMA, pass_over=_LISTING) for step in (-1, 1))
+        return any(
+            other is not None and any(base in kind and other.base in kind for kind in rules.lists) for other in listed
+        )
+
+    def _is_measure(self, said: list[Token], place: int) -> bool:
+        """Whether a number stands beside a word that is kept; alone it could identify somebody, and so could a year."""
+        token = said[place]
+        if token.text[-1:].isalpha():
+            return True  # its unit is joined to it
+        after = _neighbour(said, place, 1, joints=_NUMBER_JOINTS)
+        if after is not None and after.kind is Kind.KEPT and after.base in self._vocabulary.units:
+            return True
+        if _YEAR.match(token.text):
+            return False
+        before = _neighbour(said, place, -1, joints=_NUMBER_JOINTS)
+        return any(other is not None and other.kind in (Kind.KEPT, Kind.DOUBTED) for other in (before, after))
 
 
-def _kept(token: str, vocabulary: Vocabulary) -> str:
-    if token[0].isdigit():
-        match = _NUMBER.fullmatch(token.rstrip(".,:"))
-        read = match is not None and (not match["unit"] or vocabulary.holds(match["unit"].lower()))
-        return token if read and not _YEAR.match(token) else PLACEHOLDER
-    if not token[0].isalpha():
-        return " " if token.isspace() else token
-    parts = re.split(r"['’-]", token.lower())
-    return (
-        token
-        if vocabulary.holds(token.lower()) or all(vocabulary.holds(part) for part in parts if part)
-        else PLACEHOLDER
-    )
+def _remove_joined(said: list[Token], place: int, run: int) -> None:
+    while place < len(said) and said[place].run == run:
+        if said[place].is_word:
+            said[place].remove()
+        place += 1
+
+
+def _beside(said: list[Token], place: int, step: int) -> Iterator[Token]:
+    place += step
+    while 0 <= place < len(said):
+        yield said[place]
+        place += step
+
+
+def _neighbour(
+    said: list[Token], place: int, step: int, *, joints: frozenset[str] = _JOINTS, pass_over: frozenset[str] = _NOTHING
+) -> Token | None:
+    """The next word or number on one side, with no more than joining signs and what is passed over between."""
+    for token in _beside(said, place, step):
+        if token.kind is Kind.SIGN:
+            if token.text not in joints:
+                return None
+        elif token.base not in pass_over:
+            return token
+    return None
+
+
+def _next_word(said: list[Token], place: int, step: int) -> Token | None:
+    """The next word on one side, over signs that do not end a sentence."""
+    for token in _beside(said, place, step):
+        if token.is_word:
+            return token
+        if token.kind is Kind.NUMBER or token.text in ".;":
+            return None
+    return None

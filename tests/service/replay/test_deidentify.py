@@ -16,8 +16,8 @@ from cds_hooks.hooks.service import HookAnswer
 from cds_hooks.replay.deidentify import Deidentifier
 from cds_hooks.replay.files import Replay, write_replay
 from cds_hooks.replay.recording import Recorder, complete_request
-from cds_hooks.replay.wording import without_names
-from mappings.schema.codes.vocabulary import Vocabulary, load_vocabulary
+from cds_hooks.replay.wording import TextRedaction
+from mappings.schema.codes.vocabulary import load_vocabulary
 from tests.support.hooks.calls import (
     DAY,
     HOOKS,
@@ -45,8 +45,13 @@ def recorder(secret: bytes) -> Recorder:
 
 
 @cache
-def vocabulary() -> Vocabulary:
-    return load_vocabulary()
+def wording() -> TextRedaction:
+    return TextRedaction(load_vocabulary())
+
+
+@cache
+def hidden() -> Deidentifier:
+    return Deidentifier(SECRETS[0], load_vocabulary(), knowledge().medications)
 
 
 def recorded(request: dict[str, Any], secret: bytes = SECRETS[0]) -> tuple[HookAnswer, Replay]:
@@ -124,13 +129,12 @@ def test_a_canary_in_every_string_is_nowhere_afterwards(patient: str) -> None:
     answer = answered(call, DAY)
     if answer.decision is None:
         pytest.skip("the call with canaries assesses nothing")
-    hidden = Deidentifier(SECRETS[0], load_vocabulary())
     written = json.dumps(
-        hidden.request(complete_request(call, answer.decision.record), answer.decision.record.patient_id)
+        hidden().request(complete_request(call, answer.decision.record), answer.decision.record.patient_id, DAY)
     )
     assert CANARY.lower() not in written.lower()
     assert "5550199" not in written
-    raw = json.dumps(hidden.request({**planted, "prefetch": planted["prefetch"]}, patient))
+    raw = json.dumps(hidden().request({**planted, "prefetch": planted["prefetch"]}, patient, DAY))
     assert CANARY.lower() not in raw.lower()
     assert "5550199" not in raw
 
@@ -174,18 +178,18 @@ def test_identifiers_are_replaced_the_same_way_and_only_with_the_same_secret() -
         ),
         ("Lack of efficacy, says Mrs Quibblethorpe", "Lack of efficacy, zz zz zz"),
         ("MRN 1001", "zz zz"),
-        ("call 555-0199", "zz zz"),
+        ("call 555-0199", "call zz"),
         ("sertraline 50mg", "sertraline 50mg"),
         ("born 1980", "zz zz"),
         ("St. John's wort", "St. John's wort"),
-        ("St. John's wort for John", "St. zz zz for zz"),
+        ("St. John's wort for John", "zz. zz zz for zz"),
         ("Ünal Öztürk", "zz zz"),
-        ("<b>\u202ename</b>", "<zz>zz</zz>"),
+        ("<b>\u202eJoan</b>", "<zz>zz</zz>"),
         ("", ""),
     ],
 )
 def test_of_a_text_the_words_that_are_read_are_left(text: str, left: str) -> None:
-    assert without_names(text, vocabulary()) == left
+    assert wording().without_names(text) == left
 
 
 def test_the_vocabulary_holds_no_name_of_a_source() -> None:
@@ -195,7 +199,6 @@ def test_the_vocabulary_holds_no_name_of_a_source() -> None:
 
 
 def test_a_code_of_nobody_knows_which_system_is_replaced() -> None:
-    hidden = Deidentifier(SECRETS[0], load_vocabulary())
     condition = {
         "resourceType": "Condition",
         "id": "c",
@@ -204,4 +207,66 @@ def test_a_code_of_nobody_knows_which_system_is_replaced() -> None:
         "clinicalStatus": CANARY,
     }
     request = {"hook": "patient-view", "context": {"userId": CANARY}, "prefetch": {"conditions": condition}}
-    assert CANARY not in json.dumps(hidden.request(request, "p"))
+    assert CANARY not in json.dumps(hidden().request(request, "p", DAY))
+
+
+def kept_of(resource: dict[str, Any], as_of: date = DAY) -> dict[str, Any]:
+    """What is kept of one resource."""
+    request = {"hook": "patient-view", "context": {"userId": ""}, "prefetch": {"one": resource}}
+    found: dict[str, Any] = hidden().request(request, "p", as_of)["prefetch"]["one"]
+    return found
+
+
+@pytest.mark.parametrize("born", ["1925-03-03", "1936-01-15", "1900-12-31"])
+def test_a_birth_before_ninety_years_cannot_be_told_from_another(born: str) -> None:
+    kept = kept_of({"resourceType": "Patient", "id": "p", "birthDate": born})["birthDate"]
+    assert kept == kept_of({"resourceType": "Patient", "id": "p", "birthDate": "1910-01-01"})["birthDate"]
+
+
+@pytest.mark.parametrize("born", ["2008-01-15", "2008-01-16", "2008-02-29", "1937-06-01"])
+def test_the_age_on_the_day_of_the_call_stays(born: str) -> None:
+    kept = date.fromisoformat(kept_of({"resourceType": "Patient", "id": "p", "birthDate": born})["birthDate"])
+    day = DAY + hidden().calendar("p", DAY).shift
+
+    def age(day: date, birth: date) -> int:
+        return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+
+    assert age(day, kept) == age(DAY, date.fromisoformat(born))
+    assert kept != date.fromisoformat(born)
+
+
+def test_times_of_day_are_moved_and_keep_their_order() -> None:
+    times = ["T00:00:00Z", "T08:15:00Z", "T08:15:00Z", "T08:15:01Z", "T23:59:59Z"]
+    moved = [
+        kept_of({"resourceType": "Observation", "effectiveDateTime": f"2026-01-10{each}"})["effectiveDateTime"]
+        for each in times
+    ]
+    assert moved == sorted(moved)
+    assert moved[1] == moved[2] != moved[3]
+    assert not {each[10:] for each in moved} & set(times)
+    assert len({each[:10] for each in moved}) == 1
+
+
+def test_an_age_in_years_is_no_higher_than_ninety() -> None:
+    age = {"resourceType": "Observation", "valueQuantity": {"value": 97, "unit": "years"}}
+    assert kept_of(age)["valueQuantity"]["value"] == 90
+
+
+def test_the_name_of_a_patient_and_what_a_reference_shows_are_left_out() -> None:
+    name = {"text": "Take Tablet", "family": "Tablet"}
+    assert "tablet" not in json.dumps(kept_of({"resourceType": "Patient", "id": "p", "name": [name]})).lower()
+    order = {"resourceType": "MedicationRequest", "subject": {"reference": "Patient/p", "display": "Tablet, Daily"}}
+    assert "tablet" not in json.dumps(kept_of(order)).lower()
+
+
+def test_a_brand_is_written_as_what_it_contains() -> None:
+    order = {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"text": "Zestril 10 mg"}}
+    assert kept_of(order)["medicationCodeableConcept"] == {"text": "lisinopril 10 mg"}
+
+
+def test_a_structured_dosage_is_kept() -> None:
+    timing = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}
+    dosage = {"timing": timing, "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}]}
+    assert kept_of({"resourceType": "MedicationRequest", "dosageInstruction": [dosage]})["dosageInstruction"] == [
+        dosage
+    ]
