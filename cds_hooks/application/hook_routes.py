@@ -18,6 +18,7 @@ from cds_hooks.operation.endpoints import Operation
 from cds_hooks.protocol.errors import UnknownService
 from cds_hooks.protocol.requests import read_call
 from cds_hooks.protocol.responses import CardsResponse
+from cds_hooks.protocol import turns
 from cds_hooks.protocol.trace import SCOPE, Trace
 from cds_hooks.replay.capture import Capture
 from cds_hooks.settings.settings import Settings
@@ -71,7 +72,8 @@ class HookRoutes:
             trace.begin()
         hook_call = read_call(body, service.hook)
         as_of = trace.as_of if trace and trace.as_of else self._today()
-        answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace)
+        turn = request.scope.get(turns.SCOPE, turns.no_turn)
+        answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace, turn)
         if trace:
             trace.decision, trace.silence = answer.decision, answer.silence
         cards = self._memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode)

@@ -11,21 +11,24 @@ from starlette.routing import Route
 
 from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
+from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, Metrics
+from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
 
 
 class Operation:
-    """The memory of cards, the canaries and the metrics of one application."""
+    """The memory of cards, the canaries, the load and the metrics of one application."""
 
     def __init__(
         self, settings: Settings, knowledge: Knowledge, clients: FhirServers, today: Callable[[], date]
     ) -> None:
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
-        self.metrics = Metrics(knowledge, self.memory, clients, self.canaries)
+        self.load = Load(settings)
+        self.metrics = Metrics(knowledge, self.memory, clients, self.canaries, self.load)
         self._knowledge, self._clients = knowledge, clients
 
     async def start(self) -> None:
@@ -44,7 +47,7 @@ class Operation:
     @property
     def routes(self) -> list[Route]:
         """The routes; they need no authorization, so they reveal nothing confidential."""
-        return [Route("/healthz", self.health), Route("/readyz", self.ready), Route("/metrics", self.measured)]
+        return [Route(HEALTH, self.health), Route(READINESS, self.ready), Route(METRICS, self.measured)]
 
     async def health(self, _: Request) -> Response:
         """Liveness: the process answers; with the digest of its knowledge."""

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import CALLS, treatment_of
 from cds_hooks.operation.canaries import Canaries
+from cds_hooks.operation.load import Load
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
 
@@ -21,7 +22,9 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 class Metrics:
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries) -> None:
+    def __init__(
+        self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries, load: Load
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tandem_requests", "Requests by operation and status.", ("operation", "status"), registry=self._registry
@@ -39,7 +42,7 @@ class Metrics:
             ("service", "outcome", "reason"),
             registry=self._registry,
         )
-        self._registry.register(_CurrentState(knowledge, memory, clients, canaries))
+        self._registry.register(_CurrentState(knowledge, memory, clients, canaries, load))
 
     def request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -56,10 +59,13 @@ class Metrics:
 
 
 class _CurrentState:
-    """Values read at scrape time: tallies, state of the database, FHIR servers."""
+    """Values read at scrape time: tallies, state of the database, FHIR servers, load."""
 
-    def __init__(self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries) -> None:
+    def __init__(
+        self, knowledge: Knowledge, memory: Memory, clients: FhirServers, canaries: Canaries, load: Load
+    ) -> None:
         self._knowledge, self._memory, self._clients, self._canaries = knowledge, memory, clients, canaries
+        self._load = load
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: collecting in advance would read the current values."""
@@ -102,6 +108,19 @@ class _CurrentState:
         servers.add_metric(("resting",), resting)
         servers.add_metric(("in use",), len(self._clients) - resting)
         yield servers
+        yield from self._loads()
+
+    def _loads(self) -> Iterator[Metric]:
+        yield _gauge("tandem_calls_in_flight", "Calls let in and not answered yet.", self._load.in_flight)
+        yield _gauge("tandem_calls_waiting", "Calls that wait for their turn.", self._load.turns.waiting)
+        unserved = CounterMetricFamily(
+            "tandem_calls_unserved",
+            "Calls that were not answered: too many in flight or waiting, a slow body, or the client left.",
+            labels=("reason",),
+        )
+        for reason, number in sorted(self._load.unserved.items()):
+            unserved.add_metric((reason,), number)
+        yield unserved
 
     def _tallies(self) -> Iterator[Metric]:
         calls = CounterMetricFamily("tandem_calls", "Calls answered.", labels=("service", "mode"))
