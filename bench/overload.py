@@ -1,4 +1,4 @@
-"""What overload does to a served process: calls at 0.7, 2 and 10 times its capacity, and a probe every 0.1 s beside them.
+"""What overload does to a served process: calls at 0.7, 2 and 10 times its capacity, and probes beside them.
 
 Arrivals are random (Poisson) and do not wait for answers, as those of many EHRs would not; a caller leaves after
 ``PATIENCE`` seconds. The loader takes a core of its own; on a busy machine compare the lines, not the numbers.
@@ -35,7 +35,7 @@ NO_ANSWER = 0
 
 @dataclass
 class Seen:
-    """What happened to the calls of one load: milliseconds by status; 0 is a caller that had to leave or was cut off."""
+    """What happened to the calls of one load: milliseconds by status; 0 is a caller that left or was cut off."""
 
     calls: dict[int, list[float]] = field(default_factory=dict)
     probes: list[float] = field(default_factory=list)
@@ -70,7 +70,7 @@ class _Connection(asyncio.Protocol):
             self._buffer.clear()
             self.answer.set_result(int(header.split(b" ", 2)[1]))
 
-    def connection_lost(self, fault: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if hasattr(self, "answer") and not self.answer.done():
             self.answer.set_result(NO_ANSWER)
 

@@ -15,10 +15,10 @@ from cds_hooks.clients.gate import caller_of
 from cds_hooks.hooks.service import HookService
 from cds_hooks.memory.routes import FeedbackRoute
 from cds_hooks.operation.endpoints import Operation
+from cds_hooks.protocol import turns
 from cds_hooks.protocol.errors import UnknownService
 from cds_hooks.protocol.requests import read_call
 from cds_hooks.protocol.responses import CardsResponse
-from cds_hooks.protocol import turns
 from cds_hooks.protocol.trace import SCOPE, Trace
 from cds_hooks.replay.capture import Capture
 from cds_hooks.settings.settings import Settings

@@ -27,7 +27,7 @@ class ConnectionLimits:
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """One connection. It owes a request from its beginning, and from each answer, until the next headers are complete."""
+    """One connection. From its beginning, and from each answer, it owes a request until headers are complete."""
 
     limits: ConnectionLimits
     owing: dict[LimitedConnection, None]
@@ -42,7 +42,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self._owe()
         if len(self.connections) > self.limits.most:
-            next(iter(self.owing))._end()
+            next(iter(self.owing)).end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
@@ -79,7 +79,7 @@ class LimitedConnection(HttpToolsProtocol):
     def _owe(self) -> None:
         self._paid()
         self.owing[self] = None
-        self._timer = self.loop.call_later(self.limits.header_seconds, self._end)
+        self._timer = self.loop.call_later(self.limits.header_seconds, self.end)
 
     def _paid(self) -> None:
         self.owing.pop(self, None)
@@ -87,7 +87,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """End it at once: an answer that nobody reads is not waited for either."""
         self._paid()
         self.transport.abort()

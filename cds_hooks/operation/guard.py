@@ -1,8 +1,8 @@
 """Whom the service does not talk to: web pages of other sites, names that are not its own, WebSockets.
 
-An open service answers everybody who reaches it, and loopback is reached by every web page in a browser on this machine.
-A page of another site is told by its Origin. A site that has its own name resolve to loopback (DNS rebinding) has the
-browser believe that the service is that site, so that there is no foreign Origin: it is told by Host.
+An open service answers everybody who reaches it, and every web page in a browser on this machine reaches loopback. A
+page of another site is told by its Origin. A site that has its own name resolve to loopback (DNS rebinding) makes the
+browser take the service for that site, so that there is no foreign Origin: it is told by Host.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cds_hooks.operation.probes import is_probe
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import add_log_fields
-from cds_hooks.web.origin import is_cross_site
+from cds_hooks.web.origin import is_cross_site, origin_of
 from fhir_plugin.reading.addresses import is_loopback
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
@@ -38,9 +38,9 @@ class Guard:
         self._open = settings.open
         self._every_origin = "*" in settings.allowed_origins
         self._origins = frozenset(settings.allowed_origins)
-        public = settings.public_url or ""
-        self._public_origin = "://".join(urlsplit(public)[:2])
-        self._names = frozenset({settings.host.strip("[]").lower(), urlsplit(public).hostname or ""} - {""})
+        self._public_origin = origin_of(settings.public_url)
+        public = urlsplit(settings.public_url or "").hostname
+        self._names = frozenset({settings.host.strip("[]").lower(), public})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""

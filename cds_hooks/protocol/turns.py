@@ -1,7 +1,7 @@
 """Turns at the processor: the calls of one process work one after the other, and between two of them others are heard.
 
-Deciding about a record keeps the event loop busy for some milliseconds. If every call whose body has arrived began at once,
-whoever came last (a probe, a caller that only has to be told to come back) would wait for all of them.
+Deciding about a record keeps the event loop busy for some milliseconds. If every call whose body has arrived began at
+once, whoever came last (a probe, a caller that only has to be told to come back) would wait for all of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from cds_hooks.protocol.clock import seconds
 from cds_hooks.protocol.errors import Overloaded
@@ -61,7 +62,7 @@ class Turns:
         self._refused_at = now
         raise Overloaded("waiting")
 
-    async def take(self, left: asyncio.Future[object], *, begun: bool = False) -> None:
+    async def take(self, left: asyncio.Future[Message], *, begun: bool = False) -> None:
         """Wait for a turn; it lasts until the caller of this method waits for something else.
 
         ``left`` is done as soon as the client has left. Where work has ``begun``, the call is not turned away any more.
@@ -78,7 +79,7 @@ class Turns:
             self._handing_out = True
             self._task = asyncio.create_task(self._hand_out())
 
-        def leave(_: asyncio.Future[object]) -> None:
+        def leave(_: asyncio.Future[Message]) -> None:
             if not place.done():
                 place.set_exception(ClientDisconnect())
 

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     fhir_servers: tuple[BaseUrl, ...] = ()
     """FHIR base URLs that may be read in addition to loopback; compared exactly, ignoring a trailing slash."""
     allow_loopback_fhir: bool = True
-    """Whether every ``fhirServer`` on this machine may be read, over http as well; if not, only those that are listed."""
+    """Whether every ``fhirServer`` on this machine may be read, over http as well; otherwise only a listed one."""
     allowed_origins: tuple[Origin, ...] = ()
     """Origins whose web pages may call an open service and read its answers; ``*`` lets every web page do so."""
     site: SettingsPath | None = None

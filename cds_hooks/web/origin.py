@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from starlette.requests import Request
 
 _OURS = frozenset({"same-origin", "none"})
 _HARMLESS = frozenset({"GET", "HEAD"})
+
+
+def origin_of(url: str | None) -> str:
+    """The origin of a URL; empty if there is none."""
+    return "://".join(urlsplit(url)[:2]) if url else ""
 
 
 def is_same_origin(request: Request, public_origin: str = "") -> bool:
