@@ -19,6 +19,7 @@ ELSEWHERE = {
     "ARCHITECTURE.md": ("architecture.md", "Architecture"),
     "CONTRIBUTING.md": ("contributing.md", "Contributing"),
     "GLOSSARY.md": ("glossary.md", "Glossary"),
+    "SECURITY.md": ("security.md", "Security"),
     "CHANGELOG.md": ("changelog.md", "Changelog"),
 }
 """Pages that stand outside of ``docs``: their place on the site, and their title."""
