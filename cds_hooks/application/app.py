@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from cds_hooks.about import page as about
 from cds_hooks.application import questionnaires
@@ -25,6 +26,8 @@ from cds_hooks.application.openapi import describe
 from cds_hooks.clients.admission import Admission, admission_of
 from cds_hooks.clients.gate import Gate
 from cds_hooks.operation.endpoints import Operation
+from cds_hooks.operation.guard import Guard
+from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
 from cds_hooks.protocol.clock import now, seconds, today
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
@@ -85,7 +88,9 @@ def create_app(
     _add_error_handlers(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
-    app.middleware_stack = RequestLogMiddleware(_with_cors(app, settings), operation.metrics)
+    limited_app = LoadMiddleware(app.build_middleware_stack(), operation.load)
+    guarded = Guard(_with_cors(limited_app, settings), settings)
+    app.middleware_stack = RequestLogMiddleware(guarded, operation.metrics)
     return app
 
 
@@ -142,10 +147,10 @@ def _lifespan(
     return lifespan
 
 
-def _with_cors(app: FastAPI, settings: Settings) -> CORSMiddleware:
-    """CORS around everything else, so that browsers can read error bodies as well."""
+def _with_cors(app: ASGIApp, settings: Settings) -> CORSMiddleware:
+    """CORS around everything but the guard, so that browsers can read error bodies as well."""
     return CORSMiddleware(
-        app.build_middleware_stack(),
+        app,
         allow_origins=settings.origins,
         allow_methods=("GET", "POST"),
         allow_headers=("Authorization", "Content-Type"),
@@ -169,7 +174,12 @@ def _add_error_handlers(app: FastAPI) -> None:
     async def fault(_: Request, __: Exception) -> Response:
         return outcome(500, "exception", "the service failed; the fault is in its log")
 
+    async def unserved(_: Request, error: Exception) -> Response:
+        return refusal(error)
+
     for kind in STATUS:
         app.add_exception_handler(kind, tandem_error)
+    for reason in UNSERVED:
+        app.add_exception_handler(reason, unserved)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(500, fault)

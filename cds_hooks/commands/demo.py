@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cds_hooks.commands.serve import listen
+from cds_hooks.commands.serve import listen, web_server
 from cds_hooks.demo.calls import curl, ketamine_order, order_sign, patient_view
 from cds_hooks.demo.stories import DemoPatient
 
@@ -34,8 +34,6 @@ def demo(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page in a browser.")] = False,
 ) -> None:
     """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
-    import uvicorn
-
     from cds_hooks.application.app import create_app
     from cds_hooks.demo.ehr import CLIENT_ID, demo_ehr
     from cds_hooks.demo.server import fhir_server
@@ -56,7 +54,10 @@ def demo(
         with fhir_server(patients, fhir_port) as fhir, demo_ehr(fhir, f"{address}/smart/callback") as ehr:
             entry = {"name": "demo", "title": "The EHR of the demo", "issuer": ehr.issuer, "client_id": CLIENT_ID}
             settings = load_settings(
-                allow_loopback_fhir=True,
+                # Any web page may try the demo; it gets at these two servers and at no other on this machine.
+                allowed_origins=("*",),
+                allow_loopback_fhir=False,
+                fhir_servers=(fhir, ehr.issuer),
                 log_level="warning",
                 sandbox=True,
                 database=f"sqlite:///{kept}/memory.sqlite",
@@ -69,8 +70,7 @@ def demo(
             listener.listen()
             ids: dict[str, str] = {offered.hook: offered.id for offered in knowledge.services.services}
             logs.capture_process_logs()
-            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-            server = uvicorn.Server(config)
+            server = web_server(app, settings, timeout_graceful_shutdown=1)
             _signals_stop_server(server)
             launch = f"{address}/smart/launch?iss={ehr.issuer}&launch={READY}"
             typer.echo("\n".join(greeting(f"{address}/cds-services", fhir, ids, patients, day, launch)))

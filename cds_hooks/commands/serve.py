@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
@@ -35,8 +39,6 @@ def run(settings: Settings, announce: bool = True) -> None:
         callers are not authenticated.
     """
     refuse_open_address(settings)
-    import uvicorn
-
     from cds_hooks.application.app import create_app
     from cds_hooks.memory.database import database_url
     from cds_hooks.memory.keys import check_site_key
@@ -53,8 +55,19 @@ def run(settings: Settings, announce: bool = True) -> None:
             host, port = listener.getsockname()[:2]
             typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
         logs.capture_process_logs()
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        web_server(app, settings).run(sockets=[listener])
+
+
+def web_server(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Server:
+    """The web server with the limits of the settings; ``options`` are further ones of uvicorn's."""
+    import uvicorn
+
+    from cds_hooks.operation.connections import limited
+
+    config = uvicorn.Config(
+        app, http=limited(settings), ws="none", log_config=None, access_log=False, server_header=False, **options
+    )
+    return uvicorn.Server(config)
 
 
 def refuse_open_address(settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -21,6 +21,7 @@ from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import FhirAuthorization, HookCall, OrderSelect, OrderSign
 from cds_hooks.protocol.responses import Card
 from cds_hooks.protocol.trace import Trace, discard_mark
+from cds_hooks.protocol.turns import no_turn
 from cds_hooks.settings.readable import ReadableServers, may_read
 from cds_hooks.settings.settings import Detail, Settings
 from fhir_plugin.deciding.decide import Decision, decide, decide_for
@@ -89,10 +90,11 @@ class HookService:
         as_of: date,
         readable: ReadableServers,
         trace: Trace | None = None,
+        turn: Callable[[], Awaitable[None]] = no_turn,
     ) -> HookAnswer:
         """The answer to one call; ``readable`` are the FHIR servers that may be read for it.
 
-        ``trace`` records the steps, the queries and the decision.
+        ``trace`` records the steps, the queries and the decision; ``turn`` waits until nobody else works.
 
         :raises RecordUnavailable: a required input is available from neither the prefetch nor the FHIR server.
         :raises BadRequest: the patient id in the context or the address of the FHIR server is not valid.
@@ -107,6 +109,8 @@ class HookService:
             record = await _read(self._source(call, service, readable, access, trace))
         finally:
             mark("gather")
+        if record.queries:
+            await turn()
         decision = decide(record, self._knowledge, as_of=as_of, ordered=ordered.treatments, mark=mark)
         if service.speaks == "order":
             ordered, decision = self._settled(call, ordered, decision)

@@ -14,7 +14,9 @@ from cds_hooks.clients.replays import ReplayStore
 from cds_hooks.memory.database import OFF
 from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
+from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, Metrics
+from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
@@ -24,7 +26,7 @@ _TRY_SECONDS = 0.05
 
 
 class Operation:
-    """The memory of cards, the canaries and the metrics of one application."""
+    """The memory of cards, the canaries, the load and the metrics of one application."""
 
     def __init__(
         self,
@@ -37,7 +39,8 @@ class Operation:
         """``replays`` is the record of used tokens, where callers are authenticated."""
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
-        self.metrics = Metrics(knowledge, self.memory, clients, self.canaries, replays)
+        self.load = Load(settings)
+        self.metrics = Metrics(knowledge, self.memory, clients, self.canaries, self.load, replays)
         self._knowledge, self._clients, self._replays = knowledge, clients, replays
         self._trial: asyncio.Task[None] | None = None
 
@@ -57,7 +60,7 @@ class Operation:
     @property
     def routes(self) -> list[Route]:
         """The routes; they need no authorization, so they reveal nothing confidential."""
-        return [Route("/healthz", self.health), Route("/readyz", self.ready), Route("/metrics", self.measured)]
+        return [Route(HEALTH, self.health), Route(READINESS, self.ready), Route(METRICS, self.measured)]
 
     async def health(self, _: Request) -> Response:
         """Liveness: the process answers; with the digest of its knowledge."""

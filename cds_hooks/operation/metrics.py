@@ -12,6 +12,7 @@ from cds_hooks.clients.replays import ReplayStore
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import CALLS, treatment_of
 from cds_hooks.operation.canaries import Canaries
+from cds_hooks.operation.load import Load
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
 
@@ -28,6 +29,7 @@ class Metrics:
         memory: Memory,
         clients: FhirServers,
         canaries: Canaries,
+        load: Load,
         replays: ReplayStore | None = None,
     ) -> None:
         self._registry = CollectorRegistry()
@@ -47,7 +49,7 @@ class Metrics:
             ("service", "outcome", "reason"),
             registry=self._registry,
         )
-        self._registry.register(_CurrentState(knowledge, memory, clients, canaries, replays))
+        self._registry.register(_CurrentState(knowledge, memory, clients, canaries, load, replays))
 
     def request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -64,7 +66,7 @@ class Metrics:
 
 
 class _CurrentState:
-    """Values read at scrape time: tallies, state of the database and the replay store, FHIR servers."""
+    """Values read at scrape time: tallies, state of the database and the replay store, FHIR servers, load."""
 
     def __init__(
         self,
@@ -72,10 +74,11 @@ class _CurrentState:
         memory: Memory,
         clients: FhirServers,
         canaries: Canaries,
+        load: Load,
         replays: ReplayStore | None,
     ) -> None:
         self._knowledge, self._memory, self._clients, self._canaries = knowledge, memory, clients, canaries
-        self._replays = replays
+        self._load, self._replays = load, replays
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: collecting in advance would read the current values."""
@@ -126,6 +129,19 @@ class _CurrentState:
         servers.add_metric(("resting",), resting)
         servers.add_metric(("in use",), len(self._clients) - resting)
         yield servers
+        yield from self._loads()
+
+    def _loads(self) -> Iterator[Metric]:
+        yield _gauge("tandem_calls_in_flight", "Calls let in and not answered yet.", self._load.in_flight)
+        yield _gauge("tandem_calls_waiting", "Calls that wait for their turn.", self._load.turns.waiting)
+        unserved = CounterMetricFamily(
+            "tandem_calls_unserved",
+            "Calls that were not answered: too many in flight or waiting, a slow body, or the client left.",
+            labels=("reason",),
+        )
+        for reason, number in sorted(self._load.unserved.items()):
+            unserved.add_metric((reason,), number)
+        yield unserved
 
     def _tallies(self) -> Iterator[Metric]:
         calls = CounterMetricFamily("tandem_calls", "Calls answered.", labels=("service", "mode"))

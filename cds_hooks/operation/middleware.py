@@ -13,6 +13,8 @@ from cds_hooks.telemetry.logs import LogLine, log
 
 CORRELATION_HEADER = "X-Correlation-Id"
 _SERVER_FAULT = 500
+_LOAD = "load."
+"""The beginning of the reasons for which a call is not served although nothing is wrong."""
 _PROBES = frozenset({"health", "ready", "measured"})
 """Polled every few seconds by monitoring: logged at level ``debug``."""
 
@@ -51,7 +53,9 @@ class RequestLogMiddleware:
 def _log_request(operation: str, method: str, status: int, elapsed: float, call_fields: dict[str, Any]) -> None:
     """``operation`` is the name of the endpoint function; ``status`` is 0 if the caller disconnected first."""
     fields = {**call_fields, "method": method, "operation": operation, "status": status, "ms": round(1000 * elapsed, 2)}
-    if status >= _SERVER_FAULT:
+    if str(call_fields.get("reason", "")).startswith(_LOAD):
+        log.warning("request", **fields)
+    elif status >= _SERVER_FAULT:
         log.error("request", **fields)
     elif operation in _PROBES:
         log.debug("request", **fields)

@@ -8,6 +8,8 @@
         UnknownService    404  no service of that id
         BodyTooLarge      413  more bytes or resources than the limit
         EncodedBody       415  a compressed body
+        BodyTooSlow       408  the body took longer than the limit
+      Overloaded          503  more calls than can be answered soon
       StoreUnavailable    503  the database is unavailable; only feedback needs it
       UnusableDatabase         the tables cannot be used as they are; says what to do
 
@@ -67,3 +69,16 @@ class BodyTooLarge(CallError):
 
 class EncodedBody(CallError):
     """The request body is compressed: its decompressed size could not be limited in advance."""
+
+
+class BodyTooSlow(CallError):
+    """The request body did not arrive in time."""
+
+
+class Overloaded(TandemError):
+    """The call is turned away: there are more than can be answered soon."""
+
+    def __init__(self, reason: str) -> None:
+        """``reason`` is a keyword for the log and the metrics."""
+        super().__init__("there are more calls than can be answered soon; try again")
+        self.reason = reason

@@ -38,7 +38,7 @@ from cds_hooks.settings.settings import Settings
 from cds_hooks.web.cards import read_cards
 from cds_hooks.web.course import Drawings, sketch
 from cds_hooks.web.findings import decision_view
-from cds_hooks.web.origin import is_same_origin
+from cds_hooks.web.origin import is_same_origin, origin_of
 from cds_hooks.web.pages import Pages, page_headers
 from fhir_plugin.errors import BadInput, TandemError
 from fhir_plugin.reading.client import FhirServers
@@ -88,6 +88,7 @@ class Sandbox:
         self._app = app
         self._knowledge = knowledge
         self._settings = settings
+        self._public_origin = origin_of(settings.public_url)
         self._pages = pages
         self._today = today
         self._read_body = read_body
@@ -120,7 +121,7 @@ class Sandbox:
 
     async def posted(self, request: Request) -> Response:
         """The action of a button: fire, accept a suggestion, override a card, open a file."""
-        if not is_same_origin(request):
+        if not is_same_origin(request, self._public_origin):
             return self._refused(request)
         form = SandboxForm()
         try:
@@ -139,7 +140,7 @@ class Sandbox:
 
     async def course(self, request: Request) -> Response:
         """The picture of the course that the form describes, as SVG."""
-        if not is_same_origin(request):
+        if not is_same_origin(request, self._public_origin):
             return self._refused(request)
         try:
             async with self._data(request) as data:
@@ -151,7 +152,7 @@ class Sandbox:
 
     async def replay(self, request: Request) -> Response:
         """The call that the form describes as a de-identified replay file."""
-        if not is_same_origin(request):
+        if not is_same_origin(request, self._public_origin):
             return self._refused(request)
         form = SandboxForm()
         try:

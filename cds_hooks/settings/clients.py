@@ -59,6 +59,7 @@ def _key_set(text: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Claim = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -93,7 +94,7 @@ class Client(BaseModel):
     """The longest time from ``iat`` to ``exp``."""
     fhir_servers: tuple[BaseUrl, ...] = ()
     """FHIR base URLs that may be read on its behalf; if empty, only the prefetch is used."""
-    allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     """Browser origins that may call with its tokens."""
     null_means: Literal["none", "unknown"] = "none"
     """What ``null`` in its prefetch means: no data (CDS Hooks), or a key that is not supported."""

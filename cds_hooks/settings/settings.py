@@ -6,7 +6,6 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cds_hooks.settings.clients import BaseUrl, Client, check_clients_distinct
+from cds_hooks.settings.clients import BaseUrl, Client, Origin, check_clients_distinct
 from cds_hooks.settings.issuers import Issuer
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.telemetry.logs import LogFormat, LogLevel
@@ -56,9 +55,9 @@ class Settings(BaseSettings):
     fhir_servers: tuple[BaseUrl, ...] = ()
     """FHIR base URLs that may be read in addition to loopback; compared exactly, ignoring a trailing slash."""
     allow_loopback_fhir: bool = True
-    """Whether a ``fhirServer`` on this machine may be read, over http as well."""
-    allowed_origins: tuple[str, ...] = ("*",)
-    """Browser origins that may call; credentials are never accepted."""
+    """Whether every ``fhirServer`` on this machine may be read, over http as well; otherwise only a listed one."""
+    allowed_origins: tuple[Origin, ...] = ()
+    """Origins whose web pages may call an open service and read its answers; ``*`` lets every web page do so."""
     site: SettingsPath | None = None
     """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
@@ -67,6 +66,18 @@ class Settings(BaseSettings):
     """How much a card shows: what is read in ten seconds, or the whole reasoning (``full``)."""
     max_body_bytes: PositiveInt = 5_000_000
     """The largest request body that is read, in bytes."""
+    body_seconds: PositiveFloat = 10
+    """How long a request body may take to arrive; then the answer is 408, and the connection is closed."""
+    header_seconds: PositiveFloat = 10
+    """How long a connection may stay open without a whole request line and headers."""
+    connections: PositiveInt = 500
+    """The maximum number of open connections of one process; beyond it, the one that has sent nothing for longest is
+    closed."""
+    calls_in_flight: PositiveInt = 64
+    """The maximum number of calls that one process has let in and not answered yet, those that wait for a FHIR server
+    included; more are answered with 503 and ``Retry-After``."""
+    calls_waiting: PositiveInt = 20
+    """The maximum number of calls that wait for the processor; more are answered with 503 and ``Retry-After``."""
     sandbox: bool = False
     """Whether the page for trying out calls is served at ``/sandbox``."""
     capture: Path | None = None
@@ -126,8 +137,6 @@ class Settings(BaseSettings):
             raise ValueError(f"{misplaced[0]}: belongs in the [[clients]] entries when clients are configured")
         if self.clients and self.sandbox:
             raise ValueError("sandbox: shows cards to anybody who asks, and so not where there are clients")
-        if any(urlsplit(server).scheme != "https" for server in self.fhir_servers):
-            raise ValueError("fhir_servers: every server must be an https address")
         return self
 
     @property

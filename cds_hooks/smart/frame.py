@@ -17,6 +17,7 @@ from cds_hooks.smart.openings import AppSession, AppSessions
 from cds_hooks.smart.permissions import may_read
 from cds_hooks.smart.views import warning
 from cds_hooks.telemetry.logs import add_log_fields
+from cds_hooks.web.origin import is_same_origin
 from cds_hooks.web.pages import NOBODY, Pages
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.errors import RecordUnavailable
@@ -45,7 +46,9 @@ class PageFrame:
         connections: FhirServers,
         pages: Pages,
         sessions: AppSessions,
+        public_origin: str,
     ) -> None:
+        self._public_origin = public_origin
         self._knowledge = knowledge
         self._connections = connections
         self._pages = pages
@@ -66,7 +69,10 @@ class PageFrame:
         self._sessions.views.take(request.path_params["view"], _secret(request))
 
     async def form(self, request: Request, session: AppSession) -> dict[str, str] | None:
-        """The fields of a form of this session; ``None`` for a form from anywhere else."""
+        """The fields of a form of this session; ``None`` for a form from anywhere else, whatever token it has."""
+        if not is_same_origin(request, self._public_origin):
+            add_log_fields(reason="guard.origin")
+            return None
         try:
             fields = read_form(await read_body(request, _MOST_FORM_BYTES))
         except BodyTooLarge:

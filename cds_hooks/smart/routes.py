@@ -23,6 +23,7 @@ from cds_hooks.smart.registrations import registrations
 from cds_hooks.smart.views import criteria, overview
 from cds_hooks.web.course import Drawings, sketch
 from cds_hooks.web.findings import decision_view
+from cds_hooks.web.origin import origin_of
 from cds_hooks.web.pages import Pages, page_headers
 from fhir_plugin.courses.dose_drawing import describe_doses, draw_doses
 from fhir_plugin.courses.drawing import describe
@@ -62,7 +63,9 @@ class SmartApp:
         self._sessions = AppSessions(seconds)
         ehrs = registrations(settings.smart, knowledge.servers)
         self._launch_flow = LaunchFlow(ehrs, settings.public_url or "", knowledge, connections, seconds)
-        self._frame = PageFrame(knowledge, settings.smart, connections, pages, self._sessions)
+        self._frame = PageFrame(
+            knowledge, settings.smart, connections, pages, self._sessions, origin_of(settings.public_url)
+        )
         self._questionnaires = QuestionnaireForms(knowledge, self._frame, connections, now)
         self._drawings = Drawings(knowledge)
         self._needs = data_needs(knowledge)

@@ -8,6 +8,9 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Scope
 
+OWN_CALL = "tandem.own-call"
+"""The ASGI scope key that marks such a call: it is a part of a request that has been let in already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -42,6 +45,7 @@ async def post(app: ASGIApp, scope: Scope, path: str, body: bytes, extra: Mappin
         "client": scope.get("client"),
         "server": scope.get("server"),
         "state": dict(scope.get("state") or {}),
+        OWN_CALL: True,
         **(extra or {}),
     }
     status = 0

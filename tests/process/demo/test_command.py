@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from cds_hooks.demo.calls import curl
+from cds_hooks.demo.calls import curl, patient_view
+from tests.support.trust.canary import canary, was_reached
 
 pytestmark = pytest.mark.server
 
@@ -104,6 +105,22 @@ def test_the_app_opens_in_the_chart_of_the_patient(running: tuple[subprocess.Pop
         elsewhere = f"{ehr.scheme}://{ehr.netloc}/authorize?client_id=tandem&redirect_uri=https://evil.example/"
         assert visitor.get(elsewhere).status_code == 400
         assert visitor.get(f"{ehr.scheme}://{ehr.netloc}/fhir/Patient/two-failures").status_code == 401
+
+
+def test_a_web_page_may_call_it_and_gets_at_no_other_server(running: tuple[subprocess.Popen[str], list[str]]) -> None:
+    service, fhir = addresses(running[1])
+    call = f"{service}/combination-therapy-patient-view"
+    page = {"Origin": "https://sandbox.example", "Sec-Fetch-Site": "cross-site"}
+    with canary() as (other, listener), httpx2.Client(headers=page, timeout=30) as browser:
+        statuses = {}
+        for server in (fhir, other):
+            answer = browser.post(call, json=patient_view("two-failures", server))
+            assert answer.headers["access-control-allow-origin"] == "*"
+            statuses[server] = answer.status_code
+        assert statuses == {fhir: 200, other: 412}
+        assert not was_reached(listener)
+        assert browser.get(service, headers={"Host": "evil.example"}).status_code == 421
+        assert browser.post(f"{service.removesuffix('/cds-services')}/sandbox").status_code == 403
 
 
 @pytest.mark.parametrize("option", ["--port", "--fhir-port"])

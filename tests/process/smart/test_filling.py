@@ -321,6 +321,9 @@ def test_a_form_that_is_sent_again_is_saved_once(phq9: Filling) -> None:
 def test_a_form_that_was_never_given_out_saves_nothing(phq9: Filling) -> None:
     before = phq9.counts()
     assert "This form has expired" in phq9.send(WHOLE, once="made-up").text
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+        sent = phq9.visitor.post(phq9.address, data=phq9.fields | {"do": "save"}, headers=headers)
+        assert sent.status_code == 403, "the right token is not enough"
     with httpx2.Client(follow_redirects=True, timeout=30) as other:
         theirs = Filling(phq9.app, other)
         for fields in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -339,10 +340,16 @@ def test_a_body_over_the_limit_is_413(chunked: bool) -> None:
     assert diagnostics(answer)
 
 
+@cache
+def of_browsers() -> TestClient:
+    """The service of a site that lets every web page call it."""
+    return TestClient(create_app(Settings(allowed_origins=("*",)), knowledge(), today=lambda: DAY))
+
+
 @pytest.mark.parametrize("url", [*HOOKS, "/cds-services", "/nowhere"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_browser_may_read_every_answer_and_every_error(url: str, method: str) -> None:
-    answer = client().request(method, url, content=b"{", headers={"Origin": "https://sandbox.example"})
+    answer = of_browsers().request(method, url, content=b"{", headers={"Origin": "https://sandbox.example"})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
 
@@ -354,7 +361,7 @@ def test_a_preflight_needs_nothing(url: str) -> None:
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
     }
-    answer = client().options(url, headers=headers)
+    answer = of_browsers().options(url, headers=headers)
     assert answer.status_code == 200
     allowed = answer.headers["access-control-allow-headers"].lower()
     assert "authorization" in allowed

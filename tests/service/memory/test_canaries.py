@@ -80,7 +80,7 @@ def test_no_canary_gets_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
         "Origin": f"https://{NAME}",
     }
     sent = 0
-    with remembering(file, log_level="debug", deadline_seconds=0.05) as service:
+    with remembering(file, log_level="debug", deadline_seconds=0.05, allowed_origins=("*",)) as service:
         for url in (ORDER_SIGN, PATIENT_VIEW, ORDER_SELECT):
             shown: list[str] = []
             for request in requests(url):
