@@ -170,10 +170,8 @@ class Deidentifier:
             return self.replaced(text)
         if key in _REFERENCES:
             return self._reference(text)
-        if key == "unit" and text.strip().lower() in self._vocabulary.measured_in:
-            return text
         if key in _TEXTS:
-            return self._wording.without_names(text)
+            return self._words(key, text)
         if key == "linkId":
             return text if _is_link(text, self._vocabulary) else self.replaced(text)
         if key in ("url", "questionnaire", "definition"):
@@ -183,6 +181,11 @@ class Deidentifier:
         if key == "timeOfDay" and _TIME.fullmatch(text):
             return calendar.moved_time(text)
         return text if text in self._enumerations else None
+
+    def _words(self, key: str, text: str) -> str:
+        """What is kept of words; a unit is kept as it is written."""
+        is_unit = key == "unit" and text.strip().lower() in self._vocabulary.measured_in
+        return text if is_unit else self._wording.without_names(text)
 
     def _address(self, text: str) -> str | None:
         """A canonical address: unchanged if it is FHIR's own, otherwise its last part if that names an instrument."""
