@@ -18,7 +18,7 @@ shell complete both.
 | --- | --- |
 | 0 | Done. |
 | 1 | `tandem replay` only: at least one card is different. |
-| 2 | Wrong use, or a file that is wrong: settings, knowledge, or a database that somebody has to mend. A retry fails too. |
+| 2 | Wrong use, or a file that is wrong: settings, knowledge, a database that has to be mended. A retry fails too. |
 | 3 | The record, the questionnaire or the database could not be read. A retry may succeed. |
 
 An error is one line on stderr: what, where, and what to do."""
