@@ -21,6 +21,7 @@ from fhir_plugin.record.datatypes import (
     PayorReference,
     Period,
     Quantity,
+    Range,
     Ratio,
     Raw,
     Reference,
@@ -72,6 +73,7 @@ class ObservationComponent(Element, frozen=True):
     code: CodeableConcept | None = None
     value_quantity: Quantity | None = None
     value_integer: float | None = None
+    value_range: Range | None = None
     value_string: str | None = None
     value_codeable_concept: CodeableConcept | None = None
 
@@ -93,8 +95,10 @@ class Observation(Resource, frozen=True):
     issued: str | None = None
     value_quantity: Quantity | None = None
     value_integer: float | None = None
+    value_range: Range | None = None
     value_string: str | None = None
     value_boolean: bool | None = None
+    value_date_time: str | None = None
     value_codeable_concept: CodeableConcept | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
     reference_range: tuple[ReferenceRange, ...] = ()

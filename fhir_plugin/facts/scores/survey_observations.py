@@ -82,14 +82,31 @@ def _gathered(
     others: list[Observation] = []
     for observation in valid:
         name = entry_of(observation.code, instruments.heads, _SYSTEMS)
-        if name is None:
-            if entry_of(observation.code, instruments.links, _SYSTEMS):
-                others.append(observation)
+        is_item = name is None and entry_of(observation.code, instruments.links, _SYSTEMS) is not None
+        if is_item:
+            others.append(observation)
+        by_words = None if name or is_item else _named(observation, instruments)
+        if not (name or by_words):
             continue
-        answers = GatheredAnswers(instruments.forms[name], [])
+        answers = GatheredAnswers(instruments.forms[name or by_words or ""], [])
+        if by_words:
+            _add_total(observation, answers)
         _add_observation(observation, answers, by_reference, _MAX_DEPTH)
         gathered.append(answers)
     return gathered, others
+
+
+def _named(observation: Observation, instruments: Instruments) -> str | None:
+    """The instrument whose total an Observation without a known code holds, by its name."""
+    if observation.code is None or not _has_value(observation):
+        return None
+    names = (observation.code.text, *(coding.display for coding in observation.code.coding))
+    return next((found for name in names if name and (found := instruments.named_total(name))), None)
+
+
+def _has_value(coded: Coded) -> bool:
+    values = (coded.value_quantity, coded.value_integer, coded.value_string, coded.value_codeable_concept)
+    return any(value is not None for value in values)
 
 
 def _codes(concept: CodeableConcept | None) -> list[str]:

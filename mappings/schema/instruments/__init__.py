@@ -101,6 +101,12 @@ class Instruments:
     def __contains__(self, instrument: object) -> bool:
         return instrument in self.forms
 
+    def named_total(self, name: str) -> str | None:
+        """The instrument of which a name, such as ``PHQ-9 total score``, means the total and nothing else."""
+        plain = _NOT_IN_A_LINK.sub("", name.lower())
+        plain = next((plain.removesuffix(end) for end in _TOTAL_ENDS if plain.endswith(end)), plain)
+        return next((identifier for known, identifier in self.names if known == plain), None)
+
     def answer_list(self, instrument: Instrument, item: InstrumentItem) -> AnswerList:
         """The answers of one item."""
         return self.answers[item.answers or instrument.answers]
@@ -241,6 +247,7 @@ def with_local_links(instruments: Instruments, styles: Mapping[str, Iterable[Nam
     return replace(instruments, named_styles=(*instruments.named_styles, *local))
 
 
+_TOTAL_ENDS = ("totalscore", "scoretotal", "sumscore", "rawscore", "total", "score", "sum")
 _NOT_IN_A_LINK = re.compile(r"[^a-z0-9]+")
 
 

@@ -183,7 +183,7 @@ def test_devices_and_procedures_are_looked_at_too(knowledge: Knowledge) -> None:
         "code": {"coding": [{"system": SCT, "code": "230898002"}]},
     }
     assert read(knowledge, "implant_head_neck", device) == "c"
-    assert read(knowledge, "implant_head_neck", device | {"status": "inactive"}) == "p"
+    assert read(knowledge, "implant_head_neck", device | {"status": "inactive"}) == "po"
     assert read(knowledge, "implant_head_neck", clipping) == "c"
     assert read(knowledge, "aneurysm_avm", clipping) == "p"
     assert read(knowledge, "implant_head_neck", clipping | {"status": "not-done"}) == ""
