@@ -62,7 +62,8 @@ def headline(
     place = min(place, words.most_reasons)
     segments[place:place] = [_Segment(texts=(phrase,), criteria=()) for phrase in of_order]
     if not segments and standing is not Standing.MET:
-        segments = [_Segment(texts=(words.empty,), criteria=())]
+        nothing_more = words.no_further if standing is Standing.OPEN else words.empty
+        segments = [_Segment(texts=(nothing_more,), criteria=())]
     counted = {weighed.finding.criterion for weighed in against if _counts(weighed, standing)}
     lead = template.format(treatment=treatment, reasons="")
     text, named = _filled(segments, counted, MAX_HEADLINE - len(lead), words)

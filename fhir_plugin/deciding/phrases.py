@@ -63,6 +63,7 @@ def entries_phrase(
         limit="",
         when=f" {date_words(newest, as_of, wording.days)}" if newest else "",
         ago=f" {ago_words(newest, as_of, wording.days)}" if newest else "",
+        noted=f" {wording.days.noted.format(date=ago_words(newest, as_of, wording.days))}" if newest else "",
         dated=f" {wording.days.dated.format(date=date_words(newest, as_of, wording.days))}" if newest else "",
     )
 
@@ -79,7 +80,7 @@ def value_phrase(
 ) -> str:
     """The phrase of a number: ``BP 172/104 on 25 Nov``."""
     when = f" {_on(day, as_of, wording.days)}" if day else ""
-    return template.format(names=name, pair="", value=value, limit=limit, when=when, ago=when, dated=when)
+    return template.format(names=name, pair="", value=value, limit=limit, when=when, ago=when, dated=when, noted=when)
 
 
 def _on(day: DaySpan, as_of: date, words: NearDayWords) -> str:

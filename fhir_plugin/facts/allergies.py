@@ -12,6 +12,7 @@ from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import AllergyIntolerance, Condition
+from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
 
 KETAMINE, INTOLERANCE = "allergies.ketamine", "allergies.ketamine_intolerance"
@@ -71,14 +72,17 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
             note = knowledge.wording.entries["intolerance"]
             allergy.possible.append(Evidence(reference=entry.reference, label=label, name=name, day=day, note=note))
     allergy.possible += _in_problem_list(record, knowledge)
-    missing = record.gaps(("allergies", "conditions"))
+    missing, unread = record.gaps(("allergies", "conditions")), record.unread_of(("allergies", "conditions"))
     absent = not missing and not entries
     if absent:
-        missing = (knowledge.wording.gaps["no_allergies"],)
+        missing, unread = (knowledge.wording.gaps["no_allergies"],), ("allergies",)
+    elif unreadable := sum(_is_unreadable(entry, knowledge) for entry in entries):
+        missing += (knowledge.wording.gaps["unread_allergies"].format(count=unreadable),)
+        unread = tuple(dict.fromkeys((*unread, "allergies")))
     extent: dict[str, Any] = {
         "missing": missing,
         "absent": absent,
-        "unread": ("allergies",) if absent else record.unread_of(("allergies", "conditions")),
+        "unread": unread,
         "looked_in": (f"allergies ({len(entries)})", *record.looked_in("conditions")),
     }
     presences = {KETAMINE: allergy.presence(), INTOLERANCE: intolerance.presence()}
@@ -87,6 +91,24 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
         for name, value in presences.items()
     )
     return first, second
+
+
+def _is_unreadable(entry: AllergyIntolerance, knowledge: Knowledge) -> bool:
+    """Whether an entry that was not refuted has neither words nor a code of which it is known what it means."""
+    substances = _substances(entry)
+    if _verification(entry) == _REFUTED or words_of(substances):
+        return False
+    systems = knowledge.treatments.systems
+    codings = [coding for substance in substances for coding in substance.coding if coding.code]
+    return not any(
+        systems.get(system_key(coding.system)) in _WHOLE_SYSTEMS
+        or knowledge.value_sets.recognises(coding.system, coding.code)
+        for coding in codings
+    )
+
+
+_WHOLE_SYSTEMS = frozenset({"rxnorm", "atc"})
+"""Systems in which every code of an ingredient that a protocol uses is listed."""
 
 
 def _is_hypersensitive(entry: AllergyIntolerance, knowledge: Knowledge) -> bool:

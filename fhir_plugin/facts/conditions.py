@@ -26,6 +26,7 @@ from fhir_plugin.facts.entries import (
 )
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
+from fhir_plugin.facts.medications.indications import stated_reasons
 from fhir_plugin.facts.unread_entries import unread_entries
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept
 from fhir_plugin.record.dates import DaySpan
@@ -181,13 +182,15 @@ def _add_reasons(
     topics, note = knowledge.value_sets.topics, knowledge.wording.entries["reason"]
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
+    listed = {condition.reference for condition in record.all("conditions", Condition)}
     entries: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
     for entry in entries:
-        start = use_start(entry) if entry.reason_code else None
-        status = use_status(entry, start, knowledge, as_of) if entry.reason_code else None
+        reasons = stated_reasons(entry, listed)
+        start = use_start(entry) if reasons else None
+        status = use_status(entry, start, knowledge, as_of) if reasons else None
         if status is None:
             continue
-        for concept in entry.reason_code:
+        for concept in reasons:
             for sense in reader.senses((concept,), "conditions")[0]:
                 topic = topics[sense.topic]
                 if topic.reasons and (topic.lasting or status == "current"):

@@ -145,5 +145,5 @@ def device_status(device: Device, _as_of: date) -> EntryStatus | None:
 _DEVICE_STATUSES = {
     "active": EntryStatus(Force.NOW, "", None),
     None: EntryStatus(Force.NOW, "", None),
-    "inactive": EntryStatus(Force.ENDED, "", None),
+    "inactive": EntryStatus(Force.OPEN, "out_of_use", None),
 }

@@ -1,4 +1,4 @@
-"""Current drugs that matter alongside ketamine or TMS, from orders, statements and dispenses."""
+"""Current drugs that matter alongside ketamine or TMS, from orders, statements, dispenses and administrations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from datetime import date, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.medications.dosage import days_of
 from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
-from fhir_plugin.record.resources import MedicationDispense, MedicationRequest, MedicationStatement
+from fhir_plugin.record.resources import (
+    MedicationAdministration,
+    MedicationDispense,
+    MedicationRequest,
+    MedicationStatement,
+)
 from mappings.schema.codes.interactions import Interactions
 from mappings.schema.load import Knowledge
 from mappings.schema.medications import Product
@@ -21,7 +27,7 @@ UNRECOGNISED = "unrecognised"
 """What a headline asks to check where a drug is not recognised; also the fact of these drugs, never present."""
 INPUTS = ("medicationRequests", _LIST, "medicationDispenses")
 
-MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense
+MedicationEntry: TypeAlias = MedicationRequest | MedicationStatement | MedicationDispense | MedicationAdministration
 
 
 def read_interactions(
@@ -46,7 +52,7 @@ def read_interactions(
         status = use_status(entry, start, knowledge, as_of)
         if status is None:
             continue
-        if drug.in_doubt and status != "past":
+        if drug.in_doubt and status != "past" and not isinstance(entry, MedicationAdministration):
             note = knowledge.wording.entries["unrecognised"]
             evidence = Evidence(reference=entry.reference, label=drug.label, day=start, note=note)
             unrecognised.setdefault(drug.label or entry.reference, evidence)
@@ -62,8 +68,11 @@ def _entries(record: Record) -> list[MedicationEntry]:
         *record.all("medicationRequests", MedicationRequest),
         *record.all("medicationStatements", MedicationStatement),
         *record.all("medicationDispenses", MedicationDispense),
+        *record.all("medicationAdministrations", MedicationAdministration),
     ]
 
+
+ADMINISTRATION_VOID = frozenset({"not-done", "entered-in-error"})
 
 UseStatus = Literal["current", "past", "possible"]
 
@@ -73,14 +82,33 @@ def use_status(entry: MedicationEntry, start: DaySpan | None, knowledge: Knowled
     rules = knowledge.interactions
     if isinstance(entry, MedicationDispense):
         return _dispense_status(entry, start, rules, as_of)
-    if entry.status in rules.not_given or (start is not None and start.first > as_of):
+    if isinstance(entry, MedicationAdministration):
+        return None if entry.status in ADMINISTRATION_VOID or _is_after(start, as_of) else "past"
+    if entry.status in rules.not_given or _is_after(start, as_of):
         return None
     if isinstance(entry, MedicationRequest) and entry.do_not_perform:
         return None
     if entry.status in rules.active:
         recent = start is not None and start.days_before(as_of)[1] <= rules.current_days.value
         return "current" if recent else "possible"
-    return "possible" if entry.status is None or entry.status in rules.open else "past"
+    is_open = entry.status is None or entry.status in rules.open
+    return "possible" if is_open or _may_be_left(entry, start, knowledge, as_of) else "past"
+
+
+def _is_after(start: DaySpan | None, as_of: date) -> bool:
+    return start is not None and start.first > as_of
+
+
+def _may_be_left(
+    entry: MedicationRequest | MedicationStatement, start: DaySpan | None, knowledge: Knowledge, as_of: date
+) -> bool:
+    """Whether the recorded supply of an order without anything left to dispense lasts beyond the day."""
+    if not isinstance(entry, MedicationRequest) or entry.status not in knowledge.interactions.supplied or start is None:
+        return False
+    request = entry.dispense_request
+    lasts = days_of(request.expected_supply_duration, knowledge.medications) if request else None
+    end = _order_end(entry, knowledge)
+    return lasts is not None and start.days_before(as_of)[0] < lasts and (end is None or end.last >= as_of)
 
 
 def _dispense_status(
@@ -109,9 +137,25 @@ def _status_in(
     as_of: date,
 ) -> UseStatus:
     """The status within one group: contradictory codes leave it possible, and a washout outlasts the use."""
+    if isinstance(entry, MedicationAdministration):
+        status = _status_after_administration(ingredients, entry, knowledge, as_of)
     if status == "past":
         status = _status_in_washout(knowledge.interactions.washout_days(group, ingredients), entry, knowledge, as_of)
     return "possible" if drug.contradictory and status == "current" else status
+
+
+def _status_after_administration(
+    ingredients: str, entry: MedicationAdministration, knowledge: Knowledge, as_of: date
+) -> UseStatus:
+    """Whether what was given by staff still acts; on a day that is not known, it may."""
+    end = use_end(entry, knowledge)
+    if end is None:
+        return "possible"
+    youngest, oldest = end.days_before(as_of)
+    lasts = knowledge.interactions.days_after_administration(ingredients)
+    if youngest > lasts:
+        return "past"
+    return "current" if oldest <= lasts else "possible"
 
 
 def _status_in_washout(days: float, entry: MedicationEntry, knowledge: Knowledge, as_of: date) -> UseStatus:
@@ -129,9 +173,11 @@ def _status_in_washout(days: float, entry: MedicationEntry, knowledge: Knowledge
 
 
 def use_end(entry: MedicationEntry, knowledge: Knowledge) -> DaySpan | None:
-    """The day on which an order, a statement or the supply of a dispense ended, if it is recorded."""
+    """The day on which the use of a drug, or the supply of a dispense, ended, if it is recorded."""
     if isinstance(entry, MedicationStatement):
         return day_span(entry.effective_period.end if entry.effective_period else None)
+    if isinstance(entry, MedicationAdministration):
+        return day_span(entry.effective_period.end if entry.effective_period else None) or use_start(entry)
     return _supply_end(entry) if isinstance(entry, MedicationDispense) else _order_end(entry, knowledge)
 
 
@@ -157,13 +203,14 @@ _LONGEST_SUPPLY = 3660
 
 
 def use_start(entry: MedicationEntry) -> DaySpan | None:
-    """The day of the order, of the statement or of the dispense."""
+    """The day of the order, of the statement, of the dispense or of the administration."""
     if isinstance(entry, MedicationRequest):
         return day_span(entry.authored_on)
     if isinstance(entry, MedicationDispense):
         return day_span(entry.when_handed_over or entry.when_prepared)
     period = entry.effective_period
-    return day_span(entry.effective_date_time or (period.start if period else None) or entry.date_asserted)
+    asserted = entry.date_asserted if isinstance(entry, MedicationStatement) else None
+    return day_span(entry.effective_date_time or (period.start if period else None) or asserted)
 
 
 class _GroupLookup:

@@ -35,15 +35,37 @@ def read_laboratory(record: Record, knowledge: Knowledge, as_of: date) -> Mappin
     by_test: dict[str, list[_TestResult]] = {name: [] for name in laboratory.tests}
     for observation in record.all("observations", Observation):
         name = _test_of(observation, knowledge)
-        if name is not None and observation.status not in laboratory.withdrawn and not _is_heading(observation):
+        if name is None or observation.status in laboratory.withdrawn or _is_heading(observation):
+            continue
+        if not _is_date_passed(observation, name, knowledge, as_of):
             by_test[name].append(_test_result(observation, name, knowledge))
     return {f"tests.{name}": _fact(name, results, record, knowledge, as_of) for name, results in by_test.items()}
 
 
 def _test_of(observation: Observation, knowledge: Knowledge) -> str | None:
     laboratory = knowledge.laboratory
-    by_code = entry_of(observation.code, laboratory.by_code, laboratory.systems)
-    return by_code or (laboratory.named_test(observation.code.label) if observation.code else None)
+    codes = (observation.code, *(component.code for component in observation.component))
+    by_code = next((name for code in codes if (name := entry_of(code, laboratory.by_code, laboratory.systems))), None)
+    if (
+        by_code
+        or observation.code is None
+        or entry_of(observation.code, knowledge.instruments.links, laboratory.systems)
+    ):
+        return by_code
+    return laboratory.named_test(observation.code.label)
+
+
+def _is_date_passed(observation: Observation, name: str, knowledge: Knowledge, as_of: date) -> bool:
+    """Whether it is an expected date that has passed or cannot be read, and so says nothing of today."""
+    if not _is_due_date(observation, name, knowledge):
+        return False
+    due = day_span(observation.value_date_time)
+    return due is None or due.last < as_of
+
+
+def _is_due_date(observation: Observation, name: str, knowledge: Knowledge) -> bool:
+    dates = knowledge.laboratory.tests[name].due_dates
+    return bool(entry_of(observation.code, dict.fromkeys(dates, name), knowledge.laboratory.systems))
 
 
 def _is_heading(observation: Observation) -> bool:
@@ -53,17 +75,22 @@ def _is_heading(observation: Observation) -> bool:
 
 
 def _test_result(observation: Observation, name: str, knowledge: Knowledge) -> _TestResult:
+    result = "positive" if _is_due_date(observation, name, knowledge) else _result_of(observation, name, knowledge)
+    is_final = observation.status in knowledge.laboratory.believed
+    label = observation.code.label if observation.code else ""
+    day = day_span(moment_of_result(observation))
+    return _TestResult(day, result if is_final else None, observation.reference, label)
+
+
+def _result_of(observation: Observation, name: str, knowledge: Knowledge) -> LaboratoryResult | None:
+    """The result as an amount, a yes or no, a code or words."""
     concepts = [concept for concept in (observation.value_codeable_concept, *observation.interpretation) if concept]
     concepts += [part.value_codeable_concept for part in observation.component if part.value_codeable_concept]
     codings = [coding for concept in concepts for coding in concept.coding]
     words = [observation.value_string, *(part.value_string for part in observation.component)]
     words += [*(c.text for c in concepts), *(c.display for c in codings)]
     result = knowledge.laboratory.result(name, [(c.system, c.code) for c in codings], words)
-    result = _by_amount(observation.value_quantity, name, knowledge) or _by_boolean(observation, concepts) or result
-    is_final = observation.status in knowledge.laboratory.believed
-    label = observation.code.label if observation.code else ""
-    day = day_span(moment_of_result(observation))
-    return _TestResult(day, result if is_final else None, observation.reference, label)
+    return _by_amount(observation.value_quantity, name, knowledge) or _by_boolean(observation, concepts) or result
 
 
 def _by_boolean(observation: Observation, concepts: Sequence[CodeableConcept]) -> LaboratoryResult | None:

@@ -22,10 +22,13 @@ from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, ObservationComponent
+from mappings.schema.codes.systems import plain_system
 from mappings.schema.codes.vitals import VitalSign
 from mappings.schema.load import Knowledge
 
-_UNDATED = DaySpan(date.min, date.min)
+_UNDATED = DaySpan(date.min, date.max)
+"""A reading without a date may be the newest."""
+_LAST_KEY = "~"
 
 
 class VitalReading(NamedTuple):
@@ -98,20 +101,31 @@ _DAY_LENGTH = len("2026-06-01")
 
 
 def _day_key(observation: Observation) -> str:
-    """The day as text that sorts chronologically; a month sorts after its days, a missing day before all others."""
+    """The day as text that sorts chronologically; a month sorts after its days, a missing day after all others."""
     when = (_timestamp(observation) or "")[:_DAY_LENGTH]
-    return when if len(when) in (0, _DAY_LENGTH) else f"{when}~"
+    return when if len(when) == _DAY_LENGTH else f"{when}{_LAST_KEY}"
 
 
 def _sign_of(observation: Observation, knowledge: Knowledge) -> str | None:
     """The vital sign by the code, else by a component: older panels have their own codes or only text."""
-    index = knowledge.vital_signs.by_code
     for code in (observation.code, *[component.code for component in observation.component]):
-        for coding in code.coding if code else ():
-            place = index.get(coding.code or "")
-            if place is not None and coding.system in knowledge.vital_signs.systems:
-                return place[0]
+        place = _place_of(code, knowledge)
+        if place is not None:
+            return place[0]
     return None
+
+
+def _place_of(code: CodeableConcept | None, knowledge: Knowledge) -> tuple[str, str] | None:
+    """The vital sign and the component, empty for a panel, that a code or else its words name."""
+    if code is None:
+        return None
+    signs = knowledge.vital_signs
+    for coding in code.coding:
+        place = signs.place(plain_system(coding.system), coding.code)
+        if place is not None:
+            return place
+    names = [name for name in (code.text, *[coding.display for coding in code.coding]) if name]
+    return next((place for name in names if (place := signs.named(name))), None)
 
 
 def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> VitalReading | None:
@@ -125,16 +139,22 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
         if name is not None and part.value_quantity is not None:
             components[name] = _plausible_value(part.value_quantity, shape, name)
             written = written or _original_text(part.value_quantity, shape)
-        elif name is not None and part.value_string:
+        elif name is not None and _is_measured(part):
             components[name] = None
-    if not components and not observation.value_string:
+    if not components and not any(_is_measured(part) or part.value_quantity is not None for part in measured):
         return None
-    if not components:  # written as a sentence: it was measured but is not usable
+    if not components:  # written as a sentence, or under codes that are not known: measured, and not usable
         components = dict.fromkeys(shape.components)
     elif observation.status not in knowledge.vital_signs.statuses or not _consistent(components, shape):
         components = dict.fromkeys(components)
     moment, zoned = _moment(when)
     return VitalReading(day_span(when) or _UNDATED, moment, zoned, components, observation.reference, written)
+
+
+def _is_measured(part: Observation | ObservationComponent) -> bool:
+    """Whether it has a value of another kind than a quantity: text, a bare number, a range, a concept."""
+    number = part.value_integer is not None or part.value_range is not None
+    return number or bool(part.value_string) or part.value_codeable_concept is not None
 
 
 def _timestamp(observation: Observation) -> str | None:
@@ -156,11 +176,8 @@ def _moment(when: str | None) -> tuple[float | None, bool]:
 
 
 def _component_of(code: CodeableConcept | None, sign: str, knowledge: Knowledge) -> str | None:
-    for coding in code.coding if code else ():
-        place = knowledge.vital_signs.by_code.get(coding.code or "")
-        if place is not None and place[0] == sign and place[1] and coding.system in knowledge.vital_signs.systems:
-            return place[1]
-    return None
+    place = _place_of(code, knowledge)
+    return place[1] if place is not None and place[0] == sign and place[1] else None
 
 
 def _plausible_value(quantity: Quantity, shape: VitalSign, component: str) -> float | None:

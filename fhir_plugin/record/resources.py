@@ -21,6 +21,7 @@ from fhir_plugin.record.datatypes import (
     PayorReference,
     Period,
     Quantity,
+    Range,
     Ratio,
     Raw,
     Reference,
@@ -74,6 +75,7 @@ class ObservationComponent(Element, frozen=True):
     value_integer: float | None = None
     value_decimal: float | None = None
     """Not in FHIR, and sent all the same; so on the Observation itself."""
+    value_range: Range | None = None
     value_string: str | None = None
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
@@ -97,8 +99,10 @@ class Observation(Resource, frozen=True):
     value_quantity: Quantity | None = None
     value_integer: float | None = None
     value_decimal: float | None = None
+    value_range: Range | None = None
     value_string: str | None = None
     value_boolean: bool | None = None
+    value_date_time: str | None = None
     value_codeable_concept: CodeableConcept | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
     reference_range: tuple[ReferenceRange, ...] = ()

@@ -11,6 +11,7 @@ from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, Medicatio
 from fhir_plugin.facts.medications.products import ProductReader, may_be_antidepressant
 from fhir_plugin.facts.medications.reasons import (
     NOT_STATED,
+    NOT_TAKEN,
     STATED_DEPRESSION,
     STATED_OTHER,
     is_depression,
@@ -22,6 +23,7 @@ from fhir_plugin.facts.medications.supply import (
     SupplyWindow,
     administration_window,
     dispense_window,
+    doubted,
     indications,
     order_window,
     statement_window,
@@ -42,6 +44,7 @@ INPUTS = ("medicationRequests", "medicationDispenses", "medicationStatements")
 ResourceT = TypeVar("ResourceT", MedicationRequest, MedicationDispense, MedicationStatement, MedicationAdministration)
 
 _IN_ERROR = "entered-in-error"
+_NOTHING_SAID: frozenset[str] = frozenset()
 
 
 class UnmappedMedication(NamedTuple):
@@ -99,9 +102,9 @@ class _HistoryReader:
             line = self._lines.of(statement, statement.dosage)
             if line.concept.in_groups:
                 window = statement_window(statement, self._as_of, self._medications)
-                self._keep(statement, line, window)
-                if statement.status_reason or statement.note:
-                    self._add_reason(statement, statement.status_reason, statement.note, line, window)
+                said = self._said(statement.status_reason, statement.note)
+                self._keep(statement, line, window, said=said)
+                self._add_reason(statement, said, line, window)
             else:
                 self._set_aside(statement, line)
         for administration in self._all("medicationAdministrations", MedicationAdministration):
@@ -133,10 +136,9 @@ class _HistoryReader:
         line = self._lines.of(order, dosage, request.expected_supply_duration, request.quantity)
         if line.concept.in_groups:
             window = order_window(order, line.fill, self._as_of, self._medications)
-            self._keep(order, line, window)
-            if order.status_reason is not None or order.note:
-                reasons = (order.status_reason,) if order.status_reason else ()
-                self._add_reason(order, reasons, order.note, line, window)
+            said = self._said((order.status_reason,) if order.status_reason else (), order.note)
+            self._keep(order, line, window, said=said)
+            self._add_reason(order, said, line, window)
         else:
             self._set_aside(order, line)
 
@@ -153,9 +155,9 @@ class _HistoryReader:
         line = self._lines.of(dispense, dosage, dispense.days_supply, dispense.quantity)
         if line.concept.in_groups:
             window = dispense_window(dispense, line.fill, self._as_of, self._medications)
-            self._keep(dispense, line, window, links)
-            if dispense.note:
-                self._add_reason(dispense, (), dispense.note, line, window)
+            said = self._said((), dispense.note)
+            self._keep(dispense, line, window, links, said=said)
+            self._add_reason(dispense, said, line, window)
         else:
             self._set_aside(dispense, line)
 
@@ -179,9 +181,13 @@ class _HistoryReader:
         line: MedicationLine,
         window: SupplyWindow | None,
         links: tuple[str, ...] = (),
+        *,
+        said: frozenset[str] = _NOTHING_SAID,
     ) -> None:
         if window is None:
             return
+        if NOT_TAKEN in said:
+            window = doubted(window)
         if window.start is None and (line.fill.stated is not None or line.fill.quantity is not None):
             line = self._lines.bare(line)
         indication = self._indications.of(resource, links) or line.reading.indication
@@ -195,22 +201,21 @@ class _HistoryReader:
                     self._conditional(resource, part, line, window, links, indication)
                 )
 
+    def _said(self, reasons: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...]) -> frozenset[str]:
+        """What reasons and notes say of why the drug was stopped, how it worked, or that it was not taken."""
+        if not reasons and not notes:
+            return _NOTHING_SAID
+        return meanings(reasons, [note.text for note in notes if note.text], self._medications)
+
     def _add_reason(
-        self,
-        resource: MedicationResource,
-        reasons: tuple[CodeableConcept, ...],
-        notes: tuple[Annotation, ...],
-        line: MedicationLine,
-        window: SupplyWindow | None,
+        self, resource: MedicationResource, said: frozenset[str], line: MedicationLine, window: SupplyWindow | None
     ) -> None:
         """Keep why the drug was stopped, or how it worked."""
-        if window is None:
+        if window is None or not said:
             return
-        reason_meanings = meanings(reasons, [note.text for note in notes if note.text], self._medications)
-        if reason_meanings:
-            reason = StopReason(reason_meanings, resource.reference, window.start)
-            for part in line.concept.parts:
-                self.reasons.setdefault(part.ingredient, []).append(reason)
+        reason = StopReason(said, resource.reference, window.start)
+        for part in line.concept.parts:
+            self.reasons.setdefault(part.ingredient, []).append(reason)
 
     def _conditional(
         self,

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_of
+from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_of, purposes
 from fhir_plugin.facts.medications.supply import MedicationResource, indications
-from fhir_plugin.record.datatypes import CodeableConcept, Reference
+from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Reference
 from fhir_plugin.record.lenient import decode_all
 from fhir_plugin.record.record import Record
-from fhir_plugin.record.resources import Condition, MedicationRequest
+from fhir_plugin.record.resources import Condition, MedicationRequest, MedicationStatement
 from fhir_plugin.record.subjects import reference_parts
 from mappings.schema.medications import Medications
+
+
+def stated_reasons(
+    entry: MedicationRequest | MedicationStatement, listed: Collection[str]
+) -> tuple[CodeableConcept, ...]:
+    """Every reason that an order or a statement gives: by code, by the name of what it refers to, in its sig and notes.
+
+    ``listed`` are the references of the diagnoses that are read anyway; of them, the name is not needed.
+    """
+    dosages = entry.dosage_instruction if isinstance(entry, MedicationRequest) else entry.dosage
+    when_needed = [dosage.as_needed_codeable_concept for dosage in dosages]
+    named = [*_names_of_others(entry.reason_reference, listed), *_purposes(entry, dosages)]
+    return (
+        *entry.reason_code,
+        *(concept for concept in when_needed if concept),
+        *(CodeableConcept(text=words) for words in dict.fromkeys(named)),
+    )
+
+
+def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> Iterator[str]:
+    """The names by which references to diagnoses are shown that are not on the record."""
+    for reference in references:
+        if reference.display and "/".join(reference_parts(reference.reference or "")[1:]) not in listed:
+            yield reference.display
+
+
+def _purposes(entry: MedicationRequest | MedicationStatement, dosages: Iterable[Dosage]) -> Iterator[str]:
+    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction)]
+    texts += [note.text for note in entry.note]
+    for text in texts:
+        if text:
+            yield from purposes(text)
 
 
 class IndicationReader:

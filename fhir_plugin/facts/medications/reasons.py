@@ -15,7 +15,7 @@ _REACH = 3
 
 
 def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], medications: Medications) -> frozenset[str]:
-    """The meanings among ``no_efficacy``, ``intolerance``, ``response`` and ``not_clinical``."""
+    """The meanings among ``no_efficacy``, ``intolerance``, ``response``, ``not_clinical`` and ``not_taken``."""
     names: set[str] = set()
     for reason in reasons:
         names |= _of_reason(reason, medications.reasons)
@@ -29,6 +29,8 @@ def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], medicatio
     return frozenset(names)
 
 
+NOT_TAKEN = "not_taken"
+"""The meaning by which the days of an order are only possible."""
 STATED_DEPRESSION, STATED_OTHER, STATED_OPEN, NOT_STATED = "depression", "other", "open", ""
 
 
@@ -44,7 +46,7 @@ def indication_of(indications: Iterable[CodeableConcept], medications: Medicatio
 
 def indication_in_sig(text: str, medications: Medications) -> str:
     """The same for the words of a sig: ``for sleep``, ``to quit smoking``."""
-    stated = " ".join(_FOR.findall(text.lower()))
+    stated = " ".join(purposes(text))
     if not stated:
         return NOT_STATED
     reasons = medications.reasons
@@ -59,6 +61,11 @@ def indication_in_sig(text: str, medications: Medications) -> str:
 
 
 _FOR = re.compile(r"\b(?:for|to) ([^.;,\n()]*)")
+
+
+def purposes(text: str) -> list[str]:
+    """What the words of a sig say that the drug is for, in lower case: ``seizures`` in ``1 tab BID for seizures``."""
+    return _FOR.findall(text.lower())
 
 
 def _is_other(concept: CodeableConcept, medications: Medications) -> bool:
@@ -116,7 +123,7 @@ def _has_code(pairs: set[tuple[str | None, str | None]], meaning: StopReasonWord
 
 
 def _split(text: str) -> list[str]:
-    return _WORDS.findall(text.lower().replace("-", " "))
+    return _WORDS.findall(text.lower().replace("-", " ").replace("\u2019", "'"))
 
 
 def _contains_phrase(words: list[str], phrases: tuple[str, ...], denials: frozenset[str]) -> bool:

@@ -208,6 +208,13 @@ def _undated(grade: int, kind: str, as_of: int, *, certain: bool) -> SupplyWindo
     return SupplyWindow(grade, kind, None, 0, 0, 0, as_of, flags, certain=certain)
 
 
+def doubted(window: SupplyWindow) -> SupplyWindow:
+    """The window of a drug that, by its reason or note, may never have been taken."""
+    if window.start is None:
+        return replace(window, certain=False)
+    return _uncertain(window, window.start)
+
+
 def _uncertain(window: SupplyWindow, start: int) -> SupplyWindow:
     flags = (*window.flags, "status_unknown")
     return replace(window, stop=start, claimed=start, flags=flags, open_stop=False, certain=False, ended=None)

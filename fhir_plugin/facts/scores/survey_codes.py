@@ -24,7 +24,7 @@ def own_codes(concept: CodeableConcept | None) -> list[str]:
 def survey_codes(concept: CodeableConcept | None, instruments: Instruments) -> list[str]:
     """The codes of a concept as the instruments know them; where it has none of LOINC, those that its words mean.
 
-    ``PHQ-9 total score`` and the published question of an item are as good as a code; more words around them are not.
+    ``PHQ-9``, ``PHQ-9 total score`` and the published question of an item are as good as a code; more words around them are not.
     """
     codes = own_codes(concept)
     if codes or concept is None:
@@ -46,10 +46,8 @@ def _texts(concept: CodeableConcept) -> Iterator[str]:
 
 
 def _total_named(text: str, instruments: Instruments) -> str | None:
-    """The total of an instrument whose name the text is, with words such as ``total score`` and nothing else."""
+    """The total of an instrument whose name the text is, alone or with words such as ``total score``."""
     words = _WORD.findall(text.lower())
     named = [word for word in words if word not in instruments.words_of_a_total]
-    if not 0 < len(named) < len(words):
-        return None
     name = plain_phrase("".join(named))
     return next((f"{identifier}-total" for part, identifier in instruments.names if part == name), None)

@@ -29,6 +29,8 @@ class ContextRules(Entry):
     """As ``forward``, but deny only that it is so now (``no current``)."""
     backward: tuple[str, ...]
     """Deny what precedes them, back to a comma."""
+    limited: tuple[Pattern, ...]
+    """Where a denial reaches only back to a time (``no seizures since 2019``), it denies nothing of the time before."""
     hypothetical: tuple[str, ...]
     """Speak of what may come (``risk of``): what follows up to a comma is not stated."""
     not_a_denial: tuple[str, ...]
@@ -63,6 +65,7 @@ class Context:
     """The triggers of ``backward`` alone, which are found sooner than what precedes them."""
     not_backward: re.Pattern[str]
     ends: re.Pattern[str]
+    limited: re.Pattern[str] | None
     about_others: re.Pattern[str] | None
     whole_clause: tuple[str, ...]
     list_ends: frozenset[str]
@@ -74,22 +77,31 @@ class Context:
             own = self.about_others.sub(" ", clause) if self.about_others else clause
             if not own.strip() or any(piece in own for piece in self.whole_clause):
                 continue
-            ever = self._without(own, self.always)
+            ever = self._without(own, self.always, for_good=True)
             if self.backward_words.search(ever) and not self.not_backward.search(ever):
                 ever = self.backward.sub(" ", ever)
-            yield ever, self._without(ever, self.now)
+            limited = self.limited is not None and self.limited.search(ever)
+            now = self._without(ever, self.always) if limited else ever
+            yield ever, self._without(now, self.now)
 
-    def _without(self, clause: str, triggers: re.Pattern[str]) -> str:
-        """The clause without what the triggers deny."""
+    def _without(self, clause: str, triggers: re.Pattern[str], *, for_good: bool = False) -> str:
+        """The clause without what the triggers deny; ``for_good``: not only since some time."""
         found = _denial(clause, triggers, 0)
         if found is None:
             return clause
         kept, at = [], 0
         while found is not None:
-            kept.append(clause[at : found.start()])
-            at = self._denied_until(clause, found)
+            end = self._denied_until(clause, found)
+            is_kept = for_good and self._is_limited(clause, found.end(), end)
+            kept.append(clause[at : end if is_kept else found.start()])
+            at = end
             found = _denial(clause, triggers, at)
         return " ".join((*kept, clause[at:]))
+
+    def _is_limited(self, clause: str, start: int, end: int) -> bool:
+        """Whether what is denied between two places ends with, or is followed by, a time since when it is."""
+        found = self.limited.search(clause, start) if self.limited else None
+        return found is not None and found.start() <= end
 
     def _denied_until(self, clause: str, trigger: re.Match[str]) -> int:
         stop = self.ends.search(clause, trigger.end())
@@ -117,6 +129,7 @@ def make_context(rules: ContextRules) -> Context:
         backward_words=re.compile(backward),
         not_backward=re.compile(_whole(not_a_denial)),
         ends=re.compile(_whole(_any_of(rules.ends))),
+        limited=any_pattern(rules.limited),
         about_others=any_pattern(rules.about_others),
         whole_clause=rules.whole_clause,
         list_ends=frozenset(rules.list_ends),

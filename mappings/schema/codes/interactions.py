@@ -14,7 +14,7 @@ from mappings.schema.medications import Medications
 
 
 class Washout(Entry):
-    """Days after the last dose during which some ingredients still count as taken."""
+    """Days after a dose during which some ingredients still count as taken."""
 
     ingredients: frozenset[str] = Field(min_length=1)
     days: Number
@@ -52,6 +52,12 @@ class Interactions(Reviewed):
     dispensed: frozenset[str] = Field(min_length=1)
     """Statuses of a dispense that was handed over."""
     not_dispensed: frozenset[str]
+    supplied: frozenset[str] = frozenset()
+    """Statuses of an order that is over although its recorded supply may still be in use."""
+    administered_days: Number
+    """For how long a drug that was given by staff counts as current."""
+    depots: tuple[Washout, ...] = ()
+    """Ingredients that are given as an injection or implant with a longer effect."""
     drugs: dict[str, DrugGroup]
 
     def groups_of_product(self, ingredients: Sequence[str], medications: Medications) -> Iterator[tuple[str, str]]:
@@ -64,6 +70,12 @@ class Interactions(Reviewed):
                 if belongs and beside.isdisjoint(drug.not_beside):
                     yield name, ingredient
 
+    def days_after_administration(self, ingredients: str) -> float:
+        """How long one administration of ingredients that are written with ``/`` between them counts as current."""
+        names = frozenset(ingredients.split("/"))
+        depots = [rule.days.value for rule in self.depots if names & rule.ingredients]
+        return max((self.administered_days.value, *depots))
+
     def washout_days(self, group: str, ingredients: str) -> float:
         """The longest washout in a group of ingredients that are written with ``/`` between them; 0 where none is."""
         names = frozenset(ingredients.split("/"))
@@ -75,7 +87,7 @@ def load_interactions(path: Path, medications: Medications) -> Interactions:
     interactions = read_yaml(path, Interactions)
     groups = frozenset(group for ingredient in medications.ingredients.values() for group in ingredient.groups)
     for name, drug in interactions.drugs.items():
-        named = drug.ingredients.union(*(rule.ingredients for rule in drug.washout))
+        named = drug.ingredients.union(*(rule.ingredients for rule in (*drug.washout, *interactions.depots)))
         if unknown := ((drug.groups | drug.not_beside) - groups) | (named - medications.ingredients.keys()):
             raise KnowledgeError(
                 f"{path.name}: drugs.{name}: not in the medication tables: {', '.join(sorted(unknown))}"

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
+from mappings.schema.base.words import any_pattern
 
 LaboratoryResult = Literal["positive", "negative"]
 
@@ -61,10 +62,14 @@ class LaboratoryTest(Entry):
     title: str
     positive_name: str
     """What a headline calls a positive result."""
-    codes: tuple[str, ...] = Field(min_length=1)
+    codes: tuple[str, ...] = ()
     """LOINC."""
     named: tuple[Pattern, ...] = ()
     """How a test without such a code is called: searched in its lower-case name."""
+    not_named: tuple[Pattern, ...] = ()
+    """What such a name must not hold."""
+    due_dates: tuple[str, ...] = ()
+    """LOINC codes of a date: one to come is positive, one that has passed says nothing."""
     recent_days: Number
     """How long a positive result counts as current."""
     settled_days: Number | None = None
@@ -89,6 +94,8 @@ class LaboratoryTest(Entry):
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
+        if not self.codes and not self.named:
+            raise ValueError("no codes and no name, so that no result would ever be found")
         for name, written in (("positive", self.positive), ("negative", self.negative)):
             if not written.words and not any(written.codes.values()) and not written.patterns:
                 raise ValueError(f"{name}: no words and no codes, so that such a result is never recognised")
@@ -139,7 +146,8 @@ class Laboratory(Reviewed):
 
     @model_validator(mode="after")
     def _codes_once(self) -> Self:
-        coded = [test.codes for test in self.tests.values()] + [test.codes for test in self.measured.values()]
+        coded = [(*test.codes, *test.due_dates) for test in self.tests.values()]
+        coded += [test.codes for test in self.measured.values()]
         codes = [code for of_test in coded for code in of_test]
         if twice := {code for code in codes if codes.count(code) > 1}:
             raise ValueError(f"a code of two tests: {', '.join(sorted(twice))}")
@@ -153,7 +161,7 @@ class Laboratory(Reviewed):
     @cached_property
     def by_code(self) -> Mapping[str, str]:
         """LOINC code -> test."""
-        return {code: name for name, test in self.tests.items() for code in test.codes}
+        return {code: name for name, test in self.tests.items() for code in (*test.codes, *test.due_dates)}
 
     @cached_property
     def _canonical(self) -> Mapping[str, str]:
@@ -182,13 +190,23 @@ class Laboratory(Reviewed):
     def named_test(self, name: str) -> str | None:
         """The test that is called by that name, where it has no code that is known."""
         plain = name.lower()
-        return next((test for test, named in self._named if any(pattern.search(plain) for pattern in named)), None)
+        return next(
+            (
+                test
+                for test, named, excluded in self._named
+                if named.search(plain) and not (excluded and excluded.search(plain))
+            ),
+            None,
+        )
 
     @cached_property
-    def _named(self) -> tuple[tuple[str, tuple[re.Pattern[str], ...]], ...]:
+    def _named(self) -> tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]:
         """Compiled once: most Observations of a record have no code of a test."""
-        named = {test: tuple(map(re.compile, definition.named)) for test, definition in self.tests.items()}
-        return tuple((test, patterns) for test, patterns in named.items() if patterns)
+        return tuple(
+            (test, named, any_pattern(definition.not_named))
+            for test, definition in self.tests.items()
+            if (named := any_pattern(definition.named))
+        )
 
 
 def load_laboratory(path: Path) -> Laboratory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -10,8 +11,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mappings.schema.base.entries import Entry, Number, Reviewed
+from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
+from mappings.schema.base.words import any_pattern
+
+LOINC = "http://loinc.org"
 
 
 class Component(Entry):
@@ -19,6 +23,10 @@ class Component(Entry):
 
     codes: tuple[str, ...] = Field(min_length=1)
     """LOINC."""
+    other_codes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Codes of other systems, by system."""
+    named: tuple[Pattern, ...] = ()
+    """How it is called where no code is known: searched in the lower-case name."""
     lowest: Number
     highest: Number
     """A value outside this range is taken for a recording error and not used."""
@@ -51,6 +59,12 @@ class VitalSign(Entry):
     units: dict[str, float]
     """A unit as servers write it (code unchanged, name in lower case) -> factor to ``unit``."""
     panels: tuple[str, ...] = ()
+    other_panels: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Panel codes of other systems, by system."""
+    named: tuple[Pattern, ...] = ()
+    """How the panel is called where no code is known."""
+    not_named: tuple[Pattern, ...] = ()
+    """What such a name must not hold: ``goal``, ``pulmonary``."""
     components: dict[str, Component]
     agreement: Agreement | None = None
     rising: tuple[str, ...] = ()
@@ -66,8 +80,6 @@ class VitalSign(Entry):
 class VitalSigns(Reviewed):
     """The vital signs that are read."""
 
-    systems: frozenset[str]
-    """Names of LOINC."""
     source: str
     statuses: frozenset[str] = Field(min_length=1)
     """Values of ``Observation.status`` that may be believed."""
@@ -75,15 +87,38 @@ class VitalSigns(Reviewed):
     """Values of a reading that there never was; one with any other status was measured and is not usable."""
     vital_signs: dict[str, VitalSign]
 
+    def place(self, system: str | None, code: str | None) -> tuple[str, str] | None:
+        """The vital sign and the component, empty for a panel, of a code; one without a system is taken for LOINC."""
+        return self._by_code.get((system or LOINC, code or ""))
+
+    def named(self, name: str) -> tuple[str, str] | None:
+        """The vital sign and the component that a name in words means, if any."""
+        plain = name.lower()
+        for sign, component, pattern, excluded in self._by_name:
+            if pattern.search(plain) and not (excluded and excluded.search(plain)):
+                return sign, component
+        return None
+
     @cached_property
-    def by_code(self) -> Mapping[str, tuple[str, str]]:
-        """LOINC code -> vital sign and component; the component is empty for a panel code."""
-        index: dict[str, tuple[str, str]] = {}
+    def _by_code(self) -> Mapping[tuple[str, str], tuple[str, str]]:
+        """By system and code."""
+        index: dict[tuple[str, str], tuple[str, str]] = {}
         for name, sign in self.vital_signs.items():
-            index |= dict.fromkeys(sign.panels, (name, ""))
-            for component_name, component in sign.components.items():
-                index |= dict.fromkeys(component.codes, (name, component_name))
+            lists = [("", {LOINC: sign.panels, **sign.other_panels})]
+            lists += [(key, {LOINC: part.codes, **part.other_codes}) for key, part in sign.components.items()]
+            for component, by_system in lists:
+                index |= {(system, code): (name, component) for system, codes in by_system.items() for code in codes}
         return index
+
+    @cached_property
+    def _by_name(self) -> tuple[tuple[str, str, re.Pattern[str], re.Pattern[str] | None], ...]:
+        """Components before panels, because their names contain those of the panel."""
+        named = []
+        for name, sign in self.vital_signs.items():
+            excluded = any_pattern(sign.not_named)
+            lists = [(key, part.named) for key, part in sign.components.items()] + [("", sign.named)]
+            named += [(name, key, found, excluded) for key, pieces in lists if (found := any_pattern(pieces))]
+        return tuple(named)
 
 
 def load_vital_signs(path: Path) -> VitalSigns:

@@ -89,6 +89,8 @@ class HeadlineWords(Entry):
     more: str
     empty: str
     """The reason where a treatment has no criteria."""
+    no_further: str
+    """The reason where all that speaks against an open treatment is said elsewhere."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

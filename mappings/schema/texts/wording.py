@@ -16,12 +16,12 @@ from mappings.schema.rules.criteria import Comparator
 
 FINDING_FIELDS = frozenset({"title", "value", "limit", "day", "count", "when", "missing", "max_age"})
 """The fields that a sentence of a finding may use."""
-PHRASE_FIELDS = frozenset({"names", "pair", "value", "limit", "when", "ago", "dated"})
-"""The fields that a phrase of a criterion may use. ``when``, ``ago`` and ``dated`` begin with a space, or are empty.
+PHRASE_FIELDS = frozenset({"names", "pair", "value", "limit", "when", "ago", "dated", "noted"})
+"""The fields that a phrase of a criterion may use. All that tell a day begin with a space, or are empty.
 
 ``names``: of the entries, by the knowledge; ``pair``: one for each fact, joined by the word for with; ``when``: the day
 of a measurement (``on 25 Nov``); ``ago``: the day of an entry (``21 days ago``); ``dated``: the day of an entry about
-something that lasts (``(28 Sep)``).
+something that lasts (``(28 Sep)``); ``noted``: the day of an entry that may mean it (``(noted 21 days ago)``).
 """
 
 
@@ -64,6 +64,8 @@ class NearDayWords(ShortDates):
     """With ``{date}``: the day of a measurement."""
     dated: str
     """With ``{date}``: the day of an entry about something that lasts."""
+    noted: str
+    """With ``{date}``: the day of an entry that may mean something."""
     month: str
     """With ``{month}`` and ``{year}``: an older day, or a date without a day."""
 
@@ -76,7 +78,7 @@ class NameWords(Entry):
     pair: str
     """Between the entries of two facts that matter together."""
     possible: str
-    """With ``{short}`` and ``{ago}``: an entry that may mean it."""
+    """With ``{short}`` and ``{noted}``: an entry that may mean it."""
 
 
 class Wording(Entry):

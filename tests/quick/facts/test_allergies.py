@@ -9,6 +9,7 @@ from fhir_plugin.facts.fact import Fact, Presence
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, SCT, chart
 
+NEEDLESS = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "7980"}
 IN_ERROR = {"verificationStatus": {"coding": [{"code": "entered-in-error"}]}}
 
 
@@ -97,3 +98,18 @@ def test_an_intolerance_is_no_hypersensitivity_unless_its_reaction_is(
 def test_an_allergy_to_something_else_is_neither(knowledge: Knowledge, type_: str | None) -> None:
     entry = {"resourceType": "AllergyIntolerance", "id": "a", "code": {"text": "Penicillin"}, "type": type_}
     assert all(fact.value == Presence() for fact in read_ketamine_allergy(chart(entry), knowledge, AS_OF))
+
+
+@pytest.mark.parametrize(
+    ("code", "unread"),
+    [
+        ({"coding": [{"system": "http://fdasis.nlm.nih.gov", "code": "690G0D6V8H"}]}, True),
+        ({"coding": [{"system": SCT, "code": "373464007"}]}, True),
+        ({"coding": [NEEDLESS]}, False),
+        ({"coding": [{"system": SCT, "code": "1", "display": "Penicillin"}]}, False),
+    ],
+)
+def test_an_allergy_in_an_unknown_code_without_words_leaves_it_open(
+    knowledge: Knowledge, code: dict[str, Any], unread: bool
+) -> None:
+    assert bool(read(knowledge, code=code).missing) is unread

@@ -1,5 +1,7 @@
 """What an entry of the chart says about a topic, by its code, its status and its dates."""
 
+from datetime import timedelta
+
 import pytest
 
 from fhir_plugin.facts.conditions import read_conditions
@@ -183,7 +185,7 @@ def test_devices_and_procedures_are_looked_at_too(knowledge: Knowledge) -> None:
         "code": {"coding": [{"system": SCT, "code": "230898002"}]},
     }
     assert read(knowledge, "implant_head_neck", device) == "c"
-    assert read(knowledge, "implant_head_neck", device | {"status": "inactive"}) == "p"
+    assert read(knowledge, "implant_head_neck", device | {"status": "inactive"}) == "po"
     assert read(knowledge, "implant_head_neck", clipping) == "c"
     assert read(knowledge, "aneurysm_avm", clipping) == "p"
     assert read(knowledge, "implant_head_neck", clipping | {"status": "not-done"}) == ""
@@ -206,3 +208,24 @@ def test_a_place_that_was_not_read_is_named(knowledge: Knowledge) -> None:
     assert facts["conditions.implant_head_neck"].missing == ("devices: not retrieved",)
     assert facts["conditions.psychosis"].missing == ()
     assert facts["conditions.implant_head_neck"].looked_in == ("conditions (1)", "procedures (0)", "devices (0)")
+
+
+@pytest.mark.parametrize(
+    ("reason", "topic", "possible"),
+    [
+        ({"dosageInstruction": [{"text": "1 tab BID for seizures"}]}, "seizure", True),
+        ({"note": [{"text": "for bipolar depression"}]}, "bipolar", True),
+        ({"reasonReference": [{"reference": "Condition/x", "display": "Bipolar I disorder"}]}, "bipolar", True),
+        ({"dosageInstruction": [{"asNeededCodeableConcept": {"text": "seizure"}}]}, "seizure", True),
+        ({"dosageInstruction": [{"text": "1 tab BID for 7 days"}]}, "seizure", False),
+        ({"reasonReference": [{"reference": "Condition/c", "display": "Bipolar I disorder"}]}, "bipolar", False),
+    ],
+)
+def test_a_drug_tells_its_reason_in_its_sig_a_note_or_a_reference(
+    knowledge: Knowledge, reason: dict, topic: str, possible: bool
+) -> None:
+    """A reference to a diagnosis that is on the record is read there, with its status."""
+    order = {"resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order"}
+    order |= {"authoredOn": (AS_OF - timedelta(days=10)).isoformat(), "medicationCodeableConcept": {"text": "x"}}
+    refuted = condition("F31.9", id="c", verificationStatus={"coding": [{"code": "refuted"}]})
+    assert ("o" in read(knowledge, topic, refuted, order | reason)) is possible

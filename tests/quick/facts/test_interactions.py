@@ -179,3 +179,34 @@ def test_a_name_made_unreadable_never_turns_into_not_found(
     for name, criterion in knowledge.criteria.items():
         if name.startswith("drug."):
             assert assess_criterion(criterion, facts, DAY, knowledge).verdict is not Verdict.NOT_MET
+
+
+def given(name: str, days: int, **more: Any) -> dict[str, Any]:
+    when = (DAY - timedelta(days=days)).isoformat()
+    named = {"medicationCodeableConcept": {"text": name}, "effectiveDateTime": when}
+    return {"resourceType": "MedicationAdministration", "id": "a", "status": "completed", **named, **more}
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "group", "place"),
+    [
+        ("midazolam 2 mg", 1, "benzodiazepine", ["current"]),
+        ("midazolam 2 mg", 3, "benzodiazepine", ["past"]),
+        ("selegiline 6 mg/24 hr patch", 10, "maoi", ["current"]),
+        ("Vivitrol 380 mg", 28, "opioid_antagonist", ["current"]),
+        ("Vivitrol 380 mg", 40, "opioid_antagonist", ["past"]),
+    ],
+)
+def test_what_staff_gave_counts_for_as_long_as_it_acts(
+    knowledge: Knowledge, name: str, days: int, group: str, place: list[str]
+) -> None:
+    found = presence(facts_of(knowledge, given(name, days))[f"drugs.{group}"])
+    assert [key for key in ("current", "past", "possible") if getattr(found, key)] == place
+    assert not facts_of(knowledge, given(name, days, status="not-done"))[f"drugs.{group}"].evidence
+
+
+def test_a_completed_order_whose_supply_is_left_may_be_taken(knowledge: Knowledge) -> None:
+    supply = {"dispenseRequest": {"expectedSupplyDuration": {"value": 30, "code": "d"}}}
+    for days, possible in ((5, True), (30, False)):
+        entry = order("alprazolam 1 mg", days=days, status="completed", **supply)
+        assert bool(presence(facts_of(knowledge, entry)["drugs.benzodiazepine"]).possible) is possible

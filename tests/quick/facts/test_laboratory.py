@@ -114,3 +114,30 @@ def test_a_later_negative_result_contradicts_a_positive_one_before_it_supersedes
 )
 def test_breastfeeding_is_an_answer(knowledge: Knowledge, value: dict[str, Any], place: list[str]) -> None:
     assert places(fact(knowledge, "breastfeeding_status", result("63895-7", **value))) == place
+
+
+def finding(name: str, **value: Any) -> dict[str, Any]:
+    """A result of three days ago under a name instead of a code."""
+    return result("", **value) | {"code": {"text": name}}
+
+
+@pytest.mark.parametrize(
+    ("test", "entry", "place"),
+    [
+        ("pregnancy", finding("Urine pregnancy test", valueString="POSITIVE"), ["current"]),
+        ("pregnancy", finding("beta hCG quant", valueQuantity={"value": 8500, "unit": "mIU/mL"}), ["current"]),
+        ("pregnancy", finding("hCG tumor marker", valueString="POSITIVE"), []),
+        ("pregnancy", result("11778-8", valueDateTime=(AS_OF + timedelta(days=100)).isoformat()), ["current"]),
+        ("pregnancy", result("11778-8", valueDateTime=(AS_OF - timedelta(days=1)).isoformat()), []),
+        ("drug_screen", finding("Fentanyl, urine screen", valueString="POSITIVE"), ["current"]),
+        ("suicide_finding", finding("Suicidal ideation", valueString="Present, with plan"), ["current"]),
+        ("suicide_finding", finding("Suicidal ideation", valueBoolean=True), ["current"]),
+        ("suicide_finding", finding("C-SSRS risk level", valueString="Low risk"), ["possible"]),
+        ("suicide_finding", finding("Suicidal ideation", valueString="Denies"), []),
+        ("suicide_finding", finding("Suicide prevention education", valueString="yes"), []),
+    ],
+)
+def test_a_test_is_known_by_its_name_and_a_due_date_to_come_is_a_pregnancy(
+    knowledge: Knowledge, test: str, entry: dict[str, Any], place: list[str]
+) -> None:
+    assert places(fact(knowledge, test, entry)) == place

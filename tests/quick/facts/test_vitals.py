@@ -278,3 +278,65 @@ READINGS = st.builds(
 def test_those_that_none_is_certainly_after_are_found_in_one_pass(readings: list[VitalReading]) -> None:
     slowly = [reading for reading in readings if not any(map(reading.is_before, readings))]
     assert _maximal(readings) == (slowly or readings)
+
+
+PANEL = {"coding": [{"system": "http://loinc.org", "code": "85354-9"}]}
+
+
+def named(systolic: dict, diastolic: dict, code: dict | None = None, **values: dict) -> dict:
+    """A reading of today under other codes or under words only."""
+    reading = pressure(190, 120, "2026-05-25") | {"code": code or {"text": "Blood pressure"}}
+    for part, name in zip(reading["component"], (systolic, diastolic), strict=True):
+        part["code"] = name
+        if values:
+            del part["valueQuantity"]
+            part.update(values)
+    return reading
+
+
+def in_system(system: str | None, systolic: str, diastolic: str) -> tuple[dict, dict]:
+    one, other = ({"coding": [{"system": system, "code": code}]} for code in (systolic, diastolic))
+    return one, other
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        in_system("http://loinc.org/", "8480-6", "8462-4"),
+        in_system("https://loinc.org", "8480-6", "8462-4"),
+        in_system(None, "8480-6", "8462-4"),
+        in_system("http://snomed.info/sct", "271649006", "271650006"),
+        in_system("http://loinc.org", "76534-7", "76535-4"),
+        ({"text": "Systolic blood pressure"}, {"text": "Diastolic blood pressure"}),
+        ({"text": "BP systolic"}, {"text": "BP diastolic"}),
+        ({"coding": [{"display": "Systolic blood pressure--sitting"}]}, {"text": "DBP"}),
+    ],
+)
+def test_a_reading_is_known_by_other_codes_and_by_its_words(knowledge: Knowledge, names: tuple[dict, dict]) -> None:
+    fact = latest(knowledge, "blood_pressure", pressure(120, 80, "2026-05-20"), named(*names))
+    assert components(fact) == {"systolic": 190, "diastolic": 120}
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        named({"text": "first"}, {"text": "second"}, PANEL),
+        named({"text": "SBP"}, {"text": "DBP"}, valueInteger=190),
+        named({"text": "SBP"}, {"text": "DBP"}, valueRange={"low": {"value": 170}, "high": {"value": 190}}),
+        named({"text": "SBP"}, {"text": "DBP"}, valueCodeableConcept={"text": "190"}),
+        {**pressure(190, 120, "2026-05-25"), "effectiveDateTime": None},
+    ],
+    ids=["components that are not known", "bare numbers", "ranges", "concepts", "without a day"],
+)
+def test_a_reading_that_may_be_newer_and_cannot_be_used_is_told(knowledge: Knowledge, reading: dict) -> None:
+    fact = latest(knowledge, "blood_pressure", pressure(120, 80, "2026-05-20"), reading)
+    assert fact.missing == ("a blood pressure that may be newer cannot be used",)
+
+
+@pytest.mark.parametrize(
+    "name", ["Blood pressure goal", "Mean blood pressure", "BP location", "Pulmonary artery systolic pressure"]
+)
+def test_what_is_no_blood_pressure_of_the_arm_is_passed_over(knowledge: Knowledge, name: str) -> None:
+    other = {**pressure(190, 120, "2026-05-25"), "code": {"text": name}, "valueString": "130/80"}
+    del other["component"]
+    assert not latest(knowledge, "blood_pressure", pressure(120, 80, "2026-05-20"), other).missing

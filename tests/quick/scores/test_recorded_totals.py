@@ -105,3 +105,14 @@ def test_two_totals_of_two_times_do_not_contradict_each_other() -> None:
         observation("44261-6", "2026-11-20T16:00:00Z", valueInteger=12),
     )
     assert (latest(found), found.assessments[-1].flags) == (12, ("total_as_recorded",))
+
+
+@pytest.mark.parametrize(
+    "name", ["PHQ-9 total score", "PHQ9 score", "PHQ-9", "Total: see note", "PHQ-9 follow-up plan"]
+)
+def test_a_total_under_the_name_of_the_instrument(name: str) -> None:
+    entry = observation("", valueQuantity={"value": 22}) | {"code": {"text": name}}
+    assessments = history(entry).assessments
+    assert [(found.instrument, found.total) for found in assessments] == (
+        [("phq9", 22)] if name.startswith("PHQ") and "plan" not in name else []
+    )
