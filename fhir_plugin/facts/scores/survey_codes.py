@@ -24,7 +24,8 @@ def own_codes(concept: CodeableConcept | None) -> list[str]:
 def survey_codes(concept: CodeableConcept | None, instruments: Instruments) -> list[str]:
     """The codes of a concept as the instruments know them; where it has none of LOINC, those that its words mean.
 
-    ``PHQ-9``, ``PHQ-9 total score`` and the published question of an item are as good as a code; more words around them are not.
+    ``PHQ-9``, ``PHQ-9 total score`` and the published question of an item are as good as a code; with more words around
+    them they are not.
     """
     codes = own_codes(concept)
     if codes or concept is None:

@@ -269,7 +269,7 @@ def test_components_in_words_and_decimals(component: Callable[[int], Json]) -> N
         (observation("1570000001", system="urn:oid:1.2.3", text="PHQ-9 Total Score", valueInteger=15), 15),
         (observation(text="PHQ-9 score", valueQuantity={"value": 15}), 15),
         (observation(text="PHQ-9 modified for teens total score", valueInteger=15), None),
-        (observation(text="PHQ-9", valueInteger=15), None),
+        (observation(text="PHQ-9", valueInteger=15), 15),
         (observation(text="Score", valueInteger=15), None),
         (observation("8867-4", text="PHQ-9 total score", valueInteger=15), None),
     ],
