@@ -134,7 +134,8 @@ class _Callers:
             made.transport.abort()
 
 
-async def _loaded(port: int, requests: list[bytes], rate: float, seconds: float, dice: random.Random) -> Seen:
+async def rush(port: int, requests: list[bytes], rate: float, seconds: float, dice: random.Random) -> Seen:
+    """Send ``rate`` calls a second for some seconds, wait for all of them, and probe meanwhile."""
     callers = _Callers(port)
     begun = time.perf_counter()
     probing = asyncio.create_task(callers.probe(begun + seconds))
@@ -188,17 +189,22 @@ def told(name: str, seen: Seen, seconds: float) -> str:
     )
 
 
+def requests_of(bodies: list[bytes]) -> list[bytes]:
+    """The bodies with their headers."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
+    return [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
+
+
 def main(seconds: float = 20.0, size: str = "usual") -> None:
     """Print the capacity, and one line for each load."""
     bodies = [build(SIZES[size], seed) for seed in range(4)]
-    head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
-    requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
+    requests = requests_of(bodies)
     with served() as port:
         measure(port, PATH, bodies[0], 2, 3.0)
         capacity = measure(port, PATH, bodies[0], 4, 8.0).per_second
         print(f"capacity: {capacity:.0f} calls/s of {len(bodies[0]) // 1000} kB", flush=True)
         for load in LOADS:
-            seen = asyncio.run(_loaded(port, requests, load * capacity, seconds, random.Random(7)))
+            seen = asyncio.run(rush(port, requests, load * capacity, seconds, random.Random(7)))
             print(told(f"{load:g}x", seen, seconds), flush=True)
 
 
