@@ -110,6 +110,12 @@ class _Callers:
         _, made = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", self._port)
         return made
 
+    async def close(self) -> None:
+        """Close what is kept."""
+        for connection in self._idle:
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
     async def probe(self, ends: float) -> None:
         """Ask the probes in turn, each on a connection of its own, as an orchestrator does."""
         number = 0
@@ -148,6 +154,7 @@ async def rush(port: int, requests: list[bytes], rate: float, seconds: float, di
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(probing, *running)
+    await callers.close()
     return callers.seen
 
 
@@ -156,15 +163,16 @@ def served() -> Iterator[int]:
     """``tandem serve`` as an operator starts it, its log thrown away; gives its port."""
     command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TANDEM_DATABASE": "off"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    try:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
-        port = urlsplit(process.stdout.readline().split()[3]).port
-        assert port is not None
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+        try:
+            port = urlsplit(process.stdout.readline().split()[3]).port
+            assert port is not None
+            yield port
+        finally:
+            process.terminate()
 
 
 def percentile(times: list[float], share: float) -> float:
