@@ -110,6 +110,12 @@ class _Callers:
         _, made = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", self._port)
         return made
 
+    async def close(self) -> None:
+        """Close what is kept."""
+        for connection in self._idle:
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
     async def probe(self, ends: float) -> None:
         """Ask the probes in turn, each on a connection of its own, as an orchestrator does."""
         number = 0
@@ -134,7 +140,8 @@ class _Callers:
             made.transport.abort()
 
 
-async def _loaded(port: int, requests: list[bytes], rate: float, seconds: float, dice: random.Random) -> Seen:
+async def rush(port: int, requests: list[bytes], rate: float, seconds: float, dice: random.Random) -> Seen:
+    """Send ``rate`` calls a second for some seconds, wait for all of them, and probe meanwhile."""
     callers = _Callers(port)
     begun = time.perf_counter()
     probing = asyncio.create_task(callers.probe(begun + seconds))
@@ -147,6 +154,7 @@ async def _loaded(port: int, requests: list[bytes], rate: float, seconds: float,
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(probing, *running)
+    await callers.close()
     return callers.seen
 
 
@@ -155,15 +163,16 @@ def served() -> Iterator[int]:
     """``tandem serve`` as an operator starts it, its log thrown away; gives its port."""
     command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TANDEM_DATABASE": "off"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    try:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
-        port = urlsplit(process.stdout.readline().split()[3]).port
-        assert port is not None
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+        try:
+            port = urlsplit(process.stdout.readline().split()[3]).port
+            assert port is not None
+            yield port
+        finally:
+            process.terminate()
 
 
 def percentile(times: list[float], share: float) -> float:
@@ -188,17 +197,22 @@ def told(name: str, seen: Seen, seconds: float) -> str:
     )
 
 
+def requests_of(bodies: list[bytes]) -> list[bytes]:
+    """The bodies with their headers."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
+    return [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
+
+
 def main(seconds: float = 20.0, size: str = "usual") -> None:
     """Print the capacity, and one line for each load."""
     bodies = [build(SIZES[size], seed) for seed in range(4)]
-    head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
-    requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
+    requests = requests_of(bodies)
     with served() as port:
         measure(port, PATH, bodies[0], 2, 3.0)
         capacity = measure(port, PATH, bodies[0], 4, 8.0).per_second
         print(f"capacity: {capacity:.0f} calls/s of {len(bodies[0]) // 1000} kB", flush=True)
         for load in LOADS:
-            seen = asyncio.run(_loaded(port, requests, load * capacity, seconds, random.Random(7)))
+            seen = asyncio.run(rush(port, requests, load * capacity, seconds, random.Random(7)))
             print(told(f"{load:g}x", seen, seconds), flush=True)
 
 

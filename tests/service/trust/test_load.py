@@ -46,6 +46,9 @@ async def entered(turns: Turns, number: int) -> list[asyncio.Task[None]]:
     return tasks
 
 
+LEFT: Message = {"type": "http.disconnect"}
+
+
 def turned_away(results: list[BaseException | None]) -> list[bool]:
     return [isinstance(result, Overloaded) for result in results]
 
@@ -103,15 +106,16 @@ def test_who_has_begun_is_not_turned_away() -> None:
 
 def test_who_leaves_makes_room() -> None:
     async def go() -> None:
-        turns, left = Turns(2), never()
-        first, second = asyncio.create_task(turns.take(never())), asyncio.create_task(turns.take(left))
+        turns, left = Turns(3), never()
+        tasks = [asyncio.create_task(turns.take(each)) for each in (never(), left, never())]
         await asyncio.sleep(0)
-        left.set_result({"type": "http.disconnect"})
-        results = await asyncio.gather(first, second, return_exceptions=True)
-        assert results[0] is None
-        assert isinstance(results[1], ClientDisconnect)
-        assert turns.waiting == 0
-        await turns.take(never())
+        left.set_result(LEFT)
+        for _round in range(3):
+            await asyncio.sleep(0)
+        assert turns.waiting == 1, "the first works, the second has left"
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(results.pop(1), ClientDisconnect)
+        assert results == [None, None]
 
     asyncio.run(go())
 
@@ -171,7 +175,6 @@ def piece(content: bytes = b"{}", *, more: bool = False) -> Message:
     return {"type": "http.request", "body": content, "more_body": more}
 
 
-LEFT: Message = {"type": "http.disconnect"}
 RECORD = json.dumps(body(PATIENT_VIEW, "two-failures")).encode()
 
 

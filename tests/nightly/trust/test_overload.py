@@ -1,0 +1,40 @@
+"""A rush on a real process: nobody is left without an answer, probes included, and it is over when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import random
+
+import pytest
+
+from bench.load import measure
+from bench.overload import PATH, Seen, requests_of, rush, served
+from bench.requests import SIZES, build
+from bench.servers import post
+
+ANSWERS = {http.client.OK, http.client.SERVICE_UNAVAILABLE}
+SECONDS = 20.0
+TIMES = 10
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    """Ten times as many calls as are answered at this moment."""
+    bodies = [build(SIZES["usual"], seed) for seed in range(4)]
+    with served() as port:
+        capacity = measure(port, PATH, bodies[0], connections=4, seconds=5.0).per_second
+        dice = random.Random(7)  # noqa: S311 - no secret
+        met = asyncio.run(rush(port, requests_of(bodies), TIMES * capacity, SECONDS, dice))
+        assert b"cards" in post(port, PATH, bodies[0]), "it is over at once"
+    return met
+
+
+def test_every_call_is_answered_with_cards_or_told_to_come_back(seen: Seen) -> None:
+    assert set(seen.calls) == ANSWERS
+    assert len(seen.calls[http.client.OK]) >= SECONDS, "one in a second on the slowest machine"
+
+
+def test_every_probe_is_answered(seen: Seen) -> None:
+    assert seen.failed == {}
+    assert len(seen.probes) > SECONDS
