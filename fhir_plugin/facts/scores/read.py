@@ -145,7 +145,7 @@ class ScoreHistory:
         *earlier, latest = asked
         positive = [answer for answer in earlier if answer.suicide_item_positive]
         maybe_latest = [answer for answer in positive if not _certainly_before(answer, latest)]
-        past = tuple(self.evidence(answer) for answer in positive if answer not in maybe_latest)
+        past = tuple(self.evidence(answer) for answer in positive if _certainly_before(answer, latest))
         current, possible = self._latest_answers([*maybe_latest, latest])
         newest = (*current, *possible)
         if not newest:
@@ -188,23 +188,25 @@ class ScoreHistory:
         presences = [fact.value for fact in items if isinstance(fact.value, Presence)]
         if not presences:
             return self._fact(_SIGNAL, None, missing=("no assessment that asks about suicide on the record",))
+        denied = max(
+            (answer.day.first for answer in self.assessments if answer.suicide_item_positive is False and answer.day),
+            default=date.min,
+        )
         value = Presence(
             current=tuple(entry for presence in presences for entry in presence.current),
             past=tuple(entry for presence in presences for entry in presence.past),
             possible=tuple(
-                entry for presence in presences for entry in presence.possible if not self._is_resolved(entry)
+                entry for presence in presences for entry in presence.possible if not self._is_resolved(entry, denied)
             ),
         )
         return self._fact(_SIGNAL, value, [entry for fact in items for entry in fact.evidence])
 
-    def _is_resolved(self, possible: Evidence) -> bool:
+    def _is_resolved(self, possible: Evidence, denied: date) -> bool:
+        """Whether the latest negative answer, given on the day ``denied``, is certainly newer."""
         day = possible.day
         if day is None and possible.note == self.instruments.signals.negative_long_ago:
             day = _UNDATED
-        return day is not None and any(
-            answer.suicide_item_positive is False and answer.day is not None and answer.day.first > day.last
-            for answer in self.assessments
-        )
+        return day is not None and denied > day.last
 
     def _unrecorded(self) -> Fact:
         unrecorded = tuple(
@@ -230,7 +232,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     )
     for gathered, scored in gather_scores(observations, instruments, sex):
         collector.merge(_from_observations(gathered, scored), gathered)
-    past = [entry for entry in collector.assessments if entry.day is None or entry.day.first <= as_of]
+    past = [entry for entry in collector.collected() if entry.day is None or entry.day.first <= as_of]
     return ScoreHistory(
         assessments=tuple(in_order(past, instruments)),
         instruments=instruments,
