@@ -15,6 +15,7 @@ from cds_hooks.clients.gate import caller_of
 from cds_hooks.hooks.service import HookService
 from cds_hooks.memory.routes import FeedbackRoute
 from cds_hooks.operation.endpoints import Operation
+from cds_hooks.protocol.aside import is_large
 from cds_hooks.protocol.errors import UnknownService
 from cds_hooks.protocol.requests import read_call
 from cds_hooks.protocol.responses import CardsResponse
@@ -71,7 +72,7 @@ class HookRoutes:
             trace.begin()
         hook_call = read_call(body, service.hook)
         as_of = trace.as_of if trace and trace.as_of else self._today()
-        answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace)
+        answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace, large=is_large(body))
         if trace:
             trace.decision, trace.silence = answer.decision, answer.silence
         cards = self._memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode)

@@ -13,7 +13,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from cds_hooks.protocol.errors import BadRequest
+from cds_hooks.protocol.errors import BadRequest, BodyTooLarge
+from cds_hooks.protocol.limits import MAX_DRAFTS
 
 T = TypeVar("T")
 
@@ -131,6 +132,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
     """Read one request body for a service of ``hook``.
 
     :raises BadRequest: with the JSON pointer of the member that is missing or has the wrong type.
+    :raises BodyTooLarge: more draft orders than are looked at.
     """
     envelope = decode(_ENVELOPE, body, "")
     if envelope.hook != hook:
@@ -142,6 +144,8 @@ def read_call(body: bytes, hook: str) -> HookCall:
     context = decode(_CONTEXTS[hook], envelope.context, "/context")
     if not context.patient_id:
         raise BadRequest("/context/patientId", "is empty")
+    if isinstance(context, OrderSelect | OrderSign) and len(context.draft_orders.entry) > MAX_DRAFTS:
+        raise BodyTooLarge(f"the call holds more than {MAX_DRAFTS} draft orders")
     return HookCall(
         hook=hook,
         hook_instance=envelope.hook_instance,

@@ -56,7 +56,9 @@ class CallSurroundings:
 
     def has_companion(self, check: CheckDefinition, reference: str) -> bool:
         """Whether a draft other than ``reference``, or an active order of the record, is the companion of a check."""
-        drafts, on_record = self.once(("companions", check.id), lambda: (self._companions(check), self._ordered_on(check)))
+        drafts, on_record = self.once(
+            ("companions", check.id), lambda: (self._companions(check), self._ordered_on(check))
+        )
         return on_record or bool(drafts - {reference})
 
     @cached_property

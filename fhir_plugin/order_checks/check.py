@@ -75,9 +75,7 @@ def _case(
         draft=draft,
         treatment=treatment,
         drafted=drafted,
-        stage=beside.once(
-            ("stage", treatment), lambda: stage_of(treatment, decision.facts, knowledge.treatments)
-        ),
+        stage=beside.once(("stage", treatment), lambda: stage_of(treatment, decision.facts, knowledge.treatments)),
         weight=beside.once(
             "weight", lambda: dosing_weight(decision.facts, max_age.low if max_age else 0, knowledge.wording)
         ),

@@ -16,8 +16,9 @@ from tests.support.shipped import load_yaml
 RESOURCES = Path(__file__).with_name("resources.yaml")
 PATIENT = "grown"
 DRAFTS = "drafts"
-MANNERS = ("alike", "times", "days")
-"""How the elements differ: not at all but in their ids, by times of one day, or by days; other words each."""
+MANNERS = ("alike", "times", "days", "apart")
+"""How the elements differ: in their ids alone; by times of one day, by days, or by months, with other words each."""
+_DAYS_APART = {"days": 1, "apart": 100}
 _ORDERED = ("ketamine", "tms")
 """The drafts of a request in which another list is long."""
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(T.*)?")
@@ -101,8 +102,8 @@ def varied(value: Any, number: int, manner: str, name: str = "") -> Any:
     if not isinstance(value, str) or manner == "alike":
         return value
     if found := _DATE.fullmatch(value):
-        if manner == "days":
-            return (date.fromisoformat(found[1]) - timedelta(days=number)).isoformat()
+        if manner in _DAYS_APART:
+            return (date.fromisoformat(found[1]) - timedelta(days=number * _DAYS_APART[manner])).isoformat()
         return f"{found[1]}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}Z"
     return f"{value} {number}" if name in _WORDS else value
 
