@@ -22,7 +22,12 @@ _MOST = 2.2
 _FEW = 4
 """Steps for each element: a list that is only copied, or of which only the first elements are read, takes fewer."""
 _OFTEN = {
-    *("drafts[ketamine], alike", "observations[phq9], alike", "observations[madrs], times", "observations[item], times"),
+    *(
+        "drafts[ketamine], alike",
+        "observations[phq9], alike",
+        "observations[madrs], times",
+        "observations[item], times",
+    ),
     *("observations[madrs], alike", "medicationAdministrations[infusion], times", "procedures[stimulation], apart"),
     *("observations[phq9].hasMember, alike", "medicationRequests[sertraline], times"),
     *("medicationRequests[sertraline].dosageInstruction, alike", "questionnaireResponses[answers].item, alike"),
@@ -47,7 +52,7 @@ def test_the_work_doubles_where_a_list_doubles(long: LongList, hook: str) -> Non
 def growth(long: LongList, hook: str) -> float:
     """How many times as many steps the second doubling of a list costs as the first."""
     calls = [called(request_with(long, length, hook)) for length in (4 * _LENGTH, _LENGTH, 2 * _LENGTH, 4 * _LENGTH)]
-    warm, *works = (steps(lambda call=call: answered(call)) for call in calls)  # type: ignore[misc]
+    _warm, *works = (steps(lambda call=call: answered(call)) for call in calls)  # type: ignore[misc]
     first, second = works[1] - works[0], works[2] - works[1]
     return second / first if second > _FEW * 2 * _LENGTH else 0.0
 
