@@ -16,6 +16,7 @@ from cds_hooks.hooks.service import HookService
 from cds_hooks.memory.routes import FeedbackRoute
 from cds_hooks.operation.endpoints import Operation
 from cds_hooks.protocol import turns
+from cds_hooks.protocol.aside import is_large
 from cds_hooks.protocol.errors import UnknownService
 from cds_hooks.protocol.requests import read_call
 from cds_hooks.protocol.responses import CardsResponse
@@ -73,7 +74,8 @@ class HookRoutes:
         hook_call = read_call(body, service.hook)
         as_of = trace.as_of if trace and trace.as_of else self._today()
         turn = request.scope.get(turns.SCOPE, turns.no_turn)
-        answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace, turn)
+        large = is_large(body)
+        answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace, turn, large=large)
         if trace:
             trace.decision, trace.silence = answer.decision, answer.silence
         cards = self._memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode)

@@ -25,10 +25,12 @@ def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     words, checks = context.knowledge.order_checks.words, _own_checks(context)
     said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
     alone = critical_summary(context)
-    told = [check for check in checks if check.check in said or (check.critical and check.drafted in alone)]
-    lines = list(
-        dict.fromkeys(_line(check, context, words) for check in checks if _deviates(check) and check not in told)
-    )
+
+    def is_told(check: OrderCheck) -> bool:
+        return check.check in said or (check.critical and check.drafted in alone)
+
+    untold = (check for check in checks if _deviates(check) and not is_told(check))
+    lines = list(dict.fromkeys(_line(check, context, words) for check in untold))
     lines += _remarks_on_orders(context)
     if unnamed := len(context.ordered.unnamed):
         lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
@@ -41,9 +43,9 @@ def open_order_lines(context: CardContext) -> list[str]:
     """What the orders do not state, and what could not be judged."""
     words, checks = context.knowledge.order_checks.words, _own_checks(context)
     unknown = [check for check in checks if check.verdict is CheckVerdict.UNKNOWN]
-    unstated = [check for check in unknown if check.why == words.why["not_stated"]]
-    titles = dict.fromkeys(check.title for check in unstated)
-    unread = dict.fromkeys(_item(words.items.unknown, check) for check in unknown if check not in unstated)
+    not_stated = words.why["not_stated"]
+    titles = dict.fromkeys(check.title for check in unknown if check.why == not_stated)
+    unread = dict.fromkeys(_item(words.items.unknown, check) for check in unknown if check.why != not_stated)
     lines = ((words.lines.not_stated, titles), (words.lines.unknown, unread))
     return [line.format(items="; ".join(items)) for line, items in lines if items]
 

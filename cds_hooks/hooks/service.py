@@ -17,6 +17,7 @@ from cds_hooks.cards.order_notices import notices, other_form_card
 from cds_hooks.cards.own_cards import antidepressant_card, safety_cards
 from cds_hooks.cards.session import session_cards
 from cds_hooks.cards.this_order import with_checks
+from cds_hooks.protocol.aside import aside, is_large_record
 from cds_hooks.protocol.errors import BadRequest
 from cds_hooks.protocol.requests import FhirAuthorization, HookCall, OrderSelect, OrderSign
 from cds_hooks.protocol.responses import Card
@@ -91,17 +92,20 @@ class HookService:
         readable: ReadableServers,
         trace: Trace | None = None,
         turn: Callable[[], Awaitable[None]] = no_turn,
+        *,
+        large: bool = False,
     ) -> HookAnswer:
         """The answer to one call; ``readable`` are the FHIR servers that may be read for it.
 
-        ``trace`` records the steps, the queries and the decision; ``turn`` waits until nobody else works.
+        ``trace`` records the steps, the queries and the decision; ``turn`` waits until nobody else works; the work on a
+        ``large`` call must not hold up others.
 
         :raises RecordUnavailable: a required input is available from neither the prefetch nor the FHIR server.
         :raises BadRequest: the patient id in the context or the address of the FHIR server is not valid.
         """
         mark = trace.mark if trace else discard_mark
         access = _access(call, readable)
-        ordered = await self._ordered(call, access)
+        ordered = await self._ordered(call, access, large=large)
         mark("drafts")
         if service.speaks == "order" and not ordered.needs_record:
             return self._without_cards(ordered)
@@ -111,6 +115,19 @@ class HookService:
             mark("gather")
         if record.queries:
             await turn()
+        large = large or is_large_record(record)
+        return await aside(lambda: self._answered(call, service, as_of, ordered, record, mark), large=large)
+
+    def _answered(
+        self,
+        call: HookCall,
+        service: ServiceDefinition,
+        as_of: date,
+        ordered: OrderedTreatments,
+        record: Record,
+        mark: Callable[[str], None],
+    ) -> HookAnswer:
+        """The answer from the record as it was read: without waiting for anything."""
         decision = decide(record, self._knowledge, as_of=as_of, ordered=ordered.treatments, mark=mark)
         if service.speaks == "order":
             ordered, decision = self._settled(call, ordered, decision)
@@ -183,12 +200,13 @@ class HookService:
             trace.queries if trace else None,
         )
 
-    async def _ordered(self, call: HookCall, access: FhirAccess | None) -> OrderedTreatments:
+    async def _ordered(self, call: HookCall, access: FhirAccess | None, *, large: bool) -> OrderedTreatments:
         """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
         entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entries)
-        drafts = every = read_drafts(entries, call.context.patient_id, call.fhir_server)
+        patient, server = call.context.patient_id, call.fhir_server
+        drafts = every = await aside(lambda: read_drafts(entries, patient, server), large=large)
         if isinstance(call.context, OrderSelect):
             drafts = selected(drafts, call.context.selections)
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
@@ -196,7 +214,7 @@ class HookService:
             seconds = self._settings.deadline_seconds
             medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds)
             drafts = with_medications(drafts, medications)
-        return order_of(drafts, self._knowledge, every)
+        return await aside(lambda: order_of(drafts, self._knowledge, every), large=large)
 
 
 async def _read(source: RecordSource) -> Record:

@@ -1,14 +1,17 @@
-"""Limits of a request in bytes, depth and resources; checked before anything is parsed."""
+"""Limits of a request in bytes, depth, resources and values; checked before anything is parsed."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody
+from fhir_plugin.record.opening import MAX_VALUES, has_too_many_values
 
 MAX_DEPTH = 100
 """Levels of nesting. FHIR needs about fifteen, and a long questionnaire two per level of its groups."""
 MAX_RESOURCES = 20_000
+MAX_DRAFTS = 500
+"""Draft orders of a call; the largest order sets have some dozens."""
 _MAX_WORK = 4_000_000
 """Brackets that may be processed to determine the depth; a real body of 5 MB needs less than half of it."""
 
@@ -21,7 +24,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     """The whole body, within the limits.
 
     :raises EncodedBody: it is compressed.
-    :raises BodyTooLarge: as soon as the count exceeds ``limit``, whatever the header claims; or too many resources.
+    :raises BodyTooLarge: as soon as the count exceeds ``limit``, whatever the header claims; or too many resources
+        or values.
     :raises BadRequest: it is nested too deeply.
     """
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
@@ -39,6 +43,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     body = b"".join(chunks)
     if body.count(b'"resourceType"') > MAX_RESOURCES:
         raise BodyTooLarge(f"the body holds more than {MAX_RESOURCES} resources")
+    if has_too_many_values(body):
+        raise BodyTooLarge(f"the body holds more than {MAX_VALUES} values")
     if is_too_deep(body):
         raise BadRequest("", f"is nested more than {MAX_DEPTH} levels deep")
     return body

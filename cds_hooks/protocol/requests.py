@@ -13,7 +13,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from cds_hooks.protocol.errors import BadRequest
+from cds_hooks.protocol.errors import BadRequest, BodyTooLarge
+from cds_hooks.protocol.limits import MAX_DRAFTS
 
 T = TypeVar("T")
 
@@ -142,6 +143,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
     """Read one request body for a service of ``hook``.
 
     :raises BadRequest: with the JSON pointer of the member that is missing or has the wrong type.
+    :raises BodyTooLarge: more draft orders than are looked at.
     """
     envelope = decode(_ENVELOPE, body, "")
     if envelope.hook != hook:
@@ -153,8 +155,8 @@ def read_call(body: bytes, hook: str) -> HookCall:
     context = decode(_CONTEXTS[hook], envelope.context, "/context")
     if not context.patient_id:
         raise BadRequest("/context/patientId", "is empty")
-    if isinstance(context, OrderSign | OrderSelect) and not context.draft_orders.is_bundle:
-        raise BadRequest("/context/draftOrders", "must be a Bundle of draft orders")
+    if isinstance(context, OrderSelect | OrderSign):
+        _check_drafts(context.draft_orders)
     return HookCall(
         hook=hook,
         hook_instance=envelope.hook_instance,
@@ -163,6 +165,13 @@ def read_call(body: bytes, hook: str) -> HookCall:
         fhir_server=envelope.fhir_server or None,
         fhir_authorization=envelope.fhir_authorization,
     )
+
+
+def _check_drafts(drafts: DraftBundle) -> None:
+    if not drafts.is_bundle:
+        raise BadRequest("/context/draftOrders", "must be a Bundle of draft orders")
+    if len(drafts.entries) > MAX_DRAFTS:
+        raise BodyTooLarge(f"the call holds more than {MAX_DRAFTS} draft orders")
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:

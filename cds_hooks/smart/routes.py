@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cds_hooks.protocol.aside import aside, is_large_record
 from cds_hooks.protocol.errors import LaunchRefused
 from cds_hooks.settings.settings import Settings
 from cds_hooks.smart.answering import QuestionnaireForms
@@ -181,7 +182,8 @@ class SmartApp:
         knowledge = self._knowledge
         source = ServerSource(session.access, session.patient, self._needs, SECONDS, self._connections)
         record = await source.read()
-        return decide(record, knowledge, as_of=self._today())
+        today = self._today()
+        return await aside(lambda: decide(record, knowledge, as_of=today), large=is_large_record(record))
 
 
 async def _picture(draw: Callable[[], str]) -> Response:

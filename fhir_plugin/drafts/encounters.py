@@ -10,6 +10,7 @@ from msgspec import Raw
 from fhir_plugin.drafts.members import NOTHING, concepts, listed
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Reference
 from fhir_plugin.record.lenient import decode_all, decode_array, read
+from fhir_plugin.record.opening import too_many
 from fhir_plugin.record.subjects import reference_parts
 
 
@@ -54,7 +55,7 @@ def encounter_of(prefetch: Mapping[str, Raw], encounter_id: str | None, patient_
 
 
 def _encounters(raw: Raw) -> Iterator[_Encounter]:
-    resource = read(raw, _Encounter)
+    resource = None if too_many(raw) else read(raw, _Encounter)
     if resource is None:
         return
     if resource.resource_type == "Encounter":

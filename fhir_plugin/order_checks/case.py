@@ -9,8 +9,8 @@ from datetime import date
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.drafts.draft_orders import Draft
-from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.weight import DosingWeight
+from fhir_plugin.order_checks.beside import CallSurroundings
 from fhir_plugin.order_checks.drafted import DraftMeasures
 from fhir_plugin.order_checks.stage import TreatmentStage
 from fhir_plugin.order_checks.words import StatedRange
@@ -32,7 +32,7 @@ class DraftCase:
     weight: DosingWeight
     findings: Mapping[str, Finding]
     decision: Decision
-    ordered: OrderedTreatments
+    beside: CallSurroundings
     protocol: Protocol
     knowledge: Knowledge
     schedule: Schedule | None = None

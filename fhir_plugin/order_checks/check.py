@@ -9,6 +9,7 @@ from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.weight import dosing_weight
 from fhir_plugin.order_checks.around import companion, contraindicated, criterion
+from fhir_plugin.order_checks.beside import CallSurroundings
 from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.compare import compare
 from fhir_plugin.order_checks.correction import has_known_id
@@ -30,8 +31,9 @@ _KINDS = {"compare": compare, "contraindicated": contraindicated, "duplicate": d
 
 def check_orders(ordered: OrderedTreatments, decision: Decision, knowledge: Knowledge) -> tuple[CheckedOrder, ...]:
     """The checks of all drafts and their treatments, in the order of the drafts; pure."""
+    beside = CallSurroundings(ordered, decision, knowledge)
     return tuple(
-        _checked(recognised.draft, treatment, ordered, decision, knowledge)
+        _checked(recognised.draft, treatment, beside, decision, knowledge)
         for recognised in ordered.answered
         for treatment in recognised.treatments
         if treatment in decision.recommendation.ordered
@@ -39,10 +41,10 @@ def check_orders(ordered: OrderedTreatments, decision: Decision, knowledge: Know
 
 
 def _checked(
-    draft: Draft, treatment: str, ordered: OrderedTreatments, decision: Decision, knowledge: Knowledge
+    draft: Draft, treatment: str, beside: CallSurroundings, decision: Decision, knowledge: Knowledge
 ) -> CheckedOrder:
     checks = [check for check in knowledge.order_checks.checks if treatment in check.treatments]
-    case = _case(draft, treatment, checks, ordered, decision, knowledge)
+    case = _case(draft, treatment, checks, beside, decision, knowledge)
     results = [result for check in checks if (result := _KINDS[check.kind](check, case)) is not None]
     refused = next((result for result in results if _is_refusal(result, checks)), None)
     if refused is not None:  # no corrections for an order that should not be placed
@@ -61,7 +63,7 @@ def _case(
     draft: Draft,
     treatment: str,
     checks: list[CheckDefinition],
-    ordered: OrderedTreatments,
+    beside: CallSurroundings,
     decision: Decision,
     knowledge: Knowledge,
 ) -> DraftCase:
@@ -73,11 +75,13 @@ def _case(
         draft=draft,
         treatment=treatment,
         drafted=drafted,
-        stage=stage_of(treatment, decision.facts, knowledge.treatments),
-        weight=dosing_weight(decision.facts, max_age.low if max_age else 0, knowledge.wording),
-        findings={finding.criterion: finding for finding in decision.findings},
+        stage=beside.once(("stage", treatment), lambda: stage_of(treatment, decision.facts, knowledge.treatments)),
+        weight=beside.once(
+            "weight", lambda: dosing_weight(decision.facts, max_age.low if max_age else 0, knowledge.wording)
+        ),
+        findings=beside.findings,
         decision=decision,
-        ordered=ordered,
+        beside=beside,
         protocol=protocol,
         knowledge=knowledge,
         schedule=own_schedule,

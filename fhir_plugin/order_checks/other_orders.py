@@ -6,12 +6,12 @@ under way are compared. What was not read, or has no status, or no drug that can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.medications.products import resolve_medication
-from fhir_plugin.order_checks.around import SERVICES
+from fhir_plugin.order_checks.beside import SERVICES
 from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.result import CheckVerdict, OrderCheck, result_of
 from fhir_plugin.record.datatypes import CodeableConcept
@@ -32,11 +32,43 @@ class StandingOrder(NamedTuple):
     day: date | None
     certain: bool
     """Whether its status says that it stands."""
+    reference: str
+    """``Type/id``."""
+
+
+class StandingOrders:
+    """The orders of a record, looked through once: the first certain one of each family, and the doubtful ones."""
+
+    def __init__(self, orders: Iterable[StandingOrder], case: DraftCase) -> None:
+        self._orders = tuple(orders)
+        self._doubtful: dict[frozenset[str], tuple[str, ...]] = {}
+        self._first: dict[str, StandingOrder] = {}
+        for order in self._orders:
+            if order.certain and order.treatment:
+                self._first.setdefault(_family(case, order.treatment), order)
+        self._references = frozenset(order.reference for order in self._orders)
+
+    def without(self, reference: str, case: DraftCase) -> StandingOrders:
+        """The orders without the draft itself, which may be on the record already."""
+        if reference not in self._references:
+            return self
+        return StandingOrders((order for order in self._orders if order.reference != reference), case)
+
+    def first_of(self, family: str) -> StandingOrder | None:
+        """The first order that certainly stands."""
+        return self._first.get(family)
+
+    def doubtful(self, families: frozenset[str], case: DraftCase) -> tuple[str, ...]:
+        """Orders that may be of these families and cannot be read, in words."""
+        if families not in self._doubtful:
+            self._doubtful[families] = tuple(_doubts(self._orders, families, case))
+        return self._doubtful[families]
 
 
 def duplicate(check: CheckDefinition, case: DraftCase) -> OrderCheck:
     """Whether something of the family, or the other part of a combination, is under way, ordered or drafted."""
-    orders = tuple(_orders(case))
+    every = case.beside.once("orders", lambda: StandingOrders(_orders(case), case))
+    orders = every.without(case.draft.reference, case)
     same = next(_same_family(case, orders), None)
     beside = "; ".join(_combined(check, case, orders))
     if same:
@@ -75,11 +107,11 @@ class _Found(NamedTuple):
     treatment: str
 
 
-def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[_Found]:
+def _same_family(case: DraftCase, orders: StandingOrders) -> Iterator[_Found]:
     """What is there of the family, the most telling first."""
     family = _family(case, case.treatment)
-    for course in case.decision.facts.treatments.courses:
-        if _family(case, course.treatment) == family and not course.ended:
+    for course in case.beside.courses_under_way:
+        if _family(case, course.treatment) == family:
             name, first, last = case.named(course.treatment), case.day(course.first), case.day(course.last)
             why = case.why("under_way", treatment=name, count=course.count, first=first, last=last)
             yield _Found(why, course.treatment)
@@ -87,13 +119,12 @@ def _same_family(case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator
         for treatment in _drafted(case):
             if _family(case, treatment) == family:
                 yield _Found(case.why("drafted_twice", treatment=case.named(treatment)), treatment)
-    for order in orders:
-        if order.certain and order.treatment and _family(case, order.treatment) == family:
-            why = case.why("ordered_already", treatment=case.named(order.treatment), dated=case.dated(order.day))
-            yield _Found(why, order.treatment)
+    if order := orders.first_of(family):
+        why = case.why("ordered_already", treatment=case.named(order.treatment), dated=case.dated(order.day))
+        yield _Found(why, order.treatment)
 
 
-def _combined(check: CheckDefinition, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+def _combined(check: CheckDefinition, case: DraftCase, orders: StandingOrders) -> Iterator[str]:
     """For each other part of a combination, where it was found."""
     own = _family(case, case.treatment)
     for other in (name for parts in check.combines if own in parts for name in parts if name != own):
@@ -101,15 +132,14 @@ def _combined(check: CheckDefinition, case: DraftCase, orders: tuple[StandingOrd
             yield found
 
 
-def _of_family(family: str, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+def _of_family(family: str, case: DraftCase, orders: StandingOrders) -> Iterator[str]:
     for drafted in _drafted(case):
         if _family(case, drafted) == family:
             yield case.why("combined_drafts", treatment=case.named(drafted))
-    for order in orders:
-        if order.certain and order.treatment and _family(case, order.treatment) == family:
-            yield case.why("combined_order", treatment=case.named(order.treatment), dated=case.dated(order.day))
-    for course in case.decision.facts.treatments.courses:
-        if _family(case, course.treatment) == family and not course.ended:
+    if order := orders.first_of(family):
+        yield case.why("combined_order", treatment=case.named(order.treatment), dated=case.dated(order.day))
+    for course in case.beside.courses_under_way:
+        if _family(case, course.treatment) == family:
             name, last = case.named(course.treatment), case.day(course.last)
             yield case.why("combined_course", treatment=name, count=course.count, last=last)
 
@@ -120,10 +150,14 @@ def _gaps(case: DraftCase) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*found, *case.decision.record.gaps((SERVICES,)))))
 
 
-def _doubtful(check: CheckDefinition, case: DraftCase, orders: tuple[StandingOrder, ...]) -> Iterator[str]:
+def _doubtful(check: CheckDefinition, case: DraftCase, orders: StandingOrders) -> tuple[str, ...]:
     """Orders that may concern this one and cannot be read."""
     own = _family(case, case.treatment)
     families = {own, *(name for parts in check.combines if own in parts for name in parts)}
+    return orders.doubtful(frozenset(families), case)
+
+
+def _doubts(orders: Iterable[StandingOrder], families: frozenset[str], case: DraftCase) -> Iterator[str]:
     for order in orders:
         if not order.treatment:
             yield case.why("nameless")
@@ -135,32 +169,30 @@ def _family(case: DraftCase, treatment: str) -> str:
     return case.knowledge.treatments[treatment].modality
 
 
-def _drafted(case: DraftCase) -> Iterator[str]:
+def _drafted(case: DraftCase) -> list[str]:
     """The treatments of the other drafts, in any form."""
-    known = case.knowledge.treatments.by_id
-    for other in case.ordered.considered:
-        if other.draft.reference != case.draft.reference:
-            yield from (name for name in other.names if name in known)
+    return case.beside.drafted_beside(case.draft.reference)
 
 
 def _orders(case: DraftCase) -> Iterator[StandingOrder]:
-    """The orders of covered treatments on the record that stand or may stand, without the draft itself."""
+    """The orders of covered treatments on the record that stand or may stand."""
     record = case.decision.record
     for request in record.all(_MEDICATIONS, MedicationRequest):
-        if not _is_order(request, case):
+        if not _is_order(request):
             continue
         concepts = _drugs(request, case)
         treatment = _medication(request, concepts, case)
         if treatment or (not concepts and request.status in _STANDING):
-            yield StandingOrder(treatment or "", _day(request.authored_on), request.status in _STANDING)
+            day, certain = _day(request.authored_on), request.status in _STANDING
+            yield StandingOrder(treatment or "", day, certain, request.reference)
     for service in record.all(SERVICES, ServiceRequest):
-        if _is_order(service, case) and service.code and (treatment := _service(service.code, case)):
-            yield StandingOrder(treatment, _day(service.authored_on), service.status in _STANDING)
+        if _is_order(service) and service.code and (treatment := _service(service.code, case)):
+            day, certain = _day(service.authored_on), service.status in _STANDING
+            yield StandingOrder(treatment, day, certain, service.reference)
 
 
-def _is_order(request: MedicationRequest | ServiceRequest, case: DraftCase) -> bool:
-    may_stand = request.status in (*_STANDING, *_UNREADABLE)
-    return may_stand and request.is_order and request.reference != case.draft.reference
+def _is_order(request: MedicationRequest | ServiceRequest) -> bool:
+    return request.status in (*_STANDING, *_UNREADABLE) and request.is_order
 
 
 def _day(text: str | None) -> date | None:

@@ -175,9 +175,10 @@ class _OfferBuilder:
     def _bare(self, treatment: str) -> list[Draft]:
         """The only draft of a treatment, where it has neither dose nor schedule and can be referred to."""
         drafts = self.chart.of_treatment.get(treatment, ())
+        if len(drafts) != 1:
+            return []
         others = [draft for name, several in self.chart.of_treatment.items() if name != treatment for draft in several]
-        bare = [draft for draft in drafts if draft.is_bare and is_reference(draft.reference) and draft not in others]
-        return bare if len(drafts) == 1 else []
+        return [draft for draft in drafts if draft.is_bare and is_reference(draft.reference) and draft not in others]
 
     def _is_drafted(self, treatment: str) -> bool:
         """Whether the treatment or an alternative is drafted in a way that a plan could not replace."""

@@ -96,6 +96,7 @@ def decode_value(
     sorter.sort(opened.entries)
     if name == "patient":
         sorter.require_patient()
+    sorter.shorten()
     return _decoded(name, where, opened, sorter, before)
 
 
@@ -179,7 +180,7 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     a single page of a search. Without ``patient_id`` the patient is the only Patient in the file, or else the subject
     of all resources; raises BadInput if there is none or several, or if the bytes are not FHIR.
     """
-    opened = open_value(raw.removeprefix(BOM_UTF8))
+    opened = open_value(raw.removeprefix(BOM_UTF8), bounded=False)
     if not isinstance(opened, OpenedBundle):
         raise BadInput("this is not a FHIR Bundle in JSON")
     if not opened.bundle and not _is_wanted(opened.entries[0]):
@@ -189,6 +190,7 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     sorter = ResourceSorter(SubjectChecker(patient), names, "bundle")
     sorter.sort(opened.entries)
     sorter.require_patient()
+    sorter.shorten()
     page = _is_one_page(opened)
     if page:
         sorter.unread.append(Unread("bundle.link", "the file is one page of more"))

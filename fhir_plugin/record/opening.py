@@ -50,6 +50,13 @@ _KINDS = {kind.lower(): kind for kind in RESOURCE_TYPES}
 """The types by their name in lower case: in other capitals a resource is unreadable, and yet of that type."""
 
 
+MAX_ENTRIES = 10_000
+"""Entries of one prefetched value, or of one page of a FHIR server. The prefetch asks for 200, and a heavy record has
+some thousand Observations of the codes that are read; what holds more is not read, and unknown."""
+MAX_VALUES = 500_000
+"""Members and elements of a body, a value or a page, counted by their commas. FHIR of 5 MB has some 150,000."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
     """A Bundle entry that cannot be decoded; ``resource_type`` is set if at least that can be read."""
@@ -91,8 +98,33 @@ def _is_match(entry: BundleEntry | UnreadableEntry, expected: str | None) -> boo
     return expected is None or mode == "match" or (mode is None and kind in (expected, None))
 
 
-def open_value(raw: bytes | msgspec.Raw) -> OpenedBundle | UnreadableEntry | None:
-    """Split a Bundle or a single resource into entries; ``None`` for ``null``."""
+def has_too_many_values(content: bytes) -> bool:
+    """Whether JSON holds more members and elements than are decoded; each takes much more memory than its bytes."""
+    return len(content) > MAX_VALUES and content.count(b",") > MAX_VALUES
+
+
+def too_many(raw: bytes | msgspec.Raw) -> str:
+    """Why a value is not decoded: it holds more values or entries than real ones do; empty if it may be decoded."""
+    content = memoryview(raw)
+    if content.nbytes <= MAX_ENTRIES:
+        return ""
+    commas = bytes(content).count(b",")
+    if commas > MAX_VALUES:
+        return f"more than {MAX_VALUES} values: not read"
+    if commas < MAX_ENTRIES:
+        return ""
+    bundle = read(raw, RawBundle)
+    entries = read(bundle.entry, list[msgspec.Raw]) if bundle else None
+    return f"more than {MAX_ENTRIES} entries: not read" if entries and len(entries) > MAX_ENTRIES else ""
+
+
+def open_value(raw: bytes | msgspec.Raw, *, bounded: bool = True) -> OpenedBundle | UnreadableEntry | None:
+    """Split a Bundle or a single resource into entries; ``None`` for ``null``.
+
+    Where it is ``bounded``, a value of more entries than real ones have is not decoded.
+    """
+    if bounded and (why := too_many(raw)):
+        return UnreadableEntry(None, why)
     try:
         value = _ANYTHING.decode(raw)
     except UNDECODABLE as error:

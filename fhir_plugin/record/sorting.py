@@ -32,6 +32,10 @@ _SUBJECT_MEMBER = {"devices": "patient", "allergies": "patient", "coverages": "b
 """The member that names the subject of a resource, where it is not ``subject``."""
 
 
+_MOST_UNREAD = 100
+"""Entries that could not be read and are listed; of the others, the number."""
+
+
 _NO_SUBJECT = "it does not say, in a way that can be resolved, whom it is about"
 
 
@@ -51,6 +55,8 @@ class ResourceSorter:
         self._views: dict[type, str] = {RESOURCE_TYPES[kind]: name for kind, name in names.items()}
         self.kept: dict[str, list[AnyResource]] = {name: [] for name in names.values()}
         self.unread: list[Unread] = []
+        """What could not be used, entry by entry: the first of them, and behind :meth:`shorten` how many more."""
+        self._unlisted = 0
         self.flawed_inputs: set[str] = set()
         """Inputs with a resource that could not be used."""
         self.dropped = 0
@@ -103,7 +109,7 @@ class ResourceSorter:
 
     def _add_unreadable(self, index: int, entry: UnreadableEntry) -> None:
         if entry.resource_type is None or entry.resource_type == "Bundle":
-            self.unread.append(Unread(f"{self._where}.entry[{index}]", entry.why))
+            self._list(index, entry.why)
             self.flawed_inputs.update(self._names.values())
         elif entry.resource_type in self._names:
             self._add_unread(index, self._names[entry.resource_type], entry.why)
@@ -137,5 +143,16 @@ class ResourceSorter:
             self.incomplete |= issue.severity in ("error", "fatal") or issue.code in _INCOMPLETE_CODES
 
     def _add_unread(self, index: int, name: str, why: str) -> None:
-        self.unread.append(Unread(f"{self._where}.entry[{index}]", f"{INPUTS[name].resource_type}: {why}"))
+        self._list(index, f"{INPUTS[name].resource_type}: {why}")
         self.flawed_inputs.add(name)
+
+    def _list(self, index: int, why: str) -> None:
+        if len(self.unread) < _MOST_UNREAD:
+            self.unread.append(Unread(f"{self._where}.entry[{index}]", why))
+        else:
+            self._unlisted += 1
+
+    def shorten(self) -> None:
+        """Add the number of entries that could not be used and are not listed."""
+        if self._unlisted:
+            self.unread.append(Unread(f"{self._where}.entry", f"{self._unlisted} more entries that cannot be read"))

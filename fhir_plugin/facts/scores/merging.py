@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
+from enum import Enum
+from heapq import heappop, heappush
 
 import msgspec
 
@@ -17,14 +19,29 @@ _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 class AssessmentCollector:
-    """Collects assessments, indexed by instrument and by day or reference, and merges duplicates."""
+    """Collects assessments and merges duplicates.
+
+    An assessment read from Observations is the same as an earlier one that it is derived from; or, on one day, of the
+    same instant, or with the same value where one of the two has no time or is a response that no Observation records
+    yet. What may be the same is looked up by these keys, because a record may hold thousands of one day.
+    """
 
     def __init__(self, instruments: Instruments, assessments: Iterable[Assessment]) -> None:
         self._instruments = instruments
-        self.assessments = list(assessments)
-        self._places: dict[tuple[str, DaySpan | str], list[int]] = {}
-        for place, assessment in enumerate(self.assessments):
+        self._assessments = list(assessments)
+        self._changes = [0] * len(self._assessments)
+        """How often each was merged: what was noted under its earlier keys does not count any more."""
+        self._recorded_as: dict[int, dict[str, None]] = {}
+        self._places: dict[tuple[object, ...], list[_Noted]] = {}
+        for place, assessment in enumerate(self._assessments):
             self._index(assessment, place)
+
+    def collected(self) -> list[Assessment]:
+        """All assessments, each with every Observation that records it."""
+        for place, references in self._recorded_as.items():
+            whole = msgspec.structs.replace(self._assessments[place], recorded_as=tuple(references))
+            self._assessments[place] = whole
+        return self._assessments
 
     def merge(self, recorded: Assessment, gathered: GatheredAnswers) -> None:
         """Add an assessment read from Observations, or merge it with the assessment that it records."""
@@ -33,41 +50,78 @@ class AssessmentCollector:
             for source in gathered.sources
             for reference in source.derived_from
         }
-        keys: list[DaySpan | str] = [*derived, recorded.day] if recorded.day else [*derived]
-        candidates = [
-            (bool(candidate.recorded_as), place)
-            for key in keys
-            for place in self._places.get((recorded.instrument, key), ())
-            if _is_same(candidate := self.assessments[place], recorded, derived)
-        ]
-        if candidates:
-            place = min(candidates)[1]
-            self.assessments[place] = _joined(self.assessments[place], recorded, self._instruments)
+        place = self._same(recorded, derived)
+        if place is None:
+            place = len(self._assessments)
+            self._assessments.append(recorded)
+            self._changes.append(0)
         else:
-            place = len(self.assessments)
-            self.assessments.append(recorded)
-        self._index(self.assessments[place], place)
+            self._join(place, recorded)
+        self._index(self._assessments[place], place)
+
+    def _join(self, place: int, recorded: Assessment) -> None:
+        existing = self._assessments[place]
+        references = self._recorded_as.setdefault(place, dict.fromkeys(existing.recorded_as))
+        references |= dict.fromkeys(recorded.recorded_as)
+        self._assessments[place] = _joined(existing, recorded, self._instruments)
+        self._changes[place] += 1
+
+    def _same(self, recorded: Assessment, derived: Iterable[str]) -> int | None:
+        """The place of the assessment that is the same: one that no Observation records yet, else the earliest."""
+        keys: list[tuple[object, ...]] = [(recorded.instrument, reference) for reference in derived]
+        if recorded.day is not None:
+            time, value = (
+                instant(recorded.moment),
+                (recorded.instrument, recorded.day, recorded.total, recorded.severity),
+            )
+            keys += [(*value, _Kind.RESPONSE), (*value, _Kind.UNTIMED)]
+            # Two Observations with different times are two assessments, for example before and after a session.
+            keys.append((*value, _Kind.TIMED) if time is None else (recorded.instrument, recorded.day, time))
+        found = [noted for key in keys if (noted := self._first(key)) is not None]
+        return min(found)[1] if found else None
+
+    def _first(self, key: tuple[object, ...]) -> _Noted | None:
+        """The first that stands under a key, without those that have changed since they were noted there."""
+        noted = self._places.get(key)
+        while noted:
+            _, place, changes = noted[0]
+            if self._changes[place] == changes:
+                return noted[0]
+            heappop(noted)
+        return None
 
     def _index(self, assessment: Assessment, place: int) -> None:
-        """Index an assessment; a merged one keeps its old keys too, and `_is_same` checks what they lead to."""
-        for key in (assessment.reference, assessment.day):
-            if key:
-                self._places.setdefault((assessment.instrument, key), []).append(place)
+        noted = bool(assessment.recorded_as), place, self._changes[place]
+        for key in _keys(assessment):
+            heappush(self._places.setdefault(key, []), noted)
 
 
-def _is_same(existing: Assessment, recorded: Assessment, derived: set[str]) -> bool:
-    if existing.reference in derived:
-        return True
-    if existing.day is None or existing.day != recorded.day:
-        return False
-    times = instant(existing.moment), instant(recorded.moment)
-    if None not in times and times[0] == times[1]:
-        return True
-    same_value = (existing.total, existing.severity) == (recorded.total, recorded.severity)
-    if not existing.reference.startswith("QuestionnaireResponse/") or existing.recorded_as:
-        # Two Observations with different times are two assessments, for example before and after a session.
-        return same_value and None in times
-    return same_value
+_Noted = tuple[bool, int, int]
+"""Whether an Observation records the assessment, its place, and how often it had been merged."""
+
+
+class _Kind(Enum):
+    """What the time of an assessment is compared with."""
+
+    RESPONSE = "response"
+    """A response that no Observation records yet: its time is that of writing."""
+    TIMED = "timed"
+    UNTIMED = "untimed"
+
+
+def _keys(assessment: Assessment) -> Iterator[tuple[object, ...]]:
+    """What an assessment read from Observations is looked up by to find this one."""
+    instrument, day = assessment.instrument, assessment.day
+    yield instrument, assessment.reference
+    if day is None:
+        return
+    time = instant(assessment.moment)
+    if time is not None:
+        yield instrument, day, time
+    kind = _Kind.UNTIMED if time is None else _Kind.TIMED
+    if assessment.reference.startswith("QuestionnaireResponse/") and not assessment.recorded_as:
+        kind = _Kind.RESPONSE
+    yield instrument, day, assessment.total, assessment.severity, kind
 
 
 def _joined(existing: Assessment, recorded: Assessment, instruments: Instruments) -> Assessment:
@@ -84,7 +138,7 @@ def _joined(existing: Assessment, recorded: Assessment, instruments: Instruments
         better,
         flags=tuple(flags),
         suicide_item_positive=True if True in signals else False if False in signals else None,
-        recorded_as=tuple(dict.fromkeys((*existing.recorded_as, *recorded.recorded_as))),
+        recorded_as=existing.recorded_as or recorded.recorded_as,
     )
 
 

@@ -67,7 +67,7 @@ class ScoreHistory:
             self._days_since(baseline),
             *suicide_items,
             self._suicide_signal(suicide_items),
-            self._fact(_UNREAD_SIGNAL, Presence(possible=self._unread_signals())),
+            self._fact(_UNREAD_SIGNAL, Presence(possible=self._unread_signals(self._denied()))),
             self._fact(_UNSCORED, Presence(possible=tuple(form.evidence for form in self.unscored))),
             self._unrecorded(),
         ]
@@ -151,7 +151,7 @@ class ScoreHistory:
         *earlier, latest = asked
         positive = [answer for answer in earlier if answer.suicide_item_positive]
         maybe_latest = [answer for answer in positive if not _certainly_before(answer, latest)]
-        past = tuple(self.evidence(answer) for answer in positive if answer not in maybe_latest)
+        past = tuple(self.evidence(answer) for answer in positive if _certainly_before(answer, latest))
         current, possible = self._latest_answers([*maybe_latest, latest])
         newest = (*current, *possible)
         if not newest:
@@ -194,14 +194,15 @@ class ScoreHistory:
         A possible signal of an older assessment is resolved by a newer negative answer.
         """
         presences = [fact.value for fact in items if isinstance(fact.value, Presence)]
-        unknown = self._unread_signals(known=False)
+        denied = self._denied()
+        unknown = self._unread_signals(denied, known=False)
         if not presences and not unknown:
             return self._fact(_SIGNAL, None, missing=(self._not_asked(),))
         value = Presence(
             current=tuple(entry for presence in presences for entry in presence.current),
             past=tuple(entry for presence in presences for entry in presence.past),
             possible=tuple(
-                entry for presence in presences for entry in presence.possible if not self._is_resolved(entry)
+                entry for presence in presences for entry in presence.possible if not self._is_resolved(entry, denied)
             )
             + unknown,
         )
@@ -212,28 +213,33 @@ class ScoreHistory:
         signals, forms = self.instruments.signals, sum(not form.evidence.name for form in self.unscored)
         return signals.not_recognised.format(count=forms) if forms else signals.not_asked
 
-    def _unread_signals(self, *, known: bool = True) -> tuple[Evidence, ...]:
+    def _denied(self) -> date:
+        """The last day on which an instrument that asks about suicide was answered with no."""
+        answers = (answer for answer in self.assessments if answer.suicide_item_positive is False)
+        return max((answer.day.first for answer in answers if answer.day), default=date.min)
+
+    def _unread_signals(self, denied: date, *, known: bool = True) -> tuple[Evidence, ...]:
         """The questionnaires that may tell of suicide and could not be read, unless old or answered no since.
 
         Those of ``known`` instruments are left out if asked, because the facts of these have them.
         """
         signals = self.instruments.signals
         may_tell = [form.evidence for form in self.unscored if form.may_tell_of_suicide]
-        open_ones = [entry for entry in may_tell if not self._is_resolved(entry) and not self._is_old(entry.day)]
+        open_ones = [
+            entry for entry in may_tell if not self._is_resolved(entry, denied) and not self._is_old(entry.day)
+        ]
         return tuple(
             entry if entry.name else msgspec.structs.replace(entry, name=signals.form)
             for entry in open_ones
             if known or not entry.name
         )
 
-    def _is_resolved(self, possible: Evidence) -> bool:
+    def _is_resolved(self, possible: Evidence, denied: date) -> bool:
+        """Whether the latest negative answer, given on the day ``denied``, is certainly newer."""
         day = possible.day
         if day is None and possible.note == self.instruments.signals.negative_long_ago:
             day = _UNDATED
-        return day is not None and any(
-            answer.suicide_item_positive is False and answer.day is not None and answer.day.first > day.last
-            for answer in self.assessments
-        )
+        return day is not None and denied > day.last
 
     def _unrecorded(self) -> Fact:
         unrecorded = tuple(
@@ -264,7 +270,7 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     )
     for gathered, scored in gather_scores(observations, instruments, sex):
         collector.merge(_from_observations(gathered, scored), gathered)
-    past = [entry for entry in collector.assessments if entry.day is None or entry.day.first <= as_of]
+    past = [entry for entry in collector.collected() if entry.day is None or entry.day.first <= as_of]
     ordered = tuple(in_order(past, instruments))
     unscored = (*unknown, *unscored_assessments(ordered, instruments))
     return ScoreHistory(

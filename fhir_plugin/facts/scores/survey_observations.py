@@ -34,6 +34,8 @@ class GatheredAnswers:
     form: PreparedInstrument
     instruments: Instruments
     sources: list[Observation]
+    known: set[Observation] = field(default_factory=set)
+    """The same as a set."""
     totals: list[float] = field(default_factory=list)
     """Every total as recorded; more than one where they may contradict each other."""
     level: str | None = None
@@ -96,6 +98,7 @@ def _add_observation(
     observation: Observation, answers: GatheredAnswers, by_reference: Mapping[str, Observation], depth: int
 ) -> None:
     answers.sources.append(observation)
+    answers.known.add(observation)
     if observation.status not in USABLE_STATUSES:
         answers.flags.append(f"status:{observation.status or 'missing'}")
     _add_value(observation, answers)
@@ -103,7 +106,7 @@ def _add_observation(
         _add_value(component, answers)
     for member in observation.has_member if depth else ():
         target = by_reference.get("/".join((member.reference or "").rsplit("/", 2)[-2:]))
-        if target and target not in answers.sources:
+        if target and target not in answers.known:
             _add_observation(target, answers, by_reference, depth - 1)
 
 

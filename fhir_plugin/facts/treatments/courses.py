@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
+from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -72,7 +75,34 @@ def build_courses(sessions: Iterable[Session], treatments: Treatments, as_of: da
         ]
         courses += [_course(treatment, run, as_of) for run in _runs(proven, treatment.course.gap_days.value)]
     courses.sort(key=lambda course: (course.first, course.last, course.treatment))
-    return tuple(_with_concurrent(course, courses) for course in courses)
+    others = _by_modality(courses)
+    return tuple(_with_concurrent(course, others) for course in courses)
+
+
+class _CourseDays(NamedTuple):
+    """The courses of one modality: their first days, ascending, and the latest last day up to each."""
+
+    firsts: list[date]
+    reached: list[date]
+
+    def is_during(self, course: TreatmentCourse) -> bool:
+        """Whether one of them shares a day, or the days between, with the course."""
+        begun = bisect_right(self.firsts, course.last)
+        return begun > 0 and self.reached[begun - 1] >= course.first
+
+    def next_after(self, day: date) -> Iterator[date]:
+        """The first day of the next one after a day, if there is one."""
+        yield from self.firsts[(at := bisect_right(self.firsts, day)) : at + 1]
+
+
+def _by_modality(courses: Iterable[TreatmentCourse]) -> dict[str, _CourseDays]:
+    """The days of the courses (sorted by their first day), by modality."""
+    days: dict[str, _CourseDays] = {}
+    for course in courses:
+        firsts, reached = days.setdefault(course.modality, _CourseDays([], []))
+        firsts.append(course.first)
+        reached.append(max(course.last, reached[-1]) if reached else course.last)
+    return days
 
 
 def _runs(sessions: Iterable[Session], gap_days: int) -> list[list[Session]]:
@@ -129,12 +159,8 @@ def _clock(moment: str | None) -> str:
     return moment.partition("T")[2] if moment else ""
 
 
-def _with_concurrent(course: TreatmentCourse, courses: Iterable[TreatmentCourse]) -> TreatmentCourse:
-    concurrent = {
-        other.modality
-        for other in courses
-        if other.modality != course.modality and other.first <= course.last and course.first <= other.last
-    }
+def _with_concurrent(course: TreatmentCourse, days: Mapping[str, _CourseDays]) -> TreatmentCourse:
+    concurrent = (name for name, others in days.items() if name != course.modality and others.is_during(course))
     return msgspec.structs.replace(course, together_with=tuple(sorted(concurrent)))
 
 
@@ -144,24 +170,50 @@ def judge_courses(
     treatments: Treatments,
     instruments: Instruments,
 ) -> tuple[TreatmentCourse, ...]:
-    """The courses with the response at their end."""
+    """The courses (oldest first) with the response at their end."""
+    if not courses:
+        return ()
+    days, series = _by_modality(courses), _series(assessments, treatments)
     return tuple(
-        msgspec.structs.replace(course, outcome=_outcome(course, courses, assessments, treatments, instruments))
+        msgspec.structs.replace(course, outcome=_outcome(course, days, series, treatments, instruments))
         for course in courses
     )
 
 
+class _Totals(NamedTuple):
+    """The dated totals on one scale, oldest first."""
+
+    days: list[date]
+    assessments: list[Assessment]
+
+    def last_within(self, first: date, last: date) -> Assessment | None:
+        """The last one of these days."""
+        end = bisect_right(self.days, last)
+        return self.assessments[end - 1] if end and self.days[end - 1] >= first else None
+
+
+def _series(assessments: Iterable[Assessment], treatments: Treatments) -> dict[str, _Totals]:
+    """The totals on each scale by which a course is judged."""
+    series = {scale: _Totals([], []) for scale in treatments.response.scales}
+    dated = [(day, entry) for entry in assessments if entry.total is not None and (day := _day(entry))]
+    for day, entry in sorted(dated, key=itemgetter(0)):
+        if entry.instrument in series:
+            series[entry.instrument].days.append(day)
+            series[entry.instrument].assessments.append(entry)
+    return series
+
+
 def _outcome(
     course: TreatmentCourse,
-    courses: Sequence[TreatmentCourse],
-    assessments: Sequence[Assessment],
+    days: Mapping[str, _CourseDays],
+    series: Mapping[str, _Totals],
     treatments: Treatments,
     instruments: Instruments,
 ) -> CourseOutcome:
     rule = treatments.response
-    later = [other.first for other in courses if other.modality != course.modality and other.first > course.last]
+    later = [day for name, others in days.items() if name != course.modality for day in others.next_after(course.last)]
     until = min([course.last + timedelta(days=rule.end_days_after.value), *(day - timedelta(days=1) for day in later)])
-    outcomes = list(_changes(course, until, assessments, treatments, instruments))
+    outcomes = list(_changes(course, until, series, treatments, instruments))
     judged = [outcome for outcome in outcomes if outcome.kind]
     if not judged:
         return (
@@ -175,25 +227,17 @@ def _outcome(
 def _changes(
     course: TreatmentCourse,
     until: date,
-    assessments: Sequence[Assessment],
+    series: Mapping[str, _Totals],
     treatments: Treatments,
     instruments: Instruments,
 ) -> Iterator[CourseOutcome]:
     """The change on each scale that was administered both before the course and at its end."""
     rule = treatments.response
-    for scale in rule.scales:
-        series = [
-            entry for entry in assessments if entry.instrument == scale and entry.total is not None and _day(entry)
-        ]
-        before = _within(series, course.first - timedelta(days=rule.baseline_days_before.value), course.first)
-        after = _within(series, max(course.last - timedelta(days=rule.end_days_before.value), course.first), until)
-        after = [entry for entry in after if before and entry is not before[-1] and _after(entry, before[-1])]
-        if before and after:
-            yield _change(before[-1], after[-1], treatments, instruments)
-
-
-def _within(series: Iterable[Assessment], first: date, last: date) -> list[Assessment]:
-    return [entry for entry in series if (day := _day(entry)) and first <= day <= last]
+    for totals in series.values():
+        before = totals.last_within(course.first - timedelta(days=rule.baseline_days_before.value), course.first)
+        after = totals.last_within(max(course.last - timedelta(days=rule.end_days_before.value), course.first), until)
+        if before and after and after is not before and _after(after, before):
+            yield _change(before, after, treatments, instruments)
 
 
 def _day(assessment: Assessment) -> date | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -154,7 +154,8 @@ def read_treatments(
 ) -> TreatmentHistory:
     """All courses up to ``as_of``; responses are judged if ``assessments`` and ``instruments`` are given."""
     sessions = [entry for entry in read_sessions(record, treatments) if entry.span is None or entry.span.first <= as_of]
-    sessions = [_with_doubt(session, sessions, treatments) for session in sessions]
+    given = _given_days(sessions)
+    sessions = [_with_doubt(session, given, treatments) for session in sessions]
     courses = build_courses(sessions, treatments, as_of)
     if instruments:
         courses = judge_courses(courses, assessments, treatments, instruments)
@@ -172,16 +173,20 @@ def read_treatments(
     )
 
 
-def _with_doubt(session: Session, sessions: Sequence[Session], treatments: Treatments) -> Session:
+def _given_days(sessions: Iterable[Session]) -> dict[str, set[DaySpan | None]]:
+    """The days on which each treatment was given."""
+    days: dict[str, set[DaySpan | None]] = {}
+    for session in sessions:
+        if session.strength is EvidenceStrength.GIVEN:
+            days.setdefault(session.treatment, set()).add(session.span)
+    return days
+
+
+def _with_doubt(session: Session, given: Mapping[str, Collection[DaySpan | None]], treatments: Treatments) -> Session:
     """The session, marked as doubtful if it is a single dose of a drug with other uses, which proves no course."""
     rule = treatments[session.treatment].other_use
     if rule is None or session.other_use or session.strength is not EvidenceStrength.GIVEN:
         return session
-    days = {
-        entry.span
-        for entry in sessions
-        if entry.treatment == session.treatment and entry.strength is EvidenceStrength.GIVEN
-    }
-    if len(days) > rule.single_session.value:
+    if len(given[session.treatment]) > rule.single_session.value:
         return session
     return msgspec.structs.replace(session, other_use=ONE_DOSE)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks.protocol.limits import MAX_DEPTH, MAX_RESOURCES, is_too_deep
-from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, client, order
+from cds_hooks.protocol.aside import LARGE_BYTES
+from cds_hooks.protocol.limits import MAX_DEPTH, MAX_DRAFTS, MAX_RESOURCES, is_too_deep
+from fhir_plugin.record.opening import MAX_VALUES
+from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, client, order, without_uuids
 
 LIMIT = 5_000_000
 
@@ -31,6 +33,7 @@ LIMIT = 5_000_000
         (b"{" + b",".join(b'"%d":0' % each for each in range(1_000_000)) + b"}", 413),
         (b"{" + b",".join(b'"%d":0' % each for each in range(400_000)) + b"}", 400),
         (b'{"resourceType":"X"}' * (MAX_RESOURCES + 1), 413),
+        (b"[" + b"1," * (MAX_VALUES + 1) + b"1]", 413),
         (b"x" * (LIMIT + 1), 413),
     ],
 )
@@ -41,6 +44,20 @@ def test_hostile_bodies_are_refused_at_once(content: bytes, status: int) -> None
         assert client().post(ORDER_SIGN, content=content).status_code == status
         spent.append(time.process_time() - start)
     assert min(spent) < 0.5, "seconds of work, most of it the client of the test"
+
+
+@pytest.mark.parametrize(("drafts", "status"), [(MAX_DRAFTS, 200), (MAX_DRAFTS + 1, 413)])
+def test_a_call_holds_no_more_drafts_than_are_looked_at(drafts: int, status: int) -> None:
+    request = body(ORDER_SIGN, "nearly-empty", *({"resourceType": "Medication", "id": "m"},) * drafts)
+    assert client().post(ORDER_SIGN, json=request).status_code == status
+
+
+def test_what_is_large_is_answered_alike_in_its_own_thread() -> None:
+    """A large record is worked on aside; the answer is the same, and the log still knows the call."""
+    request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))
+    ordinary = client().post(ORDER_SIGN, json=request).json()["cards"]
+    request["extension"] = {"padding": "x" * LARGE_BYTES}
+    assert without_uuids(client().post(ORDER_SIGN, json=request).json()["cards"]) == without_uuids(ordinary)
 
 
 def test_a_stream_without_a_length_ends_when_it_is_too_long() -> None:

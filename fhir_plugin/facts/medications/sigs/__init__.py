@@ -23,8 +23,9 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     if not text or len(text) > MAX_LENGTH:
         return None
     tokens = tokens_of(text, vocabulary)
-    if tokens in _SIG_CACHE:
-        return _SIG_CACHE[tokens]
+    kept = _SIG_CACHE.get(tokens, _NOT_KEPT)  # another thread may clear the cache between two look-ups
+    if not isinstance(kept, _NotKept):
+        return kept
     sig = _read(tokens)
     if len(tokens) <= _MAX_CACHED_TOKENS and (sig is None or len(sig.phases) <= MAX_CACHED_PHASES):
         if len(_SIG_CACHE) >= _MAX_CACHED_SIGS:
@@ -33,6 +34,11 @@ def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
     return sig
 
 
+class _NotKept:
+    """In place of a sig that is not cached; ``None`` is one that was not understood."""
+
+
+_NOT_KEPT = _NotKept()
 _SIG_CACHE: dict[tuple[SigToken, ...], Sig | None] = {}
 """Parsed sigs by their tokens, cached across records: the tokens hold no text of the record."""
 _MAX_CACHED_SIGS = 4096

@@ -1,0 +1,88 @@
+"""Work grows with the length of an input, not with its square: each list of each input is doubled.
+
+Counted are steps of the interpreter. What is the same for any length is left out: from ``_LENGTH`` to twice as many
+elements the work may grow by some steps, and from there to four times as many by about twice those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from fhir_plugin.record.bundles import RESOURCE_TYPES
+from tests.support.growth.lists import LongList, examples, lists_in, long_lists, request_with
+from tests.support.growth.steps import steps
+from tests.support.hooks.calls import answered, called
+
+_LENGTH = 24
+_MOST = 2.2
+_FEW = 4
+"""Steps for each element: a list that is only copied, or of which only the first elements are read, takes fewer."""
+_OFTEN = {
+    *(
+        "drafts[ketamine], alike",
+        "observations[phq9], alike",
+        "observations[madrs], times",
+        "observations[item], times",
+    ),
+    *("observations[madrs], alike", "medicationAdministrations[infusion], times", "procedures[stimulation], apart"),
+    *("observations[phq9].hasMember, alike", "medicationRequests[sertraline], times"),
+    *("medicationRequests[sertraline].dosageInstruction, alike", "questionnaireResponses[answers].item, alike"),
+}
+"""Those that once grew with the square, and the longest of inner lists."""
+
+
+def _rows() -> Iterator[Any]:
+    for number, long in enumerate(long_lists()):
+        hook = ("order-sign", "encounter-start", "patient-view", "order-select")[number % 4]
+        often = str(long) in _OFTEN
+        yield pytest.param(
+            long, "order-sign" if often else hook, id=str(long), marks=() if often else pytest.mark.nightly
+        )
+
+
+@pytest.mark.parametrize(("long", "hook"), list(_rows()))
+def test_the_work_doubles_where_a_list_doubles(long: LongList, hook: str) -> None:
+    assert growth(long, hook) <= _MOST
+
+
+def growth(long: LongList, hook: str) -> float:
+    """How many times as many steps the second doubling of a list costs as the first."""
+    calls = [called(request_with(long, length, hook)) for length in (4 * _LENGTH, _LENGTH, 2 * _LENGTH, 4 * _LENGTH)]
+    _warm, *works = (steps(lambda call=call: answered(call)) for call in calls)  # type: ignore[misc]
+    first, second = works[1] - works[0], works[2] - works[1]
+    return second / first if second > _FEW * 2 * _LENGTH else 0.0
+
+
+def test_each_list_that_is_read_is_made_longer() -> None:
+    """A list that a view reads has an example, so that no list is forgotten."""
+    found = {
+        (resource["resourceType"], *(step for step in path if isinstance(step, str)))
+        for resources in examples().values()
+        for resource in resources
+        for path in lists_in(resource)
+    }
+    kinds = {resource["resourceType"] for resources in examples().values() for resource in resources}
+    missing = {
+        (name, field)
+        for name, view in RESOURCE_TYPES.items()
+        if name in kinds
+        for field in _lists_of(view)
+        if (name, field) not in found
+    }
+    assert missing == set()
+
+
+def _lists_of(view: type) -> Iterator[str]:
+    kind = msgspec.inspect.type_info(view)
+    assert isinstance(kind, msgspec.inspect.StructType)
+    for field in kind.fields:
+        if isinstance(field.type, msgspec.inspect.VarTupleType):
+            yield field.encode_name
+
+
+def test_all_that_is_asked_often_is_there() -> None:
+    assert {str(long) for long in long_lists()} >= _OFTEN
