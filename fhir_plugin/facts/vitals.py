@@ -40,6 +40,8 @@ class VitalReading(NamedTuple):
     reference: str
     written: str = ""
     """As recorded, ``176 [lb_av]``, where the unit differs from the one used here."""
+    whole: bool = False
+    """Whether it should hold every component: one that it lacks was lost, and stands nowhere else."""
 
     @property
     def usable(self) -> bool:
@@ -127,14 +129,15 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
             written = written or _original_text(part.value_quantity, shape)
         elif name is not None and part.value_string:
             components[name] = None
-    if not components and not observation.value_string:
+    if not components and (observation.has_member or observation.data_absent_reason):
         return None
-    if not components:  # written as a sentence: it was measured but is not usable
+    if not components:  # written as a sentence, or its value was lost: it was measured but is not usable
         components = dict.fromkeys(shape.components)
     elif observation.status not in knowledge.vital_signs.statuses or not _consistent(components, shape):
         components = dict.fromkeys(components)
     moment, zoned = _moment(when)
-    return VitalReading(day_span(when) or _UNDATED, moment, zoned, components, observation.reference, written)
+    whole = bool(observation.component)
+    return VitalReading(day_span(when) or _UNDATED, moment, zoned, components, observation.reference, written, whole)
 
 
 def _timestamp(observation: Observation) -> str | None:
@@ -315,11 +318,7 @@ def _filled(latest: list[VitalReading], usable: list[VitalReading], shape: Vital
     """The newest values, and for a component that they lack the newest one of that day, if the two can go together."""
     days = {reading.day for reading in latest}
     of_day = [reading for reading in usable if reading.day in days]
-    sources = {
-        name: _maximal(holders)
-        for name in shape.components
-        if (holders := [reading for reading in of_day if name in reading.components])
-    }
+    sources = {name: _maximal(holders) for name in shape.components if (holders := _holders(name, latest, of_day))}
     components = {name: _highest(holders, shape)[name] for name, holders in sorted(sources.items())}
     if not _consistent(components, shape):
         components, sources = _highest(latest, shape), dict.fromkeys(shape.components, latest)
@@ -329,6 +328,14 @@ def _filled(latest: list[VitalReading], usable: list[VitalReading], shape: Vital
         reading = min(holders, key=lambda holder: (holder.reference not in used, holder.reference))
         used[reading.reference] = reading
     return _LatestReadings(components, max(days), tuple(used.values()))
+
+
+def _holders(name: str, latest: list[VitalReading], of_day: list[VitalReading]) -> list[VitalReading]:
+    """The readings of the day that hold a component; none where the newest should hold it and has lost it."""
+    held = any(name in reading.components for reading in latest)
+    if not held and any(reading.whole for reading in latest):
+        return []
+    return [reading for reading in of_day if name in reading.components]
 
 
 def _contradicting_reading(
