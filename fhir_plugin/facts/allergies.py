@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from fhir_plugin.facts.entries import condition_concepts, is_withdrawn, status_of, words_of
+from fhir_plugin.facts.entries import (
+    allergy_concepts,
+    condition_concepts,
+    has_readable_words,
+    is_withdrawn,
+    status_of,
+    words_of,
+)
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.unread_entries import unread_allergies, unread_diagnoses
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import AllergyIntolerance, Condition
-from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
 
 KETAMINE, INTOLERANCE = "allergies.ketamine", "allergies.ketamine_intolerance"
@@ -58,7 +65,7 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
         key=lambda entry: entry.reference,
     )
     for entry in entries:
-        name = _drug_name(_substances(entry), knowledge)
+        name = _drug_name(allergy_concepts(entry), knowledge)
         if _verification(entry) == _REFUTED or not name:
             continue
         label = entry.code.label if entry.code else ""
@@ -72,19 +79,7 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
             note = knowledge.wording.entries["intolerance"]
             allergy.possible.append(Evidence(reference=entry.reference, label=label, name=name, day=day, note=note))
     allergy.possible += _in_problem_list(record, knowledge)
-    missing, unread = record.gaps(("allergies", "conditions")), record.unread_of(("allergies", "conditions"))
-    absent = not missing and not entries
-    if absent:
-        missing, unread = (knowledge.wording.gaps["no_allergies"],), ("allergies",)
-    elif unreadable := sum(_is_unreadable(entry, knowledge) for entry in entries):
-        missing += (knowledge.wording.gaps["unread_allergies"].format(count=unreadable),)
-        unread = tuple(dict.fromkeys((*unread, "allergies")))
-    extent: dict[str, Any] = {
-        "missing": missing,
-        "absent": absent,
-        "unread": unread,
-        "looked_in": (f"allergies ({len(entries)})", *record.looked_in("conditions")),
-    }
+    extent = _extent(record, entries, knowledge)
     presences = {KETAMINE: allergy.presence(), INTOLERANCE: intolerance.presence()}
     first, second = (
         Fact(name=name, value=value, evidence=value.current + value.past + value.possible, **extent)
@@ -93,22 +88,23 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
     return first, second
 
 
-def _is_unreadable(entry: AllergyIntolerance, knowledge: Knowledge) -> bool:
-    """Whether an entry that was not refuted has neither words nor a code of which it is known what it means."""
-    substances = _substances(entry)
-    if _verification(entry) == _REFUTED or words_of(substances):
-        return False
-    systems = knowledge.treatments.systems
-    codings = [coding for substance in substances for coding in substance.coding if coding.code]
-    return not any(
-        systems.get(system_key(coding.system)) in _WHOLE_SYSTEMS
-        or knowledge.value_sets.recognises(coding.system, coding.code)
-        for coding in codings
-    )
-
-
-_WHOLE_SYSTEMS = frozenset({"rxnorm", "atc"})
-"""Systems in which every code of an ingredient that a protocol uses is listed."""
+def _extent(record: Record, entries: Sequence[AllergyIntolerance], knowledge: Knowledge) -> dict[str, Any]:
+    """What was searched, and what in it could not be read."""
+    places = ("allergies", "conditions")
+    missing, unread = record.gaps(places), record.unread_of(places)
+    absent = not missing and not entries
+    if absent:
+        missing, unread = (knowledge.wording.gaps["no_allergies"],), ("allergies",)
+    else:
+        believed = (entry for entry in entries if _verification(entry) != _REFUTED)
+        unreadable = {
+            "allergies": unread_allergies(believed, knowledge),
+            "conditions": unread_diagnoses(record, knowledge),
+        }
+        missing += tuple(why for place in places for why in unreadable[place])
+        unread = tuple(place for place in places if place in unread or unreadable[place])
+    looked_in = (f"allergies ({len(entries)})", *record.looked_in("conditions"))
+    return {"missing": missing, "absent": absent, "unread": unread, "looked_in": looked_in}
 
 
 def _is_hypersensitive(entry: AllergyIntolerance, knowledge: Knowledge) -> bool:
@@ -120,10 +116,10 @@ def _is_hypersensitive(entry: AllergyIntolerance, knowledge: Knowledge) -> bool:
 
 
 def _may_be_hypersensitive(entry: AllergyIntolerance) -> bool:
-    """Whether an intolerance is severe, or has a reaction without words."""
+    """Whether an intolerance is severe, or has a reaction without words that can be read."""
     if entry.criticality == _HIGH or any(reaction.severity == _SEVERE for reaction in entry.reaction):
         return True
-    return any(not words_of((concept,)) for reaction in entry.reaction for concept in reaction.manifestation)
+    return any(not has_readable_words((concept,)) for reaction in entry.reaction for concept in reaction.manifestation)
 
 
 def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
@@ -146,12 +142,6 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
 
 def _verification(allergy: AllergyIntolerance) -> str | None:
     return status_of(allergy.verification_status)
-
-
-def _substances(allergy: AllergyIntolerance) -> list[CodeableConcept]:
-    """The concepts of the allergy: its code and the substances of its reactions."""
-    concepts = (allergy.code, *(reaction.substance for reaction in allergy.reaction))
-    return [concept for concept in concepts if concept]
 
 
 def _drug_name(concepts: Iterable[CodeableConcept], knowledge: Knowledge) -> str:

@@ -6,6 +6,7 @@ on a day, which is read only for relevant entries.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from enum import Enum
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
-from fhir_plugin.record.resources import Condition, Device, Procedure
+from fhir_plugin.record.resources import AllergyIntolerance, Condition, Device, Procedure
 
 
 class Force(Enum):
@@ -52,6 +53,22 @@ def condition_concepts(condition: Condition) -> tuple[CodeableConcept, ...]:
 def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
     """The texts and the displays of the codes."""
     return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
+
+
+def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
+    """Whether any words are written mostly in Latin letters, as the knowledge is; of others nothing can be said."""
+    return any(map(_is_latin, words_of(concepts)))
+
+
+def _is_latin(text: str) -> bool:
+    if text.isascii():
+        return _LATIN_WORD.search(text) is not None
+    latin = len(_LATIN.findall(text))
+    return latin > 1 and latin > sum(map(str.isalpha, text)) - latin
+
+
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
+_LATIN_WORD = re.compile("[A-Za-z]{2}")
 
 
 def is_withdrawn(condition: Condition) -> bool:
@@ -122,6 +139,12 @@ def procedure_status(procedure: Procedure, as_of: date) -> EntryStatus | None:
         return EntryStatus(Force.DOUBTFUL, "future", start)
     force, note = (Force.NOW, "") if procedure.status in _DONE else (Force.DOUBTFUL, "not_completed")
     return EntryStatus(force, note, start)
+
+
+def allergy_concepts(allergy: AllergyIntolerance) -> tuple[CodeableConcept, ...]:
+    """The substance, or the allergy, and the substances of its reactions."""
+    concepts = (allergy.code, *(reaction.substance for reaction in allergy.reaction))
+    return tuple(concept for concept in concepts if concept)
 
 
 def device_concepts(device: Device) -> tuple[CodeableConcept, ...]:

@@ -35,13 +35,16 @@ def read_interactions(
 ) -> Mapping[str, Fact]:
     """``drugs.<group>`` for every group of ``interactions.yaml``, and the drugs that are not recognised.
 
-    A drug that may be in use and is not recognised may belong to any group: the facts are then incomplete.
+    A drug that may be in use and is not recognised may belong to any group: the facts are then incomplete. One that was
+    stopped may still belong to a group whose effect outlasts it.
     """
     names = knowledge.interactions.drugs
     by_group: dict[str, dict[str, list[Evidence]]] = {
         name: {"current": [], "past": [], "possible": []} for name in names
     }
     unrecognised: dict[str, Evidence] = {}
+    ended: dict[str, dict[str, Evidence]] = {name: {} for name, drug in names.items() if drug.washout}
+    """By group with a washout, the unrecognised drugs that were stopped so recently that they may still act."""
     lookup = _GroupLookup(products or ProductReader(knowledge.medications, record.medications), knowledge)
     for entry in _entries(record):
         drug = lookup.drug(entry)
@@ -52,15 +55,41 @@ def read_interactions(
         status = use_status(entry, start, knowledge, as_of)
         if status is None:
             continue
-        if drug.in_doubt and status != "past" and not isinstance(entry, MedicationAdministration):
+        if drug.in_doubt and not isinstance(entry, MedicationAdministration):
             note = knowledge.wording.entries["unrecognised"]
             evidence = Evidence(reference=entry.reference, label=drug.label, day=start, note=note)
-            unrecognised.setdefault(drug.label or entry.reference, evidence)
+            _add_doubted(evidence, status, entry, unrecognised, ended, knowledge, as_of)
         for name, ingredients in groups.items():
             evidence = Evidence(reference=entry.reference, label=drug.label, name=ingredients, day=start)
             by_group[name][_status_in(name, status, entry, drug, ingredients, knowledge, as_of)].append(evidence)
-    extent = _search_extent(record, knowledge, _ordered(list(unrecognised.values())))
-    return {f"drugs.{name}": _fact(f"drugs.{name}", by_group.get(name, {}), extent) for name in (*names, UNRECOGNISED)}
+    extent = _search_extent(record, knowledge, unrecognised)
+    extents = {
+        name: _search_extent(record, knowledge, {**unrecognised, **more}) for name, more in ended.items() if more
+    }
+    return {
+        f"drugs.{name}": _fact(f"drugs.{name}", by_group.get(name, {}), extents.get(name, extent))
+        for name in (*names, UNRECOGNISED)
+    }
+
+
+def _add_doubted(
+    evidence: Evidence,
+    status: UseStatus,
+    entry: MedicationEntry,
+    in_use: dict[str, Evidence],
+    ended: Mapping[str, dict[str, Evidence]],
+    knowledge: Knowledge,
+    as_of: date,
+) -> None:
+    """Add an unrecognised drug to those in use, or, if it was stopped, to each group in whose washout it may be."""
+    name = evidence.label or evidence.reference
+    if status != "past":
+        in_use.setdefault(name, evidence)
+        return
+    for group, collected in ended.items():
+        longest = max(rule.days.value for rule in knowledge.interactions.drugs[group].washout)
+        if _status_in_washout(longest, entry, knowledge, as_of) != "past":
+            collected.setdefault(name, evidence)
 
 
 def _entries(record: Record) -> list[MedicationEntry]:
@@ -91,8 +120,8 @@ def use_status(entry: MedicationEntry, start: DaySpan | None, knowledge: Knowled
     if entry.status in rules.active:
         recent = start is not None and start.days_before(as_of)[1] <= rules.current_days.value
         return "current" if recent else "possible"
-    is_open = entry.status is None or entry.status in rules.open
-    return "possible" if is_open or _may_be_left(entry, start, knowledge, as_of) else "past"
+    is_over = entry.status in rules.over and not _may_be_left(entry, start, knowledge, as_of)
+    return "past" if is_over else "possible"
 
 
 def _is_after(start: DaySpan | None, as_of: date) -> bool:
@@ -261,7 +290,7 @@ class _SearchExtent(NamedTuple):
     """The entries that may be in use and may be any drug."""
 
 
-def _search_extent(record: Record, knowledge: Knowledge, unrecognised: tuple[Evidence, ...]) -> _SearchExtent:
+def _search_extent(record: Record, knowledge: Knowledge, unrecognised: Mapping[str, Evidence]) -> _SearchExtent:
     counts = {name: len(record.input(name).resources) for name in INPUTS}
     missing = record.gaps(INPUTS)
     absent = not missing and not any(counts.values())
@@ -274,7 +303,7 @@ def _search_extent(record: Record, knowledge: Knowledge, unrecognised: tuple[Evi
         unread=unread,
         looked_in=tuple(f"{name} ({count})" for name, count in counts.items()),
         absent=absent,
-        unrecognised=unrecognised,
+        unrecognised=_ordered(list(unrecognised.values())),
     )
 
 

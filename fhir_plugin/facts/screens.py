@@ -16,6 +16,7 @@ from fhir_plugin.record.record import Record
 from mappings.schema.codes.screens import ItemRule, Points, PointsRule, ResultRule, ScoreRule, Screen
 from mappings.schema.load import Knowledge
 
+_FORMS = "questionnaireResponses"
 _MOST_POINTS, _FEWEST_POINTS = 3, 1
 
 
@@ -27,13 +28,13 @@ def read_screens(
     reader = _ScreenReader(knowledge, scores, facts, sex, as_of)
     read: dict[str, Fact] = {}
     for name, screen in knowledge.screens.screens.items():
-        possible = tuple(reader.positive(screen))
+        possible, unanswered = tuple(reader.positive(screen)), tuple(reader.unanswered(screen))
         read[f"screens.{name}"] = Fact(
             name=f"screens.{name}",
             value=Presence(possible=possible),
             evidence=possible,
-            unread=record.unread_of(screen.inputs),
-            missing=record.gaps(screen.inputs),
+            unread=record.unread_of(screen.inputs) or ((_FORMS,) if unanswered else ()),
+            missing=(*record.gaps(screen.inputs), *unanswered),
             looked_in=record.looked_in(*screen.inputs),
         )
     return read
@@ -56,6 +57,22 @@ class _ScreenReader:
                 yield from self._result(rule)
             else:
                 yield from self._points(rule, screen)
+
+    def unanswered(self, screen: Screen) -> Iterator[str]:
+        """The screens of which an answer is missing that could make them positive."""
+        for rule in screen.rules:
+            if isinstance(rule, ScoreRule | ItemRule) and self._lacks_answer(rule):
+                yield self._knowledge.wording.gaps["unanswered"].format(short=self._short(rule.instrument))
+
+    def _lacks_answer(self, rule: ScoreRule | ItemRule) -> bool:
+        """Whether the total cannot be given, or one of the items was not answered; a total of 0 answers every item."""
+        latest = self._latest(rule.instrument, rule.days.value)
+        if latest is None or latest.total == 0:
+            return False
+        if isinstance(rule, ScoreRule):
+            return latest.total is None
+        instrument = self._knowledge.instruments[rule.instrument]
+        return any(latest.items.get(instrument.item(number).key) is None for number in rule.items)
 
     def _latest(self, instrument: str, days: float) -> Assessment | None:
         """The last assessment, if it may be recent."""

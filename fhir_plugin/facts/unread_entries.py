@@ -1,4 +1,4 @@
-"""Entries without text and without a code that is known: they may mean anything, so absence is not proven."""
+"""Entries without words that can be read and without a known code: they may mean anything, so absence is not proven."""
 
 from __future__ import annotations
 
@@ -6,33 +6,58 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from fhir_plugin.facts.entries import (
+    allergy_concepts,
     condition_concepts,
     device_concepts,
+    has_readable_words,
     is_withdrawn,
     is_withdrawn_device,
-    procedure_concepts,
     was_done,
 )
+from fhir_plugin.facts.medications.products import identify
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record
-from fhir_plugin.record.resources import Condition, Device, Procedure
+from fhir_plugin.record.resources import AllergyIntolerance, Condition, Device, Procedure
+from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
 
 
 def unread_entries(record: Record, knowledge: Knowledge) -> Mapping[str, tuple[str, ...]]:
     """Why an input that was read completely still does not prove absence, by input."""
-    diagnoses = [condition for condition in record.all("conditions", Condition) if not is_withdrawn(condition)]
+    diagnoses = any(not is_withdrawn(condition) for condition in record.all("conditions", Condition))
     procedures = (procedure for procedure in record.all("procedures", Procedure) if was_done(procedure))
     devices = (device for device in record.all("devices", Device) if not is_withdrawn_device(device))
     gaps = knowledge.wording.gaps
     return {
-        "conditions": _gap("unread_diagnoses", map(condition_concepts, diagnoses), knowledge)
-        if diagnoses
-        else (gaps["no_conditions"],),
-        "procedures": _gap("unread_procedures", map(procedure_concepts, procedures), knowledge),
+        "conditions": unread_diagnoses(record, knowledge) if diagnoses else (gaps["no_conditions"],),
+        "procedures": _gap("unread_procedures", map(_named_by, procedures), knowledge),
         "devices": _gap("unread_devices", map(device_concepts, devices), knowledge),
     }
+
+
+def unread_diagnoses(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
+    """Why a problem list that is not empty still does not prove absence."""
+    diagnoses = (condition for condition in record.all("conditions", Condition) if not is_withdrawn(condition))
+    return _gap("unread_diagnoses", map(condition_concepts, diagnoses), knowledge)
+
+
+def unread_allergies(entries: Iterable[AllergyIntolerance], knowledge: Knowledge) -> tuple[str, ...]:
+    """Why a list of allergies that was read completely still does not prove absence."""
+    unread = sum(
+        _is_unreadable(concepts, knowledge) and all(_may_be_any_drug(each, knowledge) for each in concepts)
+        for concepts in map(allergy_concepts, entries)
+    )
+    return (knowledge.wording.gaps["unread_allergies"].format(count=unread),) if unread else ()
+
+
+_WHOLE_SYSTEMS = frozenset({"rxnorm", "atc"})
+"""Systems in which every code of an ingredient that a protocol uses is listed."""
+
+
+def _may_be_any_drug(concept: CodeableConcept, knowledge: Knowledge) -> bool:
+    systems = (knowledge.treatments.systems.get(system_key(coding.system)) for coding in concept.coding if coding.code)
+    return _WHOLE_SYSTEMS.isdisjoint(systems) and identify(concept, knowledge.medications).unmapped
 
 
 def unread_diagnoses_since(record: Record, knowledge: Knowledge, first: date) -> int:
@@ -42,6 +67,11 @@ def unread_diagnoses_since(record: Record, knowledge: Knowledge, first: date) ->
         for condition in record.all("conditions", Condition)
         if not is_withdrawn(condition) and _may_have_begun(condition, first)
     )
+
+
+def _named_by(procedure: Procedure) -> tuple[CodeableConcept, ...]:
+    """What names the procedure, without its body site: of a head alone nothing is known."""
+    return (procedure.code,) if procedure.code else ()
 
 
 def _may_have_begun(condition: Condition, first: date) -> bool:
@@ -55,11 +85,11 @@ def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: 
     return (knowledge.wording.gaps[words].format(count=unread),) if unread else ()
 
 
-def _is_unreadable(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
-    """Whether an entry has neither text nor a code that is known: of a topic, or as one that concerns none."""
-    for concept in concepts:
-        if concept.text or any(coding.display for coding in concept.coding):
-            return False
+def _is_unreadable(concepts: Iterable[CodeableConcept], knowledge: Knowledge) -> bool:
+    """Whether an entry has neither words that can be read nor a known code, of a topic or as concerning none."""
+    concepts = tuple(concepts)
+    if has_readable_words(concepts):
+        return False
     codings = [coding for concept in concepts for coding in concept.coding if coding.code]
     if any(knowledge.value_sets.recognises(coding.system, coding.code) for coding in codings):
         return False

@@ -43,6 +43,8 @@ class VitalReading(NamedTuple):
     reference: str
     written: str = ""
     """As recorded, ``176 [lb_av]``, where the unit differs from the one used here."""
+    whole: bool = False
+    """Whether it should hold every component: one that it lacks was lost, and stands nowhere else."""
 
     @property
     def usable(self) -> bool:
@@ -141,20 +143,26 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
             written = written or _original_text(part.value_quantity, shape)
         elif name is not None and _is_measured(part):
             components[name] = None
-    if not components and not any(_is_measured(part) or part.value_quantity is not None for part in measured):
+    in_parts = bool(observation.has_member or observation.data_absent_reason)
+    if not components and in_parts and not any(_has_value(part) for part in measured):
         return None
-    if not components:  # written as a sentence, or under codes that are not known: measured, and not usable
+    if not components:  # written as a sentence, under codes that are not known, or lost: measured, and not usable
         components = dict.fromkeys(shape.components)
     elif observation.status not in knowledge.vital_signs.statuses or not _consistent(components, shape):
         components = dict.fromkeys(components)
     moment, zoned = _moment(when)
-    return VitalReading(day_span(when) or _UNDATED, moment, zoned, components, observation.reference, written)
+    whole = bool(observation.component)
+    return VitalReading(day_span(when) or _UNDATED, moment, zoned, components, observation.reference, written, whole)
 
 
 def _is_measured(part: Observation | ObservationComponent) -> bool:
     """Whether it has a value of another kind than a quantity: text, a bare number, a range, a concept."""
     number = part.value_integer is not None or part.value_range is not None
     return number or bool(part.value_string) or part.value_codeable_concept is not None
+
+
+def _has_value(part: Observation | ObservationComponent) -> bool:
+    return part.value_quantity is not None or _is_measured(part)
 
 
 def _timestamp(observation: Observation) -> str | None:
@@ -332,11 +340,7 @@ def _filled(latest: list[VitalReading], usable: list[VitalReading], shape: Vital
     """The newest values, and for a component that they lack the newest one of that day, if the two can go together."""
     days = {reading.day for reading in latest}
     of_day = [reading for reading in usable if reading.day in days]
-    sources = {
-        name: _maximal(holders)
-        for name in shape.components
-        if (holders := [reading for reading in of_day if name in reading.components])
-    }
+    sources = {name: _maximal(holders) for name in shape.components if (holders := _holders(name, latest, of_day))}
     components = {name: _highest(holders, shape)[name] for name, holders in sorted(sources.items())}
     if not _consistent(components, shape):
         components, sources = _highest(latest, shape), dict.fromkeys(shape.components, latest)
@@ -346,6 +350,14 @@ def _filled(latest: list[VitalReading], usable: list[VitalReading], shape: Vital
         reading = min(holders, key=lambda holder: (holder.reference not in used, holder.reference))
         used[reading.reference] = reading
     return _LatestReadings(components, max(days), tuple(used.values()))
+
+
+def _holders(name: str, latest: list[VitalReading], of_day: list[VitalReading]) -> list[VitalReading]:
+    """The readings of the day that hold a component; none where the newest should hold it and has lost it."""
+    held = any(name in reading.components for reading in latest)
+    if not held and any(reading.whole for reading in latest):
+        return []
+    return [reading for reading in of_day if name in reading.components]
 
 
 def _contradicting_reading(

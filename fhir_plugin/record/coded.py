@@ -1,4 +1,4 @@
-"""What a table says of the codes of a concept."""
+"""What a table says of the codes of a concept, and whether a concept says anything at all."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def entry_of(
         if entry is not None and plain_system(coding.system) in systems:
             return entry
     return None
+
+
+def is_named(concept: CodeableConcept | None, systems: Collection[str | None]) -> bool:
+    """Whether it has words, or a code of one of these systems: a server's own code without words says nothing."""
+    if concept is None:
+        return False
+    if concept.text:
+        return True
+    return any(coding.display or (coding.code and plain_system(coding.system) in systems) for coding in concept.coding)

@@ -79,6 +79,7 @@ class ObservationComponent(Element, frozen=True):
     value_string: str | None = None
     value_boolean: bool | None = None
     value_codeable_concept: CodeableConcept | None = None
+    data_absent_reason: CodeableConcept | None = None
 
 
 class ReferenceRange(Element, frozen=True):
@@ -104,6 +105,8 @@ class Observation(Resource, frozen=True):
     value_boolean: bool | None = None
     value_date_time: str | None = None
     value_codeable_concept: CodeableConcept | None = None
+    data_absent_reason: CodeableConcept | None = None
+    """Why there is no value; without it, a value that is missing may have been lost on the way."""
     interpretation: tuple[CodeableConcept, ...] = ()
     reference_range: tuple[ReferenceRange, ...] = ()
     component: tuple[ObservationComponent, ...] = ()

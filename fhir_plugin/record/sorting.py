@@ -10,14 +10,17 @@ from fhir_plugin.record.bundles import (
     AnyResource,
     BundleEntry,
 )
-from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.coded import is_named
+from fhir_plugin.record.inputs import INPUTS, LOINC
 from fhir_plugin.record.opening import UnreadableEntry
 from fhir_plugin.record.record import Unread
-from fhir_plugin.record.resources import Medication, OperationOutcome
+from fhir_plugin.record.resources import Medication, Observation, OperationOutcome
 from fhir_plugin.record.subjects import (
     SubjectChecker,
     SubjectMatch,
 )
+from mappings.schema.codes.value_sets import SNOMED_CT
+from mappings.schema.instruments import LOCAL_CODES
 
 _SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
 
@@ -36,6 +39,9 @@ _MOST_UNREAD = 100
 """Entries that could not be read and are listed; of the others, the number."""
 
 
+_MEASURED_IN = (LOINC, SNOMED_CT, LOCAL_CODES)
+"""The systems whose codes say what was observed, also where nothing here reads the code."""
+_NO_NAME = "it does not say what was observed: no words, and no code of LOINC or SNOMED CT"
 _NO_SUBJECT = "it does not say, in a way that can be resolved, whom it is about"
 
 
@@ -80,7 +86,9 @@ class ResourceSorter:
             resource = entry.resource if isinstance(entry, BundleEntry) else None
             name = views.get(type(resource))
             subject = getattr(resource, _SUBJECT_MEMBER.get(name, "subject"), None) if name else None
-            if name and subject is not None and subject.reference == exact and not getattr(resource, "focus", None):
+            if name == "observations" and not _says_what(resource):
+                rest.append((index, entry))
+            elif name and subject is not None and subject.reference == exact and not getattr(resource, "focus", None):
                 kept[name].append(resource)  # type: ignore[arg-type]  # its type is in the table, so it is not None
             else:
                 rest.append((index, entry))
@@ -99,6 +107,8 @@ class ResourceSorter:
         match = self._subjects.match(entry.resource, entry.full_url)
         if match is SubjectMatch.THIS_PATIENT:
             self.kept[name].append(entry.resource)
+            if not _says_what(entry.resource):
+                self._add_unread(index, name, _NO_NAME)
         else:
             self._add_mismatch(index, name, match)
 
@@ -156,3 +166,10 @@ class ResourceSorter:
         """Add the number of entries that could not be used and are not listed."""
         if self._unlisted:
             self.unread.append(Unread(f"{self._where}.entry", f"{self._unlisted} more entries that cannot be read"))
+
+
+def _says_what(resource: AnyResource | None) -> bool:
+    """Whether an Observation says what was observed, itself or in its components; others are not asked here."""
+    if not isinstance(resource, Observation):
+        return True
+    return any(is_named(code, _MEASURED_IN) for code in (resource.code, *(part.code for part in resource.component)))

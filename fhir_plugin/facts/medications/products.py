@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from fhir_plugin.facts.medications.recognised import TextNames, names_in_text
+from fhir_plugin.facts.medications.recognised import TextNames, names_in_text, read_names
 from fhir_plugin.facts.medications.strengths import with_stated_strength
 from fhir_plugin.record import lenient
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
@@ -140,12 +140,16 @@ class ProductReader:
         return identified
 
 
-def product_in_text(text: str, medications: Medications) -> Product | None:
-    """The product that a text names, with the strength beside the name; ``None`` where no table has it."""
+def product_in_text(text: str, medications: Medications, *, is_name: bool = True) -> Product | None:
+    """The product that a text names, with the strength beside the name; ``None`` where no table has it.
+
+    What the name of a drug says is kept for the next record (``is_name``); what stands in a note is not.
+    """
+    read = names_in_text if is_name else read_names
     lower = without_accents(text)
     words = _WORDS.findall(lower)
     products = _in_words(words, medications)
-    for substance in names_in_text(text, medications).substances:
+    for substance in read(text, medications).substances:
         for product in _in_words(plain_words(substance), medications):
             if not any(_covers(known, product) for known in products):
                 products.append(product)

@@ -35,8 +35,8 @@ STATED_DEPRESSION, STATED_OTHER, STATED_OPEN, NOT_STATED = "depression", "other"
 
 
 def indication_of(indications: Iterable[CodeableConcept], medications: Medications) -> str:
-    """What a drug was ordered for: depression, another reason, one that leaves it open, or not stated."""
-    concepts = [concept for concept in indications if concept.coding or concept.text]
+    """What a drug was ordered for: depression, another reason, an open one (also an empty one), or not stated."""
+    concepts = list(indications)
     if not concepts:
         return NOT_STATED
     if is_depression(concepts, medications):

@@ -36,7 +36,12 @@ class TextNames(NamedTuple):
 
 @lru_cache(maxsize=_MAX_CACHED_TEXTS)
 def names_in_text(text: str, medications: Medications) -> TextNames:
-    """The names in a text. Kept for each distinct text, without the patient."""
+    """The names in the name of a drug. Kept for each distinct text, without the patient."""
+    return read_names(text, medications)
+
+
+def read_names(text: str, medications: Medications) -> TextNames:
+    """The names in any other text, such as a sentence of a note: nothing of it is kept."""
     return _NameReader(text, medications).read()
 
 

@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[a-z]+")
 _MAX_DEPTH = 3
 _UNREADABLE = "total_unreadable"
+_NO_ANSWER = "unknown_answer"
 
 Coded = Observation | ObservationComponent
 ValueT = TypeVar("ValueT")
@@ -119,7 +120,10 @@ def _add_value(coded: Coded, answers: GatheredAnswers) -> None:
             _add_panel_value(coded, answers)
         elif code in answers.form.by_link:
             place = answers.form.by_link[code]
-            value = answer_value(tuple(_answers(coded)), answers.form.items[place], None)
+            given = tuple(_answers(coded))
+            value = answer_value(given, answers.form.items[place], None)
+            if not given and coded.data_absent_reason is None:
+                value = AnswerFault(_NO_ANSWER)
             if value is not None:
                 answers.items[place] = value
 
@@ -141,7 +145,7 @@ def _add_total(coded: Coded, answers: GatheredAnswers) -> None:
     number = _number(coded)
     low, high = answers.form.instrument.range or (0, 0)
     if number is None:
-        if coded.value_quantity or coded.value_string or coded.value_codeable_concept:
+        if _should_have_value(coded):
             answers.flags.append(_UNREADABLE)
     elif not low <= number <= high:
         answers.flags.append("out_of_range:total")
@@ -156,7 +160,7 @@ def _add_level(coded: Coded, answers: GatheredAnswers, formula: Risk) -> None:
     levels = (level.name for level in formula.levels if level.code in codes)
     none = formula.otherwise if f"{answers.form.instrument.id}-none" in codes else None
     answers.level = next(levels, none) or _level_in_words(coded, formula)
-    if answers.level is None and (coded.value_codeable_concept or coded.value_string):
+    if answers.level is None and _should_have_value(coded):
         answers.flags.append(_UNREADABLE)
 
 
@@ -166,6 +170,14 @@ def _level_in_words(coded: Coded, formula: Risk) -> str | None:
     words = set(_WORD.findall(((concept.label if concept else coded.value_string) or "").lower()))
     named = [level.name for level in formula.levels if level.name in words]
     return named[0] if len(named) == 1 else None
+
+
+def _should_have_value(coded: Coded) -> bool:
+    """Whether it has a value, or lacks one without a reason; what only holds others together needs none."""
+    if coded.value_quantity or coded.value_string or coded.value_codeable_concept:
+        return True
+    holds_others = isinstance(coded, Observation) and bool(coded.has_member or coded.component)
+    return coded.data_absent_reason is None and not holds_others
 
 
 def _number(coded: Coded) -> float | None:
@@ -181,8 +193,11 @@ def _number(coded: Coded) -> float | None:
 
 
 def _answers(coded: Coded) -> Iterator[ResponseAnswer]:
-    for coding in coded.value_codeable_concept.coding if coded.value_codeable_concept else ():
+    concept = coded.value_codeable_concept
+    for coding in concept.coding if concept else ():
         yield ResponseAnswer(value_coding=coding)
+    if concept and concept.text and not concept.coding:
+        yield ResponseAnswer(value_string=concept.text)
     if (number := _number(coded)) is not None:
         yield ResponseAnswer(value_decimal=number)
     elif coded.value_string:

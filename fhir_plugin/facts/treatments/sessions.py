@@ -81,6 +81,17 @@ _STRENGTH_BY_STATUS: dict[type[Resource], dict[str, EvidenceStrength]] = {
 }
 
 
+_NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "on-hold"})
+_NOTHING_GIVEN: dict[type[Resource], frozenset[str]] = {
+    Procedure: _NEVER | {"preparation"},
+    MedicationAdministration: _NEVER,
+    MedicationDispense: _NEVER | {"preparation", "in-progress", "declined", "stopped"},
+    MedicationStatement: _NEVER - {"on-hold"} | {"not-taken", "intended"},
+    MedicationRequest: _NEVER | {"draft"},
+}
+"""Statuses by which nothing was given; any other that is not known leaves it open."""
+
+
 def read_sessions(record: Record, treatments: Treatments) -> Iterator[Session]:
     """All entries about the treatments, except those entered in error or not done."""
     lookup = _TreatmentLookup(treatments)
@@ -145,11 +156,9 @@ def _session(
     treatment = lookup.treatment(concept)
     if treatment is None:
         return
-    strength = (
-        EvidenceStrength.UNCLEAR if status in (None, "unknown") else _STRENGTH_BY_STATUS[type(resource)].get(status)
-    )
-    if strength is None:
+    if status in _NOTHING_GIVEN[type(resource)]:
         return
+    strength = _STRENGTH_BY_STATUS[type(resource)].get(status or "", EvidenceStrength.UNCLEAR)
     at, period = moment
     yield Session(
         treatment=treatment,

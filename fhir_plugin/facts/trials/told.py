@@ -46,7 +46,7 @@ def _told(text: str, starts: Sequence[str], medications: Medications) -> Iterato
         words = f" {sentence}".replace("-", " ").replace("(", " ").replace(",", " ")
         if not goes_on and not any(start in words for start in starts):
             continue
-        product = product_in_text(sentence, medications)
+        product = product_in_text(sentence, medications, is_name=False)
         named = [
             part.ingredient
             for part in (product.parts if product else ())

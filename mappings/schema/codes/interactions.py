@@ -46,8 +46,8 @@ class Interactions(Reviewed):
     """For how long a dispense counts as current, unless its stated supply lasts longer."""
     active: frozenset[str] = Field(min_length=1)
     """Statuses of an order or a statement that is in force."""
-    open: frozenset[str]
-    """Statuses that leave open whether it is active."""
+    over: frozenset[str] = Field(min_length=1)
+    """Statuses of one that has ended; any other leaves open whether it is in force."""
     not_given: frozenset[str]
     dispensed: frozenset[str] = Field(min_length=1)
     """Statuses of a dispense that was handed over."""

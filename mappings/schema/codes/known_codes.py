@@ -13,9 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from mappings.schema.base.entries import Entry, KnowledgeError, Reviewed
+from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
 
 
@@ -49,6 +49,19 @@ class SeenCodes(Entry):
     """How it was made sure that none concerns a topic."""
 
 
+class OutsideCodes(Entry):
+    """The beginnings of codes of a system in which each place has a meaning, that lie outside every topic."""
+
+    system: str
+    shape: Pattern
+    """What a whole code looks like."""
+    beginnings: dict[str, str] = Field(min_length=1)
+    """The first characters, with what they stand for."""
+    source: str
+    read_by: str
+    """Why none of them concerns a topic."""
+
+
 class KnownCodesFile(Reviewed):
     """``_known.yaml``."""
 
@@ -56,6 +69,7 @@ class KnownCodesFile(Reviewed):
     categories: dict[str, str]
     """Edition -> the file with its categories and the characters that may follow each."""
     seen: tuple[SeenCodes, ...]
+    outside: tuple[OutsideCodes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,13 @@ class KnownCodes:
         """Whether the code is on a list of those that concern no topic."""
         return code in self.listed.get(system, ())
 
+    def is_outside(self, system: str, code: str) -> bool:
+        """Whether the beginning of the code says that it concerns no topic."""
+        return any(
+            one.system == system and re.fullmatch(one.shape, code) and code.startswith(tuple(one.beginnings))
+            for one in self.reviewed.outside
+        )
+
     def out_of_force(self, today: date) -> tuple[str, ...]:
         """The editions that are not to be relied on any more."""
         return tuple(name for name, edition in self.reviewed.editions.items() if edition.carried_until < today)
@@ -92,7 +113,9 @@ def load_known_codes(folder: Path) -> KnownCodes:
     if unknown := reviewed.categories.keys() - reviewed.editions.keys():
         raise KnowledgeError(f"_known.yaml: categories: no edition {', '.join(sorted(unknown))}")
     tree = {code for name in reviewed.categories.values() for code in _categories(folder / name)}
-    listed = {seen.system: frozenset(_lines(folder / seen.file)) for seen in reviewed.seen}
+    listed: dict[str, frozenset[str]] = {}
+    for seen in reviewed.seen:
+        listed[seen.system] = listed.get(seen.system, frozenset()).union(_lines(folder / seen.file))
     return KnownCodes(reviewed, frozenset(tree), listed)
 
 

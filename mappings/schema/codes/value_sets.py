@@ -172,7 +172,8 @@ class ValueSets:
         canonical = self.index.names.get(system, system)
         if canonical == ICD_10_CM:
             return self.known.is_icd10cm(code.replace(".", "").upper())
-        return code in self.reviewed.concern_no_topic.get(canonical, ()) or self.known.is_seen(canonical, code)
+        listed = code in self.reviewed.concern_no_topic.get(canonical, ()) or self.known.is_seen(canonical, code)
+        return listed or self.known.is_outside(canonical, code.upper())
 
 
 def load_value_sets(folder: Path) -> ValueSets:

@@ -113,3 +113,37 @@ def test_an_allergy_in_an_unknown_code_without_words_leaves_it_open(
     knowledge: Knowledge, code: dict[str, Any], unread: bool
 ) -> None:
     assert bool(read(knowledge, code=code).missing) is unread
+
+
+LOCAL = {"coding": [{"system": "http://terminology.example.org/local", "code": "4711"}]}
+
+
+@pytest.mark.parametrize(
+    ("code", "unread"),
+    [
+        (LOCAL, True),
+        ({"coding": [{"code": "6130"}]}, True),
+        ({}, True),
+        (None, True),
+        ({"text": "ケタミン"}, True),
+        ({"coding": [{"system": SCT, "code": "387207008"}]}, True),
+        ({"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "1202"}]}, False),
+        (LOCAL | {"text": "Peanuts"}, False),
+    ],
+    ids=["local code", "no system", "empty", "nothing", "other letters", "a code never seen", "atenolol", "words"],
+)
+def test_an_allergy_that_cannot_be_read_may_be_to_ketamine(
+    knowledge: Knowledge, code: dict[str, Any] | None, unread: bool
+) -> None:
+    entry = {"resourceType": "AllergyIntolerance", "id": "a"} | ({} if code is None else {"code": code})
+    for fact in read_ketamine_allergy(chart(entry), knowledge, AS_OF):
+        assert bool(fact.missing) is unread
+        assert fact.unread == (("allergies",) if unread else ())
+    refuted = entry | {"verificationStatus": {"coding": [{"code": "refuted"}]}}
+    assert not read_ketamine_allergy(chart(refuted), knowledge, AS_OF)[0].missing
+
+
+def test_a_diagnosis_that_cannot_be_read_may_be_an_allergy(knowledge: Knowledge) -> None:
+    penicillin = {"resourceType": "AllergyIntolerance", "id": "a", "code": {"text": "Penicillin"}}
+    unread = {"resourceType": "Condition", "id": "c", "code": LOCAL}
+    assert read_ketamine_allergy(chart(penicillin, unread), knowledge, AS_OF)[0].unread == ("conditions",)

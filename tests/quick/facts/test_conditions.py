@@ -229,3 +229,51 @@ def test_a_drug_tells_its_reason_in_its_sig_a_note_or_a_reference(
     order |= {"authoredOn": (AS_OF - timedelta(days=10)).isoformat(), "medicationCodeableConcept": {"text": "x"}}
     refuted = condition("F31.9", id="c", verificationStatus={"coding": [{"code": "refuted"}]})
     assert ("o" in read(knowledge, topic, refuted, order | reason)) is possible
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("Эпилепсия", True),
+        ("てんかん (G40)", True),
+        ("脳動脈瘤 MRA", True),
+        ("-", True),
+        ("G40.909", True),
+        ("Épisode dépressif", False),
+        ("IgA nephropathy", False),
+        ("Hashimoto 甲状腺炎", False),
+    ],
+)
+def test_words_in_letters_that_are_not_read_leave_every_topic_open(
+    knowledge: Knowledge, text: str, unread: bool
+) -> None:
+    entry = {"resourceType": "Condition", "id": "c", "code": {"text": text}}
+    fact = read_conditions(chart(entry), knowledge, AS_OF).facts()["conditions.seizure"]
+    assert bool(fact.missing) is unread
+    known = condition("J45.20") | {"code": {"coding": [{"system": ICD, "code": "J45.20"}], "text": text}}
+    assert not read_conditions(chart(known), knowledge, AS_OF).facts()["conditions.seizure"].missing
+
+
+def test_a_body_site_does_not_name_a_procedure(knowledge: Knowledge) -> None:
+    local = {"coding": [{"system": "http://terminology.example.org/local", "code": "4711"}]}
+    entry = {
+        "resourceType": "Procedure",
+        "id": "p",
+        "status": "completed",
+        "code": local,
+        "bodySite": [{"text": "head"}],
+    }
+    assert read_conditions(chart(condition("I10"), entry), knowledge, AS_OF).facts()["conditions.aneurysm_avm"].missing
+
+
+@pytest.mark.parametrize("system", ["http://www.cms.gov/Medicare/Coding/ICD10", "http://hl7.org/fhir/sid/icd-10-pcs"])
+@pytest.mark.parametrize(
+    ("code", "unread"),
+    [("10D00Z0", False), ("0sq90zz", False), ("0TY00Z0", False), ("02560ZZ", True), ("00500ZZ", True), ("10D00", True)],
+    ids=["a birth", "a hip", "a kidney", "the heart", "the brain", "cut short"],
+)
+def test_a_procedure_code_by_its_body_system(knowledge: Knowledge, system: str, code: str, unread: bool) -> None:
+    entry = {"resourceType": "Procedure", "id": "p", "status": "completed"}
+    entry |= {"code": {"coding": [{"system": system, "code": code}]}}
+    fact = read_conditions(chart(condition("I10"), entry), knowledge, AS_OF).facts()["conditions.implant_head_neck"]
+    assert bool(fact.missing) is unread

@@ -65,7 +65,7 @@ def test_an_unrecognised_drug_leaves_every_group_open(knowledge: Knowledge) -> N
     "resource",
     [
         order("lisinopril 10 mg"),
-        order("zorbaxil 10 mg", status="stopped"),
+        order("zorbaxil 10 mg", status="stopped", **ended(15)),
         order("zorbaxil 10 mg", status="entered-in-error"),
         order("zorbaxil 10 mg", doNotPerform=True),
     ],
@@ -74,6 +74,22 @@ def test_an_unrecognised_drug_leaves_every_group_open(knowledge: Knowledge) -> N
 def test_what_is_recognised_or_not_in_use_leaves_nothing_open(resource: dict[str, Any], knowledge: Knowledge) -> None:
     facts = facts_of(knowledge, resource, order("warfarin"))
     assert all(not fact.missing and not fact.unread for fact in facts.values())
+
+
+@pytest.mark.parametrize("status", ["on-hold", "unknown", "draft", "no-such-status", None])
+def test_a_status_that_does_not_tell_leaves_the_use_possible(knowledge: Knowledge, status: str | None) -> None:
+    entry = order("lorazepam 1 mg") | {"status": status}
+    assert presence(facts_of(knowledge, entry)["drugs.benzodiazepine"]).possible
+
+
+@pytest.mark.parametrize("stop", [ended(14), {}], ids=["within the washout", "on a day that nobody recorded"])
+@pytest.mark.parametrize("concept", ["zorbaxil 10 mg", {}], ids=["a name", "nothing"])
+def test_an_unrecognised_drug_that_was_stopped_may_be_an_mao_inhibitor(
+    concept: dict[str, Any] | str, stop: dict[str, Any], knowledge: Knowledge
+) -> None:
+    facts = facts_of(knowledge, order(concept, status="stopped", **stop), order("warfarin"))
+    assert facts["drugs.maoi"].missing == ("1 medications not recognised",)
+    assert not any(fact.missing for name, fact in facts.items() if name != "drugs.maoi")
 
 
 def test_a_drug_that_is_found_counts_beside_one_that_is_not_recognised(knowledge: Knowledge) -> None:

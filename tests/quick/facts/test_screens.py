@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from fhir_plugin.facts.fact import Fact, Measurement, Presence
 from fhir_plugin.facts.read import read_facts
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, chart, observation, patient
+from tests.support.scores.responses import response
 
 LOINC = "http://loinc.org"
 
@@ -95,6 +97,24 @@ def test_a_panel_with_its_results_in_components_or_in_members(knowledge: Knowled
 def test_a_result_that_is_not_final_is_open(knowledge: Knowledge) -> None:
     assert result(knowledge, drug_test(WORDS, valueString="negative", status="preliminary")) == "unclear"
     assert result(knowledge, drug_test(WORDS, valueString="positive", status="entered-in-error")) == "none"
+
+
+@pytest.mark.parametrize(
+    ("form", "screen", "answers", "missing"),
+    [
+        ("tms_safety", "tms_heart", [0, 0, 0, 0, None, 0, 0, 0], ("the last TMS safety screen lacks an answer",)),
+        ("tms_safety", "tms_heart", [0, 0, 0, 0, 0, None, 0, 0], ()),
+        ("tms_safety", "tms_heart", [0] * 8, ()),
+        ("asrm", "mania", [1, None, 1, 1, 1], ("the last ASRM lacks an answer",)),
+        ("asrm", "mania", [1, 1, 1, 1, 1], ()),
+    ],
+)
+def test_an_answer_that_is_missing_may_have_been_a_yes(
+    knowledge: Knowledge, form: str, screen: str, answers: list[int | None], missing: tuple[str, ...]
+) -> None:
+    instrument = knowledge.instruments[form]
+    made = json.loads(response(knowledge.instruments, instrument, answers, authored="2026-05-20"))
+    assert facts(knowledge, made)[f"screens.{screen}"].missing == missing
 
 
 # Laboratory numbers

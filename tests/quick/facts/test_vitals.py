@@ -98,6 +98,29 @@ def test_a_newer_reading_that_cannot_be_believed_is_passed_over_and_told(knowled
     assert fact.missing
 
 
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [
+        ({}, True),
+        ({"hasMember": [{"reference": "Observation/1"}]}, False),
+        ({"dataAbsentReason": {"coding": [{"code": "not-performed"}]}}, False),
+    ],
+    ids=["lost", "on the members", "not measured"],
+)
+def test_a_newer_reading_without_any_value_is_told(knowledge: Knowledge, member: dict, told: bool) -> None:
+    newest = pressure(190, 120, "2026-05-25", **member)
+    del newest["component"]
+    fact = latest(knowledge, "blood_pressure", pressure(120, 80, "2026-05-20"), newest)
+    assert bool(fact.missing) is told
+
+
+def test_a_component_that_a_panel_lost_is_not_taken_from_another_reading(knowledge: Knowledge) -> None:
+    newest = pressure(190, 80, "2026-05-25T10:00:00Z")
+    del newest["component"][0]
+    fact = latest(knowledge, "blood_pressure", pressure(120, 70, "2026-05-25T09:00:00Z"), newest)
+    assert components(fact) == {"diastolic": 80}
+
+
 @pytest.mark.parametrize("status", ["entered-in-error", "cancelled"])
 def test_a_withdrawn_reading_is_no_reading(knowledge: Knowledge, status: str) -> None:
     fact = latest(knowledge, "blood_pressure", pressure(128, 82, "2026-05-01", status=status))

@@ -7,12 +7,14 @@ import pytest
 
 from fhir_plugin.facts.medications.products import IdentifiedProduct, identify, may_be_antidepressant
 from fhir_plugin.facts.medications.recognised import names_in_text
+from fhir_plugin.facts.trials.told import told_trials
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
 from mappings.schema.medications import FOLDER
 from mappings.schema.medications.recognition import FILE, read_drug_names
+from tests.support.medications.records import order, record_of
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
@@ -189,6 +191,16 @@ def test_each_product_of_the_tables_is_what_its_own_name_says(knowledge: Knowled
 def test_a_text_is_read_once(knowledge: Knowledge) -> None:
     first = names_in_text("warfarin 5 mg", knowledge.medications)
     assert names_in_text("warfarin 5 mg", knowledge.medications) is first
+
+
+def test_nothing_of_a_note_is_kept(knowledge: Knowledge) -> None:
+    names_in_text.cache_clear()
+    note = {"note": [{"text": "Mrs. Example failed Zoloft. Lives with her sister"}]}
+    told = told_trials(
+        record_of([order({"text": "warfarin 5 mg", "start": "2026-01-01"}) | note]), knowledge.medications
+    )
+    assert told == {"sertraline"}
+    assert names_in_text.cache_info().currsize == 0
 
 
 def test_a_list_of_names_that_is_cut_off_does_not_load(tmp_path: Path, knowledge: Knowledge) -> None:

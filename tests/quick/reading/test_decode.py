@@ -200,6 +200,23 @@ def test_of_two_versions_the_later_is_kept_in_any_order() -> None:
 # A file as the record
 
 
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ({"coding": [{"system": "http://terminology.example.org/local", "code": "17"}]}, PARTIAL),
+        ({"coding": [{"code": "85354-9"}]}, PARTIAL),
+        ({}, PARTIAL),
+        ({"coding": [{"system": "http://terminology.example.org/local", "code": "17", "display": "Pulse"}]}, COMPLETE),
+        ({"coding": [{"system": "urn:oid:2.16.840.1.113883.6.1", "code": "99999-9"}]}, COMPLETE),
+    ],
+    ids=["a code of its own", "no system", "nothing", "words", "LOINC"],
+)
+def test_an_observation_that_does_not_say_what_was_observed_may_be_any(code: dict[str, Any], state: InputState) -> None:
+    decoded = decode_value("observations", bundle(resource("Observation", code=code)), PATIENT)
+    assert (decoded.input.state, len(decoded.input.resources)) == (state, 1)
+    assert len(decoded.unread) == (state is PARTIAL)
+
+
 def test_a_file_is_the_whole_record() -> None:
     record = record_from_bundle(
         bundle(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.facts.fact import Measurement
+from fhir_plugin.facts.fact import Measurement, Presence
 from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
 from fhir_plugin.record.decoding import record_from_bundle
 from tests.support.shipped import shipped
@@ -68,6 +68,30 @@ def test_a_panel_whose_value_cannot_be_read_is_on_the_record(value: dict[str, An
     found = history(observation("44249-1", **value))
     assert [entry.usable for entry in found.assessments] == [False]
     assert found.facts()["scores.phq9.latest"].missing == ("PHQ-9: no completed assessment could be scored",)
+
+
+@pytest.mark.parametrize(
+    ("value", "many"),
+    [({}, 2), ({"valueCodeableConcept": {}}, 2), ({"dataAbsentReason": {"coding": [{"code": "not-performed"}]}}, 1)],
+    ids=["lost", "empty", "not asked"],
+)
+@pytest.mark.parametrize("code", ["44261-6", "44260-8"], ids=["total", "suicide item"])
+def test_a_value_that_was_lost_leaves_an_assessment_that_cannot_be_scored(
+    code: str, value: dict[str, Any], many: int
+) -> None:
+    found = history(observation("44261-6", "2026-11-01", valueInteger=4), observation(code, **value))
+    assert len(found.assessments) == many
+    assert bool(found.facts()["scores.phq9.latest"].missing) is (many > 1)
+
+
+def test_a_suicide_item_that_lost_its_answer_is_a_possible_signal() -> None:
+    lost, worded = observation("44260-8"), observation("44260-8", valueCodeableConcept={"text": "Nearly every day"})
+    found = history(observation("44260-8", "2026-11-01", valueInteger=0), lost).facts()["suicide.signal"].value
+    assert isinstance(found, Presence)
+    assert found.possible
+    told = history(worded).facts()["suicide.signal"].value
+    assert isinstance(told, Presence)
+    assert told.current
 
 
 def test_words_on_a_panel_do_not_spoil_its_total() -> None:

@@ -170,6 +170,10 @@ def test_what_was_not_given_is_not_received(read: Any, entry: dict[str, Any]) ->
     assert presence(read([entry]), "treatments.tms.received") == (0, 0, 0)
 
 
+def test_a_status_that_nobody_knows_leaves_open_whether_it_was_given(read: Any) -> None:
+    assert presence(read([tms(START, 0, status="no-such-status")]), "treatments.tms.received") == (0, 0, 1)
+
+
 def test_an_order_proves_nothing(read: Any) -> None:
     order = {
         "resourceType": "MedicationRequest",

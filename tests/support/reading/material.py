@@ -16,7 +16,8 @@ _ABOUT = {"Device": "patient", "AllergyIntolerance": "patient", "Coverage": "ben
 
 def resource(kind: str, number: int | str = 1, about: str | None = f"Patient/{PATIENT}", **more: object) -> Json:
     """A resource of that type about that reference; ``about=None`` names nobody."""
-    made: Json = {"resourceType": kind, "id": str(number), **more}
+    named = {"code": {"text": "Heart rate"}} if kind == "Observation" else {}
+    made: Json = {"resourceType": kind, "id": str(number), **named, **more}
     if about is not None:
         made[_ABOUT.get(kind, "subject")] = {"reference": about}
     return made
