@@ -12,7 +12,7 @@ from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
 from fhir_plugin.deciding.headline import is_harm, reason_phrase, without_doubles
 from fhir_plugin.deciding.standing import reasons
 from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
-from fhir_plugin.order_checks.said import is_said
+from fhir_plugin.order_checks.around import is_said
 from mappings.schema.load import Knowledge
 from mappings.schema.order_checks.words import Notice
 

@@ -8,7 +8,7 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.weight import dosing_weight
-from fhir_plugin.order_checks.around import companion, contraindicated, criterion
+from fhir_plugin.order_checks.around import companion, contraindicated, criterion, remark, words
 from fhir_plugin.order_checks.beside import CallSurroundings
 from fhir_plugin.order_checks.case import DraftCase
 from fhir_plugin.order_checks.compare import compare
@@ -16,7 +16,6 @@ from fhir_plugin.order_checks.correction import has_known_id
 from fhir_plugin.order_checks.drafted import read_order
 from fhir_plugin.order_checks.other_orders import duplicate
 from fhir_plugin.order_checks.result import CheckedOrder, OrderCheck
-from fhir_plugin.order_checks.said import remark, words
 from fhir_plugin.order_checks.schedules import schedule, schedule_of
 from fhir_plugin.order_checks.stage import stage_of
 from mappings.schema.load import Knowledge
