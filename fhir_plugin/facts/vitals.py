@@ -10,7 +10,7 @@ the newest reading lacks is taken from the same day.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -143,8 +143,7 @@ def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> Vital
             written = written or _original_text(part.value_quantity, shape)
         elif name is not None and _is_measured(part):
             components[name] = None
-    in_parts = bool(observation.has_member or observation.data_absent_reason)
-    if not components and in_parts and not any(_has_value(part) for part in measured):
+    if not components and _is_measured_elsewhere(observation, measured):
         return None
     if not components:  # written as a sentence, under codes that are not known, or lost: measured, and not usable
         components = dict.fromkeys(shape.components)
@@ -161,8 +160,11 @@ def _is_measured(part: Observation | ObservationComponent) -> bool:
     return number or bool(part.value_string) or part.value_codeable_concept is not None
 
 
-def _has_value(part: Observation | ObservationComponent) -> bool:
-    return part.value_quantity is not None or _is_measured(part)
+def _is_measured_elsewhere(observation: Observation, parts: Sequence[Observation | ObservationComponent]) -> bool:
+    """Whether it has no value of its own because its members have them, or because it says that there is none."""
+    if any(part.value_quantity is not None or _is_measured(part) for part in parts):
+        return False
+    return bool(observation.has_member or observation.data_absent_reason)
 
 
 def _timestamp(observation: Observation) -> str | None:
