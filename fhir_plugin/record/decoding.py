@@ -1,8 +1,9 @@
 """Decodes bytes into one input of the record: every resource by itself, and only resources about this patient.
 
 A Bundle is decoded as a whole first. If that fails, its entries are decoded one by one, so that a resource which
-cannot be read is listed as unread and affects no other. A next link, an unread resource, a total above what came or a
-server's own statement that something is missing makes the input ``PARTIAL``; absence from it then proves nothing.
+cannot be read is listed as unread and affects no other. A next link, an unread resource, a total above what came, a
+full page that does not say whether it is the last, or a server's own statement that something is missing makes the
+input ``PARTIAL``; absence from it then proves nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fhir_plugin.record.bundles import (
     BundleEntry,
     subject_reference,
 )
-from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.inputs import INPUTS, PAGE_SIZE
 from fhir_plugin.record.medication_references import MEDICATION_INPUTS, mark_missing_medications, referenced_medications
 from fhir_plugin.record.opening import OpenedBundle, UnreadableEntry, open_value
 from fhir_plugin.record.record import Input, InputState, Record, Unread
@@ -97,17 +98,17 @@ def decode_value(
     if name == "patient":
         sorter.require_patient()
     sorter.shorten()
-    return _decoded(name, where, opened, sorter, before)
+    one_of_several = bool(before) or opened.next_url is not None
+    # Counting takes time, and without a total there is nothing to compare the number with.
+    matches = opened.matches(expected) if one_of_several or opened.total is not None else 0
+    short = "" if opened.next_url else _shortfall(matches, opened.total, before)
+    return _decoded(name, where, opened, sorter, matches, short or ("" if answered else _full_page(opened, expected)))
 
 
 def _decoded(
-    name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, before: Sequence[DecodedInput]
+    name: str, where: str, opened: OpenedBundle, sorter: ResourceSorter, matches: int, short: str
 ) -> DecodedInput:
     single = not opened.bundle and name != "patient"
-    one_of_several = bool(before) or opened.next_url is not None
-    # Counting takes time, and without a total there is nothing to compare the number with.
-    matches = opened.matches(INPUTS[name].resource_type) if one_of_several or opened.total is not None else 0
-    short = "" if opened.next_url else _shortfall(matches, opened.total, before)
     sorter.unread += _gaps(name, where, opened, sorter, single=single, short=short)
     flawed = bool(sorter.unread) or sorter.incomplete
     whole = not (flawed or opened.next_url)
@@ -143,6 +144,17 @@ def _gaps(
         yield Unread(f"{where}.link", "the links of the Bundle cannot be read")
     if short:
         yield Unread(f"{where}.total", short)
+
+
+def _full_page(opened: OpenedBundle, expected: str) -> str:
+    """That a prefetched value holds just as many entries as its template asks for, and nothing tells whether all came.
+
+    A client that copies the entries of a search without its links may have left the following pages behind.
+    """
+    if opened.linked or opened.total is not None or len(opened.entries) < PAGE_SIZE:
+        return ""
+    page = opened.matches(expected) == PAGE_SIZE
+    return f"{PAGE_SIZE} entries, as many as were asked for, without a total or links" if page else ""
 
 
 def _shortfall(matches: int, total: float | None, before: Sequence[DecodedInput] = ()) -> str:

@@ -74,6 +74,8 @@ class OpenedBundle:
     entries: Sequence[BundleEntry | UnreadableEntry]
     next_url: str | None = None
     links_read: bool = True
+    linked: bool = False
+    """Whether it has links: then one without a next link is the last page."""
     bundle: bool = True
     total: float | None = None
     """How many matches the search has, as the Bundle says; it may be an estimate, so fewer than came mean nothing."""
@@ -130,7 +132,7 @@ def open_value(raw: bytes | msgspec.Raw, *, bounded: bool = True) -> OpenedBundl
     except UNDECODABLE as error:
         return _open_entry_by_entry(raw, _reason(error))
     if isinstance(value, Bundle):
-        return OpenedBundle(value.entry, _next_url(value.link), total=value.total)
+        return OpenedBundle(value.entry, _next_url(value.link), linked=bool(value.link), total=value.total)
     return None if value is None else OpenedBundle((BundleEntry(resource=value),), bundle=False)
 
 
@@ -149,10 +151,11 @@ def _open_entry_by_entry(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | U
     except UNDECODABLE as error:
         return UnreadableEntry("Bundle", _reason(error))
     try:
-        next_url, links_read = _next_url(_LINKS.decode(bundle.link) or ()), True
+        links, links_read = _LINKS.decode(bundle.link) or [], True
     except UNDECODABLE:
-        next_url, links_read = None, False
-    return OpenedBundle([_open_entry(entry) for entry in entries], next_url, links_read, total=_total(bundle.total))
+        links, links_read = [], False
+    opened = [_open_entry(entry) for entry in entries]
+    return OpenedBundle(opened, _next_url(links), links_read, linked=bool(links), total=_total(bundle.total))
 
 
 def _total(raw: bytes | msgspec.Raw) -> float | None:
