@@ -72,6 +72,11 @@ class Ehr:
         return self.service.post(PATIENT_VIEW, json=unread(base, **changes))
 
 
+def running() -> TestClient:
+    """A service to be entered: all its calls are then in one event loop, as those of a process are."""
+    return TestClient(create_app(Settings(detail="full"), knowledge(), today=lambda: DAY))
+
+
 @contextmanager
 def ehr() -> Iterator[Ehr]:
     """A running service and a FHIR server beside it."""
