@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     header_seconds: PositiveFloat = 10
     """How long a connection may stay open without a whole request line and headers."""
     connections: PositiveInt = 500
-    """The maximum number of open connections of one process; beyond it, the one that has sent nothing for longest is
-    closed."""
+    """The maximum number of open connections of one process; beyond it, the one that has sent no request for longest
+    is closed."""
     calls_in_flight: PositiveInt = 64
     """The maximum number of calls that one process has let in and not answered yet, those that wait for a FHIR server
     included; more are answered with 503 and ``Retry-After``."""
