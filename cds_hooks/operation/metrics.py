@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Count
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -23,15 +24,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 class Metrics:
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(
-        self,
-        knowledge: Knowledge,
-        memory: Memory,
-        clients: FhirServers,
-        canaries: Canaries,
-        load: Load,
-        replays: ReplayStore | None = None,
-    ) -> None:
+    def __init__(self, state: CurrentState) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tandem_requests", "Requests by operation and status.", ("operation", "status"), registry=self._registry
@@ -49,7 +42,7 @@ class Metrics:
             ("service", "outcome", "reason"),
             registry=self._registry,
         )
-        self._registry.register(_CurrentState(knowledge, memory, clients, canaries, load, replays))
+        self._registry.register(state)
 
     def request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -65,20 +58,17 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _CurrentState:
-    """Values read at scrape time: tallies, state of the database and the replay store, FHIR servers, load."""
+@dataclass(frozen=True, slots=True, eq=False)
+class CurrentState:
+    """What is read at scrape time: tallies, state of the database and the replay store, FHIR servers, load."""
 
-    def __init__(
-        self,
-        knowledge: Knowledge,
-        memory: Memory,
-        clients: FhirServers,
-        canaries: Canaries,
-        load: Load,
-        replays: ReplayStore | None,
-    ) -> None:
-        self._knowledge, self._memory, self._clients, self._canaries = knowledge, memory, clients, canaries
-        self._load, self._replays = load, replays
+    knowledge: Knowledge
+    memory: Memory
+    servers: FhirServers
+    canaries: Canaries
+    load: Load
+    replays: ReplayStore | None
+    """The record of used tokens, where callers are authenticated."""
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: collecting in advance would read the current values."""
@@ -87,7 +77,7 @@ class _CurrentState:
     def collect(self) -> Iterator[Metric]:
         """The current values."""
         info = GaugeMetricFamily("tandem_knowledge_info", "The knowledge in use.", labels=("digest",))
-        info.add_metric((self._knowledge.digest[:12],), 1)
+        info.add_metric((self.knowledge.digest[:12],), 1)
         yield info
         yield from self._tallies()
         silent = GaugeMetricFamily(
@@ -95,51 +85,51 @@ class _CurrentState:
             "Rules that were expected to fire in recent days and did not.",
             labels=("service", "rule"),
         )
-        for rule in self._memory.silent:
+        for rule in self.memory.silent:
             silent.add_metric((rule.service, rule.rule), 1)
         yield silent
         unseen = GaugeMetricFamily(
             "tandem_canary_silent", "Criteria that a synthetic patient should meet and did not.", labels=("criterion",)
         )
-        for criterion in self._canaries.silent:
+        for criterion in self.canaries.silent:
             unseen.add_metric((criterion,), 1)
         yield unseen
         states = GaugeMetricFamily("tandem_database_up", "Whether the database of the feedback is open.")
-        states.add_metric((), float(self._memory.state == "open"))
+        states.add_metric((), float(self.memory.state == "open"))
         yield states
-        if self._replays is not None:
-            state = self._replays.state
+        if self.replays is not None:
+            state = self.replays.state
             yield _gauge("tandem_replay_store_up", "Whether the use of a token can be recorded.", state != "away")
             yield _gauge(
                 "tandem_replay_store_full",
                 "Whether the share of a client in the replay store is full.",
                 state == "full",
             )
-        yield _gauge("tandem_cards_pending", "Cards that wait to be written.", self._memory.pending)
+        yield _gauge("tandem_cards_pending", "Cards that wait to be written.", self.memory.pending)
         yield _gauge(
-            "tandem_cards_quiet", "Cards kept quiet by an override, including expired ones.", self._memory.quiet
+            "tandem_cards_quiet", "Cards kept quiet by an override, including expired ones.", self.memory.quiet
         )
         lost = CounterMetricFamily(
             "tandem_cards_given_up", "Cards dropped unwritten because the database was unreachable."
         )
-        lost.add_metric((), self._memory.given_up)
+        lost.add_metric((), self.memory.given_up)
         yield lost
         servers = GaugeMetricFamily("tandem_fhir_servers", "FHIR servers in use, by state.", labels=("state",))
-        resting = self._clients.resting
+        resting = self.servers.resting
         servers.add_metric(("resting",), resting)
-        servers.add_metric(("in use",), len(self._clients) - resting)
+        servers.add_metric(("in use",), len(self.servers) - resting)
         yield servers
         yield from self._loads()
 
     def _loads(self) -> Iterator[Metric]:
-        yield _gauge("tandem_calls_in_flight", "Calls let in and not answered yet.", self._load.in_flight)
-        yield _gauge("tandem_calls_waiting", "Calls that wait for their turn.", self._load.turns.waiting)
+        yield _gauge("tandem_calls_in_flight", "Calls let in and not answered yet.", self.load.in_flight)
+        yield _gauge("tandem_calls_waiting", "Calls that wait for their turn.", self.load.turns.waiting)
         unserved = CounterMetricFamily(
             "tandem_calls_unserved",
             "Calls that were not answered: too many in flight or waiting, a slow body, or the client left.",
             labels=("reason",),
         )
-        for reason, number in sorted(self._load.unserved.items()):
+        for reason, number in sorted(self.load.unserved.items()):
             unserved.add_metric((reason,), number)
         yield unserved
 
@@ -155,7 +145,7 @@ class _CurrentState:
             labels=("service", "mode", "treatment", "standing"),
         )
         totals: Count[tuple[str, str, str, str]] = Count()
-        for (key, (rule, outcome)), number in self._memory.tally.total.items():
+        for (key, (rule, outcome)), number in self.memory.tally.total.items():
             totals[key.service, key.mode, rule, outcome] += number
         for (service, mode, rule, outcome), number in sorted(totals.items()):
             if rule == CALLS:
@@ -163,7 +153,7 @@ class _CurrentState:
             elif treatment := treatment_of(rule):
                 standings.add_metric((service, mode, treatment, outcome), number)
             else:
-                family = findings if rule in self._knowledge.criteria else cards
+                family = findings if rule in self.knowledge.criteria else cards
                 family.add_metric((service, mode, rule, outcome), number)
         yield from (calls, cards, findings, standings)
 

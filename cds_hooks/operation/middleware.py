@@ -15,8 +15,8 @@ CORRELATION_HEADER = "X-Correlation-Id"
 _SERVER_FAULT = 500
 _LOAD = "load."
 """The beginning of the reasons for which a call is not served although nothing is wrong."""
-_PROBES = frozenset({"health", "ready", "measured"})
-"""Polled every few seconds by monitoring: logged at level ``debug``."""
+_PROBE_OPERATIONS = frozenset({"health", "ready", "measured"})
+"""The endpoints of the probes. Polled every few seconds by monitoring: logged at level ``debug``."""
 
 
 class RequestLogMiddleware:
@@ -57,7 +57,7 @@ def _log_request(operation: str, method: str, status: int, elapsed: float, call_
         log.warning("request", **fields)
     elif status >= _SERVER_FAULT:
         log.error("request", **fields)
-    elif operation in _PROBES:
+    elif operation in _PROBE_OPERATIONS:
         log.debug("request", **fields)
     else:
         log.info("request", **fields)

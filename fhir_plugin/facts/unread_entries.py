@@ -85,9 +85,8 @@ def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: 
     return (knowledge.wording.gaps[words].format(count=unread),) if unread else ()
 
 
-def _is_unreadable(concepts: Iterable[CodeableConcept], knowledge: Knowledge) -> bool:
+def _is_unreadable(concepts: tuple[CodeableConcept, ...], knowledge: Knowledge) -> bool:
     """Whether an entry has neither words that can be read nor a known code, of a topic or as concerning none."""
-    concepts = tuple(concepts)
     if has_readable_words(concepts):
         return False
     codings = [coding for concept in concepts for coding in concept.coding if coding.code]

@@ -97,7 +97,7 @@ def decode_value(
     sorter.sort(opened.entries)
     if name == "patient":
         sorter.require_patient()
-    sorter.shorten()
+    sorter.add_unlisted()
     one_of_several = bool(before) or opened.next_url is not None
     # Counting takes time, and without a total there is nothing to compare the number with.
     matches = opened.matches(expected) if one_of_several or opened.total is not None else 0
@@ -202,7 +202,7 @@ def record_from_bundle(raw: bytes, patient_id: str | None = None) -> Record:
     sorter = ResourceSorter(SubjectChecker(patient), names, "bundle")
     sorter.sort(opened.entries)
     sorter.require_patient()
-    sorter.shorten()
+    sorter.add_unlisted()
     page = _is_one_page(opened)
     if page:
         sorter.unread.append(Unread("bundle.link", "the file is one page of more"))

@@ -33,12 +33,8 @@ _OTHER_CODES = frozenset({"not-supported", "informational", "processing", "busin
 
 _SUBJECT_MEMBER = {"devices": "patient", "allergies": "patient", "coverages": "beneficiary"}
 """The member that names the subject of a resource, where it is not ``subject``."""
-
-
 _MOST_UNREAD = 100
 """Entries that could not be read and are listed; of the others, the number."""
-
-
 _MEASURED_IN = (LOINC, SNOMED_CT, LOCAL_CODES)
 """The systems whose codes say what was observed, also where nothing here reads the code."""
 _NO_NAME = "it does not say what was observed: no words, and no code of LOINC or SNOMED CT"
@@ -61,7 +57,7 @@ class ResourceSorter:
         self._views: dict[type, str] = {RESOURCE_TYPES[kind]: name for kind, name in names.items()}
         self.kept: dict[str, list[AnyResource]] = {name: [] for name in names.values()}
         self.unread: list[Unread] = []
-        """What could not be used, entry by entry: the first of them, and behind :meth:`shorten` how many more."""
+        """What could not be used, entry by entry: the first of them, and behind :meth:`add_unlisted` how many more."""
         self._unlisted = 0
         self.flawed_inputs: set[str] = set()
         """Inputs with a resource that could not be used."""
@@ -162,7 +158,7 @@ class ResourceSorter:
         else:
             self._unlisted += 1
 
-    def shorten(self) -> None:
+    def add_unlisted(self) -> None:
         """Add the number of entries that could not be used and are not listed."""
         if self._unlisted:
             self.unread.append(Unread(f"{self._where}.entry", f"{self._unlisted} more entries that cannot be read"))

@@ -70,10 +70,8 @@ class AssessmentCollector:
         """The place of the assessment that is the same: one that no Observation records yet, else the earliest."""
         keys: list[tuple[object, ...]] = [(recorded.instrument, reference) for reference in derived]
         if recorded.day is not None:
-            time, value = (
-                instant(recorded.moment),
-                (recorded.instrument, recorded.day, recorded.total, recorded.severity),
-            )
+            time = instant(recorded.moment)
+            value = (recorded.instrument, recorded.day, recorded.total, recorded.severity)
             keys += [(*value, _Kind.RESPONSE), (*value, _Kind.UNTIMED)]
             # Two Observations with different times are two assessments, for example before and after a session.
             keys.append((*value, _Kind.TIMED) if time is None else (recorded.instrument, recorded.day, time))

@@ -14,8 +14,7 @@ from pydantic import Field, model_validator
 from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
 from mappings.schema.base.words import any_pattern
-
-LOINC = "http://loinc.org"
+from mappings.schema.instruments.model import LOINC
 
 
 class Component(Entry):
