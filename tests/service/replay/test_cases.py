@@ -26,6 +26,8 @@ from tests.support.medications.records import resources
 SECRET = b"one secret of a site, thirty-two bytes"
 CRITERIA = sorted((KNOWLEDGE / "criteria").glob("*.cases.yaml"))
 FEWEST, EVERY = 600, 3
+_REQUIRED = frozenset({"conditions", "patient"})
+"""Inputs without which a call is not answered."""
 TIMELESS = Calendar(timedelta(0), 0, 0, AS_OF, 90)
 """So that a case keeps its days."""
 
@@ -48,7 +50,7 @@ def requests(path: Path) -> list[tuple[str, dict[str, Any]]]:
     return [
         (case["patient"], complete_request(call, record_of(case)) | {"hookInstance": ""})
         for case in read_cases(path)
-        if "conditions" not in case.get("not_read", ())
+        if _REQUIRED.isdisjoint(case.get("not_read", ()))
     ]
 
 

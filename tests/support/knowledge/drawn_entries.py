@@ -174,7 +174,8 @@ def _result(test: LaboratoryTest, positive: bool, by_words: bool, day: str) -> R
     ]
 
 
-TESTS = st.builds(_result, st.sampled_from([*KNOWN.laboratory.tests.values()]), st.booleans(), st.booleans(), DAYS)
+_CODED_TESTS = st.sampled_from([test for test in KNOWN.laboratory.tests.values() if test.codes])
+TESTS = st.builds(_result, _CODED_TESTS, st.booleans(), st.booleans(), DAYS)
 PREGNANCY_LEVELS = st.builds(
     lambda level, day: [observation("21198-7", level, "m[IU]/mL", day)], st.sampled_from([1, 12, 900]), DAYS
 )
