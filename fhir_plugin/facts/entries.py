@@ -68,7 +68,8 @@ def _is_latin(text: str) -> bool:
 
 
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
-_LATIN_WORD = re.compile("[A-Za-z]{2}")
+_LATIN_WORD = re.compile(r"[A-Za-z]{2}|\b[A-Za-z] ?& ?[A-Za-z]\b|\b[Gg]\d+ ?[Pp]\d")
+"""Two letters; or ``D&C``, ``G2P2``: unlike a code that was written as a text, these are words."""
 
 
 def is_withdrawn(condition: Condition) -> bool:

@@ -92,11 +92,20 @@ class Context:
         kept, at = [], 0
         while found is not None:
             end = self._denied_until(clause, found)
+            if self._denies_backward(clause, found, end):
+                found = _denial(clause, triggers, found.end())
+                continue
             is_kept = for_good and self._is_limited(clause, found.end(), end)
             kept.append(clause[at : end if is_kept else found.start()])
             at = end
             found = _denial(clause, triggers, at)
         return " ".join((*kept, clause[at:]))
+
+    def _denies_backward(self, clause: str, trigger: re.Match[str], end: int) -> bool:
+        """Whether nothing follows the trigger and it denies what precedes it, as in ``seizures denied``."""
+        if any(map(str.isalnum, clause[trigger.end() : end])):
+            return False
+        return any(found.end() == trigger.end() for found in self.backward_words.finditer(clause))
 
     def _is_limited(self, clause: str, start: int, end: int) -> bool:
         """Whether what is denied between two places ends with, or is followed by, a time since when it is."""
@@ -152,8 +161,8 @@ def _triggers(words: Iterable[str], *others: str | Iterable[str]) -> re.Pattern[
 
 
 def _whole(pattern: str) -> str:
-    """The pattern where it does not begin or end within a word."""
-    return rf"(?<!\w)(?:{pattern})(?!\w)"
+    """The pattern where it does not begin or end within a word; one that begins with a sign may follow a word."""
+    return rf"(?:(?<!\w)|(?!\w))(?:{pattern})(?!\w)"
 
 
 def _escaped(word: str) -> str:

@@ -277,3 +277,15 @@ def test_a_procedure_code_by_its_body_system(knowledge: Knowledge, system: str, 
     entry |= {"code": {"coding": [{"system": system, "code": code}]}}
     fact = read_conditions(chart(condition("I10"), entry), knowledge, AS_OF).facts()["conditions.implant_head_neck"]
     assert bool(fact.missing) is unread
+
+
+@pytest.mark.parametrize(
+    ("code", "unread"),
+    [("99213", False), ("80053", False), ("61624", True), ("93279", True), ("99100", True), ("8005", True)],
+    ids=["a visit", "the laboratory", "the brain", "a device", "an anaesthesia", "cut short"],
+)
+def test_a_cpt_code_by_its_section(knowledge: Knowledge, code: str, unread: bool) -> None:
+    entry = {"resourceType": "Procedure", "id": "p", "status": "completed"}
+    entry |= {"code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": code}]}}
+    fact = read_conditions(chart(condition("I10"), entry), knowledge, AS_OF).facts()["conditions.implant_head_neck"]
+    assert bool(fact.missing) is unread

@@ -80,6 +80,25 @@ STATED = [
     ("cystitis", "IC/BPS"),
     ("cystitis", "ketamine bladder"),
     ("phaeochromocytoma", "Pheo, left adrenal"),
+    ("psychosis", "Psychosis, denied seizures"),
+    ("psychosis", "Psychosis, denied by the patient"),
+    ("psychosis", "SI: denies; psychotic disorder"),
+    ("psychosis", "Seeing things"),
+    ("psychosis", "CAH telling him to jump"),
+    ("dementia", "Delirium on dementia, 2019"),
+    ("dementia", "Metabolic encephalopathy"),
+    ("substance_use", "Drinks 6 beers a week"),
+    ("substance_use", "Drinks 2 beers, most nights"),
+    ("substance_use", "EtOH abuse, social drinker"),
+    ("substance_use", "Heroin: no longer, uses fentanyl; opioid use"),
+    ("aneurysm_avm", "Dural AV fistula, on hemodialysis"),
+    ("aneurysm_avm", "AV fistula"),
+    ("implant_head_neck", "Coil embolization of pelvic AVM, and cerebral coil"),
+    ("implant_head_neck", "Cochlear implant for otosclerosis"),
+    ("implant_head_neck", "Staples in scalp"),
+    ("cardiac_device", "Pacemaker for wandering rhythm"),
+    ("raised_intracranial_pressure", "PTC, on acetazolamide"),
+    ("severe_liver_disease", "Chronic liver disease"),
     ("suicidality", "Denies AVH. Wants to die"),
     ("suicidality", "High risk of suicide"),
 ]
@@ -124,6 +143,30 @@ NOT_STATED = [
     ("urinary_symptoms", "Acute cholecystitis"),
     ("suicidality", "Risk of suicide"),
     ("psychosis", "Negative for delusions, hallucinations or paranoia"),
+    ("psychosis", "Hallucinations denied"),
+    ("psychosis", "Thought disorder absent"),
+    ("psychosis", "AVH: denies"),
+    ("psychosis", "Paranoid about side effects of meds"),
+    ("psychosis", "Seeing things double"),
+    ("psychosis", "CAH, non-classic"),
+    ("psychosis", "CAH carrier"),
+    ("suicidality", "SI denied"),
+    ("suicidality", "SI: denies"),
+    ("dementia", "Delirium post op 2018"),
+    ("dementia", "Metabolic encephalopathy, resolved 2018"),
+    ("dementia", "History of delirium"),
+    ("substance_use", "EtOH: socially"),
+    ("substance_use", "Occasional EtOH"),
+    ("substance_use", "Heroin: none"),
+    ("substance_use", "Drinks 1 beer a week"),
+    ("aneurysm_avm", "AV fistula for dialysis"),
+    ("aneurysm_avm", "ESRD on HD via left arm AV fistula"),
+    ("implant_head_neck", "Cochlear otosclerosis"),
+    ("implant_head_neck", "Coil embolization of varicocele"),
+    ("implant_head_neck", "Scalp laceration with staples, removed"),
+    ("cardiac_device", "Wandering atrial pacemaker on ECG"),
+    ("raised_intracranial_pressure", "PTC s/p thyroidectomy"),
+    ("severe_liver_disease", "Chronic liver disease, mild"),
 ]
 
 
@@ -173,6 +216,15 @@ def test_a_code_that_is_not_known_without_words_leaves_every_topic_open(
     del entry["code"]["text"]
     assert bool(fact(knowledge, "aneurysm_avm", condition("F33.1"), entry).missing) is unread
     assert bool(fact(knowledge, "psychosis", condition("F33.1"), entry).missing) is unread
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"), [("G2P2", False), ("D&C", False), ("I60.9", True), ("M1A.9", True), ("?", True)]
+)
+def test_letters_among_digits_and_signs_are_words_unless_they_may_be_a_code(
+    knowledge: Knowledge, text: str, unread: bool
+) -> None:
+    assert bool(fact(knowledge, "aneurysm_avm", words(text)).missing) is unread
 
 
 @pytest.mark.parametrize("status", ["active", "resolved", "inactive", None])

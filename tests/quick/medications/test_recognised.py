@@ -34,6 +34,17 @@ def ingredients(drug: IdentifiedProduct) -> list[str]:
 @pytest.mark.parametrize(
     "text",
     [
+        "baby aspirin",
+        "vitamin B-12 1000 mcg",
+        "Omega 3 1000 mg",
+        "semaglutide, weight loss, (WEGOVY) 2.4 MG/0.75ML",
+        "SMX-TMP DS",
+        "Normal saline 1000 mL",
+        "blood glucose test strips",
+        "BD pen needles",
+        "FreeStyle Libre 2 sensor",
+        "artificial tears",
+        "CPAP supplies",
         "lisinopril 10 mg oral tablet",
         "amLODIPine-benazepril 5-10 mg capsule",
         "atorvastatin (LIPITOR) 40 MG tablet, take 1 daily",
