@@ -120,8 +120,19 @@ def _reason(context: CardContext, weighed: WeighedFinding, head: Headline) -> st
     criterion = context.knowledge.criteria[weighed.finding.criterion]
     is_named = criterion.id in head.named
     title = criterion.short if is_named else reason_phrase(weighed, context.knowledge)
-    line = context.words.brief.reason.format(title=title[:1].upper() + title[1:], why=_as_clause(weighed.clause.why))
+    title = title[:1].upper() + title[1:]
+    words, entry = context.words.brief, _possible_entry(weighed, title)
+    template = words.reason_of if entry else words.reason
+    line = template.format(title=title, entry=entry, why=_as_clause(weighed.clause.why))
     return f"{line} {context.knowledge.wording.local}" if weighed.finding.local else line
+
+
+def _possible_entry(weighed: WeighedFinding, title: str) -> str:
+    """The newest entry that makes it possible, in the words of the record, unless it says no more than the title."""
+    if weighed.finding.verdict is not Verdict.UNKNOWN:
+        return ""
+    labels = [entry.label for entry in weighed.finding.evidence if entry.label]
+    return quote(labels[-1]) if labels and labels[-1].lower() != title.lower() else ""
 
 
 def _as_clause(sentence: str) -> str:

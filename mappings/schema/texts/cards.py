@@ -112,6 +112,8 @@ class BriefWords(Entry):
     """With the table of the criteria, where the client has no app that shows them."""
     most_lines: int
     reason: str
+    reason_of: str
+    """With ``{title}``, ``{entry}`` and ``{why}``: a possible reason, with the entry of the record that may mean it."""
     also: str
     weigh: str
     settle: str

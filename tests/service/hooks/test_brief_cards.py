@@ -22,6 +22,7 @@ from tests.support.hooks.calls import ESKETAMINE, KETAMINE, ORDER_SELECT, ORDER_
 from tests.support.hooks.calls import cards as cards_of
 from tests.support.knowledge.charts import AS_OF, chart
 from tests.support.knowledge.drawn import contents
+from tests.support.knowledge.topics import words as problem
 from tests.support.profiles import examples
 from tests.support.shipped import shipped
 
@@ -150,6 +151,22 @@ def test_a_drug_that_no_table_has_is_named_in_the_detail_and_not_in_the_summary(
     card = criteria_card(CardContext(decision, knowledge, "order-sign", AS_OF, 0, lambda: "1"))
     assert "Not recognised: `Xyzoprant 5 mg`." in card.detail
     assert "Xyzoprant" not in card.summary
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Afib, on `Eliquis`", "* **Heart disease or stroke** (`Afib, on 'Eliquis'`): a rise"),
+        ("Heart disease or stroke", "* **Heart disease or stroke**: a rise"),
+    ],
+)
+def test_a_possible_reason_shows_the_entry_that_may_mean_it(text: str, line: str) -> None:
+    knowledge = shipped()
+    decision = decide(chart(problem(text)), knowledge, as_of=AS_OF, ordered=("ketamine",))
+    card = criteria_card(CardContext(decision, knowledge, "order-sign", AS_OF, 0, lambda: "1"))
+    assert line in card.detail
+    assert "possible heart disease or stroke" in card.summary
+    assert "Eliquis" not in card.summary
 
 
 def test_a_card_about_another_antidepressant_names_the_failures_in_a_sentence() -> None:
