@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from cds_hooks.replay.tokens import Kind, Token, Tokens
+from cds_hooks.replay.text_tokens import Kind, Token, Tokens
 from mappings.schema.codes.vocabulary import Vocabulary
 
 _AGE = re.compile(
