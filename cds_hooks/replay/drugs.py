@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cds_hooks.replay.tokens import PLACEHOLDER
+from cds_hooks.replay.text_tokens import PLACEHOLDER
 from fhir_plugin.facts.medications.recognised import names_in_text
 from mappings.schema.codes.vocabulary import Vocabulary
 from mappings.schema.medications import Medications
