@@ -27,6 +27,16 @@ class Round:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def whole_answer(received: bytearray) -> bytes | None:
+    """The header of an answer in lower case, once the whole answer is there."""
+    head = received.find(_HEAD_END)
+    if head < 0:
+        return None
+    header = bytes(received[:head]).lower()
+    length = int(header.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+    return header if len(received) >= head + len(_HEAD_END) + length else None
+
+
 class _Connection(asyncio.Protocol):
     """Sends the request again as soon as the whole answer is there; parses no more of it than its length."""
 
@@ -42,12 +52,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head = self._buffer.find(_HEAD_END)
-        if head < 0:
-            return
-        header = bytes(self._buffer[:head]).lower()
-        length = int(header.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-        if len(self._buffer) < head + len(_HEAD_END) + length:
+        header = whole_answer(self._buffer)
+        if header is None:
             return
         if not header.startswith(b"http/1.1 200"):
             self._done.set_exception(RuntimeError(header.decode("latin-1")))

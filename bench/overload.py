@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bench.load import measure
+from bench.load import measure, whole_answer
 from bench.requests import SIZES, build
 from bench.servers import ROOT
 
@@ -29,7 +29,6 @@ PATIENCE = 10.0
 PROBES = ("/healthz", "/readyz")
 PROBE_PAUSE = 0.1
 LOADS = (0.7, 2.0, 10.0)
-_HEAD_END = b"\r\n\r\n"
 NO_ANSWER = 0
 
 
@@ -61,12 +60,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head = self._buffer.find(_HEAD_END)
-        if head < 0:
-            return
-        header = bytes(self._buffer[:head]).lower()
-        length = int(header.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-        if len(self._buffer) >= head + len(_HEAD_END) + length and not self.answer.done():
+        header = whole_answer(self._buffer)
+        if header is not None and not self.answer.done():
             self._buffer.clear()
             self.answer.set_result(int(header.split(b" ", 2)[1]))
 

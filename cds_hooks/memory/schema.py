@@ -24,12 +24,6 @@ _LOCK = 7_263_361
 _RESTORE = "restore a copy of the database, or move it away and a new one is made"
 
 
-async def revision(engine: AsyncEngine) -> str | None:
-    """The revision of the tables; ``None`` where there are none."""
-    async with engine.connect() as connection:
-        return await connection.run_sync(_revision)
-
-
 async def check(engine: AsyncEngine) -> None:
     """Check that the tables are those of ``REVISION``; changes nothing.
 
@@ -48,7 +42,8 @@ async def upgrade(engine: AsyncEngine) -> str | None:
         return await connection.run_sync(_upgrade)
 
 
-def _revision(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """The revision of the tables; ``None`` where there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     version = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
@@ -86,7 +81,7 @@ def _upgrade(connection: Connection) -> str | None:
 
 
 def _known_revision(connection: Connection) -> str | None:
-    found = _revision(connection)
+    found = revision(connection)
     if found not in (None, *REVISIONS):
         raise UnusableDatabase(
             "newer tables",

@@ -28,7 +28,7 @@ _TYPOGRAPHY = str.maketrans({"’": "'", "\u2010": "-", "\u2011": "-", "–": "-
                              "½": " 1/2", "¼": " 1/4", "¾": " 3/4"})  # fmt: skip
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What a token is."""
 
     KEPT = auto()
@@ -43,11 +43,11 @@ class Kind(Enum):
 
 
 @dataclass(slots=True)
-class Token:
+class TextToken:
     """One word, number, sign or space."""
 
     text: str
-    kind: Kind
+    kind: TokenKind
     run: int
     """The same number for the words that hyphens join."""
     was: str = ""
@@ -55,7 +55,7 @@ class Token:
 
     @property
     def is_word(self) -> bool:
-        return self.kind in (Kind.KEPT, Kind.DOUBTED, Kind.UNKNOWN)
+        return self.kind in (TokenKind.KEPT, TokenKind.DOUBTED, TokenKind.UNKNOWN)
 
     @property
     def is_capitalised(self) -> bool:
@@ -65,13 +65,13 @@ class Token:
     @property
     def base(self) -> str:
         """The word as phrases have it; every number is ``#``."""
-        return "#" if self.kind is Kind.NUMBER else _POSSESSIVE.sub("", self.was.lower())
+        return "#" if self.kind is TokenKind.NUMBER else _POSSESSIVE.sub("", self.was.lower())
 
     def remove(self) -> None:
-        self.text, self.kind = PLACEHOLDER, Kind.UNKNOWN
+        self.text, self.kind = PLACEHOLDER, TokenKind.UNKNOWN
 
 
-class Tokens:
+class TextTokens:
     """Takes texts apart."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -83,47 +83,47 @@ class Tokens:
             re.IGNORECASE,
         )
 
-    def of(self, text: str) -> list[Token]:
+    def of(self, text: str) -> list[TextToken]:
         """The tokens of a text; a sign that nothing reads is left out."""
-        tokens: list[Token] = []
+        tokens: list[TextToken] = []
         for run, match in enumerate(self._pattern.finditer(text.translate(_TYPOGRAPHY))):
             tokens += getattr(self, f"_{match.lastgroup}")(match[0], run)
         return tokens
 
-    def _shape(self, text: str, run: int) -> Iterator[Token]:
-        yield Token(text, Kind.NUMBER if text[0].isdigit() else Kind.KEPT, run, text)
+    def _shape(self, text: str, run: int) -> Iterator[TextToken]:
+        yield TextToken(text, TokenKind.NUMBER if text[0].isdigit() else TokenKind.KEPT, run, text)
 
-    def _sign(self, text: str, run: int) -> Iterator[Token]:
-        yield Token(text, Kind.SIGN, run)
+    def _sign(self, text: str, run: int) -> Iterator[TextToken]:
+        yield TextToken(text, TokenKind.SIGN, run)
 
-    def _space(self, _: str, run: int) -> Iterator[Token]:
-        yield Token(" ", Kind.SPACE, run)
+    def _space(self, _: str, run: int) -> Iterator[TextToken]:
+        yield TextToken(" ", TokenKind.SPACE, run)
 
-    def _dotted(self, text: str, run: int) -> Iterator[Token]:
+    def _dotted(self, text: str, run: int) -> Iterator[TextToken]:
         read = text.replace(".", "").lower() in self._vocabulary.words
-        yield Token(text if read else PLACEHOLDER, Kind.KEPT if read else Kind.UNKNOWN, run, text)
+        yield TextToken(text if read else PLACEHOLDER, TokenKind.KEPT if read else TokenKind.UNKNOWN, run, text)
 
-    def _slashed(self, text: str, run: int) -> Iterator[Token]:
+    def _slashed(self, text: str, run: int) -> Iterator[TextToken]:
         if text.lower() in self._vocabulary.words:
-            yield Token(text, Kind.KEPT, run, text)
+            yield TextToken(text, TokenKind.KEPT, run, text)
             return
         for number, part in enumerate(text.split("/")):
             if number:
-                yield Token("/", Kind.SIGN, run)
+                yield TextToken("/", TokenKind.SIGN, run)
             yield self._word(part, run)
 
-    def _numeric(self, text: str, run: int) -> Iterator[Token]:
+    def _numeric(self, text: str, run: int) -> Iterator[TextToken]:
         body = text.rstrip(".,:/'-")
         first, _, rest = body.partition("-")
         if rest and all(part.isalpha() for part in rest.split("-")) and _NUMBER.fullmatch(first):
-            yield Token(first, Kind.NUMBER, run, first)
-            yield Token("-", Kind.SIGN, run)
+            yield TextToken(first, TokenKind.NUMBER, run, first)
+            yield TextToken("-", TokenKind.SIGN, run)
             yield from self._joined(rest, run)
         else:
             yield self._number(body, run)
-        yield from (Token(sign, Kind.SIGN, run) for sign in text[len(body) :] if sign != "'")
+        yield from (TextToken(sign, TokenKind.SIGN, run) for sign in text[len(body) :] if sign != "'")
 
-    def _number(self, text: str, run: int) -> Token:
+    def _number(self, text: str, run: int) -> TextToken:
         above, _, below = text.partition("/")
         measured = _MEASURED.fullmatch(above)
         units = self._vocabulary.units
@@ -131,27 +131,27 @@ class Tokens:
         if below and read:
             measured = _MEASURED.fullmatch(below)
             read = below.lower() in units or (measured is not None and measured[2].lower() in units)
-        return Token(text if read else PLACEHOLDER, Kind.NUMBER if read else Kind.UNKNOWN, run, text)
+        return TextToken(text if read else PLACEHOLDER, TokenKind.NUMBER if read else TokenKind.UNKNOWN, run, text)
 
-    def _joined(self, text: str, run: int) -> Iterator[Token]:
+    def _joined(self, text: str, run: int) -> Iterator[TextToken]:
         if text.lower() in self._vocabulary.words or "-" not in text:
             yield self._word(text, run)
             return
         words = [self._word(part, run) for part in text.split("-") if part]
-        if any(word.kind is Kind.UNKNOWN for word in words):
+        if any(word.kind is TokenKind.UNKNOWN for word in words):
             for word in words:
-                if word.kind is Kind.DOUBTED:
+                if word.kind is TokenKind.DOUBTED:
                     word.remove()
         for number, word in enumerate(words):
             if number:
-                yield Token("-", Kind.SIGN, run)
+                yield TextToken("-", TokenKind.SIGN, run)
             yield word
 
-    def _word(self, text: str, run: int) -> Token:
+    def _word(self, text: str, run: int) -> TextToken:
         """One word without hyphens; what digits, underscores or capitals join is kept only if each part is read."""
         word = text.rstrip("'")
         kind = self._kind(word)
-        return Token(word if kind is not Kind.UNKNOWN else self._sequence_in(word), kind, run, word)
+        return TextToken(word if kind is not TokenKind.UNKNOWN else self._sequence_in(word), kind, run, word)
 
     def _sequence_in(self, word: str) -> str:
         """Of an unknown word, the letters that make it look like a drug that matters, or the placeholder."""
@@ -159,14 +159,14 @@ class Tokens:
         found = (each for each in self._vocabulary.sequences if each in lower and len(each) + _REST <= len(lower))
         return next(found, PLACEHOLDER)
 
-    def _kind(self, word: str) -> Kind:
+    def _kind(self, word: str) -> TokenKind:
         lower, known = word.lower(), self._vocabulary
         if not known.holds(lower):
             lower = _POSSESSIVE.sub("", lower)
         if known.holds(lower):
-            return Kind.KEPT if known.is_plain(lower) and len(lower) > 1 else Kind.DOUBTED
+            return TokenKind.KEPT if known.is_plain(lower) and len(lower) > 1 else TokenKind.DOUBTED
         if "'" in word or any(letter.isdigit() for letter in word):
-            return Kind.UNKNOWN
+            return TokenKind.UNKNOWN
         parts = [part for piece in word.split("_") for part in _CAMEL.split(piece) if part]
         read = len(parts) > 1 and all(known.is_plain(part.lower()) and len(part) > 1 for part in parts)
-        return Kind.KEPT if read else Kind.UNKNOWN
+        return TokenKind.KEPT if read else TokenKind.UNKNOWN

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from cds_hooks.replay.text_tokens import Kind, Token, Tokens
+from cds_hooks.replay.text_tokens import TextToken, TextTokens, TokenKind
 from mappings.schema.codes.vocabulary import Vocabulary
 
 _AGE = re.compile(
@@ -28,7 +28,7 @@ class TextRedaction:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._rules = vocabulary.rules
-        self._tokens = Tokens(vocabulary)
+        self._tokens = TextTokens(vocabulary)
         self._oldest = int(vocabulary.rules.oldest.value)
 
     def without_names(self, text: str) -> str:
@@ -37,15 +37,15 @@ class TextRedaction:
         if self._vocabulary.is_known_text(text):
             return text
         tokens = self._tokens.of(_AGE.sub(self._capped, text))
-        said = [token for token in tokens if token.kind is not Kind.SPACE]
+        said = [token for token in tokens if token.kind is not TokenKind.SPACE]
         words = [token.was for token in said if token.is_word]
         shouted = len(words) > 1 and all(word.isupper() for word in words)
         self._remove_after_titles(said)
         for place, token in enumerate(said):
-            if token.kind is Kind.DOUBTED and self._may_be_a_name(said, place, shouted=shouted):
+            if token.kind is TokenKind.DOUBTED and self._may_be_a_name(said, place, shouted=shouted):
                 token.remove()
         for place, token in enumerate(said):
-            if token.kind is Kind.NUMBER and not self._is_measure(said, place):
+            if token.kind is TokenKind.NUMBER and not self._is_measure(said, place):
                 token.remove()
         return "".join(token.text for token in tokens).strip()
 
@@ -55,24 +55,24 @@ class TextRedaction:
             return match[0]
         return f"{match['led'] or ''}{self._oldest}+{match['unit'] or ''}"
 
-    def _remove_after_titles(self, said: list[Token]) -> None:
+    def _remove_after_titles(self, said: list[TextToken]) -> None:
         for place, token in enumerate(said):
             if token.was in self._rules.titles and not self._is_form(said, place):
                 token.remove()
                 self._remove_name(said, place + 1)
 
-    def _is_form(self, said: list[Token], place: int) -> bool:
+    def _is_form(self, said: list[TextToken], place: int) -> bool:
         """Whether ``DR`` stands for delayed release: behind a word that is read, and before a unit."""
         before, after = _next_word(said, place, -1), _next_word(said, place, 1)
         return (
             before is not None
             and after is not None
-            and before.kind is Kind.KEPT
-            and after.kind is Kind.KEPT
+            and before.kind is TokenKind.KEPT
+            and after.kind is TokenKind.KEPT
             and after.base in self._vocabulary.units
         )
 
-    def _remove_name(self, said: list[Token], place: int) -> None:
+    def _remove_name(self, said: list[TextToken], place: int) -> None:
         """Remove the name that begins behind a title: over initials and particles to its first whole word."""
         while place < len(said):
             token = said[place]
@@ -82,14 +82,14 @@ class TextRedaction:
                     return
                 continue
             capitalised = token.is_capitalised
-            if capitalised or token.kind is Kind.DOUBTED:
+            if capitalised or token.kind is TokenKind.DOUBTED:
                 token.remove()
             if token.base not in self._rules.particles and len(token.base.strip(".")) > 1:
                 if capitalised:
                     _remove_joined(said, place, token.run)
                 return
 
-    def _may_be_a_name(self, said: list[Token], place: int, *, shouted: bool) -> bool:
+    def _may_be_a_name(self, said: list[TextToken], place: int, *, shouted: bool) -> bool:
         """``shouted``: several words, all in capitals, so that capitals tell an abbreviation from no name."""
         token = said[place]
         if self._is_in_phrase(said, place):
@@ -98,11 +98,11 @@ class TextRedaction:
         if token.is_capitalised and not abbreviated:
             return True
         return any(
-            other is not None and other.kind is Kind.UNKNOWN and other.is_capitalised
+            other is not None and other.kind is TokenKind.UNKNOWN and other.is_capitalised
             for other in (_next_word(said, place, -1), _next_word(said, place, 1))
         )
 
-    def _is_in_phrase(self, said: list[Token], place: int) -> bool:
+    def _is_in_phrase(self, said: list[TextToken], place: int) -> bool:
         """Whether the word and one beside it stand so in a phrase of the knowledge, or it is listed with its kind."""
         base, known, rules = said[place].base, self._vocabulary, self._rules
         if len(said) == 1:
@@ -115,28 +115,28 @@ class TextRedaction:
             other is not None and any(base in kind and other.base in kind for kind in rules.lists) for other in listed
         )
 
-    def _is_measure(self, said: list[Token], place: int) -> bool:
+    def _is_measure(self, said: list[TextToken], place: int) -> bool:
         """Whether a number stands beside a word that is kept; alone it could identify somebody, and so could a year."""
         token = said[place]
         if token.text[-1:].isalpha():
             return True  # its unit is joined to it
         after = _neighbour(said, place, 1, joints=_NUMBER_JOINTS)
-        if after is not None and after.kind is Kind.KEPT and after.base in self._vocabulary.units:
+        if after is not None and after.kind is TokenKind.KEPT and after.base in self._vocabulary.units:
             return True
         if _YEAR.match(token.text):
             return False
         before = _neighbour(said, place, -1, joints=_NUMBER_JOINTS)
-        return any(other is not None and other.kind in (Kind.KEPT, Kind.DOUBTED) for other in (before, after))
+        return any(other is not None and other.kind in (TokenKind.KEPT, TokenKind.DOUBTED) for other in (before, after))
 
 
-def _remove_joined(said: list[Token], place: int, run: int) -> None:
+def _remove_joined(said: list[TextToken], place: int, run: int) -> None:
     while place < len(said) and said[place].run == run:
         if said[place].is_word:
             said[place].remove()
         place += 1
 
 
-def _beside(said: list[Token], place: int, step: int) -> Iterator[Token]:
+def _beside(said: list[TextToken], place: int, step: int) -> Iterator[TextToken]:
     place += step
     while 0 <= place < len(said):
         yield said[place]
@@ -144,11 +144,16 @@ def _beside(said: list[Token], place: int, step: int) -> Iterator[Token]:
 
 
 def _neighbour(
-    said: list[Token], place: int, step: int, *, joints: frozenset[str] = _JOINTS, pass_over: frozenset[str] = _NOTHING
-) -> Token | None:
+    said: list[TextToken],
+    place: int,
+    step: int,
+    *,
+    joints: frozenset[str] = _JOINTS,
+    pass_over: frozenset[str] = _NOTHING,
+) -> TextToken | None:
     """The next word or number on one side, with no more than joining signs and what is passed over between."""
     for token in _beside(said, place, step):
-        if token.kind is Kind.SIGN:
+        if token.kind is TokenKind.SIGN:
             if token.text not in joints:
                 return None
         elif token.base not in pass_over:
@@ -156,11 +161,11 @@ def _neighbour(
     return None
 
 
-def _next_word(said: list[Token], place: int, step: int) -> Token | None:
+def _next_word(said: list[TextToken], place: int, step: int) -> TextToken | None:
     """The next word on one side, over signs that do not end a sentence."""
     for token in _beside(said, place, step):
         if token.is_word:
             return token
-        if token.kind is Kind.NUMBER or token.text in ".;":
+        if token.kind is TokenKind.NUMBER or token.text in ".;":
             return None
     return None

@@ -55,7 +55,7 @@ def read_interactions(
         status = use_status(entry, start, knowledge, as_of)
         if status is None:
             continue
-        if drug.in_doubt and not isinstance(entry, MedicationAdministration):
+        if drug.in_doubt:
             note = knowledge.wording.entries["unrecognised"]
             evidence = Evidence(reference=entry.reference, label=drug.label, day=start, note=note)
             _add_doubted(evidence, status, entry, unrecognised, ended, knowledge, as_of)
@@ -83,6 +83,8 @@ def _add_doubted(
 ) -> None:
     """Add an unrecognised drug to those in use, or, if it was stopped, to each group in whose washout it may be."""
     name = evidence.label or evidence.reference
+    if isinstance(entry, MedicationAdministration):
+        status = _status_since_given(knowledge.interactions.longest_after_administration, entry, knowledge, as_of)
     if status != "past":
         in_use.setdefault(name, evidence)
         return
@@ -176,12 +178,17 @@ def _status_in(
 def _status_after_administration(
     ingredients: str, entry: MedicationAdministration, knowledge: Knowledge, as_of: date
 ) -> UseStatus:
-    """Whether what was given by staff still acts; on a day that is not known, it may."""
+    """Whether what was given by staff still acts."""
+    lasts = knowledge.interactions.days_after_administration(ingredients)
+    return _status_since_given(lasts, entry, knowledge, as_of)
+
+
+def _status_since_given(lasts: float, entry: MedicationAdministration, knowledge: Knowledge, as_of: date) -> UseStatus:
+    """Whether what acts for so many days still does; given on a day that is not known, it may."""
     end = use_end(entry, knowledge)
     if end is None:
         return "possible"
     youngest, oldest = end.days_before(as_of)
-    lasts = knowledge.interactions.days_after_administration(ingredients)
     if youngest > lasts:
         return "past"
     return "current" if oldest <= lasts else "possible"

@@ -76,6 +76,11 @@ class Interactions(Reviewed):
         depots = [rule.days.value for rule in self.depots if names & rule.ingredients]
         return max((self.administered_days.value, *depots))
 
+    @property
+    def longest_after_administration(self) -> float:
+        """How long an administration of any drug may count."""
+        return max((self.administered_days.value, *(rule.days.value for rule in self.depots)))
+
     def washout_days(self, group: str, ingredients: str) -> float:
         """The longest washout in a group of ingredients that are written with ``/`` between them; 0 where none is."""
         names = frozenset(ingredients.split("/"))

@@ -221,6 +221,14 @@ def test_what_staff_gave_counts_for_as_long_as_it_acts(
     assert not facts_of(knowledge, given(name, days, status="not-done"))[f"drugs.{group}"].evidence
 
 
+@pytest.mark.parametrize(("days", "open_"), [(1, True), (31, True), (32, False)])
+def test_an_unrecognised_drug_that_staff_gave_leaves_every_group_open_while_it_may_act(
+    knowledge: Knowledge, days: int, open_: bool
+) -> None:
+    facts = facts_of(knowledge, given("zorbaxil 10 mg", days), order("lisinopril 10 mg"))
+    assert all(bool(fact.missing) is open_ for fact in facts.values())
+
+
 def test_a_completed_order_whose_supply_is_left_may_be_taken(knowledge: Knowledge) -> None:
     supply = {"dispenseRequest": {"expectedSupplyDuration": {"value": 30, "code": "d"}}}
     for days, possible in ((5, True), (30, False)):

@@ -22,6 +22,8 @@ from fhir_plugin.scales.scoring import Score, score_all
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.instruments import Instruments
 from mappings.schema.load import with_site
+from tests.support.scores import forms
+from tests.support.scores.forms import number
 from tests.support.shipped import shipped
 
 INSTRUMENTS = shipped().instruments
@@ -31,20 +33,9 @@ CSSRS = [item.code or "" for item in INSTRUMENTS["cssrs_screener"].items]
 YES = {"valueCoding": {"system": "http://loinc.org", "code": "LA33-6"}}
 
 
-def number(value: int) -> dict[str, Any]:
-    return {"valueInteger": value}
-
-
 def form(name: str, items: Iterable[tuple[str, dict[str, Any] | None]], **more: Any) -> dict[str, Any]:
-    return {
-        "resourceType": "QuestionnaireResponse",
-        "id": "r1",
-        "status": "completed",
-        "authored": "2026-11-20",
-        "questionnaire": f"http://example.org/Questionnaire/{name}",
-        "item": [{"linkId": link, "answer": [answer] if answer else []} for link, answer in items],
-        **more,
-    }
+    given = [{"linkId": link, "answer": [answer] if answer else []} for link, answer in items]
+    return forms.form(name, given, **more)
 
 
 def scores(body: dict[str, Any], instruments: Instruments = INSTRUMENTS, asked: Any = None) -> dict[str, Score]:

@@ -16,6 +16,7 @@ from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
 from fhir_plugin.record.decoding import record_from_bundle
 from fhir_plugin.record.resources import QuestionnaireResponse
 from fhir_plugin.scales.scoring import Score, score_all
+from tests.support.scores.forms import Json, form, number
 from tests.support.shipped import shipped
 
 INSTRUMENTS = shipped().instruments
@@ -28,11 +29,6 @@ WITHOUT_ZERO = [2, 2, 2, 2, 1, 2, 3, 1, 2]
 LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
 DAY = date(2026, 11, 27)
 Answer = Callable[[int], dict[str, Any]]
-Json = dict[str, Any]
-
-
-def number(value: int) -> Json:
-    return {"valueInteger": value}
 
 
 def words(value: str) -> Json:
@@ -46,18 +42,6 @@ def coded(code: str, display: str = "", system: str = "") -> Json:
             **({"display": display} if display else {}),
             **({"system": system} if system else {}),
         }
-    }
-
-
-def form(name: str, items: list[Json], **more: Any) -> Json:
-    return {
-        "resourceType": "QuestionnaireResponse",
-        "id": "r1",
-        "status": "completed",
-        "authored": "2026-11-20",
-        "questionnaire": f"http://example.org/Questionnaire/{name}",
-        "item": items,
-        **more,
     }
 
 

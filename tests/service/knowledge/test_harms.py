@@ -118,7 +118,7 @@ def _only_unread(earlier: Standing, weighed: tuple[WeighedFinding, ...], after: 
     )
 
 
-@examples(4, HealthCheck.data_too_large, HealthCheck.large_base_example)
+@examples(1.5, HealthCheck.data_too_large, HealthCheck.large_base_example)
 @given(whole_charts(), st.randoms(use_true_random=False))
 def test_no_harm_clears_or_fulfils_anything(chart: Resources, draw: Any) -> None:
     before = read(chart)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from cds_hooks.memory import writer
 from cds_hooks.memory.database import open_engine
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, knowledge, order
-from tests.support.memory.service import call, overridden, remembering, rows, tell, until, with_tables
+from tests.support.memory.service import PATIENCE_SECONDS, call, overridden, remembering, rows, tell, until, with_tables
 
 PATIENT = "two-failures"
 
@@ -98,8 +99,9 @@ def test_cards_that_wait_are_written_to_the_new_file(tmp_path: Path) -> None:
     with remembering(file) as service:
         file.unlink()
         card = shown(service)
-        while not service.get("/metrics").text.count("tandem_cards_pending 0.0"):
-            pass
+        end = time.monotonic() + PATIENCE_SECONDS
+        while "tandem_cards_pending 0.0" not in service.get("/metrics").text:
+            assert time.monotonic() < end, "it was never written"
         assert tell(service, ORDER_SIGN, overridden(card)).status_code == 200
     assert rows(file, "SELECT card FROM feedback") == [(card,)]
 

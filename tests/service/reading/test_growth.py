@@ -21,17 +21,21 @@ _LENGTH = 24
 _MOST = 2.2
 _FEW = 4
 """Steps for each element: a list that is only copied, or of which only the first elements are read, takes fewer."""
-_OFTEN = {
-    *(
+_OFTEN = frozenset(
+    {
         "drafts[ketamine], alike",
         "observations[phq9], alike",
         "observations[madrs], times",
         "observations[item], times",
-    ),
-    *("observations[madrs], alike", "medicationAdministrations[infusion], times", "procedures[stimulation], apart"),
-    *("observations[phq9].hasMember, alike", "medicationRequests[sertraline], times"),
-    *("medicationRequests[sertraline].dosageInstruction, alike", "questionnaireResponses[answers].item, alike"),
-}
+        "observations[madrs], alike",
+        "medicationAdministrations[infusion], times",
+        "procedures[stimulation], apart",
+        "observations[phq9].hasMember, alike",
+        "medicationRequests[sertraline], times",
+        "medicationRequests[sertraline].dosageInstruction, alike",
+        "questionnaireResponses[answers].item, alike",
+    }
+)
 """Those that once grew with the square, and the longest of inner lists."""
 
 

@@ -25,7 +25,7 @@ from tests.support.medications.records import resources
 
 SECRET = b"one secret of a site, thirty-two bytes"
 CRITERIA = sorted((KNOWLEDGE / "criteria").glob("*.cases.yaml"))
-FEWEST, EVERY = 600, 3
+FEWEST, EVERY = 600, 9
 _REQUIRED = frozenset({"conditions", "patient"})
 """Inputs without which a call is not answered."""
 TIMELESS = Calendar(timedelta(0), 0, 0, AS_OF, 90)

@@ -59,9 +59,9 @@ async def left(database: str) -> tuple[list[str], str | None]:
     engine = open_engine(url)
     async with engine.connect() as connection:
         names = await connection.run_sync(lambda given: inspect(given).get_table_names())
-    found = names, await revision(engine)
+        found = await connection.run_sync(revision)
     await engine.dispose()
-    return found
+    return names, found
 
 
 def main(database: str) -> None:

@@ -21,14 +21,13 @@ def differences(connection: Connection) -> list[Any]:
 
 async def migrated(engine: AsyncEngine) -> tuple[str | None, list[Any], str | None]:
     """The revision before, what differs from the model after, and the newest revision that ships."""
-    before = await revision(engine)
-    await upgrade(engine)
+    before = await upgrade(engine)
     await upgrade(engine)
     async with engine.connect() as connection:
         found = await connection.run_sync(differences)
         newest = await connection.run_sync(
             lambda given: ScriptDirectory.from_config(migrations(given)).get_current_head()
         )
-    assert await revision(engine) == REVISION
+        assert await connection.run_sync(revision) == REVISION
     await engine.dispose()
     return before, found, newest

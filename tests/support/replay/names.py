@@ -8,38 +8,10 @@ from collections.abc import Iterator
 from functools import cache
 
 LOCALES = (
-    *(
-        "cs_CZ",
-        "da_DK",
-        "de_AT",
-        "de_CH",
-        "de_DE",
-        "en_GB",
-        "en_IE",
-        "en_IN",
-        "en_NZ",
-        "en_US",
-        "es_CO",
-        "es_ES",
-        "es_MX",
-    ),
-    *(
-        "fi_FI",
-        "fr_CH",
-        "fr_FR",
-        "ga_IE",
-        "hr_HR",
-        "hu_HU",
-        "id_ID",
-        "it_IT",
-        "nl_BE",
-        "nl_NL",
-        "no_NO",
-        "pl_PL",
-        "pt_BR",
-    ),
-    *("ro_RO", "sv_SE", "tr_TR", "vi_VN"),
-)
+    "cs_CZ", "da_DK", "de_AT", "de_CH", "de_DE", "en_GB", "en_IE", "en_IN", "en_NZ", "en_US",
+    "es_CO", "es_ES", "es_MX", "fi_FI", "fr_CH", "fr_FR", "ga_IE", "hr_HR", "hu_HU", "id_ID",
+    "it_IT", "nl_BE", "nl_NL", "no_NO", "pl_PL", "pt_BR", "ro_RO", "sv_SE", "tr_TR", "vi_VN",
+)  # fmt: skip
 
 
 @cache
