@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import cached_property, partial
 
 from msgspec.structs import replace
 
@@ -28,36 +29,73 @@ def settled(
     ordered: OrderedTreatments, record: Record, facts: Facts, knowledge: Knowledge, encounter: EncounterSetting
 ) -> OrderedTreatments:
     """The drafts, with what only the record shows about whether something is to be said about them."""
+    chart = _Chart(record, facts, knowledge)
     return replace(
         ordered,
-        recognised=tuple(_settled(draft, record, facts, knowledge, encounter) for draft in ordered.recognised),
-        unselected=tuple(_settled(draft, record, facts, knowledge, encounter) for draft in ordered.unselected),
+        recognised=tuple(_settled(draft, chart, encounter) for draft in ordered.recognised),
+        unselected=tuple(_settled(draft, chart, encounter) for draft in ordered.unselected),
     )
 
 
-def _settled(
-    found: RecognisedDraft, record: Record, facts: Facts, knowledge: Knowledge, encounter: EncounterSetting
-) -> RecognisedDraft:
+class _Chart:
+    """The record and its facts; what many drafts ask of them is found out once."""
+
+    def __init__(self, record: Record, facts: Facts, knowledge: Knowledge) -> None:
+        self.record, self.facts, self.knowledge = record, facts, knowledge
+
+    @cached_property
+    def conditions(self) -> Mapping[str, CodeableConcept]:
+        """The codes of the conditions, by reference; of one reference, the first."""
+        codes: dict[str, CodeableConcept | None] = {}
+        for entry in self.record.all("conditions", Condition):
+            codes.setdefault(entry.reference, entry.code)
+        return {reference: code for reference, code in codes.items() if code}
+
+    @cached_property
+    def active(self) -> Mapping[str, Collection[str]]:
+        """The drugs of active orders and statements, each with the references of those that say so."""
+        found: dict[str, set[str]] = {}
+        for resource, products in _active(self.record, self._products):
+            for ingredient in products:
+                found.setdefault(ingredient, set()).add(resource)
+        return found
+
+    @cached_property
+    def going_on(self) -> Collection[str]:
+        """The drugs of trials that are going on and were not stopped."""
+        stopped = set(_stopped_ingredients(self.record, self._products))
+        days = timedelta(days=self.knowledge.order_checks.outside.renewals.days.value)
+        return {
+            trial.ingredient
+            for trial in self.facts.trials.lifetime_trials
+            if trial.start is not None and (trial.stop is None or trial.stop >= self.facts.as_of - days)
+        } - stopped
+
+    @cached_property
+    def _products(self) -> ProductReader:
+        return ProductReader(self.knowledge.medications, self.record.medications)
+
+
+def _settled(found: RecognisedDraft, chart: _Chart, encounter: EncounterSetting) -> RecognisedDraft:
     if found.outside or not found.names:
         return found
+    knowledge = chart.knowledge
     rules, draft = knowledge.order_checks.outside, found.draft
     if draft.reasons.references and (
-        use := stated_use(draft, found.names, knowledge, tuple(_conditions(draft, record)))
+        use := stated_use(draft, found.names, knowledge, tuple(_conditions(draft, chart)))
     ):
         return replace(found, outside=rules.says.stated.format(draft=draft.reference, title=use))
-    if _not_for_depression(found, record, facts, knowledge, encounter):
+    if _not_for_depression(found, chart.record, chart.facts, knowledge, encounter):
         return replace(found, outside=rules.says.encounter.format(draft=draft.reference, title=rules.encounters.title))
-    if found.names == (ANTIDEPRESSANT,) and _is_renewal(found, record, facts, knowledge):
+    if found.names == (ANTIDEPRESSANT,) and _is_renewal(found, chart):
         return replace(found, renews=rules.says.renewal.format(draft=draft.reference, title=rules.renewals.title))
     return found
 
 
-def _conditions(draft: Draft, record: Record) -> Iterator[CodeableConcept]:
+def _conditions(draft: Draft, chart: _Chart) -> Iterator[CodeableConcept]:
     """The conditions of the record that the order names as its reasons."""
     for reference in draft.reasons.references:
-        identifier = "/".join(reference_parts(reference)[1:])
-        codes = (entry.code for entry in record.all("conditions", Condition) if entry.reference == identifier)
-        if code := next(codes, None):
+        if code := chart.conditions.get("/".join(reference_parts(reference)[1:])):
             yield code
 
 
@@ -83,27 +121,24 @@ def _is_absent(facts: Facts, topic: str) -> bool:
     return not (fact.value.current or fact.value.past or fact.value.possible)
 
 
-def _is_renewal(found: RecognisedDraft, record: Record, facts: Facts, knowledge: Knowledge) -> bool:
+def _is_renewal(found: RecognisedDraft, chart: _Chart) -> bool:
     """Whether every antidepressant of the order is current on the record."""
-    products = ProductReader(knowledge.medications, record.medications)
-    current = set(_active_ingredients(found.draft.reference, record, products))
-    days = timedelta(days=knowledge.order_checks.outside.renewals.days.value)
-    stopped = set(_stopped_ingredients(record, products))
-    for trial in facts.trials.lifetime_trials:
-        is_going_on = trial.start is not None and (trial.stop is None or trial.stop >= facts.as_of - days)
-        if is_going_on and trial.ingredient not in stopped:
-            current.add(trial.ingredient)
-    return found.ingredients <= current
+    return all(map(partial(_is_current, own=found.draft.reference, chart=chart), found.ingredients))
 
 
-def _active_ingredients(own: str, record: Record, products: ProductReader) -> Iterator[str]:
-    """The drugs of active orders and statements; ``own`` is the reference of the draft itself."""
+def _is_current(ingredient: str, own: str, chart: _Chart) -> bool:
+    """Whether a drug is taken by a trial, or by an order or statement; ``own`` is the draft, which does not count."""
+    return ingredient in chart.going_on or bool(set(chart.active.get(ingredient, ())) - {own})
+
+
+def _active(record: Record, products: ProductReader) -> Iterator[tuple[str, Iterable[str]]]:
+    """The drugs of active orders and statements, with the reference of each."""
     for request in record.all("medicationRequests", MedicationRequest):
-        if request.status in _CURRENT and request.is_order and request.reference != own:
-            yield from _ingredients(request, products)
+        if request.status in _CURRENT and request.is_order:
+            yield request.reference, _ingredients(request, products)
     for statement in record.all("medicationStatements", MedicationStatement):
         if statement.status in _CURRENT:
-            yield from _ingredients(statement, products)
+            yield statement.reference, _ingredients(statement, products)
 
 
 def _stopped_ingredients(record: Record, products: ProductReader) -> Iterator[str]:

@@ -29,6 +29,8 @@ from mappings.schema.load import Knowledge
 _UNDATED = DaySpan(date.min, date.max)
 """A reading without a date may be the newest."""
 _LAST_KEY = "~"
+_MOST_SWAPPED = 20
+"""Times in a row at which the components contradict each other, until none is used: each takes a pass over the day."""
 
 
 class VitalReading(NamedTuple):
@@ -290,18 +292,22 @@ def _recent_readings(
 def _newest(readings: list[VitalReading], shape: VitalSign) -> tuple[_LatestReadings | None, bool]:
     """The newest usable readings, and whether one that may be newer was passed over.
 
-    A reading dated to a year or a month never outranks one with a full date that may be later.
+    A reading dated to a year or a month never outranks one with a full date that may be later. After so many that are
+    the wrong way round, no earlier one is looked for.
     """
     usable = [reading for reading in readings if reading.usable]
     swapped = False
-    while usable:
+    for _ in range(_MOST_SWAPPED):
+        if not usable:
+            break
         latest = _maximal(usable)
         latest = [reading for reading in latest if reading.dated] or latest
         if _consistent(_highest(latest, shape), shape):
             passed_over = swapped or any(_may_be_newer(reading, latest) for reading in readings)
             return _filled(latest, usable, shape), passed_over
         swapped = True  # measured apart, and the wrong way round
-        usable = [reading for reading in usable if reading not in latest]
+        left_out = set(map(id, latest))
+        usable = [reading for reading in usable if id(reading) not in left_out]
     return None, bool(readings)
 
 

@@ -70,11 +70,12 @@ class IndicationReader:
 
     def _referenced(self, resource: MedicationResource, references: tuple[Reference, ...]) -> Iterator[CodeableConcept]:
         """What is referred to: a reason that cannot be found is a reason all the same."""
+        inside: Mapping[str | None, CodeableConcept | None] | None = None
         for reference in references:
             target = reference.reference or ""
             if target.startswith("#"):
-                inside = decode_all(resource.contained, Condition)
-                code = next((entry.code for entry in inside if entry.id == target[1:]), None)
+                inside = _codes_inside(resource) if inside is None else inside
+                code = inside.get(target[1:])
             else:
                 code = self._of_conditions().get("/".join(reference_parts(target)[1:]))
             yield code or CodeableConcept(text=reference.display or target)
@@ -84,3 +85,11 @@ class IndicationReader:
             conditions = self._record.all("conditions", Condition)
             self._codes = {entry.reference: entry.code for entry in conditions if entry.code}
         return self._codes
+
+
+def _codes_inside(resource: MedicationResource) -> Mapping[str | None, CodeableConcept | None]:
+    """The codes of the conditions that it contains, by id; of one id, the first."""
+    found: dict[str | None, CodeableConcept | None] = {}
+    for entry in decode_all(resource.contained, Condition):
+        found.setdefault(entry.id, entry.code)
+    return found

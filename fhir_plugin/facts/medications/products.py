@@ -8,7 +8,7 @@ neither a code nor a name of the dictionary identifies is *unmapped*: it may be 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fhir_plugin.facts.medications.recognised import TextNames, names_in_text, read_names
@@ -31,6 +31,8 @@ _STRENGTH = re.compile(
 )
 _MILLIGRAMS = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 _MAX_DEPTH = 2
+_MOST_INGREDIENTS = 50
+"""Of one Medication, each of which may be a Medication again; one that lists more may be any drug."""
 
 
 class IdentifiedProduct(NamedTuple):
@@ -103,7 +105,9 @@ def identify_medication(
     if resource is None:
         identified = identify(CodeableConcept(text=reference.display), medications)
         return identified if identified.label else identified._replace(label=reference.reference or "", unmapped=True)
-    return _of_resource(resource, medications, by_reference or {}, contained, depth=0)
+    known = by_reference or {}
+    within = _inside(contained) if resource.ingredient else {}
+    return _of_resource(resource, medications, lambda target: within.get(target) or known.get(target), depth=0)
 
 
 def may_be_antidepressant(drug: IdentifiedProduct, medications: Medications) -> bool:
@@ -350,16 +354,22 @@ def resolve_medication(
     return next((entry for entry in lenient.decode_all(contained, Medication) if entry.id == reference[1:]), None)
 
 
+def _inside(contained: Iterable[Raw]) -> Mapping[str, Medication]:
+    """The contained Medications, by the reference to them; of one id, the first."""
+    found: dict[str, Medication] = {}
+    for entry in lenient.decode_all(contained, Medication):
+        found.setdefault(f"#{entry.id or ''}", entry)
+    return found
+
+
 def _of_resource(
-    resource: Medication,
-    medications: Medications,
-    by_reference: Mapping[str, Medication],
-    contained: Sequence[Raw],
-    depth: int,
+    resource: Medication, medications: Medications, resolve: Callable[[str], Medication | None], depth: int
 ) -> IdentifiedProduct:
     identified = identify(resource.code, medications)
     if identified.product is not None or not resource.ingredient:
         return identified
+    if len(resource.ingredient) > _MOST_INGREDIENTS:
+        return identified._replace(unmapped=True)
     label = identified.label
     parts: list[ProductPart] = []
     unmapped = other = False
@@ -367,9 +377,9 @@ def _of_resource(
         if item.item_codeable_concept is not None:
             inner = identify(item.item_codeable_concept, medications)
         elif item.item_reference is not None and depth < _MAX_DEPTH:
-            target = resolve_medication(item.item_reference.reference, by_reference, contained)
+            target = resolve(item.item_reference.reference or "")
             inner = (
-                _of_resource(target, medications, by_reference, contained, depth + 1)
+                _of_resource(target, medications, resolve, depth + 1)
                 if target
                 else identify(CodeableConcept(text=item.item_reference.display), medications)
             )

@@ -134,7 +134,8 @@ def make_context(rules: ContextRules) -> Context:
         always=_triggers((*rules.forward, *rules.forward_list, *rules.hypothetical), not_a_denial, rules.forward_now),
         now=_triggers(rules.forward_now, not_a_denial),
         lists=frozenset(rules.forward_list),
-        backward=re.compile(rf"[^,]*{backward}"),
+        # Tied to where it begins: else the rest of a long text is looked through again from each of its letters.
+        backward=re.compile(rf"(?:^|(?<=,))[^,]*{backward}"),
         backward_words=re.compile(backward),
         not_backward=re.compile(_whole(not_a_denial)),
         ends=re.compile(_whole(_any_of(rules.ends))),

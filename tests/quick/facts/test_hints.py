@@ -1,5 +1,6 @@
 """Words without a code: what they suggest, and what is denied, about somebody else, or another meaning of the word."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,8 @@ from fhir_plugin.facts.fact import Presence
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, condition
 from tests.support.knowledge.topics import LAST_WEEK, presence, words
+
+_UNTIED = re.compile(r"(?:^|\|)(?:\[\^[^\]]+\]|\\w|\.)[*+]")
 
 
 @pytest.mark.parametrize(
@@ -183,3 +186,11 @@ def test_suicidal_ideation_that_was_closed_is_past(knowledge: Knowledge) -> None
     found = presence(knowledge, "suicidality", entry)
     assert found.past
     assert not found.current
+
+
+def test_no_pattern_looks_from_each_letter_of_a_long_text_to_its_end(knowledge: Knowledge) -> None:
+    """One that begins with any text is tied to a place; else a text of 20 kB takes half a minute."""
+    hints = knowledge.value_sets.hints
+    context = hints.context
+    patterns = [context.backward, context.about_others, context.limited, *(hint.left_out for hint in hints.hints)]
+    assert [pattern.pattern for pattern in patterns if pattern and _UNTIED.search(pattern.pattern)] == []

@@ -6,14 +6,15 @@ elements the work may grow by some steps, and from there to four times as many b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from fhir_plugin.record.bundles import RESOURCE_TYPES
-from tests.support.growth.lists import LongList, examples, lists_in, long_lists, request_with
+from tests.support.growth.lists import PATIENT, LongList, bundle, examples, lists_in, long_lists, request_with
 from tests.support.growth.steps import steps
 from tests.support.hooks.calls import answered, called
 
@@ -53,9 +54,55 @@ def test_the_work_doubles_where_a_list_doubles(long: LongList, hook: str) -> Non
     assert growth(long, hook) <= _MOST
 
 
+@pytest.mark.parametrize("two", ["reasons", "ingredients", "conditions", "swapped"])
+def test_the_work_doubles_where_two_lists_that_refer_to_each_other_double(two: str) -> None:
+    assert _growth(lambda length: _referring(two, length)) <= _MOST
+
+
+def _referring(two: str, length: int) -> dict[str, Any]:
+    request = request_with(LongList("medicationRequests", "sertraline", (), "alike"), 0)
+    order = request["prefetch"]["medicationRequests"]["entry"][0]["resource"]
+    inside = [{"reference": f"#inside-{number}"} for number in range(length)]
+    if two == "reasons":
+        order["contained"] = [{"resourceType": "Condition", "id": each["reference"][1:]} for each in inside]
+        order["reasonReference"] = inside
+    elif two == "ingredients":
+        del order["medicationCodeableConcept"]
+        order["medicationReference"] = {"reference": "#whole"}
+        ingredients = [{"itemReference": each} for each in inside]
+        order["contained"] = [{"resourceType": "Medication", "id": each["reference"][1:]} for each in inside]
+        order["contained"].append({"resourceType": "Medication", "id": "whole", "ingredient": ingredients})
+    elif two == "conditions":
+        many = request_with(LongList("conditions", "depression", (), "alike"), length)["prefetch"]["conditions"]
+        request["prefetch"]["conditions"] = many
+        draft = request["context"]["draftOrders"]["entry"][0]["resource"]
+        draft["reasonReference"] = [{"reference": f"Condition/depression-{number}"} for number in range(length)]
+    else:
+        request["prefetch"]["observations"] = bundle(_swapped(length))
+    return request
+
+
+def _swapped(length: int) -> Iterator[dict[str, Any]]:
+    """Pressures that are the wrong way round, minute by minute."""
+    for number, (code, value) in itertools.product(range(length), (("8480-6", 70), ("8462-4", 120))):
+        yield {
+            "resourceType": "Observation",
+            "id": f"{code}-{number}",
+            "status": "final",
+            "subject": {"reference": f"Patient/{PATIENT}"},
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+            "effectiveDateTime": f"2026-01-10T{number // 60:02}:{number % 60:02}:00Z",
+            "valueQuantity": {"value": value, "code": "mm[Hg]"},
+        }
+
+
 def growth(long: LongList, hook: str) -> float:
     """How many times as many steps the second doubling of a list costs as the first."""
-    calls = [called(request_with(long, length, hook)) for length in (4 * _LENGTH, _LENGTH, 2 * _LENGTH, 4 * _LENGTH)]
+    return _growth(lambda length: request_with(long, length, hook))
+
+
+def _growth(request: Callable[[int], dict[str, Any]]) -> float:
+    calls = [called(request(length)) for length in (4 * _LENGTH, _LENGTH, 2 * _LENGTH, 4 * _LENGTH)]
     _warm, *works = (steps(lambda call=call: answered(call)) for call in calls)  # type: ignore[misc]
     first, second = works[1] - works[0], works[2] - works[1]
     return second / first if second > _FEW * 2 * _LENGTH else 0.0
