@@ -3,8 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from fhir_plugin.facts.fact import Presence
+from mappings.schema.base.words import any_found
+from mappings.schema.codes.value_sets import Topic
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, condition
 from tests.support.knowledge.topics import LAST_WEEK, presence, words
@@ -183,3 +186,28 @@ def test_suicidal_ideation_that_was_closed_is_past(knowledge: Knowledge) -> None
     found = presence(knowledge, "suicidality", entry)
     assert found.past
     assert not found.current
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "family history",
+        "psychosis (mother)",
+        "stroke in his father",
+        "bipolar disorder, fhx",
+        "mother with epilepsy",
+        "lives with mother",
+        "low back pain",
+        "",
+    ],
+)
+def test_words_about_others_are_found_before_what_precedes_them(knowledge: Knowledge, text: str) -> None:
+    context = knowledge.value_sets.hints.context
+    assert context.about_others is not None
+    assert any_found(context.others, text) is bool(context.about_others.search(text))
+
+
+def test_a_fragment_of_a_topic_is_not_too_short(knowledge: Knowledge) -> None:
+    topic = knowledge.value_sets.topics["seizure"].model_dump()
+    with pytest.raises(ValidationError, match=r"hints\.0"):
+        Topic.model_validate(topic | {"hints": ("si",)})
