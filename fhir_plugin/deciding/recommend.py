@@ -167,7 +167,8 @@ def _asks(decisive: Iterable[WeighedFinding], knowledge: Knowledge) -> dict[str,
 
 
 def _is_actionable(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
-    if any(clause.speaks and findings[clause.criterion].verdict is Verdict.MET for clause in protocol.clauses):
+    speaking = [clause for clause in protocol.clauses if clause.speaks]
+    if any(findings[clause.criterion].verdict is Verdict.MET for clause in speaking):
         return True
     conditions_met = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
     if any(findings[name].verdict is Verdict.NOT_MET for name in protocol.silent_without):

@@ -140,7 +140,7 @@ def cleared_apart_from_reviews(weighed_findings: Iterable[WeighedFinding]) -> bo
 def standing_of(weighed_findings: Iterable[WeighedFinding]) -> Standing:
     """The standing of one treatment from all findings that concern it."""
     weighed = tuple(weighed_findings)
-    found = worst(finding.standing for finding in weighed)
+    found = worst([finding.standing for finding in weighed])
     complete = _NEEDED.issubset({finding.role for finding in weighed})
     return found if complete else worst((found, Standing.UNKNOWN))
 

@@ -93,9 +93,7 @@ class Record:
 
     def all(self, name: str, view: type[R]) -> Iterator[R]:
         """The resources of one input that are of the type ``view``."""
-        for resource in self.input(name).resources:
-            if isinstance(resource, view):
-                yield resource
+        return iter([resource for resource in self.input(name).resources if isinstance(resource, view)])
 
     @property
     def patient(self) -> Patient | None:
@@ -104,7 +102,7 @@ class Record:
 
     def unread_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole."""
-        return tuple(name for name in names if not self.input(name).whole)
+        return tuple([name for name in names if not self.input(name).whole])
 
     def looked_in(self, *names: str) -> tuple[str, ...]:
         """The named inputs with the number of their resources: ``conditions (3)``."""
@@ -112,9 +110,11 @@ class Record:
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
-        inputs = ((name, self.input(name)) for name in names)
+        inputs = [(name, self.input(name)) for name in names]
         return tuple(
-            f"{name}: {entry.state} ({entry.why})" if entry.why else f"{name}: {entry.state}"
-            for name, entry in inputs
-            if not entry.whole
+            [
+                f"{name}: {entry.state} ({entry.why})" if entry.why else f"{name}: {entry.state}"
+                for name, entry in inputs
+                if not entry.whole
+            ]
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from fhir_plugin.record.datatypes import CodeableConcept
 from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications, ReasonWords, StopReasonWords
+from mappings.schema.medications.words import PhrasesByWord
 
 _WORDS = re.compile(r"[a-z']+|[.;\n]")
 _REACH = 3
@@ -24,7 +25,7 @@ def meanings(reasons: Iterable[CodeableConcept], notes: Iterable[str], medicatio
         names |= {
             name
             for name, meaning in medications.reasons.meanings.items()
-            if _contains_phrase(words, meaning.words, medications.reasons.denials)
+            if _contains_phrase(words, meaning.phrases, medications.reasons.denials)
         }
     return frozenset(names)
 
@@ -113,7 +114,7 @@ def _of_reason(reason: CodeableConcept, reason_words: ReasonWords) -> set[str]:
     for text in (reason.text, *(coding.display for coding in reason.coding)):
         words = _split(text or "")
         for name, meaning in reason_words.meanings.items():
-            if _contains_phrase(words, meaning.words + meaning.reason_words, reason_words.denials):
+            if _contains_phrase(words, meaning.reason_phrases, reason_words.denials):
                 names.add(name)
     return names
 
@@ -126,10 +127,9 @@ def _split(text: str) -> list[str]:
     return _WORDS.findall(text.lower().replace("-", " ").replace("\u2019", "'"))
 
 
-def _contains_phrase(words: list[str], phrases: tuple[str, ...], denials: frozenset[str]) -> bool:
-    for phrase in phrases:
-        wanted = phrase.replace("-", " ").split()
-        for at in range(len(words) - len(wanted) + 1):
+def _contains_phrase(words: list[str], phrases: PhrasesByWord, denials: frozenset[str]) -> bool:
+    for at, word in enumerate(words):
+        for wanted in phrases.get(word, ()):
             if words[at : at + len(wanted)] == wanted and not _denied(words[max(at - _REACH, 0) : at], denials):
                 return True
     return False

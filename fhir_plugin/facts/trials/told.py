@@ -44,7 +44,7 @@ def _told(text: str, starts: Sequence[str], medications: Medications) -> Iterato
     goes_on = False
     for sentence in _SENTENCES.split(text.lower()):
         words = f" {sentence}".replace("-", " ").replace("(", " ").replace(",", " ")
-        if not goes_on and not any(start in words for start in starts):
+        if not goes_on and not any(map(words.__contains__, starts)):
             continue
         product = product_in_text(sentence, medications, is_name=False)
         named = [

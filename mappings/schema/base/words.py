@@ -20,3 +20,11 @@ def any_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
     """The patterns as one; ``None`` if there are none."""
     joined = "|".join(patterns)
     return re.compile(joined) if joined else None
+
+
+def any_found(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
+    """Whether one of the patterns is found; one by one, which is sooner than all of them tried at each letter."""
+    for pattern in patterns:  # noqa: SIM110 - a generator costs more than the searches
+        if pattern.search(text):
+            return True
+    return False

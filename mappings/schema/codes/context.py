@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, Pattern
-from mappings.schema.base.words import any_pattern
+from mappings.schema.base.words import any_found, any_pattern
 
 
 class ContextRules(Entry):
@@ -48,6 +48,8 @@ class ContextRules(Entry):
 
 
 _CLAUSE_ENDS = re.compile(r"[;\n]|\.\s|\.$")
+_PRECEDING = re.compile(r"^\[\^[;,]+\]\*(?!\?)")
+"""What a pattern begins with that takes in whatever precedes its words; it may be nothing."""
 _LIST_GOES_ON = re.compile(r"\b(or|nor)\b")
 
 
@@ -67,6 +69,8 @@ class Context:
     ends: re.Pattern[str]
     limited: re.Pattern[str] | None
     about_others: re.Pattern[str] | None
+    others: tuple[re.Pattern[str], ...]
+    """The patterns of ``about_others`` without what precedes their words: whether one is there is found sooner."""
     whole_clause: tuple[str, ...]
     list_ends: frozenset[str]
     list_item_words: int
@@ -74,8 +78,8 @@ class Context:
     def clauses(self, words: str) -> Iterator[tuple[str, str]]:
         """The clauses of a text: what each states of any time, and what of it is not denied for now."""
         for clause in _CLAUSE_ENDS.split(words):
-            own = self.about_others.sub(" ", clause) if self.about_others else clause
-            if not own.strip() or any(piece in own for piece in self.whole_clause):
+            own = self._of_the_patient(clause)
+            if not own.strip() or any(map(own.__contains__, self.whole_clause)):
                 continue
             ever = self._without(own, self.always, for_good=True)
             if self.backward_words.search(ever) and not self.not_backward.search(ever):
@@ -83,6 +87,12 @@ class Context:
             limited = self.limited is not None and self.limited.search(ever)
             now = self._without(ever, self.always) if limited else ever
             yield ever, self._without(now, self.now)
+
+    def _of_the_patient(self, clause: str) -> str:
+        """The clause without what is about somebody else."""
+        if self.about_others and any_found(self.others, clause):
+            return self.about_others.sub(" ", clause)
+        return clause
 
     def _without(self, clause: str, triggers: re.Pattern[str], *, for_good: bool = False) -> str:
         """The clause without what the triggers deny; ``for_good``: not only since some time."""
@@ -141,6 +151,7 @@ def make_context(rules: ContextRules) -> Context:
         ends=re.compile(_whole(_any_of(rules.ends))),
         limited=any_pattern(rules.limited),
         about_others=any_pattern(rules.about_others),
+        others=tuple(re.compile(_PRECEDING.sub("", pattern)) for pattern in rules.about_others),
         whole_clause=rules.whole_clause,
         list_ends=frozenset(rules.list_ends),
         list_item_words=rules.list_item_words,

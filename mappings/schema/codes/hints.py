@@ -34,6 +34,8 @@ class Abbreviations(Reviewed):
 
 
 _WORD_STARTS = re.compile(r"\b[a-z]{2,4}")
+SHORTEST_PIECE = 3
+"""Letters of the shortest fragment; by so many, most topics are ruled out for a clause at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,31 @@ class TopicHint:
     lasting: bool
     """Whether a past occurrence counts, so that ``no current`` denies nothing."""
     pieces: tuple[str, ...]
+    heads: frozenset[str]
+    """The first letters of every fragment, ``SHORTEST_PIECE`` of each."""
     pattern: re.Pattern[str] | None
     unless: tuple[str, ...]
     """Fragments that cancel it."""
     left_out: re.Pattern[str] | None
 
-    def is_in(self, clause: str) -> bool:
-        """Whether the clause suggests the topic."""
-        if not self._suggests(clause) or any(other in clause for other in self.unless):
+    def is_in(self, clause: str, letters: frozenset[str]) -> bool:
+        """Whether the clause, of which ``letters`` are :func:`letters_of`, suggests the topic."""
+        if not self._suggests(clause, letters) or any(other in clause for other in self.unless):
             return False
-        return self.left_out is None or self._suggests(self.left_out.sub(" ", clause))
+        if self.left_out is None:
+            return True
+        rest = self.left_out.sub(" ", clause)
+        return self._suggests(rest, letters_of(rest))
 
-    def _suggests(self, clause: str) -> bool:
-        return any(piece in clause for piece in self.pieces) or bool(self.pattern and self.pattern.search(clause))
+    def _suggests(self, clause: str, letters: frozenset[str]) -> bool:
+        if not self.heads.isdisjoint(letters) and any(map(clause.__contains__, self.pieces)):
+            return True
+        return self.pattern is not None and self.pattern.search(clause) is not None
+
+
+def letters_of(clause: str) -> frozenset[str]:
+    """Every run of ``SHORTEST_PIECE`` letters of a clause."""
+    return frozenset([clause[at : at + SHORTEST_PIECE] for at in range(len(clause) - SHORTEST_PIECE + 1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +84,30 @@ class TopicHints:
     context: Context
     starts: frozenset[str]
     """The first letters of every fragment, to skip most texts quickly."""
-    patterns: re.Pattern[str] | None
-    """Every pattern, for the same purpose."""
+    patterns: tuple[re.Pattern[str], ...]
+    """The pattern of every topic that has one, for the same purpose: one by one they are found sooner than as one."""
 
     def senses(self, words: str) -> tuple[Sense, ...]:
         """The possible topics of a lower-case text, without duplicates; clauses are read one by one."""
-        if self.starts.isdisjoint(_WORD_STARTS.findall(words)) and not (self.patterns and self.patterns.search(words)):
+        if self._says_nothing(words):
             return ()
         found: dict[str, Sense] = {}
         for ever, now in self.context.clauses(words):
             hints = (*self.hints, *self.abbreviated) if self.abbreviations.search(ever) else self.hints
+            letters = letters_of(ever)
+            letters_now = letters if now == ever else letters_of(now)
             for hint in hints:
-                if hint.sense.topic not in found and hint.is_in(ever if hint.lasting else now):
+                if hint.sense.topic in found:
+                    continue
+                if hint.is_in(ever, letters) if hint.lasting else hint.is_in(now, letters_now):
                     found[hint.sense.topic] = hint.sense
         return tuple(found.values())
+
+    def _says_nothing(self, words: str) -> bool:
+        """Whether no word begins as a fragment does, and neither a pattern nor an abbreviation is found."""
+        if not self.starts.isdisjoint(_WORD_STARTS.findall(words)) or self.abbreviations.search(words):
+            return False
+        return not any(pattern.search(words) for pattern in self.patterns)
 
     def clauses(self, words: str) -> Iterator[str]:
         """The clauses of a lower-case text, each with only what it states about the patient."""
@@ -123,7 +147,7 @@ def make_hints(own: Mapping[str, TopicHint], context: Context, short: Abbreviati
         abbreviations=re.compile(rf"(?<![\w/])(?:{every})(?!\w)"),
         context=context,
         starts=frozenset(start.group() for start in starts if start),
-        patterns=any_pattern(hint.pattern.pattern for hint in (*hints, *added) if hint.pattern),
+        patterns=tuple(hint.pattern for hint in hints if hint.pattern),
     )
 
 
@@ -133,4 +157,4 @@ def _abbreviated(entry: Abbreviation, topics: Mapping[str, TopicHint]) -> Iterat
         if topic not in topics:
             raise KnowledgeError(f"_abbreviations.yaml: {entry.short}: no topic {topic!r} in topics.yaml")
         hint = topics[topic]
-        yield TopicHint(hint.sense, hint.lasting, (), pattern, (), any_pattern(entry.unless))
+        yield TopicHint(hint.sense, hint.lasting, (), frozenset(), pattern, (), any_pattern(entry.unless))

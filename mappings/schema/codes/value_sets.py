@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,7 @@ from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewe
 from mappings.schema.base.files import read_yaml
 from mappings.schema.base.words import any_pattern
 from mappings.schema.codes.context import ContextRules, make_context
-from mappings.schema.codes.hints import Abbreviations, TopicHint, TopicHints, TopicWording, make_hints
+from mappings.schema.codes.hints import SHORTEST_PIECE, Abbreviations, TopicHint, TopicHints, TopicWording, make_hints
 from mappings.schema.codes.known_codes import KnownCodes, load_known_codes
 from mappings.schema.codes.senses import Meaning as Meaning  # noqa: PLC0414 - the value sets are read with it
 from mappings.schema.codes.senses import Sense as Sense  # noqa: PLC0414
@@ -72,7 +72,7 @@ class Topic(Entry):
     whatever its status, because an event that is over is recorded as resolved."""
     lasting: bool = False
     """Whether a past occurrence counts, so that a possible entry stays possible after it has ended."""
-    hints: tuple[str, ...] = ()
+    hints: tuple[Annotated[str, Field(min_length=SHORTEST_PIECE)], ...] = ()
     """Lower-case text fragments that make an entry without a known code a possible one."""
     hint_patterns: tuple[Pattern, ...] = ()
     """The same as patterns, for abbreviations that are also parts of other words (``si``)."""
@@ -235,6 +235,7 @@ def _hints(topics: Topics, short: Abbreviations) -> TopicHints:
             sense=Sense(name, Meaning.POSSIBLE, topic.title, frozenset(topic.read_in), topic.event),
             lasting=topic.lasting,
             pieces=topic.hints,
+            heads=frozenset(piece[:SHORTEST_PIECE] for piece in topic.hints),
             pattern=any_pattern(topic.hint_patterns),
             unless=topic.hints_except,
             left_out=any_pattern(topic.left_out),

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
 
 from mappings.schema.base.entries import Entry, Verification
 from mappings.schema.medications.model import MedicationCode
+
+PhrasesByWord: TypeAlias = Mapping[str, tuple[list[str], ...]]
+"""Phrases, each as its words, by the first of them: a text is read once for all."""
+
+
+def phrases_by_word(phrases: Iterable[str]) -> PhrasesByWord:
+    """The phrases by their first word; a hyphen separates words."""
+    found: dict[str, tuple[list[str], ...]] = {}
+    for phrase in phrases:
+        if words := phrase.replace("-", " ").split():
+            found[words[0]] = (*found.get(words[0], ()), words)
+    return found
 
 
 class StopReasonWords(Entry):
@@ -16,6 +30,16 @@ class StopReasonWords(Entry):
     reason_words: tuple[str, ...]
     """Phrases matched in a status reason only."""
     codes: tuple[MedicationCode, ...]
+
+    @cached_property
+    def phrases(self) -> PhrasesByWord:
+        """``words``, by their first word."""
+        return phrases_by_word(self.words)
+
+    @cached_property
+    def reason_phrases(self) -> PhrasesByWord:
+        """``words`` and ``reason_words``, by their first word."""
+        return phrases_by_word(self.words + self.reason_words)
 
 
 class OtherIndications(Entry):

@@ -212,19 +212,34 @@ class OrderReadingRules(Reviewed):
         return tuple(word for word in words if word)
 
     @cached_property
+    def _ones(self) -> dict[str, float]:
+        """The numbers in words that may stand behind a ten."""
+        smallest = min(self.tens.values(), default=0.0) / 2
+        return {word: number for word, number in self.numbers.items() if number < smallest}
+
+    @cached_property
     def number_words(self) -> dict[str, float]:
         """Every number in words with its value."""
-        smallest = min(self.tens.values(), default=0.0) / 2
-        ones = {word: number for word, number in self.numbers.items() if number < smallest}
         joined = {
             f"{ten}{between}{one}": value + number
             for ten, value in self.tens.items()
-            for one, number in ones.items()
+            for one, number in self._ones.items()
             for between in (" ", "-")
         }
         return {**self.numbers, **self.tens, **joined}
 
     def filled(self, pattern: str) -> str:
         """A pattern with ``{range}`` filled in."""
-        words = "|".join(sorted(map(re.escape, self.number_words), key=len, reverse=True))
-        return pattern.replace("{range}", _RANGE.replace("{number}", f"(?:{_NUMBER}|(?:{words})\\b)"))
+        return pattern.replace("{range}", self._range)
+
+    @cached_property
+    def _range(self) -> str:
+        """One number or two; ``thirty six`` is read by its parts, as a list of all such numbers is slow to compile."""
+        tens, ones = _any_of(self.tens), _any_of(self._ones)
+        words = rf"{_any_of(self.numbers)}|{tens}(?:[ -]{ones})?"
+        return _RANGE.replace("{number}", rf"(?:{_NUMBER}|(?:{words})\b)")
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """The words as one pattern, the longest first; nothing where there are none."""
+    return f"(?:{'|'.join(sorted(map(re.escape, words), key=len, reverse=True)) or '(?!)'})"

@@ -4,8 +4,11 @@ import re
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from fhir_plugin.facts.fact import Presence
+from mappings.schema.base.words import any_found
+from mappings.schema.codes.value_sets import Topic
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, condition
 from tests.support.knowledge.topics import LAST_WEEK, presence, words
@@ -194,3 +197,28 @@ def test_no_pattern_looks_from_each_letter_of_a_long_text_to_its_end(knowledge: 
     context = hints.context
     patterns = [context.backward, context.about_others, context.limited, *(hint.left_out for hint in hints.hints)]
     assert [pattern.pattern for pattern in patterns if pattern and _UNTIED.search(pattern.pattern)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "family history",
+        "psychosis (mother)",
+        "stroke in his father",
+        "bipolar disorder, fhx",
+        "mother with epilepsy",
+        "lives with mother",
+        "low back pain",
+        "",
+    ],
+)
+def test_words_about_others_are_found_before_what_precedes_them(knowledge: Knowledge, text: str) -> None:
+    context = knowledge.value_sets.hints.context
+    assert context.about_others is not None
+    assert any_found(context.others, text) is bool(context.about_others.search(text))
+
+
+def test_a_fragment_of_a_topic_is_not_too_short(knowledge: Knowledge) -> None:
+    topic = knowledge.value_sets.topics["seizure"].model_dump()
+    with pytest.raises(ValidationError, match=r"hints\.0"):
+        Topic.model_validate(topic | {"hints": ("si",)})
