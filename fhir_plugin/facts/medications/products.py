@@ -15,7 +15,7 @@ from fhir_plugin.facts.medications.recognised import TextNames, names_in_text, r
 from fhir_plugin.facts.medications.strengths import with_stated_strength
 from fhir_plugin.record import lenient
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
-from fhir_plugin.record.resources import Medication
+from fhir_plugin.record.resources import Medication, MedicationIngredient
 from mappings.schema.base.systems import system_key
 from mappings.schema.base.words import without_accents
 from mappings.schema.medications import Medications, Product, ProductPart
@@ -374,16 +374,8 @@ def _of_resource(
     parts: list[ProductPart] = []
     unmapped = other = False
     for item in resource.ingredient:
-        if item.item_codeable_concept is not None:
-            inner = identify(item.item_codeable_concept, medications)
-        elif item.item_reference is not None and depth < _MAX_DEPTH:
-            target = resolve(item.item_reference.reference or "")
-            inner = (
-                _of_resource(target, medications, resolve, depth + 1)
-                if target
-                else identify(CodeableConcept(text=item.item_reference.display), medications)
-            )
-        else:
+        inner = _of_ingredient(item, medications, resolve, depth)
+        if inner is None:
             continue
         unmapped, other = unmapped or inner.unmapped, other or inner.other_antidepressant
         label = label or inner.label
@@ -391,3 +383,16 @@ def _of_resource(
             parts += [with_stated_strength(part, item.strength, medications) for part in inner.product.parts]
     product = Product(tuple(parts)) if parts else None
     return IdentifiedProduct(product, label, identified.flags, unmapped=unmapped, other_antidepressant=other)
+
+
+def _of_ingredient(
+    item: MedicationIngredient, medications: Medications, resolve: Callable[[str], Medication | None], depth: int
+) -> IdentifiedProduct | None:
+    if item.item_codeable_concept is not None:
+        return identify(item.item_codeable_concept, medications)
+    if item.item_reference is None or depth >= _MAX_DEPTH:
+        return None
+    target = resolve(item.item_reference.reference or "")
+    if target is None:
+        return identify(CodeableConcept(text=item.item_reference.display), medications)
+    return _of_resource(target, medications, resolve, depth + 1)
