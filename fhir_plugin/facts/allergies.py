@@ -6,16 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from fhir_plugin.facts.entries import (
-    allergy_concepts,
-    condition_concepts,
-    has_readable_words,
-    is_withdrawn,
-    status_of,
-    words_of,
-)
+from fhir_plugin.facts.entries import allergy_concepts, condition_concepts, is_withdrawn, status_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.unread_entries import unread_allergies, unread_diagnoses
+from fhir_plugin.record.coded import has_readable_words, words_of
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record

@@ -22,12 +22,12 @@ from fhir_plugin.facts.entries import (
     device_status,
     procedure_concepts,
     procedure_status,
-    words_of,
 )
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
 from fhir_plugin.facts.medications.indications import stated_reasons
 from fhir_plugin.facts.unread_entries import unread_entries
+from fhir_plugin.record.coded import words_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.record import Record

@@ -6,8 +6,6 @@ on a day, which is read only for relevant entries.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from datetime import date
 from enum import Enum
 from typing import NamedTuple
@@ -48,28 +46,6 @@ _NOT_DONE = frozenset({"not-done", "entered-in-error", "preparation"})
 def condition_concepts(condition: Condition) -> tuple[CodeableConcept, ...]:
     """The concepts that name the condition."""
     return (condition.code,) if condition.code else ()
-
-
-def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
-    """The texts and the displays of the codes."""
-    return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
-
-
-def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
-    """Whether any words are written mostly in Latin letters, as the knowledge is; of others nothing can be said."""
-    return any(map(_is_latin, words_of(concepts)))
-
-
-def _is_latin(text: str) -> bool:
-    if text.isascii():
-        return _LATIN_WORD.search(text) is not None
-    latin = len(_LATIN.findall(text))
-    return latin > 1 and latin > sum(map(str.isalpha, text)) - latin
-
-
-_LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
-_LATIN_WORD = re.compile(r"[A-Za-z]{2}|\b[A-Za-z] ?& ?[A-Za-z]\b|\b[Gg]\d+ ?[Pp]\d")
-"""Two letters; or ``D&C``, ``G2P2``: unlike a code that was written as a text, these are words."""
 
 
 def is_withdrawn(condition: Condition) -> bool:

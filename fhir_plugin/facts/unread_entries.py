@@ -9,12 +9,12 @@ from fhir_plugin.facts.entries import (
     allergy_concepts,
     condition_concepts,
     device_concepts,
-    has_readable_words,
     is_withdrawn,
     is_withdrawn_device,
     was_done,
 )
 from fhir_plugin.facts.medications.products import identify
+from fhir_plugin.record.coded import has_readable_words
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from fhir_plugin.record.datatypes import CodeableConcept
@@ -23,9 +24,30 @@ def entry_of(
 
 
 def is_named(concept: CodeableConcept | None, systems: Collection[str | None]) -> bool:
-    """Whether it has words, or a code of one of these systems: a server's own code without words says nothing."""
+    """Whether it has words that can be read, or a code of one of these systems: of other codes nothing can be said."""
     if concept is None:
         return False
-    if concept.text:
-        return True
-    return any(coding.display or (coding.code and plain_system(coding.system) in systems) for coding in concept.coding)
+    known = any(coding.code and plain_system(coding.system) in systems for coding in concept.coding)
+    return known or has_readable_words((concept,))
+
+
+def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
+    """The texts and the displays of the codes."""
+    return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
+
+
+def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
+    """Whether any words are written mostly in Latin letters, as the knowledge is; of others nothing can be said."""
+    return any(map(_is_latin, words_of(concepts)))
+
+
+def _is_latin(text: str) -> bool:
+    if text.isascii():
+        return _LATIN_WORD.search(text) is not None
+    latin = len(_LATIN.findall(text))
+    return latin > 1 and latin > sum(map(str.isalpha, text)) - latin
+
+
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
+_LATIN_WORD = re.compile(r"[A-Za-z]{2}|\b[A-Za-z] ?& ?[A-Za-z]\b|\b[Gg]\d+ ?[Pp]\d")
+"""Two letters; or ``D&C``, ``G2P2``: unlike a code that was written as a text, these are words."""

@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> Path:
             r"facts: add treatments\.ect\.partial_response",
         ),
         ("instruments/_drawing.yaml", "\n  ect:", "\n  tect:", r"_drawing\.yaml: sessions: add ect, .* of ect\.yaml"),
-        ("cards.yaml", "except: [long_ago]", "except: [once]", r"review\.except: no entry 'once'"),
+        ("cards.yaml", "except: [long_ago]", "except: [once]", r"reviews\.except: no entry 'once'"),
         ("payers/cigna.esketamine.yaml", "duration: MGH-ATRQ", "duration: a while", r"duration: no policy 'a while'"),
         (
             "payers/cigna.esketamine.yaml",

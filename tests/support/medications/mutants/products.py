@@ -34,7 +34,7 @@ def references_not_followed(patch: pytest.MonkeyPatch, known: Medications) -> No
 @mutant
 def ingredients_of_medications_not_read(patch: pytest.MonkeyPatch, known: Medications) -> None:
     patch.setattr(
-        products, "_of_resource", lambda resource, known, medications, contained, depth: products.identify(
+        products, "_of_resource", lambda resource, known, resolve, depth: products.identify(
             resource.code, known
         )
     )  # fmt: skip
