@@ -266,7 +266,7 @@ def test_who_leaves_while_a_server_is_read_is_not_decided_for(
         gone[0].set()
         for _round in range(3):
             await asyncio.sleep(0)
-        return SimpleNamespace(queries=queries)
+        return SimpleNamespace(queries=queries, inputs={})
 
     def decide(*given: object, **_: object) -> Any:
         decided.append(given)

@@ -190,17 +190,23 @@ def _dispense(number: int, text: str) -> dict[str, Any]:
     return content | ({"daysSupply": {"value": int(supply.group(1)), "unit": "d"}} if supply else {})
 
 
+_TESTS = {
+    "": {"coding": [{"system": "http://loinc.org", "code": "2106-3"}]},
+    "breastfeeding": {"coding": [{"system": "http://loinc.org", "code": "63895-7"}]},
+    "suicidal ideation": {"text": "Suicidal ideation"},
+}
+
+
 def _test(number: int, text: str) -> dict[str, Any]:
-    """A pregnancy test in urine; nothing about a day, no day."""
+    """A pregnancy test in urine, or what the text names before a colon; nothing about a day, no day."""
     status = _word_after("status", text) or "final"
-    result = re.sub(r" ?(status \S+|\d+ days? ago|undated|breastfeeding: )", "", text).strip()
+    subject, _, told = text.rpartition(": ")
+    result = re.sub(r" ?(status \S+|\d+ days? ago|undated)", "", told).strip()
     content = {
         "resourceType": "Observation",
         "id": f"t{number}",
         "status": status,
-        "code": {
-            "coding": [{"system": "http://loinc.org", "code": "63895-7" if "breastfeeding: " in text else "2106-3"}]
-        },
+        "code": _TESTS[subject],
         "valueCodeableConcept": {"text": result},
     }
     return content if "undated" in text else content | {"effectiveDateTime": _ago(text)}
