@@ -27,7 +27,7 @@ from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
 from fhir_plugin.facts.medications.indications import stated_reasons
 from fhir_plugin.facts.unread_entries import unread_entries
-from fhir_plugin.record.coded import words_of
+from fhir_plugin.record.coded import MOST_LETTERS, words_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.record import Record
@@ -261,7 +261,7 @@ class _EntryReader:
         self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str
     ) -> Iterable[Sense]:
         said, hinted = self._what_is_said(concepts)
-        texts = [note.text for note in notes if note.text]
+        texts = [piece for note in notes if note.text for piece in _pieces(note.text)]
         if not hinted:
             texts += words_of(concepts)
         if not texts:
@@ -303,9 +303,14 @@ def _settled(sense: Sense, concepts: tuple[CodeableConcept, ...], value_sets: Va
     return sense if meaning is sense.meaning else replace(sense, meaning=meaning)
 
 
+def _pieces(note: str) -> Iterable[str]:
+    """A note, which may be long, in pieces that are searched one by one."""
+    return (note[start : start + MOST_LETTERS] for start in range(0, len(note), MOST_LETTERS))
+
+
 def _words(concepts: tuple[CodeableConcept, ...]) -> str:
     """The text and the displays of the codes: a text such as ``see note`` says less than a display."""
-    return " ".join(words_of(concepts) or [concept.label for concept in concepts]).lower()
+    return " ".join(words_of(concepts) or [concept.label[:MOST_LETTERS] for concept in concepts]).lower()
 
 
 _MOST_DEFINITE_FIRST = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)

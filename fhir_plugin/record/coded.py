@@ -31,9 +31,15 @@ def is_named(concept: CodeableConcept | None, systems: Collection[str | None]) -
     return known or has_readable_words((concept,))
 
 
+MOST_LETTERS = 4_000
+"""Of one text. Searching words takes time by the letter, and nothing that names an entry is as long: what is longer is
+not read, and the entry may mean anything."""
+
+
 def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
-    """The texts and the displays of the codes."""
-    return [word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word]
+    """The texts and the displays of the codes, without those that are too long to be read."""
+    words = (word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]))
+    return [word for word in words if word and len(word) <= MOST_LETTERS]
 
 
 def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:

@@ -239,10 +239,12 @@ def test_a_drug_tells_its_reason_in_its_sig_a_note_or_a_reference(
         ("脳動脈瘤 MRA", True),
         ("-", True),
         ("G40.909", True),
+        ("seen by the nurse " * 400, True),
         ("Épisode dépressif", False),
         ("IgA nephropathy", False),
         ("Hashimoto 甲状腺炎", False),
     ],
+    ids=lambda value: value[:20] if isinstance(value, str) else None,
 )
 def test_words_in_letters_that_are_not_read_leave_every_topic_open(
     knowledge: Knowledge, text: str, unread: bool
