@@ -38,6 +38,7 @@ def test_of_a_killed_migration_of_a_file_nothing_is_left(tmp_path: Path) -> None
     assert rows(file, "SELECT card FROM feedback") == [(card["uuid"],)]
 
 
+@pytest.mark.nightly
 def test_of_a_killed_migration_of_a_server_nothing_is_left() -> None:
     found = programs()
     if found is None:

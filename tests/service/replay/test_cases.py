@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -81,7 +81,13 @@ def differing(name: str, request: dict[str, Any]) -> list[Any]:
     return [(name, changed)] if (changed := verdicts[0] ^ verdicts[1]) else []
 
 
-@pytest.mark.parametrize("case", checks.cases().values(), ids=[case["id"] for case in checks.cases().values()])
+def trial_cases() -> Iterator[Any]:
+    """Every case of the trials: one of a few before a merge, all at night."""
+    for number, case in enumerate(checks.cases().values()):
+        yield pytest.param(case, id=case["id"], marks=() if number % EVERY == 0 else pytest.mark.nightly)
+
+
+@pytest.mark.parametrize("case", list(trial_cases()))
 def test_every_trial_stays_what_it_was(case: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     before = checks.history_of(case, knowledge().medications)
     monkeypatch.setattr(checks, "resources", lambda case: [kept(each) for each in resources(case)])
