@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-PROFILES = {"quick": 15, "ci": 40, "nightly": 1_000, "fuzz": 20_000}
+PROFILES = {"quick": 15, "ci": 25, "nightly": 1_000, "fuzz": 20_000}
 """Examples of a test that asks for nothing else."""
 
 
