@@ -24,7 +24,7 @@ def test_entries_of_any_kind_count(entry: bytes) -> None:
 
 
 def test_as_many_as_are_read_are_read() -> None:
-    entry = b'{"resource":{"resourceType":"Observation","code":{"text":"x"},"subject":{"reference":"Patient/%b"}}}'
+    entry = b'{"resource":{"resourceType":"Observation","code":{"text":"Pulse"},"subject":{"reference":"Patient/%b"}}}'
     entry %= PATIENT.encode()
     decoded = decode_value("observations", bundle_of(entry, MAX_ENTRIES), PATIENT)
     assert decoded.input.state is InputState.COMPLETE
