@@ -166,9 +166,14 @@ def _unrecognised(context: CardContext, against: Sequence[WeighedFinding]) -> st
     labels = list(dict.fromkeys(quote(entry.label or entry.reference) for entry in entries if not entry.name))
     if not labels:
         return ""
-    shown, more = labels[: words.brief.most_unrecognised], len(labels) - words.brief.most_unrecognised
-    rest = [words.headline.more.format(count=more)] if more > 0 else []
-    return words.brief.unrecognised.format(items=joined([*shown, *rest], words.headline))
+    return words.brief.unrecognised.format(items=_first_few(context, labels))
+
+
+def _first_few(context: CardContext, items: Sequence[str]) -> str:
+    """The first entries of a list, and how many more there are."""
+    words, most = context.words.headline, context.words.brief.most_unrecognised
+    rest = [words.more.format(count=len(items) - most)] if len(items) > most else []
+    return joined([*items[:most], *rest], words)
 
 
 def _unscored(context: CardContext) -> str:
@@ -178,11 +183,7 @@ def _unscored(context: CardContext) -> str:
     recent = [entry for entry in entries if is_within(entry.day, words.unscored_days, context.as_of) or not entry.day]
     newest = sorted(recent, key=lambda entry: (not entry.name, -entry.day.last.toordinal() if entry.day else 0))
     forms = list(dict.fromkeys(_unscored_form(context, entry) for entry in newest))
-    if not forms:
-        return ""
-    shown, more = forms[: words.most_unrecognised], len(forms) - words.most_unrecognised
-    rest = [context.words.headline.more.format(count=more)] if more > 0 else []
-    return words.unscored.format(items=joined([*shown, *rest], context.words.headline))
+    return words.unscored.format(items=_first_few(context, forms)) if forms else ""
 
 
 def _unscored_form(context: CardContext, entry: Evidence) -> str:

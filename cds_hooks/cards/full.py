@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cds_hooks.cards.builder import CardContext, conflicts, pieces
 from cds_hooks.cards.pathways import factors, pathway_lines
 from cds_hooks.cards.payer_lines import payer_lines
-from cds_hooks.cards.this_order import order_paragraphs
+from cds_hooks.cards.this_order import not_judged, order_paragraphs
 from cds_hooks.protocol.markdown import table
 from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.recommend import TreatmentAnswer
@@ -115,11 +115,7 @@ def _gaps(context: CardContext) -> str:
         sentences.append(words.dropped.format(count=record.dropped))
     if context.foreign_drafts:
         sentences.append(words.foreign_drafts.format(count=context.foreign_drafts))
-    if unnamed := len(context.ordered.unnamed):
-        sentences.append(context.knowledge.order_checks.words.unnamed_beside.format(count=unnamed))
-    if unreadable := context.ordered.unreadable:
-        sentences.append(context.knowledge.order_checks.words.unreadable_beside.format(count=unreadable))
-    return " ".join(sentences)
+    return " ".join((*sentences, *not_judged(context)))
 
 
 def _basis(context: CardContext) -> str:

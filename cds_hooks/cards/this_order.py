@@ -32,11 +32,14 @@ def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     untold = (check for check in checks if _deviates(check) and not is_told(check))
     lines = list(dict.fromkeys(_line(check, context, words) for check in untold))
     lines += _remarks_on_orders(context)
-    if unnamed := len(context.ordered.unnamed):
-        lines.append(f"* {words.unnamed_beside.format(count=unnamed)}")
-    if unreadable := context.ordered.unreadable:
-        lines.append(f"* {words.unreadable_beside.format(count=unreadable)}")
-    return lines
+    return lines + [f"* {sentence}" for sentence in not_judged(context)]
+
+
+def not_judged(context: CardContext) -> list[str]:
+    """How many drafts name no drug that is known, and how many entries are no orders, one sentence each."""
+    words, ordered = context.knowledge.order_checks.words, context.ordered
+    counts = ((words.unnamed_beside, len(ordered.unnamed)), (words.unreadable_beside, ordered.unreadable))
+    return [sentence.format(count=count) for sentence, count in counts if count]
 
 
 def open_order_lines(context: CardContext) -> list[str]:

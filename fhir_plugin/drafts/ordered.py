@@ -11,8 +11,6 @@ from fhir_plugin.drafts.outside import is_inside, only_a_service, stated_use
 from fhir_plugin.facts.medications.products import ANTIDEPRESSANT, identify
 from mappings.schema.load import Knowledge
 
-"""The group of the medication tables by which an order is recognised."""
-
 
 class RecognisedDraft(msgspec.Struct, frozen=True, kw_only=True):
     """One draft and what it orders."""

@@ -152,7 +152,12 @@ def _dispense_status(
         return "possible"
     supply = dispense.days_supply.value if dispense.days_supply else None
     lasts = max(rules.dispensed_days.value, supply or 0)
-    youngest, oldest = start.days_before(as_of)
+    return _status_since(start, lasts, as_of)
+
+
+def _status_since(day: DaySpan, lasts: float, as_of: date) -> UseStatus:
+    """Whether what acts for so many days after a day still does."""
+    youngest, oldest = day.days_before(as_of)
     if youngest > lasts:
         return "past"
     return "current" if oldest <= lasts else "possible"
@@ -169,29 +174,17 @@ def _status_in(
 ) -> UseStatus:
     """The status within one group: contradictory codes leave it possible, and a washout outlasts the use."""
     if isinstance(entry, MedicationAdministration):
-        status = _status_after_administration(ingredients, entry, knowledge, as_of)
+        lasts = knowledge.interactions.days_after_administration(ingredients)
+        status = _status_since_given(lasts, entry, knowledge, as_of)
     if status == "past":
         status = _status_in_washout(knowledge.interactions.washout_days(group, ingredients), entry, knowledge, as_of)
     return "possible" if drug.contradictory and status == "current" else status
 
 
-def _status_after_administration(
-    ingredients: str, entry: MedicationAdministration, knowledge: Knowledge, as_of: date
-) -> UseStatus:
-    """Whether what was given by staff still acts."""
-    lasts = knowledge.interactions.days_after_administration(ingredients)
-    return _status_since_given(lasts, entry, knowledge, as_of)
-
-
 def _status_since_given(lasts: float, entry: MedicationAdministration, knowledge: Knowledge, as_of: date) -> UseStatus:
     """Whether what acts for so many days still does; given on a day that is not known, it may."""
     end = use_end(entry, knowledge)
-    if end is None:
-        return "possible"
-    youngest, oldest = end.days_before(as_of)
-    if youngest > lasts:
-        return "past"
-    return "current" if oldest <= lasts else "possible"
+    return "possible" if end is None else _status_since(end, lasts, as_of)
 
 
 def _status_in_washout(days: float, entry: MedicationEntry, knowledge: Knowledge, as_of: date) -> UseStatus:
@@ -200,10 +193,7 @@ def _status_in_washout(days: float, entry: MedicationEntry, knowledge: Knowledge
         return "past"
     end, start = use_end(entry, knowledge), use_start(entry)
     if end is not None and end.first <= as_of:
-        youngest, oldest = end.days_before(as_of)
-        if youngest > days:
-            return "past"
-        return "current" if oldest <= days else "possible"
+        return _status_since(end, days, as_of)
     longest = knowledge.interactions.current_days.value + days
     return "past" if start is not None and start.days_before(as_of)[0] > longest else "possible"
 

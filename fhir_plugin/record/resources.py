@@ -134,15 +134,25 @@ class DispenseRequest(Element, frozen=True):
     expected_supply_duration: Quantity | None = None
 
 
-NOT_ORDERS = ("proposal", "plan", "option")
+_NOT_ORDERS = ("proposal", "plan", "option")
 """Intents of what nobody has ordered yet."""
 
 
-class MedicationRequest(Resource, frozen=True):
+class _Request(Resource, frozen=True):
+    """What every kind of request says of itself."""
+
     status: str | None = None
-    status_reason: CodeableConcept | None = None
     intent: str | None = None
     do_not_perform: bool | None = None
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it asks for something to be done, rather than proposing or forbidding it."""
+        return not self.do_not_perform and self.intent not in _NOT_ORDERS
+
+
+class MedicationRequest(_Request, frozen=True):
+    status_reason: CodeableConcept | None = None
     medication_codeable_concept: CodeableConcept | None = None
     medication_reference: Reference | None = None
     subject: Reference | None = None
@@ -153,12 +163,6 @@ class MedicationRequest(Resource, frozen=True):
     dosage_instruction: tuple[Dosage, ...] = ()
     dispense_request: DispenseRequest | None = None
     contained: tuple[Raw, ...] = ()
-
-    @property
-    def is_order(self) -> bool:
-        """Whether it asks for something to be done, rather than proposing or forbidding it."""
-        return not self.do_not_perform and self.intent not in NOT_ORDERS
-
     extension: tuple[Extension, ...] = ()
 
 
@@ -285,6 +289,11 @@ class ResponseAnswer(Element, frozen=True):
     item: tuple[ResponseItem, ...] = ()
     extension: tuple[Extension, ...] = ()
 
+    @property
+    def number(self) -> float | None:
+        """The answer as a number, whole or not."""
+        return self.value_integer if self.value_integer is not None else self.value_decimal
+
 
 class ResponseItem(Element, frozen=True):
     link_id: str | None = None
@@ -330,19 +339,11 @@ class Questionnaire(Resource, frozen=True):
     item: tuple[QuestionnaireItem, ...] = ()
 
 
-class ServiceRequest(Resource, frozen=True):
-    status: str | None = None
-    intent: str | None = None
-    do_not_perform: bool | None = None
+class ServiceRequest(_Request, frozen=True):
     code: CodeableConcept | None = None
     subject: Reference | None = None
     authored_on: str | None = None
     body_site: tuple[CodeableConcept, ...] = ()
-
-    @property
-    def is_order(self) -> bool:
-        """Whether it asks for something to be done, rather than proposing or forbidding it."""
-        return not self.do_not_perform and self.intent not in NOT_ORDERS
 
 
 class Encounter(Resource, frozen=True):

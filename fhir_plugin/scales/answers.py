@@ -71,7 +71,7 @@ def _value(
 ) -> int | AnswerFault | None:
     if answer.value_coding:
         return _coded(answer, answer.value_coding, item, question, from_zero=from_zero)
-    number = answer.value_integer if answer.value_integer is not None else answer.value_decimal
+    number = answer.number
     if number is None and answer.value_quantity:
         number = answer.value_quantity.value
     if number is not None:

@@ -58,6 +58,10 @@ class ScoreHistory:
             for name, form in self.instruments.forms.items()
             if form.instrument.suicide
         ]
+        denied = self._denied()
+        unread = self._unread_signals(denied)
+        # Those of known instruments stand in the facts of these.
+        unknown = tuple(entry for entry in unread if entry.name == self.instruments.signals.form)
         facts = [
             *(
                 self._latest(form.instrument, by_instrument.get(name, []))
@@ -66,8 +70,8 @@ class ScoreHistory:
             baseline,
             self._days_since(baseline),
             *suicide_items,
-            self._suicide_signal(suicide_items),
-            self._fact(_UNREAD_SIGNAL, Presence(possible=self._unread_signals(self._denied()))),
+            self._suicide_signal(suicide_items, denied, unknown),
+            self._fact(_UNREAD_SIGNAL, Presence(possible=unread)),
             self._fact(_UNSCORED, Presence(possible=tuple(form.evidence for form in self.unscored))),
             self._unrecorded(),
         ]
@@ -188,14 +192,13 @@ class ScoreHistory:
         days = self.instruments.signals.negative_for_days.value
         return is_within(assessment.day, days, self.as_of)
 
-    def _suicide_signal(self, items: Sequence[Fact]) -> Fact:
+    def _suicide_signal(self, items: Sequence[Fact], denied: date, unknown: tuple[Evidence, ...]) -> Fact:
         """All instruments together: one positive answer is enough, and no other scale outweighs it.
 
-        A possible signal of an older assessment is resolved by a newer negative answer.
+        A possible signal of an older assessment is resolved by a newer negative answer. ``unknown`` are forms of no
+        known instrument that may tell of suicide.
         """
         presences = [fact.value for fact in items if isinstance(fact.value, Presence)]
-        denied = self._denied()
-        unknown = self._unread_signals(denied, known=False)
         if not presences and not unknown:
             return self._fact(_SIGNAL, None, missing=(self._not_asked(),))
         value = Presence(
@@ -218,20 +221,13 @@ class ScoreHistory:
         answers = (answer for answer in self.assessments if answer.suicide_item_positive is False)
         return max((answer.day.first for answer in answers if answer.day), default=date.min)
 
-    def _unread_signals(self, denied: date, *, known: bool = True) -> tuple[Evidence, ...]:
-        """The questionnaires that may tell of suicide and could not be read, unless old or answered no since.
-
-        Those of ``known`` instruments are left out if asked, because the facts of these have them.
-        """
-        signals = self.instruments.signals
+    def _unread_signals(self, denied: date) -> tuple[Evidence, ...]:
+        """The questionnaires that may tell of suicide and could not be read, unless old or answered no since."""
         may_tell = [form.evidence for form in self.unscored if form.may_tell_of_suicide]
-        open_ones = [
-            entry for entry in may_tell if not self._is_resolved(entry, denied) and not self._is_old(entry.day)
-        ]
         return tuple(
-            entry if entry.name else msgspec.structs.replace(entry, name=signals.form)
-            for entry in open_ones
-            if known or not entry.name
+            entry if entry.name else msgspec.structs.replace(entry, name=self.instruments.signals.form)
+            for entry in may_tell
+            if not self._is_resolved(entry, denied) and not self._is_old(entry.day)
         )
 
     def _is_resolved(self, possible: Evidence, denied: date) -> bool:

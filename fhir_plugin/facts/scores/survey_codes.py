@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
+from fhir_plugin.record.coded import words_of
 from fhir_plugin.record.datatypes import CodeableConcept
 from mappings.schema.codes.systems import plain_system
 from mappings.schema.instruments import LOCAL_CODES, Instruments, plain_phrase, plain_words
@@ -32,18 +32,10 @@ def survey_codes(concept: CodeableConcept | None, instruments: Instruments) -> l
         return codes
     known = ((plain_system(coding.system) or "", coding.code or "") for coding in concept.coding)
     codes = [instruments.other_totals[code] for code in known if code in instruments.other_totals]
-    for text in () if codes else _texts(concept):
+    for text in () if codes else words_of((concept,)):
         if code := instruments.by_wording.get(plain_words(text)) or _total_named(text, instruments):
             return [code]
     return codes
-
-
-def _texts(concept: CodeableConcept) -> Iterator[str]:
-    if concept.text:
-        yield concept.text
-    for coding in concept.coding:
-        if coding.display:
-            yield coding.display
 
 
 def _total_named(text: str, instruments: Instruments) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import msgspec
 
@@ -25,7 +24,6 @@ _UNREADABLE = "total_unreadable"
 _NO_ANSWER = "unknown_answer"
 
 Coded = Observation | ObservationComponent
-ValueT = TypeVar("ValueT")
 
 
 @dataclass(slots=True)

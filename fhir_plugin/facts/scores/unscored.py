@@ -87,10 +87,9 @@ def _mentions(text: str, parts: Iterable[str]) -> bool:
 
 def _is_denied(answer: ResponseAnswer, signals: SuicideSignals) -> bool:
     """Whether an answer says no: in words, as a code, or as nothing."""
-    number = answer.value_integer if answer.value_integer is not None else answer.value_decimal
     coding = answer.value_coding
-    if number is not None:
-        return number == 0
+    if answer.number is not None:
+        return answer.number == 0
     if answer.value_boolean is not None:
         return not answer.value_boolean
     if coding is None:
