@@ -18,6 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from cds_hooks.application.app import create_app
 from cds_hooks.settings.settings import Settings
 from mappings.schema.load import load_knowledge
@@ -106,7 +108,7 @@ def _bodies(folder: str) -> list[bytes]:
 
 
 async def _serve() -> None:
-    app = create_app(Settings(database="off"), load_knowledge(), today=lambda: AS_OF)
+    app = create_app(Settings(database=SecretStr("off")), load_knowledge(), today=lambda: AS_OF)
     living = await _started(app)
     gc.collect()
     gc.freeze()
