@@ -188,8 +188,9 @@ def _flaw(resource: AnyResource | None) -> str:
 
 def _says_what(observation: Observation) -> bool:
     """Whether it says what was observed, itself or in its components."""
-    codes = (observation.code, *(part.code for part in observation.component))
-    return any(is_named(code, _MEASURED_IN) for code in codes)
+    if is_named(observation.code, _MEASURED_IN):
+        return True
+    return any(is_named(part.code, _MEASURED_IN) for part in observation.component)
 
 
 def _is_deep(response: QuestionnaireResponse) -> bool:
