@@ -25,7 +25,7 @@ from bench.servers import ROOT, SERVER_CORE, pin
 
 BODIES = {"small": 200, "usual": 120, "large": 20}
 ROUNDS = 4
-_WORKER = ROOT / "bench" / "peers" / "in_process.py"
+WORKER = ROOT / "bench" / "peers" / "in_process.py"
 
 
 class Process:
@@ -51,7 +51,7 @@ def started(checkout: Path) -> Iterator[Process]:
     """The application of a checkout, in a process of its own on one core."""
     environment = os.environ | {"PYTHONPATH": str(checkout), "PYTHONHASHSEED": "0"}
     with subprocess.Popen(
-        [sys.executable, str(_WORKER)],
+        [sys.executable, str(WORKER)],
         cwd=checkout,
         env=environment,
         stdin=subprocess.PIPE,

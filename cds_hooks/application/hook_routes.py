@@ -74,7 +74,7 @@ class HookRoutes:
         hook_call = read_call(body, service.hook)
         as_of = trace.as_of if trace and trace.as_of else self._today()
         turn = request.scope.get(turns.SCOPE, turns.no_turn)
-        large = is_large(body)
+        large = is_large(body, hook_call)
         answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace, turn, large=large)
         if trace:
             trace.decision, trace.silence = answer.decision, answer.silence

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
+from cds_hooks.protocol.requests import HookCall, OrderSelect, OrderSign
 from fhir_plugin.record.record import Record
 
 T = TypeVar("T")
@@ -19,14 +20,17 @@ T = TypeVar("T")
 LARGE_BYTES = 300_000
 """Of a body; ordinary records of 150 resources have less. Up to here a call takes some 20 ms."""
 LARGE_RESOURCES = 200
-"""Of a body or of a record: small resources make much work of few bytes."""
+"""Of a record: small resources make much work of few bytes."""
+LARGE_DRAFTS = 50
+"""Of a call; an order set that is signed at once has some dozens."""
 
 _THREAD = ThreadPoolExecutor(1, "large-record")
 
 
-def is_large(body: bytes) -> bool:
-    """Whether the work on a body may hold up others."""
-    return len(body) > LARGE_BYTES or body.count(b'"resourceType"') > LARGE_RESOURCES
+def is_large(body: bytes, call: HookCall) -> bool:
+    """Whether the work on a call may hold up others, as far as it is known before its record."""
+    drafts = call.context.draft_orders.entries if isinstance(call.context, OrderSelect | OrderSign) else ()
+    return len(body) > LARGE_BYTES or len(drafts) > LARGE_DRAFTS
 
 
 def is_large_record(record: Record) -> bool:

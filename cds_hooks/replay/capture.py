@@ -65,7 +65,7 @@ class Capture:
             content = write_replay(asyncio.run(self._recorder.replay(call, record, as_of)))
             self._make_room(self._folder)
             _write(self._folder / f"{hashlib.sha256(content).hexdigest()[:_NAME_LENGTH]}.json", content)
-        except (TandemError, OSError) as fault:
+        except (TandemError, OSError, RecursionError) as fault:
             log.warning("call not captured", fault=type(fault).__name__)
 
     def _make_room(self, folder: Path) -> None:

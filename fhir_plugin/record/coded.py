@@ -27,8 +27,10 @@ def is_named(concept: CodeableConcept | None, systems: Collection[str | None]) -
     """Whether it has words that can be read, or a code of one of these systems: of other codes nothing can be said."""
     if concept is None:
         return False
-    known = any(coding.code and plain_system(coding.system) in systems for coding in concept.coding)
-    return known or has_readable_words((concept,))
+    for coding in concept.coding:
+        if coding.code and plain_system(coding.system) in systems:
+            return True
+    return has_readable_words((concept,))
 
 
 MOST_LETTERS = 4_000

@@ -57,6 +57,11 @@ MAX_VALUES = 500_000
 """Members and elements of a body, a value or a page, counted by their commas. FHIR of 5 MB has some 150,000."""
 
 
+_LONG = 400_000
+"""Bytes of a value from which on its entries are counted before they are decoded, because each takes memory."""
+_TOO_MANY_ENTRIES = f"more than {MAX_ENTRIES} entries: not read"
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
     """A Bundle entry that cannot be decoded; ``resource_type`` is set if at least that can be read."""
@@ -107,17 +112,19 @@ def has_too_many_values(content: bytes) -> bool:
 
 def too_many(raw: bytes | msgspec.Raw) -> str:
     """Why a value is not decoded: it holds more values or entries than real ones do; empty if it may be decoded."""
-    content = memoryview(raw)
-    if content.nbytes <= MAX_ENTRIES:
+    size = memoryview(raw).nbytes
+    if size <= MAX_ENTRIES:
         return ""
-    commas = bytes(content).count(b",")
-    if commas > MAX_VALUES:
+    if size > MAX_VALUES and has_too_many_values(bytes(raw)):
         return f"more than {MAX_VALUES} values: not read"
-    if commas < MAX_ENTRIES:
-        return ""
-    bundle = read(raw, RawBundle)
-    entries = read(bundle.entry, list[msgspec.Raw]) if bundle else None
-    return f"more than {MAX_ENTRIES} entries: not read" if entries and len(entries) > MAX_ENTRIES else ""
+    entries = read(raw, _Entries)
+    return _TOO_MANY_ENTRIES if entries and len(entries.entry) > MAX_ENTRIES else ""
+
+
+class _Entries(msgspec.Struct, gc=False):
+    """The entries of a Bundle as bytes, to be counted."""
+
+    entry: list[msgspec.Raw] = []
 
 
 def open_value(raw: bytes | msgspec.Raw, *, bounded: bool = True) -> OpenedBundle | UnreadableEntry | None:
@@ -125,18 +132,20 @@ def open_value(raw: bytes | msgspec.Raw, *, bounded: bool = True) -> OpenedBundl
 
     Where it is ``bounded``, a value of more entries than real ones have is not decoded.
     """
-    if bounded and (why := too_many(raw)):
+    if bounded and memoryview(raw).nbytes > _LONG and (why := too_many(raw)):
         return UnreadableEntry(None, why)
     try:
         value = _ANYTHING.decode(raw)
     except UNDECODABLE as error:
-        return _open_entry_by_entry(raw, _reason(error))
+        return _open_entry_by_entry(raw, _reason(error), bounded=bounded)
     if isinstance(value, Bundle):
+        if bounded and len(value.entry) > MAX_ENTRIES:
+            return UnreadableEntry(None, _TOO_MANY_ENTRIES)
         return OpenedBundle(value.entry, _next_url(value.link), linked=bool(value.link), total=value.total)
     return None if value is None else OpenedBundle((BundleEntry(resource=value),), bundle=False)
 
 
-def _open_entry_by_entry(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | UnreadableEntry:
+def _open_entry_by_entry(raw: bytes | msgspec.Raw, why: str, *, bounded: bool) -> OpenedBundle | UnreadableEntry:
     kind = _resource_type(raw)
     if kind is None:
         return UnreadableEntry(None, "not FHIR in JSON")
@@ -150,6 +159,8 @@ def _open_entry_by_entry(raw: bytes | msgspec.Raw, why: str) -> OpenedBundle | U
         entries = _RAW_LIST.decode(bundle.entry) or []
     except UNDECODABLE as error:
         return UnreadableEntry("Bundle", _reason(error))
+    if bounded and len(entries) > MAX_ENTRIES:
+        return UnreadableEntry(None, _TOO_MANY_ENTRIES)
     try:
         links, links_read = _LINKS.decode(bundle.link) or [], True
     except UNDECODABLE:

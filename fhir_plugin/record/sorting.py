@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from fhir_plugin.errors import WrongPatient
 from fhir_plugin.record.bundles import (
@@ -14,7 +15,13 @@ from fhir_plugin.record.coded import is_named
 from fhir_plugin.record.inputs import INPUTS, LOINC
 from fhir_plugin.record.opening import UnreadableEntry
 from fhir_plugin.record.record import Unread
-from fhir_plugin.record.resources import Medication, Observation, OperationOutcome
+from fhir_plugin.record.resources import (
+    Medication,
+    Observation,
+    OperationOutcome,
+    QuestionnaireResponse,
+    ResponseItem,
+)
 from fhir_plugin.record.subjects import (
     SubjectChecker,
     SubjectMatch,
@@ -22,6 +29,8 @@ from fhir_plugin.record.subjects import (
 from mappings.schema.codes.value_sets import SNOMED_CT
 from mappings.schema.instruments import LOCAL_CODES
 
+_CLOSER = frozenset({"observations", "questionnaireResponses"})
+"""The inputs whose resources are looked at more closely than for their subject."""
 _SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
 
 
@@ -37,6 +46,10 @@ _MOST_UNREAD = 100
 """Entries that could not be read and are listed; of the others, the number."""
 _MEASURED_IN = (LOINC, SNOMED_CT, LOCAL_CODES)
 """The systems whose codes say what was observed, also where nothing here reads the code."""
+_MOST_LEVELS = 20
+"""Of items within items; forms have three or four. What is nested deeper is not read, so that what reads it may call
+itself for each level."""
+_TOO_DEEP = "nested too deeply"
 _NO_NAME = "it does not say what was observed: no words, and no code of LOINC or SNOMED CT"
 _NO_SUBJECT = "it does not say, in a way that can be resolved, whom it is about"
 
@@ -82,7 +95,7 @@ class ResourceSorter:
             resource = entry.resource if isinstance(entry, BundleEntry) else None
             name = views.get(type(resource))
             subject = getattr(resource, _SUBJECT_MEMBER.get(name, "subject"), None) if name else None
-            if name == "observations" and not _says_what(resource):
+            if name in _CLOSER and _flaw(resource):
                 rest.append((index, entry))
             elif name and subject is not None and subject.reference == exact and not getattr(resource, "focus", None):
                 kept[name].append(resource)  # type: ignore[arg-type]  # its type is in the table, so it is not None
@@ -101,12 +114,14 @@ class ResourceSorter:
             self._add_other_type(index, entry)
             return
         match = self._subjects.match(entry.resource, entry.full_url)
-        if match is SubjectMatch.THIS_PATIENT:
-            self.kept[name].append(entry.resource)
-            if not _says_what(entry.resource):
-                self._add_unread(index, name, _NO_NAME)
-        else:
+        if match is not SubjectMatch.THIS_PATIENT:
             self._add_mismatch(index, name, match)
+            return
+        flaw = _flaw(entry.resource)
+        if flaw is not _TOO_DEEP:
+            self.kept[name].append(entry.resource)
+        if flaw:
+            self._add_unread(index, name, flaw)
 
     def require_patient(self) -> None:
         """Raise WrongPatient if there were Patients and none is the one in context."""
@@ -164,8 +179,25 @@ class ResourceSorter:
             self.unread.append(Unread(f"{self._where}.entry", f"{self._unlisted} more entries that cannot be read"))
 
 
-def _says_what(resource: AnyResource | None) -> bool:
-    """Whether an Observation says what was observed, itself or in its components; others are not asked here."""
-    if not isinstance(resource, Observation):
+def _flaw(resource: AnyResource | None) -> str:
+    """What keeps an Observation or a response from being read, in whole or in part; empty for others."""
+    if isinstance(resource, Observation):
+        return "" if _says_what(resource) else _NO_NAME
+    return _TOO_DEEP if isinstance(resource, QuestionnaireResponse) and _is_deep(resource) else ""
+
+
+def _says_what(observation: Observation) -> bool:
+    """Whether it says what was observed, itself or in its components."""
+    if is_named(observation.code, _MEASURED_IN):
         return True
-    return any(is_named(code, _MEASURED_IN) for code in (resource.code, *(part.code for part in resource.component)))
+    return any(is_named(part.code, _MEASURED_IN) for part in observation.component)
+
+
+def _is_deep(response: QuestionnaireResponse) -> bool:
+    """Whether there are items within items at more levels than any form has."""
+    items: Iterable[ResponseItem] = response.item
+    for _ in range(_MOST_LEVELS):
+        items = [inner for item in items for inner in chain(item.item, *[answer.item for answer in item.answer])]
+        if not items:
+            return False
+    return True

@@ -17,7 +17,6 @@ from fhir_plugin.record.resources import (
     QuestionnaireItem,
     QuestionnaireResponse,
     ResponseAnswer,
-    ResponseItem,
 )
 from fhir_plugin.scales.choosing import ListedItem, chosen_instruments, place_of
 from fhir_plugin.scales.numbered import numbered_items
@@ -36,7 +35,6 @@ class AnsweredItem(NamedTuple):
 
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 _LOINC_AT_END = re.compile(r"(?:^|/)(\d{1,7}-\d)$")
-_MAX_DEPTH = 64
 
 
 class RecognisedForm(NamedTuple):
@@ -55,22 +53,16 @@ RecognitionCache = dict[tuple[str | None, tuple[tuple[str, bool, str], ...]], tu
 
 def answered_items(response: QuestionnaireResponse) -> list[AnsweredItem]:
     """Every item of the response at any depth, including those below an answer."""
-    items: list[AnsweredItem] = []
-    _collect(response.item, items, _MAX_DEPTH)
-    return items
-
-
-def _collect(items: tuple[ResponseItem, ...], answered: list[AnsweredItem], depth: int) -> None:
-    if not depth:
-        return
-    for item in items:
+    answered: list[AnsweredItem] = []
+    waiting = [*reversed(response.item)]
+    while waiting:
+        item = waiting.pop()
         if item.link_id or item.text:
             answered.append(AnsweredItem(item.link_id or item.text or "", item.answer, item.text or ""))
-        if item.item:
-            _collect(item.item, answered, depth - 1)
-        for answer in item.answer:
-            if answer.item:
-                _collect(answer.item, answered, depth - 1)
+        for answer in reversed(item.answer):
+            waiting += reversed(answer.item)
+        waiting += reversed(item.item)
+    return answered
 
 
 def recognise(

@@ -48,3 +48,17 @@ def test_a_file_may_hold_a_whole_life() -> None:
     entries = [{"resource": patient()}, *({"resource": {"resourceType": "Basic"}} for _ in range(MAX_ENTRIES))]
     record = record_from_bundle(to_bytes({"resourceType": "Bundle", "entry": entries}), PATIENT)
     assert record.input("observations").state is InputState.COMPLETE
+
+
+@pytest.mark.parametrize("inner", ['{"item":[%s]}', '{"answer":[{"item":[%s]}]}'])
+def test_a_response_nested_deeper_than_forms_are_is_named_and_not_read(inner: str) -> None:
+    response = '{"resourceType":"QuestionnaireResponse","subject":{"reference":"Patient/%s"},"item":[%s]}'
+    for levels, read in ((20, 1), (21, 0), (200, 0)):
+        items = "{}"
+        for _ in range(levels - 1):
+            items = inner % items
+        raw = bundle_of(f'{{"resource":{response % (PATIENT, items)}}}'.encode(), 1)
+        decoded = decode_value("questionnaireResponses", raw, PATIENT)
+        assert len(decoded.input.resources) == read
+        assert decoded.input.whole is bool(read)
+        assert ["nested too deeply" in each.why for each in decoded.unread] == [True] * (1 - read)

@@ -102,10 +102,20 @@ def growth(long: LongList, hook: str) -> float:
 
 
 def _growth(request: Callable[[int], dict[str, Any]]) -> float:
+    """Where the last doubling costs too much, one more tells a square from a step that is taken once."""
     calls = [called(request(length)) for length in (4 * _LENGTH, _LENGTH, 2 * _LENGTH, 4 * _LENGTH)]
     _warm, *works = (steps(lambda call=call: answered(call)) for call in calls)  # type: ignore[misc]
-    first, second = works[1] - works[0], works[2] - works[1]
-    return second / first if second > _FEW * 2 * _LENGTH else 0.0
+    grown = _times(*works)
+    if grown <= _MOST:
+        return grown
+    longest = called(request(8 * _LENGTH))
+    return min(grown, _times(*works[1:], steps(lambda: answered(longest))))
+
+
+def _times(one: int, two: int, four: int) -> float:
+    """How many times as many steps the second doubling costs as the first; 0 where it costs hardly any."""
+    first, second = two - one, four - two
+    return second / max(first, 1) if second > _FEW * 2 * _LENGTH else 0.0
 
 
 def test_each_list_that_is_read_is_made_longer() -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cds_hooks.protocol.aside import LARGE_BYTES
-from cds_hooks.protocol.limits import MAX_DEPTH, MAX_DRAFTS, MAX_RESOURCES, is_too_deep
+from cds_hooks.protocol.limits import MAX_DRAFTS, MAX_RESOURCES
 from fhir_plugin.record.opening import MAX_VALUES
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, client, order, without_uuids
 
@@ -83,38 +80,39 @@ def test_a_body_as_it_is_needs_no_other_encoding() -> None:
     assert answer.status_code == 400
 
 
-def nested(depth: int, inside: Any = 0) -> Any:
-    for level in range(depth):
-        inside = [inside] if level % 2 else {"a": inside}
-    return inside
+_PLACES = ("beside", "context", "prefetch", "draft", "contained", "items", "answers")
 
 
-def test_the_limit_is_where_it_is_said_to_be() -> None:
-    assert not is_too_deep(json.dumps(nested(MAX_DEPTH)).encode())
-    assert is_too_deep(json.dumps(nested(MAX_DEPTH + 1)).encode())
-    beside = {"text": 'mm[Hg] {score} "[[[["', "next": nested(MAX_DEPTH - 1)}
-    assert not is_too_deep(json.dumps(beside).encode())
+@pytest.mark.parametrize("depth", [30, 150, 450, 940, 5_000, 100_000])
+@pytest.mark.parametrize("place", _PLACES)
+def test_depth_is_a_fault_of_what_is_deep_and_of_nothing_else(place: str, depth: int) -> None:
+    """Not read, refused, or named as unread; never a fault of the service."""
+    answer = client().post(ORDER_SIGN, content=_deep(place, depth))
+    assert answer.status_code in (200, 400)
+    if answer.status_code == 200:
+        assert answer.json()["cards"]
 
 
-texts = st.text(alphabet='[]{}"\\ab', max_size=12)
-values = st.recursive(
-    st.none() | st.integers() | texts,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=20,
-)
-
-
-@given(values, st.integers(0, 2 * MAX_DEPTH), st.booleans())
-def test_brackets_in_text_are_text(value: Any, depth: int, ascii_only: bool) -> None:
-    content = nested(depth, value)
-    assert is_too_deep(json.dumps(content, ensure_ascii=ascii_only).encode()) == (depth_of(content) > MAX_DEPTH)
-
-
-def depth_of(value: Any) -> int:
-    """The levels of brackets."""
-    if isinstance(value, dict):
-        return 1 + max(map(depth_of, value.values()), default=0)
-    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+def _deep(place: str, depth: int) -> bytes:
+    request = body(ORDER_SIGN, "two-failures", order(KETAMINE, "two-failures"))
+    inside = "@inside@"
+    if place == "beside":
+        request["extension"] = {"padding": inside}
+    elif place == "context":
+        request["context"]["padding"] = inside
+    elif place == "draft":
+        request["context"]["draftOrders"]["entry"][0]["resource"]["extension"] = inside
+    elif place == "prefetch":
+        request["prefetch"]["conditions"]["extension"] = inside
+    elif place == "contained":
+        request["prefetch"]["conditions"]["entry"][0]["resource"]["contained"] = inside
+    else:
+        response = {"resourceType": "QuestionnaireResponse", "id": "deep", "status": "completed"}
+        response |= {"subject": {"reference": "Patient/two-failures"}, "item": inside}
+        request["prefetch"]["questionnaireResponses"]["entry"].append({"resource": response})
+    opened, closed = ('[{"linkId":"1","answer":[{"item":', "}]}]") if place == "answers" else ('[{"item":', "}]")
+    deep = f"{opened * depth}[]{closed * depth}"
+    return json.dumps(request).replace(f'"{inside}"', deep).encode()
 
 
 def test_what_real_clients_send_is_let_through() -> None:
