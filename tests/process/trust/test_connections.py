@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -61,6 +62,25 @@ def test_headers_have_an_end(patient: int) -> None:
         with connected(patient, b"GET /healthz HTTP/1.1\r\n") as connection:
             connection.sendall(endless)
             assert status(until_closed(connection)) == 431
+
+
+CHUNKED = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED %= PATIENT_VIEW.encode()
+
+
+@pytest.mark.parametrize("line", [b"X: " + b"x" * 64, b"X: y\r\n"], ids=["one line", "many lines"])
+def test_so_has_what_comes_behind_a_body(line: bytes) -> None:
+    with serving() as port, connected(port, CHUNKED + b"2\r\n{}\r\n0\r\n") as connection:
+        with suppress(ConnectionError):
+            connection.sendall(line * (32 * MOST_HEADER_BYTES // len(line)))
+        assert until_closed(connection) == b""
+
+
+def test_a_long_chunk_is_not_taken_for_that(patient: int) -> None:
+    size = 16 * MOST_HEADER_BYTES
+    with connected(patient, CHUNKED + b"%x\r\n" % size) as connection:
+        connection.sendall(b" " * size + b"\r\n0\r\n\r\n")
+        assert status(until_closed(connection)) == 400
 
 
 def test_who_is_in_time_is_answered_twice_on_one_connection() -> None:
