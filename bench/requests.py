@@ -20,18 +20,37 @@ _SUBJECT = {"reference": f"Patient/{PATIENT}", "display": "Bench, Patient"}
 _DIAGNOSES = (("F33.2", "Major depressive disorder"), ("E78.5", "Hyperlipidemia"), ("M54.50", "Low back pain"))
 _DRUGS = (("312941", "sertraline 50 MG Oral Tablet"), ("310384", "fluoxetine 10 MG Oral Capsule"))
 _PHQ9 = ("44250-9", "44255-8", "44259-0", "44254-1", "44251-7", "44258-2", "44252-5", "44253-3", "44260-8")
+_AMOUNTS = ("2", "two", "2 (two)", "TWO (2)")
+_OFTEN = ("daily", "once daily", "every day", "every morning", "at bedtime", "nightly", "once a day", "qam", "qhs")
+_REMARKS = ("with food", "with water", "after breakfast", "with meals", "as directed", "for mood", "for depression")
 _ANSWERS = ("LA6568-5", "LA6569-3", "LA6570-1", "LA6571-9")
 
 
-def build(resources: int, seed: int = 7) -> bytes:
-    """One order-sign request whose prefetch holds ``resources`` resources, about 1.6 kB each."""
+def build(resources: int, seed: int = 7, *, own_sigs: bool = False) -> bytes:
+    """One order-sign request whose prefetch holds ``resources`` resources, about 1.6 kB each.
+
+    ``own_sigs``: hardly a prescription is worded like another one, of this request or of one with another seed.
+    """
     dice = random.Random(seed)
     prefetch: dict[str, Any] = {"patient": _patient()}
     prefetch |= {key: _bundle([]) for key in _MAKERS}
     for number in range(resources - 1):
         key = _MIX[number % len(_MIX)]
-        prefetch[key]["entry"].append(_entry(_MAKERS[key](number, dice)))
+        resource = _MAKERS[key](number, dice)
+        if own_sigs and key == "medicationRequests":
+            resource["dosageInstruction"][0]["text"] = _own_sig(dice)
+        prefetch[key]["entry"].append(_entry(resource))
     return json.dumps(_request(prefetch), separators=(",", ":")).encode()
+
+
+def different(resources: int, count: int) -> list[bytes]:
+    """Requests of one size, each with values and sigs of its own, so that no cache of earlier calls gains by it."""
+    return [build(resources, seed, own_sigs=True) for seed in range(1, count + 1)]
+
+
+def _own_sig(dice: random.Random) -> str:
+    amount, often, remark = (dice.choice(each) for each in (_AMOUNTS, _OFTEN, _REMARKS))
+    return f"Take {amount} tablets by mouth {often} {remark} for {dice.randint(14, 400)} days"
 
 
 def _request(prefetch: dict[str, Any]) -> dict[str, Any]:
