@@ -15,9 +15,9 @@ SIGS = (
 )  # fmt: skip
 NAMES = (
     "no history of ", "family history of ", "denies ", "not ", "rule out ", "history of no ", "seizure ", "a",
-    "depress", "seizure, ", "sertraline ", "sertraline/", "sertraline-", "sertraline 50 mg ", "50 mg/", "a ", "a-", "A\u0301",
-    "(", "?", ".", ", ", " ", "\n", "1 ", "9", "and ", "with ", "s/p ", "bipolar disorder, not ", "no ", "h/o ",
-    "- no ", "zz ",
+    "depress", "seizure, ", "sertraline ", "sertraline/", "sertraline-", "sertraline 50 mg ", "50 mg/", "a ", "a-",
+    "A\u0301", "(", "?", ".", ", ", " ", "\n", "1 ", "9", "and ", "with ", "s/p ", "bipolar disorder, not ", "no ",
+    "h/o ", "- no ", "zz ",
 )  # fmt: skip
 
 
