@@ -201,6 +201,7 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
         yield path
 
 
+@pytest.mark.nightly
 def test_no_string_of_a_sketch_is_markup_in_the_picture(client: TestClient) -> None:
     right = json.loads(hidden(fire(client, patient="partial-response-to-tms").text, "sketch"))
     every = {[step for step in path if isinstance(step, str)][-1]: path for path in places(right)}.values()
