@@ -65,10 +65,10 @@ class IdentifiedProduct(NamedTuple):
 
 
 def identify(concept: CodeableConcept | None, medications: Medications) -> IdentifiedProduct:
-    """The product that a codeable concept names, by all its codings and its text; a text too long to be read is none."""
+    """The product that a codeable concept names, by all its codings and its text, unless that is too long."""
     if concept is None:
         return IdentifiedProduct(None, "")
-    label = concept.label if _is_readable(concept.label) else ""
+    label = concept.label if len(concept.label) <= MOST_LETTERS else ""
     hits = [hit for coding in concept.coding if (hit := _by_code(coding, medications))]
     hits.sort(key=_rank)
     texts = _texts_of(concept, medications)
@@ -229,18 +229,12 @@ def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> Pro
 
 
 def _texts_of(concept: CodeableConcept, medications: Medications) -> list[str]:
-    """The text, then the words that the codes are shown by, then codes that are words themselves; those of a length
-    that names have.
-    """
+    """The text, then the words that the codes are shown by, then codes that are words; those that names are as long as."""
     texts = [concept.text] if concept.text else []
     texts += [coding.display for coding in concept.coding if coding.display]
     systems = medications.systems
     texts += [coding.code for coding in concept.coding if coding.code and not systems.are_codes(coding.system)]
-    return [text for text in dict.fromkeys(texts) if _is_readable(text)]
-
-
-def _is_readable(name: str) -> bool:
-    return len(name) <= MOST_LETTERS
+    return [text for text in dict.fromkeys(texts) if len(text) <= MOST_LETTERS]
 
 
 def _by_code(coding: Coding, medications: Medications) -> Product | None:
