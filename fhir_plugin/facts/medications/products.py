@@ -229,7 +229,7 @@ def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> Pro
 
 
 def _texts_of(concept: CodeableConcept, medications: Medications) -> list[str]:
-    """The text, then the words that the codes are shown by, then codes that are words; those that names are as long as."""
+    """The text, then the words that codes are shown by, then codes that are words: those short enough to be names."""
     texts = [concept.text] if concept.text else []
     texts += [coding.display for coding in concept.coding if coding.display]
     systems = medications.systems
