@@ -1,6 +1,7 @@
 """Connections that cost a caller nothing to hold are ended: without a request, with an endless one, or too many.
 
-The web server itself gives a connection any time to send its first request, and a request line and headers any length.
+The web server itself gives a connection any time to send its first request, and a request line, headers and a trailer
+any length; and it takes what stands in a trailer for headers.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class LimitedConnection(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _in_headers = False
     _header_bytes = 0
+    _after_chunk_header = False
+    """Whether a chunk has been announced and nothing of it has come: behind the last one, a trailer comes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class
         """Begin; where there are too many connections, the one that has sent nothing for longest ends."""
@@ -53,6 +56,21 @@ class LimitedConnection(HttpToolsProtocol):
         """The first byte of a request has come."""
         super().on_message_begin()
         self._in_headers, self._header_bytes = True, 0
+        self._after_chunk_header = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; a line of a trailer is dropped, because a proxy does not look there for a token or an origin."""
+        if self._in_headers:
+            super().on_header(name, value)
+
+    def on_chunk_header(self) -> None:
+        """A chunk follows, or a trailer."""
+        self._after_chunk_header = True
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._after_chunk_header = False
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The request is there, but for its body."""
@@ -67,14 +85,20 @@ class LimitedConnection(HttpToolsProtocol):
             self._owe()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, but not for ever within one set of headers."""
+        """Read on, but not for ever within one set of headers or one trailer."""
+        was_after_chunk_header = self._after_chunk_header
         super().data_received(data)
-        if self._in_headers:
-            self._header_bytes += len(data)
-            if self._header_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
-                self.transport.write(_TOO_LARGE)
-                self._paid()
-                self.transport.close()
+        in_trailer = was_after_chunk_header and self._after_chunk_header
+        if not (self._in_headers or in_trailer):
+            return
+        self._header_bytes += len(data)
+        if self._header_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
+            if in_trailer:
+                self.end()
+                return
+            self.transport.write(_TOO_LARGE)
+            self._paid()
+            self.transport.close()
 
     def _owe(self) -> None:
         self._paid()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from fhir_plugin.facts.medications.recognised import TextNames, names_in_text, read_names
 from fhir_plugin.facts.medications.strengths import with_stated_strength
 from fhir_plugin.record import lenient
+from fhir_plugin.record.coded import MOST_LETTERS
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
 from fhir_plugin.record.resources import Medication, MedicationIngredient
 from mappings.schema.base.systems import system_key
@@ -64,18 +65,19 @@ class IdentifiedProduct(NamedTuple):
 
 
 def identify(concept: CodeableConcept | None, medications: Medications) -> IdentifiedProduct:
-    """The product that a codeable concept names, by all its codings and its text."""
+    """The product that a codeable concept names, by all its codings and its text, unless that is too long."""
     if concept is None:
         return IdentifiedProduct(None, "")
+    label = concept.label if len(concept.label) <= MOST_LETTERS else ""
     hits = [hit for coding in concept.coding if (hit := _by_code(coding, medications))]
     hits.sort(key=_rank)
     texts = _texts_of(concept, medications)
     named = next((product for text in texts if (product := product_in_text(text, medications))), None)
     names = [names_in_text(text, medications) for text in texts]
     if hits or named is not None:
-        found = _reconciled(hits, named, concept.label, _other_substances(named, names))
+        found = _reconciled(hits, named, label, _other_substances(named, names))
     else:
-        found = IdentifiedProduct(None, concept.label)
+        found = IdentifiedProduct(None, label)
     known = bool(hits) or any(reading.recognised for reading in names) or _is_other(concept, medications)
     other = any(_is_other_antidepressant(reading.substances, medications) for reading in names)
     return found._replace(unmapped=not known, other_antidepressant=other)
@@ -227,12 +229,12 @@ def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> Pro
 
 
 def _texts_of(concept: CodeableConcept, medications: Medications) -> list[str]:
-    """The text, then the words that the codes are shown by, then codes that are words themselves."""
+    """The text, then the words that codes are shown by, then codes that are words: those short enough to be names."""
     texts = [concept.text] if concept.text else []
     texts += [coding.display for coding in concept.coding if coding.display]
     systems = medications.systems
     texts += [coding.code for coding in concept.coding if coding.code and not systems.are_codes(coding.system)]
-    return list(dict.fromkeys(texts))
+    return [text for text in dict.fromkeys(texts) if len(text) <= MOST_LETTERS]
 
 
 def _by_code(coding: Coding, medications: Medications) -> Product | None:

@@ -15,17 +15,16 @@ from bench.servers import post
 
 ANSWERS = {http.client.OK, http.client.SERVICE_UNAVAILABLE}
 SECONDS = 20.0
-TIMES = 10
 
 
-@pytest.fixture(scope="module")
-def seen() -> Seen:
-    """Ten times as many calls as are answered at this moment."""
+@pytest.fixture(scope="module", params=[2, 10])
+def seen(request: pytest.FixtureRequest) -> Seen:
+    """Two and ten times as many calls as are answered at this moment."""
     bodies = [build(SIZES["usual"], seed) for seed in range(4)]
     with served() as port:
         capacity = measure(port, PATH, bodies[0], connections=4, seconds=5.0).per_second
         dice = random.Random(7)  # noqa: S311 - no secret
-        met = asyncio.run(rush(port, requests_of(bodies), TIMES * capacity, SECONDS, dice))
+        met = asyncio.run(rush(port, requests_of(bodies), request.param * capacity, SECONDS, dice))
         assert b"cards" in post(port, PATH, bodies[0]), "it is over at once"
     return met
 

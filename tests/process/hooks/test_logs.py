@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import pytest
@@ -122,16 +122,30 @@ def test_a_terminal_gets_words_under_the_same_rule(capsys: pytest.CaptureFixture
     assert "Canary" not in said
 
 
-def test_a_log_that_cannot_be_written_fails_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        def isatty(self) -> bool:
-            return False
+@pytest.mark.parametrize("how", ["full", "broken pipe", "closed"])
+def test_a_log_that_cannot_be_written_fails_no_call(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack:
+        monkeypatch.setattr(sys, "stderr", stack.enter_context(unwritable(how)))
+        for _ in range(2):
+            assert client().post(ORDER_SIGN, json=body(ORDER_SIGN, PATIENT)).status_code == 200
 
-        def write(self, _: str) -> None:
-            raise BrokenPipeError
 
-    monkeypatch.setattr(sys, "stderr", Broken())
-    assert client().get("/cds-services").status_code == 200
+@contextmanager
+def unwritable(how: str) -> Iterator[TextIO]:
+    """A file as a process is given it, to which nothing can be written any more."""
+    if how == "broken pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+        file = os.fdopen(writing, "w", buffering=1)
+    else:
+        file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "w", buffering=1)
+    if how == "closed":
+        file.close()
+    with pytest.raises((OSError, ValueError)):
+        file.write("first\n")
+    yield file
+    with suppress(OSError, ValueError):
+        file.close()
 
 
 def test_a_library_is_named_and_not_quoted(capsys: pytest.CaptureFixture[str]) -> None:

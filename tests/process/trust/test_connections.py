@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from cds_hooks.operation.connections import MOST_HEADER_BYTES
 from tests.support.hooks.calls import ORDER_SIGN, PATIENT_VIEW, body
 from tests.support.trust.signing import clients
-from tests.support.trust.sockets import connected, exchange, serving, until_closed
+from tests.support.trust.sockets import SECONDS, connected, exchange, serving, until_closed
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
@@ -63,6 +65,25 @@ def test_headers_have_an_end(patient: int) -> None:
             assert status(until_closed(connection)) == 431
 
 
+CHUNKED = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED %= PATIENT_VIEW.encode()
+
+
+@pytest.mark.parametrize("line", [b"X: " + b"x" * 64, b"X: y\r\n"], ids=["one line", "many lines"])
+def test_so_has_what_comes_behind_a_body(line: bytes) -> None:
+    with serving() as port, connected(port, CHUNKED + b"2\r\n{}\r\n0\r\n") as connection:
+        with suppress(ConnectionError):
+            connection.sendall(line * (32 * MOST_HEADER_BYTES // len(line)))
+        assert until_closed(connection) == b""
+
+
+def test_a_long_chunk_is_not_taken_for_that(patient: int) -> None:
+    size = 16 * MOST_HEADER_BYTES
+    with connected(patient, CHUNKED + b"%x\r\n" % size) as connection:
+        connection.sendall(b" " * size + b"\r\n0\r\n\r\n")
+        assert status(until_closed(connection)) == 400
+
+
 def test_who_is_in_time_is_answered_twice_on_one_connection() -> None:
     record = json.dumps(body(PATIENT_VIEW, "two-failures")).encode()
     whole = HEAD % (PATIENT_VIEW.encode(), len(record)) + b"\r\n" + record
@@ -95,6 +116,20 @@ def test_a_call_in_progress_does_not_give_way() -> None:
         call.sendall(record)
         assert status(until_closed(call)) == 200
         for connection in held:
+            connection.close()
+
+
+@pytest.mark.parametrize("count", [500, pytest.param(2000, marks=pytest.mark.nightly)])
+def test_hundreds_of_half_open_connections_harm_nobody_and_are_ended(count: int) -> None:
+    record = json.dumps(body(PATIENT_VIEW, "two-failures")).encode()
+    call = HEAD % (PATIENT_VIEW.encode(), len(record)) + b"Connection: close\r\n\r\n" + record
+    with serving(header_seconds=1.0) as port:
+        held = [connected(port, b"POST / HTTP/1.1\r\nHost:") for _ in range(count)]
+        begun = time.monotonic()
+        assert status(exchange(port, call)) == 200
+        assert time.monotonic() - begun < SECONDS / 4
+        for connection in held:
+            assert until_closed(connection) == b""
             connection.close()
 
 

@@ -8,6 +8,7 @@ import pytest
 from fhir_plugin.facts.medications.products import IdentifiedProduct, identify, may_be_antidepressant
 from fhir_plugin.facts.medications.recognised import names_in_text
 from fhir_plugin.facts.trials.told import told_trials
+from fhir_plugin.record.coded import MOST_LETTERS
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.systems import system_key
@@ -230,3 +231,15 @@ def test_the_key_of_a_system() -> None:
 
 def _lines(name: str) -> list[str]:
     return (FOLDER / name).read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("hidden", ["sertraline 50 mg", "ibuprofen"])
+def test_a_name_too_long_to_be_read_may_be_any_drug_unless_a_code_says_which(hidden: str, knowledge: Knowledge) -> None:
+    long = f"{hidden} {'see the label ' * (MOST_LETTERS // 14)} {hidden}"
+    for concept in (CodeableConcept(text=long), CodeableConcept(coding=(Coding(display=long),))):
+        drug = identify(concept, knowledge.medications)
+        assert (drug.product, drug.label, drug.unmapped) == (None, "", True)
+        assert may_be_antidepressant(drug, knowledge.medications)
+    coded = of_code(RXNORM, "312941", knowledge, long)
+    assert ingredients(coded) == ["sertraline"]
+    assert not coded.unmapped

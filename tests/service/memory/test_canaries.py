@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
-from tests.support.hooks.calls import KETAMINE, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW, body, order
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW, body, knowledge, order
 from tests.support.memory.service import accepted, overridden, remembering, tell
 
 CANARY = "Wagtail"
@@ -72,7 +75,7 @@ def items(cards: list[str], suggestion: str) -> Iterator[dict[str, Any]]:
 
 
 def test_no_canary_gets_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    file, errors = tmp_path / "memory.sqlite", []
+    file, errors, heads = tmp_path / "memory.sqlite", [], []
     headers = {
         "Authorization": f"Bearer {TOKEN}",
         "X-Correlation-Id": NAME,
@@ -86,13 +89,16 @@ def test_no_canary_gets_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
             for request in requests(url):
                 answer = service.post(url, json=request, headers=headers)
                 sent += 1
+                heads.append(str(answer.headers))
                 if answer.status_code == 200:
                     shown += [card["uuid"] for card in answer.json()["cards"]]
                 else:
                     errors.append(answer.text)
-            errors += [service.post(url, content=each, headers=headers).text for each in broken(url)]
-            errors += [tell(service, url, item).text for item in items(shown[:2], "x")]
-            errors.append(service.post(f"{url}/{NAME}?token={TOKEN}", headers=headers).text)
+            refused = [service.post(url, content=each, headers=headers) for each in broken(url)]
+            refused += [tell(service, url, item) for item in items(shown[:2], "x")]
+            refused.append(service.post(f"{url}/{NAME}?token={TOKEN}", headers=headers))
+            errors += [answer.text for answer in refused]
+            heads += [str(answer.headers) for answer in refused]
         counted = service.get("/metrics", headers=headers).text
         ready = service.get("/readyz", headers=headers).text
     stored = b"".join(each.read_bytes() for each in tmp_path.iterdir())
@@ -106,9 +112,20 @@ def test_no_canary_gets_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
         "metrics": counted,
         "readiness": ready,
         "errors": "".join(errors),
+        "headers": "".join(heads),
         "database": stored.decode("latin-1"),
     }.items():
         assert CANARY.lower() not in text.lower(), place
+
+
+def test_none_is_in_what_is_captured(tmp_path: Path) -> None:
+    """Each kind in some of the fields; every string of a call, in one call: ``tests/service/replay``."""
+    with TestClient(create_app(Settings(capture=tmp_path / "calls"), knowledge(), lambda: DAY)) as service:
+        for request in list(requests(ORDER_SIGN))[::9]:
+            service.post(ORDER_SIGN, json=request)
+    kept = [path.read_text().lower() for path in (tmp_path / "calls").iterdir()]
+    assert len(kept) >= 5
+    assert [text for text in kept if CANARY.lower() in text] == []
 
 
 def test_a_patient_stands_in_the_database_as_a_keyed_hash_alone(tmp_path: Path) -> None:

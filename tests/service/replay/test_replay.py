@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
+from cds_hooks.replay import capture
 from cds_hooks.replay.differences import differences
 from cds_hooks.settings.settings import Settings
 from mappings.schema.base.files import KNOWLEDGE
@@ -71,6 +72,23 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
         assert list((tmp_path / "calls").iterdir()) == []
         made(client, *CALLS[0])
     assert [path.suffix for path in (tmp_path / "calls").iterdir()] == [".json"]
+
+
+def test_a_folder_that_cannot_be_written_to_fails_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faults = iter((errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENOENT))
+
+    def refuse(*_: object) -> int:
+        raise OSError(next(faults), "")
+
+    with TestClient(create_app(Settings(capture=tmp_path / "calls"), knowledge(), today=lambda: DAY)) as client:
+        monkeypatch.setattr(capture.os, "open", refuse)
+        for _ in range(4):
+            made(client, *CALLS[0])
+        monkeypatch.undo()
+    assert list((tmp_path / "calls").iterdir()) == []
+    assert capsys.readouterr().err.count('"event":"call not captured"') == 4
 
 
 def test_what_a_kill_left_half_written_is_swept_at_the_start(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from cds_hooks.telemetry import logs
-from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, order, patient_id, prefetch
+from tests.support.hooks.calls import (
+    KETAMINE,
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+    body,
+    order,
+    patient_id,
+    prefetch,
+)
 from tests.support.hooks.calls import client as open_service
 from tests.support.trust.canary import canary, was_reached
 from tests.support.trust.signing import BASE, bearer, claims, client, clients, header, service, signed
@@ -35,6 +44,13 @@ def of_mode(mode: str) -> TestClient:
 def test_a_live_client_sees_the_cards() -> None:
     answer = call(of_mode("live"), "https://a.example")
     assert [card["indicator"] for card in answer.json()["cards"]] == ["critical"]
+
+
+@pytest.mark.parametrize("url", [ORDER_SELECT, PATIENT_VIEW])
+def test_nobody_sees_a_card_but_a_live_client(url: str) -> None:
+    shown = [call(of_mode(mode), "https://a.example", url).json().get("cards") for mode in ("live", "silent", "off")]
+    assert shown[0]
+    assert shown[1:] == [[], None]
 
 
 def test_a_silent_client_sees_no_card_and_everything_is_worked_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,6 +135,26 @@ def test_the_server_of_another_client_is_not_read() -> None:
         assert not was_reached(listener)
         call(guarded, theirs.issuer, PATIENT_VIEW, fhirServer=server, prefetch={})
         assert was_reached(listener), "its own client may have it read"
+
+
+ALIKE = ("{url}", "{url}/", "{url}//", " {url} ", "HTTP://127.0.0.1:{port}/fhir")
+DIFFERENT = (
+    "http://127.0.0.1:{port}", "http://127.0.0.1:{port}/FHIR", "http://127.0.0.1:{port}/fhir/x", "{url}x", "{url}/.",
+    "http://127.0.0.1:{port}/x/../fhir", "http://127.0.0.1:{port}/%66hir", "{url}?x", "{url}#x", "{url};x", "{url}%2f",
+    "http://127.1:{port}/fhir", "http://localhost:{port}/fhir", "http://[::ffff:127.0.0.1]:{port}/fhir", "{url}\\",
+    "http://u@127.0.0.1:{port}/fhir", "https://127.0.0.1:{port}/fhir", "//127.0.0.1:{port}/fhir",
+)  # fmt: skip
+
+
+def test_of_an_address_only_the_letters_of_its_host_and_slashes_at_its_end_do_not_matter() -> None:
+    with canary() as (server, listener):
+        port = server.split(":")[2].partition("/")[0]
+        guarded = service(client("a", "ec-1", fhir_servers=(server,)), deadline_seconds=0.2)
+        for written in (*DIFFERENT, *ALIKE):
+            given = written.format(url=server, port=port)
+            answer = call(guarded, "https://a.example", PATIENT_VIEW, fhirServer=given, prefetch={})
+            assert answer.status_code in (400, 412), given
+            assert was_reached(listener) == (written in ALIKE), given
 
 
 def test_loopback_is_no_exception_where_there_are_clients() -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
 from typing import Any
 
+import httpcore
 import pytest
+from starlette.testclient import TestClient
 
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import RecordUnavailable
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import FhirAccess, gather
-from tests.support.hooks.calls import PATIENT_VIEW, body
-from tests.support.reading.faults import faulty_server
-from tests.support.reading.material import PATIENT, bundle, resource
+from tests.support.hooks.calls import PATIENT_VIEW, body, knowledge
+from tests.support.reading.faults import faulty_server, reply
+from tests.support.reading.material import PATIENT, bundle, patient, resource, to_bytes
 from tests.support.reading.names import resolve_to
 from tests.support.trust.canary import canary, was_reached
 from tests.support.trust.signing import BASE, bearer, claims, client, header, service, signed
@@ -87,24 +92,58 @@ def test_an_open_service_asks_only_whom_it_may() -> None:
             assert not was_reached(listener), server
 
 
+INSIDE = (
+    "127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "169.254.169.254", "::ffff:169.254.169.254", "fe80::1",
+    "0.0.0.0", "::", "::ffff:0.0.0.0", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1",  # noqa: S104
+)  # fmt: skip
+"""Addresses that no FHIR server has that is known by a name."""
+OUTSIDE = "203.0.113.7"
+
+
 def test_a_listed_name_that_leads_inside_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DNS rebinding: the name is right, its address is not; and it is looked up once for each connection."""
+    """The name is right, its address is not, or one of its addresses; and it is looked up once for each connection."""
     with canary() as (base_url, listener):
         listed = base_url.replace("http://127.0.0.1", "https://ehr.example")
         guarded = service(client("a", "ec-1", fhir_servers=(listed,)), deadline_seconds=0.2)
-        for addresses in (
-            ["127.0.0.1"],
-            ["203.0.113.7", "127.0.0.1"],
-            ["::1"],
-            ["::ffff:127.0.0.1"],
-            ["169.254.169.254"],
-        ):
+        mixed = [*((OUTSIDE, each) for each in INSIDE[::2]), *((each, OUTSIDE) for each in INSIDE[1::2])]
+        for addresses in (*((each,) for each in INSIDE), *mixed):
             asked = resolve_to(monkeypatch, *addresses)
-            token = signed(header(), claims(iss="https://a.example", aud=BASE + PATIENT_VIEW))
-            request = body(PATIENT_VIEW, "doing-well", prefetch={}, fhirServer=listed)
-            assert guarded.post(PATIENT_VIEW, json=request, headers=bearer(token)).status_code == 412
+            assert read_by_name(guarded, listed) == 412
             assert set(asked) == {"ehr.example"}
-            assert not was_reached(listener)
+            assert not was_reached(listener), addresses
+
+
+def read_by_name(guarded: TestClient, listed: str) -> int:
+    """The status of a call of the client ``a`` whose record has to be read there."""
+    token = signed(header(), claims(iss="https://a.example", aud=BASE + PATIENT_VIEW))
+    request = body(PATIENT_VIEW, "doing-well", prefetch={}, fhirServer=listed)
+    return guarded.post(PATIENT_VIEW, json=request, headers=bearer(token)).status_code
+
+
+def test_a_name_that_changes_its_address_is_connected_to_where_it_was_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DNS rebinding: whoever looks it up a second time is led inside."""
+    answers = itertools.cycle((OUTSIDE, "127.0.0.1"))
+    looked_up: list[str] = []
+    connected: list[str] = []
+
+    async def resolve(self: object, host: str, port: int, **_: Any) -> list[Any]:
+        looked_up.append(next(answers))
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (looked_up[-1], port))]
+
+    async def connect(self: object, host: str, *_: Any) -> None:
+        connected.append(host)
+        raise httpcore.ConnectError
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    listed = "https://ehr.example/fhir"
+    guarded = service(client("a", "ec-1", fhir_servers=(listed,)), deadline_seconds=0.2)
+    for _ in range(5):
+        assert read_by_name(guarded, listed) == 412
+    assert connected == [OUTSIDE] * looked_up.count(OUTSIDE)
+    assert len(looked_up) >= 20
 
 
 async def follow(links: list[str], clients: FhirServers, base_url: str, token: str) -> None:
@@ -136,11 +175,60 @@ def test_no_next_link_and_no_reference_leads_away(monkeypatch: pytest.MonkeyPatc
     assert all(request.target.startswith("/none/Condition/fhir/") for request in asked)
 
 
+REDIRECTS = (300, 301, 302, 303, 304, 305, 306, 307, 308)
+
+
+@pytest.mark.parametrize("by", ["a redirect", "a Link header"])
+def test_no_answer_leads_away(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> tuple[int, list[str], int]:
+        async with faulty_server() as faults, FhirServers() as clients:
+            base_url = faults.base("led-away")
+            addresses = hostile(faults.canary_port, base_url.split("/")[2])[::3]
+            turns = zip(itertools.cycle(REDIRECTS), itertools.cycle(addresses))
+            faults.answers["led-away"] = lambda _: led_away(by, *next(turns))
+            resolve_to(monkeypatch, "127.0.0.1")
+            ended = 0
+            for _ in addresses:
+                source = FhirAccess(base_url, "secret")
+                try:
+                    await gather(PATIENT, {"patient": to_bytes(patient())}, WANTED, (), source, clients, 1.0)
+                except RecordUnavailable:
+                    ended += 1
+            return ended, faults.canary, len(faults.requests)
+
+    ended, reached, asked = asyncio.run(go())
+    assert reached == []
+    assert asked >= 129, "one request each: nothing was followed"
+    assert ended == (asked if by == "a redirect" else 0)
+
+
+WANTED = ("patient", "conditions")
+
+
+def led_away(by: str, status: int, address: str) -> bytes:
+    """A whole answer that says to go on at that address."""
+    if by == "a redirect":
+        return reply(b"", f"{status} Elsewhere", Location=address, Refresh=f"0; url={address}")
+    return reply(bundle(resource("Condition")), Link=f'<{address}>; rel="next"', Content_Location=address)
+
+
+@pytest.mark.usefixtures("_every_name_leads_here")
+def test_no_launch_makes_the_app_ask_anybody() -> None:
+    entry = {"name": "test", "title": "Test", "issuer": "https://ehr.example/fhir", "client_id": "tandem"}
+    settings = Settings(public_url=BASE, smart=(entry,), database="off")  # type: ignore[arg-type]
+    app = TestClient(create_app(settings, knowledge()), base_url=BASE)
+    with canary() as (base_url, listener):
+        for issuer in hostile(int(base_url.split(":")[2].partition("/")[0]), LISTED)[::3]:
+            answer = app.get("/smart/launch", params={"iss": issuer, "launch": "x"}, follow_redirects=False)
+            assert (answer.status_code, "not set up for the EHR" in answer.text) == (400, True), issuer
+            assert not was_reached(listener), issuer
+
+
 def test_no_token_names_where_its_key_is() -> None:
     guarded = service(client("a", "ec-1"))
     with canary() as (base_url, listener), socket.socket():
         port = int(base_url.split(":")[2].partition("/")[0])
-        for address in hostile(port, LISTED):
+        for address in hostile(port, LISTED)[::3]:
             head = header(jku=address, x5u=address, kid="nobody")
             token = signed(json.dumps(head).encode(), claims(iss="https://a.example", aud=BASE + PATIENT_VIEW))
             assert guarded.post(PATIENT_VIEW, content=b"{}", headers=bearer(token)).status_code == 401

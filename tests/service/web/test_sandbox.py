@@ -190,6 +190,33 @@ def test_the_course_is_drawn_from_what_the_page_carries_and_from_nothing_else(cl
         assert client.post("/sandbox/course.svg", data={"sketch": sketch}).status_code == 400
 
 
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of every string in a JSON value; of a list, the first element stands for all."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from places(member, (*path, name))
+    elif isinstance(value, list):
+        yield from places(value[0], (*path, 0)) if value else ()
+    elif isinstance(value, str):
+        yield path
+
+
+@pytest.mark.nightly
+def test_no_string_of_a_sketch_is_markup_in_the_picture(client: TestClient) -> None:
+    right = json.loads(hidden(fire(client, patient="partial-response-to-tms").text, "sketch"))
+    every = {[step for step in path if isinstance(step, str)][-1]: path for path in places(right)}.values()
+    for path in every:
+        changed = json.loads(json.dumps(right))
+        holder = changed
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = "\"'/></text><script>window.hit=1</script><image href='https://away.example/x'/>"
+        answer = client.post("/sandbox/course.svg", data={"sketch": json.dumps(changed)})
+        assert answer.status_code in (200, 400)
+        assert "<script>window" not in answer.text, path
+        assert "<image href" not in answer.text, path
+
+
 def test_a_request_in_a_file_is_opened_and_fired(client: TestClient) -> None:
     draft = {"resourceType": "ServiceRequest", "id": "1", "code": {"text": "TMS"}}
     request = {

@@ -115,11 +115,15 @@ REPLIES: dict[str, Callable[[Request, Faults], bytes]] = {
     "bomb": lambda r, f: reply(bomb(), Content_Encoding="gzip"),
     "damaged-gzip": lambda r, f: reply(gzip.compress(good_body(r))[:-12] + b"0" * 12, Content_Encoding="gzip"),
     "cut-gzip": lambda r, f: reply(gzip.compress(good_body(r))[:-9], Content_Encoding="gzip"),
+    "gzip-twice": lambda r, f: reply(gzip.compress(gzip.compress(good_body(r))), Content_Encoding="gzip, gzip"),
+    "huge-header": lambda r, f: reply(good_body(r), X_Long="x" * 1_000_000),
+    "absurd-retry": lambda r, f: reply(b"", "503 Service Unavailable", Retry_After="9" * 400),
     "other-encoding": lambda r, f: reply(good_body(r), Content_Encoding="br"),
     "redirect": lambda r, f: reply(b"", "302 Found", Location=f"http://127.0.0.1:{f.canary_port}/fhir/{r.kind}"),
     "retry-later": lambda r, f: reply(b"", "429 Too Many Requests", Retry_After="3600"),
     "endless": lambda r, f: reply(_endless(r)),
     "loop": _paged_to(lambda r, f: f"{r.base}/{r.kind}?page=again"),
+    "endless-longer": _paged_to(lambda r, f: f"{r.base}/{r.kind}?{'x' * len(f.requests)}"),
     "next-elsewhere": _paged_to(lambda r, f: f"http://127.0.0.1:{f.canary_port}/none/x/fhir/{r.kind}?page=2"),
     "next-above": _paged_to(lambda r, f: f"http://127.0.0.1:{f.port}/admin?page=2"),
     "next-userinfo": _paged_to(lambda r, f: f"{r.base}/x".replace("//", "//u:p@")),
@@ -159,8 +163,19 @@ async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requ
         await asyncio.sleep(0.02)
 
 
-STREAMS: dict[str, Stream] = {"latency": _latency, "reset": _reset, "half-close": _half_close, "drip": _drip}
+async def _endless_chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"40000\r\n" + b" " * 0x40000 + b"\r\n")
+        await writer.drain()
+
+
+STREAMS: dict[str, Stream] = {
+    "latency": _latency, "reset": _reset, "half-close": _half_close, "drip": _drip, "endless-chunks": _endless_chunks,
+}  # fmt: skip
 KINDS = (*REPLIES, *STREAMS)
+LIKE_OTHERS = frozenset({"gzip-twice", "huge-header", "absurd-retry", "endless-longer", "endless-chunks"})
+"""Each takes the way of another through the reader, which every query is tried with."""
 
 
 @asynccontextmanager
