@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.peers.servers import Peer, running
 from bench.requests import build
-from bench.servers import Peer, running
 from tests.support.growth.lists import LongList, body_of, request_with
 
 APP = Peer("Tandem", "bench.peers.tandem_app:app")

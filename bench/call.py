@@ -20,8 +20,8 @@ from pathlib import Path
 
 import msgspec
 
+from bench.peers.servers import ROOT, SERVER_CORE, pin
 from bench.requests import SIZES, build, different
-from bench.servers import ROOT, SERVER_CORE, pin
 
 BODIES = {"small": 200, "usual": 120, "large": 20}
 ROUNDS = 4

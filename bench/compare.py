@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.load import Round, measure
+from bench.peers.servers import CLIENT_CORE, ROOT, Peer, pin, post, running
 from bench.requests import SIZES, build
-from bench.servers import CLIENT_CORE, ROOT, Peer, pin, post, running
 
 TANDEM = Peer("Tandem, the whole line", "bench.peers.tandem_app:app", "/cds-services/combination-therapy-order-sign")
 VIEWS = Peer("floor (a): Starlette + msgspec views", "bench.peers.floor_views:app")

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from bench.compare import TANDEM
 from bench.load import measure
+from bench.peers.servers import CLIENT_CORE, free_port, pin, running
 from bench.requests import build
-from bench.servers import CLIENT_CORE, free_port, pin, running
 
 DELAY_SECONDS = 0.05
 RESOURCES, ROUNDS, SECONDS = 150, 7, 2.0

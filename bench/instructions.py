@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 from bench.call import WORKER, written
+from bench.peers.servers import ROOT
 from bench.requests import SIZES, different
-from bench.servers import ROOT
 
 FEW, MORE = 10, 30
 _COUNTED = re.compile(r"I +refs: +([\d,]+)")

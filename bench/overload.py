@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bench.load import measure, whole_answer
+from bench.peers.servers import ROOT
 from bench.requests import SIZES, build
-from bench.servers import ROOT
 
 PATH = "/cds-services/combination-therapy-order-sign"
 PATIENCE = 10.0

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from bench.peers.servers import SERVER_CORE, pin
 from bench.requests import AS_OF, SIZES, build
-from bench.servers import SERVER_CORE, pin
 from cds_hooks.application.app import COLLECT_AFTER
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.cards.criteria import criteria_card

@@ -10,8 +10,8 @@ import pytest
 
 from bench.load import measure
 from bench.overload import PATH, Seen, requests_of, rush, served
+from bench.peers.servers import post
 from bench.requests import SIZES, build
-from bench.servers import post
 
 ANSWERS = {http.client.OK, http.client.SERVICE_UNAVAILABLE}
 SECONDS = 20.0
