@@ -15,11 +15,12 @@ from cds_hooks.clients.tokens import (
     RefusalReason,
     TokenRefused,
     check_claims,
+    check_recorded,
     client_of,
     read_token,
     verify,
 )
-from cds_hooks.settings.clients import Client, Mode
+from cds_hooks.settings.clients import LONGEST_LEEWAY, Client, Mode
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
@@ -71,12 +72,15 @@ class Admission:
         moment = self._now()
         token = read_token(_bearer(request))
         client = client_of(token, self._by_issuer)
-        check_claims(token, client, request.scope["path"], moment, self._replays.since)
+        check_claims(token, client, request.scope["path"], moment)
         await verify(token, client, self._keys[client.name].find)
         self._check_origin(client, request.headers.get("origin"))
-        until = token.claims.exp + client.leeway_seconds
+        # Not the leeway of the client: a token that was forgotten must not become valid again where that is raised.
+        until = token.claims.exp + LONGEST_LEEWAY
         if not await self._replays.first_use(client.name, token.claims.jti, until, moment):
             raise TokenRefused(RefusalReason.REPLAYED, client.name)
+        # After the use: with it, the store notices that its file is gone, and that it records only from now on.
+        check_recorded(token, client, self._replays.since)
         return self._callers[client.name]
 
     def _check_origin(self, client: Client, origin: str | None) -> None:

@@ -107,8 +107,8 @@ async def admits(admission: Admission, token: str) -> str:
     return "admitted"
 
 
-def admission(replays: ReplayStore, clock: Clock) -> Admission:
-    return Admission([RSA], FhirServers(), replays, knowledge().servers, clock)
+def admission(replays: ReplayStore, clock: Clock, **changes: Any) -> Admission:
+    return Admission([RSA.model_copy(update=changes)], FhirServers(), replays, knowledge().servers, clock)
 
 
 def test_a_burst_at_the_expiry_of_a_used_token_lets_none_in(make: Make) -> None:
@@ -192,6 +192,57 @@ def test_a_store_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
         assert first_use(replays, "2")
         with pytest.raises(ReplayStoreUnavailable, match="full"):
             first_use(replays, "3")
+
+
+def delete(file: Path) -> None:
+    file.unlink()
+
+
+def delete_all(file: Path) -> None:
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+
+
+def replace(file: Path) -> None:
+    with file_store(file.with_name("other")):
+        pass
+    file.with_name("other").rename(file)
+
+
+def move(file: Path) -> None:
+    file.rename(file.with_name("moved"))
+
+
+@pytest.mark.parametrize("change", [delete, delete_all, replace, move])
+def test_a_used_token_is_not_the_first_that_is_let_in_after_its_record_is_lost(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    async def go() -> list[str]:
+        clock, file = Clock(1_000), tmp_path / "replays.sqlite"
+        with closing(FileReplayStore(file, clock)) as replays:
+            gate = admission(replays, clock)
+            clock.time = 2_000
+            token = by_rsa(iat=2_000, exp=2_300)
+            found = [await admits(gate, token)]
+            change(file)
+            clock.time = 2_001
+            found += [await admits(gate, token), await admits(gate, token)]
+            clock.time = 2_100
+            return [*found, await admits(gate, by_rsa(iat=2_100, exp=2_300))]
+
+    assert asyncio.run(go()) == ["admitted", "before-records", "replayed", "admitted"]
+
+
+def test_a_used_token_stays_used_where_more_leeway_is_given_later(make: Make) -> None:
+    async def go() -> list[str]:
+        clock, replays = Clock(2_000), make()
+        token, later = by_rsa(iat=2_000, exp=2_100), by_rsa(iat=2_170, exp=2_300)
+        found = [await admits(admission(replays, clock), token)]
+        clock.time = 2_170
+        found.append(await admits(admission(replays, clock), later))
+        return [*found, await admits(admission(replays, clock, leeway_seconds=300), token)]
+
+    assert asyncio.run(go()) == ["admitted", "admitted", "replayed"]
 
 
 @pytest.mark.parametrize("replaced", [False, True])
