@@ -23,7 +23,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from cds_hooks.protocol.files import Identity, identity, log_of, remove_log
+from cds_hooks.protocol.files import Identity, identity, is_held, log_of, remove_log
 from fhir_plugin.errors import BadInput
 
 MOST_TOKENS = 200_000
@@ -161,9 +161,10 @@ class FileReplayStore:
         """
         with self._lock:
             try:
-                if self._opened is None or identity(self._path) != self._opened:
+                if not is_held(self._path, self._opened, self._log):
                     self._file.close()
-                    remove_log(self._path, self._log)
+                    if identity(self._path) != self._opened:
+                        remove_log(self._path, self._log)
                     self._open(renewed=True)
                 found = self._transaction(work)
             except (sqlite3.Error, OSError) as fault:

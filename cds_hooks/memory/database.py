@@ -29,7 +29,7 @@ WORDS: Mapping[Cause, str] = {
     "read-only": "this user may not write to it: check its owner, its mode and the mode of its folder",
     "damaged": "it is damaged or no database: restore a copy, or move it away and a new one is made",
     "not-opened": "it cannot be opened: check its path, its owner and its mode",
-    "replaced": "its file was deleted or replaced: try again",
+    "replaced": "its file or the log beside it was deleted, replaced or emptied: try again",
     "refused": "the server refuses this user: check user, password and rights",
     "missing": "the server has no database of that name: create it",
     "unreachable": "the server does not answer: check its address, or try again",
@@ -128,7 +128,7 @@ def make_file(url: URL) -> None:
     :raises OSError: it cannot be created, or not be read and written.
     """
     if file := file_of(url):
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(os.path.realpath(file)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
 
 

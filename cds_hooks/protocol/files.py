@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 Identity = tuple[int, int]
@@ -18,8 +19,21 @@ def identity(path: Path) -> Identity | None:
 
 
 def log_of(database: Path) -> Path:
-    """The write-ahead log of a SQLite file."""
-    return Path(f"{database}-wal")
+    """The write-ahead log of a SQLite file, which lies beside the file itself and not beside a link to it."""
+    return Path(f"{os.path.realpath(database)}-wal")
+
+
+def is_held(database: Path, opened: Identity | None, log: Identity | None) -> bool:
+    """Whether a SQLite file and its write-ahead log are still the ones that were opened, and the file was not emptied.
+
+    Both count: what is committed stands in the log first, and an empty file would have the next process discard it.
+    """
+    try:
+        if database.stat().st_size == 0:
+            return False
+    except FileNotFoundError:
+        return False
+    return identity(database) == opened and identity(log_of(database)) == log
 
 
 def remove_log(database: Path, log: Identity | None) -> None:
@@ -29,4 +43,4 @@ def remove_log(database: Path, log: Identity | None) -> None:
     """
     if log is not None and identity(log_of(database)) == log:
         log_of(database).unlink()
-        Path(f"{database}-shm").unlink(missing_ok=True)
+        Path(f"{os.path.realpath(database)}-shm").unlink(missing_ok=True)

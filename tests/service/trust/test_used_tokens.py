@@ -13,22 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from cds_hooks.clients.admission import Admission
 from cds_hooks.clients.replays import FileReplayStore, MemoryReplayStore, ReplayStore, ReplayStoreUnavailable
-from cds_hooks.clients.tokens import TokenRefused
 from cds_hooks.telemetry import logs
 from fhir_plugin.errors import BadInput
-from fhir_plugin.reading.client import FhirServers
-from tests.support.hooks.calls import ORDER_SIGN, knowledge
-from tests.support.trust.signing import bearer, claims, client, clients, header, recorded, service, signed
+from tests.support.hooks.calls import ORDER_SIGN
+from tests.support.trust.admitted import LEEWAY, admission, admits, by_rsa
+from tests.support.trust.signing import bearer, clients, recorded, service, signed
 from tests.support.trust.used import Clock, file_store, first_use
 
 Make = Callable[..., ReplayStore]
-LEEWAY = 60
-RSA = client("rsa", "rsa-1", leeway_seconds=LEEWAY)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -87,28 +82,6 @@ def test_what_was_forgotten_counts_as_used_whatever_the_clock_says(make: Make) -
     assert not first_use(replays, "1", until=10, now=5), "the clock was set back"
     assert first_use(replays, "3", until=100, now=5), "what expires later can be told"
     assert first_use(replays, "1", until=10, now=5, client="b"), "and each client has its own"
-
-
-def asked(token: str) -> Request:
-    headers = [(b"authorization", f"Bearer {token}".encode())]
-    return Request({"type": "http", "path": ORDER_SIGN, "headers": headers})
-
-
-def by_rsa(**changes: Any) -> str:
-    return signed(header(alg="RS384", kid="rsa-1"), claims(iss=RSA.issuer, **changes), "rsa-1", "RS384")
-
-
-async def admits(admission: Admission, token: str) -> str:
-    """``admitted``, or why not."""
-    try:
-        await admission.admit(asked(token))
-    except TokenRefused as refused:
-        return refused.reason.value
-    return "admitted"
-
-
-def admission(replays: ReplayStore, clock: Clock, **changes: Any) -> Admission:
-    return Admission([RSA.model_copy(update=changes)], FhirServers(), replays, knowledge().servers, clock)
 
 
 def test_a_burst_at_the_expiry_of_a_used_token_lets_none_in(make: Make) -> None:
@@ -192,45 +165,6 @@ def test_a_store_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
         assert first_use(replays, "2")
         with pytest.raises(ReplayStoreUnavailable, match="full"):
             first_use(replays, "3")
-
-
-def delete(file: Path) -> None:
-    file.unlink()
-
-
-def delete_all(file: Path) -> None:
-    for each in file.parent.glob(f"{file.name}*"):
-        each.unlink()
-
-
-def replace(file: Path) -> None:
-    with file_store(file.with_name("other")):
-        pass
-    file.with_name("other").rename(file)
-
-
-def move(file: Path) -> None:
-    file.rename(file.with_name("moved"))
-
-
-@pytest.mark.parametrize("change", [delete, delete_all, replace, move])
-def test_a_used_token_is_not_the_first_that_is_let_in_after_its_record_is_lost(
-    tmp_path: Path, change: Callable[[Path], None]
-) -> None:
-    async def go() -> list[str]:
-        clock, file = Clock(1_000), tmp_path / "replays.sqlite"
-        with closing(FileReplayStore(file, clock)) as replays:
-            gate = admission(replays, clock)
-            clock.time = 2_000
-            token = by_rsa(iat=2_000, exp=2_300)
-            found = [await admits(gate, token)]
-            change(file)
-            clock.time = 2_001
-            found += [await admits(gate, token), await admits(gate, token)]
-            clock.time = 2_100
-            return [*found, await admits(gate, by_rsa(iat=2_100, exp=2_300))]
-
-    assert asyncio.run(go()) == ["admitted", "before-records", "replayed", "admitted"]
 
 
 def test_a_used_token_stays_used_where_more_leeway_is_given_later(make: Make) -> None:
