@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -12,6 +13,7 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from cds_hooks.protocol.files import state_folder
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.extras import POSTGRESQL
 
@@ -49,19 +51,12 @@ _SQLITE_CAUSES: Mapping[str, Cause] = {
 }  # fmt: skip
 _SERVER_CAUSES: Mapping[str, Cause] = {"28": "refused", "42501": "refused", "3D": "missing", "53100": "full"}
 """By the beginning of the SQLSTATE."""
+_SYSTEM_CAUSES: Mapping[int, Cause] = {EROFS: "read-only", ENOSPC: "full", EDQUOT: "full"}
 _NOT_OPENED = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
 class FileReplaced(OSError):
     """The file of the database is not the one that was opened."""
-
-
-def default_file() -> Path:
-    """``memory.sqlite`` in the state directory of the service (systemd), else of the user (XDG)."""
-    if directory := os.environ.get("STATE_DIRECTORY"):
-        return Path(directory.partition(":")[0]) / "memory.sqlite"
-    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
-    return Path(state) / "tandem" / "memory.sqlite"
 
 
 def database_url(settings: Settings) -> URL | None:
@@ -72,7 +67,7 @@ def database_url(settings: Settings) -> URL | None:
     written = settings.database.get_secret_value()
     if written == OFF:
         return None
-    url = make_url(written) if written else URL.create("sqlite", database=str(default_file()))
+    url = make_url(written) if written else URL.create("sqlite", database=str(state_folder() / "memory.sqlite"))
     if not is_file(url):
         POSTGRESQL.require()
     return url.set(drivername=_DRIVERS[url.get_backend_name()])
@@ -158,6 +153,8 @@ def cause_of(fault: BaseException) -> Cause:
             return next((cause for code, cause in _SQLITE_CAUSES.items() if str(name).startswith(code)), "failed")
         if code := getattr(each, "sqlstate", None):
             return next((cause for begin, cause in _SERVER_CAUSES.items() if str(code).startswith(begin)), "failed")
+        if isinstance(each, OSError) and (cause := _SYSTEM_CAUSES.get(each.errno or 0)):
+            return cause
     if any(isinstance(each, _NOT_OPENED) for each in _chain(fault)):
         return "not-opened"
     return "unreachable" if any(isinstance(each, OSError | TimeoutError) for each in _chain(fault)) else "failed"

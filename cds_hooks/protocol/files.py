@@ -1,4 +1,4 @@
-"""SQLite files that are held open: whether they are still the ones at their path, and what a lost one leaves behind."""
+"""SQLite files: where they lie, whether those held open are still at their path, and what a lost one leaves behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from pathlib import Path
 
 Identity = tuple[int, int]
 """Device and inode of a file."""
+
+
+def state_folder() -> Path:
+    """The state directory of the service (systemd), else ``tandem`` in that of the user (XDG)."""
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return Path(directory.partition(":")[0])
+    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    return Path(state) / "tandem"
 
 
 def identity(path: Path) -> Identity | None:

@@ -92,8 +92,8 @@ class Client(BaseModel):
     kid_required: bool = True
     """Whether a token must name its key; if not, a token without ``kid`` is verified with the only matching key."""
     leeway_seconds: Annotated[int, Field(ge=0, le=LONGEST_LEEWAY)] = 60
-    """The tolerated difference between its clock and ours. Without ``replay_store``, its tokens are refused for as long
-    after each start."""
+    """The tolerated difference between its clock and ours. Its tokens are refused for as long after a new
+    ``replay_store`` was made."""
     lifetime_seconds: Annotated[int, Field(gt=0, le=86_400)] = 3_600
     """The longest time from ``iat`` to ``exp``."""
     fhir_servers: tuple[BaseUrl, ...] = ()

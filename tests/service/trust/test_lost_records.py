@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -23,18 +24,25 @@ from tests.support.trust.admitted import admission, admits, by_rsa
 from tests.support.trust.used import Clock, file_store, first_use
 
 
+def delete_folder(file: Path) -> None:
+    shutil.rmtree(file.parent)
+
+
 def replace(file: Path) -> None:
     with file_store(file.with_name("other")):
         pass
     file.with_name("other").rename(file)
 
 
-@pytest.mark.parametrize("change", [delete, delete_all, replace, rotate, delete_log, delete_log_and_index, empty])
+@pytest.mark.parametrize(
+    "change", [delete, delete_all, delete_folder, replace, rotate, delete_log, delete_log_and_index, empty]
+)
 def test_a_used_token_is_not_the_first_that_is_let_in_after_its_record_is_lost(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     async def go() -> list[str]:
-        clock, file = Clock(1_000), tmp_path / "replays.sqlite"
+        clock, file = Clock(1_000), tmp_path / "folder" / "replays.sqlite"
+        file.parent.mkdir()
         with closing(FileReplayStore(file, clock)) as replays:
             gate = admission(replays, clock)
             clock.time = 2_000
