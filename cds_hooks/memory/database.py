@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
@@ -153,11 +153,17 @@ def cause_of(fault: BaseException) -> Cause:
             return next((cause for code, cause in _SQLITE_CAUSES.items() if str(name).startswith(code)), "failed")
         if code := getattr(each, "sqlstate", None):
             return next((cause for begin, cause in _SERVER_CAUSES.items() if str(code).startswith(begin)), "failed")
-        if isinstance(each, OSError) and (cause := _SYSTEM_CAUSES.get(each.errno or 0)):
-            return cause
-    if any(isinstance(each, _NOT_OPENED) for each in _chain(fault)):
+    return _cause_of_system([each for each in _chain(fault) if isinstance(each, OSError)])
+
+
+def _cause_of_system(faults: Sequence[OSError]) -> Cause:
+    """Why the operating system cannot open a file or reach a server; a time-out is one of its faults."""
+    numbers = [each.errno for each in faults if each.errno in _SYSTEM_CAUSES]
+    if numbers:
+        return _SYSTEM_CAUSES[cast("int", numbers[0])]
+    if any(isinstance(each, _NOT_OPENED) for each in faults):
         return "not-opened"
-    return "unreachable" if any(isinstance(each, OSError | TimeoutError) for each in _chain(fault)) else "failed"
+    return "unreachable" if faults else "failed"
 
 
 def _chain(fault: BaseException) -> Iterator[BaseException]:

@@ -34,9 +34,10 @@ def replace(file: Path) -> None:
     file.with_name("other").rename(file)
 
 
-@pytest.mark.parametrize(
-    "change", [delete, delete_all, delete_folder, replace, rotate, delete_log, delete_log_and_index, empty]
-)
+LOSSES = (delete, delete_all, delete_folder, replace, rotate, delete_log, delete_log_and_index, empty)
+
+
+@pytest.mark.parametrize("change", LOSSES)
 def test_a_used_token_is_not_the_first_that_is_let_in_after_its_record_is_lost(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
