@@ -9,7 +9,7 @@ import pytest
 
 from cds_hooks.operation.connections import MOST_HEADER_BYTES
 from tests.support.hooks.calls import ORDER_SIGN, PATIENT_VIEW, body
-from tests.support.trust.signing import clients
+from tests.support.trust.signing import clients, recorded, signed
 from tests.support.trust.sockets import connected, exchange, serving, until_closed
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n"
@@ -110,7 +110,7 @@ LINES = (
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[int]:
     """A service that wants tokens."""
-    with serving(clients=clients()) as port:
+    with serving(clients=clients(), replay_store=recorded()) as port:
         yield port
 
 
@@ -123,6 +123,26 @@ def test_no_way_to_write_an_address_or_a_method_needs_no_token(guarded: int, lin
         answer = exchange(guarded, request)
         assert status(answer) in (400, 401, 404, 405), answer[:200]
         assert b"cards" not in answer
+
+
+def test_a_header_that_is_folded_or_split_carries_no_token(guarded: int) -> None:
+    token = signed().encode()
+    good = b"Authorization: Bearer " + token + b"\r\n"
+    request = (
+        b"POST " + ORDER_SIGN.encode() + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 2\r\n"
+    )
+    for written in (
+        b"Authorization: Bearer\r\n " + token + b"\r\n",
+        b"Authorization: Bearer\r\n\t" + token + b"\r\n",
+        b"Authorization:\r\n Bearer " + token + b"\r\n",
+        b"Authorization : Bearer " + token + b"\r\n",
+        b"X: y\r\n" + b" " + good,
+        b"Authorization\x00: Bearer " + token + b"\r\n",
+        good + good,
+        good.lower().replace(token.lower(), token) + good,
+    ):
+        assert status(exchange(guarded, request + written + b"\r\n{}")) in (400, 401), written
+    assert b"/hook: is missing" in exchange(guarded, request + good + b"\r\n{}"), "the token was good"
 
 
 @pytest.mark.parametrize("path", [b"/", ORDER_SIGN.encode(), b"/cds-services", b"/healthz"])

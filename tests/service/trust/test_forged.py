@@ -334,6 +334,17 @@ def test_a_forged_token_is_refused_without_a_reason(name: str, capsys: pytest.Ca
         [("Authorization", "JWT {token}")],
         [("Authorization", "Bearer {token}"), ("Authorization", "Bearer {token}")],
         [("Authorization", "Bearer {token}, Bearer {token}")],
+        [("Authorization", "Bearer {token}"), ("authorization", "Bearer {token}")],
+        [("Authorization", "Bearer {token}"), ("Authorization", "Basic dXNlcjpwYXNz")],
+        [("Authorization", ""), ("Authorization", "Bearer {token}")],
+        [("Authorization", "Bearer {token} {token}")],
+        [("Authorization", "Bearer\t{token}")],
+        [("Authorization", 'Bearer "{token}"')],
+        [("Authorization", "Bearer token={token}")],
+        [("Authorization", "DPoP {token}")],
+        [("Proxy-Authorization", "Bearer {token}")],
+        [("X-Forwarded-Authorization", "Bearer {token}")],
+        [("Authorization", "Bearer {token}"), ("Origin", "https://evil.example")],
     ],
 )
 def test_a_token_counts_only_where_it_belongs(headers: list[tuple[str, Any]]) -> None:
