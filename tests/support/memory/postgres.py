@@ -51,7 +51,8 @@ class Postgres:
         while any(_runs(each) for each in processes):
             assert time.monotonic() < end, "PostgreSQL does not end"
         # Where nobody waits for the ended process, its number stays taken and the server would not start again.
-        (self.folder / "data" / "postmaster.pid").unlink()
+        for lock in (self.folder / "data" / "postmaster.pid", *self.folder.glob(".s.PGSQL.*.lock")):
+            lock.unlink()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
