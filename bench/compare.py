@@ -14,7 +14,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.load import Round, measure
+from bench.peers.load import Round, measure
 from bench.peers.servers import CLIENT_CORE, ROOT, Peer, pin, post, running
 from bench.requests import SIZES, build
 

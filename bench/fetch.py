@@ -9,7 +9,7 @@ import threading
 from urllib.parse import urlsplit
 
 from bench.compare import TANDEM
-from bench.load import measure
+from bench.peers.load import measure
 from bench.peers.servers import CLIENT_CORE, free_port, pin, running
 from bench.requests import build
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bench.load import measure, whole_answer
+from bench.peers.load import measure, whole_answer
 from bench.peers.servers import ROOT
 from bench.requests import SIZES, build
 

@@ -20,8 +20,9 @@ register_profiles()
 # The doors of the Makefile name another.
 settings.load_profile("quick")
 
-# No test and no process that a test starts leaves anything in the home folder; those about memory name a file.
+# No test and no process that a test starts leaves anything in the home folder; those about what is stored name a file.
 os.environ["TANDEM_DATABASE"] = "off"
+os.environ["TANDEM_REPLAY_STORE"] = "memory"
 
 
 @pytest.fixture(autouse=True, scope="session")

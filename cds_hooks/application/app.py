@@ -71,7 +71,7 @@ def create_app(
     logs.configure(settings.log_level, settings.log_format)
     servers = FhirServers()
     admission = admission_of(settings, servers, knowledge.servers)
-    operation = Operation(settings, knowledge, servers, today, admission.replays if admission else None)
+    operation = Operation(settings, knowledge, servers, today, admission)
     limited = partial(read_body, limit=settings.max_body_bytes)
     app = FastAPI(
         title="Tandem",
@@ -138,6 +138,8 @@ def _lifespan(
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         await operation.start()
+        if admission:
+            admission.log_start()
         yield
         await operation.aclose()
         await servers.aclose()

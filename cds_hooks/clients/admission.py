@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from starlette.requests import Request
 
@@ -15,13 +16,16 @@ from cds_hooks.clients.tokens import (
     RefusalReason,
     TokenRefused,
     check_claims,
+    check_recorded,
     client_of,
     read_token,
     verify,
 )
-from cds_hooks.settings.clients import Client, Mode
+from cds_hooks.protocol.files import state_folder
+from cds_hooks.settings.clients import LONGEST_LEEWAY, Client, Mode
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry.logs import log
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.client import FhirServers as Connections
 from mappings.schema.service.servers import ServerProfile
@@ -58,6 +62,7 @@ class Admission:
             self._by_issuer.setdefault(client.issuer, []).append(client)
             self._callers[client.name] = Caller(client.name, client.mode, readable_for(client, profiles))
             self._keys[client.name] = key_source(client, connections)
+        self._least_leeway = min((client.leeway_seconds for client in clients), default=0)
         self._origins = {client.name: frozenset(client.allowed_origins) for client in clients}
 
     async def admit(self, request: Request) -> Caller:
@@ -71,12 +76,15 @@ class Admission:
         moment = self._now()
         token = read_token(_bearer(request))
         client = client_of(token, self._by_issuer)
-        check_claims(token, client, request.scope["path"], moment, self._replays.since)
+        check_claims(token, client, request.scope["path"], moment)
         await verify(token, client, self._keys[client.name].find)
         self._check_origin(client, request.headers.get("origin"))
-        until = token.claims.exp + client.leeway_seconds
+        # Not the leeway of the client: a token that was forgotten must not become valid again where that is raised.
+        until = token.claims.exp + LONGEST_LEEWAY
         if not await self._replays.first_use(client.name, token.claims.jti, until, moment):
             raise TokenRefused(RefusalReason.REPLAYED, client.name)
+        # After the use: with it, the store notices that its file is gone, and that it records only from now on.
+        check_recorded(token, client, self._replays.since)
         return self._callers[client.name]
 
     def _check_origin(self, client: Client, origin: str | None) -> None:
@@ -87,6 +95,16 @@ class Admission:
     def replays(self) -> ReplayStore:
         """The record of used tokens."""
         return self._replays
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long every token is still refused, because its use may not be recorded; 0 once some are accepted."""
+        return max(0.0, self._replays.since + self._least_leeway - self._now())
+
+    def log_start(self) -> None:
+        """Say that calls are going to be refused, which is else seen only when they are."""
+        if wait := self.wait_seconds:
+            log.warning("tokens issued so far are refused", reason="before-records", count=ceil(wait))
 
     def close(self) -> None:
         """Close the replay store."""
@@ -99,8 +117,22 @@ def admission_of(
     """Admission for the configured clients; ``None`` where the service is open. :class:`BadInput` as above."""
     if settings.open:
         return None
-    replays = FileReplayStore(settings.replay_store) if settings.replay_store else MemoryReplayStore()
-    return Admission(settings.clients, connections, replays, profiles)
+    return Admission(settings.clients, connections, _replay_store(settings), profiles)
+
+
+def _replay_store(settings: Settings) -> ReplayStore:
+    if settings.replays_in_memory:
+        return MemoryReplayStore()
+    if settings.replay_store:
+        return FileReplayStore(settings.replay_store)
+    file = state_folder() / "replays.sqlite"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return FileReplayStore(file)
+    except (BadInput, OSError) as fault:
+        raise BadInput(
+            f'replay_store: {file} cannot be used: set a file that can be written, or replay_store = "memory"'
+        ) from fault
 
 
 def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> ReadableServers:

@@ -18,12 +18,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from cds_hooks.protocol.files import Identity, identity, log_of, remove_log
+from cds_hooks.protocol.files import Identity, identity, is_held, log_of, remove_log
 from fhir_plugin.errors import BadInput
 
 MOST_TOKENS = 200_000
@@ -43,6 +44,9 @@ CREATE TABLE IF NOT EXISTS shares
   (client TEXT PRIMARY KEY, held INTEGER NOT NULL, forgotten REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS recording (since REAL NOT NULL)
 """
+
+_TRIAL = ("INSERT OR REPLACE INTO used VALUES ('', zeroblob(16384), 0)", "DELETE FROM used WHERE client = ''")
+"""More room than a use needs, taken and given back: a smaller trial succeeds on a disk that has no room for a use."""
 
 
 class ReplayStoreUnavailable(Exception):
@@ -152,7 +156,8 @@ class FileReplayStore:
         """See :class:`ReplayStore`."""
         with suppress(ReplayStoreUnavailable):
             async with self._turn:
-                await asyncio.to_thread(self._guarded, self._touch)
+                for statement in _TRIAL:
+                    await asyncio.to_thread(self._guarded, partial(self._file_does, statement))
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """``work`` in one transaction, on the file that is at the path now.
@@ -161,9 +166,10 @@ class FileReplayStore:
         """
         with self._lock:
             try:
-                if self._opened is None or identity(self._path) != self._opened:
+                if not is_held(self._path, self._opened, self._log):
                     self._file.close()
-                    remove_log(self._path, self._log)
+                    if identity(self._path) != self._opened:
+                        remove_log(self._path, self._log)
                     self._open(renewed=True)
                 found = self._transaction(work)
             except (sqlite3.Error, OSError) as fault:
@@ -186,6 +192,8 @@ class FileReplayStore:
     def _open(self, *, renewed: bool = False) -> None:
         """Open the file, accessible to this user only where it is new; ``renewed``: another was there before."""
         self._opened: Identity | None = None
+        if renewed:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         found = identity(self._path)
         self._file = sqlite3.connect(self._path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -239,9 +247,8 @@ class FileReplayStore:
     def _set_share(self, client: str, held: int, forgotten: float) -> None:
         self._file.execute("INSERT OR REPLACE INTO shares VALUES (?, ?, ?)", (client, held, forgotten))
 
-    def _touch(self) -> None:
-        """Write something, so that a full disk and a lost file are noticed although no call comes."""
-        self._file.execute("UPDATE recording SET since = since")
+    def _file_does(self, statement: str) -> None:
+        self._file.execute(statement)
 
     def close(self) -> None:
         """Close the file."""

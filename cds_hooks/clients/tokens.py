@@ -115,23 +115,24 @@ def read_token(text: str) -> UnverifiedToken:
         header = msgspec.convert(signed.protected, TokenHeader)
     except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError):
         raise TokenRefused(RefusalReason.MALFORMED) from None
-    if _has_duplicates(urlsafe_b64decode(signed.segments["header"])) or _has_duplicates(signed.payload or b"null"):
-        raise TokenRefused(RefusalReason.DUPLICATE)
+    _check_members(urlsafe_b64decode(signed.segments["header"]))
     # No critical header parameter is supported.
     if not {"crit", "b64"}.isdisjoint(signed.protected):
         raise TokenRefused(RefusalReason.CRITICAL)
     if header.typ.upper() != "JWT":
         raise TokenRefused(RefusalReason.TYPE)
+    payload = signed.payload or b""
+    _check_members(payload)
     try:
-        return UnverifiedToken(signed, header, _CLAIMS.decode(signed.payload or b""))
+        return UnverifiedToken(signed, header, _CLAIMS.decode(payload))
     except UNDECODABLE:
         raise TokenRefused(RefusalReason.CLAIMS) from None
 
 
-def _has_duplicates(content: bytes) -> bool:
-    """Whether an object, at any depth, has a member twice: another reader of the token might take the other one.
+def _check_members(content: bytes) -> None:
+    """Check that no object, at any depth, has a member twice: another reader of the token might take the other one.
 
-    What is not JSON has none, and is refused later.
+    What this reader cannot read is refused even if another could: members that are not evaluated may hold anything.
     """
 
     def read(members: list[tuple[str, object]]) -> dict[str, object]:
@@ -141,12 +142,11 @@ def _has_duplicates(content: bytes) -> bool:
         return unique
 
     try:
-        json.loads(content, object_pairs_hook=read)
+        json.loads(content.decode(), object_pairs_hook=read)
     except _DuplicateMember:
-        return True
+        raise TokenRefused(RefusalReason.DUPLICATE) from None
     except (ValueError, RecursionError):
-        return False
-    return False
+        raise TokenRefused(RefusalReason.CLAIMS) from None
 
 
 def client_of(token: UnverifiedToken, by_issuer: Mapping[str, Sequence[Client]]) -> Client:
@@ -160,11 +160,8 @@ def client_of(token: UnverifiedToken, by_issuer: Mapping[str, Sequence[Client]])
     raise TokenRefused(RefusalReason.TENANT)
 
 
-def check_claims(token: UnverifiedToken, client: Client, path: str, now: float, since: float) -> None:
-    """Check that the token is valid for a call of ``path`` at the time ``now``, within the limits of the client.
-
-    Uses are recorded from the moment ``since``; one before it would be unknown.
-    """
+def check_claims(token: UnverifiedToken, client: Client, path: str, now: float) -> None:
+    """Check that the token is valid for a call of ``path`` at the time ``now``, within the limits of the client."""
     header, claims = token.header, token.claims
     if header.alg not in client.algorithms:
         raise TokenRefused(RefusalReason.ALGORITHM, client.name)
@@ -182,8 +179,14 @@ def check_claims(token: UnverifiedToken, client: Client, path: str, now: float, 
         raise TokenRefused(RefusalReason.NOT_YET, client.name)
     if not 0 < claims.exp - claims.iat <= client.lifetime_seconds:
         raise TokenRefused(RefusalReason.LIFETIME, client.name)
-    # A clock that is ahead by the leeway may have issued, and we have accepted, a token of this age before `since`.
-    if claims.iat < since + client.leeway_seconds:
+
+
+def check_recorded(token: UnverifiedToken, client: Client, since: float) -> None:
+    """Check that the token was not used before the moment ``since``, from which uses are recorded.
+
+    A clock that is ahead by the leeway may have issued, and we have accepted, a younger token before it as well.
+    """
+    if token.claims.iat < since + client.leeway_seconds:
         raise TokenRefused(RefusalReason.BEFORE_RECORDS, client.name)
 
 

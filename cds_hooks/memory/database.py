@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -12,6 +13,7 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from cds_hooks.protocol.files import state_folder
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.extras import POSTGRESQL
 
@@ -29,7 +31,7 @@ WORDS: Mapping[Cause, str] = {
     "read-only": "this user may not write to it: check its owner, its mode and the mode of its folder",
     "damaged": "it is damaged or no database: restore a copy, or move it away and a new one is made",
     "not-opened": "it cannot be opened: check its path, its owner and its mode",
-    "replaced": "its file was deleted or replaced: try again",
+    "replaced": "its file or the log beside it was deleted, replaced or emptied: try again",
     "refused": "the server refuses this user: check user, password and rights",
     "missing": "the server has no database of that name: create it",
     "unreachable": "the server does not answer: check its address, or try again",
@@ -49,19 +51,12 @@ _SQLITE_CAUSES: Mapping[str, Cause] = {
 }  # fmt: skip
 _SERVER_CAUSES: Mapping[str, Cause] = {"28": "refused", "42501": "refused", "3D": "missing", "53100": "full"}
 """By the beginning of the SQLSTATE."""
+_SYSTEM_CAUSES: Mapping[int, Cause] = {EROFS: "read-only", ENOSPC: "full", EDQUOT: "full"}
 _NOT_OPENED = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
 class FileReplaced(OSError):
     """The file of the database is not the one that was opened."""
-
-
-def default_file() -> Path:
-    """``memory.sqlite`` in the state directory of the service (systemd), else of the user (XDG)."""
-    if directory := os.environ.get("STATE_DIRECTORY"):
-        return Path(directory.partition(":")[0]) / "memory.sqlite"
-    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
-    return Path(state) / "tandem" / "memory.sqlite"
 
 
 def database_url(settings: Settings) -> URL | None:
@@ -72,7 +67,7 @@ def database_url(settings: Settings) -> URL | None:
     written = settings.database.get_secret_value()
     if written == OFF:
         return None
-    url = make_url(written) if written else URL.create("sqlite", database=str(default_file()))
+    url = make_url(written) if written else URL.create("sqlite", database=str(state_folder() / "memory.sqlite"))
     if not is_file(url):
         POSTGRESQL.require()
     return url.set(drivername=_DRIVERS[url.get_backend_name()])
@@ -128,7 +123,7 @@ def make_file(url: URL) -> None:
     :raises OSError: it cannot be created, or not be read and written.
     """
     if file := file_of(url):
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(os.path.realpath(file)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
 
 
@@ -158,9 +153,17 @@ def cause_of(fault: BaseException) -> Cause:
             return next((cause for code, cause in _SQLITE_CAUSES.items() if str(name).startswith(code)), "failed")
         if code := getattr(each, "sqlstate", None):
             return next((cause for begin, cause in _SERVER_CAUSES.items() if str(code).startswith(begin)), "failed")
-    if any(isinstance(each, _NOT_OPENED) for each in _chain(fault)):
+    return _cause_of_system([each for each in _chain(fault) if isinstance(each, OSError)])
+
+
+def _cause_of_system(faults: Sequence[OSError]) -> Cause:
+    """Why the operating system cannot open a file or reach a server; a time-out is one of its faults."""
+    numbers = [each.errno for each in faults if each.errno in _SYSTEM_CAUSES]
+    if numbers:
+        return _SYSTEM_CAUSES[cast("int", numbers[0])]
+    if any(isinstance(each, _NOT_OPENED) for each in faults):
         return "not-opened"
-    return "unreachable" if any(isinstance(each, OSError | TimeoutError) for each in _chain(fault)) else "failed"
+    return "unreachable" if faults else "failed"
 
 
 def _chain(fault: BaseException) -> Iterator[BaseException]:

@@ -32,7 +32,7 @@ from cds_hooks.memory.store import AnswerRow, CardRow, KeepResult, Store
 from cds_hooks.memory.tally import Tally
 from cds_hooks.protocol.clock import milliseconds, today
 from cds_hooks.protocol.errors import StoreUnavailable, UnusableDatabase, UnusableState
-from cds_hooks.protocol.files import Identity, identity, log_of, remove_log
+from cds_hooks.protocol.files import Identity, identity, is_held, log_of, remove_log
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import fault_fields, log
 from mappings.schema.service.memory import SilenceRule
@@ -206,18 +206,19 @@ class Writer:
         return self._store
 
     async def _open_file(self, file: Path) -> None:
-        if self._opened not in (None, identity(file)):
+        if self._opened is not None and not is_held(file, self._opened, self._log):
             async with self._lock:
                 await let_go(self._engine)
-            remove_log(file, self._log)
+            if identity(file) != self._opened:
+                remove_log(file, self._log)
         make_file(self._url)
         self._opened = identity(file)
         await upgrade(self._engine)
         self._log = identity(log_of(file))
 
     def _check_file(self) -> None:
-        """:class:`FileReplaced` if a SQLite file was deleted or replaced since it was opened."""
-        if self._file is not None and identity(self._file) != self._opened:
+        """:class:`FileReplaced` if a SQLite file or its log was deleted, replaced or emptied since it was opened."""
+        if self._file is not None and not is_held(self._file, self._opened, self._log):
             self._store = None
             raise FileReplaced
 

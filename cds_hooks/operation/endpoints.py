@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cds_hooks.clients.replays import ReplayStore
+from cds_hooks.clients.admission import Admission
 from cds_hooks.memory.database import OFF
 from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
@@ -23,6 +23,8 @@ from mappings.schema.load import Knowledge
 
 _TRY_SECONDS = 0.05
 """How long a probe waits to hear whether the replay store works; after that it reports what was last known."""
+_CLOSED = ("away", "new")
+"""States of the replay store in which no caller can be let in."""
 
 
 class Operation:
@@ -34,14 +36,15 @@ class Operation:
         knowledge: Knowledge,
         clients: FhirServers,
         today: Callable[[], date],
-        replays: ReplayStore | None = None,
+        admission: Admission | None = None,
     ) -> None:
-        """``replays`` is the record of used tokens, where callers are authenticated."""
+        """``admission`` is there where callers are authenticated."""
+        replays = admission.replays if admission else None
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
         self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, replays))
-        self._knowledge, self._clients, self._replays = knowledge, clients, replays
+        self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -73,9 +76,9 @@ class Operation:
         withholding them because feedback cannot be kept would do more harm.
         """
         safe, clients, replays = self.canaries.safe, self._clients, await self._replay_state()
-        whole = self.memory.state in ("open", "starting", OFF) and replays != "full"
+        admits, whole = replays not in _CLOSED, self.memory.state in ("open", "starting", OFF) and replays != "full"
         body = {
-            "status": _status(safe=safe, admits=replays != "away", whole=whole),
+            "status": _status(safe=safe, admits=admits, whole=whole),
             "knowledge": self._knowledge.digest,
             "canaries": self.canaries.state,
             "database": self.memory.state,
@@ -84,19 +87,20 @@ class Operation:
             "fhir_servers": len(clients),
             "fhir_servers_resting": clients.resting,
         }
-        return JSONResponse(body, 200 if safe and replays != "away" else 503)
+        return JSONResponse(body, 200 if safe and admits else 503)
 
     async def _replay_state(self) -> str:
         """The state of the replay store, tried out now: where no call is sent here any more, none would find it mended.
 
         At most one trial runs at a time, and it is not waited for.
         """
-        if self._replays is None:
+        if self._admission is None or self._replays is None:
             return OFF
         if self._trial is None or self._trial.done():
             self._trial = asyncio.create_task(self._replays.try_out())
         await asyncio.wait({self._trial}, timeout=_TRY_SECONDS)
-        return self._replays.state
+        state = self._replays.state
+        return "new" if state == "open" and self._admission.wait_seconds else state
 
     async def measured(self, _: Request) -> Response:
         """Counts and times, for Prometheus."""

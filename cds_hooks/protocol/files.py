@@ -1,11 +1,20 @@
-"""SQLite files that are held open: whether they are still the ones at their path, and what a lost one leaves behind."""
+"""SQLite files: where they lie, whether those held open are still at their path, and what a lost one leaves behind."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 Identity = tuple[int, int]
 """Device and inode of a file."""
+
+
+def state_folder() -> Path:
+    """The state directory of the service (systemd), else ``tandem`` in that of the user (XDG)."""
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return Path(directory.partition(":")[0])
+    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    return Path(state) / "tandem"
 
 
 def identity(path: Path) -> Identity | None:
@@ -18,8 +27,21 @@ def identity(path: Path) -> Identity | None:
 
 
 def log_of(database: Path) -> Path:
-    """The write-ahead log of a SQLite file."""
-    return Path(f"{database}-wal")
+    """The write-ahead log of a SQLite file, which lies beside the file itself and not beside a link to it."""
+    return Path(f"{os.path.realpath(database)}-wal")
+
+
+def is_held(database: Path, opened: Identity | None, log: Identity | None) -> bool:
+    """Whether a SQLite file and its write-ahead log are still the ones that were opened, and the file was not emptied.
+
+    Both count: what is committed stands in the log first, and an empty file would have the next process discard it.
+    """
+    try:
+        if database.stat().st_size == 0:
+            return False
+    except FileNotFoundError:
+        return False
+    return identity(database) == opened and identity(log_of(database)) == log
 
 
 def remove_log(database: Path, log: Identity | None) -> None:
@@ -29,4 +51,4 @@ def remove_log(database: Path, log: Identity | None) -> None:
     """
     if log is not None and identity(log_of(database)) == log:
         log_of(database).unlink()
-        Path(f"{database}-shm").unlink(missing_ok=True)
+        Path(f"{os.path.realpath(database)}-shm").unlink(missing_ok=True)

@@ -22,6 +22,10 @@ Algorithm = Literal["ES384", "RS384", "ES256", "ES512", "RS256", "RS512", "PS256
 """The accepted signature algorithms: asymmetric only, and never ``none`` (CDS Hooks, "JWT signing")."""
 
 
+LONGEST_LEEWAY = 300
+"""The greatest tolerated difference between two clocks, in seconds."""
+
+
 def _split(text: str) -> SplitResult:
     """The parts of an unambiguous address that is https, or http on this machine."""
     parts = urlsplit(text)
@@ -87,9 +91,9 @@ class Client(BaseModel):
     """The signature algorithms that its tokens may use: asymmetric ones only."""
     kid_required: bool = True
     """Whether a token must name its key; if not, a token without ``kid`` is verified with the only matching key."""
-    leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 60
-    """The tolerated difference between its clock and ours. Without ``replay_store``, its tokens are refused for as long
-    after each start."""
+    leeway_seconds: Annotated[int, Field(ge=0, le=LONGEST_LEEWAY)] = 60
+    """The tolerated difference between its clock and ours. Its tokens are refused for as long after a new
+    ``replay_store`` was made."""
     lifetime_seconds: Annotated[int, Field(gt=0, le=86_400)] = 3_600
     """The longest time from ``iat`` to ``exp``."""
     fhir_servers: tuple[BaseUrl, ...] = ()

@@ -40,6 +40,8 @@ def _without_nul(path: Path) -> Path:
 
 SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 
+_IN_MEMORY = Path("memory")
+
 
 class Settings(BaseSettings):
     """Settings of one process. Unknown keys are rejected, because a misspelt key would silently have no effect."""
@@ -110,10 +112,10 @@ class Settings(BaseSettings):
     clients: tuple[Client, ...] = ()
     """The clients that may call; without any, the service is open."""
     replay_store: SettingsPath | None = None
-    """A SQLite file in which used tokens are recorded, by all processes on one machine and across restarts:
-    recommended wherever there are clients. Unset, each process keeps them in memory, and refuses tokens that were
-    issued before its start or within ``leeway_seconds`` after it, because they may have been used before. A new file
-    refuses tokens in the same way, once."""
+    """A SQLite file in which used tokens are recorded, by all processes on one machine and across restarts. Unset means
+    ``replays.sqlite`` in the folder in which ``memory.sqlite`` lies by default. With a new file, tokens are refused
+    that were issued before or within ``leeway_seconds`` after it was made, because they may have been used before.
+    ``memory`` is for one process where nothing can be written: it refuses tokens in the same way after each start."""
 
     public_url: BaseUrl | None = None
     """The URL at which browsers reach this service; required for the SMART app."""
@@ -143,6 +145,11 @@ class Settings(BaseSettings):
     def open(self) -> bool:
         """Whether anyone who can reach the service may call it."""
         return not self.clients
+
+    @property
+    def replays_in_memory(self) -> bool:
+        """Whether used tokens are recorded in no file."""
+        return self.replay_store == _IN_MEMORY
 
     @property
     def readable(self) -> ReadableServers:

@@ -51,7 +51,7 @@ _VARIABLES = """\
 | `TANDEM_TOKEN` | The access token of the commands that read from a FHIR server, where `--token` is not given. |
 | `TANDEM_DATABASE_FILE`, `TANDEM_DATABASE_KEY_FILE`, `TANDEM_CAPTURE_SECRET_FILE`, `PGPASSWORD_FILE` | \
 In the container only: a file whose content is read into the variable without `_FILE`. |
-| `STATE_DIRECTORY`, `XDG_STATE_HOME` | Where the SQLite file lies unless `database` says otherwise. |"""
+| `STATE_DIRECTORY`, `XDG_STATE_HOME` | Where SQLite files lie unless `database` and `replay_store` say otherwise. |"""
 
 
 def settings_page(root: Path) -> Page:

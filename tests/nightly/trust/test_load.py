@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.load import measure
 from bench.overload import PATH, Seen, requests_of, rush, served
+from bench.peers.load import measure
 from bench.requests import SIZES, build
 
 SECONDS = 150.0

@@ -8,8 +8,8 @@ import random
 
 import pytest
 
-from bench.load import measure
 from bench.overload import PATH, Seen, requests_of, rush, served
+from bench.peers.load import measure
 from bench.peers.servers import post
 from bench.requests import SIZES, build
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,12 @@ def moments() -> Iterator[tuple[int, str]]:
         yield 1768471200 + second, f"2026-01-15T10:00:{second:02}Z"
 
 
-@pytest.mark.parametrize("mode", ["immediate", "fast"])
+@pytest.mark.parametrize("mode", ["immediate", "fast", "killed"])
 def test_what_was_acknowledged_outlives_the_end_of_the_server(server: Postgres, mode: str) -> None:
     database, acknowledged, refused = server.database(mode), set(), 0
     tandem(database, "database", "upgrade")
     with on(database) as service:
-        ending = threading.Thread(target=server.stop, args=(mode,))
+        ending = threading.Thread(target=server.kill if mode == "killed" else partial(server.stop, mode))
         try:
             while not refused:
                 (card,) = call(service, ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, order
 from tests.support.memory.service import overridden, rows
 
@@ -69,9 +71,10 @@ class Clinician(threading.Thread):
             connection.close()
 
 
-def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.nightly)])
+def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path, kills: int) -> None:
     file, acknowledged = tmp_path / "memory.sqlite", []
-    for _ in range(2):
+    for _ in range(kills):
         with served(file) as (address, process):
             enough = threading.Event()
             clinicians = [Clinician(address, enough) for _ in range(CLIENTS)]
@@ -83,6 +86,6 @@ def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path) -> None:
                 each.join(30)
                 acknowledged += each.acknowledged
     kept = rows(file, "SELECT card, (outcome_at / 1000 - 1768471200) FROM feedback")
-    assert len(acknowledged) > 2 * ACKNOWLEDGED
+    assert len(acknowledged) > kills * ACKNOWLEDGED
     assert set(acknowledged) <= {(card, second) for card, second in kept}
     assert rows(file, "PRAGMA integrity_check") == [("ok",)]

@@ -11,7 +11,7 @@ import pytest
 
 from cds_hooks.operation.connections import MOST_HEADER_BYTES
 from tests.support.hooks.calls import ORDER_SIGN, PATIENT_VIEW, body
-from tests.support.trust.signing import clients
+from tests.support.trust.signing import clients, recorded
 from tests.support.trust.sockets import SECONDS, connected, exchange, serving, until_closed
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n"
@@ -145,7 +145,7 @@ LINES = (
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[int]:
     """A service that wants tokens."""
-    with serving(clients=clients()) as port:
+    with serving(clients=clients(), replay_store=recorded()) as port:
         yield port
 
 

@@ -34,6 +34,7 @@ FORMS: dict[str, tuple[bytes, bytes]] = {
     "on a continued line of another header": (URL, b"X: y\r\n Authorization: Bearer %t"),
     "after a line that ends in a bare CR": (URL, b"X: y\rAuthorization: Bearer %t"),
     "with a space before the colon": (URL, b"Authorization : Bearer %t"),
+    "with a zero byte before the colon": (URL, b"Authorization\x00: Bearer %t"),
     "with an underscore": (URL, b"HTTP_AUTHORIZATION: Bearer %t"),
     "in a header for proxies": (URL, b"Proxy-Authorization: Bearer %t"),
     "in a header of a proxy": (URL, b"X-Forwarded-Authorization: Bearer %t"),

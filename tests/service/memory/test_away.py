@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
 from cds_hooks.memory import writer
+from cds_hooks.memory.database import cause_of
 from cds_hooks.memory.keys import site_key
 from cds_hooks.memory.store import Store
 from cds_hooks.settings.settings import Settings
@@ -156,3 +158,8 @@ def test_a_database_server_needs_a_key_that_all_processes_share() -> None:
     assert url is not None
     with pytest.raises(BadInput, match="database_key"):
         site_key(settings, url)
+
+
+@pytest.mark.parametrize(("number", "cause"), [(EROFS, "read-only"), (ENOSPC, "full"), (EDQUOT, "full")])
+def test_a_fault_of_the_file_system_is_no_server_that_does_not_answer(number: int, cause: str) -> None:
+    assert cause_of(OSError(number, "so says the system")) == cause

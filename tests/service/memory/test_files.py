@@ -19,6 +19,15 @@ from cds_hooks.memory import writer
 from cds_hooks.memory.database import open_engine
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, knowledge, order
+from tests.support.memory.lost import (
+    as_found_after_a_kill,
+    delete,
+    delete_all,
+    delete_log,
+    delete_log_and_index,
+    empty,
+    rotate,
+)
 from tests.support.memory.service import PATIENCE_SECONDS, call, overridden, remembering, rows, tell, until, with_tables
 
 PATIENT = "two-failures"
@@ -29,26 +38,12 @@ def shown(service: TestClient) -> str:
     return str(card["uuid"])
 
 
-def delete(file: Path) -> None:
-    file.unlink()
-
-
-def delete_all(file: Path) -> None:
-    for each in file.parent.glob(f"{file.name}*"):
-        if each.suffix != ".key":
-            each.unlink()
-
-
 def delete_folder(file: Path) -> None:
     shutil.rmtree(file.parent)
 
 
 def replace(file: Path) -> None:
     with_tables(file.with_name("other")).rename(file)
-
-
-def rotate(file: Path) -> None:
-    file.rename(file.with_name("rotated"))
 
 
 @pytest.mark.parametrize("change", [delete, delete_all, delete_folder, replace, rotate])
@@ -72,6 +67,38 @@ def test_a_file_that_is_gone_is_noticed_at_the_next_write_and_made_anew(
     assert rows(file, "PRAGMA integrity_check") == [("ok",)]
     if change is rotate:
         assert rows(file.with_name("rotated"), "SELECT card FROM feedback") == [(first,)]
+
+
+@pytest.mark.parametrize("change", [delete_log, delete_log_and_index, empty])
+def test_a_log_that_is_gone_and_a_file_that_is_emptied_are_noticed_and_nothing_is_lost(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    file, found = tmp_path / "memory.sqlite", tmp_path / "after a kill"
+    with remembering(file) as service:
+        first = shown(service)
+        assert tell(service, ORDER_SIGN, overridden(first, None)).status_code == 200
+        change(file)
+        assert tell(service, ORDER_SIGN, overridden(shown(service), None)).status_code == 503
+        until(service, "open")
+        second = shown(service)
+        assert tell(service, ORDER_SIGN, overridden(second, None)).status_code == 200
+        as_found_after_a_kill(file, found)
+    assert rows(found / file.name, "SELECT card FROM feedback ORDER BY id") == [(first,), (second,)]
+    assert rows(found / file.name, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_behind_a_link_the_log_of_a_replaced_file_is_not_applied_to_the_next(tmp_path: Path) -> None:
+    link, file = tmp_path / "memory.sqlite", tmp_path / "elsewhere" / "memory.sqlite"
+    link.symlink_to(file)
+    with remembering(link) as service:
+        assert tell(service, ORDER_SIGN, overridden(shown(service), None)).status_code == 200
+        replace(file)
+        assert tell(service, ORDER_SIGN, overridden(shown(service), None)).status_code == 503
+        until(service, "open")
+        card = shown(service)
+        assert tell(service, ORDER_SIGN, overridden(card, None)).status_code == 200
+    assert rows(file, "SELECT card FROM feedback") == [(card,)]
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_what_is_deleted_while_it_is_written_is_not_acknowledged(

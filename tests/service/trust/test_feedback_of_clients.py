@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
-from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, check, order
-from tests.support.memory.service import overridden, remembering
+from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, check, order
+from tests.support.memory.service import overridden, remembering, rows
 from tests.support.trust.signing import BASE, bearer, claims, client, recorded, signed
 
 PATIENT = "uncontrolled-hypertension"
 FEEDBACK = f"{ORDER_SIGN}/feedback"
+GHOST = "00000000-0000-4000-8000-000000000000"
 
 
 def by(name: str, url: str) -> dict[str, str]:
@@ -28,9 +30,12 @@ def cards(service: TestClient, name: str) -> list[dict[str, Any]]:
     return check(answer.json())
 
 
+def told(service: TestClient, name: str, card: str, url: str = FEEDBACK) -> Response:
+    return service.post(url, json={"feedback": [overridden(card)]}, headers=by(name, url))
+
+
 def tell(service: TestClient, name: str, card: str) -> int:
-    told = {"feedback": [overridden(card)]}
-    return service.post(FEEDBACK, json=told, headers=by(name, FEEDBACK)).status_code
+    return told(service, name, card).status_code
 
 
 @pytest.fixture
@@ -45,6 +50,26 @@ def test_only_who_was_shown_a_card_may_answer_it(tmp_path: Path, clients: tuple[
         assert tell(service, "a", card["uuid"]) == 200
         untold = service.post(FEEDBACK, json={"feedback": [overridden(card["uuid"])]})
         assert untold.status_code == 401
+
+
+def test_the_card_of_another_client_is_told_from_one_that_never_was_by_nobody(
+    tmp_path: Path, clients: tuple[Any, ...]
+) -> None:
+    everyone = (*clients, client("d", "ec-1", mode="off"))
+    with remembering(tmp_path / "memory.sqlite", clients=everyone, replay_store=recorded()) as service:
+        (card,) = cards(service, "a")
+        never = told(service, "a", GHOST)
+        foreign = [told(service, name, card["uuid"]) for name in ("b", "c")]
+        foreign.append(told(service, "a", card["uuid"], f"{PATIENT_VIEW}/feedback"))
+        foreign.append(told(service, "b", card["uuid"], f"{PATIENT_VIEW}/feedback"))
+        assert [each.status_code for each in (never, *foreign)] == [404] * 5
+        assert {each.content for each in foreign} == {never.content}
+        assert tell(service, "d", card["uuid"]) == 404
+        mixed = {"feedback": [overridden(each) for each in (GHOST, card["uuid"], card["uuid"], card["uuid"].upper())]}
+        answer = service.post(FEEDBACK, json=mixed, headers=by("b", FEEDBACK))
+        assert answer.status_code == 404
+        assert len(answer.json()["issue"]) == 4
+    assert rows(tmp_path / "memory.sqlite", "SELECT * FROM feedback") == []
 
 
 def test_what_a_silent_client_would_have_been_shown_is_counted(tmp_path: Path, clients: tuple[Any, ...]) -> None:

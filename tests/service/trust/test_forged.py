@@ -101,6 +101,11 @@ def by_twice(name: str) -> Forged:
     return "duplicate-member", make
 
 
+def by_unreadable(more: bytes) -> Forged:
+    """Two audiences, and a member that one reader skips and another cannot read."""
+    return "claims", lambda: signed(payload=b'{"aud": "x", "more": %s, ' % more + json.dumps(claims()).encode()[1:])
+
+
 def by_text(reason: str, change: Callable[[str], str]) -> Forged:
     """A good token, its text changed."""
     return reason, lambda: change(signed())
@@ -228,6 +233,12 @@ FORGED: dict[str, Forged] = {
     "a list within the list": by_claims("claims", aud=[[AUDIENCE]]),
     "an object for an audience": by_claims("claims", aud={AUDIENCE: True}),
     **{f"{name} twice": by_twice(name) for name in ("iss", "aud", "exp", "iat", "jti", "nbf", "tenant", "patient")},
+    "two audiences beside a number of 5,000 digits": by_unreadable(b"9" * 5_000),
+    "two audiences beside a text that is not UTF-8": by_unreadable(b'"\xff"'),
+    "two audiences beside a name that is not UTF-8": by_unreadable(b'{"\xff": 1}'),
+    "two audiences beside half a surrogate in UTF-8": by_unreadable(b'"\xed\xa0\x80"'),
+    "two audiences beside deep lists": by_unreadable(b"[" * 2_000 + b"]" * 2_000),
+    "a member twice, deep within": by_payload("duplicate-member", b'{"a":[{"b":{"c":1,"\\u0063":2}}]}'),
     # When
     "no exp": by_claims("claims", exp=...),
     "exp passed": by_claims("expired", exp=soon(-61), iat=soon(-300)),
@@ -238,6 +249,14 @@ FORGED: dict[str, Forged] = {
     "exp that is no number": by_claims("claims", exp=float("nan")),
     "exp that never comes": by_claims("claims", exp=float("inf")),
     "exp beyond every number": by_payload("claims", json.dumps(claims(exp=0)).replace(" 0,", " 1e999,").encode()),
+    "exp of 400 digits": by_payload("claims", json.dumps(claims(exp=0)).replace(" 0,", f" {10**400},").encode()),
+    "exp of minus nothing": by_claims("expired", exp=-0.0),
+    "iat of minus nothing": by_claims("lifetime", iat=-0.0),
+    "exp beyond all time": by_claims("lifetime", exp=1e308),
+    "iat before all time": by_claims("lifetime", iat=-1e308),
+    "nbf beyond all time": by_claims("not-yet", nbf=1e308),
+    "iat that is true": by_claims("claims", iat=True),
+    "nbf that is false": by_claims("claims", nbf=False),
     "ten years": by_claims("lifetime", exp=soon(3650 * 86400)),
     "two seconds more than an hour": by_claims("lifetime", exp=soon(AN_HOUR + 2)),
     "a long life made to look short": by_claims("not-yet", iat=soon(86400), exp=soon(86700)),
@@ -315,6 +334,17 @@ def test_a_forged_token_is_refused_without_a_reason(name: str, capsys: pytest.Ca
         [("Authorization", "JWT {token}")],
         [("Authorization", "Bearer {token}"), ("Authorization", "Bearer {token}")],
         [("Authorization", "Bearer {token}, Bearer {token}")],
+        [("Authorization", "Bearer {token}"), ("authorization", "Bearer {token}")],
+        [("Authorization", "Bearer {token}"), ("Authorization", "Basic dXNlcjpwYXNz")],
+        [("Authorization", ""), ("Authorization", "Bearer {token}")],
+        [("Authorization", "Bearer {token} {token}")],
+        [("Authorization", "Bearer\t{token}")],
+        [("Authorization", 'Bearer "{token}"')],
+        [("Authorization", "Bearer token={token}")],
+        [("Authorization", "DPoP {token}")],
+        [("Proxy-Authorization", "Bearer {token}")],
+        [("X-Forwarded-Authorization", "Bearer {token}")],
+        [("Authorization", "Bearer {token}"), ("Origin", "https://evil.example")],
     ],
 )
 def test_a_token_counts_only_where_it_belongs(headers: list[tuple[str, Any]]) -> None:

@@ -13,22 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from cds_hooks.clients.admission import Admission
 from cds_hooks.clients.replays import FileReplayStore, MemoryReplayStore, ReplayStore, ReplayStoreUnavailable
-from cds_hooks.clients.tokens import TokenRefused
 from cds_hooks.telemetry import logs
 from fhir_plugin.errors import BadInput
-from fhir_plugin.reading.client import FhirServers
-from tests.support.hooks.calls import ORDER_SIGN, knowledge
-from tests.support.trust.signing import bearer, claims, client, clients, header, recorded, service, signed
+from tests.support.hooks.calls import ORDER_SIGN
+from tests.support.trust.admitted import LEEWAY, admission, admits, by_rsa
+from tests.support.trust.signing import bearer, clients, recorded, service, signed
 from tests.support.trust.used import Clock, file_store, first_use
 
 Make = Callable[..., ReplayStore]
-LEEWAY = 60
-RSA = client("rsa", "rsa-1", leeway_seconds=LEEWAY)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -89,28 +84,6 @@ def test_what_was_forgotten_counts_as_used_whatever_the_clock_says(make: Make) -
     assert first_use(replays, "1", until=10, now=5, client="b"), "and each client has its own"
 
 
-def asked(token: str) -> Request:
-    headers = [(b"authorization", f"Bearer {token}".encode())]
-    return Request({"type": "http", "path": ORDER_SIGN, "headers": headers})
-
-
-def by_rsa(**changes: Any) -> str:
-    return signed(header(alg="RS384", kid="rsa-1"), claims(iss=RSA.issuer, **changes), "rsa-1", "RS384")
-
-
-async def admits(admission: Admission, token: str) -> str:
-    """``admitted``, or why not."""
-    try:
-        await admission.admit(asked(token))
-    except TokenRefused as refused:
-        return refused.reason.value
-    return "admitted"
-
-
-def admission(replays: ReplayStore, clock: Clock) -> Admission:
-    return Admission([RSA], FhirServers(), replays, knowledge().servers, clock)
-
-
 def test_a_burst_at_the_expiry_of_a_used_token_lets_none_in(make: Make) -> None:
     async def burst(number: int) -> Counter[str]:
         issued = 1_000.0 * number
@@ -154,7 +127,7 @@ def test_a_token_that_may_have_been_used_before_the_start_is_refused(make: Make)
 
 
 def test_the_log_says_that_a_token_is_from_before_the_start(capsys: pytest.CaptureFixture[str]) -> None:
-    guarded = service(*clients(), replay_store=None)
+    guarded = service(*clients(), replay_store="memory")
     logs.configure("info", "json")
     answer = guarded.post(ORDER_SIGN, content=b"{}", headers=bearer(signed()))
     assert answer.status_code == 401
@@ -192,6 +165,18 @@ def test_a_store_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
         assert first_use(replays, "2")
         with pytest.raises(ReplayStoreUnavailable, match="full"):
             first_use(replays, "3")
+
+
+def test_a_used_token_stays_used_where_more_leeway_is_given_later(make: Make) -> None:
+    async def go() -> list[str]:
+        clock, replays = Clock(2_000), make()
+        token, later = by_rsa(iat=2_000, exp=2_100), by_rsa(iat=2_170, exp=2_300)
+        found = [await admits(admission(replays, clock), token)]
+        clock.time = 2_170
+        found.append(await admits(admission(replays, clock), later))
+        return [*found, await admits(admission(replays, clock, leeway_seconds=300), token)]
+
+    assert asyncio.run(go()) == ["admitted", "admitted", "replayed"]
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -270,10 +255,13 @@ def test_a_disk_that_is_full_lets_nobody_in(tmp_path: Path) -> None:
             except ReplayStoreUnavailable as fault:
                 found.append(str(fault))
         assert found[-1] == "store"
-        assert replays.state == "away"
+        asyncio.run(replays.try_out())
+        assert replays.state == "away", "the trial needs no less room than a use"
         let_in = found.count(True)
         assert found == [True] * let_in + ["store"] * (300 - let_in)
         replays._file.execute("PRAGMA max_page_count = 1000000")
+        asyncio.run(replays.try_out())
+        assert replays.state == "open"
         assert not any(first_use(replays, f"{number}") for number in range(let_in))
         assert first_use(replays, "299")
 
