@@ -42,7 +42,7 @@ def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
 
 
 def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
-    """Whether all words can be read, and some are mostly Latin letters, as the knowledge is; else nothing can be said."""
+    """Whether all words can be read, and any is mostly Latin letters, as the knowledge is; else nothing can be said."""
     words, whole = _words_of(concepts)
     return whole and any(map(_is_latin, words))
 
