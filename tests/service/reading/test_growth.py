@@ -150,6 +150,13 @@ def test_the_work_doubles_where_orders_that_may_be_taken_together_double() -> No
     assert _doubled(grouped) <= _MOST
 
 
+@pytest.mark.parametrize("words", ["no acute, ", "denied, ", "no falls since 2019, or ", "mother, "])
+def test_the_work_doubles_where_the_denials_of_one_clause_double(words: str) -> None:
+    """From so many on that the rest of a list is not looked at by each of them."""
+    hints = knowledge().value_sets.hints
+    assert _doubled(lambda length: lambda: hints.senses("mania " + words * 4 * length)) <= _MOST
+
+
 def test_each_list_that_is_read_is_made_longer() -> None:
     """A list that a view reads has an example, so that no list is forgotten."""
     found = {
