@@ -234,7 +234,7 @@ def test_no_hint_is_passed_over_by_the_letters_of_a_clause() -> None:
     every = (*hints.hints, *(hint for _, hint in sorted(chain(*hints.abbreviated.values()), key=itemgetter(0))))
     shorts = {re.sub(r"\(\?[^)]*\)|\\", "", hint.pattern.pattern) for hint in every if hint.pattern and not hint.pieces}
     pieces = {piece for hint in every for piece in hint.pieces}
-    for word in sorted(shorts)[::4] + sorted(pieces)[::20]:
+    for word in sorted(shorts)[::8] + sorted(pieces)[::40]:
         for text in (word, f"x {word}; no current {word}/a"):
             found = [hint for hint in every if any(_is_in(hint, *clause) for clause in hints.context.clauses(text))]
             if not hints._says_nothing(text):
