@@ -16,11 +16,8 @@ from fhir_plugin.errors import (
 )
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import FhirAccess, gather
-from fhir_plugin.reading.prefetching import PrefetchResult
-from fhir_plugin.reading.prefetching import prefetch as fetched
 from fhir_plugin.reading.responses import Limits
 from fhir_plugin.record.inputs import INPUTS
-from fhir_plugin.record.opening import MAX_ENTRIES
 from fhir_plugin.record.record import InputState, Record
 from fhir_plugin.record.resources import Condition, Medication, MedicationRequest
 from tests.support.reading.faults import Faults, Request, faulty_server, good_body, reply
@@ -64,25 +61,6 @@ def test_a_whole_prefetch_asks_the_server_nothing() -> None:
     assert faults.requests == []
     assert record.queries == ()
     assert not record.gaps(WANTED)
-
-
-def test_what_the_sandbox_prefetches_is_bounded_as_what_is_read() -> None:
-    """A server that gives more than was asked for costs no more there than in the service."""
-
-    def many(_: Request) -> bytes:
-        return reply(b'{"resourceType":"Bundle","entry":[' + b",".join([b"1"] * (MAX_ENTRIES + 1)) + b"]}")
-
-    async def go() -> PrefetchResult:
-        async with faulty_server() as faults, FhirServers() as clients:
-            faults.answers["own"] = many
-            access = FhirAccess(faults.base("own"))
-            return await fetched(access, PATIENT, ("patient", "conditions"), CODES, clients, 5)
-
-    result = asyncio.run(go())
-    assert set(result.values) == {"patient"}
-    assert [query.outcome for query in result.queries if query.input == "conditions"] == [
-        f"200, more than {MAX_ENTRIES} entries: not read"
-    ]
 
 
 def test_a_whole_prefetch_never_waits() -> None:
