@@ -73,8 +73,9 @@ class Guard:
         found = _HOST.fullmatch(given[0].lower())
         if found is None or len(given) > 1:
             return False
-        host, listens = found[1].strip("[]"), request.scope.get("server") or ("",)
-        return is_loopback(host) or host in self._names or host == listens[0]
+        # A dot at the end makes a name absolute: it is the same name.
+        host, listens = found[1].removesuffix(".").strip("[]"), request.scope.get("server") or ("",)
+        return bool(host) and (is_loopback(host) or host in self._names or host == listens[0])
 
     def _is_foreign(self, request: Request) -> bool:
         """Whether a page of an origin that is neither ours nor allowed had a browser send the request."""

@@ -22,6 +22,8 @@ UNSERVED = (Overloaded, BodyTooSlow, ClientDisconnect)
 _TOO_SLOW, _LEFT, _UNAVAILABLE = 408, 499, 503
 _RETRY_SECONDS = 1
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+_PROMPT_SECONDS = 1.0
+"""Within which an ordinary body has arrived; one that takes longer gives way where there is no other place."""
 
 
 def refusal(fault: Exception) -> Response:
@@ -43,16 +45,29 @@ class Load:
         self.turns = Turns(settings.calls_waiting)
         self.most_in_flight = settings.calls_in_flight
         self.body_seconds = settings.body_seconds
-        self.in_flight = 0
+        self.held: set[_Incoming] = set()
         """Calls that were let in and are not answered yet: being received, waiting, worked on."""
+        self.arriving: dict[_Incoming, None] = {}
+        """Those of them whose bodies have not arrived, the one that has been arriving for longest first."""
         self.unserved: Counter[str] = Counter()
         """Calls that were not answered, by reason."""
 
+    @property
+    def in_flight(self) -> int:
+        """How many calls are held."""
+        return len(self.held)
+
     def check(self) -> None:
-        """:class:`Overloaded` where no more calls are let in; asked before anything of a body is read."""
-        if self.in_flight >= self.most_in_flight:
-            raise Overloaded("in_flight")
+        """:class:`Overloaded` where no more calls are let in; asked before anything of a body is read.
+
+        A slow body holds no place against a call that could be answered: the slowest is given up for it.
+        """
         self.turns.check()
+        if self.in_flight >= self.most_in_flight:
+            slowest = next(iter(self.arriving), None)
+            if slowest is None or not slowest.is_late:
+                raise Overloaded("in_flight")
+            slowest.give_up()
 
     def note(self, reason: str) -> None:
         """Count a call that is not answered, and have its log line say why."""
@@ -81,12 +96,11 @@ class LoadMiddleware:
             load.note(refused.reason)
             await refusal(refused)(scope, receive, send)
             return
-        load.in_flight += 1
         call = _Incoming(receive, load)
+        load.held.add(call)
         try:
             await self._served(call, scope, send)
         finally:
-            load.in_flight -= 1
             call.close()
 
     async def _served(self, call: _Incoming, scope: Scope, send: Send) -> None:
@@ -107,6 +121,8 @@ class _Incoming:
     def __init__(self, receive: Receive, load: Load) -> None:
         self._receive, self._load = receive, load
         self._until: float | None = None
+        self._timeout: asyncio.Timeout | None = None
+        """Of the piece that is waited for."""
         self._first: Message | None = None
         self._left: asyncio.Future[Message] | None = None
         """Done when the client has left; once the body has arrived, there is nothing else to be received."""
@@ -133,6 +149,7 @@ class _Incoming:
         if message["type"] == "http.disconnect":
             self._load.note("left")
         elif not message.get("more_body", False):
+            self._load.arriving.pop(self, None)
             self._left = asyncio.ensure_future(self._receive())
             await self._turn(self._left, begun=False)
         return message
@@ -142,16 +159,35 @@ class _Incoming:
         if self._left is not None:
             await self._turn(self._left, begun=True)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether an ordinary body would have arrived by now."""
+        now = asyncio.get_running_loop().time()
+        return self._until is not None and now > self._until - self._load.body_seconds + _PROMPT_SECONDS
+
+    def give_up(self) -> None:
+        """Make room for another call: the body is waited for no longer."""
+        self._leave()
+        self._until = 0.0
+        if self._timeout is not None:
+            self._timeout.reschedule(self._until)
+
+    def _leave(self) -> None:
+        self._load.held.discard(self)
+        self._load.arriving.pop(self, None)
+
     def close(self) -> None:
-        """Stop watching the client."""
+        """Give its place back, and stop watching the client."""
+        self._leave()
         if self._left is not None:
             self._left.cancel()
 
     async def _next(self) -> Message:
-        loop = asyncio.get_running_loop()
-        self._until = self._until or loop.time() + self._load.body_seconds
+        if self._until is None:
+            self._until = asyncio.get_running_loop().time() + self._load.body_seconds
+            self._load.arriving[self] = None
         try:
-            async with asyncio.timeout_at(self._until):
+            async with asyncio.timeout_at(self._until) as self._timeout:
                 return await self._receive()
         except TimeoutError:
             self._load.note("slow_body")

@@ -15,6 +15,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge
 from cds_hooks.protocol.limits import MAX_DRAFTS
+from fhir_plugin.record.text import MAX_TEXT, letters_in
 
 T = TypeVar("T")
 
@@ -143,7 +144,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
     """Read one request body for a service of ``hook``.
 
     :raises BadRequest: with the JSON pointer of the member that is missing or has the wrong type.
-    :raises BodyTooLarge: more draft orders than are looked at.
+    :raises BodyTooLarge: more draft orders, or more text in them, than is looked at.
     """
     envelope = decode(_ENVELOPE, body, "")
     if envelope.hook != hook:
@@ -172,6 +173,9 @@ def _check_drafts(drafts: DraftBundle) -> None:
         raise BadRequest("/context/draftOrders", "must be a Bundle of draft orders")
     if len(drafts.entries) > MAX_DRAFTS:
         raise BodyTooLarge(f"the call holds more than {MAX_DRAFTS} draft orders")
+    resources = [bytes(draft.resource) for draft in drafts.entries]
+    if sum(map(len, resources)) > MAX_TEXT and letters_in(b",".join(resources)) > MAX_TEXT:
+        raise BodyTooLarge(f"the draft orders hold more than {MAX_TEXT} letters of text")
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:

@@ -5,6 +5,7 @@ altair and vl-convert are imported only when something is drawn, so that nothing
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from html import escape
@@ -136,11 +137,12 @@ def _panel(
 def _values(scores: ScoreHistory, name: str, blank: Sequence[date]) -> list[Row]:
     """The values in joined parts: a long time without a value, or an assessment without a total, breaks the line."""
     limit = scores.instruments.drawing.join_within_days.value
-    series = _dated(scores.series(name))
+    series, gaps = _dated(scores.series(name)), sorted(blank)
     rows: list[Row] = []
     part, before = 0, series[0][0]
     for day, assessment in series:
-        if (day - before).days > limit or any(before < gap < day for gap in blank):
+        following = bisect_right(gaps, before)
+        if (day - before).days > limit or (following < len(gaps) and gaps[following] < day):
             part += 1
         before = day
         rows.append(

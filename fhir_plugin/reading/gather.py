@@ -29,6 +29,7 @@ from fhir_plugin.record.medication_references import (
 from fhir_plugin.record.record import NOT_RETRIEVED, Input, InputState, Query, Record, Unread
 from fhir_plugin.record.resources import Medication
 from fhir_plugin.record.subjects import patient_id_from
+from fhir_plugin.record.text import MAX_TEXT, letters_of, too_long
 from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -124,6 +125,8 @@ async def gather(
         finally:
             if noted is not None:
                 noted += reader.queries
+    if reader.queries or sum(memoryview(prefetch[name]).nbytes for name in found) > MAX_TEXT:
+        _leave_out_long(reader)
     for name in wanted:
         if INPUTS[name].required:
             _require(name, reader)
@@ -197,6 +200,17 @@ def _more_complete(before: DecodedInput | None, search: Search) -> DecodedInput 
     supplied = [before] if before else []
     usable = [page for page in (*supplied, *search.pages) if page.input.state not in _UNAVAILABLE]
     return merge_pages(usable, finished=False) if usable else before
+
+
+def _leave_out_long(reader: _RecordReader) -> None:
+    """Read nothing of the inputs whose texts are far longer than those of real charts; they are unknown."""
+    letters = {
+        name: letters_of((*decoded.input.resources, *decoded.medications.values()))
+        for name, decoded in reader.found.items()
+    }
+    for name in too_long(letters):
+        why = f"more than {MAX_TEXT} letters of text in the record: not read"
+        reader.found[name] = DecodedInput(Input(InputState.UNREADABLE), (Unread(name, why),), flawed=True)
 
 
 def _require(name: str, reader: _RecordReader) -> None:

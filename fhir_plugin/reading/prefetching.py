@@ -13,6 +13,7 @@ from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.responses import ByteAllowance
 from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.inputs import INPUTS
+from fhir_plugin.record.opening import too_many
 from fhir_plugin.record.record import Query
 from fhir_plugin.record.subjects import patient_id_from
 
@@ -55,6 +56,8 @@ async def prefetch(
                 outcome, body = response.outcome, response.body
         except TimeoutError:
             pass
+        if body is not None and (why := too_many(body)):
+            outcome, body = f"{outcome}, {why}", None
         count = _count(body)
         if body is not None and count is None:
             outcome, body = f"{outcome} not JSON", None

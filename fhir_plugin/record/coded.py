@@ -34,19 +34,34 @@ def is_named(concept: CodeableConcept | None, systems: Collection[str | None]) -
 
 
 MOST_LETTERS = 4_000
-"""Of one text. Searching words takes time by the letter, and nothing that names an entry is as long: what is longer is
+"""Of one entry. Searching words takes time by the letter, and nothing that names an entry is as long: what is longer is
 not read, and the entry may mean anything."""
 
 
 def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
-    """The texts and the displays of the codes, without those that are too long to be read."""
-    words = (word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]))
-    return [word for word in words if word and len(word) <= MOST_LETTERS]
+    """The texts and the displays of the codes, as many as can be read."""
+    return _words_of(concepts)[0]
 
 
 def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
-    """Whether any words are written mostly in Latin letters, as the knowledge is; of others nothing can be said."""
-    return any(map(_is_latin, words_of(concepts)))
+    """Whether all words can be read, and any is mostly Latin letters, as the knowledge is; else nothing can be said."""
+    words, whole = _words_of(concepts)
+    return whole and any(map(_is_latin, words))
+
+
+def _words_of(concepts: Iterable[CodeableConcept]) -> tuple[list[str], bool]:
+    """The words, and whether they are all."""
+    words = [
+        word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]) if word
+    ]
+    if sum(map(len, words)) <= MOST_LETTERS:
+        return words, True
+    kept, left = [], MOST_LETTERS
+    for word in words:
+        if len(word) <= left:
+            kept.append(word)
+            left -= len(word)
+    return kept, False
 
 
 def _is_latin(text: str) -> bool:

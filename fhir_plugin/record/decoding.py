@@ -11,7 +11,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
 import msgspec
 
@@ -33,6 +33,9 @@ from fhir_plugin.record.subjects import (
     patient_id_of,
     reference_parts,
 )
+
+_MOST_ISSUES = 5
+"""Of an OperationOutcome in place of data: kinds of issue that are named, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,8 @@ def _unexpected_resource(where: str, entry: BundleEntry | UnreadableEntry, expec
     if isinstance(entry, UnreadableEntry):
         return _unreadable(where, entry.why, worth_asking=True)
     if isinstance(entry.resource, OperationOutcome):
-        words = [issue_words(issue.severity, issue.code) for issue in entry.resource.issue]
+        issues = dict.fromkeys(issue_words(issue.severity, issue.code) for issue in entry.resource.issue)
+        words = [*islice(issues, _MOST_ISSUES), *(["and others"] if len(issues) > _MOST_ISSUES else [])]
         return _unreadable(where, " ".join(["an OperationOutcome:", *words]), worth_asking=False)
     actual = type(entry.resource).__name__
     if actual == expected:

@@ -78,6 +78,7 @@ class ResourceSorter:
         self.incomplete = False
         self.medications: dict[str, Medication] = {}
         self.warnings: list[str] = []
+        """What OperationOutcomes say beside the data, each once: there are a few dozen kinds."""
         self.others = 0
         """Number of resources of types not requested, without Medications and OperationOutcomes."""
         self._other_patients = 0
@@ -160,7 +161,9 @@ class ResourceSorter:
 
     def _add_warnings(self, outcome: OperationOutcome) -> None:
         for issue in outcome.issue:
-            self.warnings.append(f"{self._where}: {issue_words(issue.severity, issue.code)}")
+            warning = f"{self._where}: {issue_words(issue.severity, issue.code)}"
+            if warning not in self.warnings:
+                self.warnings.append(warning)
             self.incomplete |= issue.severity in ("error", "fatal") or issue.code in _INCOMPLETE_CODES
 
     def _add_unread(self, index: int, name: str, why: str) -> None:

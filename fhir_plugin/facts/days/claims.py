@@ -59,9 +59,11 @@ def _groups(exposures: list[Exposure], together: int) -> list[list[tuple[object,
         own = member.setdefault(key, [key])
         other = member.get(before, own)
         if start - began <= together and other is not own:
-            other += own
-            for moved in own:
-                member[moved] = other
+            # The larger group stays: else it is moved again for each key that joins it.
+            small, large = sorted((own, other), key=len)
+            large += small
+            for moved in small:
+                member[moved] = large
         before, began = key, start
     return list({id(group): group for group in member.values()}.values())
 

@@ -51,6 +51,8 @@ _CLAUSE_ENDS = re.compile(r"[;\n]|\.\s|\.$")
 _PRECEDING = re.compile(r"^\[\^[;,]+\]\*(?!\?)")
 """What a pattern begins with that takes in whatever precedes its words; it may be nothing."""
 _LIST_GOES_ON = re.compile(r"\b(or|nor)\b")
+_MOST_ITEMS = 50
+"""Of a list that a trigger denies; what follows is not denied. Else each of many triggers looks at all the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,41 +102,66 @@ class Context:
         if found is None:
             return clause
         kept, at = [], 0
+        stops, limits = _Ahead(self.ends, clause), _Ahead(self.limited, clause)
+        backward = _Ends(self.backward_words, clause)
         while found is not None:
-            end = self._denied_until(clause, found)
-            if self._denies_backward(clause, found, end):
+            end = self._denied_until(clause, found, stops)
+            # Where nothing follows it, a trigger may deny what precedes it, as in ``seizures denied``.
+            if not any(map(str.isalnum, clause[found.end() : end])) and found.end() in backward:
                 found = _denial(clause, triggers, found.end())
                 continue
-            is_kept = for_good and self._is_limited(clause, found.end(), end)
+            # Whether what is denied ends with, or is followed by, a time since when it is.
+            limit = limits.after(found.end()) if for_good else None
+            is_kept = limit is not None and limit.start() <= end
             kept.append(clause[at : end if is_kept else found.start()])
             at = end
             found = _denial(clause, triggers, at)
         return " ".join((*kept, clause[at:]))
 
-    def _denies_backward(self, clause: str, trigger: re.Match[str], end: int) -> bool:
-        """Whether nothing follows the trigger and it denies what precedes it, as in ``seizures denied``."""
-        if any(map(str.isalnum, clause[trigger.end() : end])):
-            return False
-        return any(found.end() == trigger.end() for found in self.backward_words.finditer(clause))
-
-    def _is_limited(self, clause: str, start: int, end: int) -> bool:
-        """Whether what is denied between two places ends with, or is followed by, a time since when it is."""
-        found = self.limited.search(clause, start) if self.limited else None
-        return found is not None and found.start() <= end
-
-    def _denied_until(self, clause: str, trigger: re.Match[str]) -> int:
-        stop = self.ends.search(clause, trigger.end())
+    def _denied_until(self, clause: str, trigger: re.Match[str], stops: _Ahead) -> int:
+        stop = stops.after(trigger.end())
         limit = stop.start() if stop else len(clause)
-        items = clause[trigger.end() : limit].split(",")
+        items = clause[trigger.end() : limit].split(",", _MOST_ITEMS)
         denied = 1
         whole = " ".join(trigger.group().split()) in self.lists
-        for position in range(1, len(items)):
+        for position in range(1, min(len(items), _MOST_ITEMS)):
             words = items[position].split()
             if not words or len(words) > self.list_item_words or words[0] in self.list_ends:
                 break
             if whole or _LIST_GOES_ON.search(items[position]):
                 denied = position + 1
         return trigger.end() + len(",".join(items[:denied]))
+
+
+class _Ahead:
+    """Where a pattern is found next in a clause, asked for place after place: no stretch is searched twice."""
+
+    def __init__(self, pattern: re.Pattern[str] | None, clause: str) -> None:
+        self._clause = clause
+        self._rest = pattern
+        """``None`` where it is not found any more."""
+        self._found: re.Match[str] | None = None
+
+    def after(self, place: int) -> re.Match[str] | None:
+        """The first match that begins there or later; no place may be before the last."""
+        if self._rest and (self._found is None or self._found.start() < place):
+            self._found = self._rest.search(self._clause, place)
+            if self._found is None:
+                self._rest = None
+        return self._found
+
+
+class _Ends:
+    """The places at which matches of a pattern end in a clause; searched when it is first asked."""
+
+    def __init__(self, pattern: re.Pattern[str], clause: str) -> None:
+        self._pattern, self._clause = pattern, clause
+        self._ends: frozenset[int] | None = None
+
+    def __contains__(self, place: object) -> bool:
+        if self._ends is None:
+            self._ends = frozenset(found.end() for found in self._pattern.finditer(self._clause))
+        return place in self._ends
 
 
 def make_context(rules: ContextRules) -> Context:

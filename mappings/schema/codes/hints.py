@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -33,7 +35,10 @@ class Abbreviations(Reviewed):
     abbreviations: tuple[Abbreviation, ...]
 
 
+ValueT = TypeVar("ValueT")
+
 _WORD_STARTS = re.compile(r"\b[a-z]{2,4}")
+_RUN = re.compile(r"[a-z0-9]+")
 SHORTEST_PIECE = 3
 """Letters of the shortest fragment; by so many, most topics are ruled out for a clause at once."""
 
@@ -78,8 +83,13 @@ class TopicHints:
     """Text fragments that suggest a topic where no code does."""
 
     hints: tuple[TopicHint, ...]
-    abbreviated: tuple[TopicHint, ...]
-    """One for each abbreviation and topic; looked at only where ``abbreviations`` finds one."""
+    by_head: Mapping[str, tuple[int, ...]]
+    """The places in ``hints`` of those with such a head: of many hints, few have to be looked at for a clause."""
+    patterned: frozenset[int]
+    """The places in ``hints`` of those with a pattern, which are looked at for every clause."""
+    abbreviated: Mapping[str, tuple[tuple[int, TopicHint], ...]]
+    """One for each abbreviation and topic, in their order, by the first letters and digits of the abbreviation. Looked
+    at only where ``abbreviations`` finds one."""
     abbreviations: re.Pattern[str]
     context: Context
     starts: frozenset[str]
@@ -92,16 +102,24 @@ class TopicHints:
         if self._says_nothing(words):
             return ()
         found: dict[str, Sense] = {}
-        for ever, now in self.context.clauses(words):
-            hints = (*self.hints, *self.abbreviated) if self.abbreviations.search(ever) else self.hints
+        for ever, now in dict.fromkeys(self.context.clauses(words)):
             letters = letters_of(ever)
             letters_now = letters if now == ever else letters_of(now)
-            for hint in hints:
+            for hint in self._worth_a_look(ever, now, letters | letters_now):
                 if hint.sense.topic in found:
                     continue
                 if hint.is_in(ever, letters) if hint.lasting else hint.is_in(now, letters_now):
                     found[hint.sense.topic] = hint.sense
         return tuple(found.values())
+
+    def _worth_a_look(self, ever: str, now: str, letters: frozenset[str]) -> Iterator[TopicHint]:
+        """The hints that the letters of a clause do not rule out, in their order."""
+        places = self.patterned.union(*(self.by_head[head] for head in self.by_head.keys() & letters))
+        yield from (self.hints[place] for place in sorted(places))
+        if self.abbreviations.search(ever):
+            runs = {*_RUN.findall(ever), *_RUN.findall(now)}
+            entries = (entry for run in self.abbreviated.keys() & runs for entry in self.abbreviated[run])
+            yield from (hint for _, hint in sorted(entries, key=itemgetter(0)))
 
     def _says_nothing(self, words: str) -> bool:
         """Whether no word begins as a fragment does, and neither a pattern nor an abbreviation is found."""
@@ -137,18 +155,27 @@ def make_hints(own: Mapping[str, TopicHint], context: Context, short: Abbreviati
 
     :raises KnowledgeError: if an abbreviation names a topic that does not exist.
     """
-    added = [hint for entry in short.abbreviations for hint in _abbreviated(entry, own)]
+    added = [(_RUN.findall(entry.short)[0], hint) for entry in short.abbreviations for hint in _abbreviated(entry, own)]
     hints = tuple(own.values())
     starts = (_WORD_STARTS.match(piece) for hint in hints for piece in hint.pieces)
     every = "|".join(re.escape(entry.short) for entry in short.abbreviations)
     return TopicHints(
         hints=hints,
-        abbreviated=tuple(added),
+        by_head=_grouped((head, place) for place, hint in enumerate(hints) for head in sorted(hint.heads)),
+        patterned=frozenset(place for place, hint in enumerate(hints) if hint.pattern),
+        abbreviated=_grouped((run, (place, hint)) for place, (run, hint) in enumerate(added)),
         abbreviations=re.compile(rf"(?<![\w/])(?:{every})(?!\w)"),
         context=context,
         starts=frozenset(start.group() for start in starts if start),
         patterns=tuple(hint.pattern for hint in hints if hint.pattern),
     )
+
+
+def _grouped(pairs: Iterable[tuple[str, ValueT]]) -> Mapping[str, tuple[ValueT, ...]]:
+    groups: dict[str, list[ValueT]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in groups.items()}
 
 
 def _abbreviated(entry: Abbreviation, topics: Mapping[str, TopicHint]) -> Iterator[TopicHint]:

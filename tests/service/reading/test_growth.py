@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
+from fhir_plugin.courses.drawing import picture
+from fhir_plugin.facts.days.claims import _groups
+from fhir_plugin.facts.scores.assessment import Assessment
+from fhir_plugin.facts.scores.read import ScoreHistory
 from fhir_plugin.record.bundles import RESOURCE_TYPES
+from fhir_plugin.record.dates import DaySpan
 from tests.support.growth.lists import PATIENT, LongList, bundle, examples, lists_in, long_lists, request_with
 from tests.support.growth.steps import steps
-from tests.support.hooks.calls import answered, called
+from tests.support.hooks.calls import DAY, answered, called, knowledge
 
 _LENGTH = 24
 _MOST = 2.2
@@ -116,6 +123,48 @@ def _times(one: int, two: int, four: int) -> float:
     """How many times as many steps the second doubling costs as the first; 0 where it costs hardly any."""
     first, second = two - one, four - two
     return second / max(first, 1) if second > _FEW * 2 * _LENGTH else 0.0
+
+
+def _doubled(action: Callable[[int], Callable[[], object]]) -> float:
+    """How many times as many steps an action costs from twice to four times a length as from once to twice."""
+    once, twice, four = (steps(action(length)) for length in (_LENGTH, 2 * _LENGTH, 4 * _LENGTH))
+    return (four - twice) / (twice - once)
+
+
+def test_the_work_of_a_picture_doubles_where_totals_and_forms_without_one_double() -> None:
+    def drawn(length: int) -> Callable[[], object]:
+        days = [DAY - timedelta(days=number) for number in range(2 * length, 0, -1)]
+        assessments = tuple(
+            Assessment(
+                instrument="phq9", total=None if number % 2 else 12.0, day=DaySpan(day, day), reference=f"x/{number}"
+            )
+            for number, day in enumerate(days)
+        )
+        scores = ScoreHistory(assessments, knowledge().instruments, DAY)
+        return lambda: picture(scores, (), knowledge().treatments)
+
+    assert _doubled(drawn) <= _MOST
+
+
+def test_the_work_doubles_where_orders_that_may_be_taken_together_double() -> None:
+    """Each of many orders beside one that is filled again and again."""
+
+    def grouped(length: int) -> Callable[[], object]:
+        exposures: list[Any] = [
+            SimpleNamespace(prescription=SimpleNamespace(key=key), window=SimpleNamespace(start=number * 10))
+            for number in range(length)
+            for key in ((number,), ("again",))
+        ]
+        return lambda: _groups(exposures, 7)
+
+    assert _doubled(grouped) <= _MOST
+
+
+@pytest.mark.parametrize("words", ["no acute, ", "denied, ", "no falls since 2019, or ", "mother, "])
+def test_the_work_doubles_where_the_denials_of_one_clause_double(words: str) -> None:
+    """From so many on that the rest of a list is not looked at by each of them."""
+    hints = knowledge().value_sets.hints
+    assert _doubled(lambda length: lambda: hints.senses("mania " + words * 4 * length)) <= _MOST
 
 
 def test_each_list_that_is_read_is_made_longer() -> None:

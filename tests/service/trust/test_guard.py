@@ -45,6 +45,7 @@ def open_service(*origins: str, host: str = "127.0.0.1") -> TestClient:
 
 @pytest.mark.parametrize("host", [
     "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "a.localhost", "",
+    "localhost..", ".",
     "tandem.example.evil.example", "evil.example#127.0.0.1", "evil.example@127.0.0.1", "127.0.0.1@evil.example",
     "127.0.0.1:x", "127.0.0.1, evil.example", "10.0.0.7", "169.254.169.254", "0.0.0.0:8000", "[::ffff:10.0.0.7]",
     "[::1",
@@ -58,7 +59,7 @@ def test_who_is_called_by_a_name_that_is_not_its_own_does_not_answer(host: str, 
 
 @pytest.mark.parametrize("host", [
     "127.0.0.1", "127.0.0.1:9999", "localhost", "LOCALHOST:8000", "[::1]:8000", "127.8.8.8", "tandem.example",
-    "10.1.2.3",
+    "10.1.2.3", "localhost.", "localhost.:8000", "tandem.example.",
 ])  # fmt: skip
 def test_its_own_names_are_loopback_the_bound_address_and_the_public_one(host: str) -> None:
     assert open_service(host="10.1.2.3").get("/cds-services", headers={"Host": host}).status_code == 200

@@ -208,6 +208,31 @@ def test_more_calls_than_are_let_in_are_told_to_come_back_before_their_bodies_ar
     assert shed == [("warning", "load.in_flight")] * 3
 
 
+def test_a_slow_body_gives_way_to_a_call_that_can_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many slow bodies as calls are let in do not keep the others out until they end."""
+    app = create_app(Settings(calls_in_flight=3, body_seconds=60, **SETTINGS), knowledge(), today=lambda: DAY)
+
+    async def go() -> None:
+        slow = [Caller("POST", PATIENT_VIEW, piece(RECORD[:10], more=True)) for _ in range(3)]
+        tasks = [asyncio.create_task(each.by(app)) for each in slow]
+        await asyncio.sleep(0)
+        assert (await Caller("POST", PATIENT_VIEW, piece(RECORD)).by(app)).status == 503, "they may still arrive"
+        loop = asyncio.get_running_loop()
+        later = loop.time() + 2
+        monkeypatch.setattr(loop, "time", lambda: later)
+        assert (await Caller("POST", PATIENT_VIEW, piece(RECORD)).by(app)).status == 200
+        await tasks[0]
+        assert (slow[0].status, slow[0].headers[b"connection"]) == (408, b"close"), "the slowest"
+        assert not tasks[1].done()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        metrics = await Caller("GET", "/metrics", piece(b"")).by(app)
+        assert b"tandem_calls_in_flight 0.0" in metrics.sent[1]["body"]
+
+    asyncio.run(go())
+
+
 def test_of_many_at_once_as_many_are_answered_as_may_wait(capsys: pytest.CaptureFixture[str]) -> None:
     app = create_app(Settings(calls_waiting=4, **SETTINGS), knowledge(), today=lambda: DAY)
 
