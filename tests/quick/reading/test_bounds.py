@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
-
-import msgspec
 import pytest
 
-from fhir_plugin.errors import RecordUnavailable
-from fhir_plugin.facts.conditions import read_conditions
-from fhir_plugin.facts.unread_entries import unread_diagnoses
-from fhir_plugin.reading.client import FhirServers
-from fhir_plugin.reading.gather import gather
-from fhir_plugin.record.bundles import AnyResource
-from fhir_plugin.record.coded import MOST_LETTERS
-from fhir_plugin.record.datatypes import CodeableConcept, Coding
 from fhir_plugin.record.decoding import decode_value, record_from_bundle
 from fhir_plugin.record.opening import MAX_ENTRIES, MAX_VALUES, UnreadableEntry, open_value
-from fhir_plugin.record.record import Input, InputState, Record
-from fhir_plugin.record.text import MAX_TEXT, letters_in
-from tests.support.hooks.calls import DAY, knowledge
+from fhir_plugin.record.record import InputState
+from fhir_plugin.record.text import letters_in
 from tests.support.reading.material import PATIENT, patient, to_bytes
 
 
@@ -78,21 +65,6 @@ def test_a_response_nested_deeper_than_forms_are_is_named_and_not_read(inner: st
         assert ["nested too deeply" in each.why for each in decoded.unread] == [True] * (1 - read)
 
 
-def gathered(**texts: list[str]) -> Record:
-    """The record of a call in which entries have these texts, by input."""
-    kinds = {"conditions": "Condition", "procedures": "Procedure"}
-    subject = {"reference": f"Patient/{PATIENT}"}
-    prefetch = {"patient": to_bytes(patient())}
-    for name, all_texts in texts.items():
-        entries = [
-            {"resource": {"resourceType": kinds[name], "subject": subject, "code": {"text": text}}}
-            for text in all_texts
-        ]
-        prefetch[name] = to_bytes({"resourceType": "Bundle", "entry": entries})
-    values = {name: msgspec.Raw(value) for name, value in prefetch.items()}
-    return asyncio.run(gather(PATIENT, values, [*values], (), None, FhirServers()))
-
-
 def test_what_an_outcome_says_is_said_once() -> None:
     """In place of the data, and beside them."""
     issues = [{"severity": "error", "code": code} for code in ("not-found", "timeout")] * 10_000
@@ -108,46 +80,5 @@ def test_what_an_outcome_says_is_said_once() -> None:
     assert many.unread[0].why.endswith("fatal other and others")
 
 
-def different(count: int) -> list[str]:
-    """Texts of a thousand letters, each different."""
-    return [f"{number} no acute distress, ".ljust(1000, "x") for number in range(count)]
-
-
-def test_more_text_than_real_charts_hold_is_not_read_and_unknown() -> None:
-    record = gathered(conditions=different(3), procedures=different(MAX_TEXT // 1000))
-    assert record.input("procedures").state is InputState.UNREADABLE
-    assert record.input("conditions").state is InputState.COMPLETE
-    assert [(each.where, each.why) for each in record.unread] == [
-        ("procedures", f"more than {MAX_TEXT} letters of text in the record: not read")
-    ]
-    fact = read_conditions(record, knowledge(), DAY).facts()["conditions.aneurysm_avm"]
-    assert "procedures" in fact.unread
-
-
-def test_what_cannot_be_done_without_is_asked_for_where_its_text_is_too_long() -> None:
-    with pytest.raises(RecordUnavailable, match="letters of text"):
-        gathered(conditions=different(MAX_TEXT // 1000 + 1))
-
-
-def test_as_much_text_as_is_read_is_read_and_repeated_text_counts_once() -> None:
-    record = gathered(conditions=different(3), procedures=different(MAX_TEXT // 1000 - 3) * 2)
-    assert record.input("procedures").state is InputState.COMPLETE
-
-
 def test_ids_and_codes_are_no_text() -> None:
     assert letters_in(b'{"id":"a-1","code":{"text":"low \\"mood\\", sad"}}') == len("low mood, sad")
-
-
-def test_an_entry_of_many_words_may_mean_anything() -> None:
-    """Each display is short enough; what is left out of them may be a diagnosis."""
-    record = gathered(conditions=["depression"])
-    (entry,) = record.input("conditions").resources
-    displays = tuple(msgspec.convert({"display": f"mood {number} ".ljust(400, "x")}, Coding) for number in range(11))
-    full = msgspec.structs.replace(entry, code=CodeableConcept(coding=displays[: MOST_LETTERS // 400]))
-    more = msgspec.structs.replace(entry, code=CodeableConcept(coding=displays))
-    assert unread_diagnoses(with_conditions(record, full), knowledge()) == ()
-    assert unread_diagnoses(with_conditions(record, more), knowledge()) != ()
-
-
-def with_conditions(record: Record, *conditions: AnyResource) -> Record:
-    return replace(record, inputs={**record.inputs, "conditions": Input(InputState.COMPLETE, conditions)})
