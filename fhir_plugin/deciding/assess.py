@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TypeAlias, TypeVar
 
 from fhir_plugin.deciding.comparing import CriterionAnswer, compare
-from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict
+from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict, all_of, any_of
 from fhir_plugin.deciding.phrases import entries_phrase, value_phrase
 from fhir_plugin.deciding.ready import ReadyCriteria, ReadyCriterion, ReadyFact, Shown
 from fhir_plugin.facts.fact import Fact
@@ -22,9 +22,9 @@ from mappings.schema.rules.criteria import Criterion
 
 def assess(facts: Facts, knowledge: Knowledge, criteria: Iterable[str] | None = None) -> tuple[Finding, ...]:
     """Assess the criteria (all, or those named) by the facts, in the given order."""
-    ready, own = knowledge.once(ReadyCriteria), knowledge.criteria
-    names = own if criteria is None else criteria
-    return tuple([_finding(ready.of(own[name]), facts.named, facts.as_of) for name in names])
+    ready = knowledge.once(ReadyCriteria)
+    chosen = ready.every if criteria is None else [ready.of(knowledge.criteria[name]) for name in criteria]
+    return tuple([_finding(each, facts.named, facts.as_of) for each in chosen])
 
 
 def assess_criterion(criterion: Criterion, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge) -> Finding:
@@ -65,7 +65,7 @@ def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of:
     """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
     criterion, compared = ready.criterion, _considered(ready, facts, as_of)
     verdicts = [answer.verdict for _, _, answer in compared]
-    verdict = _all_of(verdicts) if criterion.among == "all" else _any_of(verdicts)
+    verdict = all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
     decisive = [each for each in compared if each[2].verdict is verdict]
     doubt = _worst([answer.doubt for _, _, answer in decisive]) if verdict is Verdict.UNKNOWN else None
     told = decisive[:1] if doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
@@ -98,18 +98,6 @@ def _considered(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -
 
 _NO_VALUE = ("unknown", "old")
 """Answers of a fact that has no value, or none that is recent."""
-
-
-def _any_of(verdicts: list[Verdict]) -> Verdict:
-    if Verdict.MET in verdicts:
-        return Verdict.MET
-    return Verdict.NOT_MET if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
-
-
-def _all_of(verdicts: list[Verdict]) -> Verdict:
-    if Verdict.NOT_MET in verdicts:
-        return Verdict.NOT_MET
-    return Verdict.MET if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
 
 
 def _worst(doubts: Sequence[Doubt | None]) -> Doubt | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from fhir_plugin.deciding.standing import Outcomes, outcomes_of
@@ -37,18 +37,18 @@ class ProtocolPlan:
     """Every conflict with the protocol's own resolution."""
 
 
-@dataclass(frozen=True, slots=True)
 class ProtocolPlans:
     """The protocols of one knowledge, each planned when it is first applied."""
 
-    knowledge: Knowledge
-    _plans: dict[str, ProtocolPlan] = field(default_factory=dict)
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self._plans: dict[str, ProtocolPlan] = {}
 
     def of(self, protocol: Protocol) -> ProtocolPlan:
         """The plan of a protocol; another of the same name is planned anew."""
         plan = self._plans.get(protocol.id)
         if plan is None or plan.protocol is not protocol:
-            plan = self._plans[protocol.id] = _planned(protocol, self.knowledge)
+            plan = self._plans[protocol.id] = _planned(protocol, self._knowledge)
         return plan
 
 

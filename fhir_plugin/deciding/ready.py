@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -52,9 +53,11 @@ class ReadyFact:
 
     def sentence(self, words: str, values: Mapping[str, str], gaps: tuple[str, ...]) -> str:
         """The sentence of that key in ``FindingWords``."""
+        if values is NO_VALUES and len(pieces := self._bare[words]) == 1:
+            return pieces[0]
         missing = "; ".join(gaps) or self._open
         if values is NO_VALUES:
-            return missing.join(self._bare[words])
+            return missing.join(pieces)
         return self._templates[words].format(missing=missing, **values) + self._tail
 
 
@@ -72,18 +75,23 @@ class ReadyCriterion:
     """What a finding shows that rests on no entry and no number."""
 
 
-@dataclass(frozen=True, slots=True)
 class ReadyCriteria:
     """The criteria of one knowledge, each made ready when it is first assessed."""
 
-    knowledge: Knowledge
-    _ready: dict[str, ReadyCriterion] = field(default_factory=dict)
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self._ready: dict[str, ReadyCriterion] = {}
+
+    @cached_property
+    def every(self) -> tuple[ReadyCriterion, ...]:
+        """Every criterion of the knowledge, in its order."""
+        return tuple(map(self.of, self._knowledge.criteria.values()))
 
     def of(self, criterion: Criterion) -> ReadyCriterion:
         """The criterion made ready; another of the same name is made ready anew."""
         ready = self._ready.get(criterion.id)
         if ready is None or ready.criterion is not criterion:
-            ready = self._ready[criterion.id] = _ready(criterion, self.knowledge)
+            ready = self._ready[criterion.id] = _ready(criterion, self._knowledge)
         return ready
 
 

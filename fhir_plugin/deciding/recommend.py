@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict, all_of, any_of
 from fhir_plugin.deciding.plan import ProtocolPlan, ProtocolPlans
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.load import Knowledge
@@ -180,7 +180,7 @@ def _pathway(
         pathway=pathway,
         fits=_fits(pathway, findings),
         standing=worst(standings),
-        open=tuple(criterion for criterion in pathway.criteria if findings[criterion].verdict is Verdict.UNKNOWN),
+        open=tuple([name for name in pathway.criteria if findings[name].verdict is Verdict.UNKNOWN]),
     )
 
 
@@ -192,12 +192,10 @@ def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
     verdicts = [findings[criterion].verdict for criterion in pathway.all_of]
     verdicts += [_NEGATED[findings[criterion].verdict] for criterion in pathway.none_of]
     if pathway.any_of:
-        alternatives = [findings[criterion].verdict for criterion in pathway.any_of]
-        verdicts.append(next((verdict for verdict in _MOST_TRUE if verdict in alternatives), Verdict.NOT_MET))
-    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in verdicts), Verdict.UNKNOWN)
+        verdicts.append(any_of([findings[criterion].verdict for criterion in pathway.any_of]))
+    return all_of(verdicts)
 
 
-_MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
 _NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
 
 

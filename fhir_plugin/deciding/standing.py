@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from operator import attrgetter
 from typing import TypeAlias
 
 import msgspec
@@ -72,7 +73,8 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def urgency(self) -> tuple[int, int]:
         """Sort key of reasons: the worst standing first, then the heaviest weight."""
-        return _ORDER[self.standing], _WEIGHTS[self.weight] if self.weight else 0
+        weight = self.clause.weight
+        return _ORDER[self.standing], _WEIGHTS[weight.value] if weight else 0
 
     @property
     def lacks_measurement(self) -> bool:
@@ -165,5 +167,5 @@ def standing_of(weighed_findings: Iterable[WeighedFinding]) -> Standing:
 
 def reasons(weighed_findings: Iterable[WeighedFinding]) -> tuple[WeighedFinding, ...]:
     """The findings for which a treatment is not simply ``met``, weightiest first, in the protocol's order otherwise."""
-    against = (weighed for weighed in weighed_findings if weighed.standing is not Standing.MET)
-    return tuple(sorted(against, key=lambda weighed: weighed.urgency))
+    against = [weighed for weighed in weighed_findings if weighed.standing is not Standing.MET]
+    return tuple(sorted(against, key=attrgetter("urgency")))
