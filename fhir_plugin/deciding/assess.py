@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import chain
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from fhir_plugin.deciding.comparing import CriterionAnswer, compare
 from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict, all_of, any_of
@@ -67,8 +67,8 @@ def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of:
     verdicts = [answer.verdict for _, _, answer in compared]
     verdict = all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
     decisive = [each for each in compared if each[2].verdict is verdict]
-    doubt = _worst([answer.doubt for _, _, answer in decisive]) if verdict is Verdict.UNKNOWN else None
-    told = decisive[:1] if doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
+    lacks = _lacks(decisive) if verdict is Verdict.UNKNOWN else _NOTHING_LACKS
+    told = decisive[:1] if lacks.doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
     is_bare = all(answer.is_bare for _, _, answer in decisive)
     shown = ready.bare[verdict] if is_bare else _shown(ready, decisive, verdict, as_of)
     return Finding(
@@ -78,13 +78,34 @@ def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of:
         phrase=shown.phrase,
         value=shown.value,
         day=shown.day,
-        doubt=doubt,
-        unread=_distinct([fact.unread for _, fact, answer in decisive if answer.doubt in NOT_THERE]) if doubt else (),
-        missing=_distinct([fact.missing for _, fact, _ in decisive]) if doubt else (),
+        doubt=lacks.doubt,
+        unread=lacks.unread,
+        missing=lacks.missing,
         evidence=_distinct([fact.evidence for _, fact, _ in decisive]),
         looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
         sources=criterion.sources,
         local=criterion.local,
+    )
+
+
+class _Lacks(NamedTuple):
+    """Why several facts leave a statement unknown."""
+
+    doubt: Doubt | None
+    """The worst of their doubts."""
+    unread: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+_NOTHING_LACKS = _Lacks(None, (), ())
+
+
+def _lacks(decisive: Sequence[_Compared]) -> _Lacks:
+    doubts = [answer.doubt for _, _, answer in decisive]
+    return _Lacks(
+        next((doubt for doubt in Doubt if doubt in doubts), None),
+        _distinct([fact.unread for _, fact, answer in decisive if answer.doubt in NOT_THERE]),
+        _distinct([fact.missing for _, fact, _ in decisive]),
     )
 
 
@@ -98,10 +119,6 @@ def _considered(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -
 
 _NO_VALUE = ("unknown", "old")
 """Answers of a fact that has no value, or none that is recent."""
-
-
-def _worst(doubts: Sequence[Doubt | None]) -> Doubt | None:
-    return next((doubt for doubt in Doubt if doubt in doubts), None)
 
 
 _T = TypeVar("_T")
