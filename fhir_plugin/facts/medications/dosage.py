@@ -210,7 +210,7 @@ def _by_code(code: CodeableConcept | None, medications: Medications) -> float | 
         per_day = medications.timing.per_day.get((coding.code or "").upper())
         if per_day is not None:
             return per_day
-    return read_frequency(code.text or code.label, medications.sig_words)
+    return read_frequency(code.text or code.label, medications)
 
 
 def _moments(timing: Timing, medications: Medications) -> tuple[str, ...]:

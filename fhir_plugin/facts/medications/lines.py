@@ -209,7 +209,7 @@ class MedicationLines:
 
     def _sig(self, text: str) -> Sig | None:
         if text not in self._sigs:
-            self._sigs[text] = read_sig(text, self._medications.sig_words)
+            self._sigs[text] = read_sig(text, self._medications)
         return self._sigs[text]
 
 

@@ -57,7 +57,7 @@ def test_a_reading_of_many_phases_is_not_kept() -> None:
 
 def test_a_sentence_of_many_words_is_not_kept() -> None:
     clear_caches()
-    sigs.read_sig("take 1 tablet daily " + "and 1 tablet daily " * 20, KNOWN.sig_words)
+    sigs.read_sig("take 1 tablet daily " + "and 1 tablet daily " * 20, KNOWN)
     assert not sigs._SIG_CACHE
 
 
@@ -65,5 +65,5 @@ def test_the_sentences_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
     monkeypatch.setattr(sigs, "_MAX_CACHED_SIGS", 2)
     clear_caches()
     for amount in (1, 2, 3):
-        sigs.read_sig(f"take {amount} tablets daily", KNOWN.sig_words)
+        sigs.read_sig(f"take {amount} tablets daily", KNOWN)
     assert len(sigs._SIG_CACHE) == 1
