@@ -6,19 +6,15 @@ fields and by text, are kept: `exposures`, which knows the product, compares the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS, DosePhase, Intake
-from fhir_plugin.facts.medications.reasons import indication_in_sig
-from fhir_plugin.facts.medications.sigs import read_frequency
-from fhir_plugin.facts.medications.sigs.stages import Sig
+from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_in_sig
+from fhir_plugin.facts.medications.sigs import read_frequency, read_sig
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
 from fhir_plugin.record.dates import day_span
 from mappings.schema.medications import Medications
 from mappings.schema.medications.model import DoseUnit
-
-SigReader: TypeAlias = Callable[[str], Sig | None]
 
 DAYS_PER_WEEK = 7
 
@@ -65,13 +61,43 @@ class _Element(NamedTuple):
     restricted: bool
 
 
-def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: SigReader) -> DosageReading:
-    """The phases of a dosage instruction; ``sigs`` parses its text."""
-    if not elements:
-        return NO_DOSAGE
-    read = [_element(element, medications, sigs) for element in elements]
-    indication = indication_in_sig("\n".join(filter(None, map(_words_of, elements))), medications)
-    flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
+_ByFields: TypeAlias = tuple[tuple[DosePhase, ...] | None, tuple[str, ...]]
+"""What the structured fields say, and flags on how they were read."""
+
+
+class DosageReader:
+    """Reads the dosages of one record. What their fields say is repeated more often than the words beside it."""
+
+    __slots__ = ("_by_fields", "_medications", "_readings")
+
+    def __init__(self, medications: Medications) -> None:
+        self._medications = medications
+        self._readings: dict[tuple[Dosage, ...], DosageReading] = {}
+        self._by_fields: dict[tuple[Timing | None, tuple[DoseAndRate, ...]], _ByFields] = {}
+
+    def read(self, elements: tuple[Dosage, ...]) -> DosageReading:
+        """The phases of a dosage instruction."""
+        if not elements:
+            return NO_DOSAGE
+        reading = self._readings.get(elements)
+        if reading is None:
+            read = [_element(element, self._fields(element), self._medications) for element in elements]
+            words = "\n".join(filter(None, map(_words_of, elements)))
+            indication = indication_in_sig(words, self._medications) if words else NOT_STATED
+            reading = self._readings[elements] = _combined(read, indication)
+        return reading
+
+    def _fields(self, element: Dosage) -> _ByFields:
+        key = (element.timing, element.dose_and_rate)
+        read = self._by_fields.get(key)
+        if read is None:
+            flags: list[str] = []
+            read = self._by_fields[key] = (_structured(element, self._medications, flags), tuple(flags))
+        return read
+
+
+def _combined(read: list[_Element], indication: str) -> DosageReading:
+    flags = tuple(dict.fromkeys([flag for element in read for flag in element.flags]))
     counted = [element for element in read if not element.prn]
     if not counted:
         return DosageReading(None, None, prn=True, flags=(*flags, "prn"), indication=indication)
@@ -86,21 +112,21 @@ def _words_of(element: Dosage) -> str | None:
     return element.text or element.patient_instruction
 
 
-def _element(element: Dosage, medications: Medications, sigs: SigReader) -> _Element:
-    flags: list[str] = []
-    structured = _structured(element, medications, flags)
+def _element(element: Dosage, by_fields: _ByFields, medications: Medications) -> _Element:
+    structured, flags = by_fields
     words = _words_of(element)
-    sig = sigs(words) if words else None
+    sig = read_sig(words, medications) if words else None
     prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
-    if sig is not None:
-        flags += sig.flags
-        prn = prn or sig.prn
-    text = sig.phases if sig and not (sig.prn or sig.restricted) else None
-    return _Element(element.sequence or 0, structured, text, prn, tuple(flags), bool(sig and sig.restricted))
+    if sig is None:
+        return _Element(element.sequence or 0, structured, None, prn, flags, restricted=False)
+    text = None if sig.prn or sig.restricted else sig.phases
+    return _Element(element.sequence or 0, structured, text, prn or sig.prn, flags + sig.flags, sig.restricted)
 
 
 def _in_sequence(read: list[tuple[float, tuple[DosePhase, ...] | None]]) -> tuple[DosePhase, ...] | None:
     """One list of phases for all elements; ``None`` as soon as one of them could not be read."""
+    if len(read) == 1:
+        return read[0][1]
     groups: dict[float, list[tuple[DosePhase, ...]]] = {}
     for sequence, phases in read:
         if phases is None:

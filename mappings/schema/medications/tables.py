@@ -110,7 +110,9 @@ def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, 
     by_first_word: dict[str, list[SigWord]] = {}
     for phrase, (kind, value, name) in table.items():
         if any(map(str.isdecimal, phrase)):
-            raise KnowledgeError(f"sig_words.yaml: {phrase!r}: numbers are read by themselves, so no phrase has one in it")
+            raise KnowledgeError(
+                f"sig_words.yaml: {phrase!r}: numbers are read by themselves, so no phrase has one in it"
+            )
         split = tuple(phrase.replace("-", " - ").replace("/", " / ").split())
         by_first_word.setdefault(split[0], []).append(SigWord(split, SigToken(sys.intern(kind), value, name)))
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
@@ -78,6 +79,13 @@ class ReasonWords(Entry):
     told_trials: ToldTrials
     depression_indications: tuple[str, ...]
     depression_code_prefixes: tuple[str, ...]
+
+    @cached_property
+    def told_by_sigs(self) -> re.Pattern[str]:
+        """Finds, behind a space, whatever words of a sig are read for what the drug is for: most have none of them."""
+        other = self.other_indications
+        begin = "|".join(map(re.escape, (*other.words, *other.open_words, *other.neutral_words)))
+        return re.compile("|".join((f" (?:{begin})", *map(re.escape, self.depression_indications))))
 
 
 class SigWords(Entry):

@@ -1,7 +1,7 @@
 """The text of a sig as tokens: words and numbers by the vocabulary of ``sig_words.yaml``.
 
-A sig falls into numbers and the words between them. What such a part means does not depend on its neighbours, because no
-phrase of the vocabulary has a number in it; and while sigs differ, their parts repeat. So each part is read once.
+A sig falls into numbers and the words between them. What such a part means does not depend on its neighbours, because
+no phrase of the vocabulary has a number in it; and while sigs differ, their parts repeat. So each part is read once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from mappings.schema.medications import Medications, SigToken
 
 _NUMBER = re.compile(r"([.\d](?:(?<=\.)\d+|(?<=\d)\d*(?:\s*/\s*\d+|\.\d+)?))")
-"""``12``, ``1.5``, ``.5``, ``1 / 2``. Its first letter is one of a class, by which the search skips what is no number."""
+"""``12``, ``1.5``, ``.5``, ``1 / 2``. It begins with a class of letters, so the search skips what is no number."""
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[&+/().,;:=#\n-]")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _PLURAL = re.compile(r"\((?:s|es)\)")
