@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from fhir_plugin.record.datatypes import CodeableConcept
@@ -80,14 +81,15 @@ def _first_of_run(latest: _Depression, dated: list[_Depression], remission: date
     return Episode(first.day, first.source, date.min if cut else first.earliest)
 
 
-def _dated(conditions: list[Condition], medications: Medications, as_of: date) -> Iterator[_Depression]:
+def _dated(conditions: Iterable[Condition], medications: Medications, as_of: date) -> Iterator[_Depression]:
     for condition in conditions:
-        period = condition.abatement_period
-        abated = day_span(condition.abatement_date_time) or (day_span(period.end) if period else None)
+        if not _is_depression_code(condition, medications):
+            continue
         until = None
-        if not is_current_depression(condition, medications):
-            refuted = _has(condition.verification_status, medications.episodes.unverified)
-            if refuted or abated is None or not _is_depression_code(condition, medications):
+        if not _is_current(condition, medications):
+            period = condition.abatement_period
+            abated = day_span(condition.abatement_date_time) or (day_span(period.end) if period else None)
+            if abated is None or _has(condition.verification_status, medications.episodes.unverified):
                 continue
             until = abated.last
         begun = _begun(condition, as_of)
@@ -107,13 +109,12 @@ def _begun(condition: Condition, as_of: date) -> tuple[date, date, str] | None:
     return None
 
 
-def _remissions(conditions: list[Condition], medications: Medications) -> Iterator[date]:
+def _remissions(conditions: Iterable[Condition], medications: Medications) -> Iterator[date]:
     """The days of the diagnoses of full remission."""
-    episodes = medications.episodes
     for condition in conditions:
-        if _has(condition.verification_status, episodes.unverified):
+        if not any(meaning.remission for meaning in _meanings(condition, medications)):
             continue
-        if _codes(condition, medications, episodes.icd10_remission, episodes.snomed_remission):
+        if not _has(condition.verification_status, medications.episodes.unverified):
             span = day_span(condition.onset_date_time) or day_span(condition.recorded_date)
             if span is not None:
                 yield span.first
@@ -121,27 +122,55 @@ def _remissions(conditions: list[Condition], medications: Medications) -> Iterat
 
 def is_current_depression(condition: Condition, medications: Medications) -> bool:
     """Whether a Condition is an active, not refuted depressive episode by its code."""
-    if not _has(condition.clinical_status, medications.episodes.clinical_statuses) or condition.code is None:
-        return False
-    if _has(condition.verification_status, medications.episodes.unverified):
-        return False
-    return _is_depression_code(condition, medications)
+    return _is_depression_code(condition, medications) and _is_current(condition, medications)
+
+
+def _is_current(condition: Condition, medications: Medications) -> bool:
+    episodes = medications.episodes
+    return _has(condition.clinical_status, episodes.clinical_statuses) and not _has(
+        condition.verification_status, episodes.unverified
+    )
 
 
 def _is_depression_code(condition: Condition, medications: Medications) -> bool:
-    episodes = medications.episodes
-    if _codes(condition, medications, episodes.icd10_excluded, frozenset()):
-        return False
-    return _codes(condition, medications, episodes.icd10_prefixes, episodes.snomed)
+    meanings = _meanings(condition, medications)
+    return any(meaning.depression for meaning in meanings) and not any(meaning.excluded for meaning in meanings)
 
 
-def _codes(condition: Condition, medications: Medications, icd10: tuple[str, ...], snomed: frozenset[str]) -> bool:
-    """Whether a Condition has one of the codes; ICD-10 by its beginning, so that no list of them is needed."""
-    return condition.code is not None and any(
-        (system_key(coding.system) in medications.systems.icd10 and (coding.code or "").startswith(icd10))
-        or (system_key(coding.system) in medications.systems.snomed and coding.code in snomed)
-        for coding in condition.code.coding
+class _CodeMeaning(NamedTuple):
+    """What one code of a diagnosis says of depressive episodes."""
+
+    depression: bool = False
+    excluded: bool = False
+    """Whether it is of another illness, whatever the other codes say."""
+    remission: bool = False
+    """Whether the depression is in full remission."""
+
+
+_OF_NOTHING = _CodeMeaning()
+
+
+def _meanings(condition: Condition, medications: Medications) -> list[_CodeMeaning]:
+    """What the codes of a diagnosis say, of those that say anything."""
+    if condition.code is None:
+        return []
+    read = [_meaning_of(coding.system, coding.code, medications) for coding in condition.code.coding]
+    return [meaning for meaning in read if meaning is not _OF_NOTHING]
+
+
+@lru_cache(maxsize=4096)
+def _meaning_of(system: str | None, code: str | None, medications: Medications) -> _CodeMeaning:
+    """What a code says; ICD-10 is read by its beginning, so that no list of codes is needed."""
+    key, episodes = system_key(system), medications.episodes
+    code = code or ""
+    icd10 = code if key in medications.systems.icd10 else ""
+    snomed = code if key in medications.systems.snomed else None
+    meaning = _CodeMeaning(
+        icd10.startswith(episodes.icd10_prefixes) or snomed in episodes.snomed,
+        icd10.startswith(episodes.icd10_excluded),
+        icd10.startswith(episodes.icd10_remission) or snomed in episodes.snomed_remission,
     )
+    return meaning if any(meaning) else _OF_NOTHING
 
 
 def _has(concept: CodeableConcept | None, codes: frozenset[str]) -> bool:

@@ -67,6 +67,11 @@ class ToldTrials(Entry):
     class_words: tuple[str, ...]
     """Beginnings of words for antidepressants in general."""
 
+    @cached_property
+    def starts(self) -> tuple[str, ...]:
+        """``words`` behind a space, their hyphens as spaces."""
+        return tuple(f" {word.replace('-', ' ')}" for word in self.words)
+
 
 class ReasonWords(Entry):
     """How reasons and notes are read."""
