@@ -84,7 +84,7 @@ class DosageReader:
             read = [_element(element, self._fields(element), self._medications) for element in elements]
             words = "\n".join(filter(None, map(_words_of, elements)))
             indication = indication_in_sig(words, self._medications) if words else NOT_STATED
-            reading = self._readings[elements] = _combined(read, indication)
+            reading = self._readings[elements] = _reading(read[0] if len(read) == 1 else _combined(read), indication)
         return reading
 
     def _fields(self, element: Dosage) -> _ByFields:
@@ -96,16 +96,26 @@ class DosageReader:
         return read
 
 
-def _combined(read: list[_Element], indication: str) -> DosageReading:
-    flags = tuple(dict.fromkeys([flag for element in read for flag in element.flags]))
-    counted = [element for element in read if not element.prn]
-    if not counted:
+def _reading(element: _Element, indication: str) -> DosageReading:
+    flags = tuple(dict.fromkeys(element.flags))
+    if element.prn:
         return DosageReading(None, None, prn=True, flags=(*flags, "prn"), indication=indication)
-    if any(element.restricted for element in counted):
+    if element.restricted:
         return DosageReading(None, None, flags=flags, restricted=True, indication=indication)
-    structured = _in_sequence([(element.sequence, element.structured) for element in counted])
-    text = _in_sequence([(element.sequence, element.text) for element in counted])
-    return DosageReading(structured, text, flags=flags, indication=indication)
+    return DosageReading(element.structured, element.text, flags=flags, indication=indication)
+
+
+def _combined(read: list[_Element]) -> _Element:
+    """Several elements as one; those that are taken as needed do not count beside others."""
+    counted = [element for element in read if not element.prn]
+    return _Element(
+        0,
+        _in_sequence([(element.sequence, element.structured) for element in counted]),
+        _in_sequence([(element.sequence, element.text) for element in counted]),
+        not counted,
+        tuple([flag for element in read for flag in element.flags]),
+        any(element.restricted for element in counted),
+    )
 
 
 def _words_of(element: Dosage) -> str | None:
@@ -125,8 +135,6 @@ def _element(element: Dosage, by_fields: _ByFields, medications: Medications) ->
 
 def _in_sequence(read: list[tuple[float, tuple[DosePhase, ...] | None]]) -> tuple[DosePhase, ...] | None:
     """One list of phases for all elements; ``None`` as soon as one of them could not be read."""
-    if len(read) == 1:
-        return read[0][1]
     groups: dict[float, list[tuple[DosePhase, ...]]] = {}
     for sequence, phases in read:
         if phases is None:

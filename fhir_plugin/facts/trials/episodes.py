@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
@@ -53,7 +53,11 @@ def current_episode(record: Record, medications: Medications, as_of: date, given
     """The episode that trials must fall into. Of a partial date the last day is used, so that fewer days count."""
     if given is not None:
         return Episode(min(given.last, as_of), "given", min(given.first, as_of))
-    conditions = list(record.all("conditions", Condition))
+    conditions = [
+        (condition, meaning)
+        for condition in record.all("conditions", Condition)
+        if (meaning := _meaning(condition, medications)) is not _OF_NOTHING
+    ]
     dated = sorted(_dated(conditions, medications, as_of), key=lambda diagnosis: diagnosis.day)
     latest = next((diagnosis for diagnosis in reversed(dated) if diagnosis.until is None), None)
     if latest is None:
@@ -81,9 +85,9 @@ def _first_of_run(latest: _Depression, dated: list[_Depression], remission: date
     return Episode(first.day, first.source, date.min if cut else first.earliest)
 
 
-def _dated(conditions: Iterable[Condition], medications: Medications, as_of: date) -> Iterator[_Depression]:
-    for condition in conditions:
-        if not _is_depression_code(condition, medications):
+def _dated(conditions: Iterable[_Coded], medications: Medications, as_of: date) -> Iterator[_Depression]:
+    for condition, meaning in conditions:
+        if not meaning.is_depression:
             continue
         until = None
         if not _is_current(condition, medications):
@@ -109,12 +113,10 @@ def _begun(condition: Condition, as_of: date) -> tuple[date, date, str] | None:
     return None
 
 
-def _remissions(conditions: Iterable[Condition], medications: Medications) -> Iterator[date]:
+def _remissions(conditions: Iterable[_Coded], medications: Medications) -> Iterator[date]:
     """The days of the diagnoses of full remission."""
-    for condition in conditions:
-        if not any(meaning.remission for meaning in _meanings(condition, medications)):
-            continue
-        if not _has(condition.verification_status, medications.episodes.unverified):
+    for condition, meaning in conditions:
+        if meaning.remission and not _has(condition.verification_status, medications.episodes.unverified):
             span = day_span(condition.onset_date_time) or day_span(condition.recorded_date)
             if span is not None:
                 yield span.first
@@ -122,7 +124,7 @@ def _remissions(conditions: Iterable[Condition], medications: Medications) -> It
 
 def is_current_depression(condition: Condition, medications: Medications) -> bool:
     """Whether a Condition is an active, not refuted depressive episode by its code."""
-    return _is_depression_code(condition, medications) and _is_current(condition, medications)
+    return _meaning(condition, medications).is_depression and _is_current(condition, medications)
 
 
 def _is_current(condition: Condition, medications: Medications) -> bool:
@@ -132,38 +134,40 @@ def _is_current(condition: Condition, medications: Medications) -> bool:
     )
 
 
-def _is_depression_code(condition: Condition, medications: Medications) -> bool:
-    meanings = _meanings(condition, medications)
-    return any(meaning.depression for meaning in meanings) and not any(meaning.excluded for meaning in meanings)
-
-
 class _CodeMeaning(NamedTuple):
-    """What one code of a diagnosis says of depressive episodes."""
+    """What codes say of depressive episodes."""
 
     depression: bool = False
     excluded: bool = False
-    """Whether it is of another illness, whatever the other codes say."""
+    """Whether one is of another illness, whatever the others say."""
     remission: bool = False
     """Whether the depression is in full remission."""
 
+    @property
+    def is_depression(self) -> bool:
+        """Whether they are of a depressive episode."""
+        return self.depression and not self.excluded
+
 
 _OF_NOTHING = _CodeMeaning()
+_Coded: TypeAlias = tuple[Condition, _CodeMeaning]
 
 
-def _meanings(condition: Condition, medications: Medications) -> list[_CodeMeaning]:
-    """What the codes of a diagnosis say, of those that say anything."""
-    if condition.code is None:
-        return []
-    read = [_meaning_of(coding.system, coding.code, medications) for coding in condition.code.coding]
-    return [meaning for meaning in read if meaning is not _OF_NOTHING]
+def _meaning(condition: Condition, medications: Medications) -> _CodeMeaning:
+    """What the codes of a diagnosis say."""
+    codings = condition.code.coding if condition.code else ()
+    meanings = [_meaning_of(coding.system, coding.code, medications) for coding in codings]
+    if len(meanings) == 1:
+        return meanings[0]
+    merged = _CodeMeaning(*map(any, zip(*meanings, strict=True)))
+    return merged if any(merged) else _OF_NOTHING
 
 
 @lru_cache(maxsize=4096)
 def _meaning_of(system: str | None, code: str | None, medications: Medications) -> _CodeMeaning:
     """What a code says; ICD-10 is read by its beginning, so that no list of codes is needed."""
     key, episodes = system_key(system), medications.episodes
-    code = code or ""
-    icd10 = code if key in medications.systems.icd10 else ""
+    icd10 = (code or "") if key in medications.systems.icd10 else ""
     snomed = code if key in medications.systems.snomed else None
     meaning = _CodeMeaning(
         icd10.startswith(episodes.icd10_prefixes) or snomed in episodes.snomed,

@@ -52,11 +52,11 @@ def tokens_of(text: str, medications: Medications) -> tuple[SigToken, ...]:
     if "verb" in kinds:
         at = kinds.index("verb")
         if _LABEL.issuperset(kinds[:at]):
-            del tokens[:at]
+            del tokens[:at], kinds[:at]
     if "close" in kinds:
-        tokens = _without_echo(tokens)
+        _drop_echoes(tokens, kinds)
     if "dispensed" in kinds or "refill" in kinds:
-        tokens = _without_supply(tokens)
+        tokens = _without_supply(tokens, kinds)
     return tuple(tokens)
 
 
@@ -123,29 +123,26 @@ def _token(words: list[str], at: int, medications: Medications) -> tuple[SigToke
     return _PUNCTUATION.get(words[at]), 1
 
 
-_ECHO = ("number", "open", "number", "close")
+_ECHO = ["number", "open", "number", "close"]
 
 
-def _without_echo(tokens: list[SigToken]) -> list[SigToken]:
-    """Drop a number that is repeated in brackets: ``2 (two) times``."""
-    kept: list[SigToken] = []
-    for token in tokens:
-        kept.append(token)
-        if token.kind != _ECHO[-1]:
-            continue
-        last = kept[-len(_ECHO) :]
-        if tuple(token.kind for token in last) == _ECHO and last[0].value == last[2].value:
-            del kept[-len(_ECHO) + 1 :]
-    return kept
+def _drop_echoes(tokens: list[SigToken], kinds: list[str]) -> None:
+    """Drop each number that is repeated in brackets: ``2 (two) times``."""
+    at = 0
+    while "close" in kinds[at:]:
+        at = kinds.index("close", at) + 1
+        begun = at - len(_ECHO)
+        if begun >= 0 and kinds[begun:at] == _ECHO and tokens[begun].value == tokens[begun + 2].value:
+            del tokens[begun + 1 : at], kinds[begun + 1 : at]
+            at = begun + 1
 
 
 _JOINTS = frozenset(("comma", "break"))
 _SUPPLY = frozenset(("dispensed", "refill", "number", "unit", "ml", "comma", "break", "colon", "dash", "open", "close"))
 
 
-def _without_supply(tokens: list[SigToken]) -> list[SigToken]:
+def _without_supply(tokens: list[SigToken], kinds: list[str]) -> list[SigToken]:
     """Drop the quantity and the refills behind the sig: ``, 30 tab, 0 Refill(s)``, ``Disp 30, Rfl 1``."""
-    kinds = [token.kind for token in tokens]
     at = next((at for at, kind in enumerate(kinds) if kind in ("dispensed", "refill")), 0)
     if not at:
         return tokens
