@@ -25,16 +25,15 @@ def told_trials(record: Record, medications: Medications) -> frozenset[str]:
 
 
 def _texts(record: Record) -> Iterator[str]:
-    for condition in record.all("conditions", Condition):
-        yield from (note.text for note in condition.note if note.text)
-        if condition.code is not None and condition.code.text:
-            yield condition.code.text
-    for order in record.all("medicationRequests", MedicationRequest):
-        yield from (note.text for note in order.note if note.text)
-    for dispense in record.all("medicationDispenses", MedicationDispense):
-        yield from (note.text for note in dispense.note if note.text)
-    for statement in record.all("medicationStatements", MedicationStatement):
-        yield from (note.text for note in statement.note if note.text)
+    conditions = list(record.all("conditions", Condition))
+    entries: list[Condition | MedicationRequest | MedicationDispense | MedicationStatement] = [
+        *conditions,
+        *record.all("medicationRequests", MedicationRequest),
+        *record.all("medicationDispenses", MedicationDispense),
+        *record.all("medicationStatements", MedicationStatement),
+    ]
+    yield from [note.text for entry in entries for note in entry.note if note.text]
+    yield from [condition.code.text for condition in conditions if condition.code and condition.code.text]
 
 
 def _told(text: str, medications: Medications) -> Iterator[str]:

@@ -6,6 +6,7 @@ from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, SigDose, Si
 from mappings.schema.medications import SigToken
 
 DIMENSIONS = frozenset(("mg", "unit", "ml"))
+_OF_RANGES = frozenset(("dash", "to", "or"))
 
 
 class DoseParser:
@@ -61,12 +62,10 @@ class DoseParser:
             amount *= self._next().value
         elif self._mixed():
             amount += self._next().value
-        for joint in ("dash", "to", "or"):
-            if self._peek() == joint and self._peek(1) == "number" and not self._starts_period(1):
-                self._at += 1
-                other = self._next().value
-                self._flags.append("range_low")
-                return min(amount, other)
+        if self._peek() in _OF_RANGES and self._peek(1) == "number" and not self._starts_period(1):
+            self._at += 1
+            self._flags.append("range_low")
+            return min(amount, self._next().value)
         return amount
 
     def _starts_period(self, ahead: int) -> bool:
