@@ -7,6 +7,8 @@ from mappings.schema.medications import SigToken
 
 DIMENSIONS = frozenset(("mg", "unit", "ml"))
 _OF_RANGES = frozenset(("dash", "to", "or"))
+_IN_QUANTITIES = _OF_RANGES | {"number", "and"}
+"""Kinds of the tokens by which a quantity goes on after its first number."""
 
 
 class DoseParser:
@@ -44,6 +46,8 @@ class DoseParser:
 
     def _dose(self) -> SigDose:
         amount = self._quantity()
+        if self._peek() in DIMENSIONS:
+            return self._with_unit(amount)
         self._skip("x")
         if self._peek() == "of":
             return self._of_strength(amount)
@@ -58,6 +62,8 @@ class DoseParser:
     def _quantity(self) -> float:
         """A number, a mixed number, a counted fraction, or the low end of a range."""
         amount = self._next().value
+        if self._peek() not in _IN_QUANTITIES:
+            return amount
         if self._counted_fraction():
             amount *= self._next().value
         elif self._mixed():

@@ -77,7 +77,10 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
     if any(item.prn for item in items):
         flags.append("prn")
     phases = tuple(
-        DosePhase(tuple(_intake(item, flags) for item in stage.items if not item.prn), stage.days) for stage in stages
+        [
+            DosePhase(tuple([_intake(item, flags) for item in stage.items if not item.prn]), stage.days)
+            for stage in stages
+        ]
     )
     return Sig(phases, flags=tuple(dict.fromkeys(flags)))
 
