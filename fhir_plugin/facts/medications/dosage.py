@@ -68,24 +68,20 @@ _ByFields: TypeAlias = tuple[tuple[DosePhase, ...] | None, tuple[str, ...]]
 class DosageReader:
     """Reads the dosages of one record. What their fields say is repeated more often than the words beside it."""
 
-    __slots__ = ("_by_fields", "_medications", "_readings")
+    __slots__ = ("_by_fields", "_medications")
 
     def __init__(self, medications: Medications) -> None:
         self._medications = medications
-        self._readings: dict[tuple[Dosage, ...], DosageReading] = {}
         self._by_fields: dict[tuple[Timing | None, tuple[DoseAndRate, ...]], _ByFields] = {}
 
     def read(self, elements: tuple[Dosage, ...]) -> DosageReading:
         """The phases of a dosage instruction."""
         if not elements:
             return NO_DOSAGE
-        reading = self._readings.get(elements)
-        if reading is None:
-            read = [_element(element, self._fields(element), self._medications) for element in elements]
-            words = "\n".join(filter(None, map(_words_of, elements)))
-            indication = indication_in_sig(words, self._medications) if words else NOT_STATED
-            reading = self._readings[elements] = _reading(read[0] if len(read) == 1 else _combined(read), indication)
-        return reading
+        read = [_element(element, self._fields(element), self._medications) for element in elements]
+        words = "\n".join(filter(None, map(_words_of, elements)))
+        indication = indication_in_sig(words, self._medications) if words else NOT_STATED
+        return _reading(read[0] if len(read) == 1 else _combined(read), indication)
 
     def _fields(self, element: Dosage) -> _ByFields:
         key = (element.timing, element.dose_and_rate)

@@ -122,10 +122,17 @@ def clear_caches() -> None:
     clear_sig_cache()
 
 
+class _SeenDosage(NamedTuple):
+    """A dosage of one record, and the lines that have it, by drug, supply and quantity."""
+
+    reading: DosageReading
+    lines: dict[tuple[NamedConcept, Quantity | None, Quantity | None], MedicationLine]
+
+
 class MedicationLines:
     """The lines of one record; repeated concepts, dosages and lines are read once."""
 
-    __slots__ = ("_concepts", "_dosages", "_groups", "_kept", "_lines", "_medications", "_policy", "_products")
+    __slots__ = ("_concepts", "_dosages", "_groups", "_kept", "_medications", "_policy", "_products", "_seen")
 
     def __init__(
         self, medications: Medications, policy: TrialPolicy, groups: frozenset[str], products: ProductReader
@@ -137,7 +144,7 @@ class MedicationLines:
         self._products = products
         self._dosages = DosageReader(medications)
         self._concepts: dict[CodeableConcept | Reference, NamedConcept] = {}
-        self._lines: dict[_LineKey, MedicationLine] = {}
+        self._seen: dict[tuple[Dosage, ...], _SeenDosage] = {}
 
     def concept(self, taken: MedicationResource) -> NamedConcept:
         """The drug of a resource."""
@@ -154,16 +161,22 @@ class MedicationLines:
         quantity: Quantity | None = None,
     ) -> MedicationLine:
         """The line of a drug with a dosage and a supply."""
-        key = (named, self._dosages.read(dosage), supply, quantity)
-        line = (self._kept.lines if named.kept else self._lines).get(key)
-        return line or self._lines.get(key) or self._new(key)
+        seen = self._seen.get(dosage)
+        if seen is None:
+            seen = self._seen[dosage] = _SeenDosage(self._dosages.read(dosage), {})
+        key = (named, supply, quantity)
+        line = seen.lines.get(key)
+        if line is None:
+            line = seen.lines[key] = self._kept_line((named, seen.reading, supply, quantity))
+        return line
 
-    def _new(self, key: _LineKey) -> MedicationLine:
-        line = self._line(*key)
-        if _may_be_kept(key):
-            self._kept.keep_line(key, line)
-        else:
-            self._lines[key] = line
+    def _kept_line(self, key: _LineKey) -> MedicationLine:
+        """The line as cached across records, or a new one."""
+        line = self._kept.lines.get(key)
+        if line is None:
+            line = self._line(*key)
+            if _may_be_kept(key):
+                self._kept.keep_line(key, line)
         return line
 
     def bare(self, line: MedicationLine) -> MedicationLine:
