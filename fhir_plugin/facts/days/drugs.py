@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fhir_plugin.facts.days.days import DayMap
 from fhir_plugin.facts.days.intervals import AdequateRun, Interval
 from fhir_plugin.facts.days.stretches import Stretch
-from fhir_plugin.facts.medications.exposures import Exposure, Prescription
+from fhir_plugin.facts.medications.exposures import Exposure
 from mappings.schema.medications import Minimum
 
 KINDS = ("dispensed", "administered", "stated", "ordered")
@@ -35,36 +35,27 @@ class ExposureTraits(NamedTuple):
 
 def traits_of(exposures: Sequence[Exposure]) -> ExposureTraits:
     """Summarise the exposures of one drug, of which there must be at least one."""
-    dated: list[int] = []
-    starts: list[int] = []
-    references: set[str] = set()
-    kinds: set[str] = set()
-    excluded: set[str] = set()
-    flag_sets: set[tuple[str, ...]] = set()
-    minima: set[Minimum | None] = set()
-    latest: Prescription | None = None
-    for e in exposures:
-        window = e.window
-        references.add(e.reference)
-        flag_sets.add(e.flags)
-        flag_sets.add(window.flags)
-        if e.prescription is not latest:
-            latest = e.prescription
-            flag_sets.add(latest.flags)
-            minima.add(latest.minimum)
-        (kinds if e.counted else excluded).add(window.kind)
-        if window.start is not None:
-            (starts if e.counted and window.certain else dated).append(window.start)
-    flags: set[str] = set().union(*flag_sets)
+    windows = [e.window for e in exposures]
+    prescriptions = {id(e.prescription): e.prescription for e in exposures}.values()
+    minima = {prescription.minimum for prescription in prescriptions}
+    flags: set[str] = set().union(
+        *{e.flags for e in exposures},
+        *{window.flags for window in windows},
+        *[prescription.flags for prescription in prescriptions],
+    )
     if None in minima and any(e.prescription.minimum is None for e in exposures if e.counted):
         flags.add("no_minimum")
-    starts.sort()
+    dated = [window.start for window in windows if window.start is not None]
+    starts = sorted(
+        [e.window.start for e in exposures if e.counted and e.window.certain and e.window.start is not None]
+    )
+    kinds = {e.window.kind for e in exposures if e.counted} or {window.kind for window in windows}
     return ExposureTraits(
-        min((*dated, *starts[:1]), default=None),
+        min(dated, default=None),
         starts,
-        tuple(sorted(references)),
-        min(kinds or excluded, key=KINDS.index),
-        min((minimum for minimum in minima if minimum is not None), default=None),
+        tuple(sorted({e.reference for e in exposures})),
+        min(kinds, key=KINDS.index),
+        min([minimum for minimum in minima if minimum is not None], default=None),
         frozenset(flags),
     )
 

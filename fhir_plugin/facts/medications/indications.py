@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_of, purposes
@@ -22,28 +23,31 @@ def stated_reasons(
     ``listed`` are the references of the diagnoses that are read anyway; of them, the name is not needed.
     """
     dosages = entry.dosage_instruction if isinstance(entry, MedicationRequest) else entry.dosage
-    when_needed = [dosage.as_needed_codeable_concept for dosage in dosages]
-    named = [*_names_of_others(entry.reason_reference, listed), *_purposes(entry, dosages)]
+    named = dict.fromkeys([*_names_of_others(entry.reason_reference, listed), *_purposes(entry, dosages)])
     return (
         *entry.reason_code,
-        *(concept for concept in when_needed if concept),
-        *(CodeableConcept(text=words) for words in dict.fromkeys(named)),
+        *[dosage.as_needed_codeable_concept for dosage in dosages if dosage.as_needed_codeable_concept],
+        *[CodeableConcept(text=words) for words in named],
     )
 
 
-def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> Iterator[str]:
+def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> list[str]:
     """The names by which references to diagnoses are shown that are not on the record."""
-    for reference in references:
-        if reference.display and "/".join(reference_parts(reference.reference or "")[1:]) not in listed:
-            yield reference.display
+    return [
+        reference.display
+        for reference in references
+        if reference.display and "/".join(reference_parts(reference.reference or "")[1:]) not in listed
+    ]
 
 
-def _purposes(entry: MedicationRequest | MedicationStatement, dosages: Iterable[Dosage]) -> Iterator[str]:
-    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction)]
-    texts += [note.text for note in entry.note]
-    for text in texts:
-        if text:
-            yield from purposes(text)
+_TIME = re.compile(r"\d+ (?:day|week|month)s?")
+"""What a sig says the drug is taken for most often, and no reason."""
+
+
+def _purposes(entry: MedicationRequest | MedicationStatement, dosages: Iterable[Dosage]) -> list[str]:
+    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction) if text]
+    texts += [note.text for note in entry.note if note.text]
+    return [purpose for text in texts for purpose in purposes(text) if not _TIME.fullmatch(purpose)]
 
 
 class IndicationReader:
@@ -62,7 +66,11 @@ class IndicationReader:
         stated = indications(resource)
         references: tuple[Reference, ...] = getattr(resource, "reason_reference", ())
         if not stated and not references:
-            return next((self._by_order[order] for order in orders if order in self._by_order), NOT_STATED)
+            return (
+                next((self._by_order[order] for order in orders if order in self._by_order), NOT_STATED)
+                if orders
+                else NOT_STATED
+            )
         found = indication_of((*stated, *self._referenced(resource, references)), self._medications)
         if isinstance(resource, MedicationRequest):
             self._by_order[resource.reference] = found

@@ -122,30 +122,6 @@ def may_be_antidepressant(drug: IdentifiedProduct, medications: Medications) -> 
     return drug.unmapped and (hints.look_antidepressant(drug.label) or not hints.look_psychotropic(drug.label))
 
 
-class ProductReader:
-    """The drugs of one record; a repeated concept is identified once."""
-
-    __slots__ = ("_by_reference", "_medications", "_seen")
-
-    def __init__(self, medications: Medications, by_reference: Mapping[str, Medication]) -> None:
-        self._medications = medications
-        self._by_reference = by_reference
-        self._seen: dict[CodeableConcept, IdentifiedProduct] = {}
-
-    def of(
-        self, concept: CodeableConcept | None, reference: Reference | None, contained: Sequence[Raw] = ()
-    ) -> IdentifiedProduct:
-        """The product that a request, dispense, statement or administration names."""
-        if concept is None:
-            return identify_medication(
-                None, reference, self._medications, by_reference=self._by_reference, contained=contained
-            )
-        identified = self._seen.get(concept)
-        if identified is None:
-            identified = self._seen[concept] = identify(concept, self._medications)
-        return identified
-
-
 def product_in_text(text: str, medications: Medications, *, is_name: bool = True) -> Product | None:
     """The product that a text names, with the strength beside the name; ``None`` where no table has it.
 

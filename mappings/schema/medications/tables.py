@@ -94,7 +94,7 @@ def _product_without_strength(ingredients: str, formulation: str, use: str) -> P
 
 
 def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, tuple[SigWord, ...]]:
-    """The vocabulary of text sigs by first word, the longest phrase first."""
+    """The vocabulary of text sigs by first word, the longest phrase first; a phrase with a number in it is refused."""
     table: dict[str, tuple[str, float, str]] = {
         phrase: (unit.dimension, unit.factor, "") for phrase, unit in units.items() if phrase.isalpha()
     }
@@ -109,6 +109,10 @@ def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, 
     table |= {phrase: (kind, 0.0, "") for kind, phrases in words.words.items() for phrase in phrases}
     by_first_word: dict[str, list[SigWord]] = {}
     for phrase, (kind, value, name) in table.items():
+        if any(map(str.isdecimal, phrase)):
+            raise KnowledgeError(
+                f"sig_words.yaml: {phrase!r}: numbers are read by themselves, so no phrase has one in it"
+            )
         split = tuple(phrase.replace("-", " - ").replace("/", " / ").split())
         by_first_word.setdefault(split[0], []).append(SigWord(split, SigToken(sys.intern(kind), value, name)))
     return {

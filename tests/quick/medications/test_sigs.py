@@ -31,7 +31,7 @@ def test_the_corpus_is_large_and_has_no_repeats() -> None:
     ("text", "per_day"), [("BID", 2), ("twice daily", 2), ("every other day", 0.5), ("sometimes", None)]
 )
 def test_frequency(text: str, per_day: float | None) -> None:
-    assert read_frequency(text, KNOWN.sig_words) == per_day
+    assert read_frequency(text, KNOWN) == per_day
 
 
 WORDS = sorted(
@@ -42,7 +42,7 @@ WORDS = sorted(
 
 @given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join))
 def test_no_sentence_of_the_vocabulary_breaks_the_grammar(text: str) -> None:
-    sig = read_sig(text, KNOWN.sig_words)
+    sig = read_sig(text, KNOWN)
     if sig is not None:
         assert all(intake.per_day > 0 for phase in sig.phases for intake in phase.intakes)
         assert all(phase.days is None or phase.days > 0 for phase in sig.phases)
@@ -50,4 +50,4 @@ def test_no_sentence_of_the_vocabulary_breaks_the_grammar(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_grammar(text: str) -> None:
-    read_sig(text, KNOWN.sig_words)
+    read_sig(text, KNOWN)
