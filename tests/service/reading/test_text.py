@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 import msgspec
@@ -16,8 +17,9 @@ from fhir_plugin.reading.gather import gather
 from fhir_plugin.record.bundles import AnyResource
 from fhir_plugin.record.coded import MOST_LETTERS
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
+from fhir_plugin.record.decoding import decode_value
 from fhir_plugin.record.record import Input, InputState, Record
-from fhir_plugin.record.text import MAX_TEXT
+from fhir_plugin.record.text import MAX_TEXT, letters_of
 from tests.support.hooks.calls import DAY, knowledge
 from tests.support.reading.material import PATIENT, patient, to_bytes
 
@@ -76,3 +78,12 @@ def test_an_entry_of_many_words_may_mean_anything() -> None:
 
 def with_conditions(record: Record, *conditions: AnyResource) -> Record:
     return replace(record, inputs={**record.inputs, "conditions": Input(InputState.COMPLETE, conditions)})
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_what_is_contained_counts_however_it_is_spaced(indent: int | None) -> None:
+    inner = [{"resourceType": "Condition", "code": {"text": text}} for text in different(5)]
+    order = {"resourceType": "MedicationRequest", "subject": {"reference": f"Patient/{PATIENT}"}, "contained": inner}
+    read = decode_value("medicationRequests", json.dumps(order, indent=indent).encode(), PATIENT)
+    assert len(read.input.resources) == 1
+    assert letters_of(read.input.resources) >= 5_000
