@@ -10,7 +10,7 @@ from datetime import date
 from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from fhir_plugin.deciding.comparing import CriterionAnswer, compare
+from fhir_plugin.deciding.comparing import NOTHING, CriterionAnswer, compare
 from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict, all_of, any_of
 from fhir_plugin.deciding.phrases import entries_phrase, value_phrase
 from fhir_plugin.deciding.ready import ReadyCriteria, ReadyCriterion, ReadyFact, Shown
@@ -64,6 +64,8 @@ def _finding(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> F
 def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
     """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
     criterion, compared = ready.criterion, _considered(ready, facts, as_of)
+    if all(answer is NOTHING for _, _, answer in compared) and compared:
+        return _nothing_found(ready, compared)
     verdicts = [answer.verdict for _, _, answer in compared]
     verdict = all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
     decisive = [each for each in compared if each[2].verdict is verdict]
@@ -82,6 +84,21 @@ def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of:
         unread=lacks.unread,
         missing=lacks.missing,
         evidence=_distinct([fact.evidence for _, fact, _ in decisive]),
+        looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
+        sources=criterion.sources,
+        local=criterion.local,
+    )
+
+
+def _nothing_found(ready: ReadyCriterion, compared: Sequence[_Compared]) -> Finding:
+    """What is so of most criteria: all places were read, and nothing is there."""
+    criterion = ready.criterion
+    return Finding(
+        criterion=criterion.id,
+        verdict=Verdict.NOT_MET,
+        because=ready.nothing_found,
+        phrase=ready.bare[Verdict.NOT_MET].phrase,
+        evidence=_distinct([fact.evidence for _, fact, _ in compared]),
         looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
         sources=criterion.sources,
         local=criterion.local,

@@ -54,7 +54,8 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
         return self.day or max((entry.day for entry in self.entries if entry.day), default=None)
 
 
-_NOTHING = CriterionAnswer(Verdict.NOT_MET, "not_met")
+NOTHING = CriterionAnswer(Verdict.NOT_MET, "not_met")
+"""All was read, and nothing is there."""
 _NOT_READ = CriterionAnswer(Verdict.UNKNOWN, "unknown", doubt=Doubt.UNREAD)
 _NOT_THERE = CriterionAnswer(Verdict.UNKNOWN, "unknown", doubt=Doubt.MISSING)
 _NOT_ASKED = CriterionAnswer(Verdict.UNKNOWN, "not_asked", doubt=Doubt.ASK)
@@ -70,7 +71,7 @@ def compare(
     if isinstance(value, Presence):
         answer = _presence(criterion, value, fact)
         asked = criterion.criterion.asked
-        if answer is _NOTHING and asked and not _is_answered(criterion.criterion, asked, facts, as_of):
+        if answer is NOTHING and asked and not _is_answered(criterion.criterion, asked, facts, as_of):
             return _NOT_ASKED
         return answer
     if isinstance(value, Count):
@@ -106,7 +107,7 @@ def _presence(criterion: ReadyCriterion, presence: Presence, fact: Fact) -> Crit
     if presence.possible:
         values, doubt = _entries(presence.possible), Doubt.POSSIBLE
         return CriterionAnswer(Verdict.UNKNOWN, "unsure", values, doubt, entries=presence.possible)
-    return _without_value(fact) if fact.missing else _NOTHING
+    return _without_value(fact) if fact.missing else NOTHING
 
 
 def _entries(entries: tuple[Evidence, ...]) -> Mapping[str, str]:
