@@ -25,6 +25,7 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
     words: str
     """Which sentence of ``FindingWords``."""
     values: Mapping[str, str] = NO_VALUES
+    """``NO_VALUES`` where it rests on no entry and no number."""
     doubt: Doubt | None = None
     entries: tuple[Evidence, ...] = ()
     """The entries that decide it."""
@@ -32,14 +33,9 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
     """The number that decides it, without its unit."""
     day: DaySpan | None = None
 
-    @property
-    def is_bare(self) -> bool:
-        """Whether it rests on no entry and no number."""
-        return not self.entries and not self.plain
-
     def value_of(self, fact: Fact) -> str:
         """The number with the names of what was measured or counted, or the names of the entries."""
-        if self.is_bare:
+        if not self.entries and not self.plain:
             return ""
         names = ", ".join(dict.fromkeys(entry.name for entry in self.entries or fact.evidence if entry.name))
         if not self.plain:
