@@ -10,10 +10,10 @@ from datetime import date
 from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from fhir_plugin.deciding.comparing import CriterionAnswer, compare
+from fhir_plugin.deciding.comparing import NOTHING, CriterionAnswer, compare
 from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict, all_of, any_of
 from fhir_plugin.deciding.phrases import entries_phrase, value_phrase
-from fhir_plugin.deciding.ready import ReadyCriteria, ReadyCriterion, ReadyFact, Shown
+from fhir_plugin.deciding.ready import NO_VALUES, ReadyCriteria, ReadyCriterion, ReadyFact, Shown
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.read import Facts
 from mappings.schema.load import Knowledge
@@ -43,7 +43,7 @@ def _finding(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> F
     fact = facts[on.name]
     answer = compare(ready, on, fact, facts, as_of)
     verdict = answer.verdict
-    shown = ready.bare[verdict] if answer.is_bare else _shown(ready, [(on, fact, answer)], verdict, as_of)
+    shown = ready.bare[verdict] if answer.values is NO_VALUES else _shown(ready, [(on, fact, answer)], verdict, as_of)
     return Finding(
         criterion=criterion.id,
         verdict=verdict,
@@ -64,12 +64,14 @@ def _finding(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> F
 def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
     """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
     criterion, compared = ready.criterion, _considered(ready, facts, as_of)
+    if all(answer is NOTHING for _, _, answer in compared) and compared:
+        return _nothing_found(ready, compared)
     verdicts = [answer.verdict for _, _, answer in compared]
     verdict = all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
     decisive = [each for each in compared if each[2].verdict is verdict]
     lacks = _lacks(decisive) if verdict is Verdict.UNKNOWN else _NOTHING_LACKS
     told = decisive[:1] if lacks.doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
-    is_bare = all(answer.is_bare for _, _, answer in decisive)
+    is_bare = all(answer.values is NO_VALUES for _, _, answer in decisive)
     shown = ready.bare[verdict] if is_bare else _shown(ready, decisive, verdict, as_of)
     return Finding(
         criterion=criterion.id,
@@ -82,6 +84,21 @@ def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of:
         unread=lacks.unread,
         missing=lacks.missing,
         evidence=_distinct([fact.evidence for _, fact, _ in decisive]),
+        looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
+        sources=criterion.sources,
+        local=criterion.local,
+    )
+
+
+def _nothing_found(ready: ReadyCriterion, compared: Sequence[_Compared]) -> Finding:
+    """What is so of most criteria: all places were read, and nothing is there."""
+    criterion = ready.criterion
+    return Finding(
+        criterion=criterion.id,
+        verdict=Verdict.NOT_MET,
+        because=ready.nothing_found,
+        phrase=ready.bare[Verdict.NOT_MET].phrase,
+        evidence=_distinct([fact.evidence for _, fact, _ in compared]),
         looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
         sources=criterion.sources,
         local=criterion.local,

@@ -25,6 +25,7 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
     words: str
     """Which sentence of ``FindingWords``."""
     values: Mapping[str, str] = NO_VALUES
+    """``NO_VALUES`` where it rests on no entry and no number."""
     doubt: Doubt | None = None
     entries: tuple[Evidence, ...] = ()
     """The entries that decide it."""
@@ -32,14 +33,9 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
     """The number that decides it, without its unit."""
     day: DaySpan | None = None
 
-    @property
-    def is_bare(self) -> bool:
-        """Whether it rests on no entry and no number."""
-        return not self.entries and not self.plain
-
     def value_of(self, fact: Fact) -> str:
         """The number with the names of what was measured or counted, or the names of the entries."""
-        if self.is_bare:
+        if not self.entries and not self.plain:
             return ""
         names = ", ".join(dict.fromkeys(entry.name for entry in self.entries or fact.evidence if entry.name))
         if not self.plain:
@@ -54,7 +50,8 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
         return self.day or max((entry.day for entry in self.entries if entry.day), default=None)
 
 
-_NOTHING = CriterionAnswer(Verdict.NOT_MET, "not_met")
+NOTHING = CriterionAnswer(Verdict.NOT_MET, "not_met")
+"""All was read, and nothing is there."""
 _NOT_READ = CriterionAnswer(Verdict.UNKNOWN, "unknown", doubt=Doubt.UNREAD)
 _NOT_THERE = CriterionAnswer(Verdict.UNKNOWN, "unknown", doubt=Doubt.MISSING)
 _NOT_ASKED = CriterionAnswer(Verdict.UNKNOWN, "not_asked", doubt=Doubt.ASK)
@@ -70,7 +67,7 @@ def compare(
     if isinstance(value, Presence):
         answer = _presence(criterion, value, fact)
         asked = criterion.criterion.asked
-        if answer is _NOTHING and asked and not _is_answered(criterion.criterion, asked, facts, as_of):
+        if answer is NOTHING and asked and not _is_answered(criterion.criterion, asked, facts, as_of):
             return _NOT_ASKED
         return answer
     if isinstance(value, Count):
@@ -106,7 +103,7 @@ def _presence(criterion: ReadyCriterion, presence: Presence, fact: Fact) -> Crit
     if presence.possible:
         values, doubt = _entries(presence.possible), Doubt.POSSIBLE
         return CriterionAnswer(Verdict.UNKNOWN, "unsure", values, doubt, entries=presence.possible)
-    return _without_value(fact) if fact.missing else _NOTHING
+    return _without_value(fact) if fact.missing else NOTHING
 
 
 def _entries(entries: tuple[Evidence, ...]) -> Mapping[str, str]:

@@ -73,6 +73,8 @@ class ReadyCriterion:
     phrases: Mapping[Verdict, str]
     bare: Mapping[Verdict, Shown]
     """What a finding shows that rests on no entry and no number."""
+    nothing_found: str
+    """The sentences about all facts, where all was read and nothing is there."""
 
 
 class ReadyCriteria:
@@ -97,16 +99,18 @@ class ReadyCriteria:
 
 def _ready(criterion: Criterion, knowledge: Knowledge) -> ReadyCriterion:
     phrases = {Verdict.MET: criterion.phrases.met, Verdict.NOT_MET: criterion.phrases.not_met, Verdict.UNKNOWN: ""}
+    facts = tuple(_ready_fact(name, criterion, knowledge) for name in criterion.facts)
     return ReadyCriterion(
         criterion=criterion,
         wording=knowledge.wording,
-        facts=tuple(_ready_fact(name, criterion, knowledge) for name in criterion.facts),
+        facts=facts,
         counts_past=criterion.compare is Comparator.EVER,
         phrases=phrases,
         bare={
             verdict: Shown(entries_phrase(template, (), criterion, date.min, knowledge.wording))
             for verdict, template in phrases.items()
         },
+        nothing_found=" ".join(fact.sentence("not_met", NO_VALUES, ()) for fact in facts),
     )
 
 

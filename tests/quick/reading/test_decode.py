@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -385,18 +384,3 @@ def test_a_subject_of_a_type_in_other_capitals_is_unclear_and_not_another_patien
 def test_null_means_none_in_a_prefetch_and_nothing_in_an_answer() -> None:
     assert decode_value("conditions", b"null", PATIENT).input.whole
     assert not decode_value("conditions", b"null", PATIENT, answered=True).input.whole
-
-
-def test_how_completely_inputs_were_read_is_that_of_this_record_and_of_these_inputs() -> None:
-    places = ("conditions", "devices")
-    whole = record_from_bundle(bundle(patient(), CONDITION))
-    assert (whole.gaps(places), whole.unread_of(places)) == ((), ())
-    assert whole.looked_in(*places) == ("conditions (1)", "devices (0)")
-    assert whole.looked_in("conditions") == ("conditions (1)",)
-    part = replace(whole.input("conditions"), state=PARTIAL, why="no scope", resources=())
-    less = replace(whole, inputs={**whole.inputs, "conditions": part})
-    for _ in range(2):
-        assert less.gaps(places) == ("conditions: partial (no scope)",)
-        assert less.unread_of(places) == ("conditions",)
-        assert less.looked_in(*places) == ("conditions (0)", "devices (0)")
-    assert whole.gaps(places) == ()
