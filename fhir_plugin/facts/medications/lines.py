@@ -13,8 +13,12 @@ import msgspec
 
 from fhir_plugin.facts.medications.dosage import DosageReader, DosageReading
 from fhir_plugin.facts.medications.exposures import Prescription, read_prescription, units_per_day
-from fhir_plugin.facts.medications.product_reader import MAX_KEY_BYTES, ProductReader, clear_product_cache
-from fhir_plugin.facts.medications.products import IdentifiedProduct
+from fhir_plugin.facts.medications.products import (
+    MAX_KEY_BYTES,
+    IdentifiedProduct,
+    ProductReader,
+    clear_product_cache,
+)
 from fhir_plugin.facts.medications.sigs import MAX_CACHED_PHASES, clear_sig_cache
 from fhir_plugin.facts.medications.supply import Fill, MedicationResource, SupplyWindow, fill_of
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Quantity, Reference

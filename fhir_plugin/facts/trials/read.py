@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from fhir_plugin.facts.days.days import map_days
 from fhir_plugin.facts.fact import Count, Evidence, Fact
 from fhir_plugin.facts.medications.histories import INPUTS, MedicationHistory, UnmappedMedication, read_history
-from fhir_plugin.facts.medications.product_reader import ProductReader
+from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.trials.counting import TrialScope
 from fhir_plugin.facts.trials.episodes import Episode, current_episode
