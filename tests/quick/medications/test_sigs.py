@@ -60,5 +60,5 @@ def test_no_text_breaks_the_grammar(text: str) -> None:
 
 def test_a_phrase_of_the_vocabulary_has_no_number_in_it() -> None:
     words = read_yaml(FOLDER / "sig_words.yaml", SigWords)
-    with pytest.raises(KnowledgeError, match="sig_words.yaml: 'every 24 hours': numbers are read by themselves"):
+    with pytest.raises(KnowledgeError, match="'every 24 hours': numbers are read by themselves"):
         read_sig_words(words.model_copy(update={"per_day": {"every 24 hours": 1.0}}), KNOWN.units)
