@@ -56,6 +56,20 @@ def test_a_line_with_a_long_unit_is_not_kept() -> None:
     assert not kept().lines
 
 
+def test_a_long_dosage_is_not_kept() -> None:
+    clear_caches()
+    read([order(SERTRALINE | {"sig": "1 tablet daily " + "x" * lines.MAX_KEY_BYTES})])
+    assert not kept().readings
+
+
+def test_the_readings_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
+    monkeypatch.setattr(lines, "_MAX_CACHED_READINGS", 2)
+    clear_caches()
+    for amount in (1, 2, 3):
+        read([order(SERTRALINE | {"sig": f"{amount} tablets daily"})])
+    assert len(kept().readings) == 1
+
+
 def test_the_lines_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
     monkeypatch.setattr(lines, "_MAX_CACHED_LINES", 2)
     clear_caches()
@@ -77,6 +91,7 @@ def test_a_reading_of_many_phases_is_not_kept() -> None:
     clear_caches()
     read([order(SERTRALINE | {"sig": "Start 1 mg daily, increase by 1 mg every 2 days to 50 mg"})])
     assert not kept().lines
+    assert not kept().readings
     assert not sigs._SIG_CACHE
 
 
