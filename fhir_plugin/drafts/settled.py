@@ -14,8 +14,7 @@ from fhir_plugin.drafts.encounters import EncounterSetting
 from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
 from fhir_plugin.drafts.outside import is_inside, stated_use, states_nothing
 from fhir_plugin.facts.fact import Presence
-from fhir_plugin.facts.medications.product_reader import ProductReader
-from fhir_plugin.facts.medications.products import ANTIDEPRESSANT
+from fhir_plugin.facts.medications.products import ANTIDEPRESSANT, ProductReader
 from fhir_plugin.facts.read import Facts
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.record import Record

@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.medications.dosage import days_of
-from fhir_plugin.facts.medications.product_reader import ProductReader
-from fhir_plugin.facts.medications.products import IdentifiedProduct
+from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import (

@@ -13,7 +13,7 @@ from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.interactions import read_interactions
 from fhir_plugin.facts.laboratory import read_laboratory
 from fhir_plugin.facts.measured import read_measured
-from fhir_plugin.facts.medications.product_reader import ProductReader
+from fhir_plugin.facts.medications.products import ProductReader
 from fhir_plugin.facts.person import read_age, read_childbearing
 from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
 from fhir_plugin.facts.screens import read_screens

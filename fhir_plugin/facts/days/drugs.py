@@ -36,28 +36,27 @@ class ExposureTraits(NamedTuple):
 def traits_of(exposures: Sequence[Exposure]) -> ExposureTraits:
     """Summarise the exposures of one drug, of which there must be at least one."""
     windows = [e.window for e in exposures]
-    prescriptions = {id(e.prescription): e.prescription for e in exposures}.values()
-    minima = {prescription.minimum for prescription in prescriptions}
-    flags: set[str] = set().union(
-        *{e.flags for e in exposures},
-        *{window.flags for window in windows},
-        *[prescription.flags for prescription in prescriptions],
-    )
-    if None in minima and any(e.prescription.minimum is None for e in exposures if e.counted):
-        flags.add("no_minimum")
-    dated = [window.start for window in windows if window.start is not None]
-    starts = sorted(
-        [e.window.start for e in exposures if e.counted and e.window.certain and e.window.start is not None]
-    )
-    kinds = {e.window.kind for e in exposures if e.counted} or {window.kind for window in windows}
+    counted = [e for e in exposures if e.counted]
+    minima = [minimum for e in exposures if (minimum := e.prescription.minimum) is not None]
+    kinds = {e.window.kind for e in counted or exposures}
     return ExposureTraits(
-        min(dated, default=None),
-        starts,
+        min([window.start for window in windows if window.start is not None], default=None),
+        sorted([e.window.start for e in counted if e.window.certain and e.window.start is not None]),
         tuple(sorted({e.reference for e in exposures})),
         min(kinds, key=KINDS.index),
-        min([minimum for minimum in minima if minimum is not None], default=None),
-        frozenset(flags),
+        min(set(minima), default=None),
+        _flags_of(exposures, counted),
     )
+
+
+def _flags_of(exposures: Sequence[Exposure], counted: Sequence[Exposure]) -> frozenset[str]:
+    """The flags of the exposures, of their windows and of their prescriptions."""
+    flag_sets = {e.flags for e in exposures}
+    flag_sets |= {e.window.flags for e in exposures}
+    flag_sets |= {e.prescription.flags for e in exposures}
+    if any(e.prescription.minimum is None for e in counted):
+        flag_sets.add(("no_minimum",))
+    return frozenset().union(*flag_sets)
 
 
 class WindowedDrug(NamedTuple):

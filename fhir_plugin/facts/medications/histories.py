@@ -8,8 +8,7 @@ from typing import NamedTuple, TypeVar
 from fhir_plugin.facts.medications.exposures import Exposure, reaches_minimum
 from fhir_plugin.facts.medications.indications import IndicationReader
 from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, MedicationLine, MedicationLines
-from fhir_plugin.facts.medications.product_reader import ProductReader
-from fhir_plugin.facts.medications.products import IdentifiedProduct, may_be_antidepressant
+from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader, may_be_antidepressant
 from fhir_plugin.facts.medications.reasons import (
     NOT_STATED,
     NOT_TAKEN,

@@ -1,7 +1,7 @@
 """Medication lines: the same drug with the same dosage and supply, which records repeat often, is interpreted once.
 
-Lines are cached across records by what they mean. A line holds what a prescription says, in which words or whose it is
-it does not hold.
+Across records are cached the drugs by their concepts, what dosages say by their fields and words, and the lines by what
+they mean: sigs differ more than what they say. A line holds what a prescription says, never whose it is.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ import msgspec
 
 from fhir_plugin.facts.medications.dosage import DosageReader, DosageReading
 from fhir_plugin.facts.medications.exposures import Prescription, read_prescription, units_per_day
-from fhir_plugin.facts.medications.product_reader import MAX_KEY_BYTES, ProductReader, clear_product_cache
-from fhir_plugin.facts.medications.products import IdentifiedProduct
+from fhir_plugin.facts.medications.products import (
+    MAX_KEY_BYTES,
+    IdentifiedProduct,
+    ProductReader,
+    clear_product_cache,
+)
 from fhir_plugin.facts.medications.sigs import MAX_CACHED_PHASES, clear_sig_cache
 from fhir_plugin.facts.medications.supply import Fill, MedicationResource, SupplyWindow, fill_of
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Quantity, Reference
@@ -88,12 +92,14 @@ _LineKey: TypeAlias = tuple[NamedConcept, DosageReading, Quantity | None, Quanti
 """The key of a line: a drug, what its dosage says, a supply and a quantity."""
 _MAX_CACHED_LINES = 4096
 _MAX_CACHED_CONCEPTS = 4096
+_MAX_CACHED_READINGS = 4096
 
 
 class _KeptLines(NamedTuple):
     """What is cached across records: it depends on no patient."""
 
     concepts: dict[CodeableConcept, NamedConcept]
+    readings: dict[tuple[Dosage, ...], DosageReading]
     lines: dict[_LineKey, MedicationLine]
 
     def keep_concept(self, concept: CodeableConcept, named: NamedConcept) -> None:
@@ -102,6 +108,12 @@ class _KeptLines(NamedTuple):
             self.concepts.clear()
             self.lines.clear()
         self.concepts[concept] = named
+
+    def keep_reading(self, dosage: tuple[Dosage, ...], reading: DosageReading) -> None:
+        """Cache what a dosage says; where there are too many all are dropped."""
+        if len(self.readings) >= _MAX_CACHED_READINGS:
+            self.readings.clear()
+        self.readings[dosage] = reading
 
     def keep_line(self, key: _LineKey, line: MedicationLine) -> None:
         """Cache a line; where there are too many all are dropped."""
@@ -112,7 +124,7 @@ class _KeptLines(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _kept_lines(*_key: Medications | TrialPolicy | frozenset[str]) -> _KeptLines:
-    return _KeptLines({}, {})
+    return _KeptLines({}, {}, {})
 
 
 def clear_caches() -> None:
@@ -163,12 +175,21 @@ class MedicationLines:
         """The line of a drug with a dosage and a supply."""
         seen = self._seen.get(dosage)
         if seen is None:
-            seen = self._seen[dosage] = _SeenDosage(self._dosages.read(dosage), {})
+            seen = self._seen[dosage] = _SeenDosage(self._kept_reading(dosage), {})
         key = (named, supply, quantity)
         line = seen.lines.get(key)
         if line is None:
             line = seen.lines[key] = self._kept_line((named, seen.reading, supply, quantity))
         return line
+
+    def _kept_reading(self, dosage: tuple[Dosage, ...]) -> DosageReading:
+        """What the dosage says, as cached across records, or read anew."""
+        reading = self._kept.readings.get(dosage)
+        if reading is None:
+            reading = self._dosages.read(dosage)
+            if _is_short(reading) and len(msgspec.msgpack.encode(dosage)) <= MAX_KEY_BYTES:
+                self._kept.keep_reading(dosage, reading)
+        return reading
 
     def _kept_line(self, key: _LineKey) -> MedicationLine:
         """The line as cached across records, or a new one."""
@@ -214,12 +235,13 @@ class MedicationLines:
 def _may_be_kept(key: _LineKey) -> bool:
     """Whether a line may be cached across records: a small one, so that no request can fill the memory."""
     named, reading, supply, quantity = key
-    phases = len(reading.structured or ()) + len(reading.text or ())
     return (
-        named.kept
-        and phases <= MAX_CACHED_PHASES
-        and len(msgspec.msgpack.encode((reading, supply, quantity))) <= MAX_KEY_BYTES
+        named.kept and _is_short(reading) and len(msgspec.msgpack.encode((reading, supply, quantity))) <= MAX_KEY_BYTES
     )
+
+
+def _is_short(reading: DosageReading) -> bool:
+    return len(reading.structured or ()) + len(reading.text or ()) <= MAX_CACHED_PHASES
 
 
 def _compared_days(reading: DosageReading, fill: Fill) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fhir_plugin.facts.medications.products import ANTIDEPRESSANT, product_in_text
+from fhir_plugin.facts.medications.named_products import product_in_text
+from fhir_plugin.facts.medications.products import ANTIDEPRESSANT
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, MedicationDispense, MedicationRequest, MedicationStatement
 from mappings.schema.medications import Medications

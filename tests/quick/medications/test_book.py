@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 
-from fhir_plugin.facts.medications import lines, product_reader, sigs
+from fhir_plugin.facts.medications import lines, products, sigs
 from fhir_plugin.facts.medications.lines import clear_caches
 from fhir_plugin.facts.medications.sigs import tokens
 from fhir_plugin.facts.trials.read import READ_GROUPS
@@ -47,13 +47,27 @@ def test_a_long_name_is_not_kept_nor_its_line() -> None:
     read([order({"text": "sertraline 50 mg " + "x" * lines.MAX_KEY_BYTES, "sig": "1 tablet daily", "supply": 60})])
     assert not kept().concepts
     assert not kept().lines
-    assert not product_reader._kept_products(KNOWN)
+    assert not products._kept_products(KNOWN)
 
 
 def test_a_line_with_a_long_unit_is_not_kept() -> None:
     clear_caches()
     read([order(SERTRALINE | {"quantity": 30, "quantity_unit": "x" * lines.MAX_KEY_BYTES})])
     assert not kept().lines
+
+
+def test_a_long_dosage_is_not_kept() -> None:
+    clear_caches()
+    read([order(SERTRALINE | {"sig": "1 tablet daily " + "x" * lines.MAX_KEY_BYTES})])
+    assert not kept().readings
+
+
+def test_the_readings_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
+    monkeypatch.setattr(lines, "_MAX_CACHED_READINGS", 2)
+    clear_caches()
+    for amount in (1, 2, 3):
+        read([order(SERTRALINE | {"sig": f"{amount} tablets daily"})])
+    assert len(kept().readings) == 1
 
 
 def test_the_lines_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
@@ -66,17 +80,18 @@ def test_the_lines_begin_anew_when_there_are_many(monkeypatch: Any) -> None:
 
 def test_the_drugs_begin_anew_when_there_are_many_and_with_them_the_lines(monkeypatch: Any) -> None:
     monkeypatch.setattr(lines, "_MAX_CACHED_CONCEPTS", 2)
-    monkeypatch.setattr(product_reader, "_MAX_CACHED_CONCEPTS", 2)
+    monkeypatch.setattr(products, "_MAX_CACHED_CONCEPTS", 2)
     clear_caches()
     for name in ("sertraline 50 mg", "sertraline 100 mg", "fluoxetine 20 mg"):
         read([order({"text": name, "sig": "1 tablet daily", "supply": 60})])
-    assert len(kept().concepts) == len(kept().lines) == len(product_reader._kept_products(KNOWN)) == 1
+    assert len(kept().concepts) == len(kept().lines) == len(products._kept_products(KNOWN)) == 1
 
 
 def test_a_reading_of_many_phases_is_not_kept() -> None:
     clear_caches()
     read([order(SERTRALINE | {"sig": "Start 1 mg daily, increase by 1 mg every 2 days to 50 mg"})])
     assert not kept().lines
+    assert not kept().readings
     assert not sigs._SIG_CACHE
 
 

@@ -9,6 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.facts.medications.sigs import read_frequency, read_sig
+from mappings.schema.base.entries import KnowledgeError
+from mappings.schema.base.files import read_yaml
+from mappings.schema.medications import FOLDER
+from mappings.schema.medications.tables import read_sig_words
+from mappings.schema.medications.words import SigWords
 from tests.support.medications.checks import check_sig, sigs
 from tests.support.shipped import shipped
 
@@ -51,3 +56,9 @@ def test_no_sentence_of_the_vocabulary_breaks_the_grammar(text: str) -> None:
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_grammar(text: str) -> None:
     read_sig(text, KNOWN)
+
+
+def test_a_phrase_of_the_vocabulary_has_no_number_in_it() -> None:
+    words = read_yaml(FOLDER / "sig_words.yaml", SigWords)
+    with pytest.raises(KnowledgeError, match="'every 24 hours': numbers are read by themselves"):
+        read_sig_words(words.model_copy(update={"per_day": {"every 24 hours": 1.0}}), KNOWN.units)
