@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from cds_hooks.cards.app_links import AppLinks
 from cds_hooks.cards.builder import CardBasis, CardContext
@@ -169,7 +170,7 @@ class HookService:
     ) -> tuple[OrderedTreatments, Decision]:
         """What is ordered in the light of the record, and the decision about that."""
         context, knowledge = call.context, self._knowledge
-        encounter = encounter_of(call.prefetch, context.encounter_id, context.patient_id)
+        encounter = partial(encounter_of, call.prefetch, context.encounter_id, context.patient_id)
         known = settled(ordered, decision.record, decision.facts, knowledge, encounter)
         if known.treatments == ordered.treatments:
             return known, decision

@@ -16,10 +16,10 @@ from msgspec import Raw
 from fhir_plugin.drafts.dosages import read_dosages, read_quantity, read_timing
 from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drafted_product, drugs_of_bundle, drugs_of_medications
 from fhir_plugin.drafts.forgiving import MemberPath
-from fhir_plugin.drafts.members import NOTHING, concepts, listed, text
+from fhir_plugin.drafts.members import NOTHING, concepts, listed, read, text
 from fhir_plugin.drafts.reasons import DraftReasons, reasons_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
-from fhir_plugin.record.lenient import decode_all, read
+from fhir_plugin.record.lenient import decode_all
 from fhir_plugin.record.resources import Medication
 from fhir_plugin.record.subjects import SubjectChecker, SubjectMatch
 
