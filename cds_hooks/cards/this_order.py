@@ -55,12 +55,8 @@ def open_order_lines(context: CardContext) -> list[str]:
 
 def _own_checks(context: CardContext) -> list[OrderCheck]:
     """The checks without those that repeat a criterion, which the headline and its reasons say."""
-    definitions = context.knowledge.order_checks.checks
-    repeating = {definition.id for definition in definitions if definition.kind in _CRITERIA}
+    repeating = context.knowledge.order_checks.repeating
     return [check for order in context.checked for check in order.checks if check.check not in repeating]
-
-
-_CRITERIA = ("contraindicated", "criterion")
 
 
 def order_reminders(context: CardContext) -> list[str]:

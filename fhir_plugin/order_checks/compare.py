@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 
@@ -126,13 +124,7 @@ def _unknown(check: CheckDefinition, why: str, drafted: str = "") -> OrderCheck:
 
 def _route(check: CheckDefinition, case: DraftCase) -> str:
     """Why the check does not apply to the route of the order; empty where it applies."""
-    if not check.other_routes or _holds(check.only_routes, case.drafted.instructions):
-        return ""
-    return case.why("other_route") if _holds(check.other_routes, case.drafted.instructions) else ""
-
-
-def _holds(patterns: Iterable[str], text: str) -> bool:
-    return any(re.search(pattern, text) for pattern in patterns)
+    return "" if check.is_for_route(case.drafted.instructions) else case.why("other_route")
 
 
 # The value
