@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
-from cds_hooks.protocol.markdown import quote, table
+from cds_hooks.protocol.markdown import quote, table_row
 from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.headline import (
     Headline,
@@ -55,9 +55,9 @@ def brief_detail(
     """
     against = without_doubles(reasons(answer.weighed), context.knowledge)
     closing, words = basis_line(context), context.words.brief
+    points = _open_points(context, answer, against, head)
     for lines in range(words.most_lines, 0, -1):
-        parts = ["\n".join((*_harm(context, against, head, lines), *beside.lines)), *beside.others]
-        parts += _open_points(context, answer, against, head)
+        parts = ["\n".join((*_harm(context, against, head, lines), *beside.lines)), *beside.others, *points]
         if _length((*parts, closing)) <= words.most_words:
             break
     parts = with_room(context, parts, optional, closing)
@@ -68,7 +68,8 @@ def brief_detail(
 
 
 def _length(parts: Iterable[str]) -> int:
-    return len(" ".join(parts).split())
+    """Words."""
+    return sum([len(part.split()) for part in parts])
 
 
 def _open_points(
@@ -88,10 +89,12 @@ def _open_points(
 
 def with_room(context: CardContext, parts: Sequence[str], optional: Iterable[str], closing: str = "") -> list[str]:
     """The parts, and of the optional ones, in their order, those for which there is room."""
-    kept = list(parts)
+    kept, room = list(parts), context.words.brief.most_words - _length((*parts, closing))
     for line in optional:
-        if _length((*kept, line, closing)) <= context.words.brief.most_words:
+        length = _length((line,))
+        if length <= room:
             kept.append(line)
+            room -= length
     return kept
 
 
@@ -223,32 +226,26 @@ def basis_line(context: CardContext) -> str:
     overdue = context.overdue
     return context.words.brief.basis.format(
         protocol=context.protocol.short,
-        grade=context.protocol.weakest_grade.value,
+        grade=context.fixed.grades[context.protocol.id],
         overdue=f"{overdue} " if overdue else "",
     )
 
 
 def criteria_table(context: CardContext, answer: TreatmentAnswer, said: frozenset[str], most_words: int) -> str:
     """What was looked at, one row each: criterion, value, day and verdict, without what the card says already."""
-    words = context.words
-    rows = [_row(context, weighed) for weighed in answer.weighed if _has_row(weighed, said)]
-    absent = sum(weighed.absent for weighed in answer.weighed)
-    last = [(words.brief.table_absent.format(count=absent), "", "", words.brief.table_not_found)] if absent else []
-    kept = list(rows)
-    while kept and _pieces(words.table.brief_header, [*kept, *_cut(context, rows, kept), *last]) > most_words:
+    words, head = context.words.brief, context.fixed.table_head
+    rows = [table_row(_row(context, weighed)) for weighed in answer.weighed if _has_row(weighed, said)]
+    absent = sum([weighed.absent for weighed in answer.weighed])
+    last = [table_row((words.table_absent.format(count=absent), "", "", words.table_not_found))] if absent else []
+    kept, room = list(rows), most_words - _length((head, *last))
+    while kept and _length((*kept, *_cut(context, len(rows) - len(kept)))) > room:
         kept.pop()
-    return table(words.table.brief_header, [*kept, *_cut(context, rows, kept), *last])
+    return "\n".join((head, *kept, *_cut(context, len(rows) - len(kept)), *last))
 
 
-def _cut(
-    context: CardContext, rows: Sequence[tuple[str, ...]], kept: Sequence[tuple[str, ...]]
-) -> list[tuple[str, ...]]:
-    more = len(rows) - len(kept)
-    return [(context.words.brief.table_cut.format(count=more), "", "", "")] if more else []
-
-
-def _pieces(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
-    return len(table(header, list(rows)).split())
+def _cut(context: CardContext, more: int) -> tuple[str, ...]:
+    """The row for those for which there is no room."""
+    return (table_row((context.words.brief.table_cut.format(count=more), "", "", "")),) if more else ()
 
 
 def _has_row(weighed: WeighedFinding, said: frozenset[str]) -> bool:

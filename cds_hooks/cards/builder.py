@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
+from cds_hooks.cards.fixed import FixedParts, fixed_parts
 from cds_hooks.protocol.markdown import plain, quote
-from cds_hooks.protocol.responses import Card, CardSource, CdsCoding, Link
+from cds_hooks.protocol.responses import Card
 from cds_hooks.settings.settings import Detail
 from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.deciding.finding import Finding
@@ -28,7 +29,6 @@ MAX_SUMMARY_LENGTH = MAX_HEADLINE
 MAX_EVIDENCE = 3
 MAX_NOTE_LENGTH = 40
 """A longer note on a piece of evidence, such as the history of a trial, is shown below the table."""
-MAX_LINKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ class CardContext:
         return self.knowledge.cards
 
     @property
+    def fixed(self) -> FixedParts:
+        """What the cards of this knowledge have in common."""
+        return fixed_parts(self.knowledge)
+
+    @property
     def protocol(self) -> Protocol:
         """The protocol that was applied."""
         return self.knowledge.protocols[self.decision.recommendation.protocol]
@@ -107,22 +112,16 @@ def make_card(
     context: CardContext, basis: CardBasis, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]
 ) -> Card:
     """A card with the parts that all cards share; ``parts`` are Markdown paragraphs, ``sources`` bibliography keys."""
-    words, identity = context.words, context.new_id()
+    fixed, identity = context.fixed, context.new_id()
     context.bases[identity] = basis
     return Card(
         uuid=identity,
         summary=plain(summary, MAX_SUMMARY_LENGTH),
         detail="\n\n".join(part for part in parts if part),
         indicator=indicator,
-        source=CardSource(
-            label=words.source.format(protocol=context.protocol.title),
-            topic=CdsCoding(system=words.system, code=context.protocol.id, display=context.protocol.title),
-        ),
-        override_reasons=tuple(
-            CdsCoding(system=words.system, code=reason.code, display=reason.display)
-            for reason in words.override_reasons
-        ),
-        links=_links(context, sources),
+        source=fixed.sources[context.decision.recommendation.protocol],
+        override_reasons=fixed.override_reasons,
+        links=fixed.links(sources),
     )
 
 
@@ -156,17 +155,3 @@ def conflicts(context: CardContext, criteria: set[str], pathways: Collection[str
         if not criteria.isdisjoint(conflict.criteria) or not set(pathways).isdisjoint(conflict.pathways)
     ]
     return ["\n".join((words.conflicts, "", *lines))] if lines else []
-
-
-def _links(context: CardContext, sources: Iterable[str]) -> tuple[Link, ...]:
-    """Links to the sources of the rules that are shown; only addresses from the bibliography."""
-    links: dict[str, Link] = {}
-    for key in sources:
-        source = context.knowledge.sources[key]
-        url = f"https://doi.org/{source.doi}" if source.doi else source.url
-        if url and url not in links:
-            label = context.words.link.format(citation=source.citation)
-            links[url] = Link(label=plain(label), url=url, type="absolute")
-            if len(links) == MAX_LINKS:
-                break
-    return tuple(links.values())

@@ -74,22 +74,25 @@ def beside_safety(context: CardContext, before: Sequence[str]) -> list[str]:
 
 def without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
     """The answer without what a safety card before it says, unless it forbids the treatment."""
-    own = {card.criterion for card in context.words.safety}
-    kept = tuple(
+    own = context.fixed.safety_criteria
+    said = [
         weighed
         for weighed in answer.weighed
-        if weighed.finding.criterion not in own
-        or weighed.finding.verdict is not Verdict.MET
-        or weighed.role is not Role.CAUTION
-    )
-    return replace(answer, weighed=kept)
+        if weighed.role is Role.CAUTION and weighed.finding.verdict is Verdict.MET and weighed.finding.criterion in own
+    ]
+    if not said:
+        return answer
+    return replace(answer, weighed=tuple(weighed for weighed in answer.weighed if weighed not in said))
 
 
 def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> TreatmentAnswer:
     """The treatment that the card is about: the ordered one with the worst standing."""
     candidates = recommendation.ordered or (protocol.focus,)
     answers = [answer for answer in recommendation.treatments if answer.treatment in candidates]
-    return min(answers, key=lambda answer: list(Standing).index(answer.standing))
+    return min(answers, key=lambda answer: _WORST_FIRST[answer.standing])
+
+
+_WORST_FIRST = {standing: place for place, standing in enumerate(Standing)}
 
 
 def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[str] = ()) -> Headline:

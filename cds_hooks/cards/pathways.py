@@ -56,8 +56,10 @@ def pathway_headline(context: CardContext) -> str:
 
     ``Partial response to esketamine (PHQ-9 22 to 14 after 16 sessions): consider adding TMS``.
     """
+    if context.decision.recommendation.ordered:
+        return ""
     fitting = _offered(context, context.decision.recommendation)
-    if context.decision.recommendation.ordered or fitting is None or not fitting.pathway.headline:
+    if fitting is None or not fitting.pathway.headline:
         return ""
     course = _course_of(context, fitting.pathway)
     if course is None or course.outcome.baseline is None or course.outcome.end is None:

@@ -36,9 +36,12 @@ from mappings.schema.texts.wording import FindingWords, Wording
 from mappings.schema.treatments import Treatments
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Knowledge:
-    """All knowledge, frozen; the same files give the same ``digest``."""
+    """All knowledge, frozen; the same files give the same ``digest``.
+
+    Equal only to itself, so that what follows from it alone can be kept.
+    """
 
     sources: Mapping[str, Source]
     value_sets: ValueSets
