@@ -63,7 +63,8 @@ class HookAnswer:
     @property
     def verdicts(self) -> dict[str, int]:
         """How many criteria are met, not met and unknown."""
-        return dict(Counter(finding.verdict.value for finding in self.decision.findings)) if self.decision else {}
+        counts = Counter([finding.verdict for finding in self.decision.findings]) if self.decision else {}
+        return {verdict.value: count for verdict, count in counts.items()}
 
 
 class HookService:

@@ -74,8 +74,8 @@ class Guard:
         if found is None or len(given) > 1:
             return False
         host, listens = found[1].strip("[]"), request.scope.get("server") or ("",)
-        return is_loopback(host) or host in self._names or host == listens[0]
+        return host in self._names or host == listens[0] or is_loopback(host)
 
     def _is_foreign(self, request: Request) -> bool:
         """Whether a page of an origin that is neither ours nor allowed had a browser send the request."""
-        return request.headers.get("origin") not in self._origins and is_cross_site(request, self._public_origin)
+        return is_cross_site(request, self._public_origin) and request.headers.get("origin") not in self._origins
