@@ -145,7 +145,7 @@ def _as_clause(sentence: str) -> str:
 
 def _weigh(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
     """What changes no plan by itself, where the headline does not name it."""
-    chosen = [weighed for weighed in against if is_to_weigh(weighed) and weighed.finding.criterion not in head.named]
+    chosen = [weighed for weighed in against if weighed.finding.criterion not in head.named and is_to_weigh(weighed)]
     named = dict.fromkeys(reason_phrase(weighed, context.knowledge) for weighed in chosen)
     return context.words.brief.weigh.format(items="; ".join(named)) if named else ""
 
@@ -154,8 +154,8 @@ def _weigh(context: CardContext, against: Sequence[WeighedFinding], head: Headli
 
 
 def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
-    chosen = [weighed for weighed in against if is_missing(weighed) or is_to_check(weighed)]
-    unnamed = [weighed for weighed in chosen if weighed.finding.unread and weighed.finding.criterion not in head.named]
+    unread = [weighed for weighed in against if weighed.finding.unread and weighed.finding.criterion not in head.named]
+    unnamed = [weighed for weighed in unread if is_missing(weighed) or is_to_check(weighed)]
     if not unnamed:
         return ""
     items = joined(needs(unnamed, context.knowledge), context.words.headline)
@@ -165,7 +165,8 @@ def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Hea
 def _unrecognised(context: CardContext, against: Sequence[WeighedFinding]) -> str:
     """Entries that no table has, in the words of the record."""
     words = context.words
-    entries = [entry for weighed in against if is_to_check(weighed) for entry in weighed.finding.evidence]
+    with_entries = [weighed for weighed in against if weighed.finding.evidence and is_to_check(weighed)]
+    entries = [entry for weighed in with_entries for entry in weighed.finding.evidence]
     labels = list(dict.fromkeys(quote(entry.label or entry.reference) for entry in entries if not entry.name))
     if not labels:
         return ""
@@ -234,7 +235,11 @@ def basis_line(context: CardContext) -> str:
 def criteria_table(context: CardContext, answer: TreatmentAnswer, said: frozenset[str], most_words: int) -> str:
     """What was looked at, one row each: criterion, value, day and verdict, without what the card says already."""
     words, head = context.words.brief, context.fixed.table_head
-    rows = [table_row(_row(context, weighed)) for weighed in answer.weighed if _has_row(weighed, said)]
+    rows = [
+        table_row(_row(context, weighed))
+        for weighed in answer.weighed
+        if weighed.finding.criterion not in said and _has_row(weighed)
+    ]
     absent = sum([weighed.absent for weighed in answer.weighed])
     last = [table_row((words.table_absent.format(count=absent), "", "", words.table_not_found))] if absent else []
     kept, room = list(rows), most_words - _length((head, *last))
@@ -248,8 +253,8 @@ def _cut(context: CardContext, more: int) -> tuple[str, ...]:
     return (table_row((context.words.brief.table_cut.format(count=more), "", "", "")),) if more else ()
 
 
-def _has_row(weighed: WeighedFinding, said: frozenset[str]) -> bool:
-    if weighed.role is Role.CONTEXT or weighed.finding.criterion in said:
+def _has_row(weighed: WeighedFinding) -> bool:
+    if weighed.role is Role.CONTEXT:
         return False
     if weighed.finding.unread:
         return weighed.role is Role.REQUIRED

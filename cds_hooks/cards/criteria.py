@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -29,7 +31,8 @@ from mappings.schema.rules.protocols import FORBIDDING, Protocol, Role
 def criteria_card(context: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
     answer = without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
-    shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
+    shown = [weighed for weighed in answer.weighed if weighed.finding.verdict not in _NOT_SHOWN[weighed.role]]
+    shown.sort(key=attrgetter("urgency"))
     offers = offers_of(context)
     critical, phrases = critical_summary(context), order_phrases(context)
     alone = critical or pathway_headline(context)
@@ -55,7 +58,7 @@ def criteria_card(context: CardContext) -> Card:
             OrderText(order_lines(context, phrases if not critical else ()), _others(context, answer)),
             _optional(context, answer, held),
         ),
-        sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
+        sources=chain.from_iterable([weighed.clause.sources + weighed.finding.sources for weighed in shown]),
     )
     return with_orders(context, card, offers)
 
@@ -118,13 +121,12 @@ def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
     ]
 
 
-def _is_shown(weighed: WeighedFinding) -> bool:
-    """Whether the finding is a basis of the card: always if required or expected, otherwise only if it matters."""
-    if weighed.role in (Role.REQUIRED, Role.EXPECTED):
-        return True
-    if weighed.role is Role.CONTEXT:
-        return weighed.finding.verdict is Verdict.MET
-    return weighed.finding.verdict is not Verdict.NOT_MET
+_NOT_SHOWN: dict[Role, tuple[Verdict, ...]] = {
+    **dict.fromkeys(Role, (Verdict.NOT_MET,)),
+    **dict.fromkeys((Role.REQUIRED, Role.EXPECTED), ()),
+    Role.CONTEXT: (Verdict.NOT_MET, Verdict.UNKNOWN),
+}
+"""The verdicts with which a finding is no basis of the card: none if required or expected."""
 
 
 def _may_forbid(weighed: WeighedFinding) -> bool:

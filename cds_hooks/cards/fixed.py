@@ -57,7 +57,7 @@ class FixedParts:
     def links(self, sources: Iterable[str]) -> tuple[Link, ...]:
         """Links to the first of the sources that have an address of their own; only addresses from the bibliography."""
         chosen: dict[str, Link] = {}
-        for key in sources:
+        for key in dict.fromkeys(sources):
             link = self._links[key]
             if link is not None and chosen.setdefault(link.url, link) is link and len(chosen) == MAX_LINKS:
                 break
