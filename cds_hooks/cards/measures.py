@@ -65,10 +65,10 @@ def _unrecorded(context: CardContext) -> tuple[Evidence, ...]:
 
 def _score_suggestions(context: CardContext) -> Iterator[Suggestion]:
     record, words = context.decision.record, context.words.scores
-    responses = {
-        response.reference: response for response in record.all("questionnaireResponses", QuestionnaireResponse)
-    }
-    for evidence in _unrecorded(context)[: words.most]:
+    unrecorded = _unrecorded(context)[: words.most]
+    read = record.all("questionnaireResponses", QuestionnaireResponse) if unrecorded else ()
+    responses = {response.reference: response for response in read}
+    for evidence in unrecorded:
         resource = _observation(context, responses[evidence.reference], evidence.name)
         if resource is None:
             continue

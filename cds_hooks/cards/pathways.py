@@ -36,9 +36,9 @@ def _offered(context: CardContext, recommendation: Recommendation) -> PathwayAns
     fitting = recommendation.pathway
     if fitting is None or fitting.standing not in CLEARED:
         return None
-    answers = context.decision.recommendation.treatments
-    cleared = {answer.treatment for answer in answers if answer.may_be_offered}
-    return fitting if cleared.issuperset(step.treatment for step in fitting.pathway.steps) else None
+    steps = {step.treatment for step in fitting.pathway.steps}
+    answers = [answer for answer in context.decision.recommendation.treatments if answer.treatment in steps]
+    return fitting if len(answers) == len(steps) and all(answer.may_be_offered for answer in answers) else None
 
 
 def brief_pathway(context: CardContext) -> str:

@@ -134,7 +134,7 @@ def _keep_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str,
     if line is not None:
         event["correlation"] = line["correlation"]
     words = event["event"] if _EVENT.fullmatch(str(event["event"])) else "unnamed"
-    kept = {name: event[name] for name in FIELDS if name in event and _passes(FIELDS[name], event[name])}
+    kept = {name: event[name] for name, shape in FIELDS.items() if name in event and _passes(shape, event[name])}
     return {"event": words, "level": event["level"], "timestamp": event["timestamp"], **kept}
 
 

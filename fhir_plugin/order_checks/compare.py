@@ -112,7 +112,7 @@ def _beyond_any_weight(check: CheckDefinition, case: DraftCase) -> OrderCheck | 
 
 def _highest_of_several(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """The highest of several doses in the fields, if it is far outside; ``None`` for any other."""
-    if not any(measure.most for measure in case.drafted.measures.values()):
+    if not case.drafted.has_several:
         return None
     result = compare(check, replace(case, drafted=case.drafted.highest()))
     return result if result is not None and result.gross else None

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -71,7 +72,7 @@ class StatedMeasure(msgspec.Struct, frozen=True, kw_only=True):
 NOT_STATED = StatedMeasure(fault="not_stated")
 
 
-class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
+class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Every measure of one order."""
 
     measures: Mapping[str, StatedMeasure]
@@ -81,6 +82,11 @@ class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, measure: str) -> StatedMeasure:
         """What the order states of a measure."""
         return self.measures.get(measure, NOT_STATED)
+
+    @cached_property
+    def has_several(self) -> bool:
+        """Whether the fields state several values of a measure."""
+        return any(measure.most for measure in self.measures.values())
 
     def highest(self) -> DraftMeasures:
         """The same with the highest value of each measure of which the fields state several."""
