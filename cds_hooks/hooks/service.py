@@ -83,7 +83,8 @@ class HookService:
         self._settings = settings
         self._servers = servers
         self._new_id = new_id
-        self._codes = observation_tokens(knowledge)
+        codes = observation_tokens(knowledge)
+        self._needs = {each.id: DataNeeds(knowledge.inputs_of(each), codes) for each in knowledge.services.services}
         self._templates = Templates(knowledge, knowledge.protocol)
 
     async def answer(
@@ -195,7 +196,7 @@ class HookService:
         return PrefetchSource(
             call.context.patient_id,
             readable.supplied(call.prefetch),
-            DataNeeds(self._knowledge.inputs_of(service), self._codes),
+            self._needs[service.id],
             access,
             self._servers,
             self._settings.deadline_seconds,

@@ -52,7 +52,7 @@ def _in_text(measure: str, text: OrderText, knowledge: OrderChecks) -> Iterable[
     """The values by the patterns in their order; text that an earlier pattern has matched is not matched again."""
     taken: list[tuple[int, int]] = []
     for pattern in knowledge.patterns[measure]:
-        for match in _matches(pattern, text):
+        for match in matches(pattern, text):
             start, end = match.span()
             if any(start < last and first < end for first, last in taken):
                 continue
@@ -61,7 +61,7 @@ def _in_text(measure: str, text: OrderText, knowledge: OrderChecks) -> Iterable[
                 yield value
 
 
-def _matches(measure: MeasurePattern, text: OrderText) -> Iterator[re.Match[str]]:
+def matches(measure: MeasurePattern, text: OrderText) -> Iterator[re.Match[str]]:
     """What ``finditer`` finds, looked for only where it can be."""
     if not measure.begins_with_number:
         return measure.pattern.finditer(text.text) if text.numbers or not measure.needs_number else iter(())

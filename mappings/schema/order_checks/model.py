@@ -259,7 +259,10 @@ class OrderReadingRules(Reviewed):
     def _compile(self) -> Self:
         for name, measure in self.measures.items():
             for pattern in measure.patterns:
-                groups = self.filled(pattern).pattern.groupindex
+                try:
+                    groups = self.filled(pattern).pattern.groupindex
+                except re.error as fault:
+                    raise ValueError(f"measures.{name}: not a pattern with a range by itself: {fault}") from fault
                 if "unit" in groups and not measure.units:
                     raise ValueError(f"measures.{name}: the pattern reads a unit, but units is empty")
         return self
