@@ -298,6 +298,7 @@ class OrderReadingRules(Reviewed):
         before, needed, after = pattern.partition("{range}")
         if not needed:
             return MeasurePattern(re.compile(pattern), needs_number=False, begins_with_number=False)
+        compiled((before, after))  # raises where the range would stand in a group or be repeated
         whole = f"(?:{before}){self._range}(?:{after})"
         return MeasurePattern(
             re.compile(whole), needs_number=True, begins_with_number=bool(_LOOK_BACK.fullmatch(before))
