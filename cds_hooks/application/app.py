@@ -85,8 +85,8 @@ def create_app(
         redirect_slashes=False,
         telemetry=_NO_TELEMETRY,
     )
-    _add_discovery(app, knowledge)
     app.router.routes.extend(HookRoutes(settings, knowledge, servers, operation, limited, today).routes)
+    _add_discovery(app, knowledge)
     app.include_router(questionnaires.router(knowledge.instruments, limited, settings.public_url))
     app.router.routes.extend(operation.routes)
     app.router.routes.extend(_page_routes(app, settings, knowledge, servers, today, limited, demo_fhir))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -63,8 +62,8 @@ class HookAnswer:
     @property
     def verdicts(self) -> dict[str, int]:
         """How many criteria are met, not met and unknown."""
-        counts = Counter([finding.verdict for finding in self.decision.findings]) if self.decision else {}
-        return {verdict.value: count for verdict, count in counts.items()}
+        found = [finding.verdict for finding in self.decision.findings] if self.decision else []
+        return {verdict.value: found.count(verdict) for verdict in dict.fromkeys(found)}
 
 
 class HookService:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property, partial
+from operator import is_
 
 from msgspec.structs import replace
 
@@ -36,11 +37,12 @@ def settled(
     ``encounter`` finds the encounter of the call; it is asked for only where nothing else tells.
     """
     chart = _Chart(record, facts, knowledge, encounter)
-    return replace(
-        ordered,
-        recognised=tuple(_settled(draft, chart) for draft in ordered.recognised),
-        unselected=tuple(_settled(draft, chart) for draft in ordered.unselected),
-    )
+    before = (*ordered.recognised, *ordered.unselected)
+    after = tuple(_settled(draft, chart) for draft in before)
+    if all(map(is_, before, after)):
+        return ordered
+    count = len(ordered.recognised)
+    return replace(ordered, recognised=after[:count], unselected=after[count:])
 
 
 class _Chart:

@@ -29,26 +29,26 @@ class StatedRange(NamedTuple):
         return any(abs(one - two) * 100 > percent * max(abs(one), abs(two)) for one, two in pairs)
 
 
-class OrderText(NamedTuple):
+class NumberedText(NamedTuple):
     """A text of an order, and where in it a number may begin."""
 
     text: str
     numbers: tuple[int, ...]
 
 
-def order_text(text: str, knowledge: OrderChecks) -> OrderText:
+def order_text(text: str, knowledge: OrderChecks) -> NumberedText:
     """The text in lower case."""
     lower = text.lower()
-    return OrderText(lower, tuple([match.start() for match in knowledge.reading.number_starts.finditer(lower)]))
+    return NumberedText(lower, tuple([match.start() for match in knowledge.reading.number_starts.finditer(lower)]))
 
 
-def stated(measure: str, texts: Iterable[OrderText], knowledge: OrderChecks) -> tuple[StatedRange, ...]:
+def stated(measure: str, texts: Iterable[NumberedText], knowledge: OrderChecks) -> tuple[StatedRange, ...]:
     """The distinct values of a measure in the texts."""
     values = [value for text in texts for value in _in_text(measure, text, knowledge)]
     return tuple(dict.fromkeys(values))
 
 
-def _in_text(measure: str, text: OrderText, knowledge: OrderChecks) -> Iterable[StatedRange]:
+def _in_text(measure: str, text: NumberedText, knowledge: OrderChecks) -> Iterable[StatedRange]:
     """The values by the patterns in their order; text that an earlier pattern has matched is not matched again."""
     taken: list[tuple[int, int]] = []
     for pattern in knowledge.patterns[measure]:
@@ -61,14 +61,14 @@ def _in_text(measure: str, text: OrderText, knowledge: OrderChecks) -> Iterable[
                 yield value
 
 
-def matches(measure: MeasurePattern, text: OrderText) -> Iterator[re.Match[str]]:
+def matches(measure: MeasurePattern, text: NumberedText) -> Iterator[re.Match[str]]:
     """What ``finditer`` finds, looked for only where it can be."""
     if not measure.begins_with_number:
         return measure.pattern.finditer(text.text) if text.numbers or not measure.needs_number else iter(())
     return _at_numbers(measure.pattern, text)
 
 
-def _at_numbers(pattern: re.Pattern[str], text: OrderText) -> Iterator[re.Match[str]]:
+def _at_numbers(pattern: re.Pattern[str], text: NumberedText) -> Iterator[re.Match[str]]:
     end = 0
     for start in text.numbers:
         if start >= end and (match := pattern.match(text.text, start)):
