@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -58,9 +57,6 @@ HTTP_ISSUES = {
     405: ("not-supported", "this method is not offered at this address"),
 }
 
-_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""Traces of the framework would carry the texts of exceptions, which may quote the record."""
-
 COLLECT_AFTER = 50_000
 """Allocations minus deallocations before the garbage collector looks for cycles."""
 
@@ -83,7 +79,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry=_NO_TELEMETRY,
+        # Its spans and logs would carry the texts of exceptions, which may quote the record.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.router.routes.extend(HookRoutes(settings, knowledge, servers, operation, limited, today).routes)
     _add_discovery(app, knowledge)

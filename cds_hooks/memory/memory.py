@@ -226,9 +226,9 @@ class Memory:
         return written if written in self._settings.feedback_reasons else UNLISTED
 
 
-def _finding_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:
+def _finding_outcomes(answer: HookAnswer) -> list[RuleOutcome]:
     findings = answer.decision.findings if answer.decision else ()
-    return ((finding.criterion, _VERDICTS[finding.verdict]) for finding in findings)
+    return [(finding.criterion, _VERDICTS[finding.verdict]) for finding in findings]
 
 
 def _standing_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:
