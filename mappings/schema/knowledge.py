@@ -39,9 +39,12 @@ from mappings.schema.treatments import Treatments
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Knowledge:
-    """All knowledge, frozen; the same files give the same ``digest``."""
+    """All knowledge, frozen; the same files give the same ``digest``.
+
+    Equal only to itself, so that what follows from it alone can be kept.
+    """
 
     sources: Mapping[str, Source]
     value_sets: ValueSets

@@ -65,7 +65,10 @@ class IdentifiedProduct(NamedTuple):
 
 
 def identify(concept: CodeableConcept | None, medications: Medications) -> IdentifiedProduct:
-    """The product that a codeable concept names, by all its codings and its text unless that is too long; kept for the next record."""
+    """The product that a concept names, by all its codings and its text unless that is too long.
+
+    It is kept for the next record.
+    """
     if concept is None:
         return IdentifiedProduct(None, "")
     kept = _kept_products(medications)

@@ -22,9 +22,21 @@ def any_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(joined) if joined else None
 
 
+def compiled(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    """The patterns, each by itself."""
+    return tuple(map(re.compile, patterns))
+
+
 def any_found(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
     """Whether one of the patterns is found; one by one, which is sooner than all of them tried at each letter."""
     for pattern in patterns:  # noqa: SIM110 - a generator costs more than the searches
         if pattern.search(text):
             return True
     return False
+
+
+def without(patterns: Iterable[re.Pattern[str]], text: str) -> str:
+    """The text with a blank in place of whatever one of the patterns finds."""
+    for pattern in patterns:
+        text = pattern.sub(" ", text)
+    return text

@@ -82,18 +82,22 @@ class Treatments:
         ``words`` names what is ordered. ``manners`` say how it is given: route and instructions, form, name; the first
         that says anything decides, because a vial may be dispensed to be swallowed.
         """
-        coded, named = self.of_code(codings), self.mentioned(words)
-        texts = [without_accents(text) for text in manners]
+        named = self.of_code(codings) or self._only_mentioned(words)
         for treatment, holds, lacks, ignored in self.other_forms:
-            if coded != treatment and (coded is not None or named != (treatment,)):
+            if treatment != named:
                 continue
-            for text in texts:
-                said = ignored.sub(" ", text) if ignored else text
+            for text in manners:
+                plain = without_accents(text)
+                said = ignored.sub(" ", plain) if ignored else plain
                 if lacks.search(said):
                     break
                 if holds.search(said):
                     return treatment
         return None
+
+    def _only_mentioned(self, text: str) -> str | None:
+        mentioned = self.mentioned(text)
+        return mentioned[0] if len(mentioned) == 1 else None
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Every treatment whose words occur in the text, whatever else it contains."""
