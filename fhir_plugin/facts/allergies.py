@@ -120,9 +120,7 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
     """Problem-list entries that mention the drug and an allergy, unless their words negate it."""
     evidence = []
     for condition in record.all("conditions", Condition):
-        words = " ".join(words_of(condition_concepts(condition))).lower()
-        stated = " ".join(knowledge.value_sets.hints.clauses(words))
-        if not any(piece in stated for piece in knowledge.treatments.allergy_words) or is_withdrawn(condition):
+        if not _states_allergy(condition, knowledge) or is_withdrawn(condition):
             continue
         name = _drug_name((condition.code,), knowledge) if condition.code else ""
         if condition.code and name:
@@ -132,6 +130,14 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
                 Evidence(reference=condition.reference, label=condition.code.label, name=name, day=day, note=note)
             )
     return sorted(evidence, key=lambda entry: entry.reference)
+
+
+def _states_allergy(condition: Condition, knowledge: Knowledge) -> bool:
+    words = " ".join(words_of(condition_concepts(condition))).lower()
+    if not any(map(words.__contains__, knowledge.treatments.allergy_words)):
+        return False  # which is true of nearly every problem, and sooner seen than what is denied
+    stated = " ".join(knowledge.value_sets.hints.clauses(words))
+    return any(map(stated.__contains__, knowledge.treatments.allergy_words))
 
 
 def _verification(allergy: AllergyIntolerance) -> str | None:

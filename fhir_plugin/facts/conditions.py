@@ -268,7 +268,8 @@ class _EntryReader:
             return
         known = {sense.topic for sense in said}
         value_sets = self._value_sets
-        for sense in value_sets.hints.senses("; ".join(texts).lower()):
+        senses = value_sets.hints.senses if notes else value_sets.hints.senses_of_name
+        for sense in senses("; ".join(texts).lower()):
             if sense.topic not in known and place in sense.read_in and value_sets.topics[sense.topic].beside_codes:
                 yield sense
 
@@ -277,7 +278,7 @@ class _EntryReader:
         said = self._said.get(concepts)
         if said is None:
             coded = _coded(concepts, self._value_sets)
-            hints = tuple(self._value_sets.hints.senses(_words(concepts))) if coded is None else coded
+            hints = self._value_sets.hints.senses_of_name(_words(concepts)) if coded is None else coded
             said = self._said[concepts] = hints, coded is None
         return said
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from fhir_plugin.record.bundles import AnyResource
 from fhir_plugin.record.resources import Medication, Patient, Resource
@@ -71,6 +71,14 @@ class Query:
     milliseconds: float
 
 
+class _Extent(NamedTuple):
+    """How far some inputs can be searched; nearly every fact asks this of the same few."""
+
+    unread: tuple[str, ...]
+    looked_in: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Everything known about one patient, without duplicates or resources about anybody else."""
@@ -86,6 +94,10 @@ class Record:
     warnings: tuple[str, ...] = ()
     """OperationOutcomes alongside the data, as FHIR codes: ``observations: warning not-supported``."""
     queries: tuple[Query, ...] = ()
+    _of_type: dict[tuple[str, type], tuple[AnyResource, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _extents: dict[tuple[str, ...], _Extent] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def input(self, name: str) -> Input:
         """The input of that name; ``NOT_RETRIEVED`` if it was never requested."""
@@ -93,7 +105,11 @@ class Record:
 
     def all(self, name: str, view: type[R]) -> Iterator[R]:
         """The resources of one input that are of the type ``view``."""
-        return iter([resource for resource in self.input(name).resources if isinstance(resource, view)])
+        found = self._of_type.get((name, view))
+        if found is None:
+            found = tuple([resource for resource in self.input(name).resources if isinstance(resource, view)])
+            self._of_type[name, view] = found
+        return iter(cast("tuple[R, ...]", found))
 
     @property
     def patient(self) -> Patient | None:
@@ -102,19 +118,27 @@ class Record:
 
     def unread_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole."""
-        return tuple([name for name in names if not self.input(name).whole])
+        return self._extent(names).unread
 
     def looked_in(self, *names: str) -> tuple[str, ...]:
         """The named inputs with the number of their resources: ``conditions (3)``."""
-        return tuple(f"{name} ({len(self.input(name).resources)})" for name in names)
+        return self._extent(names).looked_in
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
-        inputs = [(name, self.input(name)) for name in names]
-        return tuple(
-            [
-                f"{name}: {entry.state} ({entry.why})" if entry.why else f"{name}: {entry.state}"
-                for name, entry in inputs
-                if not entry.whole
-            ]
-        )
+        return self._extent(names).gaps
+
+    def _extent(self, names: tuple[str, ...]) -> _Extent:
+        extent = self._extents.get(names)
+        if extent is None:
+            inputs = [(name, self.input(name)) for name in names]
+            extent = self._extents[names] = _Extent(
+                unread=tuple([name for name, entry in inputs if not entry.whole]),
+                looked_in=tuple([f"{name} ({len(entry.resources)})" for name, entry in inputs]),
+                gaps=tuple([_gap(name, entry) for name, entry in inputs if not entry.whole]),
+            )
+        return extent
+
+
+def _gap(name: str, entry: Input) -> str:
+    return f"{name}: {entry.state} ({entry.why})" if entry.why else f"{name}: {entry.state}"

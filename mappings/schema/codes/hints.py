@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed, Verification
+from mappings.schema.base.kept import KeptByText
 from mappings.schema.base.words import any_pattern
 from mappings.schema.codes.context import Context
 from mappings.schema.codes.senses import Meaning, Sense
@@ -86,6 +87,11 @@ class TopicHints:
     """The first letters of every fragment, to skip most texts quickly."""
     patterns: tuple[re.Pattern[str], ...]
     """The pattern of every topic that has one, for the same purpose: one by one they are found sooner than as one."""
+    _of_names: KeptByText[tuple[Sense, ...]] = field(default_factory=KeptByText, init=False, repr=False)
+
+    def senses_of_name(self, words: str) -> tuple[Sense, ...]:
+        """The same as :meth:`senses` of the name of a problem; records repeat these, so what they mean is kept."""
+        return self._of_names.of(words, self.senses)
 
     def senses(self, words: str) -> tuple[Sense, ...]:
         """The possible topics of a lower-case text, without duplicates; clauses are read one by one."""
