@@ -6,7 +6,7 @@ An entry is classified by its code, its status and its dates. An entry that is u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
@@ -32,7 +32,7 @@ from fhir_plugin.record.datatypes import Annotation, CodeableConcept
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, Device, MedicationRequest, MedicationStatement, Procedure
-from mappings.schema.codes.value_sets import Meaning, Sense, Topic, ValueSets
+from mappings.schema.codes.value_sets import Meaning, Place, Sense, Topic, ValueSets
 from mappings.schema.load import Knowledge
 
 _ABSENT = Presence()
@@ -58,8 +58,7 @@ def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Condit
     reader = _EntryReader(knowledge.value_sets)
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
-        senses, hinted = reader.senses(concepts, "conditions")
-        beside = reader.beside(concepts, condition.note, "conditions")
+        senses, hinted, beside = reader.diagnosis(concepts, condition.note)
         if (senses or beside) and (status := condition_status(condition, as_of)):
             if senses:
                 _add_entry(_Entry(condition.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
@@ -185,19 +184,22 @@ def _add_reasons(
     listed = {condition.reference for condition in record.all("conditions", Condition)}
     entries: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
     for entry in entries:
-        reasons = stated_reasons(entry, listed)
-        start = use_start(entry) if reasons else None
-        status = use_status(entry, start, knowledge, as_of) if reasons else None
-        if status is None:
+        reasons = [
+            (concept, sense)
+            for concept in stated_reasons(entry, listed)
+            for sense in reader.senses((concept,), "conditions")[0]
+            if topics[sense.topic].reasons
+        ]
+        if not reasons:
             continue
-        for concept in reasons:
-            for sense in reader.senses((concept,), "conditions")[0]:
-                topic = topics[sense.topic]
-                if topic.reasons and (topic.lasting or status == "current"):
-                    evidence = Evidence(
-                        reference=entry.reference, label=concept.label, name=sense.label, day=start, note=note
-                    )
-                    builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
+        start = use_start(entry)
+        status = use_status(entry, start, knowledge, as_of)
+        for concept, sense in reasons:
+            if status == "current" or (status and topics[sense.topic].lasting):
+                evidence = Evidence(
+                    reference=entry.reference, label=concept.label, name=sense.label, day=start, note=note
+                )
+                builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 
 def _is_doubtful_and_over(status: EntryStatus, topic: Topic, as_of: date) -> bool:
@@ -223,64 +225,74 @@ def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) 
     return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, status.note)
 
 
+class _Diagnosis(NamedTuple):
+    """What a diagnosis and the words around it say."""
+
+    senses: list[Sense]
+    """One per topic."""
+    hinted: bool
+    """Whether they were taken from the text because no code is known."""
+    beside: list[Sense]
+    """What words beside a known code, and notes, suggest that the code itself does not say."""
+
+
 class _EntryReader:
     """Looks up the topics of entries, once per distinct concept: diagnoses are often repeated at every visit."""
 
-    __slots__ = ("_beside", "_said", "_seen", "_value_sets")
+    __slots__ = ("_diagnoses", "_seen", "_value_sets")
 
     def __init__(self, value_sets: ValueSets) -> None:
         self._value_sets = value_sets
-        self._said: dict[tuple[CodeableConcept, ...], tuple[tuple[Sense, ...], bool]] = {}
         self._seen: dict[tuple[str, tuple[CodeableConcept, ...]], tuple[list[Sense], bool]] = {}
-        self._beside: dict[tuple[str, tuple[CodeableConcept, ...], tuple[Annotation, ...]], tuple[Sense, ...]] = {}
+        self._diagnoses: dict[tuple[tuple[CodeableConcept, ...], tuple[Annotation, ...]], _Diagnosis] = {}
 
-    def senses(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
+    def senses(self, concepts: tuple[CodeableConcept, ...], place: Place) -> tuple[list[Sense], bool]:
         """One sense per topic, and whether it was taken from the text because no code is known."""
         key = place, concepts
         senses = self._seen.get(key)
         if senses is None:
-            senses = self._seen[key] = self._settled(concepts, place)
+            said, hinted = self._what_is_said(concepts)
+            senses = self._seen[key] = self._settled(said, concepts, place, hinted=hinted), hinted
         return senses
 
-    def beside(
-        self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str
-    ) -> Iterable[Sense]:
-        """What words beside a known code, and notes, suggest that the code itself does not say; once per entry."""
-        key = place, concepts, notes
-        senses = self._beside.get(key)
-        if senses is None:
-            senses = self._beside[key] = tuple(self._words_beside(concepts, notes, place))
-        return senses
+    def diagnosis(self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...]) -> _Diagnosis:
+        """The senses of a condition, and what its words suggest besides."""
+        key = concepts, notes
+        diagnosis = self._diagnoses.get(key)
+        if diagnosis is None:
+            said, hinted = self._what_is_said(concepts)
+            senses = self._settled(said, concepts, "conditions", hinted=hinted)
+            beside = list(self._beside(said, () if hinted else concepts, notes))
+            diagnosis = self._diagnoses[key] = _Diagnosis(senses, hinted, beside)
+        return diagnosis
 
-    def _settled(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
-        candidates, hinted = self._what_is_said(concepts)
-        settled = (_settled(sense, concepts, self._value_sets, hinted=hinted) for sense in candidates)
-        return [sense for sense in settled if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
+    def _settled(
+        self, said: Iterable[Sense], concepts: tuple[CodeableConcept, ...], place: Place, *, hinted: bool
+    ) -> list[Sense]:
+        settled = (_settled(sense, concepts, self._value_sets, hinted=hinted) for sense in said)
+        return [sense for sense in settled if sense.meaning is not Meaning.IGNORED and place in sense.read_in]
 
-    def _words_beside(
-        self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str
-    ) -> Iterable[Sense]:
-        said, hinted = self._what_is_said(concepts)
+    def _beside(
+        self, said: Iterable[Sense], coded: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...]
+    ) -> Iterator[Sense]:
         texts = [piece for note in notes if note.text for piece in _pieces(note.text)]
-        if not hinted:
-            texts += words_of(concepts)
+        texts += words_of(coded)
         if not texts:
             return
         known = {sense.topic for sense in said}
         value_sets = self._value_sets
-        senses = value_sets.hints.senses if notes else value_sets.hints.senses_of_name
-        for sense in senses("; ".join(texts).lower()):
-            if sense.topic not in known and place in sense.read_in and value_sets.topics[sense.topic].beside_codes:
+        suggested = value_sets.hints.senses if notes else value_sets.hints.senses_of_name
+        for sense in suggested("; ".join(texts).lower()):
+            is_read = "conditions" in sense.read_in and value_sets.topics[sense.topic].beside_codes
+            if is_read and sense.topic not in known:
                 yield sense
 
     def _what_is_said(self, concepts: tuple[CodeableConcept, ...]) -> tuple[tuple[Sense, ...], bool]:
         """What the codes say of every topic; where none is known, what the words suggest, and that they do."""
-        said = self._said.get(concepts)
-        if said is None:
-            coded = _coded(concepts, self._value_sets)
-            hints = self._value_sets.hints.senses_of_name(_words(concepts)) if coded is None else coded
-            said = self._said[concepts] = hints, coded is None
-        return said
+        coded = _coded(concepts, self._value_sets)
+        if coded is not None:
+            return coded, False
+        return self._value_sets.hints.senses_of_name(_words(concepts)), True
 
 
 def _coded(concepts: tuple[CodeableConcept, ...], value_sets: ValueSets) -> tuple[Sense, ...] | None:

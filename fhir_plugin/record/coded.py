@@ -38,13 +38,20 @@ not read, and the entry may mean anything."""
 
 def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
     """The texts and the displays of the codes, without those that are too long to be read."""
-    words = (word for concept in concepts for word in (concept.text, *[code.display for code in concept.coding]))
-    return [word for word in words if word and len(word) <= MOST_LETTERS]
+    return [
+        word
+        for concept in concepts
+        for word in (concept.text, *[code.display for code in concept.coding])
+        if word and len(word) <= MOST_LETTERS
+    ]
 
 
 def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
     """Whether any words are written mostly in Latin letters, as the knowledge is; of others nothing can be said."""
-    return any(map(_is_latin, words_of(concepts)))
+    for word in words_of(concepts):  # noqa: SIM110 - asked of every entry, and a generator costs more than the words
+        if _is_latin(word):
+            return True
+    return False
 
 
 def _is_latin(text: str) -> bool:

@@ -34,7 +34,7 @@ class GatheredAnswers:
     instruments: Instruments
     sources: list[Observation]
     known: set[Observation] = field(default_factory=set)
-    """The same as a set."""
+    """The same as a set, where there are members to be found."""
     totals: list[float] = field(default_factory=list)
     """Every total as recorded; more than one where they may contradict each other."""
     level: str | None = None
@@ -97,7 +97,8 @@ def _add_observation(
     observation: Observation, answers: GatheredAnswers, by_reference: Mapping[str, Observation], depth: int
 ) -> None:
     answers.sources.append(observation)
-    answers.known.add(observation)
+    if by_reference:
+        answers.known.add(observation)
     if observation.status not in USABLE_STATUSES:
         answers.flags.append(f"status:{observation.status or 'missing'}")
     _add_value(observation, answers)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed, Verification
-from mappings.schema.base.kept import KeptByText
+from mappings.schema.base.kept import KeptByName
 from mappings.schema.base.words import any_pattern
 from mappings.schema.codes.context import Context
 from mappings.schema.codes.senses import Meaning, Sense
@@ -87,7 +87,7 @@ class TopicHints:
     """The first letters of every fragment, to skip most texts quickly."""
     patterns: tuple[re.Pattern[str], ...]
     """The pattern of every topic that has one, for the same purpose: one by one they are found sooner than as one."""
-    _of_names: KeptByText[tuple[Sense, ...]] = field(default_factory=KeptByText, init=False, repr=False)
+    _of_names: KeptByName[tuple[Sense, ...]] = field(default_factory=KeptByName, init=False, repr=False)
 
     def senses_of_name(self, words: str) -> tuple[Sense, ...]:
         """The same as :meth:`senses` of the name of a problem; records repeat these, so what they mean is kept."""

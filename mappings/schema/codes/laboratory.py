@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
-from mappings.schema.base.kept import KeptByText
+from mappings.schema.base.kept import KeptByName
 from mappings.schema.base.words import any_pattern
 
 LaboratoryResult = Literal["positive", "negative"]
@@ -204,8 +204,8 @@ class Laboratory(Reviewed):
         )
 
     @cached_property
-    def _tests_of_names(self) -> KeptByText[str | None]:
-        return KeptByText()
+    def _tests_of_names(self) -> KeptByName[str | None]:
+        return KeptByName()
 
     @cached_property
     def _named(self) -> tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]:

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
-from mappings.schema.base.kept import KeptByText
+from mappings.schema.base.kept import KeptByName
 from mappings.schema.base.words import any_pattern
 from mappings.schema.instruments.model import LOINC
 
@@ -103,8 +103,8 @@ class VitalSigns(Reviewed):
         return None
 
     @cached_property
-    def _places_of_names(self) -> KeptByText[tuple[str, str] | None]:
-        return KeptByText()
+    def _places_of_names(self) -> KeptByName[tuple[str, str] | None]:
+        return KeptByName()
 
     @cached_property
     def _by_code(self) -> Mapping[tuple[str, str], tuple[str, str]]:
