@@ -83,11 +83,12 @@ def _value(quantity: Quantity | None) -> float | None:
 
 def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Knowledge) -> Fact:
     test, gaps = knowledge.laboratory.measured[name], knowledge.wording.gaps
+    if not numbers:
+        return _absent(name, test, record, gaps)
     in_order = sorted(numbers, key=lambda number: (_last_day(number), number.moment, number.reference))
     newest = next((number for number in reversed(in_order) if number.usable), None)
     doubtful = [number for number in in_order if _may_be_newer(number, newest)]
-    unread = record.gaps(("observations",))
-    missing = unread
+    missing = record.gaps(("observations",))
     if doubtful:
         missing += (gaps["unusable_reading"].format(what=test.title),)
     elif newest is None and not missing:
@@ -101,8 +102,19 @@ def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Know
             for number in evidence
         ),
         unread=record.unread_of(("observations",)),
-        absent=not numbers and not unread,
         missing=missing,
+        looked_in=record.looked_in("observations"),
+    )
+
+
+def _absent(name: str, test: MeasuredTest, record: Record, gaps: Mapping[str, str]) -> Fact:
+    unread = record.gaps(("observations",))
+    return Fact(
+        name=f"labs.{name}.latest",
+        value=None,
+        unread=record.unread_of(("observations",)),
+        absent=not unread,
+        missing=unread or (gaps["no_reading"].format(what=test.title),),
         looked_in=record.looked_in("observations"),
     )
 

@@ -20,7 +20,7 @@ USABLE_STATUSES = ("completed", "amended")
 _ENTERED_IN_ERROR = "entered-in-error"
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
+class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The score of one questionnaire."""
 
     instrument: str

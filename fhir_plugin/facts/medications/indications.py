@@ -22,13 +22,11 @@ def stated_reasons(
     ``listed`` are the references of the diagnoses that are read anyway; of them, the name is not needed.
     """
     dosages = entry.dosage_instruction if isinstance(entry, MedicationRequest) else entry.dosage
-    when_needed = [dosage.as_needed_codeable_concept for dosage in dosages]
-    named = [*_names_of_others(entry.reason_reference, listed), *_purposes(entry, dosages)]
-    return (
-        *entry.reason_code,
-        *(concept for concept in when_needed if concept),
-        *(CodeableConcept(text=words) for words in dict.fromkeys(named)),
-    )
+    reasons = [*entry.reason_code, *[it for dosage in dosages if (it := dosage.as_needed_codeable_concept)]]
+    named = dict.fromkeys(_names_of_others(entry.reason_reference, listed)) if entry.reason_reference else {}
+    for text in _texts(entry, dosages):
+        named |= dict.fromkeys(purposes(text))
+    return (*reasons, *[CodeableConcept(text=words) for words in named])
 
 
 def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> Iterator[str]:
@@ -38,12 +36,9 @@ def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -
             yield reference.display
 
 
-def _purposes(entry: MedicationRequest | MedicationStatement, dosages: Iterable[Dosage]) -> Iterator[str]:
-    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction)]
-    texts += [note.text for note in entry.note]
-    for text in texts:
-        if text:
-            yield from purposes(text)
+def _texts(entry: MedicationRequest | MedicationStatement, dosages: Iterable[Dosage]) -> list[str]:
+    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction) if text]
+    return [*texts, *[note.text for note in entry.note if note.text]]
 
 
 class IndicationReader:

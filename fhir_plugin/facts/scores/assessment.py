@@ -13,7 +13,7 @@ from mappings.schema.instruments.model import Instrument, Risk
 _SCORE_UNIT = "{score}"
 
 
-class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+class Assessment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One administration of one instrument, from a QuestionnaireResponse, an Observation, or both."""
 
     instrument: str

@@ -121,11 +121,13 @@ class _TreatmentLookup:
 
     def treatment(self, concept: CodeableConcept) -> str | None:
         """The treatment by the codes of the concept, else by its words."""
-        if concept not in self._seen:
+        try:
+            return self._seen[concept]
+        except KeyError:
             words = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding))))
             codes = ((coding.system, coding.code) for coding in concept.coding)
-            self._seen[concept] = self.treatments.treatment_of(codes, words)
-        return self._seen[concept]
+            found = self._seen[concept] = self.treatments.treatment_of(codes, words)
+            return found
 
 
 Moment = tuple[str | None, Period | None]
