@@ -151,7 +151,7 @@ def _strength(assessment: Assessment, instruments: Instruments) -> tuple[bool, b
 
 
 def _has_items(assessment: Assessment) -> bool:
-    return any(value is not None for value in assessment.items.values())
+    return not {None}.issuperset(assessment.items.values())
 
 
 def _rank(assessment: Assessment, instruments: Instruments) -> float:

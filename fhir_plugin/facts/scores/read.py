@@ -294,7 +294,7 @@ def _from_response(
 
 def _from_observations(gathered: GatheredAnswers, scored: Score) -> Assessment:
     moment = next(filter(None, map(moment_of, gathered.sources)), None) or gathered.sources[0].issued
-    references = tuple(source.reference for source in gathered.sources)
+    references = tuple([source.reference for source in gathered.sources])
     return _assessment(scored, moment, references[0], references)
 
 
