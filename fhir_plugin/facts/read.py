@@ -11,16 +11,16 @@ from fhir_plugin.facts.allergies import read_ketamine_allergy
 from fhir_plugin.facts.conditions import Conditions, read_conditions
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.interactions import read_interactions
-from fhir_plugin.facts.laboratory import read_laboratory
-from fhir_plugin.facts.measured import read_measured
 from fhir_plugin.facts.medications.products import ProductReader
-from fhir_plugin.facts.observations import sort_observations
+from fhir_plugin.facts.observations.laboratory import read_laboratory
+from fhir_plugin.facts.observations.measured import read_measured
+from fhir_plugin.facts.observations.sorting import sort_observations
+from fhir_plugin.facts.observations.vitals import Vitals, read_vitals
 from fhir_plugin.facts.person import read_age, read_childbearing
 from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
 from fhir_plugin.facts.screens import read_screens
 from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
 from fhir_plugin.facts.trials.read import TrialHistory, read_trials
-from fhir_plugin.facts.vitals import Vitals, read_vitals
 from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed, Verification
 from mappings.schema.base.kept import KeptByName
-from mappings.schema.base.words import any_pattern
+from mappings.schema.base.words import any_found, any_pattern, first_words, found_sooner, words_in_lower_case
 from mappings.schema.codes.context import Context
 from mappings.schema.codes.senses import Meaning, Sense
 
@@ -46,9 +46,8 @@ class TopicHint:
     sense: Sense
     lasting: bool
     """Whether a past occurrence counts, so that ``no current`` denies nothing."""
-    pieces: tuple[str, ...]
-    heads: frozenset[str]
-    """The first letters of every fragment, ``SHORTEST_PIECE`` of each."""
+    pieces: Mapping[str, tuple[str, ...]]
+    """The fragments by their first letters, ``SHORTEST_PIECE`` of each."""
     pattern: re.Pattern[str] | None
     unless: tuple[str, ...]
     """Fragments that cancel it."""
@@ -64,8 +63,9 @@ class TopicHint:
         return self._suggests(rest, letters_of(rest))
 
     def _suggests(self, clause: str, letters: frozenset[str]) -> bool:
-        if not self.heads.isdisjoint(letters) and any(map(clause.__contains__, self.pieces)):
-            return True
+        for head in self.pieces.keys() & letters:
+            if any(map(clause.__contains__, self.pieces[head])):
+                return True
         return self.pattern is not None and self.pattern.search(clause) is not None
 
 
@@ -82,11 +82,17 @@ class TopicHints:
     abbreviated: tuple[TopicHint, ...]
     """One for each abbreviation and topic; looked at only where ``abbreviations`` finds one."""
     abbreviations: re.Pattern[str]
+    first_words: frozenset[str]
+    """The first word of each abbreviation, to skip most texts quickly."""
     context: Context
     starts: frozenset[str]
-    """The first letters of every fragment, to skip most texts quickly."""
+    """The first letters of every fragment, for the same purpose."""
+    by_head: Mapping[str, tuple[int, ...]]
+    """The places in ``hints`` of those with a fragment that begins so."""
+    with_pattern: tuple[int, ...]
+    """The places of those with a pattern."""
     patterns: tuple[re.Pattern[str], ...]
-    """The pattern of every topic that has one, for the same purpose: one by one they are found sooner than as one."""
+    """Finds something where the pattern of a topic does; see :func:`found_sooner`."""
     _of_names: KeptByName[tuple[Sense, ...]] = field(default_factory=KeptByName, init=False, repr=False)
 
     def senses_of_name(self, words: str) -> tuple[Sense, ...]:
@@ -99,9 +105,14 @@ class TopicHints:
             return ()
         found: dict[str, Sense] = {}
         for ever, now in self.context.clauses(words):
-            hints = (*self.hints, *self.abbreviated) if self.abbreviations.search(ever) else self.hints
             letters = letters_of(ever)
             letters_now = letters if now == ever else letters_of(now)
+            places = self._places(ever, letters)
+            if now != ever:
+                places |= self._places(now, letters_now)
+            hints = [self.hints[place] for place in sorted(places)]
+            if self._has_abbreviation(ever):
+                hints += self.abbreviated
             for hint in hints:
                 if hint.sense.topic in found:
                     continue
@@ -111,9 +122,21 @@ class TopicHints:
 
     def _says_nothing(self, words: str) -> bool:
         """Whether no word begins as a fragment does, and neither a pattern nor an abbreviation is found."""
-        if not self.starts.isdisjoint(_WORD_STARTS.findall(words)) or self.abbreviations.search(words):
+        if not self.starts.isdisjoint(_WORD_STARTS.findall(words)) or self._has_abbreviation(words):
             return False
-        return not any(pattern.search(words) for pattern in self.patterns)
+        return not any_found(self.patterns, words)
+
+    def _has_abbreviation(self, clause: str) -> bool:
+        if self.first_words.isdisjoint(words_in_lower_case(clause)):
+            return False
+        return self.abbreviations.search(clause) is not None
+
+    def _places(self, clause: str, letters: frozenset[str]) -> set[int]:
+        """The places of the hints that the clause may suggest."""
+        places = {place for head in self.by_head.keys() & letters for place in self.by_head[head]}
+        if any_found(self.patterns, clause):
+            places.update(self.with_pattern)
+        return places
 
     def clauses(self, words: str) -> Iterator[str]:
         """The clauses of a lower-case text, each with only what it states about the patient."""
@@ -138,23 +161,39 @@ class TopicWording:
         return Meaning.POSSIBLE if hinted else Meaning.CURRENT
 
 
-def make_hints(own: Mapping[str, TopicHint], context: Context, short: Abbreviations) -> TopicHints:
-    """The hints of the topics, by topic, with the abbreviations.
+def make_hints(
+    own: Mapping[str, TopicHint], patterns: Iterable[str], context: Context, short: Abbreviations
+) -> TopicHints:
+    """The hints of the topics, by topic, with the abbreviations; ``patterns`` are those of all topics.
 
     :raises KnowledgeError: if an abbreviation names a topic that does not exist.
     """
     added = [hint for entry in short.abbreviations for hint in _abbreviated(entry, own)]
     hints = tuple(own.values())
-    starts = (_WORD_STARTS.match(piece) for hint in hints for piece in hint.pieces)
-    every = "|".join(re.escape(entry.short) for entry in short.abbreviations)
+    starts = (_WORD_STARTS.match(piece) for hint in hints for pieces in hint.pieces.values() for piece in pieces)
+    phrases = [entry.short for entry in short.abbreviations]
+    by_head: dict[str, tuple[int, ...]] = {}
+    for place, hint in enumerate(hints):
+        by_head |= {head: (*by_head.get(head, ()), place) for head in hint.pieces}
     return TopicHints(
         hints=hints,
         abbreviated=tuple(added),
-        abbreviations=re.compile(rf"(?<![\w/])(?:{every})(?!\w)"),
+        abbreviations=re.compile(rf"(?<![\w/])(?:{'|'.join(map(re.escape, phrases))})(?!\w)"),
+        first_words=first_words(phrases),
         context=context,
         starts=frozenset(start.group() for start in starts if start),
-        patterns=tuple(hint.pattern for hint in hints if hint.pattern),
+        by_head=by_head,
+        with_pattern=tuple(place for place, hint in enumerate(hints) if hint.pattern),
+        patterns=found_sooner(patterns),
     )
+
+
+def by_first_letters(pieces: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Fragments by their first letters."""
+    found: dict[str, tuple[str, ...]] = {}
+    for piece in pieces:
+        found[piece[:SHORTEST_PIECE]] = (*found.get(piece[:SHORTEST_PIECE], ()), piece)
+    return found
 
 
 def _abbreviated(entry: Abbreviation, topics: Mapping[str, TopicHint]) -> Iterator[TopicHint]:
@@ -163,4 +202,4 @@ def _abbreviated(entry: Abbreviation, topics: Mapping[str, TopicHint]) -> Iterat
         if topic not in topics:
             raise KnowledgeError(f"_abbreviations.yaml: {entry.short}: no topic {topic!r} in topics.yaml")
         hint = topics[topic]
-        yield TopicHint(hint.sense, hint.lasting, (), frozenset(), pattern, (), any_pattern(entry.unless))
+        yield TopicHint(hint.sense, hint.lasting, {}, pattern, (), any_pattern(entry.unless))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from fhir_plugin.facts.fact import Fact, Presence
-from fhir_plugin.facts.laboratory import read_laboratory
-from fhir_plugin.facts.observations import sort_observations
+from fhir_plugin.facts.observations.laboratory import read_laboratory
+from fhir_plugin.facts.observations.sorting import sort_observations
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, SCT, chart
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.facts.fact import Fact, Measurement
-from fhir_plugin.facts.observations import sort_observations
-from fhir_plugin.facts.vitals import VitalReading, _maximal, read_vitals
+from fhir_plugin.facts.observations.sorting import sort_observations
+from fhir_plugin.facts.observations.vitals import VitalReading, _maximal, read_vitals
 from fhir_plugin.record.dates import DaySpan
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, chart, observation, pressure

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
-from fhir_plugin.facts.observations import SortedObservations, vital_place
+from fhir_plugin.facts.observations.sorting import SortedObservations, vital_place
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record

@@ -10,7 +10,7 @@ from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.facts.observations import SortedObservations
+from fhir_plugin.facts.observations.sorting import SortedObservations
 from fhir_plugin.record.coded import entry_of
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span

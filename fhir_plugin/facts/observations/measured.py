@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
-from fhir_plugin.facts.laboratory import moment_of_result
-from fhir_plugin.facts.observations import SortedObservations
+from fhir_plugin.facts.observations.laboratory import moment_of_result
+from fhir_plugin.facts.observations.sorting import SortedObservations
 from fhir_plugin.record.datatypes import Quantity
 from fhir_plugin.record.dates import DaySpan, day_span, instant
 from fhir_plugin.record.record import Record
