@@ -181,15 +181,11 @@ def _add_reasons(
     topics, note = knowledge.value_sets.topics, knowledge.wording.entries["reason"]
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
-    listed = {condition.reference for condition in record.all("conditions", Condition)}
     entries: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
+    listed = {condition.reference for condition in record.all("conditions", Condition)} if entries else set()
     for entry in entries:
-        reasons = [
-            (concept, sense)
-            for concept in stated_reasons(entry, listed)
-            for sense in reader.senses((concept,), "conditions")[0]
-            if topics[sense.topic].reasons
-        ]
+        stated = stated_reasons(entry, listed)
+        reasons = [(concept, sense) for concept in stated for sense in reader.reason(concept)]
         if not reasons:
             continue
         start = use_start(entry)
@@ -239,12 +235,13 @@ class _Diagnosis(NamedTuple):
 class _EntryReader:
     """Looks up the topics of entries, once per distinct concept: diagnoses are often repeated at every visit."""
 
-    __slots__ = ("_diagnoses", "_seen", "_value_sets")
+    __slots__ = ("_diagnoses", "_reasons", "_seen", "_value_sets")
 
     def __init__(self, value_sets: ValueSets) -> None:
         self._value_sets = value_sets
         self._seen: dict[tuple[str, tuple[CodeableConcept, ...]], tuple[list[Sense], bool]] = {}
         self._diagnoses: dict[tuple[tuple[CodeableConcept, ...], tuple[Annotation, ...]], _Diagnosis] = {}
+        self._reasons: dict[CodeableConcept, list[Sense]] = {}
 
     def senses(self, concepts: tuple[CodeableConcept, ...], place: Place) -> tuple[list[Sense], bool]:
         """One sense per topic, and whether it was taken from the text because no code is known."""
@@ -265,6 +262,16 @@ class _EntryReader:
             beside = list(self._beside(said, () if hinted else concepts, notes))
             diagnosis = self._diagnoses[key] = _Diagnosis(senses, hinted, beside)
         return diagnosis
+
+    def reason(self, concept: CodeableConcept) -> list[Sense]:
+        """The senses of the reason for a drug, of the topics that a reason may indicate."""
+        senses = self._reasons.get(concept)
+        if senses is None:
+            said, hinted = self._what_is_said((concept,))
+            topics = self._value_sets.topics
+            of_reasons = [sense for sense in said if topics[sense.topic].reasons]
+            senses = self._reasons[concept] = self._settled(of_reasons, (concept,), "conditions", hinted=hinted)
+        return senses
 
     def _settled(
         self, said: Iterable[Sense], concepts: tuple[CodeableConcept, ...], place: Place, *, hinted: bool

@@ -56,22 +56,25 @@ class AssessmentCollector:
         time = instant(recorded.moment)
         place = self._same(recorded, time, derived)
         if place is None:
-            place = len(self._assessments)
             self._assessments.append(recorded)
             self._times.append(time)
             self._changes.append(0)
+            self._index(len(self._assessments) - 1)
         else:
             self._join(place, recorded, time)
-        self._index(place)
 
     def _join(self, place: int, recorded: Assessment, time: datetime | None) -> None:
         existing = self._assessments[place]
         references = self._recorded_as.setdefault(place, dict.fromkeys(existing.recorded_as))
         references |= dict.fromkeys(recorded.recorded_as)
-        joined = self._assessments[place] = _joined(existing, recorded, self._instruments)
-        if joined.moment is not existing.moment:
+        stays = _stands(existing, recorded, self._instruments)
+        self._assessments[place] = _joined(existing, recorded, stays=stays)
+        if stays and existing.recorded_as:
+            return  # it is still looked up by the same keys
+        if not stays:
             self._times[place] = time
         self._changes[place] += 1
+        self._index(place)
 
     def _same(self, recorded: Assessment, time: datetime | None, derived: Iterable[str]) -> int | None:
         """The place of the assessment that is the same: one that no Observation records yet, else the earliest."""
@@ -128,11 +131,16 @@ def _keys(assessment: Assessment, time: datetime | None) -> Iterator[tuple[objec
     yield instrument, day, assessment.total, assessment.severity, kind
 
 
-def _joined(existing: Assessment, recorded: Assessment, instruments: Instruments) -> Assessment:
-    """One assessment from two; where they disagree, the items of a response decide, else the higher stands, flagged."""
-    from_response = existing.reference.startswith("QuestionnaireResponse/")
-    is_existing = from_response or _strength(existing, instruments) >= _strength(recorded, instruments)
-    better, other = (existing, recorded) if is_existing else (recorded, existing)
+def _stands(existing: Assessment, recorded: Assessment, instruments: Instruments) -> bool:
+    """Whether the earlier of two stands where they disagree: the items of a response decide, else the higher."""
+    if existing.reference.startswith("QuestionnaireResponse/"):
+        return True
+    return _strength(existing, instruments) >= _strength(recorded, instruments)
+
+
+def _joined(existing: Assessment, recorded: Assessment, *, stays: bool) -> Assessment:
+    """One assessment from two; ``stays``: the earlier one stands. The total of the other is a flag."""
+    better, other = (existing, recorded) if stays else (recorded, existing)
     flags = dict.fromkeys(better.flags)
     if other.total is not None and better.total != other.total:
         mismatch = f"stored_total_mismatch:{other.total:g}"
