@@ -26,7 +26,7 @@ from fhir_plugin.facts.entries import (
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
 from fhir_plugin.facts.medications.indications import stated_reasons
-from fhir_plugin.facts.unread_entries import unread_entries
+from fhir_plugin.facts.unread_entries import UnreadEntries, unread_entries
 from fhir_plugin.record.coded import MOST_LETTERS, words_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept
 from fhir_plugin.record.dates import DaySpan
@@ -52,8 +52,11 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
         return self.by_name
 
 
-def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
+def read_conditions(
+    record: Record, knowledge: Knowledge, as_of: date, unread: UnreadEntries | None = None
+) -> Conditions:
     """Classify the entries of every topic, from the inputs in which the topic may appear."""
+    unread = unread or unread_entries(record, knowledge)
     builders: dict[str, _PresenceBuilder] = {}
     reader = _EntryReader(knowledge.value_sets)
     for condition in record.all("conditions", Condition):
@@ -75,7 +78,7 @@ def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Condit
             _add_entry(_Entry(device.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
     _add_reasons(record, reader, knowledge, as_of, builders)
     presences = {topic: builder.presence() for topic, builder in builders.items()}
-    return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
+    return Conditions(presences=presences, by_name=_facts(record, knowledge, presences, unread))
 
 
 class _Entry(NamedTuple):
@@ -354,16 +357,17 @@ def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
     return tuple(by_topic.values())
 
 
-def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
+def _facts(
+    record: Record, knowledge: Knowledge, presences: Mapping[str, Presence], unread: UnreadEntries
+) -> Mapping[str, Fact]:
     looks: dict[tuple[str, ...], _SearchExtent] = {}
-    unread = unread_entries(record, knowledge)
     reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
     for topic, shape in knowledge.value_sets.topics.items():
         places = (*shape.read_in, *reasons) if shape.reasons else shape.read_in
         look = looks.get(places)
         if look is None:
-            look = looks[places] = _search_extent(record, places, unread)
+            look = looks[places] = _search_extent(record, places, unread.by_input)
         presence = presences.get(topic, _ABSENT)
         name = shape.fact
         facts[name] = Fact(

@@ -21,6 +21,7 @@ from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
 from fhir_plugin.facts.screens import read_screens
 from fhir_plugin.facts.treatments.read import TreatmentHistory, read_treatments
 from fhir_plugin.facts.trials.read import TrialHistory, read_trials
+from fhir_plugin.facts.unread_entries import unread_entries
 from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
 
@@ -40,7 +41,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     """Read all facts; pure, so the same record, knowledge and day give the same facts."""
-    conditions = read_conditions(record, knowledge, as_of)
+    unread = unread_entries(record, knowledge)
+    conditions = read_conditions(record, knowledge, as_of, unread)
     observations = sort_observations(record, knowledge)
     vitals = read_vitals(record, observations, knowledge, as_of)
     scores = read_scores(record, knowledge.instruments, as_of)
@@ -49,7 +51,7 @@ def read_facts(record: Record, knowledge: Knowledge, as_of: date) -> Facts:
     childbearing = read_childbearing(record, knowledge, age)
     products = ProductReader(knowledge.medications, record.medications)
     trials = read_trials(record, knowledge.medications, as_of, assessments=scores.assessments, products=products)
-    allergies = read_ketamine_allergy(record, knowledge, as_of)
+    allergies = read_ketamine_allergy(record, knowledge, as_of, unread)
     laboratory = {
         **read_laboratory(record, observations, knowledge, as_of),
         **read_measured(record, observations, knowledge, as_of),
