@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_of, purposes
 from fhir_plugin.facts.medications.supply import MedicationResource, indications
-from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Reference
+from fhir_plugin.record.datatypes import CodeableConcept, Reference
 from fhir_plugin.record.lenient import decode_all
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, MedicationRequest, MedicationStatement
@@ -14,19 +15,30 @@ from fhir_plugin.record.subjects import reference_parts
 from mappings.schema.medications import Medications
 
 
-def stated_reasons(
-    entry: MedicationRequest | MedicationStatement, listed: Collection[str]
-) -> tuple[CodeableConcept, ...]:
-    """Every reason that an order or a statement gives: by code, by the name of what it refers to, in its sig and notes.
+class StatedReasons(NamedTuple):
+    """Every reason that an order or a statement gives, once."""
+
+    written: tuple[CodeableConcept, ...]
+    """By code, by the name of what it refers to, in its sig."""
+    noted: tuple[CodeableConcept, ...]
+    """In its notes alone, of which nothing is kept."""
+
+
+def stated_reasons(entry: MedicationRequest | MedicationStatement, listed: Collection[str]) -> StatedReasons:
+    """The reasons of one entry.
 
     ``listed`` are the references of the diagnoses that are read anyway; of them, the name is not needed.
     """
     dosages = entry.dosage_instruction if isinstance(entry, MedicationRequest) else entry.dosage
-    reasons = [*entry.reason_code, *[it for dosage in dosages if (it := dosage.as_needed_codeable_concept)]]
+    coded = [*entry.reason_code, *[it for dosage in dosages if (it := dosage.as_needed_codeable_concept)]]
     named = dict.fromkeys(_names_of_others(entry.reason_reference, listed)) if entry.reason_reference else {}
-    for text in _texts(entry, dosages):
-        named |= dict.fromkeys(purposes(text))
-    return (*reasons, *[CodeableConcept(text=words) for words in named])
+    for dosage in dosages:
+        named |= _purposes((dosage.text, dosage.patient_instruction))
+    noted = _purposes([note.text for note in entry.note]) if entry.note else {}
+    return StatedReasons(
+        (*coded, *[CodeableConcept(text=words) for words in named]),
+        tuple([CodeableConcept(text=words) for words in noted if words not in named]),
+    )
 
 
 def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> Iterator[str]:
@@ -36,9 +48,9 @@ def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -
             yield reference.display
 
 
-def _texts(entry: MedicationRequest | MedicationStatement, dosages: Iterable[Dosage]) -> list[str]:
-    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction) if text]
-    return [*texts, *[note.text for note in entry.note if note.text]]
+def _purposes(texts: Iterable[str | None]) -> dict[str, None]:
+    """What the texts say that the drug is for, each once."""
+    return dict.fromkeys([purpose for text in texts if text for purpose in purposes(text)])
 
 
 class IndicationReader:

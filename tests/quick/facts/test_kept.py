@@ -68,6 +68,18 @@ def test_a_note_is_not_kept(knowledge: Knowledge, hints: TopicHints) -> None:
     assert len(hints._of_names) == before
 
 
+@pytest.mark.parametrize(("place", "more"), [("note", 0), ("dosageInstruction", 1)])
+def test_what_a_note_of_an_order_gives_as_a_reason_is_not_kept(
+    knowledge: Knowledge, hints: TopicHints, place: str, more: int
+) -> None:
+    before = len(hints._of_names)
+    order = {"resourceType": "MedicationRequest", "id": "m", "status": "active", "authoredOn": "2026-05-01"}
+    said = [{"text": f"daily for seizures that only a {place} ever named"}]
+    facts = read_conditions(chart(order | {place: said}), knowledge, AS_OF).facts()
+    assert facts["conditions.seizure"].evidence
+    assert len(hints._of_names) == before + more
+
+
 def test_a_form_is_recognised_once_for_all_responses_of_its_layout(
     knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
