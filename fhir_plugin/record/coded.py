@@ -46,7 +46,11 @@ def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
 def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
     """Whether all words can be read, and any is mostly Latin letters, as the knowledge is; else nothing can be said."""
     words, whole = _words_of(concepts)
-    return whole and any(map(_is_latin, words))
+    if whole:
+        for word in words:
+            if _is_latin(word):
+                return True
+    return False
 
 
 def _words_of(concepts: Iterable[CodeableConcept]) -> tuple[list[str], bool]:

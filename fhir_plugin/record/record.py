@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from fhir_plugin.record.bundles import AnyResource
 from fhir_plugin.record.resources import Medication, Patient, Resource
@@ -97,6 +97,10 @@ class Record:
     warnings: tuple[str, ...] = ()
     """OperationOutcomes alongside the data, as FHIR codes: ``observations: warning not-supported``."""
     queries: tuple[Query, ...] = ()
+    _of_type: dict[tuple[str, type], tuple[AnyResource, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """The resources of an input that are of one type."""
     _extents: dict[tuple[str, ...], Extent] = field(default_factory=dict, init=False, repr=False, compare=False)
     """How completely inputs were read, by their names: many facts ask for the same few."""
 
@@ -106,7 +110,11 @@ class Record:
 
     def all(self, name: str, view: type[R]) -> Iterator[R]:
         """The resources of one input that are of the type ``view``."""
-        return iter([resource for resource in self.input(name).resources if isinstance(resource, view)])
+        found = self._of_type.get((name, view))
+        if found is None:
+            found = tuple([resource for resource in self.input(name).resources if isinstance(resource, view)])
+            self._of_type[name, view] = found
+        return iter(cast("tuple[R, ...]", found))
 
     @property
     def patient(self) -> Patient | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.base.kept import KeptByName
 from mappings.schema.base.systems import system_key
 from mappings.schema.base.words import any_pattern, without_accents
 from mappings.schema.treatments.model import AllergyWords, ResponseRule, Treatment
@@ -38,6 +39,8 @@ class Treatments:
     """(treatment, text that identifies an order of it whatever else the order contains)."""
     other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str], re.Pattern[str] | None], ...] = ()
     """(treatment, forms and routes that the criteria do not cover, those that they do, parts that say neither)."""
+    _of_names: KeptByName[str | None] = field(default_factory=KeptByName, init=False, repr=False, compare=False)
+    """Records repeat the names of procedures and drugs."""
 
     def __getitem__(self, treatment: str) -> Treatment:
         return self.by_id[treatment]
@@ -56,8 +59,11 @@ class Treatments:
         return None
 
     def of_text(self, text: str | None) -> str | None:
-        """The treatment that the text denotes; ``None`` if it denotes none or more than one."""
-        treatments = self.all_of_text(text or "")
+        """The treatment that a name denotes; ``None`` if it denotes none or more than one. Kept by the name."""
+        return self._of_names.of(text or "", self._named)
+
+    def _named(self, text: str) -> str | None:
+        treatments = self.all_of_text(text)
         return treatments[0] if len(treatments) == 1 else None
 
     def all_of_text(self, text: str) -> tuple[str, ...]:

@@ -233,7 +233,7 @@ def test_no_hint_is_passed_over_by_the_letters_of_a_clause() -> None:
     hints = shipped().value_sets.hints
     every = (*hints.hints, *(hint for _, hint in sorted(chain(*hints.abbreviated.values()), key=itemgetter(0))))
     shorts = {re.sub(r"\(\?[^)]*\)|\\", "", hint.pattern.pattern) for hint in every if hint.pattern and not hint.pieces}
-    pieces = {piece for hint in every for piece in hint.pieces}
+    pieces = {piece for hint in every for pieces in hint.pieces.values() for piece in pieces}
     for word in sorted(shorts)[::8] + sorted(pieces)[::40]:
         for text in (word, f"x {word}; no current {word}/a"):
             found = [hint for hint in every if any(_is_in(hint, *clause) for clause in hints.context.clauses(text))]
