@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
+from operator import itemgetter
 
 import pytest
 from hypothesis import given
@@ -24,7 +26,8 @@ RULES = VALUE_SETS.reviewed.context
 PATTERNS = [pattern for topic in VALUE_SETS.topics.values() for pattern in topic.hint_patterns]
 FRAGMENTS = [piece for hint in HINTS.hints for pieces in hint.pieces.values() for piece in pieces]
 TRIGGERS = [*RULES.forward, *RULES.forward_list, *RULES.forward_now, *RULES.backward, *RULES.hypothetical]
-ABBREVIATIONS = [hint.pattern.pattern for hint in HINTS.abbreviated if hint.pattern]
+ABBREVIATED = [hint for _, hint in sorted(chain(*HINTS.abbreviated.values()), key=itemgetter(0))]
+ABBREVIATIONS = [hint.pattern.pattern for hint in ABBREVIATED if hint.pattern]
 BETWEEN = [" ", " ", " ", ", ", "; ", ". ", "/", "-", ": ", ""]
 
 

@@ -34,7 +34,7 @@ KNOWN = shipped().medications
 def test_how_long_a_drug_is_taken_is_no_reason_for_it(sig: str, reasons: list[str]) -> None:
     order: dict[str, Any] = {"resourceType": "MedicationRequest", "dosageInstruction": [{"text": sig}]}
     read = stated_reasons(msgspec.convert(order, MedicationRequest), ())
-    assert [concept.text for concept in read] == reasons
+    assert [concept.text for concept in read.written] == reasons
 
 
 @pytest.mark.parametrize(
