@@ -82,7 +82,7 @@ def tried(hints: TopicHints, words: str) -> tuple[Sense, ...]:
     """The senses of a text when every hint is tried on every clause."""
     found: dict[str, Sense] = {}
     for ever, now in hints.context.clauses(words):
-        abbreviated = hints.abbreviated if hints.abbreviations.search(ever) else ()
+        abbreviated = ABBREVIATED if hints.abbreviations.search(ever) else ()
         for hint in (*hints.hints, *abbreviated):
             clause = ever if hint.lasting else now
             if hint.is_in(clause, letters_of(clause)):
