@@ -9,7 +9,7 @@ from cds_hooks.web.pages import Pages
 
 _OTHER_PAGE = (
     "This request came from a page of another site, which may not use this service. Open the address yourself. "
-    "If the other site is meant to use it, whoever runs the service has to list its origin in the setting allowed_origins."
+    "If the other site is meant to use it, whoever runs the service has to list its origin in allowed_origins."
 )
 _OTHER_NAME = (
     "The name in the address bar is not one of this service's own. Use localhost, or the address at which it listens. "

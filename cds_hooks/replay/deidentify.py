@@ -52,7 +52,9 @@ _DEFINED = re.compile(r"http://hl7\.org/fhir/(?:[\w.]+/){0,3}StructureDefinition
 _CODE = re.compile(r"[A-Za-z0-9._:/%{}\[\]-]{1,40}")
 _CODE_OF_HL7 = re.compile(r"[a-z]+(?:-[a-z]+)*|[A-Z]{1,8}")
 _WORD_IN_CODE = re.compile(r"[A-Za-z]{4,}|[A-Z][a-z]+")
-"""Letters in a code that could be a name; those of a classification are fewer, or capitals."""
+"""Letters in a code that could be a name; those of a classification are fewer, or capitals, and beside digits."""
+_WORD_IN_UNIT = re.compile(r"[A-Za-z]{4,}|(?!Cel)[A-Z][a-z]{2,}|[A-Z]{2,}")
+"""The same in a unit of UCUM, where degrees Celsius are all that looks so."""
 _NOT_LISTED = frozenset({"<", "<=", ">=", ">", "next", "exception"})
 """FHIR's own values that the models do not list."""
 _WHEN = re.compile(r"(MORN|AFT|EVE)(\.early|\.late)?|NOON|NIGHT|PHS|HS|WAKE|[AP]?C[MDV]?")
@@ -188,10 +190,12 @@ class Deidentifier:
             return False
         if _OF_HL7.fullmatch(system) and _CODE_OF_HL7.fullmatch(code):
             return True
-        if system == _UCUM and code.lower() in known.measured_in:
-            return True
-        words = [word.lower() for word in _WORD_IN_CODE.findall(code)]
-        return all(known.is_plain(word) or word in known.units or word in known.measured_in for word in words)
+        if system == _UCUM:
+            words = _WORD_IN_UNIT.findall(code)
+            return code.lower() in known.measured_in or all(
+                word.lower() in known.measured_in | known.units for word in words
+            )
+        return not code.isalpha() and all(known.is_plain(word.lower()) for word in _WORD_IN_CODE.findall(code))
 
     def _text(self, key: str, text: str, calendar: Calendar) -> str | None:
         if key in _DATES:
@@ -234,7 +238,7 @@ class Deidentifier:
 
 def _is_link(text: str, vocabulary: Vocabulary) -> bool:
     """Whether a linkId consists only of codes, numbers and words of the vocabulary."""
-    if _DATE_IN_LINK.search(text) or len(re.findall(r"\d", text)) > _MOST_DIGITS:
+    if not text.isascii() or _DATE_IN_LINK.search(text) or len(re.findall(r"\d", text)) > _MOST_DIGITS:
         return False
     parts = [part for part in re.split(r"[^A-Za-z0-9]+", text) if part]
     letters = [re.sub(r"\d+", "", part).lower() for part in parts]

@@ -82,7 +82,7 @@ class TextTokens:
         self._vocabulary = vocabulary
         shapes = "|".join(f"(?:{shape})" for shape in vocabulary.rules.shapes)
         self._pattern = re.compile(
-            rf"(?P<address>{_ADDRESS})|(?P<shape>(?<!\w)(?:{shapes})(?!\w)(?!-\d\d))|(?P<dotted>(?<!\w){_DOTTED})"
+            rf"(?P<address>{_ADDRESS})|(?P<shape>(?<!\w)(?:{shapes})(?!\w)(?![-/.]\d\d))|(?P<dotted>(?<!\w){_DOTTED})"
             rf"|(?P<slashed>(?<!\w){_SLASHED})|(?P<numeric>{_NUMERIC})|(?P<joined>{_JOINED})|(?P<sign>{_SIGN})|(?P<space>\s+|{_UNREAD})",
             re.IGNORECASE,
         )

@@ -10,7 +10,7 @@ from cds_hooks.replay.text_tokens import TextToken, TextTokens, TokenKind
 from mappings.schema.codes.vocabulary import Vocabulary
 
 _AGE = re.compile(
-    r"(?P<led>\bag(?:e|ed)\W{0,3}(?:of )?)?\b(?P<age>\d{2,3})(?P<unit>[ -]?(?:years?|yrs?|y/?o|y\.o|y)\b)?",
+    r"(?P<led>\bag(?:e|ed)\W{0,3}(?:of )?)?\b(?P<age>\d{2,3})(?P<unit>[ -]?(?:years?|yrs?|y/?o|y\.o|y|th|st|nd|rd)\b)?",
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")

@@ -269,6 +269,8 @@ CODES_OF_PEOPLE = [
     {"system": "http://snomed.info/sct", "code": f"MRN.{CANARY}"},
     {"system": "http://snomed.info/sct", "code": "Lee.Q"},
     {"system": "http://unitsofmeasure.org", "code": f"{{{CANARY}}}"},
+    {"system": "http://unitsofmeasure.org", "code": "LEE"},
+    {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "LEE"},
     {"system": f"http://loinc.org/{CANARY}", "code": "1234-5"},
     {"system": f"http://terminology.hl7.org/Patient/{CANARY}", "code": "1234-5"},
     {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "Quibble-Lee"},
@@ -279,7 +281,7 @@ CODES_OF_PEOPLE = [
 @pytest.mark.parametrize("coding", CODES_OF_PEOPLE, ids=str)
 def test_what_is_no_code_is_replaced_in_a_known_system_too(coding: dict[str, str]) -> None:
     kept = json.dumps(kept_of({"resourceType": "Condition", "code": {"coding": [coding]}}))
-    assert not re.search(f"{CANARY}|Quibble|Lee|1234-5|6789", kept)
+    assert not re.search(f"{CANARY}|Quibble|Lee|LEE|1234-5|6789", kept)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,10 @@ def test_what_is_no_code_is_replaced_in_a_known_system_too(coding: dict[str, str
         {"system": "http://loinc.org", "code": "LA6568-5"},
         {"system": "http://snomed.info/sct", "code": "370143000"},
         {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "F33.2"},
-        {"system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+        *(
+            {"system": "http://unitsofmeasure.org", "code": unit}
+            for unit in ("mm[Hg]", "[IU]/L", "mmol/L", "Cel", "wk")
+        ),
         {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"},
         {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PRENC"},
     ],
@@ -307,7 +312,7 @@ def test_an_address_that_begins_as_one_of_fhir_names_nobody(url: str) -> None:
     assert CANARY not in json.dumps(kept_of(form))
 
 
-@pytest.mark.parametrize("link", ["Li.Wu.Yu", "1985-03-12", "0171/5550199", "MRN-5550199", "Jo-Ann", "19850312"])
+@pytest.mark.parametrize("link", ["Li.Wu.Yu", "1985-03-12", "0171/5550199", "MRN-5550199", "Jo-Ann", "19850312", "Itō"])
 def test_a_link_that_may_be_somebodys_is_replaced(link: str) -> None:
     form = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": link}]}
     assert link not in json.dumps(kept_of(form))
