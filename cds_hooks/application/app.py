@@ -29,6 +29,7 @@ from cds_hooks.operation.endpoints import Operation
 from cds_hooks.operation.guard import Guard
 from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
+from cds_hooks.operation.refusals import RefusalPages
 from cds_hooks.protocol.clock import now, seconds, today
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
 from cds_hooks.protocol.limits import read_body
@@ -86,12 +87,14 @@ def create_app(
     _add_discovery(app, knowledge)
     app.include_router(questionnaires.router(knowledge.instruments, limited, settings.public_url))
     app.router.routes.extend(operation.routes)
-    app.router.routes.extend(_page_routes(app, settings, knowledge, servers, today, limited, demo_fhir))
+    pages = Pages(root=urlsplit(settings.public_url or "").path)
+    app.router.routes.extend(_page_routes(app, settings, knowledge, servers, pages, today, limited, demo_fhir))
     _add_error_handlers(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
-    limited_app = LoadMiddleware(app.build_middleware_stack(), operation.load)
-    guarded = Guard(_with_cors(limited_app, settings), settings)
+    refusals = RefusalPages(pages)
+    limited_app = LoadMiddleware(app.build_middleware_stack(), operation.load, refusals)
+    guarded = Guard(_with_cors(limited_app, settings), settings, refusals)
     app.middleware_stack = RequestLogMiddleware(guarded, operation.metrics)
     return app
 
@@ -113,12 +116,12 @@ def _page_routes(
     settings: Settings,
     knowledge: Knowledge,
     servers: FhirServers,
+    pages: Pages,
     today: Callable[[], date],
     limited: Callable[[Request], Awaitable[bytes]],
     demo_fhir: str | None,
 ) -> Iterator[BaseRoute]:
     """The routes of the enabled pages."""
-    pages = Pages(root=urlsplit(settings.public_url or "").path)
     yield from pages.routes
     yield from about.routes(knowledge, pages, today)
     if settings.sandbox:

@@ -77,6 +77,9 @@ class LimitedConnection(HttpToolsProtocol):
         self._in_headers = False
         self._paid()
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            # It is not made, and of what was sent behind it the parser has dropped a piece: the rest is no request.
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """The connection may be used again, unless another request waits on it already."""

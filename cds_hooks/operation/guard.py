@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cds_hooks.operation.probes import is_probe
+from cds_hooks.operation.refusals import RefusalPages
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import add_log_fields
@@ -33,8 +34,8 @@ _OTHER_ORIGIN = "web pages of another origin may not call this service: list the
 class Guard:
     """Middleware that refuses what nobody may send. Where there are clients, their tokens say who calls."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, settings: Settings, pages: RefusalPages) -> None:
+        self._app, self._pages = app, pages
         self._open = settings.open
         self._every_origin = "*" in settings.allowed_origins
         self._origins = frozenset(settings.allowed_origins)
@@ -47,7 +48,7 @@ class Guard:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         elif scope["type"] == "http" and (refused := self._refused(Request(scope))):
-            await refused(scope, receive, send)
+            await self._pages.instead_of(refused, Request(scope))(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

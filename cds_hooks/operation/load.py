@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds_hooks.operation.probes import is_probe
+from cds_hooks.operation.refusals import RefusalPages
 from cds_hooks.protocol.errors import BodyTooSlow, Overloaded
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.protocol.turns import SCOPE, Turns
@@ -81,8 +82,8 @@ class LoadMiddleware:
     Probes are always let in. So is a call that the sandbox makes, which is a part of one that was let in.
     """
 
-    def __init__(self, app: ASGIApp, load: Load) -> None:
-        self._app, self._load = app, load
+    def __init__(self, app: ASGIApp, load: Load, pages: RefusalPages) -> None:
+        self._app, self._load, self._pages = app, load, pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on, or answer 503."""
@@ -94,7 +95,7 @@ class LoadMiddleware:
             load.check()
         except Overloaded as refused:
             load.note(refused.reason)
-            await refusal(refused)(scope, receive, send)
+            await self._refuse(refused, scope, receive, send)
             return
         call = _Incoming(receive, load)
         load.held.add(call)
@@ -109,10 +110,13 @@ class LoadMiddleware:
             try:
                 await call.arrive()
             except UNSERVED as fault:
-                await refusal(fault)(scope, call.receive, send)
+                await self._refuse(fault, scope, call.receive, send)
                 return
         scope[SCOPE] = call.again
         await self._app(scope, call.receive, send)
+
+    async def _refuse(self, fault: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._pages.instead_of(refusal(fault), Request(scope))(scope, receive, send)
 
 
 class _Incoming:

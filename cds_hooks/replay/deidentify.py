@@ -24,6 +24,7 @@ from cds_hooks.replay.wording import TextRedaction
 from fhir_plugin.record import datatypes, resources
 from fhir_plugin.record.bundles import RESOURCE_TYPES
 from fhir_plugin.record.subjects import reference_parts
+from mappings.schema.codes.systems import plain_system
 from mappings.schema.codes.vocabulary import Vocabulary
 from mappings.schema.medications import Medications
 
@@ -44,19 +45,37 @@ _SHOWN = frozenset({"code", "coding", "valueCoding", "medicationReference", "ite
 _TEXTS = frozenset({"text", "display", "valueString", "patientInstruction", "abatementString", "name", "unit"})
 _REFERENCES = frozenset({"reference", "fullUrl"})
 _TYPES = frozenset(RESOURCE_TYPES) | {"Encounter", "Practitioner", "PractitionerRole", "Group", "CarePlan"}
-_OF_FHIR = ("http://loinc.org", "http://unitsofmeasure.org", "http://terminology.hl7.org/", "http://hl7.org/fhir/")
+_LOINC, _UCUM = "http://loinc.org", "http://unitsofmeasure.org"
+_OF_HL7 = re.compile(r"http://(?:terminology\.hl7\.org/CodeSystem|hl7\.org/fhir(?:/v[23])?)/[A-Za-z0-9-]+")
+"""HL7's own code systems. Those under ``sid`` are of others, and may number people."""
+_DEFINED = re.compile(r"http://hl7\.org/fhir/(?:[\w.]+/){0,3}StructureDefinition/[A-Za-z.-]+")
 _CODE = re.compile(r"[A-Za-z0-9._:/%{}\[\]-]{1,40}")
+_CODE_OF_HL7 = re.compile(r"[a-z]+(?:-[a-z]+)*|[A-Z]{1,8}")
+_WORD_IN_CODE = re.compile(r"[A-Za-z]{4,}|[A-Z][a-z]+")
+"""Letters in a code that could be a name; those of a classification are fewer, or capitals, and beside digits."""
+_WORD_IN_UNIT = re.compile(r"[A-Za-z]{4,}|(?!Cel)[A-Z][a-z]{2,}|[A-Z]{2,}")
+"""The same in a unit of UCUM, where degrees Celsius are all that looks so."""
 _NOT_LISTED = frozenset({"<", "<=", ">=", ">", "next", "exception"})
 """FHIR's own values that the models do not list."""
-_WHEN = re.compile(r"[A-Z]{1,5}(\.[a-z]{1,5})?")
+_WHEN = re.compile(r"(MORN|AFT|EVE)(\.early|\.late)?|NOON|NIGHT|PHS|HS|WAKE|[AP]?C[MDV]?")
+"""FHIR's event timings."""
 _TIME = re.compile(r"\d\d:\d\d(:\d\d)?")
 _DIGITS = 12
-_LARGEST = 1_000_000
+_LARGEST, _LARGEST_ANSWER = 1_000_000, 9_999
+"""A number beyond these is none that is read, and may be somebody's."""
+_ANSWERS = frozenset({"valueInteger", "valueDecimal"})
 _NEAREST, _SPREAD = 30, 700
-_SHORT_PART = 2
+_SHORT_PART, _MOST_DIGITS = 1, 8
+_DATE_IN_LINK = re.compile(r"(?:19|20)\d\d[^A-Za-z0-9]?\d")
 _DAY_BEGINS = 30, 180
 """Minutes by which a moved day begins later, and ends earlier, than a real one: the least, and how far they differ."""
-_YEARS = frozenset({"a", "yr", "yrs", "year", "years"})
+_IN_A_YEAR = (
+    ({"a", "y", "yo", "y/o", "yr", "yrs", "year", "years", "years old", "year old", "an", "ans", "jahr", "jahre"}, 1),
+    ({"mo", "month", "months"}, 12),
+    ({"wk", "wks", "week", "weeks"}, 52),
+    ({"d", "day", "days"}, 365),
+)
+"""Units in which an age is given, and how many of them are a year."""
 
 
 class Deidentifier:
@@ -112,7 +131,7 @@ class Deidentifier:
         if isinstance(value, bool):
             return value
         if isinstance(value, int | float):
-            return value if abs(value) <= _LARGEST else None
+            return value if abs(value) <= (_LARGEST_ANSWER if key in _ANSWERS else _LARGEST) else None
         return self._text(key, value, calendar) if isinstance(value, str) else None
 
     def _object(self, key: str, node: dict[str, Any], calendar: Calendar) -> dict[str, Any] | None:
@@ -131,37 +150,52 @@ class Deidentifier:
             self._drugs.name(node, kept)
         elif kind == "Medication":
             self._drugs.name(node.get("code"), kept.get("code"))
-        return self._with_age_capped(kept) or None
+        return self._with_age_capped(node, kept) or None
 
-    def _with_age_capped(self, kept: dict[str, Any]) -> dict[str, Any]:
-        """A quantity in years is an age: one that points to a person becomes the highest that is kept."""
+    def _with_age_capped(self, node: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+        """A time of years is an age: one that points to a person becomes the highest that is kept."""
         value = kept.get("value")
-        if (
-            isinstance(value, int | float)
-            and value > self._oldest
-            and _YEARS.intersection(_texts(kept, "code", "unit"))
-        ):
-            return {**kept, "value": self._oldest}
-        return kept
+        if not isinstance(value, int | float):
+            return kept
+        units = {text.lower().strip(" []{}.") for text in _texts(node, "code", "unit")}
+        most = next((self._oldest * many for names, many in _IN_A_YEAR if units & names), value)
+        return {**kept, "value": most} if value > most else kept
 
     def _coded(self, node: dict[str, Any], calendar: Calendar) -> dict[str, Any]:
         """``system`` and ``code``: a code of an unknown system could contain anything."""
         system, code = node.get("system"), node.get("code")
         kept: dict[str, Any] = {}
-        known = isinstance(system, str) and (system in self._vocabulary.systems or system.startswith(_OF_FHIR))
+        known = isinstance(system, str) and self._is_known(system)
         if isinstance(system, str):
-            kept["system"] = system if known else "urn:other"
+            kept["system"] = plain_system(system) if known else "urn:other"
         if isinstance(code, dict | list):
             within = self._walk("code", code, calendar)
             return kept | ({"code": within} if within is not None else {})
         if isinstance(code, str):
-            readable = (
-                (known and _CODE.fullmatch(code))
-                or code in self._enumerations
-                or self._vocabulary.is_plain(code.lower())
+            kept["code"] = (
+                code if self._is_readable(plain_system(system) if known else None, code) else self.replaced(code)
             )
-            kept["code"] = code if readable else self.replaced(code)
         return kept
+
+    def _is_known(self, system: str) -> bool:
+        plain = plain_system(system) or ""
+        return plain in self._vocabulary.systems or plain in (_LOINC, _UCUM) or bool(_OF_HL7.fullmatch(plain))
+
+    def _is_readable(self, system: str | None, code: str) -> bool:
+        """Whether a code may be kept: one that its known system can have, of FHIR, or a word that is nobody's name."""
+        known = self._vocabulary
+        if code in self._enumerations or known.is_plain(code.lower()):
+            return True
+        if system is None or not _CODE.fullmatch(code):
+            return False
+        if _OF_HL7.fullmatch(system) and _CODE_OF_HL7.fullmatch(code):
+            return True
+        if system == _UCUM:
+            words = _WORD_IN_UNIT.findall(code)
+            return code.lower() in known.measured_in or all(
+                word.lower() in known.measured_in | known.units for word in words
+            )
+        return not code.isalpha() and all(known.is_plain(word.lower()) for word in _WORD_IN_CODE.findall(code))
 
     def _text(self, key: str, text: str, calendar: Calendar) -> str | None:
         if key in _DATES:
@@ -189,7 +223,7 @@ class Deidentifier:
 
     def _address(self, text: str) -> str | None:
         """A canonical address: unchanged if it is FHIR's own, otherwise its last part if that names an instrument."""
-        if text == NEXT_PAGE or text in self._vocabulary.systems or text.startswith(_OF_FHIR):
+        if text == NEXT_PAGE or self._is_known(text) or _DEFINED.fullmatch(text):
             return text
         last = text.partition("|")[0].rstrip("/").rpartition("/")[2]
         return f"Questionnaire/{last}" if _is_link(last, self._vocabulary) else None
@@ -204,11 +238,11 @@ class Deidentifier:
 
 def _is_link(text: str, vocabulary: Vocabulary) -> bool:
     """Whether a linkId consists only of codes, numbers and words of the vocabulary."""
+    if not text.isascii() or _DATE_IN_LINK.search(text) or len(re.findall(r"\d", text)) > _MOST_DIGITS:
+        return False
     parts = [part for part in re.split(r"[^A-Za-z0-9]+", text) if part]
-    return all(
-        part.isdigit() or len(part) <= _SHORT_PART or vocabulary.is_plain(re.sub(r"\d+", "", part).lower())
-        for part in parts
-    )
+    letters = [re.sub(r"\d+", "", part).lower() for part in parts]
+    return all(len(part) <= _SHORT_PART or vocabulary.is_plain(part) for part in letters)
 
 
 def _texts(node: dict[str, Any], *names: str) -> Iterator[str]:

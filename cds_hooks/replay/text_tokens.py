@@ -17,6 +17,10 @@ _DOTTED = rf"(?:{_LETTERS}\.){{2,}}"
 _SLASHED = rf"{_LETTERS}{{1,2}}(?:/{_LETTERS}{{1,2}})+(?!\w)"
 _NUMERIC = r"\d[\w.,:/'-]*"
 _JOINED = r"[^\W\d][\w']*(?:-[\w']+)*"
+_ADDRESS = r"[\w.+-]{1,64}@[^\W\d][\w.-]*\.[\w.-]+|\w{1,20}://\S+|www\.\S+"
+"""Of mail or of a page. Its beginning is bounded, so that the work grows with the text and no faster."""
+_UNREAD = r"(?<=\w)[^\w\s](?=\w)"
+"""A sign between two words that nothing reads: left out, it would make one word of them."""
 _SIGN = r"[.,;:()/%+<>=&#-]"
 _NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,3})?")
 _MEASURED = re.compile(rf"({_NUMBER.pattern})([a-z]+)", re.IGNORECASE)
@@ -78,8 +82,8 @@ class TextTokens:
         self._vocabulary = vocabulary
         shapes = "|".join(f"(?:{shape})" for shape in vocabulary.rules.shapes)
         self._pattern = re.compile(
-            rf"(?P<shape>(?<!\w)(?:{shapes})(?!\w))|(?P<dotted>(?<!\w){_DOTTED})|(?P<slashed>(?<!\w){_SLASHED})"
-            rf"|(?P<numeric>{_NUMERIC})|(?P<joined>{_JOINED})|(?P<sign>{_SIGN})|(?P<space>\s+)",
+            rf"(?P<address>{_ADDRESS})|(?P<shape>(?<!\w)(?:{shapes})(?!\w)(?![-/.]\d\d))|(?P<dotted>(?<!\w){_DOTTED})"
+            rf"|(?P<slashed>(?<!\w){_SLASHED})|(?P<numeric>{_NUMERIC})|(?P<joined>{_JOINED})|(?P<sign>{_SIGN})|(?P<space>\s+|{_UNREAD})",
             re.IGNORECASE,
         )
 
@@ -89,6 +93,9 @@ class TextTokens:
         for run, match in enumerate(self._pattern.finditer(text.translate(_TYPOGRAPHY))):
             tokens += getattr(self, f"_{match.lastgroup}")(match[0], run)
         return tokens
+
+    def _address(self, text: str, run: int) -> Iterator[TextToken]:
+        yield TextToken(PLACEHOLDER, TokenKind.UNKNOWN, run, text)
 
     def _shape(self, text: str, run: int) -> Iterator[TextToken]:
         yield TextToken(text, TokenKind.NUMBER if text[0].isdigit() else TokenKind.KEPT, run, text)

@@ -10,7 +10,7 @@ from cds_hooks.replay.text_tokens import TextToken, TextTokens, TokenKind
 from mappings.schema.codes.vocabulary import Vocabulary
 
 _AGE = re.compile(
-    r"(?P<led>\bag(?:e|ed)\W{0,3}(?:of )?)?\b(?P<age>\d{2,3})(?P<unit>[ -]?(?:years?|yrs?|y/?o|y\.o|y)\b)?",
+    r"(?P<led>\bag(?:e|ed)\W{0,3}(?:of )?)?\b(?P<age>\d{2,3})(?P<unit>[ -]?(?:years?|yrs?|y/?o|y\.o|y|th|st|nd|rd)\b)?",
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -20,6 +20,13 @@ _NOTHING: frozenset[str] = frozenset()
 _COMMA, _LISTING = frozenset(","), frozenset({"and", "or"})
 """What stands between the members of a list: ``Monday, Wednesday and Friday``."""
 _NUMBER_JOINTS = _JOINTS | frozenset(":=+")
+_DATE_JOINTS = _JOINTS | frozenset(".")
+_IN_DATES = frozenset({"of", "the", "st", "nd", "rd", "th"})
+_NOT_A_COUNT = re.compile(r"0\d+|\d{4}")
+"""A number that is no measure without a unit: of a house, a room, a telephone, a time."""
+_PIECE_OF_A_NUMBER = re.compile(r"\d{3,}")
+_UNSEEN = frozenset({"Cf", "Mn", "Me"})
+"""Characters that have no place of their own: what they divide or adorn is one word."""
 
 
 class TextRedaction:
@@ -33,7 +40,7 @@ class TextRedaction:
 
     def without_names(self, text: str) -> str:
         """The text with every other word, every long number and every year replaced."""
-        text = unicodedata.normalize("NFC", text)
+        text = _as_seen(text)
         if self._vocabulary.is_known_text(text):
             return text
         tokens = self._tokens.of(_AGE.sub(self._capped, text))
@@ -62,7 +69,9 @@ class TextRedaction:
                 self._remove_name(said, place + 1)
 
     def _is_form(self, said: list[TextToken], place: int) -> bool:
-        """Whether ``DR`` stands for delayed release: behind a word that is read, and before a unit."""
+        """Whether it is a unit (``24 Hr``), or ``DR`` stands for delayed release: behind a word, before a unit."""
+        if place and said[place - 1].kind is TokenKind.NUMBER and said[place].base in self._vocabulary.units:
+            return True
         before, after = _next_word(said, place, -1), _next_word(said, place, 1)
         return (
             before is not None
@@ -80,6 +89,8 @@ class TextRedaction:
             if not token.is_word:
                 if token.text not in _JOINTS and token.text != ".":
                     return
+                continue
+            if token.base in self._rules.title_parts:
                 continue
             capitalised = token.is_capitalised
             if capitalised or token.kind is TokenKind.DOUBTED:
@@ -118,15 +129,38 @@ class TextRedaction:
     def _is_measure(self, said: list[TextToken], place: int) -> bool:
         """Whether a number stands beside a word that is kept; alone it could identify somebody, and so could a year."""
         token = said[place]
+        if self._is_of_a_date(said, place):
+            return False
         if token.text[-1:].isalpha():
             return True  # its unit is joined to it
         after = _neighbour(said, place, 1, joints=_NUMBER_JOINTS)
         if after is not None and after.kind is TokenKind.KEPT and after.base in self._vocabulary.units:
             return True
-        if _YEAR.match(token.text):
+        if _YEAR.match(token.text) or _NOT_A_COUNT.fullmatch(token.text) or _goes_on(said, place):
             return False
         before = _neighbour(said, place, -1, joints=_NUMBER_JOINTS)
         return any(other is not None and other.kind in (TokenKind.KEPT, TokenKind.DOUBTED) for other in (before, after))
+
+    def _is_of_a_date(self, said: list[TextToken], place: int) -> bool:
+        """Whether a number is the day of a month: ``July 3rd``, ``3rd of July``."""
+        beside = (_neighbour(said, place, step, joints=_DATE_JOINTS, pass_over=_IN_DATES) for step in (-1, 1))
+        return any(other is not None and other.base in self._rules.months for other in beside)
+
+
+def _as_seen(text: str) -> str:
+    """The text in composed characters, without those that nobody sees: they could divide a name into words."""
+    text = unicodedata.normalize("NFC", text)
+    if text.isascii():
+        return text
+    return "".join(character for character in text if unicodedata.category(character) not in _UNSEEN)
+
+
+def _goes_on(said: list[TextToken], place: int) -> bool:
+    """Whether three digits or more are followed or led by as many: they are pieces of one number."""
+    beside = (_neighbour(said, place, step, joints=_NUMBER_JOINTS) for step in (-1, 1))
+    return _PIECE_OF_A_NUMBER.fullmatch(said[place].text) is not None and any(
+        other is not None and _PIECE_OF_A_NUMBER.match(other.was) is not None for other in beside
+    )
 
 
 def _remove_joined(said: list[TextToken], place: int, run: int) -> None:

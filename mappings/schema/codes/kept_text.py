@@ -41,8 +41,12 @@ class KeptText(Reviewed):
     """What may follow a number, beyond the units of a dose and the periods of a sig."""
     shapes: tuple[Pattern, ...] = Field(min_length=1)
     """Letters with digits that are a dose, a time or a code, in lower case."""
+    months: frozenset[str]
+    """A number beside one of these is a date."""
     titles: frozenset[str]
     """What stands before a name; the next word goes, whatever it is."""
+    title_parts: frozenset[str]
+    """What may stand between a title and the name, as part of the title."""
     particles: frozenset[str]
     """What may stand between a title and the name."""
     also_names: frozenset[str]

@@ -248,9 +248,87 @@ def test_times_of_day_are_moved_and_keep_their_order() -> None:
     assert len({each[:10] for each in moved}) == 1
 
 
-def test_an_age_in_years_is_no_higher_than_ninety() -> None:
-    age = {"resourceType": "Observation", "valueQuantity": {"value": 97, "unit": "years"}}
-    assert kept_of(age)["valueQuantity"]["value"] == 90
+@pytest.mark.parametrize(
+    ("value", "unit", "kept"),
+    [
+        *((97, unit, 90) for unit in ("years", "Years", "YR", "y", "yo", "years old", "a", "[yr]", "ans", "Jahre")),
+        (1140, "months", 1080),
+        (5000, "wk", 4680),
+        (33_000, "days", 32_850),
+        (89, "years", 89),
+        (97, "mg", 97),
+    ],
+)
+def test_an_age_is_no_higher_than_ninety(value: int, unit: str, kept: int) -> None:
+    age = {"resourceType": "Observation", "valueQuantity": {"value": value, "unit": unit}}
+    assert kept_of(age)["valueQuantity"]["value"] == kept
+
+
+CODES_OF_PEOPLE = [
+    {"system": "http://loinc.org", "code": f"{CANARY}-1"},
+    {"system": "http://snomed.info/sct", "code": f"MRN.{CANARY}"},
+    {"system": "http://snomed.info/sct", "code": "Lee.Q"},
+    {"system": "http://unitsofmeasure.org", "code": f"{{{CANARY}}}"},
+    {"system": "http://unitsofmeasure.org", "code": "LEE"},
+    {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "LEE"},
+    {"system": f"http://loinc.org/{CANARY}", "code": "1234-5"},
+    {"system": f"http://terminology.hl7.org/Patient/{CANARY}", "code": "1234-5"},
+    {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "Quibble-Lee"},
+    {"system": "http://hl7.org/fhir/sid/us-ssn", "code": "123-45-6789"},
+]
+
+
+@pytest.mark.parametrize("coding", CODES_OF_PEOPLE, ids=str)
+def test_what_is_no_code_is_replaced_in_a_known_system_too(coding: dict[str, str]) -> None:
+    kept = json.dumps(kept_of({"resourceType": "Condition", "code": {"coding": [coding]}}))
+    assert not re.search(f"{CANARY}|Quibble|Lee|LEE|1234-5|6789", kept)
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [
+        {"system": "http://loinc.org", "code": "LA6568-5"},
+        {"system": "http://snomed.info/sct", "code": "370143000"},
+        {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "F33.2"},
+        *(
+            {"system": "http://unitsofmeasure.org", "code": unit}
+            for unit in ("mm[Hg]", "[IU]/L", "mmol/L", "Cel", "wk")
+        ),
+        {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"},
+        {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PRENC"},
+    ],
+    ids=str,
+)
+def test_a_code_stays(coding: dict[str, str]) -> None:
+    assert kept_of({"resourceType": "Condition", "code": {"coding": [coding]}})["code"]["coding"] == [coding]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"http://hl7.org/fhir/Patient/{CANARY}", f"http://loinc.org/{CANARY}", f"http://hl7.org/fhir/?name={CANARY}"],
+)
+def test_an_address_that_begins_as_one_of_fhir_names_nobody(url: str) -> None:
+    form = {"resourceType": "QuestionnaireResponse", "questionnaire": url, "extension": [{"url": url}]}
+    assert CANARY not in json.dumps(kept_of(form))
+
+
+@pytest.mark.parametrize("link", ["Li.Wu.Yu", "1985-03-12", "0171/5550199", "MRN-5550199", "Jo-Ann", "19850312", "Itō"])
+def test_a_link_that_may_be_somebodys_is_replaced(link: str) -> None:
+    form = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": link}]}
+    assert link not in json.dumps(kept_of(form))
+
+
+@pytest.mark.parametrize("link", ["phq9-q1", "/44250-9", "1.2.3", "44249-1"])
+def test_a_link_of_a_form_stays(link: str) -> None:
+    form = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": link}]}
+    assert kept_of(form)["item"] == [{"linkId": link}]
+
+
+def test_a_number_that_is_no_answer_and_a_timing_that_is_none_are_left_out() -> None:
+    assert "123456" not in json.dumps(kept_of({"resourceType": "Observation", "valueInteger": 123456}))
+    when = ["HS", "PC", "MORN.early", "HEARD", "PC.heard"]
+    order = {"resourceType": "MedicationRequest", "dosageInstruction": [{"timing": {"repeat": {"when": when}}}]}
+    assert kept_of(order)["dosageInstruction"][0]["timing"]["repeat"]["when"] == ["HS", "PC", "MORN.early"]
 
 
 def test_the_name_of_a_patient_and_what_a_reference_shows_are_left_out() -> None:

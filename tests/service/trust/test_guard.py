@@ -76,6 +76,27 @@ def test_two_hosts_are_none() -> None:
     assert open_service().get("/cds-services", headers=headers).status_code == 421
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(("headers", "status", "said"), [
+    ({"Host": "evil.example"}, 421, "public_url"),
+    ({"Origin": EVIL, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, 403, "allowed_origins"),
+], ids=["host", "origin"])  # fmt: skip
+def test_a_browser_that_is_refused_is_shown_why(headers: dict[str, str], status: int, said: str) -> None:
+    page = open_service().get("/sandbox?q=evil.example", headers={**headers, **BROWSER})
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.text.count("<h1>") == 1
+    assert said in page.text
+    assert "evil" not in page.text
+    for accept in ("*/*", "application/json"):
+        answer = open_service().get("/sandbox", headers={**headers, "Accept": accept})
+        assert (answer.status_code, answer.json()["resourceType"]) == (status, "OperationOutcome")
+    posted = open_service().post("/sandbox", headers={**headers, **BROWSER})
+    assert (posted.status_code, posted.json()["resourceType"]) == (status, "OperationOutcome")
+
+
 @pytest.mark.parametrize("url", ["/healthz", "/readyz", "/metrics"])
 def test_monitoring_asks_under_any_name(url: str) -> None:
     assert open_service().get(url, headers={"Host": "tandem:8000", "Origin": EVIL}).status_code == 200

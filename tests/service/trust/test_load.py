@@ -15,11 +15,13 @@ from starlette.types import Message
 from cds_hooks.application import hook_routes
 from cds_hooks.application.app import create_app
 from cds_hooks.operation.load import Load, LoadMiddleware
+from cds_hooks.operation.refusals import RefusalPages
 from cds_hooks.protocol.errors import BadRequest, Overloaded
 from cds_hooks.protocol.turns import Turns
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry import logs
 from cds_hooks.web.own_call import post
+from cds_hooks.web.pages import Pages
 from tests.support.hooks.calls import DAY, ORDER_SIGN, PATIENT_VIEW, body, knowledge
 
 # Turns
@@ -193,6 +195,11 @@ def test_more_calls_than_are_let_in_are_told_to_come_back_before_their_bodies_ar
             refused = await Caller(method, path, piece()).by(app)
             assert (refused.status, refused.headers[b"retry-after"], refused.asked) == (503, b"1", 0)
             assert json.loads(refused.sent[1]["body"])["issue"][0]["code"] == "throttled"
+        browser = Caller("GET", "/about", piece())
+        browser.scope["headers"] += [(b"accept", b"text/html,*/*;q=0.8")]
+        page = await browser.by(app)
+        assert (page.status, page.headers[b"retry-after"], page.asked) == (503, b"1", 0)
+        assert b"<h1>Too busy at the moment</h1>" in page.sent[1]["body"]
         for probe in ("/healthz", "/readyz", "/metrics"):
             assert (await Caller("GET", probe, piece(b"")).by(app)).status == 200
         for task in tasks:
@@ -200,12 +207,12 @@ def test_more_calls_than_are_let_in_are_told_to_come_back_before_their_bodies_ar
         await asyncio.gather(*tasks, return_exceptions=True)
         assert (await Caller("POST", PATIENT_VIEW, piece(RECORD)).by(app)).status == 200
         metrics = await Caller("GET", "/metrics", piece(b"")).by(app)
-        assert b'tandem_calls_unserved_total{reason="in_flight"} 3.0' in metrics.sent[1]["body"]
+        assert b'tandem_calls_unserved_total{reason="in_flight"} 4.0' in metrics.sent[1]["body"]
 
     asyncio.run(go())
     said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     shed = [(line["level"], line["reason"]) for line in said if line.get("status") == 503]
-    assert shed == [("warning", "load.in_flight")] * 3
+    assert shed == [("warning", "load.in_flight")] * 4
 
 
 def test_a_slow_body_gives_way_to_a_call_that_can_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +274,7 @@ def test_a_page_is_not_made_for_who_has_left() -> None:
     async def page(scope: Any, receive: Any, send: Any) -> None:
         made.append(scope["path"])
 
-    limited = LoadMiddleware(page, Load(Settings(**SETTINGS)))
+    limited = LoadMiddleware(page, Load(Settings(**SETTINGS)), RefusalPages(Pages()))
 
     async def go() -> None:
         await Caller("GET", "/about", piece(b""), LEFT).by(limited)

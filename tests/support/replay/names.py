@@ -6,12 +6,17 @@ import importlib
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 LOCALES = (
     "cs_CZ", "da_DK", "de_AT", "de_CH", "de_DE", "en_GB", "en_IE", "en_IN", "en_NZ", "en_US",
     "es_CO", "es_ES", "es_MX", "fi_FI", "fr_CH", "fr_FR", "ga_IE", "hr_HR", "hu_HU", "id_ID",
     "it_IT", "nl_BE", "nl_NL", "no_NO", "pl_PL", "pt_BR", "ro_RO", "sv_SE", "tr_TR", "vi_VN",
 )  # fmt: skip
+
+
+OTHERS = tuple(Path(__file__).with_name("other_names.txt").read_text(encoding="utf-8").split())
+"""Names that those lists lack: surnames of many languages, and those that are words of medicine or of sigs."""
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -58,3 +59,8 @@ def exchange(port: int, sent: bytes) -> bytes:
     """The whole answer to a request after which the connection is closed."""
     with connected(port, sent) as connection:
         return until_closed(connection)
+
+
+def statuses(answers: bytes) -> list[int]:
+    """The status of each answer that came over a connection."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
