@@ -24,7 +24,6 @@ RULES = VALUE_SETS.reviewed.context
 PATTERNS = [pattern for topic in VALUE_SETS.topics.values() for pattern in topic.hint_patterns]
 FRAGMENTS = [piece for hint in HINTS.hints for pieces in hint.pieces.values() for piece in pieces]
 TRIGGERS = [*RULES.forward, *RULES.forward_list, *RULES.forward_now, *RULES.backward, *RULES.hypothetical]
-ABBREVIATIONS = [hint.pattern.pattern for hint in HINTS.abbreviated if hint.pattern]
 BETWEEN = [" ", " ", " ", ", ", "; ", ". ", "/", "-", ": ", ""]
 
 
