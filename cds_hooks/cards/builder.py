@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from cds_hooks.protocol.markdown import plain, quote, table
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding, Link
@@ -112,12 +112,6 @@ class FixedParts:
         return links
 
 
-@lru_cache(maxsize=8)
-def fixed_parts(knowledge: Knowledge) -> FixedParts:
-    """The parts of the cards of this knowledge."""
-    return FixedParts(knowledge)
-
-
 @dataclass(frozen=True, slots=True)
 class CardContext:
     """The inputs of the cards of one call."""
@@ -149,7 +143,7 @@ class CardContext:
     @property
     def fixed(self) -> FixedParts:
         """What the cards of this knowledge have in common."""
-        return fixed_parts(self.knowledge)
+        return self.knowledge.once(FixedParts)
 
     @property
     def protocol(self) -> Protocol:

@@ -46,11 +46,7 @@ def words_of(concepts: Iterable[CodeableConcept]) -> list[str]:
 def has_readable_words(concepts: Iterable[CodeableConcept]) -> bool:
     """Whether all words can be read, and any is mostly Latin letters, as the knowledge is; else nothing can be said."""
     words, whole = _words_of(concepts)
-    if whole:
-        for word in words:
-            if _is_latin(word):
-                return True
-    return False
+    return whole and any(map(_is_latin, words))
 
 
 def _words_of(concepts: Iterable[CodeableConcept]) -> tuple[list[str], bool]:

@@ -39,12 +39,9 @@ from mappings.schema.treatments import Treatments
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Knowledge:
-    """All knowledge, frozen; the same files give the same ``digest``.
-
-    Equal only to itself, so that what follows from it alone can be kept.
-    """
+    """All knowledge, frozen; the same files give the same ``digest``."""
 
     sources: Mapping[str, Source]
     value_sets: ValueSets

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed, Verification
 from mappings.schema.base.kept import KeptByName
-from mappings.schema.base.words import any_found, any_pattern, first_words, found_sooner, words_in_lower_case
+from mappings.schema.base.words import any_found, any_pattern, found_sooner, words_in_lower_case
 from mappings.schema.codes.context import Context
 from mappings.schema.codes.senses import Meaning, Sense
 
@@ -84,18 +84,16 @@ class TopicHints:
 
     hints: tuple[TopicHint, ...]
     by_head: Mapping[str, tuple[int, ...]]
-    """The places in ``hints`` of those with a fragment that begins so: few are looked at for a clause."""
-    with_pattern: tuple[int, ...]
-    """The places of those with a pattern."""
+    """The places in ``hints`` of those with such a head: of many hints, few have to be looked at for a clause."""
+    patterned: frozenset[int]
+    """The places in ``hints`` of those with a pattern; looked at only where ``patterns`` find one."""
     abbreviated: Mapping[str, tuple[tuple[int, TopicHint], ...]]
     """One for each abbreviation and topic, in their order, by the first letters and digits of the abbreviation. Looked
     at only where ``abbreviations`` finds one."""
     abbreviations: re.Pattern[str]
-    first_words: frozenset[str]
-    """The first word of each abbreviation, to skip most texts quickly."""
     context: Context
     starts: frozenset[str]
-    """The first letters of every fragment, for the same purpose."""
+    """The first letters of every fragment, to skip most texts quickly."""
     patterns: tuple[re.Pattern[str], ...]
     """Finds something where the pattern of a topic does; see :func:`found_sooner`."""
     _of_names: KeptByName[tuple[Sense, ...]] = field(default_factory=KeptByName, init=False, repr=False)
@@ -123,8 +121,8 @@ class TopicHints:
         """The hints that the letters of a clause do not rule out, in their order."""
         places = {place for head in self.by_head.keys() & letters for place in self.by_head[head]}
         if any_found(self.patterns, ever) or (now != ever and any_found(self.patterns, now)):
-            places.update(self.with_pattern)
-        yield from [self.hints[place] for place in sorted(places)]
+            places |= self.patterned
+        yield from (self.hints[place] for place in sorted(places))
         if self._has_abbreviation(ever):
             runs = {*words_in_lower_case(ever), *words_in_lower_case(now)}
             entries = (entry for run in self.abbreviated.keys() & runs for entry in self.abbreviated[run])
@@ -137,7 +135,7 @@ class TopicHints:
         return not any_found(self.patterns, words)
 
     def _has_abbreviation(self, clause: str) -> bool:
-        if self.first_words.isdisjoint(words_in_lower_case(clause)):
+        if self.abbreviated.keys().isdisjoint(words_in_lower_case(clause)):
             return False
         return self.abbreviations.search(clause) is not None
 
@@ -178,18 +176,22 @@ def make_hints(
     ]
     hints = tuple(own.values())
     starts = (_WORD_STARTS.match(piece) for hint in hints for pieces in hint.pieces.values() for piece in pieces)
-    phrases = [entry.short for entry in short.abbreviations]
+    every = "|".join(re.escape(entry.short) for entry in short.abbreviations)
     return TopicHints(
         hints=hints,
-        by_head=_grouped((head, place) for place, hint in enumerate(hints) for head in hint.pieces),
-        with_pattern=tuple(place for place, hint in enumerate(hints) if hint.pattern),
+        by_head=_grouped((head, place) for place, hint in enumerate(hints) for head in sorted(hint.pieces)),
+        patterned=frozenset(place for place, hint in enumerate(hints) if hint.pattern),
         abbreviated=_grouped((run, (place, hint)) for place, (run, hint) in enumerate(added)),
-        abbreviations=re.compile(rf"(?<![\w/])(?:{'|'.join(map(re.escape, phrases))})(?!\w)"),
-        first_words=first_words(phrases),
+        abbreviations=re.compile(rf"(?<![\w/])(?:{every})(?!\w)"),
         context=context,
         starts=frozenset(start.group() for start in starts if start),
         patterns=found_sooner(patterns),
     )
+
+
+def by_first_letters(pieces: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """Fragments by their first letters."""
+    return _grouped((piece[:SHORTEST_PIECE], piece) for piece in pieces)
 
 
 def _grouped(pairs: Iterable[tuple[str, ValueT]]) -> Mapping[str, tuple[ValueT, ...]]:
@@ -197,14 +199,6 @@ def _grouped(pairs: Iterable[tuple[str, ValueT]]) -> Mapping[str, tuple[ValueT, 
     for key, value in pairs:
         groups.setdefault(key, []).append(value)
     return {key: tuple(values) for key, values in groups.items()}
-
-
-def by_first_letters(pieces: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Fragments by their first letters."""
-    found: dict[str, tuple[str, ...]] = {}
-    for piece in pieces:
-        found[piece[:SHORTEST_PIECE]] = (*found.get(piece[:SHORTEST_PIECE], ()), piece)
-    return found
 
 
 def _abbreviated(entry: Abbreviation, topics: Mapping[str, TopicHint]) -> Iterator[TopicHint]:

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
-from operator import itemgetter
 
 import pytest
 from hypothesis import given
@@ -26,8 +24,6 @@ RULES = VALUE_SETS.reviewed.context
 PATTERNS = [pattern for topic in VALUE_SETS.topics.values() for pattern in topic.hint_patterns]
 FRAGMENTS = [piece for hint in HINTS.hints for pieces in hint.pieces.values() for piece in pieces]
 TRIGGERS = [*RULES.forward, *RULES.forward_list, *RULES.forward_now, *RULES.backward, *RULES.hypothetical]
-ABBREVIATED = [hint for _, hint in sorted(chain(*HINTS.abbreviated.values()), key=itemgetter(0))]
-ABBREVIATIONS = [hint.pattern.pattern for hint in ABBREVIATED if hint.pattern]
 BETWEEN = [" ", " ", " ", ", ", "; ", ". ", "/", "-", ": ", ""]
 
 
@@ -81,8 +77,9 @@ def test_a_trigger_is_known_by_its_first_word_even_behind_a_sign() -> None:
 def tried(hints: TopicHints, words: str) -> tuple[Sense, ...]:
     """The senses of a text when every hint is tried on every clause."""
     found: dict[str, Sense] = {}
+    every = [hint for entries in hints.abbreviated.values() for _, hint in entries]
     for ever, now in hints.context.clauses(words):
-        abbreviated = ABBREVIATED if hints.abbreviations.search(ever) else ()
+        abbreviated = every if hints.abbreviations.search(ever) else []
         for hint in (*hints.hints, *abbreviated):
             clause = ever if hint.lasting else now
             if hint.is_in(clause, letters_of(clause)):

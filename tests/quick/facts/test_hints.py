@@ -2,16 +2,20 @@
 
 import re
 from datetime import timedelta
+from itertools import chain
+from operator import itemgetter
 
 import pytest
 from pydantic import ValidationError
 
 from fhir_plugin.facts.fact import Presence
 from mappings.schema.base.words import any_found
+from mappings.schema.codes.hints import TopicHint, letters_of
 from mappings.schema.codes.value_sets import Topic
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, condition
 from tests.support.knowledge.topics import LAST_WEEK, presence, words
+from tests.support.shipped import shipped
 
 _UNTIED = re.compile(r"(?:^|\|)(?:\[\^[^\]]+\]|\\w|\.)[*+]")
 
@@ -222,3 +226,21 @@ def test_a_fragment_of_a_topic_is_not_too_short(knowledge: Knowledge) -> None:
     topic = knowledge.value_sets.topics["seizure"].model_dump()
     with pytest.raises(ValidationError, match=r"hints\.0"):
         Topic.model_validate(topic | {"hints": ("si",)})
+
+
+def test_no_hint_is_passed_over_by_the_letters_of_a_clause() -> None:
+    """For some abbreviations and fragments, alone and among others: the same as where every hint is looked at."""
+    hints = shipped().value_sets.hints
+    every = (*hints.hints, *(hint for _, hint in sorted(chain(*hints.abbreviated.values()), key=itemgetter(0))))
+    shorts = {re.sub(r"\(\?[^)]*\)|\\", "", hint.pattern.pattern) for hint in every if hint.pattern and not hint.pieces}
+    pieces = {piece for hint in every for piece in hint.pieces}
+    for word in sorted(shorts)[::8] + sorted(pieces)[::40]:
+        for text in (word, f"x {word}; no current {word}/a"):
+            found = [hint for hint in every if any(_is_in(hint, *clause) for clause in hints.context.clauses(text))]
+            if not hints._says_nothing(text):
+                assert {sense.topic for sense in hints.senses(text)} == {hint.sense.topic for hint in found}, text
+
+
+def _is_in(hint: TopicHint, ever: str, now: str) -> bool:
+    clause = ever if hint.lasting else now
+    return hint.is_in(clause, letters_of(clause))
