@@ -26,7 +26,8 @@ from mappings.schema.load import load_knowledge
 
 PATH = "/cds-services/combination-therapy-order-sign"
 AS_OF = date(2026, 1, 15)
-_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OF_THIS_RUN = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|Knowledge [0-9a-f]{12}")
+"""The identifier of a card, and the version of the knowledge that another release need not share."""
 _Message = MutableMapping[str, Any]
 _Application = Callable[
     [Any, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]
@@ -99,7 +100,7 @@ async def measured(app: _Application, bodies: list[bytes], times: int) -> dict[s
             begun = time.process_time_ns()
             answer = await answered(app, body)
             found.append((time.process_time_ns() - begun) / 1e6)
-            digest.update(_UUID.sub(b"", answer))
+            digest.update(_OF_THIS_RUN.sub(b"", answer))
     return {"times": found, "digest": digest.hexdigest()}
 
 

@@ -80,9 +80,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Its spans and logs would carry the texts of exceptions, which may quote the record.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    _add_discovery(app, knowledge)
     app.router.routes.extend(HookRoutes(settings, knowledge, servers, operation, limited, today).routes)
+    _add_discovery(app, knowledge)
     app.include_router(questionnaires.router(knowledge.instruments, limited, settings.public_url))
     app.router.routes.extend(operation.routes)
     pages = Pages(root=urlsplit(settings.public_url or "").path)

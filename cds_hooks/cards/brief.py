@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
-from cds_hooks.protocol.markdown import quote, table
+from cds_hooks.protocol.markdown import quote, table_row
 from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.headline import (
     Headline,
@@ -55,9 +55,9 @@ def brief_detail(
     """
     against = without_doubles(reasons(answer.weighed), context.knowledge)
     closing, words = basis_line(context), context.words.brief
+    points = _open_points(context, answer, against, head)
     for lines in range(words.most_lines, 0, -1):
-        parts = ["\n".join((*_harm(context, against, head, lines), *beside.lines)), *beside.others]
-        parts += _open_points(context, answer, against, head)
+        parts = ["\n".join((*_harm(context, against, head, lines), *beside.lines)), *beside.others, *points]
         if _length((*parts, closing)) <= words.most_words:
             break
     parts = with_room(context, parts, optional, closing)
@@ -68,7 +68,8 @@ def brief_detail(
 
 
 def _length(parts: Iterable[str]) -> int:
-    return len(" ".join(parts).split())
+    """Words."""
+    return sum([len(part.split()) for part in parts])
 
 
 def _open_points(
@@ -88,10 +89,12 @@ def _open_points(
 
 def with_room(context: CardContext, parts: Sequence[str], optional: Iterable[str], closing: str = "") -> list[str]:
     """The parts, and of the optional ones, in their order, those for which there is room."""
-    kept = list(parts)
+    kept, room = list(parts), context.words.brief.most_words - _length((*parts, closing))
     for line in optional:
-        if _length((*kept, line, closing)) <= context.words.brief.most_words:
+        length = _length((line,))
+        if length <= room:
             kept.append(line)
+            room -= length
     return kept
 
 
@@ -142,7 +145,7 @@ def _as_clause(sentence: str) -> str:
 
 def _weigh(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
     """What changes no plan by itself, where the headline does not name it."""
-    chosen = [weighed for weighed in against if is_to_weigh(weighed) and weighed.finding.criterion not in head.named]
+    chosen = [weighed for weighed in against if weighed.finding.criterion not in head.named and is_to_weigh(weighed)]
     named = dict.fromkeys(reason_phrase(weighed, context.knowledge) for weighed in chosen)
     return context.words.brief.weigh.format(items="; ".join(named)) if named else ""
 
@@ -151,8 +154,8 @@ def _weigh(context: CardContext, against: Sequence[WeighedFinding], head: Headli
 
 
 def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
-    chosen = [weighed for weighed in against if is_missing(weighed) or is_to_check(weighed)]
-    unnamed = [weighed for weighed in chosen if weighed.finding.unread and weighed.finding.criterion not in head.named]
+    unread = [weighed for weighed in against if weighed.finding.unread and weighed.finding.criterion not in head.named]
+    unnamed = [weighed for weighed in unread if is_missing(weighed) or is_to_check(weighed)]
     if not unnamed:
         return ""
     items = joined(needs(unnamed, context.knowledge), context.words.headline)
@@ -162,7 +165,8 @@ def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Hea
 def _unrecognised(context: CardContext, against: Sequence[WeighedFinding]) -> str:
     """Entries that no table has, in the words of the record."""
     words = context.words
-    entries = [entry for weighed in against if is_to_check(weighed) for entry in weighed.finding.evidence]
+    with_entries = [weighed for weighed in against if weighed.finding.evidence and is_to_check(weighed)]
+    entries = [entry for weighed in with_entries for entry in weighed.finding.evidence]
     labels = list(dict.fromkeys(quote(entry.label or entry.reference) for entry in entries if not entry.name))
     if not labels:
         return ""
@@ -223,36 +227,34 @@ def basis_line(context: CardContext) -> str:
     overdue = context.overdue
     return context.words.brief.basis.format(
         protocol=context.protocol.short,
-        grade=context.protocol.weakest_grade.value,
+        grade=context.fixed.grades[context.protocol.id],
         overdue=f"{overdue} " if overdue else "",
     )
 
 
 def criteria_table(context: CardContext, answer: TreatmentAnswer, said: frozenset[str], most_words: int) -> str:
     """What was looked at, one row each: criterion, value, day and verdict, without what the card says already."""
-    words = context.words
-    rows = [_row(context, weighed) for weighed in answer.weighed if _has_row(weighed, said)]
-    absent = sum(weighed.absent for weighed in answer.weighed)
-    last = [(words.brief.table_absent.format(count=absent), "", "", words.brief.table_not_found)] if absent else []
-    kept = list(rows)
-    while kept and _pieces(words.table.brief_header, [*kept, *_cut(context, rows, kept), *last]) > most_words:
+    words, head = context.words.brief, context.fixed.table_head
+    rows = [
+        table_row(_row(context, weighed))
+        for weighed in answer.weighed
+        if weighed.finding.criterion not in said and _has_row(weighed)
+    ]
+    absent = sum([weighed.absent for weighed in answer.weighed])
+    last = [table_row((words.table_absent.format(count=absent), "", "", words.table_not_found))] if absent else []
+    kept, room = list(rows), most_words - _length((head, *last))
+    while kept and _length((*kept, *_cut(context, len(rows) - len(kept)))) > room:
         kept.pop()
-    return table(words.table.brief_header, [*kept, *_cut(context, rows, kept), *last])
+    return "\n".join((head, *kept, *_cut(context, len(rows) - len(kept)), *last))
 
 
-def _cut(
-    context: CardContext, rows: Sequence[tuple[str, ...]], kept: Sequence[tuple[str, ...]]
-) -> list[tuple[str, ...]]:
-    more = len(rows) - len(kept)
-    return [(context.words.brief.table_cut.format(count=more), "", "", "")] if more else []
+def _cut(context: CardContext, more: int) -> tuple[str, ...]:
+    """The row for those for which there is no room."""
+    return (table_row((context.words.brief.table_cut.format(count=more), "", "", "")),) if more else ()
 
 
-def _pieces(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
-    return len(table(header, list(rows)).split())
-
-
-def _has_row(weighed: WeighedFinding, said: frozenset[str]) -> bool:
-    if weighed.role is Role.CONTEXT or weighed.finding.criterion in said:
+def _has_row(weighed: WeighedFinding) -> bool:
+    if weighed.role is Role.CONTEXT:
         return False
     if weighed.finding.unread:
         return weighed.role is Role.REQUIRED

@@ -6,11 +6,12 @@ where nothing escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
-from cds_hooks.protocol.markdown import plain, quote
+from cds_hooks.protocol.markdown import plain, quote, table
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding, Link
 from cds_hooks.settings.settings import Detail
 from fhir_plugin.deciding.decide import Decision
@@ -49,6 +50,68 @@ class CardBasis:
     """Whether one of these orders is far outside the expected range."""
 
 
+class FixedParts:
+    """What the cards of one knowledge have in common: made once, as it depends on no patient."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    @cached_property
+    def override_reasons(self) -> tuple[CdsCoding, ...]:
+        """The reasons for which a card may be overridden."""
+        words = self._knowledge.cards
+        return tuple(
+            CdsCoding(system=words.system, code=reason.code, display=reason.display)
+            for reason in words.override_reasons
+        )
+
+    @cached_property
+    def sources(self) -> Mapping[str, CardSource]:
+        """Whose guidance a card gives, by protocol."""
+        words = self._knowledge.cards
+        return {
+            name: CardSource(
+                label=words.source.format(protocol=protocol.title),
+                topic=CdsCoding(system=words.system, code=protocol.id, display=protocol.title),
+            )
+            for name, protocol in self._knowledge.protocols.items()
+        }
+
+    @cached_property
+    def grades(self) -> Mapping[str, str]:
+        """The weakest grade of what is required, by protocol."""
+        return {name: protocol.weakest_grade.value for name, protocol in self._knowledge.protocols.items()}
+
+    @cached_property
+    def safety_criteria(self) -> frozenset[str]:
+        """The criteria that have a card of their own."""
+        return frozenset(card.criterion for card in self._knowledge.cards.safety)
+
+    @cached_property
+    def table_head(self) -> str:
+        """The first two lines of the table of criteria on a brief card."""
+        return table(self._knowledge.cards.table.brief_header, [])
+
+    def links(self, sources: Iterable[str]) -> tuple[Link, ...]:
+        """Links to the first of the sources that have an address of their own; only addresses from the bibliography."""
+        chosen: dict[str, Link] = {}
+        for key in dict.fromkeys(sources):
+            link = self._links[key]
+            if link is not None and chosen.setdefault(link.url, link) is link and len(chosen) == MAX_LINKS:
+                break
+        return tuple(chosen.values())
+
+    @cached_property
+    def _links(self) -> Mapping[str, Link | None]:
+        """The link to each source; ``None`` for one without an address."""
+        words, links = self._knowledge.cards, dict[str, Link | None]()
+        for key, source in self._knowledge.sources.items():
+            url = f"https://doi.org/{source.doi}" if source.doi else source.url
+            label = plain(words.link.format(citation=source.citation))
+            links[key] = Link(label=label, url=url, type="absolute") if url else None
+        return links
+
+
 @dataclass(frozen=True, slots=True)
 class CardContext:
     """The inputs of the cards of one call."""
@@ -76,6 +139,11 @@ class CardContext:
     def words(self) -> CardWords:
         """The sentences."""
         return self.knowledge.cards
+
+    @property
+    def fixed(self) -> FixedParts:
+        """What the cards of this knowledge have in common."""
+        return self.knowledge.once(FixedParts)
 
     @property
     def protocol(self) -> Protocol:
@@ -107,22 +175,16 @@ def make_card(
     context: CardContext, basis: CardBasis, summary: str, indicator: str, parts: Iterable[str], sources: Iterable[str]
 ) -> Card:
     """A card with the parts that all cards share; ``parts`` are Markdown paragraphs, ``sources`` bibliography keys."""
-    words, identity = context.words, context.new_id()
+    fixed, identity = context.fixed, context.new_id()
     context.bases[identity] = basis
     return Card(
         uuid=identity,
         summary=plain(summary, MAX_SUMMARY_LENGTH),
         detail="\n\n".join(part for part in parts if part),
         indicator=indicator,
-        source=CardSource(
-            label=words.source.format(protocol=context.protocol.title),
-            topic=CdsCoding(system=words.system, code=context.protocol.id, display=context.protocol.title),
-        ),
-        override_reasons=tuple(
-            CdsCoding(system=words.system, code=reason.code, display=reason.display)
-            for reason in words.override_reasons
-        ),
-        links=_links(context, sources),
+        source=fixed.sources[context.decision.recommendation.protocol],
+        override_reasons=fixed.override_reasons,
+        links=fixed.links(sources),
     )
 
 
@@ -156,17 +218,3 @@ def conflicts(context: CardContext, criteria: set[str], pathways: Collection[str
         if not criteria.isdisjoint(conflict.criteria) or not set(pathways).isdisjoint(conflict.pathways)
     ]
     return ["\n".join((words.conflicts, "", *lines))] if lines else []
-
-
-def _links(context: CardContext, sources: Iterable[str]) -> tuple[Link, ...]:
-    """Links to the sources of the rules that are shown; only addresses from the bibliography."""
-    links: dict[str, Link] = {}
-    for key in sources:
-        source = context.knowledge.sources[key]
-        url = f"https://doi.org/{source.doi}" if source.doi else source.url
-        if url and url not in links:
-            label = context.words.link.format(citation=source.citation)
-            links[url] = Link(label=plain(label), url=url, type="absolute")
-            if len(links) == MAX_LINKS:
-                break
-    return tuple(links.values())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -29,7 +31,8 @@ from mappings.schema.rules.protocols import FORBIDDING, Protocol, Role
 def criteria_card(context: CardContext) -> Card:
     """The card with the criteria of what is ordered, or of the protocol's focus."""
     answer = without_safety(context, _leading_answer(context.decision.recommendation, context.protocol))
-    shown = sorted(filter(_is_shown, answer.weighed), key=lambda weighed: weighed.urgency)
+    shown = [weighed for weighed in answer.weighed if weighed.finding.verdict not in _NOT_SHOWN[weighed.role]]
+    shown.sort(key=attrgetter("urgency"))
     offers = offers_of(context)
     critical, phrases = critical_summary(context), order_phrases(context)
     alone = critical or pathway_headline(context)
@@ -55,7 +58,7 @@ def criteria_card(context: CardContext) -> Card:
             OrderText(order_lines(context, phrases if not critical else ()), _others(context, answer)),
             _optional(context, answer, held),
         ),
-        sources=(source for weighed in shown for source in (*weighed.clause.sources, *weighed.finding.sources)),
+        sources=chain.from_iterable([weighed.clause.sources + weighed.finding.sources for weighed in shown]),
     )
     return with_orders(context, card, offers)
 
@@ -74,22 +77,25 @@ def beside_safety(context: CardContext, before: Sequence[str]) -> list[str]:
 
 def without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAnswer:
     """The answer without what a safety card before it says, unless it forbids the treatment."""
-    own = {card.criterion for card in context.words.safety}
-    kept = tuple(
+    own = context.fixed.safety_criteria
+    said = [
         weighed
         for weighed in answer.weighed
-        if weighed.finding.criterion not in own
-        or weighed.finding.verdict is not Verdict.MET
-        or weighed.role is not Role.CAUTION
-    )
-    return replace(answer, weighed=kept)
+        if weighed.role is Role.CAUTION and weighed.finding.verdict is Verdict.MET and weighed.finding.criterion in own
+    ]
+    if not said:
+        return answer
+    return replace(answer, weighed=tuple(weighed for weighed in answer.weighed if weighed not in said))
 
 
 def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> TreatmentAnswer:
     """The treatment that the card is about: the ordered one with the worst standing."""
     candidates = recommendation.ordered or (protocol.focus,)
     answers = [answer for answer in recommendation.treatments if answer.treatment in candidates]
-    return min(answers, key=lambda answer: list(Standing).index(answer.standing))
+    return min(answers, key=lambda answer: _WORST_FIRST[answer.standing])
+
+
+_WORST_FIRST = {standing: place for place, standing in enumerate(Standing)}
 
 
 def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[str] = ()) -> Headline:
@@ -115,13 +121,12 @@ def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
     ]
 
 
-def _is_shown(weighed: WeighedFinding) -> bool:
-    """Whether the finding is a basis of the card: always if required or expected, otherwise only if it matters."""
-    if weighed.role in (Role.REQUIRED, Role.EXPECTED):
-        return True
-    if weighed.role is Role.CONTEXT:
-        return weighed.finding.verdict is Verdict.MET
-    return weighed.finding.verdict is not Verdict.NOT_MET
+_NOT_SHOWN: dict[Role, tuple[Verdict, ...]] = {
+    **dict.fromkeys(Role, (Verdict.NOT_MET,)),
+    **dict.fromkeys((Role.REQUIRED, Role.EXPECTED), ()),
+    Role.CONTEXT: (Verdict.NOT_MET, Verdict.UNKNOWN),
+}
+"""The verdicts with which a finding is no basis of the card: none if required or expected."""
 
 
 def _may_forbid(weighed: WeighedFinding) -> bool:

@@ -121,7 +121,7 @@ def _gaps(context: CardContext) -> str:
 def _basis(context: CardContext) -> str:
     return context.words.basis.format(
         protocol=context.protocol.title,
-        grade=context.protocol.weakest_grade.value,
+        grade=context.fixed.grades[context.protocol.id],
         day=context.as_of,
         digest=context.knowledge.digest[:12],
     )

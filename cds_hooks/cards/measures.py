@@ -14,7 +14,7 @@ from cds_hooks.protocol.responses import Action, Card, Suggestion
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.facts.fact import Evidence, Presence
 from fhir_plugin.record.resources import QuestionnaireResponse
-from fhir_plugin.scales.extraction import build_observation
+from fhir_plugin.scales.extraction import write_observation
 from fhir_plugin.scales.scoring import score_all
 
 
@@ -65,10 +65,10 @@ def _unrecorded(context: CardContext) -> tuple[Evidence, ...]:
 
 def _score_suggestions(context: CardContext) -> Iterator[Suggestion]:
     record, words = context.decision.record, context.words.scores
-    responses = {
-        response.reference: response for response in record.all("questionnaireResponses", QuestionnaireResponse)
-    }
-    for evidence in _unrecorded(context)[: words.most]:
+    unrecorded = _unrecorded(context)[: words.most]
+    read = record.all("questionnaireResponses", QuestionnaireResponse) if unrecorded else ()
+    responses = {response.reference: response for response in read}
+    for evidence in unrecorded:
         resource = _observation(context, responses[evidence.reference], evidence.name)
         if resource is None:
             continue
@@ -89,6 +89,6 @@ def _observation(context: CardContext, response: QuestionnaireResponse, short: s
     scores = score_all(response, instruments, sex=patient.gender if patient else None)
     scored = next(scored for scored in scores if instruments[scored.instrument].short == short)
     try:
-        return Raw(build_observation(response, scored, instruments).model_dump_json().encode())
+        return Raw(write_observation(response, scored, instruments))
     except WrongQuestionnaire:
         return None

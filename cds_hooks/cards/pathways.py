@@ -36,9 +36,9 @@ def _offered(context: CardContext, recommendation: Recommendation) -> PathwayAns
     fitting = recommendation.pathway
     if fitting is None or fitting.standing not in CLEARED:
         return None
-    answers = context.decision.recommendation.treatments
-    cleared = {answer.treatment for answer in answers if answer.may_be_offered}
-    return fitting if cleared.issuperset(step.treatment for step in fitting.pathway.steps) else None
+    steps = {step.treatment for step in fitting.pathway.steps}
+    answers = [answer for answer in context.decision.recommendation.treatments if answer.treatment in steps]
+    return fitting if len(answers) == len(steps) and all(answer.may_be_offered for answer in answers) else None
 
 
 def brief_pathway(context: CardContext) -> str:
@@ -56,8 +56,10 @@ def pathway_headline(context: CardContext) -> str:
 
     ``Partial response to esketamine (PHQ-9 22 to 14 after 16 sessions): consider adding TMS``.
     """
+    if context.decision.recommendation.ordered:
+        return ""
     fitting = _offered(context, context.decision.recommendation)
-    if context.decision.recommendation.ordered or fitting is None or not fitting.pathway.headline:
+    if fitting is None or not fitting.pathway.headline:
         return ""
     course = _course_of(context, fitting.pathway)
     if course is None or course.outcome.baseline is None or course.outcome.end is None:

@@ -23,7 +23,7 @@ def order_paragraphs(context: CardContext) -> list[str]:
 def order_lines(context: CardContext, named: Sequence[str]) -> list[str]:
     """What is wrong with the orders, one short line each; ``named`` are phrases that the headline says already."""
     words, checks = context.knowledge.order_checks.words, _own_checks(context)
-    said = {check.check for check in checks if not check.headline and _phrase(context, check) in named}
+    said = {check.check for check in checks if named and not check.headline and _phrase(context, check) in named}
     alone = critical_summary(context)
 
     def is_told(check: OrderCheck) -> bool:
@@ -55,12 +55,8 @@ def open_order_lines(context: CardContext) -> list[str]:
 
 def _own_checks(context: CardContext) -> list[OrderCheck]:
     """The checks without those that repeat a criterion, which the headline and its reasons say."""
-    definitions = context.knowledge.order_checks.checks
-    repeating = {definition.id for definition in definitions if definition.kind in _CRITERIA}
+    repeating = context.knowledge.order_checks.repeating
     return [check for order in context.checked for check in order.checks if check.check not in repeating]
-
-
-_CRITERIA = ("contraindicated", "criterion")
 
 
 def order_reminders(context: CardContext) -> list[str]:
@@ -79,11 +75,13 @@ def order_phrases(context: CardContext) -> list[str]:
 
 def _phrase(context: CardContext, check: OrderCheck) -> str:
     """The check in a few words: what the order says, or the value with what is expected."""
+    if check.headline:
+        return check.headline
     words = context.knowledge.order_checks.words.gross
     phrase = words.long.format(title=check.title, drafted=check.drafted, expected=check.expected)
     if not check.drafted or len(phrase) > words.most_characters:
-        phrase = words.short.format(title=check.title)
-    return check.headline or phrase
+        return words.short.format(title=check.title)
+    return phrase
 
 
 def _remarks_on_orders(context: CardContext) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from cds_hooks.cards.app_links import AppLinks
 from cds_hooks.cards.builder import CardBasis, CardContext
@@ -62,7 +62,8 @@ class HookAnswer:
     @property
     def verdicts(self) -> dict[str, int]:
         """How many criteria are met, not met and unknown."""
-        return dict(Counter(finding.verdict.value for finding in self.decision.findings)) if self.decision else {}
+        found = [finding.verdict for finding in self.decision.findings] if self.decision else []
+        return {verdict.value: found.count(verdict) for verdict in dict.fromkeys(found)}
 
 
 class HookService:
@@ -81,7 +82,8 @@ class HookService:
         self._settings = settings
         self._servers = servers
         self._new_id = new_id
-        self._codes = observation_tokens(knowledge)
+        codes = observation_tokens(knowledge)
+        self._needs = {each.id: DataNeeds(knowledge.inputs_of(each), codes) for each in knowledge.services.services}
         self._templates = Templates(knowledge, knowledge.protocol)
 
     async def answer(
@@ -169,7 +171,7 @@ class HookService:
     ) -> tuple[OrderedTreatments, Decision]:
         """What is ordered in the light of the record, and the decision about that."""
         context, knowledge = call.context, self._knowledge
-        encounter = encounter_of(call.prefetch, context.encounter_id, context.patient_id)
+        encounter = partial(encounter_of, call.prefetch, context.encounter_id, context.patient_id)
         known = settled(ordered, decision.record, decision.facts, knowledge, encounter)
         if known.treatments == ordered.treatments:
             return known, decision
@@ -193,7 +195,7 @@ class HookService:
         return PrefetchSource(
             call.context.patient_id,
             readable.supplied(call.prefetch),
-            DataNeeds(self._knowledge.inputs_of(service), self._codes),
+            self._needs[service.id],
             access,
             self._servers,
             self._settings.deadline_seconds,

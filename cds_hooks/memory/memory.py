@@ -27,6 +27,7 @@ from cds_hooks.protocol.requests import HookCall
 from cds_hooks.protocol.responses import Card
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import fault_fields, log
+from fhir_plugin.deciding.finding import Verdict
 from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
 
@@ -35,6 +36,7 @@ UNLISTED, COMMENT, NO_REASON = "unlisted", "comment", "none"
 """Placeholders for an override reason that is not on a list, for a comment without a reason, and for no reason."""
 _NO_BASIS = CardBasis("other", ())
 _ENCODER = msgspec.json.Encoder()
+_VERDICTS = {verdict: verdict.value for verdict in Verdict}
 
 
 class _PreparedCard(NamedTuple):
@@ -224,9 +226,9 @@ class Memory:
         return written if written in self._settings.feedback_reasons else UNLISTED
 
 
-def _finding_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:
+def _finding_outcomes(answer: HookAnswer) -> list[RuleOutcome]:
     findings = answer.decision.findings if answer.decision else ()
-    return ((finding.criterion, finding.verdict.value) for finding in findings)
+    return [(finding.criterion, _VERDICTS[finding.verdict]) for finding in findings]
 
 
 def _standing_outcomes(answer: HookAnswer) -> Iterator[RuleOutcome]:

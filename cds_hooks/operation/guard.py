@@ -76,8 +76,8 @@ class Guard:
             return False
         # A dot at the end makes a name absolute: it is the same name.
         host, listens = found[1].removesuffix(".").strip("[]"), request.scope.get("server") or ("",)
-        return bool(host) and (is_loopback(host) or host in self._names or host == listens[0])
+        return bool(host) and (host in self._names or host == listens[0] or is_loopback(host))
 
     def _is_foreign(self, request: Request) -> bool:
         """Whether a page of an origin that is neither ours nor allowed had a browser send the request."""
-        return request.headers.get("origin") not in self._origins and is_cross_site(request, self._public_origin)
+        return is_cross_site(request, self._public_origin) and request.headers.get("origin") not in self._origins

@@ -43,11 +43,18 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(state)
+        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        """The count and the times of one kind of request, found once."""
 
     def request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self._requests.labels(operation, status).inc()
-        self._seconds.labels(operation).observe(seconds)
+        children = self._children.get((operation, status))
+        if children is None:
+            children = self._requests.labels(operation, status), self._seconds.labels(operation)
+            self._children[operation, status] = children
+        count, times = children
+        count.inc()
+        times.observe(seconds)
 
     def feedback(self, service: str, outcome: str, reason: str) -> None:
         """Count one feedback item; all three labels are from closed sets."""

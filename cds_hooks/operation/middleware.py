@@ -12,6 +12,7 @@ from cds_hooks.protocol.clock import seconds
 from cds_hooks.telemetry.logs import LogLine, log
 
 CORRELATION_HEADER = "X-Correlation-Id"
+_HEADER = CORRELATION_HEADER.lower().encode()
 _SERVER_FAULT = 500
 _LOAD = "load."
 """The beginning of the reasons for which a call is not served although nothing is wrong."""
@@ -31,7 +32,7 @@ class RequestLogMiddleware:
             await self._app(scope, receive, send)
             return
         correlation, begun = uuid.uuid4().hex, seconds()
-        header = (CORRELATION_HEADER.lower().encode(), correlation.encode())
+        header = (_HEADER, correlation.encode())
         status = 0
 
         async def answer(message: Message) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 MAX_LENGTH = 80
 """Characters of one quoted text of the record; longer texts are cut, with an ellipsis."""
@@ -34,8 +35,12 @@ def plain(text: str, max_length: int = MAX_LENGTH) -> str:
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A GFM table; the cells are already Markdown, and their pipes and line breaks are replaced."""
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+    return "\n".join((table_row(header), table_row(["---"] * len(header)), *map(table_row, rows)))
+
+
+def table_row(cells: Iterable[str]) -> str:
+    """One line of a table."""
+    return f"| {' | '.join(map(_cell, cells))} |"
 
 
 def _cell(cell: str) -> str:

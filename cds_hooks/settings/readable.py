@@ -17,6 +17,8 @@ from fhir_plugin.reading.addresses import is_loopback
 from fhir_plugin.reading.base_url import normal_base_url
 from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 
+_NULL = Raw(b"null")
+
 
 @dataclass(frozen=True, slots=True)
 class ReadableServers:
@@ -34,7 +36,7 @@ class ReadableServers:
         """The prefetch without the keys whose ``null`` carries no information: these count as missing."""
         if self.null_is_none:
             return prefetch
-        return {key: value for key, value in prefetch.items() if bytes(value).strip() != b"null"}
+        return {key: value for key, value in prefetch.items() if value != _NULL}
 
 
 def may_read(server: str, readable: ReadableServers) -> bool:

@@ -12,7 +12,7 @@ from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.responses import ServerResponse
 from fhir_plugin.record.subjects import is_fhir_id
-from fhir_plugin.scales.extraction import build_observation
+from fhir_plugin.scales.extraction import write_observation
 from fhir_plugin.scales.scoring import Score
 from mappings.schema.instruments import Instruments
 
@@ -41,7 +41,7 @@ async def save(
     identifier = _id_of(kind, answer.location)
     response = f"{kind}/{identifier}" if identifier else kind
     stored = read_back(body | ({"id": identifier} if identifier else {}))
-    observation = build_observation(stored, scored, instruments).model_dump_json().encode()
+    observation = write_observation(stored, scored, instruments)
     answer = await _create("Observation", observation, access, to)
     if answer.outcome != _CREATED:
         return SaveResult(response, None, f"The answers are saved. {_problem(answer, 'the score')}")

@@ -173,7 +173,7 @@ def _conflict(conflict: Conflict, knowledge: Knowledge) -> tuple[str, tuple[tupl
 
 def _protocol_view(decision: Decision, knowledge: Knowledge, protocol: str, course: CourseReport) -> DecisionView:
     recommendation = recommend(decision.findings, knowledge.protocols[protocol], knowledge)
-    return decision_view(replace(decision, recommendation=recommendation, beside=()), knowledge, course)
+    return decision_view(replace(decision, recommendation=recommendation, others=()), knowledge, course)
 
 
 def _compared(name: str, title: str, sides: list[DecisionView]) -> TreatmentComparison:

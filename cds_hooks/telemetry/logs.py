@@ -24,6 +24,7 @@ LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat = Literal["auto", "json", "console"]
 
 _CODE, _NAME = r"[a-z0-9_.:-]{1,80}", r"[A-Za-z0-9_.-]{1,64}"
+_A_CODE = re.compile(_CODE)
 FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "correlation": re.compile(r"[0-9a-f]{32}"),
     "method": re.compile(r"[A-Z]{1,10}"),
@@ -133,7 +134,7 @@ def _keep_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str,
     if line is not None:
         event["correlation"] = line["correlation"]
     words = event["event"] if _EVENT.fullmatch(str(event["event"])) else "unnamed"
-    kept = {name: event[name] for name in FIELDS if name in event and _passes(FIELDS[name], event[name])}
+    kept = {name: event[name] for name, shape in FIELDS.items() if name in event and _passes(shape, event[name])}
     return {"event": words, "level": event["level"], "timestamp": event["timestamp"], **kept}
 
 
@@ -141,10 +142,10 @@ def _passes(shape: type[Any] | re.Pattern[str], value: Any) -> bool:
     if isinstance(shape, re.Pattern):
         return isinstance(value, str) and shape.fullmatch(value) is not None
     if shape is dict:
-        return isinstance(value, Mapping) and all(
-            isinstance(key, str) and re.fullmatch(_CODE, key) and isinstance(count, int) for key, count in value.items()
+        return isinstance(value, (dict, Mapping)) and all(
+            isinstance(key, str) and _A_CODE.fullmatch(key) and isinstance(count, int) for key, count in value.items()
         )
-    return isinstance(value, int | float)
+    return isinstance(value, (int, float))
 
 
 def _as_json(_: Any, __: str, event: MutableMapping[str, Any]) -> str:

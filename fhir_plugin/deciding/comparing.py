@@ -11,11 +11,11 @@ import msgspec
 
 from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.phrases import plain_value
+from fhir_plugin.deciding.ready import NO_VALUES, ReadyCriterion, ReadyFact
 from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
 from fhir_plugin.record.dates import DaySpan, is_within
-from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import BY_COMPONENT, Asked, Comparator, Criterion
-from mappings.schema.texts.wording import FINDING_FIELDS, Wording
+from mappings.schema.texts.wording import Wording
 
 
 class CriterionAnswer(msgspec.Struct, frozen=True):
@@ -24,7 +24,8 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
     verdict: Verdict
     words: str
     """Which sentence of ``FindingWords``."""
-    values: Mapping[str, str]
+    values: Mapping[str, str] = NO_VALUES
+    """``NO_VALUES`` where it rests on no entry and no number."""
     doubt: Doubt | None = None
     entries: tuple[Evidence, ...] = ()
     """The entries that decide it."""
@@ -34,9 +35,11 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
 
     def value_of(self, fact: Fact) -> str:
         """The number with the names of what was measured or counted, or the names of the entries."""
+        if not self.entries and not self.plain:
+            return ""
         names = ", ".join(dict.fromkeys(entry.name for entry in self.entries or fact.evidence if entry.name))
         if not self.plain:
-            return names if self.entries else ""
+            return names
         if isinstance(fact.value, Count):
             return f"{self.plain}: {names}" if names else self.plain
         return f"{names} {self.plain}".strip()
@@ -47,31 +50,38 @@ class CriterionAnswer(msgspec.Struct, frozen=True):
         return self.day or max((entry.day for entry in self.entries if entry.day), default=None)
 
 
+NOTHING = CriterionAnswer(Verdict.NOT_MET, "not_met")
+"""All was read, and nothing is there."""
+_NOT_READ = CriterionAnswer(Verdict.UNKNOWN, "unknown", doubt=Doubt.UNREAD)
+_NOT_THERE = CriterionAnswer(Verdict.UNKNOWN, "unknown", doubt=Doubt.MISSING)
+_NOT_ASKED = CriterionAnswer(Verdict.UNKNOWN, "not_asked", doubt=Doubt.ASK)
+
+
 def compare(
-    criterion: Criterion, fact: Fact, facts: Mapping[str, Fact], as_of: date, knowledge: Knowledge
+    criterion: ReadyCriterion, on: ReadyFact, fact: Fact, facts: Mapping[str, Fact], as_of: date
 ) -> CriterionAnswer:
     """The answer of a criterion for one of its facts; ``facts`` may answer a question that it asks."""
     value = fact.value
     if value is None:
-        return CriterionAnswer(Verdict.UNKNOWN, "unknown", _NO_VALUES, doubt=_doubt_without(fact))
+        return _without_value(fact)
     if isinstance(value, Presence):
         answer = _presence(criterion, value, fact)
-        if answer.verdict is Verdict.NOT_MET and criterion.asked and not _is_answered(criterion, facts, as_of):
-            return CriterionAnswer(Verdict.UNKNOWN, "not_asked", _NO_VALUES, doubt=Doubt.ASK)
+        asked = criterion.criterion.asked
+        if answer is NOTHING and asked and not _is_answered(criterion.criterion, asked, facts, as_of):
+            return _NOT_ASKED
         return answer
     if isinstance(value, Count):
-        return _count(criterion, value, fact, knowledge.wording)
-    return _measurement(criterion, value, fact, as_of, knowledge.wording)
+        return _count(criterion.criterion, on, value)
+    return _measurement(criterion, on, value, fact, as_of)
 
 
-def _doubt_without(fact: Fact) -> Doubt:
-    """Why a fact without any entry or value leaves a statement unknown."""
-    return Doubt.MISSING if fact.absent else Doubt.UNREAD
+def _without_value(fact: Fact) -> CriterionAnswer:
+    """Nothing is known: because nothing is on the record, or because it was not read whole."""
+    return _NOT_THERE if fact.absent else _NOT_READ
 
 
-def _is_answered(criterion: Criterion, facts: Mapping[str, Fact], as_of: date) -> bool:
+def _is_answered(criterion: Criterion, asked: Asked, facts: Mapping[str, Fact], as_of: date) -> bool:
     """Whether the question was answered recently, or need not be put to this patient."""
-    asked = criterion.asked or Asked()
     values = (facts[name].value for name in criterion.facts)
     if asked.or_by_past and any(isinstance(value, Presence) and value.past for value in values):
         return True
@@ -84,36 +94,22 @@ def _is_answered(criterion: Criterion, facts: Mapping[str, Fact], as_of: date) -
     return any(is_within(entry.day, days, as_of) for entry in answers)
 
 
-_NO_VALUES: Mapping[str, str] = dict.fromkeys(FINDING_FIELDS - {"title", "missing"}, "")
-"""Every field a sentence may name beside title and gaps, empty where it does not apply."""
-
-
-def _values(criterion: Criterion, fact: Fact, wording: Wording, value: str, day: str = "") -> Mapping[str, str]:
-    """The values of a sentence about numbers."""
-    own_limit = criterion.limit_for(fact.name)
-    limit = f"{own_limit}" if own_limit else "/".join(f"{number}" for number in criterion.limits.values())
-    age = f"{criterion.max_age_days}" if criterion.max_age_days else ""
-    unit = wording.units.get(criterion.unit, criterion.unit)
-    return {**_NO_VALUES, "limit": f"{limit} {unit}".strip(), "max_age": age, "value": value, "day": day}
-
-
-def _presence(criterion: Criterion, presence: Presence, fact: Fact) -> CriterionAnswer:
+def _presence(criterion: ReadyCriterion, presence: Presence, fact: Fact) -> CriterionAnswer:
     entries = presence.current
-    if criterion.compare is Comparator.EVER:
+    if criterion.counts_past:
         entries += presence.past
     if entries:
-        return CriterionAnswer(Verdict.MET, "met", {**_NO_VALUES, **_entries(entries)}, entries=entries)
+        return CriterionAnswer(Verdict.MET, "met", _entries(entries), entries=entries)
     if presence.possible:
-        values, doubt = {**_NO_VALUES, **_entries(presence.possible)}, Doubt.POSSIBLE
+        values, doubt = _entries(presence.possible), Doubt.POSSIBLE
         return CriterionAnswer(Verdict.UNKNOWN, "unsure", values, doubt, entries=presence.possible)
-    if fact.missing:
-        return CriterionAnswer(Verdict.UNKNOWN, "unknown", _NO_VALUES, _doubt_without(fact))
-    return CriterionAnswer(Verdict.NOT_MET, "not_met", _NO_VALUES)
+    return _without_value(fact) if fact.missing else NOTHING
 
 
-def _entries(entries: tuple[Evidence, ...]) -> dict[str, str]:
+def _entries(entries: tuple[Evidence, ...]) -> Mapping[str, str]:
+    """The values of a sentence about entries."""
     days = [entry.day for entry in entries if entry.day]
-    return {"count": str(len(entries)), "when": f" ({max(days)})" if days else ""}
+    return {**NO_VALUES, "count": str(len(entries)), "when": f" ({max(days)})" if days else ""}
 
 
 _HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
@@ -126,23 +122,18 @@ _HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
 }
 
 
-def _count(criterion: Criterion, count: Count, fact: Fact, wording: Wording) -> CriterionAnswer:
+def _count(criterion: Criterion, on: ReadyFact, count: Count) -> CriterionAnswer:
     """Met when the comparison holds at both bounds, not met when at neither; no upper bound means any number."""
-    holds, limit = _HOLDS[criterion.compare], _limit(criterion, fact)
+    holds = _HOLDS[criterion.compare]
     high = math.inf if count.high is None else count.high
-    at_low, at_high = holds(count.low, limit), holds(high, limit)
+    at_low, at_high = holds(count.low, on.limit), holds(high, on.limit)
     plain = _range(count)
-    values = _values(criterion, fact, wording, value=plain)
+    values = {**on.values, "value": plain}
     if at_low and at_high:
         return CriterionAnswer(Verdict.MET, "met", values, plain=plain)
     if at_low or at_high:
         return CriterionAnswer(Verdict.UNKNOWN, "unsure", values, Doubt.UNREAD)
     return CriterionAnswer(Verdict.NOT_MET, "not_met", values, plain=plain)
-
-
-def _limit(criterion: Criterion, fact: Fact) -> float:
-    limit = criterion.limit_for(fact.name)
-    return limit.value if limit else math.nan
 
 
 def _range(count: Count) -> str:
@@ -151,26 +142,24 @@ def _range(count: Count) -> str:
     return f"{count.low}" if count.low == count.high else f"{count.low}-{count.high}"
 
 
-def _measurement(
-    criterion: Criterion, value: Measurement, fact: Fact, as_of: date, wording: Wording
-) -> CriterionAnswer:
-    day = f" on {value.day}" if value.day else ""
-    values = _values(criterion, fact, wording, value=_formatted(value, wording), day=day)
-    if criterion.max_age_days is not None and not is_within(value.day, criterion.max_age_days.value, as_of):
+def _measurement(ready: ReadyCriterion, on: ReadyFact, value: Measurement, fact: Fact, as_of: date) -> CriterionAnswer:
+    criterion, plain, day = ready.criterion, plain_value(value), value.day
+    said_day = f" on {day}" if day else ""
+    values = {**on.values, "value": f"{plain} {_unit(value, ready.wording)}".strip(), "day": said_day}
+    if criterion.max_age_days is not None and not is_within(day, criterion.max_age_days.value, as_of):
         return CriterionAnswer(Verdict.UNKNOWN, "old", values, Doubt.UNREAD if fact.missing else Doubt.MISSING)
-    plain, on = plain_value(value), value.day
-    met = CriterionAnswer(Verdict.MET, "met", values, plain=plain, day=on)
+    met = CriterionAnswer(Verdict.MET, "met", values, plain=plain, day=day)
     if criterion.compare is Comparator.RECORDED:
         return met
-    holds = _reached(criterion, value, fact)
+    holds = _reached(criterion, on, value)
     if holds and (criterion.compare in BY_COMPONENT or not fact.missing):
         return met
     if holds is None or fact.missing:
         return CriterionAnswer(Verdict.UNKNOWN, "unsure", values, Doubt.UNREAD)
-    return CriterionAnswer(Verdict.NOT_MET, "not_met", values, plain=plain, day=on)
+    return CriterionAnswer(Verdict.NOT_MET, "not_met", values, plain=plain, day=day)
 
 
-def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | None:
+def _reached(criterion: Criterion, on: ReadyFact, value: Measurement) -> bool | None:
     """Whether the comparison holds; ``None`` when a component that could decide it is missing.
 
     A reached limit of one component counts even where a newer reading may exist.
@@ -178,7 +167,7 @@ def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | Non
     holds = _HOLDS[criterion.compare]
     if criterion.compare not in BY_COMPONENT:
         (only,) = value.components.values()
-        return holds(only, _limit(criterion, fact))
+        return holds(only, on.limit)
     reached = [
         holds(value.components[component], number.value)
         for component, number in criterion.limits.items()
@@ -189,7 +178,6 @@ def _reached(criterion: Criterion, value: Measurement, fact: Fact) -> bool | Non
     return False if reached and len(reached) == len(criterion.limits) else None
 
 
-def _formatted(value: Measurement, wording: Wording) -> str:
-    """The numbers with their unit as clinicians write it, without UCUM annotations such as ``{score}``."""
-    unit = "" if value.unit.startswith("{") else wording.units.get(value.unit, value.unit)
-    return f"{plain_value(value)} {unit}".strip()
+def _unit(value: Measurement, wording: Wording) -> str:
+    """The unit as clinicians write it; none for UCUM annotations such as ``{score}``."""
+    return "" if value.unit.startswith("{") else wording.units.get(value.unit, value.unit)

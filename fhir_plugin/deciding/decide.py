@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 from fhir_plugin.deciding.assess import assess
 from fhir_plugin.deciding.finding import Finding
-from fhir_plugin.deciding.recommend import Recommendation, recommend
+from fhir_plugin.deciding.plan import ProtocolPlan, ProtocolPlans
+from fhir_plugin.deciding.recommend import Recommendation, recommend_by, reordered
 from fhir_plugin.errors import BadInput
 from fhir_plugin.facts.read import Facts, read_facts
 from fhir_plugin.record.record import Record
 from mappings.schema.load import Knowledge
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """Everything that follows from one record, with every step kept so that it can be shown and explained."""
 
@@ -23,12 +25,23 @@ class Decision:
     facts: Facts
     findings: tuple[Finding, ...]
     recommendation: Recommendation
-    beside: tuple[Recommendation, ...] = ()
-    """The recommendations of the protocols that the site did not choose, from the same findings."""
+    others: tuple[ProtocolPlan, ...] = ()
+    """The protocols that the site did not choose."""
+    ordered: tuple[str, ...] = ()
+    """The treatments that are being ordered, by whichever protocol."""
+
+    @cached_property
+    def beside(self) -> tuple[Recommendation, ...]:
+        """The recommendations of the other protocols, from the same findings; made when somebody asks for them."""
+        return tuple(recommend_by(plan, self.findings, self.ordered) for plan in self.others)
 
     def finding(self, criterion: str) -> Finding | None:
         """The finding of one criterion, if it was assessed."""
-        return next((finding for finding in self.findings if finding.criterion == criterion), None)
+        return self._by_criterion.get(criterion)
+
+    @cached_property
+    def _by_criterion(self) -> dict[str, Finding]:
+        return {finding.criterion: finding for finding in self.findings}
 
 
 def decide(
@@ -51,25 +64,18 @@ def decide(
     mark("facts")
     findings = assess(facts, knowledge)
     mark("assess")
-    recommendation, beside = _recommended(findings, knowledge, chosen, ordered)
+    plans = {name: knowledge.once(ProtocolPlans).of(each) for name, each in knowledge.protocols.items()}
+    recommendation = recommend_by(plans.pop(chosen), findings, ordered)
     mark("recommend")
-    return Decision(record, facts, findings, recommendation, beside)
+    return Decision(record, facts, findings, recommendation, tuple(plans.values()), tuple(ordered))
 
 
 def decide_for(decision: Decision, knowledge: Knowledge, ordered: Collection[str]) -> Decision:
     """The same findings, weighed for other orders than the decision was made for."""
-    recommendation, beside = _recommended(decision.findings, knowledge, decision.recommendation.protocol, ordered)
-    return replace(decision, recommendation=recommendation, beside=beside)
-
-
-def _recommended(
-    findings: tuple[Finding, ...], knowledge: Knowledge, chosen: str, ordered: Collection[str]
-) -> tuple[Recommendation, tuple[Recommendation, ...]]:
-    """By the chosen protocol, and by each of the others."""
-    by_protocol = {
-        name: recommend(findings, definition, knowledge, ordered) for name, definition in knowledge.protocols.items()
-    }
-    return by_protocol.pop(chosen), tuple(by_protocol.values())
+    protocol = knowledge.protocols[decision.recommendation.protocol]
+    plan = knowledge.once(ProtocolPlans).of(protocol)
+    recommendation = reordered(decision.recommendation, plan, decision.findings, ordered)
+    return replace(decision, recommendation=recommendation, ordered=tuple(ordered))
 
 
 def chosen_protocol(knowledge: Knowledge, name: str | None = None) -> str:

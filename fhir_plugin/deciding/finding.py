@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 import msgspec
@@ -16,6 +17,20 @@ class Verdict(StrEnum):
     MET = "met"
     NOT_MET = "not_met"
     UNKNOWN = "unknown"
+
+
+def any_of(verdicts: Collection[Verdict]) -> Verdict:
+    """Whether one of several statements holds; of none, it is not known."""
+    if Verdict.MET in verdicts:
+        return Verdict.MET
+    return Verdict.NOT_MET if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
+
+
+def all_of(verdicts: Collection[Verdict]) -> Verdict:
+    """Whether several statements all hold: not as soon as one does not; of none, it is not known."""
+    if Verdict.NOT_MET in verdicts:
+        return Verdict.NOT_MET
+    return Verdict.MET if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
 
 
 class Doubt(StrEnum):

@@ -148,16 +148,19 @@ def without_doubles(against: Sequence[WeighedFinding], knowledge: Knowledge) -> 
     """Without findings whose entries a heavier one names as well: an opioid beside the opioid with a benzodiazepine."""
     named: dict[str, set[str]] = {}
     for weighed in against:
-        if is_harm(weighed) and weighed.finding.verdict is Verdict.MET:
+        if weighed.finding.verdict is Verdict.MET and is_harm(weighed):
             entries = {entry.reference for entry in weighed.finding.evidence}
             for criterion in knowledge.criteria[weighed.finding.criterion].covers:
                 named.setdefault(criterion, set()).update(entries)
+    if not named:
+        return tuple(against)
     return tuple(weighed for weighed in against if not _is_double(weighed, named.get(weighed.finding.criterion)))
 
 
 def _is_double(weighed: WeighedFinding, named: set[str] | None) -> bool:
-    entries = {entry.reference for entry in weighed.finding.evidence}
-    return named is not None and entries <= named and not is_missing(weighed)
+    if named is None or is_missing(weighed):
+        return False
+    return named.issuperset(entry.reference for entry in weighed.finding.evidence)
 
 
 def _segments(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from fhir_plugin.facts.fact import Evidence, Measurement
@@ -48,31 +48,43 @@ def ago_words(day: DaySpan, as_of: date, words: NearDayWords) -> str:
 
 
 def entries_phrase(
-    template: str, by_fact: Iterable[Iterable[Evidence]], criterion: Criterion, as_of: date, wording: Wording
+    template: str, by_fact: Sequence[Sequence[Evidence]], criterion: Criterion, as_of: date, wording: Wording
 ) -> str:
     """The phrase of a presence, from the entries of each fact that decides it."""
-    entries = [tuple(of_fact) for of_fact in by_fact]
-    every = [entry for of_fact in entries for entry in of_fact]
-    first_names = [_names(of_fact, criterion, wording, 1) for of_fact in entries]
-    days = [entry.day for entry in every if entry.day]
-    newest = max(days) if days else None
-    return template.format(
-        names=_names(every, criterion, wording, _MOST_NAMES),
-        pair=f" {wording.names.pair} ".join(first_names),
-        value="",
-        limit="",
-        when=f" {date_words(newest, as_of, wording.days)}" if newest else "",
-        ago=f" {ago_words(newest, as_of, wording.days)}" if newest else "",
-        noted=f" {wording.days.noted.format(date=ago_words(newest, as_of, wording.days))}" if newest else "",
-        dated=f" {wording.days.dated.format(date=date_words(newest, as_of, wording.days))}" if newest else "",
-    )
+    return template.format_map(_EntryFields(by_fact, criterion, as_of, wording))
 
 
-def _names(entries: Iterable[Evidence], criterion: Criterion, wording: Wording, most: int) -> str:
-    """The distinct names, as many as a headline has room for, else what the criterion is about."""
-    names = list(dict.fromkeys(entry.name for entry in entries if entry.name))[:most]
-    joined = [f"{wording.names.both} ".join(names[:count]) for count in range(len(names), 0, -1)]
-    return next((text for text in joined if len(text) <= _MOST_CHARACTERS), criterion.short)
+class _EntryFields(dict[str, str]):
+    """The fields of a phrase about entries, each made when the phrase names it."""
+
+    def __init__(
+        self, by_fact: Sequence[Sequence[Evidence]], criterion: Criterion, as_of: date, wording: Wording
+    ) -> None:
+        super().__init__(value="", limit="")
+        self._by_fact, self._criterion, self._as_of, self._wording = by_fact, criterion, as_of, wording
+
+    def __missing__(self, field: str) -> str:
+        if field == "names":
+            return self._names([entry for entries in self._by_fact for entry in entries], _MOST_NAMES)
+        if field == "pair":
+            return f" {self._wording.names.pair} ".join([self._names(entries, 1) for entries in self._by_fact])
+        newest = max([entry.day for entries in self._by_fact for entry in entries if entry.day], default=None)
+        return f" {_DAYS[field](newest, self._as_of, self._wording.days)}" if newest else ""
+
+    def _names(self, entries: Sequence[Evidence], most: int) -> str:
+        """The distinct names, as many as a headline has room for, else what the criterion is about."""
+        names = list(dict.fromkeys([entry.name for entry in entries if entry.name]))[:most]
+        joined = (f"{self._wording.names.both} ".join(names[:count]) for count in range(len(names), 0, -1))
+        return next((text for text in joined if len(text) <= _MOST_CHARACTERS), self._criterion.short)
+
+
+_DAYS: dict[str, Callable[[DaySpan, date, NearDayWords], str]] = {
+    "when": date_words,
+    "ago": ago_words,
+    "dated": lambda day, as_of, words: words.dated.format(date=date_words(day, as_of, words)),
+    "noted": lambda day, as_of, words: words.noted.format(date=ago_words(day, as_of, words)),
+}
+"""How the newest entry's day is told, by the field of the phrase."""
 
 
 def value_phrase(
@@ -90,5 +102,4 @@ def _on(day: DaySpan, as_of: date, words: NearDayWords) -> str:
 
 def plain_value(value: Measurement) -> str:
     """The numbers without a unit, systolic before diastolic: ``172/104``."""
-    order = sorted(value.components.items(), key=lambda item: item[0], reverse=True)
-    return "/".join(f"{number:g}" for _, number in order)
+    return "/".join([f"{value.components[name]:g}" for name in sorted(value.components, reverse=True)])

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
-from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, weigh, worst
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict, all_of, any_of
+from fhir_plugin.deciding.plan import ProtocolPlan, ProtocolPlans
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
 from mappings.schema.rules.protocols import FORBIDDING, Conflict, Pathway, Protocol, Role
@@ -77,45 +78,97 @@ def recommend(
     findings: Collection[Finding], protocol: Protocol, knowledge: Knowledge, ordered: Collection[str] = ()
 ) -> Recommendation:
     """Weigh the findings by a protocol; ``ordered`` names its treatments, others are ignored."""
+    return recommend_by(knowledge.once(ProtocolPlans).of(protocol), findings, ordered)
+
+
+def recommend_by(plan: ProtocolPlan, findings: Collection[Finding], ordered: Collection[str] = ()) -> Recommendation:
+    """Weigh the findings by a planned protocol."""
     by_criterion = {finding.criterion: finding for finding in findings}
-    weighed_findings = [weigh(by_criterion[clause.criterion], clause) for clause in protocol.clauses]
-    answers = {name: _answer(name, weighed_findings) for name in protocol.treatments}
-    asked_for = tuple(name for name in protocol.treatments if name in ordered)
-    relevant = [answers[name] for name in asked_for or (protocol.focus,)]
-    verdict = worst(answer.standing for answer in relevant)
-    decisive = _decisive(relevant)
-    asks, questions = _asks_and_questions(decisive, knowledge)
-    pathways = tuple(_pathway(name, pathway, answers, by_criterion) for name, pathway in protocol.pathways.items())
-    return Recommendation(
-        protocol=protocol.id,
-        ordered=asked_for,
-        verdict=verdict,
-        treatments=tuple(answers.values()),
-        actionable=_is_actionable(protocol, answers, by_criterion),
-        missing=_missing(decisive),
-        asks=asks,
-        questions=questions,
-        pathways=pathways,
-        conflicts=tuple(
-            _conflicts(protocol, knowledge, by_criterion, pathways, {answer.treatment for answer in relevant})
-        ),
+    answers = _answers(plan, by_criterion)
+    pathways = [_pathway(name, pathway, answers, by_criterion) for name, pathway in plan.protocol.pathways.items()]
+    return _about(
+        ordered,
+        plan,
+        by_criterion,
+        tuple(answers.values()),
+        tuple(pathways),
+        actionable=_is_actionable(plan, answers, by_criterion),
     )
 
 
-def _decisive(answers: Iterable[TreatmentAnswer]) -> list[WeighedFinding]:
-    return [weighed for answer in answers for weighed in answer.weighed if weighed.role in _DECISIVE_ROLES]
+def reordered(
+    recommendation: Recommendation, plan: ProtocolPlan, findings: Collection[Finding], ordered: Collection[str]
+) -> Recommendation:
+    """The same recommendation where other treatments are ordered; nothing is weighed again."""
+    return _about(
+        ordered,
+        plan,
+        {finding.criterion: finding for finding in findings},
+        recommendation.treatments,
+        recommendation.pathways,
+        actionable=recommendation.actionable,
+    )
 
 
-def _missing(decisive: Iterable[WeighedFinding]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(gap for weighed in decisive for gap in weighed.finding.missing))
+def _about(
+    ordered: Collection[str],
+    plan: ProtocolPlan,
+    findings: Mapping[str, Finding],
+    answers: tuple[TreatmentAnswer, ...],
+    pathways: tuple[PathwayAnswer, ...],
+    *,
+    actionable: bool,
+) -> Recommendation:
+    """What is said of the treatments that are ordered, or of the protocol's focus."""
+    protocol = plan.protocol
+    asked_for = tuple(name for name in protocol.treatments if name in ordered)
+    about = asked_for or (protocol.focus,)
+    relevant = [answer for answer in answers if answer.treatment in about]
+    unknown = _unknown_and_decisive(relevant)
+    asks, questions = _asks_and_questions(unknown, plan)
+    return Recommendation(
+        protocol=protocol.id,
+        ordered=asked_for,
+        verdict=worst(answer.standing for answer in relevant),
+        treatments=answers,
+        actionable=actionable,
+        missing=tuple(dict.fromkeys(gap for weighed in unknown for gap in weighed.finding.missing)),
+        asks=asks,
+        questions=questions,
+        pathways=pathways,
+        conflicts=tuple(_conflicts(plan, findings, pathways, about)),
+    )
+
+
+def _unknown_and_decisive(answers: Iterable[TreatmentAnswer]) -> list[WeighedFinding]:
+    """What is required or would forbid a treatment, and is not known."""
+    return [
+        weighed
+        for answer in answers
+        for weighed in answer.weighed
+        if weighed.finding.verdict is Verdict.UNKNOWN and weighed.role in _DECISIVE_ROLES
+    ]
 
 
 _DECISIVE_ROLES = (Role.REQUIRED, *FORBIDDING)
 
 
-def _answer(treatment: str, weighed_findings: list[WeighedFinding]) -> TreatmentAnswer:
-    concerned = tuple([weighed for weighed in weighed_findings if treatment in weighed.clause.treatments])
-    return TreatmentAnswer(treatment=treatment, standing=standing_of(concerned), weighed=concerned)
+def _answers(plan: ProtocolPlan, findings: Mapping[str, Finding]) -> dict[str, TreatmentAnswer]:
+    """Every treatment of the protocol, by name."""
+    weighed = [
+        WeighedFinding(
+            finding=(finding := findings[criterion]),
+            clause=clause,
+            role=role,
+            standing=outcomes[finding.verdict, finding.doubt],
+        )
+        for criterion, clause, role, outcomes in plan.clauses
+    ]
+    answers = {}
+    for name, places in plan.concerned.items():
+        concerned = tuple([weighed[place] for place in places])
+        answers[name] = TreatmentAnswer(treatment=name, standing=standing_of(concerned), weighed=concerned)
+    return answers
 
 
 def _pathway(
@@ -127,7 +180,7 @@ def _pathway(
         pathway=pathway,
         fits=_fits(pathway, findings),
         standing=worst(standings),
-        open=tuple(criterion for criterion in pathway.criteria if findings[criterion].verdict is Verdict.UNKNOWN),
+        open=tuple([name for name in pathway.criteria if findings[name].verdict is Verdict.UNKNOWN]),
     )
 
 
@@ -139,37 +192,27 @@ def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
     verdicts = [findings[criterion].verdict for criterion in pathway.all_of]
     verdicts += [_NEGATED[findings[criterion].verdict] for criterion in pathway.none_of]
     if pathway.any_of:
-        alternatives = [findings[criterion].verdict for criterion in pathway.any_of]
-        verdicts.append(next((verdict for verdict in _MOST_TRUE if verdict in alternatives), Verdict.NOT_MET))
-    return next((verdict for verdict in reversed(_MOST_TRUE) if verdict in verdicts), Verdict.UNKNOWN)
+        verdicts.append(any_of([findings[criterion].verdict for criterion in pathway.any_of]))
+    return all_of(verdicts)
 
 
-_MOST_TRUE = (Verdict.MET, Verdict.UNKNOWN, Verdict.NOT_MET)
 _NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
 
 
-def _asks_and_questions(
-    decisive: list[WeighedFinding], knowledge: Knowledge
-) -> tuple[tuple[Ask, ...], tuple[Ask, ...]]:
+def _asks_and_questions(unknown: list[WeighedFinding], plan: ProtocolPlan) -> tuple[tuple[Ask, ...], tuple[Ask, ...]]:
     """What is needed, and what is only to be asked; nothing twice."""
-    asks = _asks((weighed for weighed in decisive if weighed.finding.doubt is not Doubt.ASK), knowledge)
-    questions = _asks((weighed for weighed in decisive if weighed.finding.doubt is Doubt.ASK), knowledge)
+    asks: dict[str, Ask] = {}
+    questions: dict[str, Ask] = {}
+    for weighed in unknown:
+        ask = plan.asks[weighed.finding.criterion]
+        (questions if weighed.finding.doubt is Doubt.ASK else asks).setdefault(ask.datum, ask)
     return tuple(asks.values()), tuple(ask for datum, ask in questions.items() if datum not in asks)
 
 
-def _asks(decisive: Iterable[WeighedFinding], knowledge: Knowledge) -> dict[str, Ask]:
-    asks: dict[str, Ask] = {}
-    for weighed in decisive:
-        if weighed.finding.verdict is Verdict.UNKNOWN:
-            ask = knowledge.criteria[weighed.finding.criterion].ask
-            asks.setdefault(ask.datum, ask)
-    return asks
-
-
-def _is_actionable(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
-    speaking = [clause for clause in protocol.clauses if clause.speaks]
-    if any(findings[clause.criterion].verdict is Verdict.MET for clause in speaking):
+def _is_actionable(plan: ProtocolPlan, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
+    if any(findings[criterion].verdict is Verdict.MET for criterion in plan.speaking):
         return True
+    protocol = plan.protocol
     conditions_met = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
     if any(findings[name].verdict is Verdict.NOT_MET for name in protocol.silent_without):
         return False
@@ -177,16 +220,15 @@ def _is_actionable(protocol: Protocol, answers: Mapping[str, TreatmentAnswer], f
 
 
 def _conflicts(
-    protocol: Protocol,
-    knowledge: Knowledge,
+    plan: ProtocolPlan,
     findings: Mapping[str, Finding],
-    pathways: tuple[PathwayAnswer, ...],
-    treatments: set[str],
+    pathways: Iterable[PathwayAnswer],
+    treatments: Collection[str],
 ) -> Iterable[Conflict]:
     """The conflicts about these treatments that a criterion not ruled out, or a pathway that fits, raises."""
     fitting = {answer.id for answer in pathways if answer.fits is Verdict.MET}
-    for conflict in knowledge.resolved_conflicts[protocol.id]:
-        if treatments.isdisjoint(conflict.treatments):
+    for conflict in plan.conflicts:
+        if not any(treatment in conflict.treatments for treatment in treatments):
             continue
         is_open = any(findings[criterion].verdict is not Verdict.NOT_MET for criterion in conflict.criteria)
         if is_open or not fitting.isdisjoint(conflict.pathways):

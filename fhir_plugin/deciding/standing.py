@@ -21,13 +21,15 @@ looked for is not absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from operator import attrgetter
+from typing import TypeAlias
 
 import msgspec
 
 from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
-from mappings.schema.rules.protocols import AGAINST, FORBIDDING, Clause, Role, Weight
+from mappings.schema.rules.protocols import AGAINST, FORBIDDING, Clause, ClauseWeight, Role, Weight
 
 
 class Standing(StrEnum):
@@ -71,7 +73,8 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def urgency(self) -> tuple[int, int]:
         """Sort key of reasons: the worst standing first, then the heaviest weight."""
-        return _ORDER[self.standing], _WEIGHTS[self.weight] if self.weight else 0
+        weight = self.clause.weight
+        return _ORDER[self.standing], _WEIGHTS[weight.value] if weight else 0
 
     @property
     def lacks_measurement(self) -> bool:
@@ -86,39 +89,55 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 def weigh(finding: Finding, clause: Clause) -> WeighedFinding:
     """The finding in the role and with the weight that the clause gives it."""
-    standing = _RULES[clause.role](finding, clause.weight.value if clause.weight else None)
+    standing = outcomes_of(clause.role, clause.weight)[finding.verdict, finding.doubt]
     return WeighedFinding(finding=finding, clause=clause, role=clause.role, standing=standing)
 
 
-def _required(finding: Finding, _weight: Weight | None) -> Standing:
-    return _REQUIRED[finding.verdict]
+Outcomes: TypeAlias = Mapping[tuple[Verdict, Doubt | None], Standing]
+"""The standing that a finding leaves, by its verdict and its doubt."""
+
+
+def outcomes_of(role: Role, weight: ClauseWeight | None) -> Outcomes:
+    """What follows from every result of a criterion in this role and with this weight."""
+    return _OUTCOMES[role, weight.value if weight else None]
+
+
+def _required(verdict: Verdict, _doubt: Doubt | None, _weight: Weight | None) -> Standing:
+    return _REQUIRED[verdict]
 
 
 _NOTHING_POINTS_TO_IT = (Doubt.MISSING, Doubt.ASK)
 _REQUIRED = {Verdict.MET: Standing.MET, Verdict.NOT_MET: Standing.NOT_MET, Verdict.UNKNOWN: Standing.UNKNOWN}
 
 
-def _forbidding(finding: Finding, present: Standing) -> Standing:
+def _forbidding(verdict: Verdict, doubt: Doubt | None, present: Standing) -> Standing:
     """A contraindication or a hold: it is merely open where all was read and nothing points to it."""
-    if finding.verdict is Verdict.UNKNOWN:
-        return Standing.OPEN if finding.doubt in _NOTHING_POINTS_TO_IT else Standing.UNKNOWN
-    return present if finding.verdict is Verdict.MET else Standing.MET
+    if verdict is Verdict.UNKNOWN:
+        return Standing.OPEN if doubt in _NOTHING_POINTS_TO_IT else Standing.UNKNOWN
+    return present if verdict is Verdict.MET else Standing.MET
 
 
-def _against(finding: Finding, weight: Weight | None, against: Verdict) -> Standing:
+def _against(verdict: Verdict, doubt: Doubt | None, weight: Weight | None, against: Verdict) -> Standing:
     """A caution or an expectation, by its weight: what may be there is reviewed like what is there."""
-    if finding.verdict is against or finding.doubt is Doubt.POSSIBLE:
+    if verdict is against or doubt is Doubt.POSSIBLE:
         return Standing.OPEN if weight is Weight.NOTE else Standing.REVIEW
-    return Standing.OPEN if finding.verdict is Verdict.UNKNOWN else Standing.MET
+    return Standing.OPEN if verdict is Verdict.UNKNOWN else Standing.MET
 
 
-_RULES: dict[Role, Callable[[Finding, Weight | None], Standing]] = {
+_RULES: dict[Role, Callable[[Verdict, Doubt | None, Weight | None], Standing]] = {
     Role.REQUIRED: _required,
-    Role.CONTRAINDICATION: lambda finding, _: _forbidding(finding, Standing.CONTRAINDICATED),
-    Role.HOLD: lambda finding, _: _forbidding(finding, Standing.HOLD),
-    Role.CAUTION: lambda finding, weight: _against(finding, weight, Verdict.MET),
-    Role.EXPECTED: lambda finding, weight: _against(finding, weight, Verdict.NOT_MET),
-    Role.CONTEXT: lambda _finding, _weight: Standing.MET,
+    Role.CONTRAINDICATION: lambda verdict, doubt, _: _forbidding(verdict, doubt, Standing.CONTRAINDICATED),
+    Role.HOLD: lambda verdict, doubt, _: _forbidding(verdict, doubt, Standing.HOLD),
+    Role.CAUTION: lambda verdict, doubt, weight: _against(verdict, doubt, weight, Verdict.MET),
+    Role.EXPECTED: lambda verdict, doubt, weight: _against(verdict, doubt, weight, Verdict.NOT_MET),
+    Role.CONTEXT: lambda _verdict, _doubt, _weight: Standing.MET,
+}
+_OUTCOMES: dict[tuple[Role, Weight | None], Outcomes] = {
+    (role, weight): {
+        (verdict, doubt): _RULES[role](verdict, doubt, weight) for verdict in Verdict for doubt in (None, *Doubt)
+    }
+    for role in Role
+    for weight in (None, *Weight)
 }
 _NEEDED = {Role.REQUIRED, Role.CONTRAINDICATION}
 
@@ -140,12 +159,13 @@ def cleared_apart_from_reviews(weighed_findings: Iterable[WeighedFinding]) -> bo
 def standing_of(weighed_findings: Iterable[WeighedFinding]) -> Standing:
     """The standing of one treatment from all findings that concern it."""
     weighed = tuple(weighed_findings)
-    found = worst([finding.standing for finding in weighed])
-    complete = _NEEDED.issubset({finding.role for finding in weighed})
-    return found if complete else worst((found, Standing.UNKNOWN))
+    found = {finding.standing for finding in weighed}
+    if not _NEEDED.issubset({finding.role for finding in weighed}):
+        found.add(Standing.UNKNOWN)
+    return worst(found)
 
 
 def reasons(weighed_findings: Iterable[WeighedFinding]) -> tuple[WeighedFinding, ...]:
     """The findings for which a treatment is not simply ``met``, weightiest first, in the protocol's order otherwise."""
-    against = (weighed for weighed in weighed_findings if weighed.standing is not Standing.MET)
-    return tuple(sorted(against, key=lambda weighed: weighed.urgency))
+    against = [weighed for weighed in weighed_findings if weighed.standing is not Standing.MET]
+    return tuple(sorted(against, key=attrgetter("urgency")))

@@ -12,9 +12,8 @@ from typing import NamedTuple
 from msgspec import Raw
 
 from fhir_plugin.drafts.forgiving import MemberPath, read_forgivingly
-from fhir_plugin.drafts.members import NOTHING, text
+from fhir_plugin.drafts.members import NOTHING, read, text
 from fhir_plugin.record.datatypes import Dosage, DoseAndRate, Quantity, Range, Ratio, Timing
-from fhir_plugin.record.lenient import read
 
 MEMBER = "dosageInstruction"
 
@@ -43,6 +42,8 @@ class _DosageOfAnyVersion(Dosage, frozen=True):
 
 def read_dosages(raw: Raw) -> DraftDosages:
     """The dosages of the member of a draft: a list, one alone, or a text."""
+    if raw is NOTHING:
+        return DraftDosages(as_shaped=False)
     listed = read(raw, tuple[Raw, ...])
     elements = (raw,) if listed is None else listed
     read_elements = [_element(element) for element in elements if bytes(element) != bytes(NOTHING)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import msgspec
 from msgspec import Raw
@@ -16,10 +17,10 @@ from msgspec import Raw
 from fhir_plugin.drafts.dosages import read_dosages, read_quantity, read_timing
 from fhir_plugin.drafts.drugs import DraftedProduct, Drugs, drafted_product, drugs_of_bundle, drugs_of_medications
 from fhir_plugin.drafts.forgiving import MemberPath
-from fhir_plugin.drafts.members import NOTHING, concepts, listed, text
+from fhir_plugin.drafts.members import NOTHING, concepts, listed, read, text
 from fhir_plugin.drafts.reasons import DraftReasons, reasons_of
 from fhir_plugin.record.datatypes import Annotation, CodeableConcept, Coding, Dosage, Quantity, Reference, Timing
-from fhir_plugin.record.lenient import decode_all, read
+from fhir_plugin.record.lenient import decode_all
 from fhir_plugin.record.resources import Medication
 from fhir_plugin.record.subjects import SubjectChecker, SubjectMatch
 
@@ -27,8 +28,8 @@ WITHDRAWN = frozenset({"cancelled", "stopped", "revoked", "ended", "entered-in-e
 """Statuses of FHIR R4 and R5 requests that no longer order anything."""
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """One draft order of the patient in context."""
+class Draft(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One draft order of the patient in context; its words are put together once."""
 
     reference: str
     """``Type/id``."""
@@ -66,7 +67,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it has neither dosage, timing nor quantity: a name that was picked from a list."""
         return not self.dosage and self.timing is None and self.quantity is None and not self.unread
 
-    @property
+    @cached_property
     def codings(self) -> tuple[Coding, ...]:
         """All codings of what is ordered."""
         return tuple(coding for concept in self.concepts for coding in concept.coding)
@@ -76,12 +77,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         """What is ordered, in the client's words."""
         return next((concept.label for concept in self.concepts if concept.label), "")
 
-    @property
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """All names of what is ordered: a text such as ``per protocol`` may stand beside a code with the real name."""
         return _names(self.concepts)
 
-    @property
+    @cached_property
     def routes(self) -> tuple[str, ...]:
         """The routes in words."""
         return _names(self.coded_routes)
@@ -91,11 +92,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         """The routes as concepts."""
         return tuple(dosage.route for dosage in self.dosage if dosage.route)
 
-    @property
+    @cached_property
     def instructions(self) -> tuple[str, ...]:
         """What the dosage says in words."""
         texts = (text for dosage in self.dosage for text in (dosage.text, dosage.patient_instruction))
         return tuple(text for text in (*texts, *self.additions) if text)
+
+    @cached_property
+    def everything_said(self) -> str:
+        """All words of the order in lower case: names, routes, instructions, notes."""
+        return "\n".join((*self.words, *self.routes, *self.instructions, *self.notes)).lower()
 
 
 def _names(concepts: Iterable[CodeableConcept]) -> tuple[str, ...]:
@@ -163,14 +169,15 @@ def read_drafts(entries: Iterable[tuple[str | None, Raw]], patient_id: str, base
     """
     checker = SubjectChecker(patient_id.removeprefix("Patient/"), base_url)
     found = [(full_url, _members(raw), raw) for full_url, raw in entries]
-    orders = [(full_url, members, raw) for full_url, members, raw in found if members is not None]
-    drugs = drugs_of_bundle((url, raw) for url, members, raw in orders if text(members.resource_type) == "Medication")
+    orders = [
+        (text(members.resource_type), full_url, members, raw) for full_url, members, raw in found if members is not None
+    ]
+    drugs = drugs_of_bundle((url, raw) for kind, url, _, raw in orders if kind == "Medication")
     drafts: list[Draft] = []
     foreign: list[Draft] = []
     withdrawn: list[str] = []
     unreadable = len(found) - len(orders)
-    for full_url, members, raw in orders:
-        kind = text(members.resource_type)
+    for kind, full_url, members, raw in orders:
         if not kind or kind == "Bundle":
             unreadable += 1
         elif kind == "Medication":

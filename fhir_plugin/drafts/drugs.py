@@ -11,9 +11,8 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.drafts.members import NOTHING, concept, text
+from fhir_plugin.drafts.members import NOTHING, concept, elements, read, text
 from fhir_plugin.record.datatypes import CodeableConcept, Reference
-from fhir_plugin.record.lenient import decode_array, read
 from fhir_plugin.record.resources import Medication
 
 Drugs: TypeAlias = Mapping[str, "DraftedMedication"]
@@ -88,7 +87,7 @@ def drafted_product(
 ) -> DraftedProduct:
     """Everything that the members of a draft name; ``direct`` are concepts, ``references`` point to Medications."""
     concepts, pointed = named_and_pointed(direct, references)
-    inside = {f"#{identifier}": raw for raw in decode_array(contained, Raw) if (identifier := _identifier(raw))}
+    inside = {f"#{identifier}": raw for raw in elements(contained, Raw) if (identifier := _identifier(raw))}
     form, unresolved = "", None
     for reference in pointed:
         key = reference.reference or ""
@@ -110,6 +109,8 @@ def named_and_pointed(
     concepts: list[CodeableConcept] = []
     pointers = list(references)
     for raw in direct:
+        if raw is NOTHING:
+            continue
         if named := concept(raw):
             concepts.append(named)
         elif choice := read(raw, CodeableReference):
@@ -129,7 +130,7 @@ def _drug(raw: Raw, inside: Mapping[str, Raw]) -> DraftedMedication:
     if medication is None:
         return DraftedMedication(())
     concepts = [named] if (named := concept(medication.code)) else []
-    for part in decode_array(medication.ingredient, _Ingredient):
+    for part in elements(medication.ingredient, _Ingredient):
         choice = read(part.item, CodeableReference) or CodeableReference()
         concepts += [named for item in (part.item_codeable_concept, choice.concept) if (named := concept(item))]
         for reference in (read(part.item_reference, Reference), read(choice.reference, Reference)):

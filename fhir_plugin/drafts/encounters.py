@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Raw
 
-from fhir_plugin.drafts.members import NOTHING, concepts, listed
+from fhir_plugin.drafts.members import NOTHING, concepts, elements, listed, read
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Reference
-from fhir_plugin.record.lenient import decode_all, decode_array, read
+from fhir_plugin.record.lenient import decode_all
 from fhir_plugin.record.opening import too_many
 from fhir_plugin.record.subjects import reference_parts
 
@@ -60,7 +60,7 @@ def _encounters(raw: Raw) -> Iterator[_Encounter]:
         return
     if resource.resource_type == "Encounter":
         yield resource
-    for entry in decode_array(resource.entry, _Entry) if resource.resource_type == "Bundle" else ():
+    for entry in elements(resource.entry, _Entry) if resource.resource_type == "Bundle" else ():
         inner = read(entry.resource, _Encounter)
         if inner is not None and inner.resource_type == "Encounter":
             yield inner
@@ -80,7 +80,7 @@ def _setting(encounter: _Encounter) -> EncounterSetting:
     classes += concepts(encounter.class_)
     named = (*classes, *concepts(encounter.type), *concepts(encounter.service_type))
     words = [item.text for item in named] + [coding.display for item in named for coding in item.coding]
-    places = (read(entry.location, Reference) for entry in decode_array(encounter.location, _Location))
+    places = (read(entry.location, Reference) for entry in elements(encounter.location, _Location))
     words += [place.display for place in places if place]
     codes = (coding.code for item in classes for coding in item.coding)
     return EncounterSetting(tuple(code for code in codes if code), tuple(word for word in words if word))

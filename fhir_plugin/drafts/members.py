@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 from msgspec import Raw
 
 from fhir_plugin.drafts.forgiving import read_forgivingly
-from fhir_plugin.record.datatypes import CodeableConcept, Coding
-from fhir_plugin.record.lenient import decode_array, read
+from fhir_plugin.record import lenient
+from fhir_plugin.record.datatypes import UNDECODABLE, CodeableConcept, Coding
+
+T = TypeVar("T")
 
 NOTHING = Raw(b"null")
+"""What a member is that a draft does not have: most of them, so that this very object is never decoded."""
+
+_TEXT = msgspec.json.Decoder(str)
+_ELEMENTS = msgspec.json.Decoder(tuple[Raw, ...])
+
+
+def read(raw: Raw, shape: type[T]) -> T | None:
+    """A member as ``shape``; ``None`` where it is absent or has another structure."""
+    return None if raw is NOTHING else lenient.read(raw, shape)
 
 
 def text(raw: Raw) -> str | None:
     """A string; ``None`` for anything else."""
-    return read(raw, str)
+    if raw is NOTHING:
+        return None
+    try:
+        return _TEXT.decode(raw)
+    except UNDECODABLE:
+        return None
 
 
 def listed(raw: Raw) -> tuple[Raw, ...]:
-    """The elements of an array; anything else as the only element."""
-    elements = read(raw, tuple[Raw, ...])
-    return (raw,) if elements is None else elements
+    """The elements of an array; anything else that is there as the only element."""
+    if raw is NOTHING:
+        return ()
+    try:
+        return _ELEMENTS.decode(raw)
+    except UNDECODABLE:
+        return (raw,)
+
+
+def elements(raw: Raw, shape: type[T]) -> tuple[T, ...]:
+    """The elements of an array that decode as ``shape``; empty for anything other than an array."""
+    return () if raw is NOTHING else lenient.decode_array(raw, shape)
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -30,6 +57,8 @@ class _Parts(msgspec.Struct, frozen=True):
 
 def concept(raw: Raw) -> CodeableConcept | None:
     """A concept with a coding or a text; of one that does not decode, what does; or a text alone."""
+    if raw is NOTHING:
+        return None
     whole = read(raw, CodeableConcept)
     if whole is None and (words := text(raw)):
         whole = CodeableConcept(text=words)
@@ -54,7 +83,7 @@ def _codings(raw: Raw) -> tuple[Coding, ...]:
 
 def _joined(raw: Raw) -> CodeableConcept | None:
     """A list where one concept is due: all codings, and the first text."""
-    parts = decode_array(raw, CodeableConcept)
+    parts = lenient.decode_array(raw, CodeableConcept)
     codings = tuple(coding for item in parts for coding in item.coding)
     words = next((item.text for item in parts if item.text), None)
     return CodeableConcept(coding=codings, text=words) if codings or words else None
@@ -62,4 +91,4 @@ def _joined(raw: Raw) -> CodeableConcept | None:
 
 def _first(raw: Raw) -> str | None:
     """The first text of a list of texts."""
-    return next(iter(decode_array(raw, str)), None)
+    return next(iter(elements(raw, str)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import msgspec
 
@@ -36,7 +37,7 @@ class RecognisedDraft(msgspec.Struct, frozen=True, kw_only=True):
         return (*self.treatments, *other, *((ANTIDEPRESSANT,) if self.antidepressant else ()))
 
 
-class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
+class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the drafts of one call order, and which drafts are not answered."""
 
     recognised: tuple[RecognisedDraft, ...] = ()
@@ -50,17 +51,17 @@ class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True):
     unselected: tuple[RecognisedDraft, ...] = ()
     """Drafts of the same call that were not selected; they are considered but not answered."""
 
-    @property
+    @cached_property
     def answered(self) -> tuple[RecognisedDraft, ...]:
         """The drafts about which something may be said."""
         return tuple(recognised for recognised in self.recognised if not recognised.outside)
 
-    @property
+    @cached_property
     def considered(self) -> tuple[RecognisedDraft, ...]:
         """The drafts of the call that are for depression, selected or not."""
         return (*self.answered, *(recognised for recognised in self.unselected if not recognised.outside))
 
-    @property
+    @cached_property
     def treatments(self) -> tuple[str, ...]:
         """The distinct treatments that are ordered."""
         return tuple(dict.fromkeys(name for recognised in self.answered for name in recognised.treatments))

@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.record.datatypes import CodeableConcept
+from mappings.schema.base.words import any_found
 from mappings.schema.load import Knowledge
 from mappings.schema.order_checks.outside import OutsideOrders, StatedUse
 
@@ -34,7 +34,7 @@ def stated_use(draft: Draft, of: Collection[str], knowledge: Knowledge, found: S
     matched = [_use_of(reason, uses, knowledge) for reason in reasons]
     if any(use is None and _may_be_inside(reason, knowledge) for use, reason in zip(matched, reasons, strict=True)):
         return ""
-    stated = next((use for use in matched if use), None) or _in_instructions(texts, uses, rules)
+    stated = next((use for use in matched if use), None) or rules.use_in(texts, uses)
     return stated.title if stated else ""
 
 
@@ -56,8 +56,7 @@ def only_a_service(draft: Draft, knowledge: Knowledge) -> bool:
     rules = knowledge.order_checks.outside.services
     if draft.resource_type in rules.drug_orders:
         return False
-    text = " ".join((*draft.words, *draft.category)).lower()
-    return _holds(rules.words, text) and not any(_holds(rules.unless, words.lower()) for words in draft.words)
+    return rules.is_said(draft.words, draft.category)
 
 
 def _instructions(draft: Draft) -> tuple[str, ...]:
@@ -68,7 +67,7 @@ def _instructions(draft: Draft) -> tuple[str, ...]:
 def _any_inside(texts: Iterable[str], reasons: Iterable[CodeableConcept], rules: OutsideOrders) -> bool:
     """Whether a text or the words of a reason are of the field."""
     said = (*texts, *(name.lower() for reason in reasons for name in _names(reason)))
-    return any(_holds(rules.inside.words, _without(text, rules.inside.excluded)) for text in said)
+    return any(map(rules.inside.named_in, said))
 
 
 def _may_be_inside(reason: CodeableConcept, knowledge: Knowledge) -> bool:
@@ -94,18 +93,7 @@ def _use_of(reason: CodeableConcept, uses: Iterable[StatedUse], knowledge: Knowl
     for use in uses:
         if any(_begins(code, use.codes) for code in codes):
             return use
-        if any(_holds(use.words + use.alone, name) for name in names):
-            return use
-    return None
-
-
-def _in_instructions(texts: Iterable[str], uses: Iterable[StatedUse], rules: OutsideOrders) -> StatedUse | None:
-    """The use behind a lead, at most five words away, or before a colon at the start, or one that needs no lead."""
-    stripped = [_without(text, rules.excluded) for text in texts]
-    for use in uses:
-        behind = tuple(rf"{rules.leads}\W*(?:[\w/-]+\s+){{0,5}}?(?:{pattern})" for pattern in use.words)
-        before = tuple(rf"^\W*(?:[\w/-]+\s+){{0,3}}(?:{pattern})\s*:" for pattern in use.words)
-        if any(_holds(behind + before + use.alone, text) for text in stripped):
+        if any(any_found(use.in_reasons, name) for name in names):
             return use
     return None
 
@@ -119,13 +107,3 @@ def _begins(code: str | None, beginnings: Iterable[str]) -> bool:
 def _names(reason: CodeableConcept) -> tuple[str, ...]:
     names = (reason.text, *(coding.display for coding in reason.coding))
     return tuple(dict.fromkeys(name for name in names if name))
-
-
-def _without(text: str, patterns: Iterable[str]) -> str:
-    for pattern in patterns:
-        text = re.sub(pattern, " ", text)
-    return text
-
-
-def _holds(patterns: Iterable[str], text: str) -> bool:
-    return any(re.search(pattern, text) for pattern in patterns)

@@ -8,9 +8,8 @@ import msgspec
 from msgspec import Raw
 
 from fhir_plugin.drafts.drugs import named_and_pointed
-from fhir_plugin.drafts.members import NOTHING, concept, listed, text
+from fhir_plugin.drafts.members import NOTHING, concept, elements, listed, text
 from fhir_plugin.record.datatypes import CodeableConcept
-from fhir_plugin.record.lenient import decode_array
 
 
 class DraftReasons(msgspec.Struct, frozen=True):
@@ -43,7 +42,7 @@ def reasons_of(direct: Iterable[Raw], references: Raw, contained: Raw) -> DraftR
 
 def _contained(contained: Raw) -> Mapping[str, CodeableConcept]:
     """The codes of contained resources, by the reference to them."""
-    reasons = decode_array(contained, _Reason)
+    reasons = elements(contained, _Reason)
     return {
         f"#{identifier}": named
         for reason in reasons

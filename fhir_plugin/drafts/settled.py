@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property, partial
+from operator import is_
 
 from msgspec.structs import replace
 
@@ -26,22 +26,33 @@ _CURRENT = ("active", "on-hold")
 
 
 def settled(
-    ordered: OrderedTreatments, record: Record, facts: Facts, knowledge: Knowledge, encounter: EncounterSetting
+    ordered: OrderedTreatments,
+    record: Record,
+    facts: Facts,
+    knowledge: Knowledge,
+    encounter: Callable[[], EncounterSetting],
 ) -> OrderedTreatments:
-    """The drafts, with what only the record shows about whether something is to be said about them."""
-    chart = _Chart(record, facts, knowledge)
-    return replace(
-        ordered,
-        recognised=tuple(_settled(draft, chart, encounter) for draft in ordered.recognised),
-        unselected=tuple(_settled(draft, chart, encounter) for draft in ordered.unselected),
-    )
+    """The drafts, with what only the record shows about whether something is to be said about them.
+
+    ``encounter`` finds the encounter of the call; it is asked for only where nothing else tells.
+    """
+    chart = _Chart(record, facts, knowledge, encounter)
+    before = (*ordered.recognised, *ordered.unselected)
+    after = tuple(_settled(draft, chart) for draft in before)
+    if all(map(is_, before, after)):
+        return ordered
+    count = len(ordered.recognised)
+    return replace(ordered, recognised=after[:count], unselected=after[count:])
 
 
 class _Chart:
     """The record and its facts; what many drafts ask of them is found out once."""
 
-    def __init__(self, record: Record, facts: Facts, knowledge: Knowledge) -> None:
+    def __init__(
+        self, record: Record, facts: Facts, knowledge: Knowledge, encounter: Callable[[], EncounterSetting]
+    ) -> None:
         self.record, self.facts, self.knowledge = record, facts, knowledge
+        self._encounter = encounter
 
     @cached_property
     def conditions(self) -> Mapping[str, CodeableConcept]:
@@ -72,11 +83,22 @@ class _Chart:
         } - stopped
 
     @cached_property
+    def may_be_without_depression(self) -> bool:
+        """Whether nothing of the field is on a record that was read, and the encounter is of another kind."""
+        rules = self.knowledge.order_checks.outside
+        if not self.record.input("conditions").whole or self.facts.trials.lifetime_trials:
+            return False
+        if not all(_is_absent(self.facts, topic) for topic in rules.inside.topics):
+            return False
+        encounter = self._encounter()
+        return rules.encounters.holds(encounter.classes, encounter.words)
+
+    @cached_property
     def _products(self) -> ProductReader:
         return ProductReader(self.knowledge.medications, self.record.medications)
 
 
-def _settled(found: RecognisedDraft, chart: _Chart, encounter: EncounterSetting) -> RecognisedDraft:
+def _settled(found: RecognisedDraft, chart: _Chart) -> RecognisedDraft:
     if found.outside or not found.names:
         return found
     knowledge = chart.knowledge
@@ -85,7 +107,7 @@ def _settled(found: RecognisedDraft, chart: _Chart, encounter: EncounterSetting)
         use := stated_use(draft, found.names, knowledge, tuple(_conditions(draft, chart)))
     ):
         return replace(found, outside=rules.says.stated.format(draft=draft.reference, title=use))
-    if _not_for_depression(found, chart.record, chart.facts, knowledge, encounter):
+    if _not_for_depression(found, chart):
         return replace(found, outside=rules.says.encounter.format(draft=draft.reference, title=rules.encounters.title))
     if found.names == (ANTIDEPRESSANT,) and _is_renewal(found, chart):
         return replace(found, renews=rules.says.renewal.format(draft=draft.reference, title=rules.renewals.title))
@@ -99,19 +121,12 @@ def _conditions(draft: Draft, chart: _Chart) -> Iterator[CodeableConcept]:
             yield code
 
 
-def _not_for_depression(
-    found: RecognisedDraft, record: Record, facts: Facts, knowledge: Knowledge, encounter: EncounterSetting
-) -> bool:
+def _not_for_depression(found: RecognisedDraft, chart: _Chart) -> bool:
     """Whether nothing is stated, nothing of the field is on the record, and the encounter is of another kind."""
-    rules = knowledge.order_checks.outside
-    if not set(found.names) <= set(rules.encounters.of) or not states_nothing(found.draft):
+    of = chart.knowledge.order_checks.outside.encounters.of
+    if not set(found.names) <= set(of) or not states_nothing(found.draft):
         return False
-    in_kind = not set(rules.encounters.classes).isdisjoint(encounter.classes) or any(
-        re.search(pattern, words.lower()) for pattern in rules.encounters.words for words in encounter.words
-    )
-    if not in_kind or is_inside(found.draft, knowledge) or not record.input("conditions").whole:
-        return False
-    return all(_is_absent(facts, topic) for topic in rules.inside.topics) and not facts.trials.lifetime_trials
+    return chart.may_be_without_depression and not is_inside(found.draft, chart.knowledge)
 
 
 def _is_absent(facts: Facts, topic: str) -> bool:

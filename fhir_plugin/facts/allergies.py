@@ -8,7 +8,7 @@ from typing import Any
 
 from fhir_plugin.facts.entries import allergy_concepts, condition_concepts, is_withdrawn, status_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
-from fhir_plugin.facts.unread_entries import unread_allergies, unread_diagnoses
+from fhir_plugin.facts.unread_entries import UnreadEntries, unread_allergies, unread_entries
 from fhir_plugin.record.coded import has_readable_words, words_of
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import day_span
@@ -47,7 +47,9 @@ class _PresenceBuilder:
         return Presence(current=tuple(self.current), past=tuple(self.past), possible=tuple(self.possible))
 
 
-def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> tuple[Fact, Fact]:
+def read_ketamine_allergy(
+    record: Record, knowledge: Knowledge, as_of: date, unread: UnreadEntries | None = None
+) -> tuple[Fact, Fact]:
     """``allergies.ketamine`` and ``allergies.ketamine_intolerance``: earlier reactions to ketamine or esketamine.
 
     An empty allergy list proves nothing either way. An entry of the type ``intolerance`` is no hypersensitivity, unless
@@ -73,7 +75,7 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
             note = knowledge.wording.entries["intolerance"]
             allergy.possible.append(Evidence(reference=entry.reference, label=label, name=name, day=day, note=note))
     allergy.possible += _in_problem_list(record, knowledge)
-    extent = _extent(record, entries, knowledge)
+    extent = _extent(record, entries, knowledge, unread or unread_entries(record, knowledge))
     presences = {KETAMINE: allergy.presence(), INTOLERANCE: intolerance.presence()}
     first, second = (
         Fact(name=name, value=value, evidence=value.current + value.past + value.possible, **extent)
@@ -82,7 +84,9 @@ def read_ketamine_allergy(record: Record, knowledge: Knowledge, as_of: date) -> 
     return first, second
 
 
-def _extent(record: Record, entries: Sequence[AllergyIntolerance], knowledge: Knowledge) -> dict[str, Any]:
+def _extent(
+    record: Record, entries: Sequence[AllergyIntolerance], knowledge: Knowledge, of_record: UnreadEntries
+) -> dict[str, Any]:
     """What was searched, and what in it could not be read."""
     places = ("allergies", "conditions")
     missing, unread = record.gaps(places), record.unread_of(places)
@@ -93,7 +97,7 @@ def _extent(record: Record, entries: Sequence[AllergyIntolerance], knowledge: Kn
         believed = (entry for entry in entries if _verification(entry) != _REFUTED)
         unreadable = {
             "allergies": unread_allergies(believed, knowledge),
-            "conditions": unread_diagnoses(record, knowledge),
+            "conditions": of_record.diagnoses,
         }
         missing += tuple(why for place in places for why in unreadable[place])
         unread = tuple(place for place in places if place in unread or unreadable[place])
@@ -120,9 +124,7 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
     """Problem-list entries that mention the drug and an allergy, unless their words negate it."""
     evidence = []
     for condition in record.all("conditions", Condition):
-        words = " ".join(words_of(condition_concepts(condition))).lower()
-        stated = " ".join(knowledge.value_sets.hints.clauses(words))
-        if not any(piece in stated for piece in knowledge.treatments.allergy_words) or is_withdrawn(condition):
+        if not _states_allergy(condition, knowledge) or is_withdrawn(condition):
             continue
         name = _drug_name((condition.code,), knowledge) if condition.code else ""
         if condition.code and name:
@@ -132,6 +134,14 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
                 Evidence(reference=condition.reference, label=condition.code.label, name=name, day=day, note=note)
             )
     return sorted(evidence, key=lambda entry: entry.reference)
+
+
+def _states_allergy(condition: Condition, knowledge: Knowledge) -> bool:
+    words = " ".join(words_of(condition_concepts(condition))).lower()
+    if not any(map(words.__contains__, knowledge.treatments.allergy_words)):
+        return False  # which is true of nearly every problem, and sooner seen than what is denied
+    stated = " ".join(knowledge.value_sets.hints.clauses(words))
+    return any(map(stated.__contains__, knowledge.treatments.allergy_words))
 
 
 def _verification(allergy: AllergyIntolerance) -> str | None:

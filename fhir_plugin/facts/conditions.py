@@ -7,7 +7,6 @@ An entry is classified by its code, its status and its dates. An entry that is u
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -23,16 +22,16 @@ from fhir_plugin.facts.entries import (
     procedure_concepts,
     procedure_status,
 )
+from fhir_plugin.facts.entry_topics import EntryReader
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
 from fhir_plugin.facts.medications.indications import stated_reasons
-from fhir_plugin.facts.unread_entries import unread_entries
-from fhir_plugin.record.coded import MOST_LETTERS, words_of
-from fhir_plugin.record.datatypes import Annotation, CodeableConcept
+from fhir_plugin.facts.unread_entries import UnreadEntries, unread_entries
+from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, Device, MedicationRequest, MedicationStatement, Procedure
-from mappings.schema.codes.value_sets import Meaning, Sense, Topic, ValueSets
+from mappings.schema.codes.value_sets import Meaning, Sense, Topic
 from mappings.schema.load import Knowledge
 
 _ABSENT = Presence()
@@ -52,14 +51,16 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
         return self.by_name
 
 
-def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Conditions:
+def read_conditions(
+    record: Record, knowledge: Knowledge, as_of: date, unread: UnreadEntries | None = None
+) -> Conditions:
     """Classify the entries of every topic, from the inputs in which the topic may appear."""
+    unread = unread or unread_entries(record, knowledge)
     builders: dict[str, _PresenceBuilder] = {}
-    reader = _EntryReader(knowledge.value_sets)
+    reader = EntryReader(knowledge.value_sets)
     for condition in record.all("conditions", Condition):
         concepts = condition_concepts(condition)
-        senses, hinted = reader.senses(concepts, "conditions")
-        beside = reader.beside(concepts, condition.note, "conditions")
+        senses, hinted, beside = reader.diagnosis(concepts, condition.note)
         if (senses or beside) and (status := condition_status(condition, as_of)):
             if senses:
                 _add_entry(_Entry(condition.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
@@ -76,7 +77,7 @@ def read_conditions(record: Record, knowledge: Knowledge, as_of: date) -> Condit
             _add_entry(_Entry(device.reference, concepts[0], status, hinted), senses, knowledge, as_of, builders)
     _add_reasons(record, reader, knowledge, as_of, builders)
     presences = {topic: builder.presence() for topic, builder in builders.items()}
-    return Conditions(presences=presences, by_name=_facts(record, knowledge, presences))
+    return Conditions(presences=presences, by_name=_facts(record, knowledge, presences, unread))
 
 
 class _Entry(NamedTuple):
@@ -173,7 +174,7 @@ def _add_beside(
 
 
 def _add_reasons(
-    record: Record, reader: _EntryReader, knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
+    record: Record, reader: EntryReader, knowledge: Knowledge, as_of: date, builders: dict[str, _PresenceBuilder]
 ) -> None:
     """Add the reasons for medications as possible: an indication may be recorded nowhere else.
 
@@ -182,22 +183,22 @@ def _add_reasons(
     topics, note = knowledge.value_sets.topics, knowledge.wording.entries["reason"]
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
-    listed = {condition.reference for condition in record.all("conditions", Condition)}
     entries: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
+    listed = {condition.reference for condition in record.all("conditions", Condition)} if entries else set()
     for entry in entries:
-        reasons = stated_reasons(entry, listed)
-        start = use_start(entry) if reasons else None
-        status = use_status(entry, start, knowledge, as_of) if reasons else None
-        if status is None:
+        stated = stated_reasons(entry, listed)
+        reasons = [(concept, sense) for concept in stated.written for sense in reader.reason(concept, noted=False)]
+        reasons += [(concept, sense) for concept in stated.noted for sense in reader.reason(concept, noted=True)]
+        if not reasons:
             continue
-        for concept in reasons:
-            for sense in reader.senses((concept,), "conditions")[0]:
-                topic = topics[sense.topic]
-                if topic.reasons and (topic.lasting or status == "current"):
-                    evidence = Evidence(
-                        reference=entry.reference, label=concept.label, name=sense.label, day=start, note=note
-                    )
-                    builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
+        start = use_start(entry)
+        status = use_status(entry, start, knowledge, as_of)
+        for concept, sense in reasons:
+            if status == "current" or (status and topics[sense.topic].lasting):
+                evidence = Evidence(
+                    reference=entry.reference, label=concept.label, name=sense.label, day=start, note=note
+                )
+                builders.setdefault(sense.topic, _PresenceBuilder()).possible.append(evidence)
 
 
 def _is_doubtful_and_over(status: EntryStatus, topic: Topic, as_of: date) -> bool:
@@ -223,127 +224,17 @@ def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) 
     return (Force.OPEN, "undated") if oldest > topic.recent_days else (Force.NOW, status.note)
 
 
-class _EntryReader:
-    """Looks up the topics of entries, once per distinct concept: diagnoses are often repeated at every visit."""
-
-    __slots__ = ("_beside", "_said", "_seen", "_value_sets")
-
-    def __init__(self, value_sets: ValueSets) -> None:
-        self._value_sets = value_sets
-        self._said: dict[tuple[CodeableConcept, ...], tuple[tuple[Sense, ...], bool]] = {}
-        self._seen: dict[tuple[str, tuple[CodeableConcept, ...]], tuple[list[Sense], bool]] = {}
-        self._beside: dict[tuple[str, tuple[CodeableConcept, ...], tuple[Annotation, ...]], tuple[Sense, ...]] = {}
-
-    def senses(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
-        """One sense per topic, and whether it was taken from the text because no code is known."""
-        key = place, concepts
-        senses = self._seen.get(key)
-        if senses is None:
-            senses = self._seen[key] = self._settled(concepts, place)
-        return senses
-
-    def beside(
-        self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str
-    ) -> Iterable[Sense]:
-        """What words beside a known code, and notes, suggest that the code itself does not say; once per entry."""
-        key = place, concepts, notes
-        senses = self._beside.get(key)
-        if senses is None:
-            senses = self._beside[key] = tuple(self._words_beside(concepts, notes, place))
-        return senses
-
-    def _settled(self, concepts: tuple[CodeableConcept, ...], place: str) -> tuple[list[Sense], bool]:
-        candidates, hinted = self._what_is_said(concepts)
-        settled = (_settled(sense, concepts, self._value_sets, hinted=hinted) for sense in candidates)
-        return [sense for sense in settled if sense.meaning is not Meaning.IGNORED and place in sense.read_in], hinted
-
-    def _words_beside(
-        self, concepts: tuple[CodeableConcept, ...], notes: tuple[Annotation, ...], place: str
-    ) -> Iterable[Sense]:
-        said, hinted = self._what_is_said(concepts)
-        texts = [piece for note in notes if note.text for piece in _pieces(note.text)]
-        if not hinted:
-            texts += words_of(concepts)
-        if not texts:
-            return
-        known = {sense.topic for sense in said}
-        value_sets = self._value_sets
-        for sense in value_sets.hints.senses("; ".join(texts).lower()):
-            if sense.topic not in known and place in sense.read_in and value_sets.topics[sense.topic].beside_codes:
-                yield sense
-
-    def _what_is_said(self, concepts: tuple[CodeableConcept, ...]) -> tuple[tuple[Sense, ...], bool]:
-        """What the codes say of every topic; where none is known, what the words suggest, and that they do."""
-        said = self._said.get(concepts)
-        if said is None:
-            coded = _coded(concepts, self._value_sets)
-            hints = tuple(self._value_sets.hints.senses(_words(concepts))) if coded is None else coded
-            said = self._said[concepts] = hints, coded is None
-        return said
-
-
-def _coded(concepts: tuple[CodeableConcept, ...], value_sets: ValueSets) -> tuple[Sense, ...] | None:
-    """What the codes say of every topic; ``None`` where no topic lists any."""
-    coded: tuple[Sense, ...] | None = None
-    look_up = value_sets.index.senses
-    for concept in concepts:
-        for coding in concept.coding:
-            senses = look_up(coding.system, coding.code)
-            if senses is not None:
-                coded = senses if coded is None else _merged_senses((*coded, *senses))
-    return coded
-
-
-def _settled(sense: Sense, concepts: tuple[CodeableConcept, ...], value_sets: ValueSets, *, hinted: bool) -> Sense:
-    """The sense; where it is only possible, as the words of the entry settle it."""
-    wording = value_sets.wordings.get(sense.topic) if sense.meaning is Meaning.POSSIBLE else None
-    if wording is None:
-        return sense
-    meaning = wording.meaning(_words(concepts), hinted=hinted)
-    return sense if meaning is sense.meaning else replace(sense, meaning=meaning)
-
-
-def _pieces(note: str) -> Iterable[str]:
-    """A note, which may be long, in pieces that are searched one by one."""
-    return (note[start : start + MOST_LETTERS] for start in range(0, len(note), MOST_LETTERS))
-
-
-def _words(concepts: tuple[CodeableConcept, ...]) -> str:
-    """The text and the displays of the codes: a text such as ``see note`` says less than a display."""
-    return " ".join(words_of(concepts) or [concept.label[:MOST_LETTERS] for concept in concepts]).lower()
-
-
-_MOST_DEFINITE_FIRST = (Meaning.CURRENT, Meaning.PAST, Meaning.POSSIBLE, Meaning.INSUFFICIENT, Meaning.IGNORED)
-
-
-def _merged_senses(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
-    """One sense per topic: the most definite one, or possible where one code means current and another past."""
-    by_topic: dict[str, Sense] = {}
-    for sense in senses:
-        other = by_topic.get(sense.topic)
-        if other is None:
-            by_topic[sense.topic] = sense
-        elif {sense.meaning, other.meaning} == {Meaning.CURRENT, Meaning.PAST}:
-            event = sense.event or other.event
-            places = sense.read_in | other.read_in
-            by_topic[sense.topic] = Sense(sense.topic, Meaning.POSSIBLE, sense.label, places, event)
-        else:
-            by_topic[sense.topic] = min(
-                sense, other, key=lambda candidate: _MOST_DEFINITE_FIRST.index(candidate.meaning)
-            )
-    return tuple(by_topic.values())
-
-
-def _facts(record: Record, knowledge: Knowledge, presences: Mapping[str, Presence]) -> Mapping[str, Fact]:
+def _facts(
+    record: Record, knowledge: Knowledge, presences: Mapping[str, Presence], unread: UnreadEntries
+) -> Mapping[str, Fact]:
     looks: dict[tuple[str, ...], _SearchExtent] = {}
-    unread = unread_entries(record, knowledge)
     reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
     for topic, shape in knowledge.value_sets.topics.items():
         places = (*shape.read_in, *reasons) if shape.reasons else shape.read_in
         look = looks.get(places)
         if look is None:
-            look = looks[places] = _search_extent(record, places, unread)
+            look = looks[places] = _search_extent(record, places, unread.by_input)
         presence = presences.get(topic, _ABSENT)
         name = shape.fact
         facts[name] = Fact(

@@ -15,7 +15,7 @@ import msgspec
 from fhir_plugin.record.dates import DaySpan
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One resource that a fact rests on, described for a reader."""
 
     reference: str
@@ -29,7 +29,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """A qualification for the reader, such as ``unconfirmed`` or ``site not stated``."""
 
 
-class Presence(msgspec.Struct, frozen=True, kw_only=True):
+class Presence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether something is on the record: current, past or possible."""
 
     current: tuple[Evidence, ...] = ()
@@ -38,7 +38,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """Entries that neither prove nor exclude it: unconfirmed, uncoded, unspecified."""
 
 
-class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A dated measurement of one or several components, such as systolic and diastolic."""
 
     components: Mapping[str, float]
@@ -47,7 +47,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     day: DaySpan | None
 
 
-class Count(msgspec.Struct, frozen=True, kw_only=True):
+class Count(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A number, possibly known only by its bounds: at least ``low``, at most ``high`` (``None``: unbounded)."""
 
     low: int
@@ -58,7 +58,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 FactValue: TypeAlias = Presence | Measurement | Count
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the record says about one named thing."""
 
     name: str

@@ -39,9 +39,7 @@ def read_interactions(
     stopped may still belong to a group whose effect outlasts it.
     """
     names = knowledge.interactions.drugs
-    by_group: dict[str, dict[str, list[Evidence]]] = {
-        name: {"current": [], "past": [], "possible": []} for name in names
-    }
+    by_group: dict[str, dict[str, list[Evidence]]] = {}
     unrecognised: dict[str, Evidence] = {}
     ended: dict[str, dict[str, Evidence]] = {name: {} for name, drug in names.items() if drug.washout}
     """By group with a washout, the unrecognised drugs that were stopped so recently that they may still act."""
@@ -61,13 +59,14 @@ def read_interactions(
             _add_doubted(evidence, status, entry, unrecognised, ended, knowledge, as_of)
         for name, ingredients in groups.items():
             evidence = Evidence(reference=entry.reference, label=drug.label, name=ingredients, day=start)
-            by_group[name][_status_in(name, status, entry, drug, ingredients, knowledge, as_of)].append(evidence)
+            within = _status_in(name, status, entry, drug, ingredients, knowledge, as_of)
+            by_group.setdefault(name, {}).setdefault(within, []).append(evidence)
     extent = _search_extent(record, knowledge, unrecognised)
     extents = {
         name: _search_extent(record, knowledge, {**unrecognised, **more}) for name, more in ended.items() if more
     }
     return {
-        f"drugs.{name}": _fact(f"drugs.{name}", by_group.get(name, {}), extents.get(name, extent))
+        f"drugs.{name}": _fact(f"drugs.{name}", by_group.get(name), extents.get(name, extent))
         for name in (*names, UNRECOGNISED)
     }
 
@@ -304,8 +303,11 @@ def _search_extent(record: Record, knowledge: Knowledge, unrecognised: Mapping[s
     )
 
 
-def _fact(name: str, by_status: Mapping[str, list[Evidence]], extent: _SearchExtent) -> Fact:
-    value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()})
+_NONE = Presence()
+
+
+def _fact(name: str, by_status: Mapping[str, list[Evidence]] | None, extent: _SearchExtent) -> Fact:
+    value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()}) if by_status else _NONE
     return Fact(
         name=name,
         value=value,

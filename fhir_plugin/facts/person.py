@@ -59,10 +59,13 @@ class _Link(msgspec.Struct, frozen=True):
     type: str | None = None
 
 
+_LINKS = msgspec.json.Decoder(tuple[_Link, ...] | None)
+
+
 def _is_replaced(patient: Patient) -> bool:
     """Whether the record continues under another Patient, so that data missing here may be found there."""
     try:
-        links = msgspec.json.decode(patient.link, type=tuple[_Link, ...] | None)
+        links = _LINKS.decode(patient.link)
     except UNDECODABLE:
         return False
     return any(link.type == "replaced-by" for link in links or ())

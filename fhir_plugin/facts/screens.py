@@ -44,7 +44,8 @@ class _ScreenReader:
     def __init__(
         self, knowledge: Knowledge, scores: ScoreHistory, facts: Mapping[str, Fact], sex: str | None, as_of: date
     ) -> None:
-        self._knowledge, self._scores, self._facts, self._sex, self._as_of = knowledge, scores, facts, sex, as_of
+        self._knowledge, self._facts, self._sex, self._as_of = knowledge, facts, sex, as_of
+        self._last = {entry.instrument: entry for entry in scores.assessments}
 
     def positive(self, screen: Screen) -> Iterator[Evidence]:
         """Every positive result of a screen."""
@@ -76,7 +77,7 @@ class _ScreenReader:
 
     def _latest(self, instrument: str, days: float) -> Assessment | None:
         """The last assessment, if it may be recent."""
-        latest = next((entry for entry in reversed(self._scores.assessments) if entry.instrument == instrument), None)
+        latest = self._last.get(instrument)
         if latest is None or (latest.day is not None and latest.day.days_before(self._as_of)[0] > days):
             return None
         return latest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import NamedTuple
 
 from fhir_plugin.facts.entries import (
     allergy_concepts,
@@ -23,23 +24,26 @@ from mappings.schema.base.systems import system_key
 from mappings.schema.load import Knowledge
 
 
-def unread_entries(record: Record, knowledge: Knowledge) -> Mapping[str, tuple[str, ...]]:
-    """Why an input that was read completely still does not prove absence, by input."""
-    diagnoses = any(not is_withdrawn(condition) for condition in record.all("conditions", Condition))
+class UnreadEntries(NamedTuple):
+    """Why lists that were read completely still do not prove absence."""
+
+    diagnoses: tuple[str, ...]
+    """Of a problem list that is not empty."""
+    by_input: Mapping[str, tuple[str, ...]]
+
+
+def unread_entries(record: Record, knowledge: Knowledge) -> UnreadEntries:
+    """Look for entries that may mean anything among diagnoses, procedures and devices."""
+    listed = [entry for entry in record.all("conditions", Condition) if not is_withdrawn(entry)]
     procedures = (procedure for procedure in record.all("procedures", Procedure) if was_done(procedure))
     devices = (device for device in record.all("devices", Device) if not is_withdrawn_device(device))
-    gaps = knowledge.wording.gaps
-    return {
-        "conditions": unread_diagnoses(record, knowledge) if diagnoses else (gaps["no_conditions"],),
+    diagnoses = _gap("unread_diagnoses", map(condition_concepts, listed), knowledge)
+    by_input = {
+        "conditions": diagnoses if listed else (knowledge.wording.gaps["no_conditions"],),
         "procedures": _gap("unread_procedures", map(_named_by, procedures), knowledge),
         "devices": _gap("unread_devices", map(device_concepts, devices), knowledge),
     }
-
-
-def unread_diagnoses(record: Record, knowledge: Knowledge) -> tuple[str, ...]:
-    """Why a problem list that is not empty still does not prove absence."""
-    diagnoses = (condition for condition in record.all("conditions", Condition) if not is_withdrawn(condition))
-    return _gap("unread_diagnoses", map(condition_concepts, diagnoses), knowledge)
+    return UnreadEntries(diagnoses, by_input)
 
 
 def unread_allergies(entries: Iterable[AllergyIntolerance], knowledge: Knowledge) -> tuple[str, ...]:

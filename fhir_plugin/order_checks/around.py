@@ -5,8 +5,6 @@ The words of an order are read for what must not be in it, such as a use at home
 
 from __future__ import annotations
 
-import re
-
 from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.standing import Standing
 from fhir_plugin.drafts.draft_orders import Draft
@@ -52,10 +50,7 @@ def companion(check: CheckDefinition, case: DraftCase) -> OrderCheck:
 
 def is_said(check: CheckDefinition, draft: Draft) -> bool:
     """Whether the words of the check are anywhere in the order, apart from what it excepts."""
-    text = "\n".join((*draft.words, *draft.routes, *draft.instructions, *draft.notes)).lower()
-    for pattern in check.excluded:
-        text = re.sub(pattern, " ", text)
-    return any(re.search(pattern, text) for pattern in check.holds)
+    return check.is_said(draft.everything_said)
 
 
 def words(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:

@@ -5,7 +5,6 @@ A draft may be one of hundreds: what is beside it must be found without looking 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
 from typing import TypeVar
@@ -96,7 +95,7 @@ def _first_beside(reference: str, places: Iterable[tuple[int, str]]) -> int | No
 
 def _holds(check: CheckDefinition, words: Iterable[str], codings: Iterable[Coding]) -> bool:
     return any(coding.code in check.codes for coding in codings) or any(
-        re.search(pattern, text.lower()) for pattern in check.holds for text in words
+        check.names_companion(text.lower()) for text in words
     )
 
 

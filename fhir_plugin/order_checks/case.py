@@ -52,8 +52,7 @@ class DraftCase:
 
     def why(self, key: str, **values: object) -> str:
         """One of the reasons, filled in."""
-        reasons: Mapping[str, str] = {str(name): reason for name, reason in self.words.why.items()}
-        return reasons[key].format(**values)
+        return self.words.reason(key).format(**values)
 
     def named(self, treatment: str) -> str:
         """The name of a treatment."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from fhir_plugin.deciding.decide import Decision
@@ -15,7 +17,7 @@ from fhir_plugin.order_checks.compare import compare
 from fhir_plugin.order_checks.correction import has_known_id
 from fhir_plugin.order_checks.drafted import read_order
 from fhir_plugin.order_checks.other_orders import duplicate
-from fhir_plugin.order_checks.result import CheckedOrder, OrderCheck
+from fhir_plugin.order_checks.result import CheckedOrder
 from fhir_plugin.order_checks.schedules import schedule, schedule_of
 from fhir_plugin.order_checks.stage import stage_of
 from mappings.schema.load import Knowledge
@@ -42,18 +44,18 @@ def check_orders(ordered: OrderedTreatments, decision: Decision, knowledge: Know
 def _checked(
     draft: Draft, treatment: str, beside: CallSurroundings, decision: Decision, knowledge: Knowledge
 ) -> CheckedOrder:
-    checks = [check for check in knowledge.order_checks.checks if treatment in check.treatments]
+    checks = knowledge.order_checks.by_treatment.get(treatment, ())
     case = _case(draft, treatment, checks, beside, decision, knowledge)
     results = [result for check in checks if (result := _KINDS[check.kind](check, case)) is not None]
-    refused = next((result for result in results if _is_refusal(result, checks)), None)
-    if refused is not None:  # no corrections for an order that should not be placed
+    refused = not knowledge.order_checks.refusals.isdisjoint(result.check for result in results)
+    if refused:  # no corrections for an order that should not be placed
         results = [replace(result, correction=None) for result in results]
     return CheckedOrder(
         reference=draft.reference,
         treatment=treatment,
         checks=tuple(results),
-        removable=refused is not None and has_known_id(draft),
-        contraindicated=refused is not None,
+        removable=refused and has_known_id(draft),
+        contraindicated=refused,
         controlled=knowledge.treatments[treatment].controlled,
     )
 
@@ -61,7 +63,7 @@ def _checked(
 def _case(
     draft: Draft,
     treatment: str,
-    checks: list[CheckDefinition],
+    checks: Sequence[CheckDefinition],
     beside: CallSurroundings,
     decision: Decision,
     knowledge: Knowledge,
@@ -86,7 +88,3 @@ def _case(
         schedule=own_schedule,
         by_code=by_code,
     )
-
-
-def _is_refusal(result: OrderCheck, checks: list[CheckDefinition]) -> bool:
-    return any(check.id == result.check and check.kind == "contraindicated" for check in checks)

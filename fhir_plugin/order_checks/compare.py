@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 
@@ -114,7 +112,7 @@ def _beyond_any_weight(check: CheckDefinition, case: DraftCase) -> OrderCheck | 
 
 def _highest_of_several(check: CheckDefinition, case: DraftCase) -> OrderCheck | None:
     """The highest of several doses in the fields, if it is far outside; ``None`` for any other."""
-    if not any(measure.most for measure in case.drafted.measures.values()):
+    if not case.drafted.has_several:
         return None
     result = compare(check, replace(case, drafted=case.drafted.highest()))
     return result if result is not None and result.gross else None
@@ -126,13 +124,7 @@ def _unknown(check: CheckDefinition, why: str, drafted: str = "") -> OrderCheck:
 
 def _route(check: CheckDefinition, case: DraftCase) -> str:
     """Why the check does not apply to the route of the order; empty where it applies."""
-    if not check.other_routes or _holds(check.only_routes, case.drafted.instructions):
-        return ""
-    return case.why("other_route") if _holds(check.other_routes, case.drafted.instructions) else ""
-
-
-def _holds(patterns: Iterable[str], text: str) -> bool:
-    return any(re.search(pattern, text) for pattern in patterns)
+    return "" if check.is_for_route(case.drafted.instructions) else case.why("other_route")
 
 
 # The value

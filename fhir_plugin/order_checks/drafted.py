@@ -24,12 +24,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 import msgspec
 
 from fhir_plugin.drafts.draft_orders import Draft
 from fhir_plugin.drafts.forgiving import MemberPath
-from fhir_plugin.order_checks.words import StatedRange, stated
+from fhir_plugin.order_checks.words import StatedRange, order_text, stated
 from fhir_plugin.record.datatypes import Dosage, DoseAndRate, Quantity, Range, Ratio, Timing, TimingRepeat
 from mappings.schema.order_checks import OrderChecks
 from mappings.schema.order_checks.model import OrderReadingRules
@@ -71,7 +72,7 @@ class StatedMeasure(msgspec.Struct, frozen=True, kw_only=True):
 NOT_STATED = StatedMeasure(fault="not_stated")
 
 
-class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
+class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Every measure of one order."""
 
     measures: Mapping[str, StatedMeasure]
@@ -81,6 +82,11 @@ class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, measure: str) -> StatedMeasure:
         """What the order states of a measure."""
         return self.measures.get(measure, NOT_STATED)
+
+    @cached_property
+    def has_several(self) -> bool:
+        """Whether the fields state several values of a measure."""
+        return any(measure.most for measure in self.measures.values())
 
     def highest(self) -> DraftMeasures:
         """The same with the highest value of each measure of which the fields state several."""
@@ -94,9 +100,10 @@ class DraftMeasures(msgspec.Struct, frozen=True, kw_only=True):
 def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> DraftMeasures:
     """The measures of a draft; ``dose_in_name``: the name of the product states the dose of a session."""
     parts = tuple(_parts(draft, knowledge))
-    measures = _first_stated(_part(fields, texts, knowledge) for fields, texts in parts)
+    measures = _first_stated(_part(fields, texts, knowledge) for fields, texts in parts if fields or texts)
     if dose_in_name and measures["dose_mg"].fault == "not_stated":
-        measures["dose_mg"] = _joined([], stated("dose_mg", draft.words, knowledge), knowledge)
+        names = [order_text(name, knowledge) for name in draft.words]
+        measures["dose_mg"] = _joined([], stated("dose_mg", names, knowledge), knowledge)
     _derive_missing(measures)
     for name in _unread(draft, measures):
         measures[name] = _unconfirmed(measures.get(name, NOT_STATED))
@@ -109,7 +116,7 @@ def read_order(draft: Draft, knowledge: OrderChecks, *, dose_in_name: bool) -> D
 
 def _first_stated(parts: Iterable[Mapping[str, StatedMeasure]]) -> dict[str, StatedMeasure]:
     """Each measure from the first part that states it."""
-    measures: dict[str, StatedMeasure] = {}
+    measures = dict.fromkeys(_WORD_MEASURES, NOT_STATED)
     for part in parts:
         for measure, stated_measure in part.items():
             if measures.get(measure, NOT_STATED).fault == "not_stated":
@@ -181,14 +188,17 @@ def _outside_dosage(draft: Draft, knowledge: OrderChecks) -> tuple[list[StatedFi
     fields = list(_timing(timing, knowledge)) if timing else []
     if count and _usable(count.value) and not count.comparator:
         fields.append(("sessions", _range(count.value), None))
-    instructive = tuple(
-        text for text in draft.words if any(stated(measure, (text,), knowledge) for measure in _INSTRUCTIVE)
-    )
+    instructive = [name for name in draft.words if _is_instructive(name, knowledge)]
     return fields, (*((timing.code.label,) if timing and timing.code else ()), *instructive)
 
 
 _INSTRUCTIVE = ("infusion_minutes", "per_week", "interval_days", "sessions")
 """A name that states one of these is an instruction too, and everything else that it states counts."""
+
+
+def _is_instructive(name: str, knowledge: OrderChecks) -> bool:
+    texts = (order_text(name, knowledge),)
+    return any(stated(measure, texts, knowledge) for measure in _INSTRUCTIVE)
 
 
 def _words_of(dosage: Dosage) -> tuple[str, ...]:
@@ -197,14 +207,16 @@ def _words_of(dosage: Dosage) -> tuple[str, ...]:
 
 
 def _part(fields: list[StatedField], texts: tuple[str, ...], knowledge: OrderChecks) -> dict[str, StatedMeasure]:
+    """The measures that a part states."""
+    read = [order_text(text, knowledge) for text in texts]
     measures = {}
     for measure in {*_WORD_MEASURES, *(name for name, _, _ in fields)}:
-        words = stated(measure, texts, knowledge) if measure in _WORD_MEASURES else ()
+        words = stated(measure, read, knowledge) if measure in _WORD_MEASURES else ()
         if measure == "per_week":
-            words += tuple(_per_week(interval) for interval in stated("interval_days", texts, knowledge))
-        measures[measure] = _joined(
-            [(value, path) for name, value, path in fields if name == measure], words, knowledge
-        )
+            words += tuple(_per_week(interval) for interval in stated("interval_days", read, knowledge))
+        of_fields = [(value, path) for name, value, path in fields if name == measure]
+        if of_fields or words:
+            measures[measure] = _joined(of_fields, words, knowledge)
     return measures
 
 
@@ -251,7 +263,10 @@ def _derive_missing(measures: dict[str, StatedMeasure]) -> None:
 
 
 def _without_paths(measures: dict[str, StatedMeasure]) -> dict[str, StatedMeasure]:
-    return {name: msgspec.structs.replace(measure, path=None) for name, measure in measures.items()}
+    return {
+        name: msgspec.structs.replace(measure, path=None) if measure.path else measure
+        for name, measure in measures.items()
+    }
 
 
 def _per_week(days: StatedRange) -> StatedRange:

@@ -21,7 +21,7 @@ from mappings.schema.order_checks.model import CheckDefinition
 
 _MEDICATIONS = "medicationRequests"
 _STANDING = ("active", "on-hold")
-_UNREADABLE = (None, "unknown")
+_MAY_STAND = (*_STANDING, None, "unknown")
 
 
 class StandingOrder(NamedTuple):
@@ -192,7 +192,7 @@ def _orders(case: DraftCase) -> Iterator[StandingOrder]:
 
 
 def _is_order(request: MedicationRequest | ServiceRequest) -> bool:
-    return request.status in (*_STANDING, *_UNREADABLE) and request.is_order
+    return request.status in _MAY_STAND and request.is_order
 
 
 def _day(text: str | None) -> date | None:
@@ -220,6 +220,8 @@ def _medication(request: MedicationRequest, concepts: list[CodeableConcept], cas
     texts = [dosage.text for dosage in request.dosage_instruction if dosage.text]
     for concept in concepts:
         codes, words = [(coding.system, coding.code) for coding in concept.coding], _words(concept)
+        if not treatments.of_code(codes) and not treatments.mentioned(words):
+            continue
         manners = ("\n".join((*routes, *texts)), words)
         if found := treatments.treatment_of(codes, words) or treatments.in_other_form(codes, words, manners):
             return found

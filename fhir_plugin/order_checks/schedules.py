@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec.structs import replace
 
 from fhir_plugin.drafts.draft_orders import Draft
@@ -22,13 +20,12 @@ def schedule_of(
     draft: Draft, treatment: str, drafted: DraftMeasures, knowledge: Knowledge
 ) -> tuple[Schedule | None, bool]:
     """The schedule of an order, if it has one of its own, and whether its codes say so."""
-    text = "\n".join((*draft.words, *draft.instructions, *draft.notes)).lower()
-    for schedule in knowledge.order_checks.schedules.schedules.values():
-        if treatment not in schedule.treatments:
-            continue
+    schedules = knowledge.order_checks.schedules.of_treatment(treatment)
+    text = "\n".join((*draft.words, *draft.instructions, *draft.notes)).lower() if schedules else ""
+    for schedule in schedules:
         if _has_code(draft, schedule, knowledge):
             return schedule, True
-        if any(re.search(pattern, text) for pattern in schedule.words) or _has_numbers(schedule, drafted, knowledge):
+        if schedule.is_said(text) or _has_numbers(schedule, drafted, knowledge):
             return schedule, False
     return None, False
 

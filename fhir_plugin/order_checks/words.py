@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mappings.schema.order_checks import OrderChecks
+from mappings.schema.order_checks.model import MeasurePattern
 
 _DECIMAL_COMMA = re.compile(r"0,\d+|\d+,\d{1,2}")
 """``0,5``; a comma before three digits groups thousands."""
@@ -28,23 +29,51 @@ class StatedRange(NamedTuple):
         return any(abs(one - two) * 100 > percent * max(abs(one), abs(two)) for one, two in pairs)
 
 
-def stated(measure: str, texts: Iterable[str], knowledge: OrderChecks) -> tuple[StatedRange, ...]:
+class NumberedText(NamedTuple):
+    """A text of an order, and where in it a number may begin."""
+
+    text: str
+    numbers: tuple[int, ...]
+
+
+def order_text(text: str, knowledge: OrderChecks) -> NumberedText:
+    """The text in lower case."""
+    lower = text.lower()
+    return NumberedText(lower, tuple([match.start() for match in knowledge.reading.number_starts.finditer(lower)]))
+
+
+def stated(measure: str, texts: Iterable[NumberedText], knowledge: OrderChecks) -> tuple[StatedRange, ...]:
     """The distinct values of a measure in the texts."""
-    values = (value for text in texts for value in _in_text(measure, text.lower(), knowledge))
+    values = [value for text in texts for value in _in_text(measure, text, knowledge)]
     return tuple(dict.fromkeys(values))
 
 
-def _in_text(measure: str, text: str, knowledge: OrderChecks) -> Iterable[StatedRange]:
+def _in_text(measure: str, text: NumberedText, knowledge: OrderChecks) -> Iterable[StatedRange]:
     """The values by the patterns in their order; text that an earlier pattern has matched is not matched again."""
     taken: list[tuple[int, int]] = []
     for pattern in knowledge.patterns[measure]:
-        for match in pattern.finditer(text):
+        for match in matches(pattern, text):
             start, end = match.span()
             if any(start < last and first < end for first, last in taken):
                 continue
             taken.append((start, end))
             if value := _value(match, knowledge.reading.measures[measure].units, knowledge):
                 yield value
+
+
+def matches(measure: MeasurePattern, text: NumberedText) -> Iterator[re.Match[str]]:
+    """What ``finditer`` finds, looked for only where it can be."""
+    if not measure.begins_with_number:
+        return measure.pattern.finditer(text.text) if text.numbers or not measure.needs_number else iter(())
+    return _at_numbers(measure.pattern, text)
+
+
+def _at_numbers(pattern: re.Pattern[str], text: NumberedText) -> Iterator[re.Match[str]]:
+    end = 0
+    for start in text.numbers:
+        if start >= end and (match := pattern.match(text.text, start)):
+            end = match.end()
+            yield match
 
 
 def _value(match: re.Match[str], units: dict[str, float], knowledge: OrderChecks) -> StatedRange | None:

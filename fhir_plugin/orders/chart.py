@@ -14,8 +14,7 @@ from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments
 from fhir_plugin.facts.fact import Measurement, Presence
 from fhir_plugin.facts.weight import DosingWeight, dosing_weight
 from fhir_plugin.orders.fhir import OrderContext, Resource, is_reference
-from fhir_plugin.orders.templates import Templates
-from fhir_plugin.scales.codes import panel_coding
+from fhir_plugin.orders.templates import OrderMarks, Templates
 from mappings.schema.load import Knowledge
 from mappings.schema.orders.model import OfferWords, Order
 from mappings.schema.rules.protocols import Protocol
@@ -109,26 +108,16 @@ class Chart:
         scored = (name for name in order.instruments if isinstance(facts[f"scores.{name}.latest"].value, Measurement))
         return next(scored, order.instruments[0])
 
-    def drafted(self, order: Order) -> bool:
+    def drafted(self, marks: OrderMarks) -> bool:
         """Whether the drafts already include such an order: by code, by title, or as a companion of the same kind."""
-        codes, titles = self._codes_and_titles(order)
         is_companion = self.knowledge.order_checks.is_companion
-        beside = is_companion((order.title,), (code for _, code in codes))
         return any(
-            any((coding.system, coding.code) in codes for coding in draft.codings)
-            or draft.text in titles
-            or (beside and is_companion(draft.words, (coding.code for coding in draft.codings)))
+            any((coding.system, coding.code) in marks.codes for coding in draft.codings)
+            or draft.text in marks.titles
+            or (marks.companion and is_companion(draft.words, (coding.code for coding in draft.codings)))
             for draft in self.drafts
         )
 
     def drafted_otherwise(self, treatment: str) -> bool:
         """Whether the drug of a treatment is drafted in a form that its orders do not cover."""
         return any(recognised.other_form == treatment for recognised in self.ordered.considered)
-
-    def _codes_and_titles(self, order: Order) -> tuple[set[tuple[str, str]], set[str]]:
-        if order.kind != "questionnaire":
-            return {(code.system, code.code) for code in order.codes}, {order.title}
-        instruments = [self.knowledge.instruments[name] for name in order.instruments]
-        codings = [panel_coding(instrument) for instrument in instruments]
-        titles = {instrument.title for instrument in instruments}
-        return {(coding["system"], coding["code"]) for coding in codings}, titles

@@ -167,7 +167,7 @@ class _OfferBuilder:
         names = [name for orders in of_treatments if orders for name in orders.company]
         for name in dict.fromkeys(names):
             orders = ready(self.chart, name, order_sets.by_id[name])
-            missing = tuple(template for template in orders.chosen if not self.chart.drafted(template.order))
+            missing = tuple(template for template in orders.chosen if not self.chart.drafted(template.marks))
             if missing:
                 drafts = drafts_of(self.chart, msgspec.structs.replace(orders, chosen=missing))
                 yield self._offer(name, orders.label, drafts, treats=False)
@@ -202,14 +202,15 @@ class _OfferBuilder:
             wanted += [ask.datum for ask in recommendation.questions]
         for datum in dict.fromkeys(wanted):
             data_orders = order_sets.data.get(datum)
-            if data_orders is not None and self._is_applicable(data_orders):
+            if data_orders is not None and self._is_applicable(datum, data_orders):
                 orders = ready(self.chart, datum_name(datum), data_orders)
                 yield self._offer(datum, orders.label, drafts_of(self.chart, orders), treats=False)
 
-    def _is_applicable(self, orders: DataOrders) -> bool:
+    def _is_applicable(self, datum: str, orders: DataOrders) -> bool:
         patient = self.chart.decision.record.patient
         gender = patient.gender if patient else None
-        return gender not in orders.not_for and not all(map(self.chart.drafted, orders.orders))
+        marks = self.chart.templates.marks(datum_name(datum))
+        return gender not in orders.not_for and not all(map(self.chart.drafted, marks))
 
     # Offers
 

@@ -8,16 +8,28 @@ import msgspec
 
 from fhir_plugin.orders.fhir import Resource, dosages, medication, notes, questionnaire, service
 from fhir_plugin.orders.filling import order_fields
+from fhir_plugin.scales.codes import panel_coding
 from mappings.schema.base.entries import Source
 from mappings.schema.load import Knowledge
 from mappings.schema.orders.model import CALCULATED_FIELDS, Order, OrderSet, fields_of, parameters_of
 from mappings.schema.rules.protocols import Protocol, ProtocolParameter
 
 
+class OrderMarks(msgspec.Struct, frozen=True, kw_only=True):
+    """By what a draft is recognised as such an order."""
+
+    codes: frozenset[tuple[str, str]]
+    """System and code."""
+    titles: frozenset[str]
+    companion: bool
+    """Whether any companion order is one of its kind."""
+
+
 class Template(msgspec.Struct, frozen=True, kw_only=True):
     """One order without its patient. Its dictionaries are shared by all drafts and never changed."""
 
     order: Order
+    marks: OrderMarks
     body: Mapping[str, Resource]
     """The resource by instrument; for anything but a questionnaire the only key is ``""``."""
     own: list[Resource]
@@ -38,6 +50,7 @@ class Templates:
         orders = knowledge.orders
         data_orders = {datum_name(datum): order_set for datum, order_set in orders.data.items()}
         sets: dict[str, OrderSet] = {**orders.by_id, **data_orders}
+        self._marks = {name: tuple(map(self._marks_of, order_set.orders)) for name, order_set in sets.items()}
         self._templates = {
             name: tuple(self._template(order, order_set) for order in order_set.orders)
             for name, order_set in sets.items()
@@ -47,6 +60,10 @@ class Templates:
     def of(self, name: str) -> tuple[Template, ...]:
         """The orders of a set; none where the protocol lacks a number that they need."""
         return self._templates.get(name, ())
+
+    def marks(self, name: str) -> tuple[OrderMarks, ...]:
+        """By what the orders of a set are recognised, whatever numbers the protocol has."""
+        return self._marks[name]
 
     def basis(self, sources: Iterable[str]) -> list[Resource]:
         """Notes: that it is a draft, the protocol and knowledge behind it, and the sources of its numbers."""
@@ -66,11 +83,22 @@ class Templates:
         own = [fields.sentence(note) for note in order.notes if fields.fits(note)]
         return Template(
             order=order,
+            marks=self._marks_of(order),
             body=self._bodies(order, varies=varies),
             own=notes((*says, *own)),
             basis=self.basis(_cited(order, order_set, self._protocol.parameters)),
             varies=varies,
         )
+
+    def _marks_of(self, order: Order) -> OrderMarks:
+        codes, titles = frozenset((code.system, code.code) for code in order.codes), frozenset((order.title,))
+        if order.kind == "questionnaire":
+            instruments = [self._knowledge.instruments[name] for name in order.instruments]
+            codings = [panel_coding(instrument) for instrument in instruments]
+            codes = frozenset((coding["system"], coding["code"]) for coding in codings)
+            titles = frozenset(instrument.title for instrument in instruments)
+        companion = self._knowledge.order_checks.is_companion((order.title,), (code for _, code in codes))
+        return OrderMarks(codes=codes, titles=titles, companion=companion)
 
     def _bodies(self, order: Order, *, varies: bool) -> dict[str, Resource]:
         if order.kind == "questionnaire":

@@ -6,10 +6,10 @@ situations, because "there is none" and "we could not look" must never be confus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from fhir_plugin.record.bundles import AnyResource
 from fhir_plugin.record.resources import Medication, Patient, Resource
@@ -59,6 +59,17 @@ class Input:
 NOT_RETRIEVED = Input(InputState.NOT_RETRIEVED)
 
 
+class Extent(NamedTuple):
+    """How completely some inputs were read."""
+
+    unread: tuple[str, ...]
+    """The names of those that are not whole."""
+    gaps: tuple[str, ...]
+    """The same, with the state of each."""
+    looked_in: tuple[str, ...]
+    """All of them, with the number of their resources."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One query to the FHIR server, for explanation; contains no patient data."""
@@ -86,6 +97,12 @@ class Record:
     warnings: tuple[str, ...] = ()
     """OperationOutcomes alongside the data, as FHIR codes: ``observations: warning not-supported``."""
     queries: tuple[Query, ...] = ()
+    _of_type: dict[tuple[str, type], tuple[AnyResource, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """The resources of an input that are of one type."""
+    _extents: dict[tuple[str, ...], Extent] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """How completely inputs were read, by their names: many facts ask for the same few."""
 
     def input(self, name: str) -> Input:
         """The input of that name; ``NOT_RETRIEVED`` if it was never requested."""
@@ -93,7 +110,11 @@ class Record:
 
     def all(self, name: str, view: type[R]) -> Iterator[R]:
         """The resources of one input that are of the type ``view``."""
-        return iter([resource for resource in self.input(name).resources if isinstance(resource, view)])
+        found = self._of_type.get((name, view))
+        if found is None:
+            found = tuple([resource for resource in self.input(name).resources if isinstance(resource, view)])
+            self._of_type[name, view] = found
+        return iter(cast("tuple[R, ...]", found))
 
     @property
     def patient(self) -> Patient | None:
@@ -102,19 +123,27 @@ class Record:
 
     def unread_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole."""
-        return tuple([name for name in names if not self.input(name).whole])
+        return self._extent(names).unread
 
     def looked_in(self, *names: str) -> tuple[str, ...]:
         """The named inputs with the number of their resources: ``conditions (3)``."""
-        return tuple(f"{name} ({len(self.input(name).resources)})" for name in names)
+        return self._extent(names).looked_in
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
-        inputs = [(name, self.input(name)) for name in names]
-        return tuple(
-            [
-                f"{name}: {entry.state} ({entry.why})" if entry.why else f"{name}: {entry.state}"
-                for name, entry in inputs
-                if not entry.whole
-            ]
-        )
+        return self._extent(names).gaps
+
+    def _extent(self, names: tuple[str, ...]) -> Extent:
+        known = self._extents.get(names)
+        if known is None:
+            known = self._extents[names] = _extent([(name, self.input(name)) for name in names])
+        return known
+
+
+def _extent(inputs: Sequence[tuple[str, Input]]) -> Extent:
+    unread = [(name, entry) for name, entry in inputs if not entry.whole]
+    return Extent(
+        unread=tuple([name for name, _ in unread]),
+        gaps=tuple([f"{name}: {entry.state}" + (f" ({entry.why})" if entry.why else "") for name, entry in unread]),
+        looked_in=tuple([f"{name} ({len(entry.resources)})" for name, entry in inputs]),
+    )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from fhir_plugin.errors import WrongQuestionnaire
@@ -20,6 +22,7 @@ from fhir_plugin.record.resources import (
 )
 from fhir_plugin.scales.choosing import ListedItem, chosen_instruments, place_of
 from fhir_plugin.scales.numbered import numbered_items
+from mappings.schema.base.kept import Kept
 from mappings.schema.instruments import Instruments, PreparedInstrument, plain_link, plain_words
 
 
@@ -47,8 +50,26 @@ class RecognisedForm(NamedTuple):
     """Items of the Questionnaire by linkId, if one was supplied."""
 
 
-RecognitionCache = dict[tuple[str | None, tuple[tuple[str, bool, str], ...]], tuple[RecognisedForm, ...]]
-"""Earlier results, by questionnaire and items: a record has many responses to few questionnaires."""
+class _Layout(NamedTuple):
+    """What a response without a Questionnaire is recognised by: its form, and which of its items are answered."""
+
+    questionnaire: str | None
+    items: tuple[tuple[str, bool, str], ...]
+    """The linkId, whether it is answered, and the question where the linkId is not known."""
+
+    @property
+    def letters(self) -> int:
+        """How many letters it holds."""
+        return len(self.questionnaire or "") + sum(len(link) + len(text) for link, _, text in self.items)
+
+
+_MOST_LAYOUTS, _MOST_LETTERS = 512, 4_000
+
+
+@lru_cache(maxsize=8)
+def _recognised_before(_: Instruments) -> Kept[_Layout, tuple[RecognisedForm, ...]]:
+    """What was recognised in earlier responses: a site has few forms, and their layout tells nothing of the patient."""
+    return Kept(attrgetter("letters"), _MOST_LAYOUTS, _MOST_LETTERS)
 
 
 def answered_items(response: QuestionnaireResponse) -> list[AnsweredItem]:
@@ -70,42 +91,36 @@ def recognise(
     answered: Iterable[AnsweredItem],
     instruments: Instruments,
     questionnaire: Questionnaire | None,
-    cache: RecognitionCache | None = None,
 ) -> tuple[RecognisedForm, ...]:
-    """The instruments in the response, the one with the most items first; :class:`WrongQuestionnaire` if there is none.
-
-    ``cache`` keeps the results for responses without a Questionnaire.
-    """
-    questionnaire = questionnaire or contained_questionnaire(response)
+    """The instruments in the response, the one with the most items first; :class:`WrongQuestionnaire` if none."""
     known = instruments.links
     items = tuple([(link, bool(answers), "" if link in known else text) for link, answers, text in answered])
-    if cache is None or questionnaire:
-        return _recognised(response, items, instruments, questionnaire)
-    key = response.questionnaire, items
-    recognised = cache.get(key)
-    if recognised is None:
-        recognised = cache[key] = _recognised(response, items, instruments, None)
-    return recognised
-
-
-def _recognised(
-    response: QuestionnaireResponse,
-    items: tuple[tuple[str, bool, str], ...],
-    instruments: Instruments,
-    questionnaire: Questionnaire | None,
-) -> tuple[RecognisedForm, ...]:
-    questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
-    named = _named(response, questionnaire, instruments)
-    own = _own_links(named, response.questionnaire or "", instruments)
-    listed = [ListedItem(link, _key(link, text, questions, instruments), answered) for link, answered, text in items]
-    for name, links in numbered_items(listed, named, instruments).items():
-        own.links.setdefault(name, {}).update(links)
-    chosen = chosen_instruments(listed, named, own.links, instruments) or _with_total(items, instruments)
-    if not chosen:
+    layout = _Layout(response.questionnaire, items)
+    questionnaire = questionnaire or contained_questionnaire(response)
+    if questionnaire:
+        recognised = _recognised(layout, instruments, questionnaire)
+    else:
+        recognised = _recognised_before(instruments).of(layout, lambda layout: _recognised(layout, instruments, None))
+    if not recognised:
         raise WrongQuestionnaire(
             "QuestionnaireResponse: no instrument is recognised by its questionnaire or by its linkIds; "
             "supply the Questionnaire with LOINC item codes (--questionnaire)"
         )
+    return recognised
+
+
+def _recognised(
+    layout: _Layout, instruments: Instruments, questionnaire: Questionnaire | None
+) -> tuple[RecognisedForm, ...]:
+    questions = {item.link_id: item for item in _questions(questionnaire) if item.link_id}
+    named = _named(layout.questionnaire, questionnaire, instruments)
+    own = _own_links(named, layout.questionnaire or "", instruments)
+    listed = [
+        ListedItem(link, _key(link, text, questions, instruments), answered) for link, answered, text in layout.items
+    ]
+    for name, links in numbered_items(listed, named, instruments).items():
+        own.links.setdefault(name, {}).update(links)
+    chosen = chosen_instruments(listed, named, own.links, instruments) or _with_total(layout, instruments)
     return tuple([_form_of(instruments.forms[name], listed, own, questions) for name in chosen])
 
 
@@ -126,9 +141,9 @@ def _form_of(
     return RecognisedForm(form, by_link, totals, questions)
 
 
-def _with_total(items: Iterable[tuple[str, bool, str]], instruments: Instruments) -> tuple[str, ...]:
+def _with_total(layout: _Layout, instruments: Instruments) -> tuple[str, ...]:
     """The instruments of which at least the total was answered."""
-    answered = {plain_link(link) for link, is_answered, _ in items if is_answered}
+    answered = {plain_link(link) for link, is_answered, _ in layout.items if is_answered}
     return tuple(name for name, form in instruments.forms.items() if not answered.isdisjoint(form.totals))
 
 
@@ -161,11 +176,9 @@ def _key(link: str, text: str, questions: Mapping[str, QuestionnaireItem], instr
     return instruments.by_wording.get(plain_words(text or (question.text if question else "") or ""), link)
 
 
-def _named(
-    response: QuestionnaireResponse, questionnaire: Questionnaire | None, instruments: Instruments
-) -> tuple[str, ...]:
+def _named(canonical: str | None, questionnaire: Questionnaire | None, instruments: Instruments) -> tuple[str, ...]:
     """The instruments that the questionnaire is named after, in the order of its names."""
-    names = [_last_part(response.questionnaire)]
+    names = [_last_part(canonical)]
     if questionnaire:
         names += [code.code or "" for code in questionnaire.code]
         names += [_last_part(questionnaire.url), questionnaire.title or ""]

@@ -12,7 +12,7 @@ import msgspec
 from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse, ResponseAnswer
 from fhir_plugin.scales.answers import AnswerFault, answer_value, highest_claim, is_counted_from_zero
 from fhir_plugin.scales.formulas import FormulaResult, Values, band_of, evaluate, prorated
-from fhir_plugin.scales.recognition import AnsweredItem, RecognisedForm, RecognitionCache, answered_items, recognise
+from fhir_plugin.scales.recognition import AnsweredItem, RecognisedForm, answered_items, recognise
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.model import Instrument
 
@@ -20,7 +20,7 @@ USABLE_STATUSES = ("completed", "amended")
 _ENTERED_IN_ERROR = "entered-in-error"
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
+class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The score of one questionnaire."""
 
     instrument: str
@@ -47,10 +47,9 @@ def score(
     *,
     sex: str | None = None,
     prorate: bool = False,
-    seen: RecognitionCache | None = None,
 ) -> Score:
     """Score the instrument with the most items of a response; see :func:`score_all`."""
-    return score_all(response, instruments, questionnaire, sex=sex, prorate=prorate, seen=seen)[0]
+    return score_all(response, instruments, questionnaire, sex=sex, prorate=prorate)[0]
 
 
 def score_all(
@@ -60,15 +59,14 @@ def score_all(
     *,
     sex: str | None = None,
     prorate: bool = False,
-    seen: RecognitionCache | None = None,
 ) -> tuple[Score, ...]:
     """Score every instrument in a response; :class:`~fhir_plugin.errors.WrongQuestionnaire` if none is known.
 
     ``sex`` is FHIR ``Patient.gender``; ``prorate`` allows a total despite missing items, up to the number that the
-    instrument allows (off unless a site enables it). ``seen`` is a cache for many responses to few questionnaires.
+    instrument allows (off unless a site enables it).
     """
     answered = answered_items(response)
-    forms = recognise(response, answered, instruments, questionnaire, seen)
+    forms = recognise(response, answered, instruments, questionnaire)
     return tuple([_score_of(response, answered, form, sex=sex, prorate=prorate) for form in forms])
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import TypeVar, cast
 
 from mappings.schema.base.entries import Source
 from mappings.schema.codes.interactions import Interactions
@@ -34,6 +35,8 @@ from mappings.schema.texts.claims import Claims
 from mappings.schema.texts.dossier import DossierWords
 from mappings.schema.texts.wording import FindingWords, Wording
 from mappings.schema.treatments import Treatments
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,19 @@ class Knowledge:
     def criteria_due(self) -> date:
         """The day from which the review of at least one criterion is overdue."""
         return min(criterion.review_due for criterion in self.criteria.values())
+
+    def once(self, make: Callable[[Knowledge], T]) -> T:
+        """What ``make`` makes of this knowledge: made when it is first asked for, and kept with the knowledge.
+
+        For what a room above needs ready-made. A copy of the knowledge with other rules makes its own.
+        """
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast("T", self._made[make])
+
+    @cached_property
+    def _made(self) -> dict[Callable[[Knowledge], object], object]:
+        return {}
 
     def inputs_for(self, criteria: Iterable[str]) -> frozenset[str]:
         """The inputs that the facts of these criteria read, and so what a prefetch must supply."""

@@ -24,7 +24,7 @@ of 30 days on 2026-01-01 and one of 10 days on 2026-01-21. The refill comes 10 d
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -56,14 +56,14 @@ class DayMap(NamedTuple):
         """Days that some subset of the records could show as adequate; only grows with further records."""
         return claimed_days([e for e in self.dated if e.prescription.known], self.together, self.carry)
 
-    def possible(self) -> list[Interval]:
-        """Days that would be adequate if every gap in the record were filled favourably."""
+    def possible(self, claimed: Iterable[Interval]) -> list[Interval]:
+        """Days that would be adequate if every gap in the record were filled favourably; they include the claimed."""
         open_days = [
             (e.window.earliest if e.window.start is not None else 0, e.window.possible)
             for e in (*self.dated, *self.possibly)
             if not (e.prescription.known and e.window.certain) or reaches_minimum(e.prescription)
         ]
-        return union([*open_days, *self.claimed()])
+        return union([*open_days, *claimed])
 
 
 def map_days(exposures: Sequence[Exposure], medications: Medications) -> DayMap:

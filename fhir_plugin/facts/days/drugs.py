@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fhir_plugin.facts.days.days import DayMap
 from fhir_plugin.facts.days.intervals import AdequateRun, Interval
 from fhir_plugin.facts.days.stretches import Stretch
-from fhir_plugin.facts.medications.exposures import Exposure, Prescription
+from fhir_plugin.facts.medications.exposures import Exposure
 from mappings.schema.medications import Minimum
 
 KINDS = ("dispensed", "administered", "stated", "ordered")
@@ -35,38 +35,28 @@ class ExposureTraits(NamedTuple):
 
 def traits_of(exposures: Sequence[Exposure]) -> ExposureTraits:
     """Summarise the exposures of one drug, of which there must be at least one."""
-    dated: list[int] = []
-    starts: list[int] = []
-    references: set[str] = set()
-    kinds: set[str] = set()
-    excluded: set[str] = set()
-    flag_sets: set[tuple[str, ...]] = set()
-    minima: set[Minimum | None] = set()
-    latest: Prescription | None = None
-    for e in exposures:
-        window = e.window
-        references.add(e.reference)
-        flag_sets.add(e.flags)
-        flag_sets.add(window.flags)
-        if e.prescription is not latest:
-            latest = e.prescription
-            flag_sets.add(latest.flags)
-            minima.add(latest.minimum)
-        (kinds if e.counted else excluded).add(window.kind)
-        if window.start is not None:
-            (starts if e.counted and window.certain else dated).append(window.start)
-    flags: set[str] = set().union(*flag_sets)
-    if None in minima and any(e.prescription.minimum is None for e in exposures if e.counted):
-        flags.add("no_minimum")
-    starts.sort()
+    windows = [e.window for e in exposures]
+    counted = [e for e in exposures if e.counted]
+    minima = [minimum for e in exposures if (minimum := e.prescription.minimum) is not None]
+    kinds = {e.window.kind for e in counted or exposures}
     return ExposureTraits(
-        min((*dated, *starts[:1]), default=None),
-        starts,
-        tuple(sorted(references)),
-        min(kinds or excluded, key=KINDS.index),
-        min((minimum for minimum in minima if minimum is not None), default=None),
-        frozenset(flags),
+        min([window.start for window in windows if window.start is not None], default=None),
+        sorted([e.window.start for e in counted if e.window.certain and e.window.start is not None]),
+        tuple(sorted({e.reference for e in exposures})),
+        min(kinds, key=KINDS.index),
+        min(set(minima), default=None),
+        _flags_of(exposures, counted),
     )
+
+
+def _flags_of(exposures: Sequence[Exposure], counted: Sequence[Exposure]) -> frozenset[str]:
+    """The flags of the exposures, of their windows and of their prescriptions."""
+    flag_sets = {e.flags for e in exposures}
+    flag_sets |= {e.window.flags for e in exposures}
+    flag_sets |= {e.prescription.flags for e in exposures}
+    if any(e.prescription.minimum is None for e in counted):
+        flag_sets.add(("no_minimum",))
+    return frozenset().union(*flag_sets)
 
 
 class WindowedDrug(NamedTuple):

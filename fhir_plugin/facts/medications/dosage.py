@@ -6,19 +6,15 @@ fields and by text, are kept: `exposures`, which knows the product, compares the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS, DosePhase, Intake
-from fhir_plugin.facts.medications.reasons import indication_in_sig
-from fhir_plugin.facts.medications.sigs import read_frequency
-from fhir_plugin.facts.medications.sigs.stages import Sig
+from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_in_sig
+from fhir_plugin.facts.medications.sigs import read_frequency, read_sig
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, DoseAndRate, Quantity, Timing, TimingRepeat
 from fhir_plugin.record.dates import day_span
 from mappings.schema.medications import Medications
 from mappings.schema.medications.model import DoseUnit
-
-SigReader: TypeAlias = Callable[[str], Sig | None]
 
 DAYS_PER_WEEK = 7
 
@@ -65,38 +61,72 @@ class _Element(NamedTuple):
     restricted: bool
 
 
-def read_dosage(elements: tuple[Dosage, ...], medications: Medications, sigs: SigReader) -> DosageReading:
-    """The phases of a dosage instruction; ``sigs`` parses its text."""
-    if not elements:
-        return NO_DOSAGE
-    read = [_element(element, medications, sigs) for element in elements]
-    indication = indication_in_sig("\n".join(filter(None, map(_words_of, elements))), medications)
-    flags = tuple(dict.fromkeys(flag for element in read for flag in element.flags))
-    counted = [element for element in read if not element.prn]
-    if not counted:
+_ByFields: TypeAlias = tuple[tuple[DosePhase, ...] | None, tuple[str, ...]]
+"""What the structured fields say, and flags on how they were read."""
+
+
+class DosageReader:
+    """Reads the dosages of one record. What their fields say is repeated more often than the words beside it."""
+
+    __slots__ = ("_by_fields", "_medications")
+
+    def __init__(self, medications: Medications) -> None:
+        self._medications = medications
+        self._by_fields: dict[tuple[Timing | None, tuple[DoseAndRate, ...]], _ByFields] = {}
+
+    def read(self, elements: tuple[Dosage, ...]) -> DosageReading:
+        """The phases of a dosage instruction."""
+        if not elements:
+            return NO_DOSAGE
+        read = [_element(element, self._fields(element), self._medications) for element in elements]
+        words = "\n".join(filter(None, map(_words_of, elements)))
+        indication = indication_in_sig(words, self._medications) if words else NOT_STATED
+        return _reading(read[0] if len(read) == 1 else _combined(read), indication)
+
+    def _fields(self, element: Dosage) -> _ByFields:
+        key = (element.timing, element.dose_and_rate)
+        read = self._by_fields.get(key)
+        if read is None:
+            flags: list[str] = []
+            read = self._by_fields[key] = (_structured(element, self._medications, flags), tuple(flags))
+        return read
+
+
+def _reading(element: _Element, indication: str) -> DosageReading:
+    flags = tuple(dict.fromkeys(element.flags))
+    if element.prn:
         return DosageReading(None, None, prn=True, flags=(*flags, "prn"), indication=indication)
-    if any(element.restricted for element in counted):
+    if element.restricted:
         return DosageReading(None, None, flags=flags, restricted=True, indication=indication)
-    structured = _in_sequence([(element.sequence, element.structured) for element in counted])
-    text = _in_sequence([(element.sequence, element.text) for element in counted])
-    return DosageReading(structured, text, flags=flags, indication=indication)
+    return DosageReading(element.structured, element.text, flags=flags, indication=indication)
+
+
+def _combined(read: list[_Element]) -> _Element:
+    """Several elements as one; those that are taken as needed do not count beside others."""
+    counted = [element for element in read if not element.prn]
+    return _Element(
+        0,
+        _in_sequence([(element.sequence, element.structured) for element in counted]),
+        _in_sequence([(element.sequence, element.text) for element in counted]),
+        not counted,
+        tuple([flag for element in read for flag in element.flags]),
+        any(element.restricted for element in counted),
+    )
 
 
 def _words_of(element: Dosage) -> str | None:
     return element.text or element.patient_instruction
 
 
-def _element(element: Dosage, medications: Medications, sigs: SigReader) -> _Element:
-    flags: list[str] = []
-    structured = _structured(element, medications, flags)
+def _element(element: Dosage, by_fields: _ByFields, medications: Medications) -> _Element:
+    structured, flags = by_fields
     words = _words_of(element)
-    sig = sigs(words) if words else None
+    sig = read_sig(words, medications) if words else None
     prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
-    if sig is not None:
-        flags += sig.flags
-        prn = prn or sig.prn
-    text = sig.phases if sig and not (sig.prn or sig.restricted) else None
-    return _Element(element.sequence or 0, structured, text, prn, tuple(flags), bool(sig and sig.restricted))
+    if sig is None:
+        return _Element(element.sequence or 0, structured, None, prn, flags, restricted=False)
+    text = None if sig.prn or sig.restricted else sig.phases
+    return _Element(element.sequence or 0, structured, text, prn or sig.prn, flags + sig.flags, sig.restricted)
 
 
 def _in_sequence(read: list[tuple[float, tuple[DosePhase, ...] | None]]) -> tuple[DosePhase, ...] | None:
@@ -210,7 +240,7 @@ def _by_code(code: CodeableConcept | None, medications: Medications) -> float | 
         per_day = medications.timing.per_day.get((coding.code or "").upper())
         if per_day is not None:
             return per_day
-    return read_frequency(code.text or code.label, medications.sig_words)
+    return read_frequency(code.text or code.label, medications)
 
 
 def _moments(timing: Timing, medications: Medications) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from fhir_plugin.facts.medications.exposures import Exposure, reaches_minimum
 from fhir_plugin.facts.medications.indications import IndicationReader
 from fhir_plugin.facts.medications.lines import CONDITIONAL, CONFLICT, MedicationLine, MedicationLines
-from fhir_plugin.facts.medications.products import ProductReader, may_be_antidepressant
+from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader, may_be_antidepressant
 from fhir_plugin.facts.medications.reasons import (
     NOT_STATED,
     NOT_TAKEN,
@@ -86,6 +86,8 @@ class _HistoryReader:
         self._as_of = as_of
         self._lines = lines
         self._ordered: dict[str, tuple[Dosage, ...]] = {}
+        """The dosages of the orders, by reference, where there are dispenses."""
+        self._has_dispenses = bool(record.input("medicationDispenses").resources)
         self._indications = IndicationReader(record, medications)
         self.exposures: defaultdict[str, list[Exposure]] = defaultdict(list)
         self.reasons: dict[str, list[StopReason]] = {}
@@ -99,20 +101,22 @@ class _HistoryReader:
         for dispense in self._all("medicationDispenses", MedicationDispense):
             self._dispense(dispense)
         for statement in self._all("medicationStatements", MedicationStatement):
-            line = self._lines.of(statement, statement.dosage)
-            if line.concept.in_groups:
+            concept = self._lines.concept(statement)
+            if concept.in_groups:
+                line = self._lines.of(concept, statement.dosage)
                 window = statement_window(statement, self._as_of, self._medications)
                 said = self._said(statement.status_reason, statement.note)
                 self._keep(statement, line, window, said=said)
                 self._add_reason(statement, said, line, window)
             else:
-                self._set_aside(statement, line)
+                self._set_aside(statement, concept.drug)
         for administration in self._all("medicationAdministrations", MedicationAdministration):
-            line = self._lines.of(administration, _administered_dosage(administration))
-            if line.concept.in_groups:
+            concept = self._lines.concept(administration)
+            if concept.in_groups:
+                line = self._lines.of(concept, _administered_dosage(administration))
                 self._keep(administration, line, administration_window(administration, self._as_of, self._medications))
             else:
-                self._set_aside(administration, line)
+                self._set_aside(administration, concept.drug)
 
     def _all(self, name: str, view: type[ResourceT]) -> list[ResourceT]:
         """The resources of an input without repeated ids."""
@@ -131,18 +135,25 @@ class _HistoryReader:
         return resources
 
     def _order(self, order: MedicationRequest) -> None:
-        dosage = self._ordered[order.reference] = order.dosage_instruction
+        dosage = order.dosage_instruction
+        if self._has_dispenses:
+            self._ordered[order.reference] = dosage
+        concept = self._lines.concept(order)
+        if not concept.in_groups:
+            self._set_aside(order, concept.drug)
+            return
         request = order.dispense_request or NO_REQUEST
-        line = self._lines.of(order, dosage, request.expected_supply_duration, request.quantity)
-        if line.concept.in_groups:
-            window = order_window(order, line.fill, self._as_of, self._medications)
-            said = self._said((order.status_reason,) if order.status_reason else (), order.note)
-            self._keep(order, line, window, said=said)
-            self._add_reason(order, said, line, window)
-        else:
-            self._set_aside(order, line)
+        line = self._lines.of(concept, dosage, request.expected_supply_duration, request.quantity)
+        window = order_window(order, line.fill, self._as_of, self._medications)
+        said = self._said((order.status_reason,) if order.status_reason else (), order.note)
+        self._keep(order, line, window, said=said)
+        self._add_reason(order, said, line, window)
 
     def _dispense(self, dispense: MedicationDispense) -> None:
+        concept = self._lines.concept(dispense)
+        if not concept.in_groups:
+            self._set_aside(dispense, concept.drug)
+            return
         dosage = dispense.dosage_instruction
         links: tuple[str, ...] = ()
         if dispense.authorizing_prescription:
@@ -152,18 +163,14 @@ class _HistoryReader:
             if not dosage and (dispense.quantity is None or dispense.days_supply is None):
                 # a dispense without a dosage takes that of its order, unless its own supply gives the daily dose
                 dosage = next((self._ordered[link] for link in links if link in self._ordered), dosage)
-        line = self._lines.of(dispense, dosage, dispense.days_supply, dispense.quantity)
-        if line.concept.in_groups:
-            window = dispense_window(dispense, line.fill, self._as_of, self._medications)
-            said = self._said((), dispense.note)
-            self._keep(dispense, line, window, links, said=said)
-            self._add_reason(dispense, said, line, window)
-        else:
-            self._set_aside(dispense, line)
+        line = self._lines.of(concept, dosage, dispense.days_supply, dispense.quantity)
+        window = dispense_window(dispense, line.fill, self._as_of, self._medications)
+        said = self._said((), dispense.note)
+        self._keep(dispense, line, window, links, said=said)
+        self._add_reason(dispense, said, line, window)
 
-    def _set_aside(self, resource: MedicationResource, line: MedicationLine) -> None:
+    def _set_aside(self, resource: MedicationResource, drug: IdentifiedProduct) -> None:
         """Note a drug outside the groups that is not recognised, and count one without a name."""
-        drug = line.concept.drug
         if resource.status == _IN_ERROR:
             return
         if drug.other_antidepressant or (drug.in_doubt and drug.label):

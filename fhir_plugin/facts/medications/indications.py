@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_of, purposes
 from fhir_plugin.facts.medications.supply import MedicationResource, indications
-from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Reference
+from fhir_plugin.record.datatypes import CodeableConcept, Reference
 from fhir_plugin.record.lenient import decode_all
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, MedicationRequest, MedicationStatement
@@ -14,36 +16,49 @@ from fhir_plugin.record.subjects import reference_parts
 from mappings.schema.medications import Medications
 
 
-def stated_reasons(
-    entry: MedicationRequest | MedicationStatement, listed: Collection[str]
-) -> tuple[CodeableConcept, ...]:
-    """Every reason that an order or a statement gives: by code, by the name of what it refers to, in its sig and notes.
+class StatedReasons(NamedTuple):
+    """Every reason that an order or a statement gives, once."""
+
+    written: tuple[CodeableConcept, ...]
+    """By code, by the name of what it refers to, in its sig."""
+    noted: tuple[CodeableConcept, ...]
+    """In its notes alone, of which nothing is kept."""
+
+
+def stated_reasons(entry: MedicationRequest | MedicationStatement, listed: Collection[str]) -> StatedReasons:
+    """The reasons of one entry.
 
     ``listed`` are the references of the diagnoses that are read anyway; of them, the name is not needed.
     """
     dosages = entry.dosage_instruction if isinstance(entry, MedicationRequest) else entry.dosage
-    when_needed = [dosage.as_needed_codeable_concept for dosage in dosages]
-    named = [*_names_of_others(entry.reason_reference, listed), *_purposes(entry, dosages)]
-    return (
-        *entry.reason_code,
-        *(concept for concept in when_needed if concept),
-        *(CodeableConcept(text=words) for words in dict.fromkeys(named)),
+    coded = [*entry.reason_code, *[it for dosage in dosages if (it := dosage.as_needed_codeable_concept)]]
+    named = dict.fromkeys(_names_of_others(entry.reason_reference, listed)) if entry.reason_reference else {}
+    for dosage in dosages:
+        named |= _purposes((dosage.text, dosage.patient_instruction))
+    noted = _purposes([note.text for note in entry.note]) if entry.note else {}
+    return StatedReasons(
+        (*coded, *[CodeableConcept(text=words) for words in named]),
+        tuple([CodeableConcept(text=words) for words in noted if words not in named]),
     )
 
 
-def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> Iterator[str]:
+def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> list[str]:
     """The names by which references to diagnoses are shown that are not on the record."""
-    for reference in references:
-        if reference.display and "/".join(reference_parts(reference.reference or "")[1:]) not in listed:
-            yield reference.display
+    return [
+        reference.display
+        for reference in references
+        if reference.display and "/".join(reference_parts(reference.reference or "")[1:]) not in listed
+    ]
 
 
-def _purposes(entry: MedicationRequest | MedicationStatement, dosages: Iterable[Dosage]) -> Iterator[str]:
-    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction)]
-    texts += [note.text for note in entry.note]
-    for text in texts:
-        if text:
-            yield from purposes(text)
+_TIME = re.compile(r"\d+ (?:day|week|month)s?")
+"""What a sig says the drug is taken for most often, and no reason."""
+
+
+def _purposes(texts: Iterable[str | None]) -> dict[str, None]:
+    """What the texts say that the drug is for, each once."""
+    found = [purpose for text in texts if text for purpose in purposes(text)]
+    return dict.fromkeys([purpose for purpose in found if not _TIME.fullmatch(purpose)])
 
 
 class IndicationReader:
@@ -62,7 +77,11 @@ class IndicationReader:
         stated = indications(resource)
         references: tuple[Reference, ...] = getattr(resource, "reason_reference", ())
         if not stated and not references:
-            return next((self._by_order[order] for order in orders if order in self._by_order), NOT_STATED)
+            return (
+                next((self._by_order[order] for order in orders if order in self._by_order), NOT_STATED)
+                if orders
+                else NOT_STATED
+            )
         found = indication_of((*stated, *self._referenced(resource, references)), self._medications)
         if isinstance(resource, MedicationRequest):
             self._by_order[resource.reference] = found

@@ -1,20 +1,25 @@
-"""Medication lines: the same drug with the same dosage and supply, which records repeat often, is read once.
+"""Medication lines: the same drug with the same dosage and supply, which records repeat often, is interpreted once.
 
-Lines are cached across records. A line holds what a prescription says, never whose it is.
+Across records are cached the drugs by their concepts, what dosages say by their fields and words, and the lines by what
+they mean: sigs differ more than what they say. A line holds what a prescription says, never whose it is.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from fhir_plugin.facts.medications.dosage import NO_DOSAGE, DosageReading, read_dosage
+from fhir_plugin.facts.medications.dosage import DosageReader, DosageReading
 from fhir_plugin.facts.medications.exposures import Prescription, read_prescription, units_per_day
-from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader
-from fhir_plugin.facts.medications.sigs import MAX_CACHED_PHASES, clear_sig_cache, read_sig
-from fhir_plugin.facts.medications.sigs.stages import Sig
+from fhir_plugin.facts.medications.products import (
+    MAX_KEY_BYTES,
+    IdentifiedProduct,
+    ProductReader,
+    clear_product_cache,
+)
+from fhir_plugin.facts.medications.sigs import MAX_CACHED_PHASES, clear_sig_cache
 from fhir_plugin.facts.medications.supply import Fill, MedicationResource, SupplyWindow, fill_of
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Quantity, Reference
 from mappings.schema.medications import Medications, Product, ProductPart, TrialPolicy
@@ -23,18 +28,19 @@ CONFLICT = "conflicting_codes"
 CONDITIONAL = ("never", "if_depression")
 """The ``counts`` values of ingredients that do not count for every indication."""
 
-_LineKey: TypeAlias = tuple["CodeableConcept | NamedConcept", tuple[Dosage, ...], Quantity | None, Quantity | None]
-"""The key of a line: a drug, a dosage, a supply and a quantity."""
-
 
 class NamedConcept:
     """The drug that one concept of a record stands for. Compared by identity, which makes it a cheap key."""
 
-    __slots__ = ("drug", "in_groups", "parts", "unconditional")
+    __slots__ = ("drug", "in_groups", "kept", "parts", "unconditional")
 
-    def __init__(self, drug: IdentifiedProduct, medications: Medications, groups: frozenset[str]) -> None:
+    def __init__(
+        self, drug: IdentifiedProduct, medications: Medications, groups: frozenset[str], *, kept: bool = False
+    ) -> None:
         product = drug.product
         self.drug = drug
+        self.kept = kept
+        """Whether it is cached across records, and so may its lines be."""
         self.parts = product.parts if product else ()
         ingredients = [medications.ingredients[part.ingredient] for part in self.parts]
         self.in_groups = any(groups & ingredient.groups for ingredient in ingredients)
@@ -68,7 +74,7 @@ class MedicationLine:
         if self._prescriptions:
             return self._prescriptions
         doubtful = CONFLICT in self.concept.drug.flags
-        prescriptions = tuple(self.prescription(part, window, doubtful=doubtful) for part in self.concept.parts)
+        prescriptions = tuple([self.prescription(part, window, doubtful=doubtful) for part in self.concept.parts])
         if self._days:
             self._prescriptions = prescriptions
         return prescriptions
@@ -82,96 +88,117 @@ class MedicationLine:
         )
 
 
+_LineKey: TypeAlias = tuple[NamedConcept, DosageReading, Quantity | None, Quantity | None]
+"""The key of a line: a drug, what its dosage says, a supply and a quantity."""
 _MAX_CACHED_LINES = 4096
-_MAX_KEY_BYTES = 2048
-"""Lines with a larger key are not cached across records."""
+_MAX_CACHED_CONCEPTS = 4096
+_MAX_CACHED_READINGS = 4096
+
+
+class _KeptLines(NamedTuple):
+    """What is cached across records: it depends on no patient."""
+
+    concepts: dict[CodeableConcept, NamedConcept]
+    readings: dict[tuple[Dosage, ...], DosageReading]
+    lines: dict[_LineKey, MedicationLine]
+
+    def keep_concept(self, concept: CodeableConcept, named: NamedConcept) -> None:
+        """Cache a drug; where there are too many all are dropped, with their lines."""
+        if len(self.concepts) >= _MAX_CACHED_CONCEPTS:
+            self.concepts.clear()
+            self.lines.clear()
+        self.concepts[concept] = named
+
+    def keep_reading(self, dosage: tuple[Dosage, ...], reading: DosageReading) -> None:
+        """Cache what a dosage says; where there are too many all are dropped."""
+        if len(self.readings) >= _MAX_CACHED_READINGS:
+            self.readings.clear()
+        self.readings[dosage] = reading
+
+    def keep_line(self, key: _LineKey, line: MedicationLine) -> None:
+        """Cache a line; where there are too many all are dropped."""
+        if len(self.lines) >= _MAX_CACHED_LINES:
+            self.lines.clear()
+        self.lines[key] = line
 
 
 @lru_cache(maxsize=8)
-def _line_cache(*_key: Medications | TrialPolicy | frozenset[str]) -> dict[_LineKey, MedicationLine]:
-    """The lines cached across records: what a prescription says does not depend on the patient."""
-    return {}
+def _kept_lines(*_key: Medications | TrialPolicy | frozenset[str]) -> _KeptLines:
+    return _KeptLines({}, {}, {})
 
 
 def clear_caches() -> None:
-    """Clear the caches of lines and sigs, so that the next record is read from scratch."""
-    _line_cache.cache_clear()
+    """Clear the caches of drugs, lines and sigs, so that the next record is read from scratch."""
+    _kept_lines.cache_clear()
+    clear_product_cache()
     clear_sig_cache()
+
+
+class _SeenDosage(NamedTuple):
+    """A dosage of one record, and the lines that have it, by drug, supply and quantity."""
+
+    reading: DosageReading
+    lines: dict[tuple[NamedConcept, Quantity | None, Quantity | None], MedicationLine]
 
 
 class MedicationLines:
     """The lines of one record; repeated concepts, dosages and lines are read once."""
 
-    __slots__ = (
-        "_concepts",
-        "_groups",
-        "_line_cache",
-        "_lines",
-        "_medications",
-        "_policy",
-        "_products",
-        "_readings",
-        "_sigs",
-    )
+    __slots__ = ("_concepts", "_dosages", "_groups", "_kept", "_medications", "_policy", "_products", "_seen")
 
     def __init__(
         self, medications: Medications, policy: TrialPolicy, groups: frozenset[str], products: ProductReader
     ) -> None:
-        self._line_cache = _line_cache(medications, policy, groups)
+        self._kept = _kept_lines(medications, policy, groups)
         self._medications = medications
         self._policy = policy
         self._groups = groups
         self._products = products
+        self._dosages = DosageReader(medications)
         self._concepts: dict[CodeableConcept | Reference, NamedConcept] = {}
-        self._readings: dict[tuple[Dosage, ...], DosageReading] = {}
-        self._sigs: dict[str, Sig | None] = {}
-        self._lines: dict[_LineKey, MedicationLine] = {}
+        self._seen: dict[tuple[Dosage, ...], _SeenDosage] = {}
+
+    def concept(self, taken: MedicationResource) -> NamedConcept:
+        """The drug of a resource."""
+        concept = taken.medication_codeable_concept
+        if concept is None:
+            return self._referenced(taken)
+        return self._kept.concepts.get(concept) or self._concepts.get(concept) or self._identified(concept)
 
     def of(
         self,
-        taken: MedicationResource,
+        named: NamedConcept,
         dosage: tuple[Dosage, ...],
         supply: Quantity | None = None,
         quantity: Quantity | None = None,
     ) -> MedicationLine:
-        """The line of a resource; for a drug outside the groups it holds only the name."""
-        concept = taken.medication_codeable_concept
-        if concept is None:
-            return self._of_reference(taken, dosage, supply, quantity)
-        key = (concept, dosage, supply, quantity)
-        line = self._line_cache.get(key)
+        """The line of a drug with a dosage and a supply."""
+        seen = self._seen.get(dosage)
+        if seen is None:
+            seen = self._seen[dosage] = _SeenDosage(self._kept_reading(dosage), {})
+        key = (named, supply, quantity)
+        line = seen.lines.get(key)
         if line is None:
-            line = self._lines.get(key)
-            if line is None:
-                line = self._new(self._identified(concept), dosage, supply, quantity)
-                self._keep(key, line)
+            line = seen.lines[key] = self._kept_line((named, seen.reading, supply, quantity))
         return line
 
-    def _of_reference(
-        self, taken: MedicationResource, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
-    ) -> MedicationLine:
-        named = self._referenced(taken)
-        key = (named, dosage, supply, quantity)
-        line = self._lines.get(key)
+    def _kept_reading(self, dosage: tuple[Dosage, ...]) -> DosageReading:
+        """What the dosage says, as cached across records, or read anew."""
+        reading = self._kept.readings.get(dosage)
+        if reading is None:
+            reading = self._dosages.read(dosage)
+            if _is_short(reading) and len(msgspec.msgpack.encode(dosage)) <= MAX_KEY_BYTES:
+                self._kept.keep_reading(dosage, reading)
+        return reading
+
+    def _kept_line(self, key: _LineKey) -> MedicationLine:
+        """The line as cached across records, or a new one."""
+        line = self._kept.lines.get(key)
         if line is None:
-            line = self._lines[key] = self._new(named, dosage, supply, quantity)
+            line = self._line(*key)
+            if _may_be_kept(key):
+                self._kept.keep_line(key, line)
         return line
-
-    def _new(
-        self, named: NamedConcept, dosage: tuple[Dosage, ...], supply: Quantity | None, quantity: Quantity | None
-    ) -> MedicationLine:
-        reading = self._reading(dosage) if named.in_groups else NO_DOSAGE
-        return self._line(named, reading, supply, quantity)
-
-    def _keep(self, key: _LineKey, line: MedicationLine) -> None:
-        """Cache small lines across records, large ones for this record only, so that no request can fill the memory."""
-        phases = len(line.reading.structured or ()) + len(line.reading.text or ())
-        if phases > MAX_CACHED_PHASES or len(msgspec.msgpack.encode(key)) > _MAX_KEY_BYTES:
-            self._lines[key] = line
-            return
-        if len(self._line_cache) >= _MAX_CACHED_LINES:
-            self._line_cache.clear()
-        self._line_cache[key] = line
 
     def bare(self, line: MedicationLine) -> MedicationLine:
         """The line without its supply, which cannot be used where no day is known."""
@@ -186,10 +213,13 @@ class MedicationLines:
         )
 
     def _identified(self, concept: CodeableConcept) -> NamedConcept:
-        named = self._concepts.get(concept)
-        if named is None:
-            drug = self._products.of(concept, None)
-            named = self._concepts[concept] = NamedConcept(drug, self._medications, self._groups)
+        drug = self._products.of(concept, None)
+        kept = len(msgspec.msgpack.encode(concept)) <= MAX_KEY_BYTES
+        named = NamedConcept(drug, self._medications, self._groups, kept=kept)
+        if kept:
+            self._kept.keep_concept(concept, named)
+        else:
+            self._concepts[concept] = named
         return named
 
     def _referenced(self, taken: MedicationResource) -> NamedConcept:
@@ -201,16 +231,17 @@ class MedicationLines:
                 self._concepts[reference] = named
         return named
 
-    def _reading(self, elements: tuple[Dosage, ...]) -> DosageReading:
-        reading = self._readings.get(elements)
-        if reading is None:
-            reading = self._readings[elements] = read_dosage(elements, self._medications, self._sig)
-        return reading
 
-    def _sig(self, text: str) -> Sig | None:
-        if text not in self._sigs:
-            self._sigs[text] = read_sig(text, self._medications.sig_words)
-        return self._sigs[text]
+def _may_be_kept(key: _LineKey) -> bool:
+    """Whether a line may be cached across records: a small one, so that no request can fill the memory."""
+    named, reading, supply, quantity = key
+    return (
+        named.kept and _is_short(reading) and len(msgspec.msgpack.encode((reading, supply, quantity))) <= MAX_KEY_BYTES
+    )
+
+
+def _is_short(reading: DosageReading) -> bool:
+    return len(reading.structured or ()) + len(reading.text or ()) <= MAX_CACHED_PHASES
 
 
 def _compared_days(reading: DosageReading, fill: Fill) -> int:

@@ -7,18 +7,20 @@ neither a code nor a name of the dictionary identifies is *unmapped*: it may be 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from fhir_plugin.facts.medications.recognised import TextNames, names_in_text, read_names
+import msgspec
+
+from fhir_plugin.facts.medications.named_products import covers, product_in_text
+from fhir_plugin.facts.medications.recognised import TextNames, names_in_text
 from fhir_plugin.facts.medications.strengths import with_stated_strength
 from fhir_plugin.record import lenient
 from fhir_plugin.record.coded import MOST_LETTERS
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
 from fhir_plugin.record.resources import Medication, MedicationIngredient
 from mappings.schema.base.systems import system_key
-from mappings.schema.base.words import without_accents
 from mappings.schema.medications import Medications, Product, ProductPart
 from mappings.schema.medications.recognition import plain_words
 
@@ -26,11 +28,9 @@ ANTIDEPRESSANT = "antidepressant"
 SPECIFIC = frozenset(("SCD", "SBD"))
 PACKS = frozenset(("GPCK", "BPCK"))
 
-_WORDS = re.compile(r"\d+(?:\.\d+)?|[a-z]+|[/-]")
-_STRENGTH = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(mg|mcg|g)\b(?!\s*/?\s*(?:day|kg))(?:\s*/\s*(\d+(?:\.\d+)?)?\s*(ml|hours|hour|hrs|hr|h|actuat)\b)?"
-)
-_MILLIGRAMS = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
+MAX_KEY_BYTES = 2048
+"""What is cached across records has no larger key, so that no request can fill the memory."""
+_MAX_CACHED_CONCEPTS = 4096
 _MAX_DEPTH = 2
 _MOST_INGREDIENTS = 50
 """Of one Medication, each of which may be a Medication again; one that lists more may be any drug."""
@@ -65,9 +65,35 @@ class IdentifiedProduct(NamedTuple):
 
 
 def identify(concept: CodeableConcept | None, medications: Medications) -> IdentifiedProduct:
-    """The product that a codeable concept names, by all its codings and its text, unless that is too long."""
+    """The product that a concept names, by all its codings and its text unless that is too long.
+
+    It is kept for the next record.
+    """
     if concept is None:
         return IdentifiedProduct(None, "")
+    kept = _kept_products(medications)
+    identified = kept.get(concept)
+    if identified is None:
+        identified = _identified(concept, medications)
+        if len(msgspec.msgpack.encode(concept)) <= MAX_KEY_BYTES:
+            if len(kept) >= _MAX_CACHED_CONCEPTS:
+                kept.clear()
+            kept[concept] = identified
+    return identified
+
+
+@lru_cache(maxsize=8)
+def _kept_products(_medications: Medications) -> dict[CodeableConcept, IdentifiedProduct]:
+    """The products by their concepts, cached across records: a concept holds the name of a drug, and no patient."""
+    return {}
+
+
+def clear_product_cache() -> None:
+    """Clear the cache, so that the drugs of the next record are identified again."""
+    _kept_products.cache_clear()
+
+
+def _identified(concept: CodeableConcept, medications: Medications) -> IdentifiedProduct:
     label = concept.label if len(concept.label) <= MOST_LETTERS else ""
     hits = [hit for coding in concept.coding if (hit := _by_code(coding, medications))]
     hits.sort(key=_rank)
@@ -123,109 +149,26 @@ def may_be_antidepressant(drug: IdentifiedProduct, medications: Medications) -> 
 
 
 class ProductReader:
-    """The drugs of one record; a repeated concept is identified once."""
+    """The drugs of one record."""
 
-    __slots__ = ("_by_reference", "_medications", "_seen")
+    __slots__ = ("_by_reference", "_medications")
 
     def __init__(self, medications: Medications, by_reference: Mapping[str, Medication]) -> None:
         self._medications = medications
         self._by_reference = by_reference
-        self._seen: dict[CodeableConcept, IdentifiedProduct] = {}
 
     def of(
         self, concept: CodeableConcept | None, reference: Reference | None, contained: Sequence[Raw] = ()
     ) -> IdentifiedProduct:
         """The product that a request, dispense, statement or administration names."""
-        if concept is None:
-            return identify_medication(
-                None, reference, self._medications, by_reference=self._by_reference, contained=contained
-            )
-        identified = self._seen.get(concept)
-        if identified is None:
-            identified = self._seen[concept] = identify(concept, self._medications)
-        return identified
-
-
-def product_in_text(text: str, medications: Medications, *, is_name: bool = True) -> Product | None:
-    """The product that a text names, with the strength beside the name; ``None`` where no table has it.
-
-    What the name of a drug says is kept for the next record (``is_name``); what stands in a note is not.
-    """
-    read = names_in_text if is_name else read_names
-    lower = without_accents(text)
-    words = _WORDS.findall(lower)
-    products = _in_words(words, medications)
-    for substance in read(text, medications).substances:
-        for product in _in_words(plain_words(substance), medications):
-            if not any(_covers(known, product) for known in products):
-                products.append(product)
-    if not products:
-        return None
-    if len(products) > 1:
-        names = sorted({part.ingredient for product in products for part in product.parts}, reverse=True)
-        if "/".join(names) in medications.ingredients:
-            unit = Product((ProductPart("/".join(names), None, ""),))
-            return _with_words(unit, lower, frozenset(words), medications)
-        return Product(tuple(ProductPart(name, None, "") for name in sorted(names)))
-    return _with_words(products[0], lower, frozenset(words), medications)
-
-
-def _in_words(words: Sequence[str], medications: Medications) -> list[Product]:
-    """The products whose names stand in a text, by its words."""
-    products: list[Product] = []
-    for at, word in enumerate(words):
-        for name, product in medications.names.get(word, ()):
-            if tuple(words[at : at + len(name)]) == name:
-                if not products or not _covers(products[-1], product):
-                    products.append(product)
-                break
-    return products
+        return identify_medication(
+            concept, reference, self._medications, by_reference=self._by_reference, contained=contained
+        )
 
 
 def _is_other_antidepressant(substances: Iterable[str], medications: Medications) -> bool:
     names = medications.recognised.rules.antidepressants.names
     return any(not names.isdisjoint(substance.split()) for substance in substances)
-
-
-def _covers(first: Product, second: Product) -> bool:
-    ingredients = {piece for part in first.parts for piece in (part.ingredient, *part.ingredient.split("/"))}
-    return all(part.ingredient in ingredients for part in second.parts)
-
-
-def _with_words(product: Product, text: str, words: frozenset[str], medications: Medications) -> Product:
-    if len(product.parts) > 1:
-        return product
-    ingredient = product.parts[0].ingredient
-    strengths = {(number, unit, per, of) for number, unit, per, of in _STRENGTH.findall(text)}
-    stated = [_strength(ingredient, *strength) for strength in strengths]
-    if len(stated) > 1 and "/" in ingredient:  # a combination that counts as a unit: its table has one of the strengths
-        known = _known_parts(ingredient, medications)
-        stated = [part for part in stated if part in known]
-    part = stated[0] if len(stated) == 1 else product.parts[0]
-    if product.use:
-        return product._replace(parts=(part,))
-    for rule in medications.text_rules:
-        if rule.ingredient == ingredient and (rule.any_of & words or part.strength in rule.strengths):
-            return Product((part,), rule.formulation or product.formulation, rule.use)
-    return product._replace(parts=(part,))
-
-
-def _known_parts(ingredient: str, medications: Medications) -> set[ProductPart]:
-    """The strengths of the products of an ingredient."""
-    return {
-        part for product in medications.products.values() for part in product.parts if part.ingredient == ingredient
-    }
-
-
-def _strength(ingredient: str, number: str, unit: str, per: str, of: str) -> ProductPart:
-    amount = float(number) * _MILLIGRAMS[unit]
-    if not of:
-        return ProductPart(ingredient, amount, "MG")
-    share = float(per) if per else 1.0
-    if not share:
-        return ProductPart(ingredient, None, "")
-    dimension = "MG/ML" if of == "ml" else "MG/ACTUAT" if of == "actuat" else "MG/HR"
-    return ProductPart(ingredient, amount / share, dimension)
 
 
 def _texts_of(concept: CodeableConcept, medications: Medications) -> list[str]:
@@ -321,7 +264,7 @@ def _contradicting(hits: list[Product], named: Product | None) -> tuple[Product,
         return ()
     best = hits[0]
     against = [other for other in hits[1:] if _ingredients(other) != _ingredients(best)]
-    return (*against, named) if named is not None and not _covers(best, named) else tuple(against)
+    return (*against, named) if named is not None and not covers(best, named) else tuple(against)
 
 
 def _mentions(substances: frozenset[str], product: Product) -> bool:

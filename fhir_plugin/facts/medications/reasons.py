@@ -47,10 +47,10 @@ def indication_of(indications: Iterable[CodeableConcept], medications: Medicatio
 
 def indication_in_sig(text: str, medications: Medications) -> str:
     """The same for the words of a sig: ``for sleep``, ``to quit smoking``."""
-    stated = " ".join(purposes(text))
-    if not stated:
-        return NOT_STATED
     reasons = medications.reasons
+    stated = " ".join(purposes(text))
+    if not stated or not reasons.told_by_sigs.search(f" {stated}"):
+        return NOT_STATED
     other = reasons.other_indications
     if any(word in stated for word in reasons.depression_indications):
         return STATED_DEPRESSION
@@ -61,7 +61,8 @@ def indication_in_sig(text: str, medications: Medications) -> str:
     return STATED_OTHER if _begin(stated, other.words) else NOT_STATED
 
 
-_FOR = re.compile(r"\b(?:for|to) ([^.;,\n()]*)")
+_FOR = re.compile(r"(?:for(?<!\wfor)|to(?<!\wto)) ([^.;,\n()]*)")
+"""Behind one of these words. What stands before the word is looked at last, so that the search skips to its letters."""
 
 
 def purposes(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from mappings.schema.instruments.model import Instrument, Risk
 _SCORE_UNIT = "{score}"
 
 
-class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+class Assessment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One administration of one instrument, from a QuestionnaireResponse, an Observation, or both."""
 
     instrument: str
@@ -41,9 +41,14 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
 def measured(instrument: Instrument, assessment: Assessment) -> Measurement:
     """The total, or the rank of the risk level; 0 is the lowest."""
+    name = "level" if assessment.total is None else "total"
+    return Measurement(components={name: value_of(instrument, assessment)}, unit=_SCORE_UNIT, day=assessment.day)
+
+
+def value_of(instrument: Instrument, assessment: Assessment) -> float:
+    """The total, or the rank of the risk level, as a number."""
     if assessment.total is not None:
-        return Measurement(components={"total": assessment.total}, unit=_SCORE_UNIT, day=assessment.day)
+        return assessment.total
     levels = instrument.formula.levels if isinstance(instrument.formula, Risk) else ()
     rising = [level.name for level in reversed(levels)]
-    level = rising.index(assessment.severity) + 1 if assessment.severity in rising else 0
-    return Measurement(components={"level": float(level)}, unit=_SCORE_UNIT, day=assessment.day)
+    return float(rising.index(assessment.severity) + 1 if assessment.severity in rising else 0)

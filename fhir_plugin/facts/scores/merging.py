@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from enum import Enum
 from heapq import heappop, heappush
+from operator import itemgetter
 
 import msgspec
 
-from fhir_plugin.facts.scores.assessment import Assessment, measured
+from fhir_plugin.facts.scores.assessment import Assessment, value_of
 from fhir_plugin.facts.scores.survey_observations import GatheredAnswers, contradictory_flag
 from fhir_plugin.record.dates import DaySpan, instant
 from mappings.schema.instruments import Instruments
@@ -29,48 +30,56 @@ class AssessmentCollector:
     def __init__(self, instruments: Instruments, assessments: Iterable[Assessment]) -> None:
         self._instruments = instruments
         self._assessments = list(assessments)
+        self._times = [instant(assessment.moment) for assessment in self._assessments]
         self._changes = [0] * len(self._assessments)
         """How often each was merged: what was noted under its earlier keys does not count any more."""
         self._recorded_as: dict[int, dict[str, None]] = {}
         self._places: dict[tuple[object, ...], list[_Noted]] = {}
-        for place, assessment in enumerate(self._assessments):
-            self._index(assessment, place)
+        for place in range(len(self._assessments)):
+            self._index(place)
 
-    def collected(self) -> list[Assessment]:
-        """All assessments, each with every Observation that records it."""
+    def collected(self) -> Iterator[tuple[Assessment, datetime | None]]:
+        """All assessments, each with every Observation that records it, and the time of day if it is known."""
         for place, references in self._recorded_as.items():
             whole = msgspec.structs.replace(self._assessments[place], recorded_as=tuple(references))
             self._assessments[place] = whole
-        return self._assessments
+        return zip(self._assessments, self._times, strict=True)
 
     def merge(self, recorded: Assessment, gathered: GatheredAnswers) -> None:
         """Add an assessment read from Observations, or merge it with the assessment that it records."""
         derived = {
             "/".join((reference.reference or "").rsplit("/", 2)[-2:])
             for source in gathered.sources
+            if source.derived_from
             for reference in source.derived_from
         }
-        place = self._same(recorded, derived)
+        time = instant(recorded.moment)
+        place = self._same(recorded, time, derived)
         if place is None:
-            place = len(self._assessments)
             self._assessments.append(recorded)
+            self._times.append(time)
             self._changes.append(0)
+            self._index(len(self._assessments) - 1)
         else:
-            self._join(place, recorded)
-        self._index(self._assessments[place], place)
+            self._join(place, recorded, time)
 
-    def _join(self, place: int, recorded: Assessment) -> None:
+    def _join(self, place: int, recorded: Assessment, time: datetime | None) -> None:
         existing = self._assessments[place]
         references = self._recorded_as.setdefault(place, dict.fromkeys(existing.recorded_as))
         references |= dict.fromkeys(recorded.recorded_as)
-        self._assessments[place] = _joined(existing, recorded, self._instruments)
+        stays = _stands(existing, recorded, self._instruments)
+        self._assessments[place] = _joined(existing, recorded, stays=stays)
+        if stays and existing.recorded_as:
+            return  # it is still looked up by the same keys
+        if not stays:
+            self._times[place] = time
         self._changes[place] += 1
+        self._index(place)
 
-    def _same(self, recorded: Assessment, derived: Iterable[str]) -> int | None:
+    def _same(self, recorded: Assessment, time: datetime | None, derived: Iterable[str]) -> int | None:
         """The place of the assessment that is the same: one that no Observation records yet, else the earliest."""
         keys: list[tuple[object, ...]] = [(recorded.instrument, reference) for reference in derived]
         if recorded.day is not None:
-            time = instant(recorded.moment)
             value = (recorded.instrument, recorded.day, recorded.total, recorded.severity)
             keys += [(*value, _Kind.RESPONSE), (*value, _Kind.UNTIMED)]
             # Two Observations with different times are two assessments, for example before and after a session.
@@ -88,9 +97,10 @@ class AssessmentCollector:
             heappop(noted)
         return None
 
-    def _index(self, assessment: Assessment, place: int) -> None:
+    def _index(self, place: int) -> None:
+        assessment = self._assessments[place]
         noted = bool(assessment.recorded_as), place, self._changes[place]
-        for key in _keys(assessment):
+        for key in _keys(assessment, self._times[place]):
             heappush(self._places.setdefault(key, []), noted)
 
 
@@ -107,13 +117,12 @@ class _Kind(Enum):
     UNTIMED = "untimed"
 
 
-def _keys(assessment: Assessment) -> Iterator[tuple[object, ...]]:
+def _keys(assessment: Assessment, time: datetime | None) -> Iterator[tuple[object, ...]]:
     """What an assessment read from Observations is looked up by to find this one."""
     instrument, day = assessment.instrument, assessment.day
     yield instrument, assessment.reference
     if day is None:
         return
-    time = instant(assessment.moment)
     if time is not None:
         yield instrument, day, time
     kind = _Kind.UNTIMED if time is None else _Kind.TIMED
@@ -122,11 +131,16 @@ def _keys(assessment: Assessment) -> Iterator[tuple[object, ...]]:
     yield instrument, day, assessment.total, assessment.severity, kind
 
 
-def _joined(existing: Assessment, recorded: Assessment, instruments: Instruments) -> Assessment:
-    """One assessment from two; where they disagree, the items of a response decide, else the higher stands, flagged."""
-    from_response = existing.reference.startswith("QuestionnaireResponse/")
-    is_existing = from_response or _strength(existing, instruments) >= _strength(recorded, instruments)
-    better, other = (existing, recorded) if is_existing else (recorded, existing)
+def _stands(existing: Assessment, recorded: Assessment, instruments: Instruments) -> bool:
+    """Whether the earlier of two stands where they disagree: the items of a response decide, else the higher."""
+    if existing.reference.startswith("QuestionnaireResponse/"):
+        return True
+    return _strength(existing, instruments) >= _strength(recorded, instruments)
+
+
+def _joined(existing: Assessment, recorded: Assessment, *, stays: bool) -> Assessment:
+    """One assessment from two; ``stays``: the earlier one stands. The total of the other is a flag."""
+    better, other = (existing, recorded) if stays else (recorded, existing)
     flags = dict.fromkeys(better.flags)
     if other.total is not None and better.total != other.total:
         mismatch = f"stored_total_mismatch:{other.total:g}"
@@ -145,34 +159,32 @@ def _strength(assessment: Assessment, instruments: Instruments) -> tuple[bool, b
 
 
 def _has_items(assessment: Assessment) -> bool:
-    return any(value is not None for value in assessment.items.values())
+    return not {None}.issuperset(assessment.items.values())
 
 
 def _rank(assessment: Assessment, instruments: Instruments) -> float:
     """The total or the rank of the level; below any of them where there is none."""
-    if not assessment.usable:
-        return -1
-    return next(iter(measured(instruments[assessment.instrument], assessment).components.values()))
+    return value_of(instruments[assessment.instrument], assessment) if assessment.usable else -1
 
 
-def in_order(assessments: Iterable[Assessment], instruments: Instruments) -> Iterator[Assessment]:
+def in_order(timed: Iterable[tuple[Assessment, datetime | None]], instruments: Instruments) -> Iterator[Assessment]:
     """Oldest first, of one moment the higher last and flagged; undated ones come first, so that none is the latest."""
-
-    def order(entry: Assessment) -> tuple[date, date, datetime, float, str]:
-        return *_moment(entry), _rank(entry, instruments), entry.reference
-
-    entries = sorted(assessments, key=order)
-    together: dict[tuple[str, tuple[date, date, datetime]], list[Assessment]] = {}
-    for entry in entries:
+    entries = [
+        (*(entry.day or _UNDATED), time or _NO_MOMENT, _rank(entry, instruments), entry.reference, entry)
+        for entry, time in timed
+    ]
+    entries.sort(key=itemgetter(slice(0, -1)))
+    together: dict[tuple[object, ...], list[Assessment]] = {}
+    for first, last, time, _, _, entry in entries:
         if entry.total is not None and entry.day is not None:
-            together.setdefault((entry.instrument, _moment(entry)), []).append(entry)
+            together.setdefault((entry.instrument, first, last, time), []).append(entry)
     highest = {id(of_moment[-1]): of_moment for of_moment in together.values() if len(of_moment) > 1}
-    for entry in entries:
-        others = {other.total for other in highest.get(id(entry), ()) if other.total is not None} - {entry.total}
-        flags = tuple(contradictory_flag(total) for total in sorted(others))
-        yield msgspec.structs.replace(entry, flags=(*entry.flags, *flags)) if flags else entry
+    for *_, entry in entries:
+        yield _flagged(entry, highest[id(entry)]) if id(entry) in highest else entry
 
 
-def _moment(assessment: Assessment) -> tuple[date, date, datetime]:
-    day = assessment.day or _UNDATED
-    return day.first, day.last, instant(assessment.moment) or _NO_MOMENT
+def _flagged(highest: Assessment, of_moment: Iterable[Assessment]) -> Assessment:
+    """The highest total of a moment with the others as flags."""
+    others = {other.total for other in of_moment if other.total is not None} - {highest.total}
+    flags = tuple(contradictory_flag(total) for total in sorted(others))
+    return msgspec.structs.replace(highest, flags=(*highest.flags, *flags)) if flags else highest

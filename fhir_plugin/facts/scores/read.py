@@ -17,7 +17,6 @@ from fhir_plugin.facts.scores.unscored import UnscoredForm, unrecognised_form, u
 from fhir_plugin.record.dates import DaySpan, day_span, instant, is_within
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, QuestionnaireResponse
-from fhir_plugin.scales.recognition import RecognitionCache
 from fhir_plugin.scales.scoring import Score, score_all
 from mappings.schema.instruments import Instruments
 from mappings.schema.instruments.model import Instrument
@@ -254,19 +253,14 @@ def read_scores(record: Record, instruments: Instruments, as_of: date) -> ScoreH
     sex = record.patient.gender if record.patient else None
     responses = list(record.all("questionnaireResponses", QuestionnaireResponse))
     observations = list(record.all("observations", Observation))
-    seen: RecognitionCache = {}
     unknown: list[UnscoredForm] = []
     collector = AssessmentCollector(
         instruments,
-        (
-            assessment
-            for response in responses
-            for assessment in _from_response(response, instruments, sex, seen, unknown)
-        ),
+        (assessment for response in responses for assessment in _from_response(response, instruments, sex, unknown)),
     )
     for gathered, scored in gather_scores(observations, instruments, sex):
         collector.merge(_from_observations(gathered, scored), gathered)
-    past = [entry for entry in collector.collected() if entry.day is None or entry.day.first <= as_of]
+    past = ((entry, time) for entry, time in collector.collected() if entry.day is None or entry.day.first <= as_of)
     ordered = tuple(in_order(past, instruments))
     unscored = (*unknown, *unscored_assessments(ordered, instruments))
     return ScoreHistory(
@@ -285,14 +279,13 @@ def _from_response(
     response: QuestionnaireResponse,
     instruments: Instruments,
     sex: str | None,
-    seen: RecognitionCache,
     unknown: list[UnscoredForm],
 ) -> Iterator[Assessment]:
     """The assessments in a response; one of no known instrument is added to ``unknown``."""
     if response.status == "entered-in-error":
         return
     try:
-        for scored in score_all(response, instruments, sex=sex, seen=seen):
+        for scored in score_all(response, instruments, sex=sex):
             yield _assessment(scored, response.authored, response.reference)
     except WrongQuestionnaire:
         if form := unrecognised_form(response, instruments.signals):
@@ -301,7 +294,7 @@ def _from_response(
 
 def _from_observations(gathered: GatheredAnswers, scored: Score) -> Assessment:
     moment = next(filter(None, map(moment_of, gathered.sources)), None) or gathered.sources[0].issued
-    references = tuple(source.reference for source in gathered.sources)
+    references = tuple([source.reference for source in gathered.sources])
     return _assessment(scored, moment, references[0], references)
 
 

@@ -34,7 +34,7 @@ class GatheredAnswers:
     instruments: Instruments
     sources: list[Observation]
     known: set[Observation] = field(default_factory=set)
-    """The same as a set."""
+    """The same as a set, where there are members to be found."""
     totals: list[float] = field(default_factory=list)
     """Every total as recorded; more than one where they may contradict each other."""
     level: str | None = None
@@ -66,7 +66,7 @@ def gather_scores(
 
 
 def _has_content(answers: GatheredAnswers) -> bool:
-    found = answers.total is not None or answers.level is not None or bool(answers.items)
+    found = bool(answers.totals or answers.items) or answers.level is not None
     if answers.unread_panel and not found:
         answers.flags.append(_UNREADABLE)
     return found or bool(answers.flags)
@@ -82,12 +82,12 @@ def _gathered(
     others: list[Observation] = []
     for observation in valid:
         codes = survey_codes(observation.code, instruments)
-        name = next((instruments.heads[code] for code in codes if code in instruments.heads), None)
-        if name is None:
-            if any(code in instruments.links for code in codes):
+        names = [instruments.heads[code] for code in codes if code in instruments.heads]
+        if not names:
+            if not instruments.links.keys().isdisjoint(codes):
                 others.append(observation)
             continue
-        answers = GatheredAnswers(instruments.forms[name], instruments, [])
+        answers = GatheredAnswers(instruments.forms[names[0]], instruments, [])
         _add_observation(observation, answers, by_reference, _MAX_DEPTH)
         gathered.append(answers)
     return gathered, others
@@ -97,7 +97,8 @@ def _add_observation(
     observation: Observation, answers: GatheredAnswers, by_reference: Mapping[str, Observation], depth: int
 ) -> None:
     answers.sources.append(observation)
-    answers.known.add(observation)
+    if by_reference:
+        answers.known.add(observation)
     if observation.status not in USABLE_STATUSES:
         answers.flags.append(f"status:{observation.status or 'missing'}")
     _add_value(observation, answers)
@@ -240,8 +241,10 @@ def moment_of(observation: Observation) -> str | None:
 
 
 def _scored(answers: GatheredAnswers, sex: str | None) -> Score:
-    """The score from the items where they are complete, else the total or the level as recorded."""
+    """The score from complete items, else the total or the level as recorded; other totals are flagged."""
     scored = _score_of(answers, sex)
+    if all(total == scored.total for total in answers.totals):
+        return scored
     lower = sorted({total for total in answers.totals if total != scored.total}) if scored.total is not None else []
     told = {f"stored_total_mismatch:{total:g}" for total in lower} & {*scored.flags}
     new = () if told else tuple(contradictory_flag(total) for total in lower)
@@ -254,20 +257,20 @@ def contradictory_flag(total: float) -> str:
 
 
 def _score_of(answers: GatheredAnswers, sex: str | None) -> Score:
-    instrument = answers.form.instrument
-    if answers.total is not None and not answers.items:
-        return recorded_total(instrument, answers.total, None, [*dict.fromkeys(answers.flags)], sex)
-    read = [answers.items.get(place) for place in range(len(answers.form.items))]
+    instrument, total = answers.form.instrument, answers.total
     flags = [*dict.fromkeys(answers.flags)]
+    if total is not None and not answers.items:
+        return recorded_total(instrument, total, None, flags, sex)
+    read = [answers.items.get(place) for place in range(len(answers.form.items))]
     flags += [
         f"{value}:{item.key}"
         for value, item in zip(read, answers.form.items, strict=True)
         if isinstance(value, AnswerFault)
     ]
     values = [None if isinstance(value, AnswerFault) else value for value in read]
-    from_items = score_values(instrument, values, flags, sex=sex, stored=answers.total)
-    if from_items.total is not None or (answers.total is None and answers.level is None):
+    from_items = score_values(instrument, values, flags, sex=sex, stored=total)
+    if from_items.total is not None or (total is None and answers.level is None):
         return from_items
-    if answers.total is not None:
-        return recorded_total(instrument, answers.total, from_items, flags, sex)
+    if total is not None:
+        return recorded_total(instrument, total, from_items, flags, sex)
     return recorded_level(instrument, answers.level, from_items, flags)

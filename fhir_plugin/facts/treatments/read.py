@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,6 +34,15 @@ ONE_DOSE = "one dose alone: may have been anaesthesia or pain care"
 """Why a single dose of a drug with other uses proves no course."""
 
 
+class _Search(NamedTuple):
+    """Where the sessions of some treatments were looked for."""
+
+    missing: tuple[str, ...]
+    looked_in: tuple[str, ...]
+    nothing: str
+    """That the record has no resource of a kind that could show them; empty where it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class TreatmentHistory:
     """Courses, oldest first, with all session entries, and the facts derived from them."""
@@ -51,35 +61,38 @@ class TreatmentHistory:
         """The named facts that criteria compare."""
         modalities = sorted({treatment.modality for treatment in self.treatments.by_id.values()})
         names = sorted({*modalities, *self.treatments.by_id})
-        judged = [*((name, (name,)) for name in modalities), ("single_modality", _COMBINED)]
-        facts = [self._received(name) for name in names]
-        for name, of in judged:
-            facts.append(self._judged(f"{name}.inadequate_response", of, (NO_RESPONSE, PARTIAL)))
-            facts.append(self._judged(f"{name}.partial_response", of, (PARTIAL,)))
+        searches = {name: self._search((name,)) for name in names}
+        judged: list[tuple[str, Sequence[str], _Search]] = [(name, (name,), searches[name]) for name in modalities]
+        judged.append(("single_modality", _COMBINED, self._search(_COMBINED)))
+        facts = [self._received(name, searches[name]) for name in names]
+        for name, of, search in judged:
+            facts.append(self._judged(f"{name}.inadequate_response", of, (NO_RESPONSE, PARTIAL), search))
+            facts.append(self._judged(f"{name}.partial_response", of, (PARTIAL,), search))
         return {fact.name: fact for fact in facts}
+
+    def _search(self, of: Sequence[str]) -> _Search:
+        """Where sessions of treatments were looked for, and what that leaves open."""
+        treatments = self.treatments.by_id.values()
+        ways = tuple(dict.fromkeys([item.given_as for item in treatments if item.id in of or item.modality in of]))
+        return _Search(
+            missing=tuple(dict.fromkeys([why for way in ways for why in self.missing[way]])),
+            looked_in=tuple([where for way in ways for where in self.looked_in[way]]),
+            nothing=f"no entry of the kind that records a {' or '.join(ways)}" if self.silent.issuperset(ways) else "",
+        )
 
     def _of(self, name: str, treatment: str) -> bool:
         return name in (treatment, self.treatments[treatment].modality)
 
-    def _fact(self, name: str, of: Sequence[str], value: Presence) -> Fact:
+    @staticmethod
+    def _fact(name: str, value: Presence, search: _Search) -> Fact:
         name = f"treatments.{name}"
-        treatments = self.treatments.by_id.values()
-        ways = tuple(dict.fromkeys(item.given_as for item in treatments if item.id in of or item.modality in of))
         evidence = (*value.current, *value.past, *value.possible)
-        missing = [why for way in ways for why in self.missing[way]]
-        looked_in = [where for way in ways for where in self.looked_in[way]]
-        if not evidence and self.silent.issuperset(ways):
-            missing.append(f"no entry of the kind that records a {' or '.join(ways)}")
-            return Fact(name=name, value=None, missing=tuple(dict.fromkeys(missing)), looked_in=tuple(looked_in))
-        return Fact(
-            name=name,
-            value=value,
-            evidence=evidence,
-            missing=tuple(dict.fromkeys(missing)),
-            looked_in=tuple(dict.fromkeys(looked_in)),
-        )
+        if not evidence and search.nothing:
+            return Fact(name=name, value=None, missing=(*search.missing, search.nothing), looked_in=search.looked_in)
+        looked_in = tuple(dict.fromkeys(search.looked_in))
+        return Fact(name=name, value=value, evidence=evidence, missing=search.missing, looked_in=looked_in)
 
-    def _received(self, name: str) -> Fact:
+    def _received(self, name: str, search: _Search) -> Fact:
         current: list[Evidence] = []
         past: list[Evidence] = []
         in_course: set[str] = set()
@@ -96,9 +109,9 @@ class TreatmentHistory:
             else:
                 past.append(self._session_evidence(session))
         value = Presence(current=tuple(current), past=tuple(past), possible=tuple(possible))
-        return self._fact(f"{name}.received", (name,), value)
+        return self._fact(f"{name}.received", value, search)
 
-    def _judged(self, name: str, of: Sequence[str], kinds: Sequence[str]) -> Fact:
+    def _judged(self, name: str, of: Sequence[str], kinds: Sequence[str], search: _Search) -> Fact:
         current, possible = [], []
         for course in self.courses:
             if not any(self._of(modality, course.treatment) for modality in of):
@@ -108,7 +121,7 @@ class TreatmentHistory:
                 possible.append(self.evidence(course, doubt))
             elif course.outcome.kind in kinds:
                 current.append(self.evidence(course))
-        return self._fact(name, of, Presence(current=tuple(current), possible=tuple(possible)))
+        return self._fact(name, Presence(current=tuple(current), possible=tuple(possible)), search)
 
     def _doubt(self, course: TreatmentCourse) -> str:
         """Why the outcome does not count as that of one completed treatment given alone; empty if it does."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 
@@ -92,22 +91,33 @@ _NOTHING_GIVEN: dict[type[Resource], frozenset[str]] = {
 """Statuses by which nothing was given; any other that is not known leaves it open."""
 
 
-def read_sessions(record: Record, treatments: Treatments) -> Iterator[Session]:
+def read_sessions(record: Record, treatments: Treatments) -> list[Session]:
     """All entries about the treatments, except those entered in error or not done."""
     lookup = _TreatmentLookup(treatments)
-    for procedure in record.all("procedures", Procedure):
-        yield from _session(procedure, procedure.status, procedure.code, _performed(procedure), lookup)
-    for administration in record.all("medicationAdministrations", MedicationAdministration):
-        moment = administration.effective_date_time, administration.effective_period
-        yield from _drug_session(administration, moment, record, lookup, administration.dosage)
-    for dispense in record.all("medicationDispenses", MedicationDispense):
-        yield from _drug_session(dispense, (dispense.when_handed_over or dispense.when_prepared, None), record, lookup)
-    for statement in record.all("medicationStatements", MedicationStatement):
-        moment = statement.effective_date_time or statement.date_asserted, statement.effective_period
-        yield from _drug_session(statement, moment, record, lookup)
-    for request in record.all("medicationRequests", MedicationRequest):
-        if request.is_order:
-            yield from _drug_session(request, (request.authored_on, None), record, lookup)
+    found = [
+        _session(procedure, procedure.status, procedure.code, _performed(procedure), lookup)
+        for procedure in record.all("procedures", Procedure)
+    ]
+    found += [
+        _drug_session(given, (given.effective_date_time, given.effective_period), record, lookup, given.dosage)
+        for given in record.all("medicationAdministrations", MedicationAdministration)
+    ]
+    found += [
+        _drug_session(dispense, (dispense.when_handed_over or dispense.when_prepared, None), record, lookup)
+        for dispense in record.all("medicationDispenses", MedicationDispense)
+    ]
+    found += [
+        _drug_session(
+            stated, (stated.effective_date_time or stated.date_asserted, stated.effective_period), record, lookup
+        )
+        for stated in record.all("medicationStatements", MedicationStatement)
+    ]
+    found += [
+        _drug_session(order, (order.authored_on, None), record, lookup)
+        for order in record.all("medicationRequests", MedicationRequest)
+        if order.is_order
+    ]
+    return [session for session in found if session]
 
 
 class _TreatmentLookup:
@@ -117,15 +127,16 @@ class _TreatmentLookup:
 
     def __init__(self, treatments: Treatments) -> None:
         self.treatments = treatments
-        self._seen: dict[CodeableConcept, str | None] = {}
+        self._seen: dict[CodeableConcept, str] = {}
 
-    def treatment(self, concept: CodeableConcept) -> str | None:
-        """The treatment by the codes of the concept, else by its words."""
-        if concept not in self._seen:
+    def treatment(self, concept: CodeableConcept) -> str:
+        """The treatment by the codes of the concept, else by its words; empty if it is none."""
+        treatment = self._seen.get(concept)
+        if treatment is None:
             words = " ".join(filter(None, (concept.text, *(coding.display for coding in concept.coding))))
             codes = ((coding.system, coding.code) for coding in concept.coding)
-            self._seen[concept] = self.treatments.treatment_of(codes, words)
-        return self._seen[concept]
+            treatment = self._seen[concept] = self.treatments.treatment_of(codes, words) or ""
+        return treatment
 
 
 Moment = tuple[str | None, Period | None]
@@ -141,26 +152,23 @@ def _drug_session(
     record: Record,
     lookup: _TreatmentLookup,
     dosage: AdministrationDosage | None = None,
-) -> Iterator[Session]:
-    concept = medication_concept(resource, record)
-    for session in _session(resource, resource.status, concept, moment, lookup):
-        doubt = _other_use(lookup.treatments[session.treatment], dosage)
-        yield msgspec.structs.replace(session, other_use=doubt) if doubt else session
+) -> Session | None:
+    session = _session(resource, resource.status, medication_concept(resource, record), moment, lookup)
+    if session is None:
+        return None
+    doubt = _other_use(lookup.treatments[session.treatment], dosage)
+    return msgspec.structs.replace(session, other_use=doubt) if doubt else session
 
 
 def _session(
     resource: Resource, status: str | None, concept: CodeableConcept | None, moment: Moment, lookup: _TreatmentLookup
-) -> Iterator[Session]:
-    if concept is None:
-        return
-    treatment = lookup.treatment(concept)
-    if treatment is None:
-        return
-    if status in _NOTHING_GIVEN[type(resource)]:
-        return
+) -> Session | None:
+    treatment = lookup.treatment(concept) if concept else ""
+    if concept is None or not treatment or status in _NOTHING_GIVEN[type(resource)]:
+        return None
     strength = _STRENGTH_BY_STATUS[type(resource)].get(status or "", EvidenceStrength.UNCLEAR)
     at, period = moment
-    yield Session(
+    return Session(
         treatment=treatment,
         strength=strength,
         span=_span(at, period),

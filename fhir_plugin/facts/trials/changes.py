@@ -12,7 +12,7 @@ from fhir_plugin.facts.trials.trial import Augmentation
 from fhir_plugin.record.dates import day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import AllergyIntolerance, Procedure
-from mappings.schema.medications import CodeSet, Medications
+from mappings.schema.medications import Medications
 
 _DONE = ("completed", "in-progress")
 
@@ -54,17 +54,13 @@ def _procedures(record: Record, medications: Medications) -> Iterable[TreatmentC
     for procedure in record.all("procedures", Procedure):
         if procedure.status not in _DONE or procedure.code is None:
             continue
+        pairs = [(coding.system, coding.code) for coding in procedure.code.coding]
         for name, codes in codes_by_name:
-            if _is_one_of(procedure, codes):
+            if not codes.pairs.isdisjoint(pairs):
                 period = procedure.performed_period
                 span = day_span(procedure.performed_date_time or (period.start if period else None))
                 if span is not None:
                     yield TreatmentChange(span.first.toordinal(), name, "interventional")
-
-
-def _is_one_of(procedure: Procedure, codes: CodeSet) -> bool:
-    codings = procedure.code.coding if procedure.code else ()
-    return any((coding.system, coding.code) in codes.pairs for coding in codings)
 
 
 def allergies_of(record: Record, medications: Medications) -> list[tuple[str, int]]:

@@ -122,9 +122,10 @@ class TrialScope:
         needed = self._policy.adequate_days
         if run.days >= needed:
             return MET, False
-        if self._best(days.claimed()).days >= needed:
+        claimed = days.claimed()
+        if self._best(claimed).days >= needed:
             return NOT_MET, True
-        return (UNKNOWN if self._best(days.possible()).days >= needed else NOT_MET), False
+        return (UNKNOWN if self._best(days.possible(claimed)).days >= needed else NOT_MET), False
 
     def _concurrent(self) -> frozenset[str]:
         """Adequate drugs whose adequate days overlap for longer than a cross-taper."""
@@ -150,7 +151,7 @@ class TrialScope:
             ranged = self._medications.augmentation_minimum(ingredient) is not None
             certain = days.adequate if ranged else days.covered
             start = self._added(certain, antidepressant)
-            possible = start or self._added(union([*certain, *days.possible()]), antidepressant)
+            possible = start or self._added(union([*certain, *days.possible(days.claimed())]), antidepressant)
             if possible is not None:
                 yield Augmentation(
                     ingredient=ingredient,

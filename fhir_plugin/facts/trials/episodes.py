@@ -11,9 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
@@ -52,7 +53,11 @@ def current_episode(record: Record, medications: Medications, as_of: date, given
     """The episode that trials must fall into. Of a partial date the last day is used, so that fewer days count."""
     if given is not None:
         return Episode(min(given.last, as_of), "given", min(given.first, as_of))
-    conditions = list(record.all("conditions", Condition))
+    conditions = [
+        (condition, meaning)
+        for condition in record.all("conditions", Condition)
+        if (meaning := _meaning(condition, medications)) is not _OF_NOTHING
+    ]
     dated = sorted(_dated(conditions, medications, as_of), key=lambda diagnosis: diagnosis.day)
     latest = next((diagnosis for diagnosis in reversed(dated) if diagnosis.until is None), None)
     if latest is None:
@@ -80,14 +85,15 @@ def _first_of_run(latest: _Depression, dated: list[_Depression], remission: date
     return Episode(first.day, first.source, date.min if cut else first.earliest)
 
 
-def _dated(conditions: list[Condition], medications: Medications, as_of: date) -> Iterator[_Depression]:
-    for condition in conditions:
-        period = condition.abatement_period
-        abated = day_span(condition.abatement_date_time) or (day_span(period.end) if period else None)
+def _dated(conditions: Iterable[_Coded], medications: Medications, as_of: date) -> Iterator[_Depression]:
+    for condition, meaning in conditions:
+        if not meaning.is_depression:
+            continue
         until = None
-        if not is_current_depression(condition, medications):
-            refuted = _has(condition.verification_status, medications.episodes.unverified)
-            if refuted or abated is None or not _is_depression_code(condition, medications):
+        if not _is_current(condition, medications):
+            period = condition.abatement_period
+            abated = day_span(condition.abatement_date_time) or (day_span(period.end) if period else None)
+            if abated is None or _has(condition.verification_status, medications.episodes.unverified):
                 continue
             until = abated.last
         begun = _begun(condition, as_of)
@@ -107,13 +113,10 @@ def _begun(condition: Condition, as_of: date) -> tuple[date, date, str] | None:
     return None
 
 
-def _remissions(conditions: list[Condition], medications: Medications) -> Iterator[date]:
+def _remissions(conditions: Iterable[_Coded], medications: Medications) -> Iterator[date]:
     """The days of the diagnoses of full remission."""
-    episodes = medications.episodes
-    for condition in conditions:
-        if _has(condition.verification_status, episodes.unverified):
-            continue
-        if _codes(condition, medications, episodes.icd10_remission, episodes.snomed_remission):
+    for condition, meaning in conditions:
+        if meaning.remission and not _has(condition.verification_status, medications.episodes.unverified):
             span = day_span(condition.onset_date_time) or day_span(condition.recorded_date)
             if span is not None:
                 yield span.first
@@ -121,27 +124,57 @@ def _remissions(conditions: list[Condition], medications: Medications) -> Iterat
 
 def is_current_depression(condition: Condition, medications: Medications) -> bool:
     """Whether a Condition is an active, not refuted depressive episode by its code."""
-    if not _has(condition.clinical_status, medications.episodes.clinical_statuses) or condition.code is None:
-        return False
-    if _has(condition.verification_status, medications.episodes.unverified):
-        return False
-    return _is_depression_code(condition, medications)
+    return _meaning(condition, medications).is_depression and _is_current(condition, medications)
 
 
-def _is_depression_code(condition: Condition, medications: Medications) -> bool:
+def _is_current(condition: Condition, medications: Medications) -> bool:
     episodes = medications.episodes
-    if _codes(condition, medications, episodes.icd10_excluded, frozenset()):
-        return False
-    return _codes(condition, medications, episodes.icd10_prefixes, episodes.snomed)
-
-
-def _codes(condition: Condition, medications: Medications, icd10: tuple[str, ...], snomed: frozenset[str]) -> bool:
-    """Whether a Condition has one of the codes; ICD-10 by its beginning, so that no list of them is needed."""
-    return condition.code is not None and any(
-        (system_key(coding.system) in medications.systems.icd10 and (coding.code or "").startswith(icd10))
-        or (system_key(coding.system) in medications.systems.snomed and coding.code in snomed)
-        for coding in condition.code.coding
+    return _has(condition.clinical_status, episodes.clinical_statuses) and not _has(
+        condition.verification_status, episodes.unverified
     )
+
+
+class _CodeMeaning(NamedTuple):
+    """What codes say of depressive episodes."""
+
+    depression: bool = False
+    excluded: bool = False
+    """Whether one is of another illness, whatever the others say."""
+    remission: bool = False
+    """Whether the depression is in full remission."""
+
+    @property
+    def is_depression(self) -> bool:
+        """Whether they are of a depressive episode."""
+        return self.depression and not self.excluded
+
+
+_OF_NOTHING = _CodeMeaning()
+_Coded: TypeAlias = tuple[Condition, _CodeMeaning]
+
+
+def _meaning(condition: Condition, medications: Medications) -> _CodeMeaning:
+    """What the codes of a diagnosis say."""
+    codings = condition.code.coding if condition.code else ()
+    meanings = [_meaning_of(coding.system, coding.code, medications) for coding in codings]
+    if len(meanings) == 1:
+        return meanings[0]
+    merged = _CodeMeaning(*map(any, zip(*meanings, strict=True)))
+    return merged if any(merged) else _OF_NOTHING
+
+
+@lru_cache(maxsize=4096)
+def _meaning_of(system: str | None, code: str | None, medications: Medications) -> _CodeMeaning:
+    """What a code says; ICD-10 is read by its beginning, so that no list of codes is needed."""
+    key, episodes = system_key(system), medications.episodes
+    icd10 = (code or "") if key in medications.systems.icd10 else ""
+    snomed = code if key in medications.systems.snomed else None
+    meaning = _CodeMeaning(
+        icd10.startswith(episodes.icd10_prefixes) or snomed in episodes.snomed,
+        icd10.startswith(episodes.icd10_excluded),
+        icd10.startswith(episodes.icd10_remission) or snomed in episodes.snomed_remission,
+    )
+    return meaning if any(meaning) else _OF_NOTHING
 
 
 def _has(concept: CodeableConcept | None, codes: frozenset[str]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import NamedTuple
@@ -145,11 +146,11 @@ def _by_series(
     later = [score for score in series if score.day > after]
     if not later:
         return None
-    depressed = medications.parameters["still_depressed_from"].value
-    responses = [score for score in later if _is_response(instrument, score, baseline, medications)]
+    responses = _responses(instrument, later, baseline, medications)
     if not responses:
         return None
     last = later[-1]
+    depressed = medications.parameters["still_depressed_from"].value
     because = medications.wording.because
     words = {"instrument": instrument.upper(), "last": last.total, "first": baseline.total if baseline else 0}
     if instrument == _PHQ9 and last.total >= depressed and last not in responses:
@@ -162,11 +163,14 @@ def _by_series(
     return TrialOutcome(RESPONDED, sentence.format(**words), documented=True)
 
 
-def _is_response(instrument: str, score: DatedTotal, baseline: DatedTotal | None, medications: Medications) -> bool:
-    """Whether a total has fallen far enough from the baseline, or is in remission."""
+def _responses(
+    instrument: str, scores: Iterable[DatedTotal], baseline: DatedTotal | None, medications: Medications
+) -> list[DatedTotal]:
+    """The totals that have fallen far enough from the baseline, or are in remission."""
     fall, remission = medications.parameters["response_fall"].value, medications.parameters["remission_below"].value
-    fallen = baseline is not None and baseline.total > 0 and score.total <= baseline.total * (1 - fall)
-    return fallen or (instrument == _PHQ9 and score.total < remission)
+    fallen = baseline.total * (1 - fall) if baseline is not None and baseline.total > 0 else -math.inf
+    below = remission if instrument == _PHQ9 else -math.inf
+    return [score for score in scores if score.total <= fallen or score.total < below]
 
 
 def _by_change(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -65,6 +67,15 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     augmentation: int
 
 
+class _Counted(NamedTuple):
+    """The trials of one kind."""
+
+    low: int
+    more: int
+    """How many more there may be."""
+    evidence: tuple[Evidence, ...]
+
+
 class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
     """The trials of one patient."""
 
@@ -100,12 +111,14 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
 
     def facts(self) -> dict[str, Fact]:
         """The named facts that criteria compare."""
-        current = self._facts(TRIALS, self.trials, self.augmentations)
-        lifetime = self._facts(f"{TRIALS}.lifetime", self.lifetime_trials, self.lifetime_augmentations)
+        counted = self._counted(self.trials, self.augmentations)
+        within = self.trials is self.lifetime_trials and self.augmentations is self.lifetime_augmentations
+        ever = counted if within else self._counted(self.lifetime_trials, self.lifetime_augmentations)
+        current = self._facts(TRIALS, counted)
         if self.possible_trials != self.trials or self.undated:
-            possible = self._facts(TRIALS, self.possible_trials, self.lifetime_augmentations)
+            possible = self._facts(TRIALS, self._counted(self.possible_trials, self.lifetime_augmentations))
             current = {name: self._open(fact, possible[name]) for name, fact in current.items()}
-        return current | lifetime
+        return current | self._facts(f"{TRIALS}.lifetime", ever)
 
     def _open(self, fact: Fact, possible: Fact) -> Fact:
         """The count of an episode that may have begun earlier, or on a day that is not known at all."""
@@ -114,34 +127,37 @@ class TrialHistory(msgspec.Struct, frozen=True, kw_only=True):
         (low, high), (_, most) = _bounds(fact), _bounds(possible)
         return replace(fact, value=Count(low=low, high=None if high is None or most is None else max(high, most)))
 
-    def _facts(self, prefix: str, trials: Sequence[Trial], augmentations: Sequence[Augmentation]) -> dict[str, Fact]:
+    def _counted(self, trials: Sequence[Trial], augmentations: Sequence[Augmentation]) -> dict[str, _Counted]:
+        """How many trials of each kind there are, and how many more there may be."""
         counters = _counters([trial for trial in trials if trial.evidence_grade not in self.doubted], augmentations)
         unclear = [trial for trial in trials if trial.adequate == UNKNOWN]
         met = [trial for trial in trials if trial.adequate == MET]
         perhaps = list(filter(may_have_failed, trials))
         failure_noted = [trial for trial in unclear if trial.outcome == FAILED]
         failed = list(filter(has_failed, trials))
+        intolerant = [trial for trial in trials if trial.outcome == INTOLERANT]
         added = sum(not augmentation.certain for augmentation in augmentations)
-        counted = {
-            "adequate": (counters.adequate, len(unclear), [*met, *unclear]),
-            "failed": (counters.failed, len(perhaps), [*failed, *perhaps]),
-            "failed_documented": (counters.failed_documented, len(failure_noted), [*failed, *failure_noted]),
-            "intolerance": (counters.intolerance, 0, [trial for trial in trials if trial.outcome == INTOLERANT]),
-            "indeterminate": (counters.indeterminate, 0, unclear),
-            "augmentation": (counters.augmentation, added, []),
-        }
         return {
-            f"{prefix}.{name}": self._fact(f"{prefix}.{name}", low, more, rests_on)
-            for name, (low, more, rests_on) in counted.items()
+            "adequate": _Counted(counters.adequate, len(unclear), _evidence(met, unclear)),
+            "failed": _Counted(counters.failed, len(perhaps), _evidence(failed, perhaps)),
+            "failed_documented": _Counted(
+                counters.failed_documented, len(failure_noted), _evidence(failed, failure_noted)
+            ),
+            "intolerance": _Counted(counters.intolerance, 0, _evidence(intolerant)),
+            "indeterminate": _Counted(counters.indeterminate, 0, _evidence(unclear)),
+            "augmentation": _Counted(counters.augmentation, added, ()),
         }
 
-    def _fact(self, name: str, low: int, more: int, rests_on: Iterable[Trial]) -> Fact:
-        high = None if self.missing else low + more
-        evidence = tuple(_evidence(trial) for trial in rests_on if trial.references)
+    def _facts(self, prefix: str, counted: Mapping[str, _Counted]) -> dict[str, Fact]:
+        facts = [self._fact(f"{prefix}.{name}", count) for name, count in counted.items()]
+        return {fact.name: fact for fact in facts}
+
+    def _fact(self, name: str, counted: _Counted) -> Fact:
+        high = None if self.missing else counted.low + counted.more
         return Fact(
             name=name,
-            value=Count(low=low, high=high),
-            evidence=evidence,
+            value=Count(low=counted.low, high=high),
+            evidence=counted.evidence,
             missing=self.missing,
             looked_in=self.looked_in,
         )
@@ -231,7 +247,11 @@ def _told(record: Record, trials: Sequence[Trial], medications: Medications) -> 
     return (medications.wording.missing["told"],) if told - known else ()
 
 
-def _evidence(trial: Trial) -> Evidence:
+def _evidence(*trials: Iterable[Trial]) -> tuple[Evidence, ...]:
+    return tuple([_piece(trial) for trial in chain(*trials) if trial.references])
+
+
+def _piece(trial: Trial) -> Evidence:
     day = DaySpan(trial.start, trial.start) if trial.start else None
     return Evidence(
         reference=trial.references[0], label=trial.ingredient, name=trial.ingredient, day=day, note=trial.line

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from fhir_plugin.facts.medications.products import ANTIDEPRESSANT, product_in_text
+from fhir_plugin.facts.medications.named_products import product_in_text
+from fhir_plugin.facts.medications.products import ANTIDEPRESSANT
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, MedicationDispense, MedicationRequest, MedicationStatement
 from mappings.schema.medications import Medications
@@ -20,31 +21,29 @@ _SENTENCES = re.compile(r"[.;\n]+")
 
 def told_trials(record: Record, medications: Medications) -> frozenset[str]:
     """The ingredients of which words tell that they were tried, and :data:`ANY` where a text names only the class."""
-    words = tuple(f" {word.replace('-', ' ')}" for word in medications.reasons.told_trials.words)
     # The name of a problem and the note of a refill are repeated at every visit.
-    return frozenset(name for text in dict.fromkeys(_texts(record)) for name in _told(text, words, medications))
+    return frozenset(name for text in dict.fromkeys(_texts(record)) for name in _told(text, medications))
 
 
 def _texts(record: Record) -> Iterator[str]:
-    for condition in record.all("conditions", Condition):
-        yield from (note.text for note in condition.note if note.text)
-        if condition.code is not None and condition.code.text:
-            yield condition.code.text
-    for order in record.all("medicationRequests", MedicationRequest):
-        yield from (note.text for note in order.note if note.text)
-    for dispense in record.all("medicationDispenses", MedicationDispense):
-        yield from (note.text for note in dispense.note if note.text)
-    for statement in record.all("medicationStatements", MedicationStatement):
-        yield from (note.text for note in statement.note if note.text)
+    conditions = list(record.all("conditions", Condition))
+    entries: list[Condition | MedicationRequest | MedicationDispense | MedicationStatement] = [
+        *conditions,
+        *record.all("medicationRequests", MedicationRequest),
+        *record.all("medicationDispenses", MedicationDispense),
+        *record.all("medicationStatements", MedicationStatement),
+    ]
+    yield from [note.text for entry in entries for note in entry.note if note.text]
+    yield from [condition.code.text for condition in conditions if condition.code and condition.code.text]
 
 
-def _told(text: str, starts: Sequence[str], medications: Medications) -> Iterator[str]:
+def _told(text: str, medications: Medications) -> Iterator[str]:
     """The antidepressants of the sentences that tell of a trial, and of the list that goes on behind one."""
     told = medications.reasons.told_trials
     goes_on = False
     for sentence in _SENTENCES.split(text.lower()):
         words = f" {sentence}".replace("-", " ").replace("(", " ").replace(",", " ")
-        if not goes_on and not any(map(words.__contains__, starts)):
+        if not goes_on and not any(map(words.__contains__, told.starts)):
             continue
         product = product_in_text(sentence, medications, is_name=False)
         named = [

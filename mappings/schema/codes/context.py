@@ -11,27 +11,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, Pattern
-from mappings.schema.base.words import any_found, any_pattern
+from mappings.schema.base.words import any_found, any_pattern, first_words, words_in_lower_case
+
+Trigger = Annotated[str, Field(pattern=r"[a-z0-9]")]
+"""At least one word, by whose absence most texts are seen to deny nothing."""
 
 
 class ContextRules(Entry):
     """The triggers, as words in lower case; a space matches any white space."""
 
-    forward: tuple[str, ...]
+    forward: tuple[Trigger, ...]
     """Deny what follows, up to a comma; over commas only in a list that ends with ``or`` or ``nor``."""
-    forward_list: tuple[str, ...]
+    forward_list: tuple[Trigger, ...]
     """Deny what follows, over commas as well, as long as only short items follow."""
-    forward_now: tuple[str, ...]
+    forward_now: tuple[Trigger, ...]
     """As ``forward``, but deny only that it is so now (``no current``)."""
-    backward: tuple[str, ...]
+    backward: tuple[Trigger, ...]
     """Deny what precedes them, back to a comma."""
     limited: tuple[Pattern, ...]
     """Where a denial reaches only back to a time (``no seizures since 2019``), it denies nothing of the time before."""
-    hypothetical: tuple[str, ...]
+    hypothetical: tuple[Trigger, ...]
     """Speak of what may come (``risk of``): what follows up to a comma is not stated."""
     not_a_denial: tuple[str, ...]
     """Look like a trigger and deny nothing (``no longer``, ``cannot be ruled out``)."""
@@ -76,12 +80,17 @@ class Context:
     whole_clause: tuple[str, ...]
     list_ends: frozenset[str]
     list_item_words: int
+    first_words: frozenset[str]
+    """The first word of each trigger."""
 
     def clauses(self, words: str) -> Iterator[tuple[str, str]]:
         """The clauses of a text: what each states of any time, and what of it is not denied for now."""
         for clause in _CLAUSE_ENDS.split(words):
             own = self._of_the_patient(clause)
             if not own.strip() or any(map(own.__contains__, self.whole_clause)):
+                continue
+            if self.first_words.isdisjoint(words_in_lower_case(own)):
+                yield own, own
                 continue
             ever = self._without(own, self.always, for_good=True)
             if self.backward_words.search(ever) and not self.not_backward.search(ever):
@@ -182,6 +191,9 @@ def make_context(rules: ContextRules) -> Context:
         whole_clause=rules.whole_clause,
         list_ends=frozenset(rules.list_ends),
         list_item_words=rules.list_item_words,
+        first_words=first_words(
+            (*rules.forward, *rules.forward_list, *rules.forward_now, *rules.backward, *rules.hypothetical)
+        ),
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TypeVar
 
 from pydantic import Field
 
 from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewed, Verification
-from mappings.schema.base.words import any_pattern
+from mappings.schema.base.kept import KeptByName
+from mappings.schema.base.words import any_found, any_pattern, found_sooner, words_in_lower_case
 from mappings.schema.codes.context import Context
 from mappings.schema.codes.senses import Meaning, Sense
 
@@ -38,7 +39,6 @@ class Abbreviations(Reviewed):
 ValueT = TypeVar("ValueT")
 
 _WORD_STARTS = re.compile(r"\b[a-z]{2,4}")
-_RUN = re.compile(r"[a-z0-9]+")
 SHORTEST_PIECE = 3
 """Letters of the shortest fragment; by so many, most topics are ruled out for a clause at once."""
 
@@ -50,9 +50,8 @@ class TopicHint:
     sense: Sense
     lasting: bool
     """Whether a past occurrence counts, so that ``no current`` denies nothing."""
-    pieces: tuple[str, ...]
-    heads: frozenset[str]
-    """The first letters of every fragment, ``SHORTEST_PIECE`` of each."""
+    pieces: Mapping[str, tuple[str, ...]]
+    """The fragments by their first letters, ``SHORTEST_PIECE`` of each."""
     pattern: re.Pattern[str] | None
     unless: tuple[str, ...]
     """Fragments that cancel it."""
@@ -68,8 +67,9 @@ class TopicHint:
         return self._suggests(rest, letters_of(rest))
 
     def _suggests(self, clause: str, letters: frozenset[str]) -> bool:
-        if not self.heads.isdisjoint(letters) and any(map(clause.__contains__, self.pieces)):
-            return True
+        for head in self.pieces.keys() & letters:
+            if any(map(clause.__contains__, self.pieces[head])):
+                return True
         return self.pattern is not None and self.pattern.search(clause) is not None
 
 
@@ -86,7 +86,7 @@ class TopicHints:
     by_head: Mapping[str, tuple[int, ...]]
     """The places in ``hints`` of those with such a head: of many hints, few have to be looked at for a clause."""
     patterned: frozenset[int]
-    """The places in ``hints`` of those with a pattern, which are looked at for every clause."""
+    """The places in ``hints`` of those with a pattern; looked at only where ``patterns`` find one."""
     abbreviated: Mapping[str, tuple[tuple[int, TopicHint], ...]]
     """One for each abbreviation and topic, in their order, by the first letters and digits of the abbreviation. Looked
     at only where ``abbreviations`` finds one."""
@@ -95,7 +95,12 @@ class TopicHints:
     starts: frozenset[str]
     """The first letters of every fragment, to skip most texts quickly."""
     patterns: tuple[re.Pattern[str], ...]
-    """The pattern of every topic that has one, for the same purpose: one by one they are found sooner than as one."""
+    """Finds something where the pattern of a topic does; see :func:`found_sooner`."""
+    _of_names: KeptByName[tuple[Sense, ...]] = field(default_factory=KeptByName, init=False, repr=False)
+
+    def senses_of_name(self, words: str) -> tuple[Sense, ...]:
+        """The same as :meth:`senses` of the name of a problem; records repeat these, so what they mean is kept."""
+        return self._of_names.of(words, self.senses)
 
     def senses(self, words: str) -> tuple[Sense, ...]:
         """The possible topics of a lower-case text, without duplicates; clauses are read one by one."""
@@ -114,18 +119,25 @@ class TopicHints:
 
     def _worth_a_look(self, ever: str, now: str, letters: frozenset[str]) -> Iterator[TopicHint]:
         """The hints that the letters of a clause do not rule out, in their order."""
-        places = self.patterned.union(*(self.by_head[head] for head in self.by_head.keys() & letters))
+        places = {place for head in self.by_head.keys() & letters for place in self.by_head[head]}
+        if any_found(self.patterns, ever) or (now != ever and any_found(self.patterns, now)):
+            places |= self.patterned
         yield from (self.hints[place] for place in sorted(places))
-        if self.abbreviations.search(ever):
-            runs = {*_RUN.findall(ever), *_RUN.findall(now)}
+        if self._has_abbreviation(ever):
+            runs = {*words_in_lower_case(ever), *words_in_lower_case(now)}
             entries = (entry for run in self.abbreviated.keys() & runs for entry in self.abbreviated[run])
             yield from (hint for _, hint in sorted(entries, key=itemgetter(0)))
 
     def _says_nothing(self, words: str) -> bool:
         """Whether no word begins as a fragment does, and neither a pattern nor an abbreviation is found."""
-        if not self.starts.isdisjoint(_WORD_STARTS.findall(words)) or self.abbreviations.search(words):
+        if not self.starts.isdisjoint(_WORD_STARTS.findall(words)) or self._has_abbreviation(words):
             return False
-        return not any(pattern.search(words) for pattern in self.patterns)
+        return not any_found(self.patterns, words)
+
+    def _has_abbreviation(self, clause: str) -> bool:
+        if self.abbreviated.keys().isdisjoint(words_in_lower_case(clause)):
+            return False
+        return self.abbreviations.search(clause) is not None
 
     def clauses(self, words: str) -> Iterator[str]:
         """The clauses of a lower-case text, each with only what it states about the patient."""
@@ -150,25 +162,36 @@ class TopicWording:
         return Meaning.POSSIBLE if hinted else Meaning.CURRENT
 
 
-def make_hints(own: Mapping[str, TopicHint], context: Context, short: Abbreviations) -> TopicHints:
-    """The hints of the topics, by topic, with the abbreviations.
+def make_hints(
+    own: Mapping[str, TopicHint], patterns: Iterable[str], context: Context, short: Abbreviations
+) -> TopicHints:
+    """The hints of the topics, by topic, with the abbreviations; ``patterns`` are those of all topics.
 
     :raises KnowledgeError: if an abbreviation names a topic that does not exist.
     """
-    added = [(_RUN.findall(entry.short)[0], hint) for entry in short.abbreviations for hint in _abbreviated(entry, own)]
+    added = [
+        (words_in_lower_case(entry.short)[0], hint)
+        for entry in short.abbreviations
+        for hint in _abbreviated(entry, own)
+    ]
     hints = tuple(own.values())
-    starts = (_WORD_STARTS.match(piece) for hint in hints for piece in hint.pieces)
+    starts = (_WORD_STARTS.match(piece) for hint in hints for pieces in hint.pieces.values() for piece in pieces)
     every = "|".join(re.escape(entry.short) for entry in short.abbreviations)
     return TopicHints(
         hints=hints,
-        by_head=_grouped((head, place) for place, hint in enumerate(hints) for head in sorted(hint.heads)),
+        by_head=_grouped((head, place) for place, hint in enumerate(hints) for head in sorted(hint.pieces)),
         patterned=frozenset(place for place, hint in enumerate(hints) if hint.pattern),
         abbreviated=_grouped((run, (place, hint)) for place, (run, hint) in enumerate(added)),
         abbreviations=re.compile(rf"(?<![\w/])(?:{every})(?!\w)"),
         context=context,
         starts=frozenset(start.group() for start in starts if start),
-        patterns=tuple(hint.pattern for hint in hints if hint.pattern),
+        patterns=found_sooner(patterns),
     )
+
+
+def by_first_letters(pieces: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """Fragments by their first letters."""
+    return _grouped((piece[:SHORTEST_PIECE], piece) for piece in pieces)
 
 
 def _grouped(pairs: Iterable[tuple[str, ValueT]]) -> Mapping[str, tuple[ValueT, ...]]:
@@ -184,4 +207,4 @@ def _abbreviated(entry: Abbreviation, topics: Mapping[str, TopicHint]) -> Iterat
         if topic not in topics:
             raise KnowledgeError(f"_abbreviations.yaml: {entry.short}: no topic {topic!r} in topics.yaml")
         hint = topics[topic]
-        yield TopicHint(hint.sense, hint.lasting, (), frozenset(), pattern, (), any_pattern(entry.unless))
+        yield TopicHint(hint.sense, hint.lasting, {}, pattern, (), any_pattern(entry.unless))

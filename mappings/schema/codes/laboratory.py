@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
+from mappings.schema.base.kept import KeptByName
 from mappings.schema.base.words import any_pattern
 
 LaboratoryResult = Literal["positive", "negative"]
@@ -188,7 +189,10 @@ class Laboratory(Reviewed):
         return results[0] if len(results) == 1 else None
 
     def named_test(self, name: str) -> str | None:
-        """The test that is called by that name, where it has no code that is known."""
+        """The test that is called by that name, where it has no code that is known; kept by the name."""
+        return self._tests_of_names.of(name, self._test_named)
+
+    def _test_named(self, name: str) -> str | None:
         plain = name.lower()
         return next(
             (
@@ -198,6 +202,10 @@ class Laboratory(Reviewed):
             ),
             None,
         )
+
+    @cached_property
+    def _tests_of_names(self) -> KeptByName[str | None]:
+        return KeptByName()
 
     @cached_property
     def _named(self) -> tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]:

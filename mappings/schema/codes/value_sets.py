@@ -18,7 +18,15 @@ from mappings.schema.base.entries import Entry, KnowledgeError, Pattern, Reviewe
 from mappings.schema.base.files import read_yaml
 from mappings.schema.base.words import any_pattern
 from mappings.schema.codes.context import ContextRules, make_context
-from mappings.schema.codes.hints import SHORTEST_PIECE, Abbreviations, TopicHint, TopicHints, TopicWording, make_hints
+from mappings.schema.codes.hints import (
+    SHORTEST_PIECE,
+    Abbreviations,
+    TopicHint,
+    TopicHints,
+    TopicWording,
+    by_first_letters,
+    make_hints,
+)
 from mappings.schema.codes.known_codes import KnownCodes, load_known_codes
 from mappings.schema.codes.senses import Meaning as Meaning  # noqa: PLC0414 - the value sets are read with it
 from mappings.schema.codes.senses import Sense as Sense  # noqa: PLC0414
@@ -234,15 +242,15 @@ def _hints(topics: Topics, short: Abbreviations) -> TopicHints:
         name: TopicHint(
             sense=Sense(name, Meaning.POSSIBLE, topic.title, frozenset(topic.read_in), topic.event),
             lasting=topic.lasting,
-            pieces=topic.hints,
-            heads=frozenset(piece[:SHORTEST_PIECE] for piece in topic.hints),
+            pieces=by_first_letters(topic.hints),
             pattern=any_pattern(topic.hint_patterns),
             unless=topic.hints_except,
             left_out=any_pattern(topic.left_out),
         )
         for name, topic in topics.topics.items()
     }
-    return make_hints(own, make_context(topics.context), short)
+    patterns = (pattern for topic in topics.topics.values() for pattern in topic.hint_patterns)
+    return make_hints(own, patterns, make_context(topics.context), short)
 
 
 def _wordings(topics: Topics) -> dict[str, TopicWording]:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Number, Pattern, Reviewed
 from mappings.schema.base.files import read_yaml
+from mappings.schema.base.kept import KeptByName
 from mappings.schema.base.words import any_pattern
 from mappings.schema.instruments.model import LOINC
 
@@ -91,12 +92,19 @@ class VitalSigns(Reviewed):
         return self._by_code.get((system or LOINC, code or ""))
 
     def named(self, name: str) -> tuple[str, str] | None:
-        """The vital sign and the component that a name in words means, if any."""
+        """The vital sign and the component that a name in words means, if any; kept by the name."""
+        return self._places_of_names.of(name, self._place_named)
+
+    def _place_named(self, name: str) -> tuple[str, str] | None:
         plain = name.lower()
         for sign, component, pattern, excluded in self._by_name:
             if pattern.search(plain) and not (excluded and excluded.search(plain)):
                 return sign, component
         return None
+
+    @cached_property
+    def _places_of_names(self) -> KeptByName[tuple[str, str] | None]:
+        return KeptByName()
 
     @cached_property
     def _by_code(self) -> Mapping[tuple[str, str], tuple[str, str]]:

@@ -72,9 +72,9 @@ class NamedLinks:
     totals: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Instruments:
-    """All instruments; frozen and picklable."""
+    """All instruments; frozen and picklable; equal only to itself, so that what follows from it can be kept."""
 
     forms: Mapping[str, PreparedInstrument]
     groups: Mapping[str, ItemGroup]

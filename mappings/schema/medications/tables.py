@@ -94,7 +94,7 @@ def _product_without_strength(ingredients: str, formulation: str, use: str) -> P
 
 
 def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, tuple[SigWord, ...]]:
-    """The vocabulary of text sigs by first word, the longest phrase first."""
+    """The vocabulary of text sigs by first word, the longest phrase first; a phrase with a number in it is refused."""
     table: dict[str, tuple[str, float, str]] = {
         phrase: (unit.dimension, unit.factor, "") for phrase, unit in units.items() if phrase.isalpha()
     }
@@ -109,11 +109,17 @@ def read_sig_words(words: SigWords, units: Mapping[str, DoseUnit]) -> dict[str, 
     table |= {phrase: (kind, 0.0, "") for kind, phrases in words.words.items() for phrase in phrases}
     by_first_word: dict[str, list[SigWord]] = {}
     for phrase, (kind, value, name) in table.items():
-        split = tuple(phrase.replace("-", " - ").replace("/", " / ").split())
+        split = _words_of_phrase(phrase)
         by_first_word.setdefault(split[0], []).append(SigWord(split, SigToken(sys.intern(kind), value, name)))
     return {
         first: tuple(sorted(entries, key=lambda entry: -len(entry.words))) for first, entries in by_first_word.items()
     }
+
+
+def _words_of_phrase(phrase: str) -> tuple[str, ...]:
+    if any(map(str.isdecimal, phrase)):
+        raise KnowledgeError(f"sig_words.yaml: {phrase!r}: numbers are read by themselves, so no phrase has one in it")
+    return tuple(phrase.replace("-", " - ").replace("/", " / ").split())
 
 
 def read_ndc(place: Path) -> NdcTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
@@ -66,6 +67,11 @@ class ToldTrials(Entry):
     class_words: tuple[str, ...]
     """Beginnings of words for antidepressants in general."""
 
+    @cached_property
+    def starts(self) -> tuple[str, ...]:
+        """``words`` behind a space, their hyphens as spaces."""
+        return tuple(f" {word.replace('-', ' ')}" for word in self.words)
+
 
 class ReasonWords(Entry):
     """How reasons and notes are read."""
@@ -78,6 +84,13 @@ class ReasonWords(Entry):
     told_trials: ToldTrials
     depression_indications: tuple[str, ...]
     depression_code_prefixes: tuple[str, ...]
+
+    @cached_property
+    def told_by_sigs(self) -> re.Pattern[str]:
+        """Finds, behind a space, whatever words of a sig are read for what the drug is for: most have none of them."""
+        other = self.other_indications
+        begin = "|".join(map(re.escape, (*other.words, *other.open_words, *other.neutral_words)))
+        return re.compile("|".join((f" (?:{begin})", *map(re.escape, self.depression_indications))))
 
 
 class SigWords(Entry):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
-from mappings.schema.order_checks.model import CheckDefinition, OrderReadingRules, Schedules
+from mappings.schema.order_checks.model import CheckDefinition, MeasurePattern, OrderReadingRules, Schedules
 from mappings.schema.order_checks.outside import OutsideOrders
 from mappings.schema.order_checks.words import OrderCheckWords
 from mappings.schema.rules.protocols import Protocol
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OrderChecks:
     """All checks of draft orders; frozen and picklable."""
 
@@ -24,7 +24,7 @@ class OrderChecks:
     checks: tuple[CheckDefinition, ...]
     """In the order in which they are shown."""
     reading: OrderReadingRules
-    patterns: Mapping[str, tuple[re.Pattern[str], ...]]
+    patterns: Mapping[str, tuple[MeasurePattern, ...]]
     """Text patterns by measure."""
     outside: OutsideOrders
     """Orders on which nothing is said."""
@@ -32,7 +32,31 @@ class OrderChecks:
     review_due: date
     """The day from which the review of at least one file is overdue."""
 
-    @property
+    @cached_property
+    def by_treatment(self) -> Mapping[str, tuple[CheckDefinition, ...]]:
+        """The checks of the orders of each treatment."""
+        treatments = {treatment for check in self.checks for treatment in check.treatments}
+        return {
+            treatment: tuple(check for check in self.checks if treatment in check.treatments)
+            for treatment in treatments
+        }
+
+    @cached_property
+    def companions(self) -> tuple[CheckDefinition, ...]:
+        """The checks for an order that goes beside a treatment."""
+        return tuple(check for check in self.checks if check.kind == "companion")
+
+    @cached_property
+    def repeating(self) -> frozenset[str]:
+        """The checks that repeat what a criterion says."""
+        return frozenset(check.id for check in self.checks if check.kind in ("contraindicated", "criterion"))
+
+    @cached_property
+    def refusals(self) -> frozenset[str]:
+        """The checks by which an order should not be placed."""
+        return frozenset(check.id for check in self.checks if check.kind == "contraindicated")
+
+    @cached_property
     def remarks(self) -> frozenset[str]:
         """The checks that are said with every order of their treatment."""
         return frozenset(check.id for check in self.checks if check.kind == "remark")
@@ -45,12 +69,7 @@ class OrderChecks:
     def is_companion(self, words: Iterable[str], codes: Iterable[str | None]) -> bool:
         """Whether a service order accompanies a treatment (such as vital signs around it) rather than being for it."""
         texts, coded = [text.lower() for text in words], set(codes)
-        return any(
-            not coded.isdisjoint(check.codes)
-            or any(re.search(pattern, text) for pattern in check.itself for text in texts)
-            for check in self.checks
-            if check.kind == "companion"
-        )
+        return any(not coded.isdisjoint(check.codes) or any(map(check.is_itself, texts)) for check in self.companions)
 
     def source_keys(self) -> Iterator[tuple[str, str]]:
         """Every source key that is used, with the file and key that uses it."""
@@ -103,10 +122,7 @@ def load_order_checks(folder: Path | None = None) -> OrderChecks:
         words=words,
         checks=tuple(checks[name] for name in words.order),
         reading=reading,
-        patterns={
-            name: tuple(re.compile(reading.filled(pattern)) for pattern in measure.patterns)
-            for name, measure in reading.measures.items()
-        },
+        patterns={name: tuple(map(reading.filled, measure.patterns)) for name, measure in reading.measures.items()},
         outside=outside,
         schedules=schedules,
         review_due=min(file.review_due for file in (words, reading, outside, schedules, *checks.values())),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from mappings.schema.base.entries import Entry, Grade, Number, Pattern, Reviewed
+from mappings.schema.base.words import any_found, compiled, without
 
 CheckKind = Literal["compare", "contraindicated", "duplicate", "criterion", "companion", "words", "remark", "schedule"]
 Measure = Literal["dose_mg", "dose_per_kg", "infusion_minutes", "rate_per_kg", "per_week", "sessions"]
 Phase = Literal["", "first", "later", "start", "maintenance"]
 
-_RANGE = r"(?<![\w./])(?<!\d,)(?P<low>{number})(?:\s*(?:-|–|to|or)\s*(?P<high>{number}))?"
+_BEFORE_RANGE = r"(?<![\w./])(?<!\d,)"
+_RANGE = _BEFORE_RANGE + r"(?P<low>{number})(?:\s*(?:-|–|to|or)\s*(?P<high>{number}))?"
+_LOOK_BACK = re.compile(r"(?:\(\?<[!=][^()]*\))*")
+"""What a pattern may have before its range and yet be found nowhere but where the number begins."""
 _NUMBER = r"0,\d+|\d+,\d{1,2}(?![\d,])|\d+(?:,\d{3})*(?:\.\d+)?|\.\d+"
 
 
@@ -112,6 +116,44 @@ class CheckDefinition(Reviewed):
     """Beginnings of a service order that is this companion, whatever drug it names."""
     codes: tuple[str, ...] = ()
 
+    def is_for_route(self, instructions: str) -> bool:
+        """Whether the check applies to an order with these words of routes and instructions, in lower case."""
+        if not self.other_routes or any_found(self._only_routes, instructions):
+            return True
+        return not any_found(self._other_routes, instructions)
+
+    def is_said(self, text: str) -> bool:
+        """Whether its words are in a text in lower case, apart from what it excepts."""
+        return any_found(self._holds, without(self._excluded, text))
+
+    def names_companion(self, text: str) -> bool:
+        """Whether an order of this name, in lower case, is the companion that it looks for."""
+        return any_found(self._holds, text)
+
+    def is_itself(self, text: str) -> bool:
+        """Whether a service order of this name, in lower case, is the companion whatever drug it names."""
+        return any_found(self._itself, text)
+
+    @cached_property
+    def _only_routes(self) -> tuple[re.Pattern[str], ...]:
+        return compiled(self.only_routes)
+
+    @cached_property
+    def _other_routes(self) -> tuple[re.Pattern[str], ...]:
+        return compiled(self.other_routes)
+
+    @cached_property
+    def _excluded(self) -> tuple[re.Pattern[str], ...]:
+        return compiled(self.excluded)
+
+    @cached_property
+    def _holds(self) -> tuple[re.Pattern[str], ...]:
+        return compiled(self.holds)
+
+    @cached_property
+    def _itself(self) -> tuple[re.Pattern[str], ...]:
+        return compiled(self.itself)
+
     @property
     def numbers(self) -> dict[str, Number]:
         """Every number of the check, by key."""
@@ -154,11 +196,31 @@ class Schedule(Entry):
     sessions: Number
     sources: tuple[str, ...] = Field(min_length=1)
 
+    @cached_property
+    def _words(self) -> tuple[re.Pattern[str], ...]:
+        return compiled(self.words)
+
+    def is_said(self, text: str) -> bool:
+        """Whether a text in lower case names it."""
+        return any_found(self._words, text)
+
 
 class Schedules(Reviewed):
     """``_schedules.yaml``."""
 
     schedules: dict[str, Schedule]
+
+    def of_treatment(self, treatment: str) -> tuple[Schedule, ...]:
+        """The schedules of their own that the courses of a treatment may have."""
+        return tuple(schedule for schedule in self.schedules.values() if treatment in schedule.treatments)
+
+
+class MeasurePattern(NamedTuple):
+    """One pattern of a measure, and what a text must have for it to be found."""
+
+    pattern: re.Pattern[str]
+    needs_number: bool
+    begins_with_number: bool
 
 
 class MeasureReading(Entry):
@@ -197,7 +259,10 @@ class OrderReadingRules(Reviewed):
     def _compile(self) -> Self:
         for name, measure in self.measures.items():
             for pattern in measure.patterns:
-                groups = re.compile(self.filled(pattern)).groupindex
+                try:
+                    groups = self.filled(pattern).pattern.groupindex
+                except re.error as fault:
+                    raise ValueError(f"measures.{name}: not a pattern with a range by itself: {fault}") from fault
                 if "unit" in groups and not measure.units:
                     raise ValueError(f"measures.{name}: the pattern reads a unit, but units is empty")
         return self
@@ -228,9 +293,21 @@ class OrderReadingRules(Reviewed):
         }
         return {**self.numbers, **self.tens, **joined}
 
-    def filled(self, pattern: str) -> str:
-        """A pattern with ``{range}`` filled in."""
-        return pattern.replace("{range}", self._range)
+    def filled(self, pattern: str) -> MeasurePattern:
+        """A pattern with ``{range}`` filled in by itself, so that it is neither optional nor an alternative."""
+        before, needed, after = pattern.partition("{range}")
+        if not needed:
+            return MeasurePattern(re.compile(pattern), needs_number=False, begins_with_number=False)
+        compiled((before, after))  # raises where the range would stand in a group or be repeated
+        whole = f"(?:{before}){self._range}(?:{after})"
+        return MeasurePattern(
+            re.compile(whole), needs_number=True, begins_with_number=bool(_LOOK_BACK.fullmatch(before))
+        )
+
+    @cached_property
+    def number_starts(self) -> re.Pattern[str]:
+        """Every place of a text where a number may begin."""
+        return re.compile(rf"{_BEFORE_RANGE}(?=\.?\d|{_any_of((*self.numbers, *self.tens))})")
 
     @cached_property
     def _range(self) -> str:

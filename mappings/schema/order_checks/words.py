@@ -155,6 +155,11 @@ class OrderCheckWords(Reviewed):
     remarks_at: tuple[str, ...]
     """The hooks at which remarks are said."""
 
+    def reason(self, key: str) -> str:
+        """One of the sentences of ``why``."""
+        reasons: Mapping[Any, str] = self.why
+        return reasons[key]
+
     @model_validator(mode="after")
     def _fields(self) -> Self:
         for key, allowed in self.FIELDS.items():

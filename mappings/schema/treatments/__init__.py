@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mappings.schema.base.entries import KnowledgeError
 from mappings.schema.base.files import KNOWLEDGE, read_yaml
+from mappings.schema.base.kept import KeptByName
 from mappings.schema.base.systems import system_key
 from mappings.schema.base.words import any_pattern, without_accents
 from mappings.schema.treatments.model import AllergyWords, ResponseRule, Treatment
@@ -38,6 +39,8 @@ class Treatments:
     """(treatment, text that identifies an order of it whatever else the order contains)."""
     other_forms: tuple[tuple[str, re.Pattern[str], re.Pattern[str], re.Pattern[str] | None], ...] = ()
     """(treatment, forms and routes that the criteria do not cover, those that they do, parts that say neither)."""
+    _of_names: KeptByName[str | None] = field(default_factory=KeptByName, init=False, repr=False, compare=False)
+    """Records repeat the names of procedures and drugs."""
 
     def __getitem__(self, treatment: str) -> Treatment:
         return self.by_id[treatment]
@@ -56,8 +59,11 @@ class Treatments:
         return None
 
     def of_text(self, text: str | None) -> str | None:
-        """The treatment that the text denotes; ``None`` if it denotes none or more than one."""
-        treatments = self.all_of_text(text or "")
+        """The treatment that a name denotes; ``None`` if it denotes none or more than one. Kept by the name."""
+        return self._of_names.of(text or "", self._named)
+
+    def _named(self, text: str) -> str | None:
+        treatments = self.all_of_text(text)
         return treatments[0] if len(treatments) == 1 else None
 
     def all_of_text(self, text: str) -> tuple[str, ...]:
@@ -82,18 +88,22 @@ class Treatments:
         ``words`` names what is ordered. ``manners`` say how it is given: route and instructions, form, name; the first
         that says anything decides, because a vial may be dispensed to be swallowed.
         """
-        coded, named = self.of_code(codings), self.mentioned(words)
-        texts = [without_accents(text) for text in manners]
+        named = self.of_code(codings) or self._only_mentioned(words)
         for treatment, holds, lacks, ignored in self.other_forms:
-            if coded != treatment and (coded is not None or named != (treatment,)):
+            if treatment != named:
                 continue
-            for text in texts:
-                said = ignored.sub(" ", text) if ignored else text
+            for text in manners:
+                plain = without_accents(text)
+                said = ignored.sub(" ", plain) if ignored else plain
                 if lacks.search(said):
                     break
                 if holds.search(said):
                     return treatment
         return None
+
+    def _only_mentioned(self, text: str) -> str | None:
+        mentioned = self.mentioned(text)
+        return mentioned[0] if len(mentioned) == 1 else None
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Every treatment whose words occur in the text, whatever else it contains."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -79,8 +79,8 @@ class Treatment(Reviewed):
 class AllergyWords(Entry):
     """How an entry of the problem list speaks of an allergy."""
 
-    words: tuple[str, ...] = Field(min_length=1)
-    """Pieces of words, in lower case."""
+    words: tuple[Annotated[str, Field(pattern=r"^\S+$")], ...] = Field(min_length=1)
+    """Pieces of single words, in lower case, so that none is put together when what is denied is left out."""
     reactions: tuple[str, ...] = Field(min_length=1)
     """Pieces of the words of reactions that are hypersensitivity, whatever the type of the entry."""
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fhir_plugin.facts.fact import Fact, Presence
-from fhir_plugin.facts.laboratory import read_laboratory
+from fhir_plugin.facts.observations.laboratory import read_laboratory
+from fhir_plugin.facts.observations.sorting import sort_observations
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, SCT, chart
 
@@ -32,7 +33,8 @@ def amount(value: float, unit: str = "mIU/mL", **more: Any) -> dict[str, Any]:
 
 
 def fact(knowledge: Knowledge, name: str, *contents: dict[str, Any]) -> Fact:
-    return read_laboratory(chart(*contents), knowledge, AS_OF)[f"tests.{name}"]
+    record = chart(*contents)
+    return read_laboratory(record, sort_observations(record, knowledge), knowledge, AS_OF)[f"tests.{name}"]
 
 
 def places(found: Fact) -> list[str]:

@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.facts.fact import Fact, Measurement
-from fhir_plugin.facts.vitals import VitalReading, _maximal, read_vitals
+from fhir_plugin.facts.observations.sorting import sort_observations
+from fhir_plugin.facts.observations.vitals import VitalReading, _maximal, read_vitals
 from fhir_plugin.record.dates import DaySpan
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.charts import AS_OF, chart, observation, pressure
 
 
 def latest(knowledge: Knowledge, name: str, *contents: dict, **inputs: tuple[str, ...]) -> Fact:
-    return read_vitals(chart(*contents, **inputs), knowledge, AS_OF).facts()[f"{name}.latest"]
+    record = chart(*contents, **inputs)
+    return read_vitals(record, sort_observations(record, knowledge), knowledge, AS_OF).facts()[f"{name}.latest"]
 
 
 def components(fact: Fact) -> dict[str, float]:

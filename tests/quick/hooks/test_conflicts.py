@@ -17,7 +17,8 @@ from cds_hooks.cards.own_cards import safety_cards
 from cds_hooks.protocol.responses import Card
 from fhir_plugin.deciding.assess import assess
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.recommend import recommend
+from fhir_plugin.deciding.plan import ProtocolPlans
+from fhir_plugin.deciding.recommend import recommend_by
 from mappings.schema.load import Knowledge
 from tests.support.knowledge.cases import facts_of, record_of
 from tests.support.knowledge.charts import AS_OF
@@ -40,8 +41,9 @@ def cards_of(conflict: str, knowledge: Knowledge) -> tuple[Card, ...]:
     case = case_of(conflict)
     facts, ordered = facts_of(case, knowledge), case.get("ordered", ())
     findings = assess(facts, knowledge)
-    made = {name: recommend(findings, each, knowledge, ordered) for name, each in knowledge.protocols.items()}
-    decision = Decision(record_of(case), facts, findings, made.pop(knowledge.protocol), tuple(made.values()))
+    plans = {name: knowledge.once(ProtocolPlans).of(each) for name, each in knowledge.protocols.items()}
+    made = recommend_by(plans.pop(knowledge.protocol), findings, ordered)
+    decision = Decision(record_of(case), facts, findings, made, tuple(plans.values()), tuple(ordered))
     hook = "order-sign" if ordered else "patient-view"
     identity = "00000000-0000-4000-8000-000000000000"
     telling = CardContext(decision, knowledge, hook, AS_OF, 0, lambda: identity, detail="full")

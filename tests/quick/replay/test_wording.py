@@ -32,7 +32,7 @@ def diagnoses() -> list[str]:
 @pytest.mark.parametrize("spelt", SPELLINGS)
 def test_every_sig_is_read_as_it_was_written(spelt: Callable[[str], str]) -> None:
     def read(text: str) -> object:
-        return read_sig(text, KNOWN.medications.sig_words)
+        return read_sig(text, KNOWN.medications)
 
     written = [spelt(text) for _, text, _ in sigs()]
     assert [text for text in written if read(wording().without_names(text)) != read(text)] == []

@@ -264,6 +264,16 @@ def test_an_encounter_that_says_nothing_or_is_not_meant_keeps_the_card() -> None
     assert in_encounter(EMERGENCY, sig="36 mg IV over 40 minutes for suicidal ideation").cards
 
 
+def test_the_encounter_is_not_looked_for_where_something_else_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked_for(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("cds_hooks.hooks.service.encounter_of", looked_for)
+    assert in_encounter(EMERGENCY, depressed=True).cards
+    with pytest.raises(AssertionError):
+        in_encounter(EMERGENCY)
+
+
 # Drafts for somebody else, and the explanation
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fhir_plugin.errors import RecordUnavailable
 from fhir_plugin.facts.conditions import read_conditions
-from fhir_plugin.facts.unread_entries import unread_diagnoses
+from fhir_plugin.facts.unread_entries import unread_entries
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import gather
 from fhir_plugin.record.bundles import AnyResource
@@ -72,8 +72,8 @@ def test_an_entry_of_many_words_may_mean_anything() -> None:
     displays = tuple(msgspec.convert({"display": f"mood {number} ".ljust(400, "x")}, Coding) for number in range(11))
     full = msgspec.structs.replace(entry, code=CodeableConcept(coding=displays[: MOST_LETTERS // 400]))
     more = msgspec.structs.replace(entry, code=CodeableConcept(coding=displays))
-    assert unread_diagnoses(with_conditions(record, full), knowledge()) == ()
-    assert unread_diagnoses(with_conditions(record, more), knowledge()) != ()
+    assert unread_entries(with_conditions(record, full), knowledge()).diagnoses == ()
+    assert unread_entries(with_conditions(record, more), knowledge()).diagnoses != ()
 
 
 def with_conditions(record: Record, *conditions: AnyResource) -> Record:

@@ -21,9 +21,11 @@ from fhir.resources.R4B.questionnaire import Questionnaire as R4Questionnaire
 from cds_hooks.application.app import create_app
 from cds_hooks.application.questionnaires import router
 from cds_hooks.settings.settings import Settings
+from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.facts.scores.read import ScoreHistory, read_scores
 from fhir_plugin.record.record import Input, InputState, Record
 from fhir_plugin.record.resources import Observation, Questionnaire, QuestionnaireResponse
+from fhir_plugin.scales.extraction import build_observation, write_observation
 from fhir_plugin.scales.questionnaires import build_questionnaire
 from fhir_plugin.scales.scoring import score
 from tests.support.scores.responses import response
@@ -55,6 +57,29 @@ def some_answers(name: str, seed: int) -> list[int | None]:
 def sent(name: str, values: list[int | None], **more: Any) -> bytes:
     more = {"id": "r1", "authored": "2024-03-05T10:00:00Z", "subject": {"reference": "Patient/1"}, **more}
     return response(INSTRUMENTS, INSTRUMENTS[name], values, **more)
+
+
+MOMENTS = ("2024-03-05T10:00:00Z", "2024-03-05T10:00:00.25+02:00", "2024-03-05", "2024-03", "2024", None)
+
+
+@pytest.mark.parametrize("name", sorted(INSTRUMENTS.forms))
+def test_an_observation_is_written_as_its_model_writes_itself(name: str) -> None:
+    for seed, moment in enumerate(MOMENTS):
+        more = {"authored": moment, "encounter": {"reference": "Encounter/1"}, "author": {"reference": "Patient/1"}}
+        raw = json.loads(sent(name, some_answers(name, seed), **(more if seed % 2 else {"authored": moment})))
+        read = msgspec.json.decode(msgspec.json.encode(raw), type=QuestionnaireResponse)
+        scored = score(read, INSTRUMENTS)
+        if scored.total is None and scored.severity is None:
+            continue
+        expected = build_observation(read, scored, INSTRUMENTS).model_dump_json()
+        assert write_observation(read, scored, INSTRUMENTS).decode() == expected
+
+
+def test_an_observation_that_would_not_be_valid_is_not_written() -> None:
+    name = min(INSTRUMENTS.forms)
+    read = msgspec.json.decode(sent(name, some_answers(name, 1), authored="yesterday"), type=QuestionnaireResponse)
+    with pytest.raises(WrongQuestionnaire, match="effectiveDateTime"):
+        write_observation(read, score(read, INSTRUMENTS), INSTRUMENTS)
 
 
 def history(*resources: QuestionnaireResponse | Observation) -> ScoreHistory:

@@ -116,7 +116,7 @@ def sigs() -> list[tuple[str, str, Any]]:
 
 def check_sig(strength: str, text: str, expected: Any, known: Medications) -> None:
     """Raises ``AssertionError`` where a sig is not read as the corpus says."""
-    sig = read_sig(text, known.sig_words)
+    sig = read_sig(text, known)
     if expected == "prn":
         assert sig is not None
         assert sig.prn

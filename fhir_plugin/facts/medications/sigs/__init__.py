@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from fhir_plugin.facts.medications.sigs.grammar import SigParser
 from fhir_plugin.facts.medications.sigs.stages import RESTRICTED, NotUnderstood, Restricted, Sig
-from fhir_plugin.facts.medications.sigs.tokens import Vocabulary, tokens_of
-from mappings.schema.medications import SigToken
+from fhir_plugin.facts.medications.sigs.tokens import clear_part_cache, tokens_of
+from mappings.schema.medications import Medications, SigToken
 
 MAX_LENGTH = 1000
 """Characters; longer texts are leaflets, not sigs."""
 _REFUSED = frozenset(("doubt", "unknown"))
 
 
-def read_sig(text: str, vocabulary: Vocabulary) -> Sig | None:
+def read_sig(text: str, medications: Medications) -> Sig | None:
     """The phases of a sig; ``None`` where it is empty, too long or not understood."""
     if not text or len(text) > MAX_LENGTH:
         return None
-    tokens = tokens_of(text, vocabulary)
+    tokens = tokens_of(text, medications)
     kept = _SIG_CACHE.get(tokens, _NOT_KEPT)  # another thread may clear the cache between two look-ups
     if not isinstance(kept, _NotKept):
         return kept
@@ -61,13 +61,14 @@ def _read(tokens: tuple[SigToken, ...]) -> Sig | None:
 
 
 def clear_sig_cache() -> None:
-    """Clear the cache, so that the next sig is parsed again."""
+    """Clear the caches, so that the next sig is read word by word and parsed again."""
+    clear_part_cache()
     _SIG_CACHE.clear()
 
 
-def read_frequency(text: str, vocabulary: Vocabulary) -> float | None:
+def read_frequency(text: str, medications: Medications) -> float | None:
     """Administrations per day of a bare frequency such as ``twice daily``; ``None`` where it is not one."""
-    sig = read_sig(f"1 tablet {text}", vocabulary)
+    sig = read_sig(f"1 tablet {text}", medications)
     if sig is None or sig.prn or len(sig.phases) != 1 or len(sig.phases[0].intakes) != 1:
         return None
     return sig.phases[0].intakes[0].per_day

@@ -6,6 +6,9 @@ from fhir_plugin.facts.medications.sigs.stages import NotUnderstood, SigDose, Si
 from mappings.schema.medications import SigToken
 
 DIMENSIONS = frozenset(("mg", "unit", "ml"))
+_OF_RANGES = frozenset(("dash", "to", "or"))
+_IN_QUANTITIES = _OF_RANGES | {"number", "and"}
+"""Kinds of the tokens by which a quantity goes on after its first number."""
 
 
 class DoseParser:
@@ -43,6 +46,8 @@ class DoseParser:
 
     def _dose(self) -> SigDose:
         amount = self._quantity()
+        if self._peek() in DIMENSIONS:
+            return self._with_unit(amount)
         self._skip("x")
         if self._peek() == "of":
             return self._of_strength(amount)
@@ -57,16 +62,16 @@ class DoseParser:
     def _quantity(self) -> float:
         """A number, a mixed number, a counted fraction, or the low end of a range."""
         amount = self._next().value
+        if self._peek() not in _IN_QUANTITIES:
+            return amount
         if self._counted_fraction():
             amount *= self._next().value
         elif self._mixed():
             amount += self._next().value
-        for joint in ("dash", "to", "or"):
-            if self._peek() == joint and self._peek(1) == "number" and not self._starts_period(1):
-                self._at += 1
-                other = self._next().value
-                self._flags.append("range_low")
-                return min(amount, other)
+        if self._peek() in _OF_RANGES and self._peek(1) == "number" and not self._starts_period(1):
+            self._at += 1
+            self._flags.append("range_low")
+            return min(amount, self._next().value)
         return amount
 
     def _starts_period(self, ahead: int) -> bool:

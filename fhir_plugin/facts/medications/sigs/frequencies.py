@@ -133,12 +133,12 @@ class FrequencyParser(DoseParser):
         ahead = 0
         while self._peek(ahead) in ("of", "per", "every"):
             ahead += 1
-        at = self._at + ahead
-        if self._peek(ahead) == "per_day" and 0 < self._tokens[at].value < 1:
+        at, kind = self._at + ahead, self._peek(ahead)
+        if kind == "per_day" and 0 < self._tokens[at].value < 1:
             again = 1 / self._tokens[at].value
-        elif ahead and self._peek(ahead) == "period":
+        elif ahead and kind == "period":
             again = self._tokens[at].value
-        elif ahead and self._peek(ahead) == "number" and self._peek(ahead + 1) == "period":
+        elif ahead and kind == "number" and self._peek(ahead + 1) == "period":
             again = self._tokens[at].value * self._tokens[at + 1].value
             at += 1
         else:

@@ -46,15 +46,17 @@ class SigParser(FrequencyParser):
         return sig_of(self._closed, self._flags, as_needed=self._prn_all)
 
     def _number(self) -> None:
-        if self._is_frequency():
+        following = self._peek(1)
+        if following in DIMENSIONS:
+            self._add(self._dose())
+        elif self._is_frequency():
             self._counted()
-            return
-        if self._peek(1) == "period" or (self._peek(1) == "dash" and self._peek(2) == "period"):
+        elif following == "period" or (following == "dash" and self._peek(2) == "period"):
             amount = self._next().value
             self._skip("dash")
             self._lasting(amount, self._next().value)
-            return
-        self._add(self._dose())
+        else:
+            self._add(self._dose())
 
     def _lasting(self, amount: float, period: float) -> None:
         """Days that pass, that come again every week, or a time of day (``1 hour before bedtime``)."""

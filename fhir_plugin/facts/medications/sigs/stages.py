@@ -72,11 +72,15 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
     if as_needed or all(item.prn for item in items):
         return Sig((), prn=True, flags=("prn",))
     _require_complete(stages, items)
-    _fill_frequencies(stages, flags)
+    if not all(map(timed, items)):
+        _fill_frequencies(stages, flags)
     if any(item.prn for item in items):
         flags.append("prn")
     phases = tuple(
-        DosePhase(tuple(_intake(item, flags) for item in stage.items if not item.prn), stage.days) for stage in stages
+        [
+            DosePhase(tuple([_intake(item, flags) for item in stage.items if not item.prn]), stage.days)
+            for stage in stages
+        ]
     )
     return Sig(phases, flags=tuple(dict.fromkeys(flags)))
 

@@ -1,15 +1,20 @@
-"""The text of a sig as tokens: words and numbers by the vocabulary of ``sig_words.yaml``."""
+"""The text of a sig as tokens: words and numbers by the vocabulary of ``sig_words.yaml``.
+
+A sig falls into numbers and the words between them. What such a part means does not depend on its neighbours, because
+no phrase of the vocabulary has a number in it; and while sigs differ, their parts repeat. So each part is read once.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from functools import lru_cache
 
-from mappings.schema.medications import SigToken, SigWord
+from mappings.schema.medications import Medications, SigToken
 
-Vocabulary = Mapping[str, tuple[SigWord, ...]]
-
-_TOKEN = re.compile(r"\d+\s*/\s*\d+|\d+(?:\.\d+)?|\.\d+|[a-z]+(?:'[a-z]+)?|[&+/().,;:=#\n-]")
+_NUMBER = re.compile(r"([.\d](?:(?<=\.)\d+|(?<=\d)\d*(?:\s*/\s*\d+|\.\d+)?))")
+"""``12``, ``1.5``, ``.5``, ``1 / 2``. It begins with a class of letters, so the search skips what is no number."""
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[&+/().,;:=#\n-]")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _PLURAL = re.compile(r"\((?:s|es)\)")
 _DAY_LETTERS = {"m": "mon", "t": "tue", "tu": "tue", "w": "wed", "th": "thu", "f": "fri", "sa": "sat", "su": "sun"}
@@ -31,28 +36,52 @@ _LARGEST = 1e6
 """A greater number is neither a dose nor a duration."""
 _LABEL = frozenset(("number", "mg", "ml", "unit", "break", "colon", "dash", "comma"))
 """Kinds of the tokens that a product name and strength leave before the verb."""
+_MAX_CACHED_PARTS = 4096
+_MAX_PART_LENGTH = 128
+"""Characters; a longer part is read each time."""
 
 
-def tokens_of(text: str, vocabulary: Vocabulary) -> tuple[SigToken, ...]:
+def tokens_of(text: str, medications: Medications) -> tuple[SigToken, ...]:
     """The tokens of a text, without a product label before the verb and without words that the grammar does not use."""
-    words = _words(text)
+    kept = _kept_parts(medications)
     tokens: list[SigToken] = []
-    at, bracketed, labelled = 0, False, True
-    while at < len(words):
-        token, length = _token(words, at, vocabulary)
-        at += length
-        if token is None:
-            continue
-        kind = token.kind
-        if kind == "verb" and labelled:
-            tokens, labelled = [], False
-        tokens.append(token)
-        labelled = labelled and kind in _LABEL
-        bracketed = bracketed or kind == "close"
-    return tuple(_without_supply(_without_echo(tokens) if bracketed else tokens))
+    for part in _NUMBER.split(_plain(text)):
+        read = kept.get(part)
+        tokens += _read_part(part, medications, kept) if read is None else read
+    kinds = [token.kind for token in tokens]
+    if "verb" in kinds:
+        at = kinds.index("verb")
+        if _LABEL.issuperset(kinds[:at]):
+            del tokens[:at], kinds[:at]
+    if "close" in kinds:
+        _drop_echoes(tokens, kinds)
+    if "dispensed" in kinds or "refill" in kinds:
+        tokens = _without_supply(tokens, kinds)
+    return tuple(tokens)
 
 
-def _words(text: str) -> list[str]:
+@lru_cache(maxsize=8)
+def _kept_parts(_medications: Medications) -> dict[str, tuple[SigToken, ...]]:
+    """The tokens of parts of sigs, cached across records."""
+    return {}
+
+
+def clear_part_cache() -> None:
+    """Clear the cache, so that the next sig is read word by word."""
+    _kept_parts.cache_clear()
+
+
+def _read_part(part: str, medications: Medications, kept: dict[str, tuple[SigToken, ...]]) -> tuple[SigToken, ...]:
+    """The tokens of a number, or of the words between two numbers; a short one is kept."""
+    tokens = (_number(part),) if _NUMBER.fullmatch(part) else tuple(_tokens(_WORD.findall(part), medications))
+    if len(part) <= _MAX_PART_LENGTH:
+        if len(kept) >= _MAX_CACHED_PARTS:
+            kept.clear()
+        kept[part] = tokens
+    return tokens
+
+
+def _plain(text: str) -> str:
     lower = text.lower()
     if not lower.isascii():
         lower = lower.translate(_FRACTIONS)
@@ -62,58 +91,58 @@ def _words(text: str) -> list[str]:
         lower = _DOTTED.sub(lambda match: match.group().replace(".", ""), lower)
     if "/" in lower or "," in lower:
         lower = _LETTERED.sub(_days_by_letter, lower)
-    return _TOKEN.findall(lower)
+    return lower
 
 
 def _days_by_letter(match: re.Match[str]) -> str:
     return " ".join(_DAY_LETTERS[letter] for letter in re.findall("[a-z]+", match.group()))
 
 
-def _token(words: list[str], at: int, vocabulary: Vocabulary) -> tuple[SigToken | None, int]:
-    word = words[at]
-    entries = vocabulary.get(word)
-    if entries:
-        for phrase, token in entries:
-            length = len(phrase)
-            if length == 1 or tuple(words[at : at + length]) == phrase:
-                return (token if token.kind != "inert" else None), length
-    first = word[0]
-    if first.isdigit() or (first == "." and len(word) > 1):
-        value = _value(word)
-        return SigToken("number" if value is not None else "unknown", value or 0.0), 1
-    return _PUNCTUATION.get(word), 1
-
-
-def _value(word: str) -> float | None:
-    above, _, below = word.partition("/")
+def _number(text: str) -> SigToken:
+    above, _, below = text.partition("/")
     divisor = float(below) if below else 1.0
-    value = float(above) / divisor if divisor else None
-    return value if value is not None and value <= _LARGEST else None
+    if not divisor or float(above) / divisor > _LARGEST:
+        return SigToken("unknown")
+    return SigToken("number", float(above) / divisor)
 
 
-_ECHO = ("number", "open", "number", "close")
+def _tokens(words: list[str], medications: Medications) -> Iterator[SigToken]:
+    at = 0
+    while at < len(words):
+        token, length = _token(words, at, medications)
+        if token is not None:
+            yield token
+        at += length
 
 
-def _without_echo(tokens: list[SigToken]) -> list[SigToken]:
-    """Drop a number that is repeated in brackets: ``2 (two) times``."""
-    kept: list[SigToken] = []
-    for token in tokens:
-        kept.append(token)
-        if token.kind != _ECHO[-1]:
-            continue
-        last = kept[-len(_ECHO) :]
-        if tuple(token.kind for token in last) == _ECHO and last[0].value == last[2].value:
-            del kept[-len(_ECHO) + 1 :]
-    return kept
+def _token(words: list[str], at: int, medications: Medications) -> tuple[SigToken | None, int]:
+    """The longest phrase that begins here, or the sign, and how many words it has; ``None`` where it says nothing."""
+    for phrase, token in medications.sig_words.get(words[at], ()):
+        if tuple(words[at : at + len(phrase)]) == phrase:
+            return (token if token.kind != "inert" else None), len(phrase)
+    return _PUNCTUATION.get(words[at]), 1
+
+
+_ECHO = ["number", "open", "number", "close"]
+
+
+def _drop_echoes(tokens: list[SigToken], kinds: list[str]) -> None:
+    """Drop each number that is repeated in brackets: ``2 (two) times``."""
+    at = 0
+    while "close" in kinds[at:]:
+        at = kinds.index("close", at) + 1
+        begun = at - len(_ECHO)
+        if begun >= 0 and kinds[begun:at] == _ECHO and tokens[begun].value == tokens[begun + 2].value:
+            del tokens[begun + 1 : at], kinds[begun + 1 : at]
+            at = begun + 1
 
 
 _JOINTS = frozenset(("comma", "break"))
 _SUPPLY = frozenset(("dispensed", "refill", "number", "unit", "ml", "comma", "break", "colon", "dash", "open", "close"))
 
 
-def _without_supply(tokens: list[SigToken]) -> list[SigToken]:
+def _without_supply(tokens: list[SigToken], kinds: list[str]) -> list[SigToken]:
     """Drop the quantity and the refills behind the sig: ``, 30 tab, 0 Refill(s)``, ``Disp 30, Rfl 1``."""
-    kinds = [token.kind for token in tokens]
     at = next((at for at, kind in enumerate(kinds) if kind in ("dispensed", "refill")), 0)
     if not at:
         return tokens

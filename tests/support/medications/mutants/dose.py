@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_plugin.facts.medications import dosage, exposures, intakes, lines, supply
+from fhir_plugin.facts.medications import dosage, exposures, intakes, supply
 from fhir_plugin.facts.medications.exposures import DailyDose
 from fhir_plugin.facts.medications.intakes import Amount
 from fhir_plugin.facts.medications.sigs.grammar import SigParser
@@ -32,7 +32,7 @@ def no_structured_dosage(patch: pytest.MonkeyPatch, known: Medications) -> None:
 
 @mutant
 def no_text_sigs(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    patch.setattr(lines, "read_sig", nothing)
+    patch.setattr(dosage, "read_sig", nothing)
 
 
 @mutant

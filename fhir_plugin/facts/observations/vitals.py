@@ -18,11 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
+from fhir_plugin.facts.observations.sorting import SortedObservations, vital_place
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Observation, ObservationComponent
-from mappings.schema.codes.systems import plain_system
 from mappings.schema.codes.vitals import VitalSign
 from mappings.schema.load import Knowledge
 
@@ -89,16 +89,21 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
         return self.by_name
 
 
-def read_vitals(record: Record, knowledge: Knowledge, as_of: date) -> Vitals:
+def read_vitals(record: Record, observations: SortedObservations, knowledge: Knowledge, as_of: date) -> Vitals:
     """Find the newest usable reading of every vital sign."""
-    signs = knowledge.vital_signs
-    by_day: dict[str, dict[str, list[Observation]]] = {name: {} for name in signs.vital_signs}
-    for observation in record.all("observations", Observation):
-        sign = _sign_of(observation, knowledge)
-        if sign is not None and observation.status not in signs.withdrawn:
-            by_day[sign].setdefault(_day_key(observation), []).append(observation)
-    facts = [_latest(name, days, record, knowledge, as_of) for name, days in by_day.items()]
+    facts = [
+        _latest(name, _by_day(entries, knowledge), record, knowledge, as_of)
+        for name, entries in observations.signs.items()
+    ]
     return Vitals(by_name={fact.name: fact for fact in facts})
+
+
+def _by_day(observations: Iterable[Observation], knowledge: Knowledge) -> dict[str, list[Observation]]:
+    days: dict[str, list[Observation]] = {}
+    for observation in observations:
+        if observation.status not in knowledge.vital_signs.withdrawn:
+            days.setdefault(_day_key(observation), []).append(observation)
+    return days
 
 
 _DAY_LENGTH = len("2026-06-01")
@@ -108,28 +113,6 @@ def _day_key(observation: Observation) -> str:
     """The day as text that sorts chronologically; a month sorts after its days, a missing day after all others."""
     when = (_timestamp(observation) or "")[:_DAY_LENGTH]
     return when if len(when) == _DAY_LENGTH else f"{when}{_LAST_KEY}"
-
-
-def _sign_of(observation: Observation, knowledge: Knowledge) -> str | None:
-    """The vital sign by the code, else by a component: older panels have their own codes or only text."""
-    for code in (observation.code, *[component.code for component in observation.component]):
-        place = _place_of(code, knowledge)
-        if place is not None:
-            return place[0]
-    return None
-
-
-def _place_of(code: CodeableConcept | None, knowledge: Knowledge) -> tuple[str, str] | None:
-    """The vital sign and the component, empty for a panel, that a code or else its words name."""
-    if code is None:
-        return None
-    signs = knowledge.vital_signs
-    for coding in code.coding:
-        place = signs.place(plain_system(coding.system), coding.code)
-        if place is not None:
-            return place
-    names = [name for name in (code.text, *[coding.display for coding in code.coding]) if name]
-    return next((place for name in names if (place := signs.named(name))), None)
 
 
 def _reading(observation: Observation, sign: str, knowledge: Knowledge) -> VitalReading | None:
@@ -188,7 +171,7 @@ def _moment(when: str | None) -> tuple[float | None, bool]:
 
 
 def _component_of(code: CodeableConcept | None, sign: str, knowledge: Knowledge) -> str | None:
-    place = _place_of(code, knowledge)
+    place = vital_place(code, knowledge)
     return place[1] if place is not None and place[0] == sign and place[1] else None
 
 

@@ -5,11 +5,12 @@ A negative result does not refute a diagnosis on the problem list; it only super
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.observations.sorting import SortedObservations
 from fhir_plugin.record.coded import entry_of
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
@@ -29,30 +30,24 @@ class _TestResult(NamedTuple):
     label: str
 
 
-def read_laboratory(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
+def read_laboratory(
+    record: Record, observations: SortedObservations, knowledge: Knowledge, as_of: date
+) -> Mapping[str, Fact]:
     """``tests.<name>`` for every test of ``laboratory.yaml``; an untested one is "searched, none found"."""
-    laboratory = knowledge.laboratory
-    by_test: dict[str, list[_TestResult]] = {name: [] for name in laboratory.tests}
-    for observation in record.all("observations", Observation):
-        name = _test_of(observation, knowledge)
-        if name is None or observation.status in laboratory.withdrawn or _is_heading(observation):
+    return {
+        f"tests.{name}": _fact(name, list(_results(name, entries, knowledge, as_of)), record, knowledge, as_of)
+        for name, entries in observations.tests.items()
+    }
+
+
+def _results(
+    name: str, observations: Iterable[Observation], knowledge: Knowledge, as_of: date
+) -> Iterator[_TestResult]:
+    for observation in observations:
+        if observation.status in knowledge.laboratory.withdrawn or _is_heading(observation):
             continue
         if not _is_date_passed(observation, name, knowledge, as_of):
-            by_test[name].append(_test_result(observation, name, knowledge))
-    return {f"tests.{name}": _fact(name, results, record, knowledge, as_of) for name, results in by_test.items()}
-
-
-def _test_of(observation: Observation, knowledge: Knowledge) -> str | None:
-    laboratory = knowledge.laboratory
-    codes = (observation.code, *(component.code for component in observation.component))
-    by_code = next((name for code in codes if (name := entry_of(code, laboratory.by_code, laboratory.systems))), None)
-    if (
-        by_code
-        or observation.code is None
-        or entry_of(observation.code, knowledge.instruments.links, laboratory.systems)
-    ):
-        return by_code
-    return laboratory.named_test(observation.code.label)
+            yield _test_result(observation, name, knowledge)
 
 
 def _is_date_passed(observation: Observation, name: str, knowledge: Knowledge, as_of: date) -> bool:

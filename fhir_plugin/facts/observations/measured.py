@@ -6,13 +6,13 @@ a gap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
-from fhir_plugin.facts.laboratory import moment_of_result
-from fhir_plugin.record.coded import entry_of
+from fhir_plugin.facts.observations.laboratory import moment_of_result
+from fhir_plugin.facts.observations.sorting import SortedObservations
 from fhir_plugin.record.datatypes import Quantity
 from fhir_plugin.record.dates import DaySpan, day_span, instant
 from fhir_plugin.record.record import Record
@@ -39,17 +39,23 @@ class _Number(NamedTuple):
         return self.value is not None and self.day is not None
 
 
-def read_measured(record: Record, knowledge: Knowledge, as_of: date) -> Mapping[str, Fact]:
+def read_measured(
+    record: Record, observations: SortedObservations, knowledge: Knowledge, as_of: date
+) -> Mapping[str, Fact]:
     """``labs.<name>.latest`` for every test with a number."""
+    return {
+        f"labs.{name}.latest": _fact(name, list(_numbers(name, entries, knowledge, as_of)), record, knowledge)
+        for name, entries in observations.measured.items()
+    }
+
+
+def _numbers(name: str, observations: Iterable[Observation], knowledge: Knowledge, as_of: date) -> Iterator[_Number]:
     laboratory = knowledge.laboratory
-    numbers: dict[str, list[_Number]] = {name: [] for name in laboratory.measured}
-    for observation in record.all("observations", Observation):
-        name = entry_of(observation.code, laboratory.measured_by_code, laboratory.systems)
-        if name is not None and observation.status not in laboratory.withdrawn:
+    for observation in observations:
+        if observation.status not in laboratory.withdrawn:
             number = _number(observation, laboratory.measured[name], knowledge)
             if number.day is None or number.day.first <= as_of:
-                numbers[name].append(number)
-    return {f"labs.{name}.latest": _fact(name, found, record, knowledge) for name, found in numbers.items()}
+                yield number
 
 
 def _number(observation: Observation, test: MeasuredTest, knowledge: Knowledge) -> _Number:
@@ -77,11 +83,12 @@ def _value(quantity: Quantity | None) -> float | None:
 
 def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Knowledge) -> Fact:
     test, gaps = knowledge.laboratory.measured[name], knowledge.wording.gaps
+    if not numbers:
+        return _absent(name, test, record, gaps)
     in_order = sorted(numbers, key=lambda number: (_last_day(number), number.moment, number.reference))
     newest = next((number for number in reversed(in_order) if number.usable), None)
     doubtful = [number for number in in_order if _may_be_newer(number, newest)]
-    unread = record.gaps(("observations",))
-    missing = unread
+    missing = record.gaps(("observations",))
     if doubtful:
         missing += (gaps["unusable_reading"].format(what=test.title),)
     elif newest is None and not missing:
@@ -95,8 +102,19 @@ def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Know
             for number in evidence
         ),
         unread=record.unread_of(("observations",)),
-        absent=not numbers and not unread,
         missing=missing,
+        looked_in=record.looked_in("observations"),
+    )
+
+
+def _absent(name: str, test: MeasuredTest, record: Record, gaps: Mapping[str, str]) -> Fact:
+    unread = record.gaps(("observations",))
+    return Fact(
+        name=f"labs.{name}.latest",
+        value=None,
+        unread=record.unread_of(("observations",)),
+        absent=not unread,
+        missing=unread or (gaps["no_reading"].format(what=test.title),),
         looked_in=record.looked_in("observations"),
     )
 

@@ -1,0 +1,69 @@
+"""Protocols planned for one knowledge: what is the same for every patient is worked out once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fhir_plugin.deciding.standing import Outcomes, outcomes_of
+from mappings.schema.load import Knowledge
+from mappings.schema.rules.criteria import Ask
+from mappings.schema.rules.protocols import Clause, Conflict, Protocol, Role
+
+
+class PlannedClause(NamedTuple):
+    """One clause with what follows from every result of its criterion."""
+
+    criterion: str
+    clause: Clause
+    role: Role
+    outcomes: Outcomes
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ProtocolPlan:
+    """A protocol with what it needs of the knowledge."""
+
+    protocol: Protocol
+    clauses: tuple[PlannedClause, ...]
+    concerned: Mapping[str, tuple[int, ...]]
+    """By treatment: which of the clauses are for it, in the order of the protocol."""
+    asks: Mapping[str, Ask]
+    """By criterion."""
+    speaking: tuple[str, ...]
+    """Criteria of which one that is met is reason enough for a card without an order."""
+    conflicts: tuple[Conflict, ...]
+    """Every conflict with the protocol's own resolution."""
+
+
+class ProtocolPlans:
+    """The protocols of one knowledge, each planned when it is first applied."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self._plans: dict[str, ProtocolPlan] = {}
+
+    def of(self, protocol: Protocol) -> ProtocolPlan:
+        """The plan of a protocol; another of the same name is planned anew."""
+        plan = self._plans.get(protocol.id)
+        if plan is None or plan.protocol is not protocol:
+            plan = self._plans[protocol.id] = _planned(protocol, self._knowledge)
+        return plan
+
+
+def _planned(protocol: Protocol, knowledge: Knowledge) -> ProtocolPlan:
+    clauses = protocol.clauses
+    return ProtocolPlan(
+        protocol=protocol,
+        clauses=tuple(
+            PlannedClause(each.criterion, each, each.role, outcomes_of(each.role, each.weight)) for each in clauses
+        ),
+        concerned={
+            name: tuple(place for place, clause in enumerate(clauses) if name in clause.treatments)
+            for name in protocol.treatments
+        },
+        asks={clause.criterion: knowledge.criteria[clause.criterion].ask for clause in clauses},
+        speaking=tuple(dict.fromkeys(clause.criterion for clause in clauses if clause.speaks)),
+        conflicts=knowledge.resolved_conflicts[protocol.id],
+    )
