@@ -251,8 +251,9 @@ class FileReplayStore:
         self._file.execute(statement)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; not beside a use, because a thread of a call that is cancelled may still be writing one."""
+        with self._lock:
+            self._file.close()
 
 
 def _hash(jti: str) -> bytes:

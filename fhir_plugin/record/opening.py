@@ -57,7 +57,7 @@ MAX_VALUES = 500_000
 """Members and elements of a body, a value or a page, counted by their commas. FHIR of 5 MB has some 150,000."""
 
 
-_LONG = 400_000
+_LONG = 1_000_000
 """Bytes of a value from which on its entries are counted before they are decoded, because each takes memory."""
 _TOO_MANY_ENTRIES = f"more than {MAX_ENTRIES} entries: not read"
 

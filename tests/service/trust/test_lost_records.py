@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,3 +85,13 @@ def test_behind_a_link_the_log_of_a_replaced_file_is_not_applied_to_the_next(tmp
         assert replays.since == 2_000
         assert replays._file.execute("SELECT count(*) FROM used").fetchone() == (1,)
         assert replays._file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_file_is_not_closed_beside_a_use(tmp_path: Path) -> None:
+    """SQLite crashes the process where a connection is closed under a thread that writes."""
+    store = FileReplayStore(tmp_path / "used.sqlite")
+    file, held = store._file, list[bool]()
+    store._file = SimpleNamespace(close=lambda: held.append(store._lock.locked()))  # type: ignore[assignment]
+    store.close()
+    file.close()
+    assert held == [True]
