@@ -6,17 +6,19 @@ within a round. Answers are checked before anything is timed: the peers must giv
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import re
 import statistics
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench.peers.load import Round, measure
 from bench.peers.servers import CLIENT_CORE, ROOT, Peer, pin, post, running
-from bench.requests import SIZES, build
+from bench.requests import SIZES, build, different
 
 TANDEM = Peer("Tandem, the whole line", "bench.peers.tandem_app:app", "/cds-services/combination-therapy-order-sign")
 VIEWS = Peer("floor (a): Starlette + msgspec views", "bench.peers.floor_views:app")
@@ -24,6 +26,8 @@ DICTS = Peer("floor (b): Starlette + orjson dicts", "bench.peers.floor_orjson:ap
 HEALTHCHAIN_PYTHON = ROOT / ".venv-healthchain" / "bin" / "python"
 HEALTHCHAIN = Peer("HealthChain, a trivial rule", "bench.peers.healthchain_app:app", "/cds/cds-services/bench")
 ROUNDS, SECONDS, CONNECTIONS = 7, 1.5, 8
+BODIES = {"small": 2_500, "usual": 300, "large": 40}
+"""Different ones, sent in turn: more sigs than what is kept of earlier calls can hold."""
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -64,14 +68,15 @@ def main() -> None:
         for size, count in SIZES.items():
             body = build(count)
             check(ports, body)
-            _table(f"{size}: {count} resources, {len(body) / 1000:.0f} kB", _rounds(ports, body))
+            bodies = itertools.cycle(different(count, BODIES[size]))
+            _table(f"{size}: {count} resources, {len(body) / 1000:.0f} kB", _rounds(ports, bodies))
 
 
-def _rounds(ports: dict[Peer, int], body: bytes) -> dict[Peer, list[Round]]:
+def _rounds(ports: dict[Peer, int], bodies: Iterator[bytes]) -> dict[Peer, list[Round]]:
     measured: dict[Peer, list[Round]] = {peer: [] for peer in ports}
     for number in range(ROUNDS + 1):
         for peer, port in ports.items():
-            result = measure(port, peer.path, body, CONNECTIONS, SECONDS)
+            result = measure(port, peer.path, bodies, CONNECTIONS, SECONDS)
             if number:  # the first round warms up
                 measured[peer].append(result)
     return measured

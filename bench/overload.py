@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import itertools
 import os
 import random
 import subprocess
@@ -203,8 +204,8 @@ def main(seconds: float = 20.0, size: str = "usual") -> None:
     bodies = [build(SIZES[size], seed) for seed in range(4)]
     requests = requests_of(bodies)
     with served() as port:
-        measure(port, PATH, bodies[0], 2, 3.0)
-        capacity = measure(port, PATH, bodies[0], 4, 8.0).per_second
+        measure(port, PATH, itertools.cycle(bodies), 2, 3.0)
+        capacity = measure(port, PATH, itertools.cycle(bodies), 4, 8.0).per_second
         print(f"capacity: {capacity:.0f} calls/s of {len(bodies[0]) // 1000} kB", flush=True)
         for load in LOADS:
             seen = asyncio.run(rush(port, requests, load * capacity, seconds, random.Random(7)))

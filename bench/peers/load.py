@@ -1,9 +1,10 @@
-"""A small load generator: keeps a number of connections busy with one request and counts the answers."""
+"""A small load generator: keeps a number of connections busy with requests and counts the answers."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _HEAD_END = b"\r\n\r\n"
@@ -38,10 +39,10 @@ def whole_answer(received: bytearray) -> bytes | None:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends the request again as soon as the whole answer is there; parses no more of it than its length."""
+    """Sends the next request as soon as the whole answer is there; parses no more of it than its length."""
 
-    def __init__(self, request: bytes, times: list[float], ends: float, done: asyncio.Future[None]) -> None:
-        self._request, self._times, self._ends, self._done = request, times, ends, done
+    def __init__(self, requests: Iterator[bytes], times: list[float], ends: float, done: asyncio.Future[None]) -> None:
+        self._requests, self._times, self._ends, self._done = requests, times, ends, done
         self._buffer = bytearray()
         self._sent = 0.0
 
@@ -72,18 +73,19 @@ class _Connection(asyncio.Protocol):
             self._done.set_exception(fault or RuntimeError("the server closed the connection"))
 
     def _send(self) -> None:
+        request = next(self._requests)
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(request)
 
 
-async def _round(port: int, request: bytes, connections: int, seconds: float) -> Round:
+async def _round(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Round:
     loop = asyncio.get_running_loop()
     begin = time.perf_counter()
     times: list[float] = []
     done: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]
     for future in done:
         await loop.create_connection(
-            lambda future=future: _Connection(request, times, begin + seconds, future),  # type: ignore[misc]
+            lambda future=future: _Connection(requests, times, begin + seconds, future),  # type: ignore[misc]
             "127.0.0.1",
             port,
         )
@@ -92,9 +94,8 @@ async def _round(port: int, request: bytes, connections: int, seconds: float) ->
     return Round(time.perf_counter() - begin, times)
 
 
-def measure(port: int, path: str, body: bytes, connections: int, seconds: float) -> Round:
-    """Keep ``connections`` busy for about ``seconds``."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    )
-    return asyncio.run(_round(port, f"{head}\r\n".encode() + body, connections, seconds))
+def measure(port: int, path: str, bodies: Iterator[bytes], connections: int, seconds: float) -> Round:
+    """Keep ``connections`` busy for about ``seconds``, each call with the next of ``bodies``, which do not end."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
+    requests = (f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies)
+    return asyncio.run(_round(port, requests, connections, seconds))
