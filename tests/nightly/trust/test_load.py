@@ -44,7 +44,8 @@ def halves() -> list[tuple[Seen, int]]:
     dice = random.Random(7)  # noqa: S311 - no secret
     found = []
     with served() as port:
-        capacity = measure(port, PATH, itertools.repeat(build(SIZES["small"], 0)), connections=4, seconds=5.0).per_second
+        alike = itertools.repeat(build(SIZES["small"], 0))
+        capacity = measure(port, PATH, alike, connections=4, seconds=5.0).per_second
         for half in range(2):
             sent = requests(1 + half * DIFFERENT)
             found.append((asyncio.run(rush(port, sent, SHARE * capacity, SECONDS / 2, dice)), resident()))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import http.client
+import itertools
 import random
 
 import pytest
