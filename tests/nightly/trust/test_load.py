@@ -23,11 +23,10 @@ MOST_GROWTH = 1.15
 """Of the memory in the second half: pages that the allocator keeps, and what is kept of lines of prescriptions."""
 
 
-def requests(first: int) -> list[bytes]:
-    """Requests that no other half has."""
+def bodies(first: int) -> list[bytes]:
+    """Bodies that no other half has."""
     seeds = range(first, first + DIFFERENT)
-    bodies = (build(SIZES["small"], seed, own_sigs=True).replace(b"bench-1", b"bench-%d" % seed) for seed in seeds)
-    return requests_of(list(bodies))
+    return [build(SIZES["small"], seed, own_sigs=True).replace(b"bench-1", b"bench-%d" % seed) for seed in seeds]
 
 
 def resident() -> int:
@@ -44,10 +43,9 @@ def halves() -> list[tuple[Seen, int]]:
     dice = random.Random(7)  # noqa: S311 - no secret
     found = []
     with served() as port:
-        alike = itertools.repeat(build(SIZES["small"], 0))
-        capacity = measure(port, PATH, alike, connections=4, seconds=5.0).per_second
-        for half in range(2):
-            sent = requests(1 + half * DIFFERENT)
+        capacity = measure(port, PATH, itertools.cycle(bodies(0)), connections=4, seconds=5.0).per_second
+        for half in range(1, 3):
+            sent = requests_of(bodies(half * DIFFERENT))
             found.append((asyncio.run(rush(port, sent, SHARE * capacity, SECONDS / 2, dice)), resident()))
     return found
 
