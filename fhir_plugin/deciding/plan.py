@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from fhir_plugin.deciding.standing import Outcomes, outcomes_of
+from fhir_plugin.deciding.made_ready import RulesMadeReady
+from fhir_plugin.deciding.standing import PlannedClause, planned
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Ask
-from mappings.schema.rules.protocols import Clause, Conflict, Protocol, Role
-
-
-class PlannedClause(NamedTuple):
-    """One clause with what follows from every result of its criterion."""
-
-    criterion: str
-    clause: Clause
-    role: Role
-    outcomes: Outcomes
+from mappings.schema.rules.protocols import Conflict, Protocol
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,28 +28,18 @@ class ProtocolPlan:
     """Every conflict with the protocol's own resolution."""
 
 
-class ProtocolPlans:
+class ProtocolPlans(RulesMadeReady[Protocol, ProtocolPlan]):
     """The protocols of one knowledge, each planned when it is first applied."""
 
     def __init__(self, knowledge: Knowledge) -> None:
-        self._knowledge = knowledge
-        self._plans: dict[str, ProtocolPlan] = {}
-
-    def of(self, protocol: Protocol) -> ProtocolPlan:
-        """The plan of a protocol; another of the same name is planned anew."""
-        plan = self._plans.get(protocol.id)
-        if plan is None or plan.protocol is not protocol:
-            plan = self._plans[protocol.id] = _planned(protocol, self._knowledge)
-        return plan
+        super().__init__(knowledge, _planned)
 
 
 def _planned(protocol: Protocol, knowledge: Knowledge) -> ProtocolPlan:
     clauses = protocol.clauses
     return ProtocolPlan(
         protocol=protocol,
-        clauses=tuple(
-            PlannedClause(each.criterion, each, each.role, outcomes_of(each.role, each.weight)) for each in clauses
-        ),
+        clauses=tuple(map(planned, clauses)),
         concerned={
             name: tuple(place for place, clause in enumerate(clauses) if name in clause.treatments)
             for name in protocol.treatments

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from fhir_plugin.deciding.finding import Verdict
+from fhir_plugin.deciding.made_ready import RulesMadeReady
 from fhir_plugin.deciding.phrases import entries_phrase
 from fhir_plugin.record.dates import DaySpan
 from mappings.schema.load import Knowledge
@@ -77,24 +78,16 @@ class ReadyCriterion:
     """The sentences about all facts, where all was read and nothing is there."""
 
 
-class ReadyCriteria:
+class ReadyCriteria(RulesMadeReady[Criterion, ReadyCriterion]):
     """The criteria of one knowledge, each made ready when it is first assessed."""
 
     def __init__(self, knowledge: Knowledge) -> None:
-        self._knowledge = knowledge
-        self._ready: dict[str, ReadyCriterion] = {}
+        super().__init__(knowledge, _ready)
 
     @cached_property
     def every(self) -> tuple[ReadyCriterion, ...]:
         """Every criterion of the knowledge, in its order."""
         return tuple(map(self.of, self._knowledge.criteria.values()))
-
-    def of(self, criterion: Criterion) -> ReadyCriterion:
-        """The criterion made ready; another of the same name is made ready anew."""
-        ready = self._ready.get(criterion.id)
-        if ready is None or ready.criterion is not criterion:
-            ready = self._ready[criterion.id] = _ready(criterion, self._knowledge)
-        return ready
 
 
 def _ready(criterion: Criterion, knowledge: Knowledge) -> ReadyCriterion:

@@ -155,15 +155,7 @@ _DECISIVE_ROLES = (Role.REQUIRED, *FORBIDDING)
 
 def _answers(plan: ProtocolPlan, findings: Mapping[str, Finding]) -> dict[str, TreatmentAnswer]:
     """Every treatment of the protocol, by name."""
-    weighed = [
-        WeighedFinding(
-            finding=(finding := findings[criterion]),
-            clause=clause,
-            role=role,
-            standing=outcomes[finding.verdict, finding.doubt],
-        )
-        for criterion, clause, role, outcomes in plan.clauses
-    ]
+    weighed = [each.weigh(findings[each.clause.criterion]) for each in plan.clauses]
     answers = {}
     for name, places in plan.concerned.items():
         concerned = tuple([weighed[place] for place in places])

@@ -24,12 +24,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from operator import attrgetter
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
-from mappings.schema.rules.protocols import AGAINST, FORBIDDING, Clause, ClauseWeight, Role, Weight
+from mappings.schema.rules.protocols import AGAINST, FORBIDDING, Clause, Role, Weight
 
 
 class Standing(StrEnum):
@@ -87,19 +87,26 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
         return self.role in AGAINST and self.finding.verdict is Verdict.NOT_MET
 
 
-def weigh(finding: Finding, clause: Clause) -> WeighedFinding:
-    """The finding in the role and with the weight that the clause gives it."""
-    standing = outcomes_of(clause.role, clause.weight)[finding.verdict, finding.doubt]
-    return WeighedFinding(finding=finding, clause=clause, role=clause.role, standing=standing)
-
-
-Outcomes: TypeAlias = Mapping[tuple[Verdict, Doubt | None], Standing]
+_Outcomes: TypeAlias = Mapping[tuple[Verdict, Doubt | None], Standing]
 """The standing that a finding leaves, by its verdict and its doubt."""
 
 
-def outcomes_of(role: Role, weight: ClauseWeight | None) -> Outcomes:
-    """What follows from every result of a criterion in this role and with this weight."""
-    return _OUTCOMES[role, weight.value if weight else None]
+class PlannedClause(NamedTuple):
+    """One clause with what follows from every result of its criterion."""
+
+    clause: Clause
+    role: Role
+    outcomes: _Outcomes
+
+    def weigh(self, finding: Finding) -> WeighedFinding:
+        """The finding in the role and with the weight that the clause gives it."""
+        standing = self.outcomes[finding.verdict, finding.doubt]
+        return WeighedFinding(finding=finding, clause=self.clause, role=self.role, standing=standing)
+
+
+def planned(clause: Clause) -> PlannedClause:
+    """The clause, ready to weigh findings."""
+    return PlannedClause(clause, clause.role, _OUTCOMES[clause.role, clause.weight.value if clause.weight else None])
 
 
 def _required(verdict: Verdict, _doubt: Doubt | None, _weight: Weight | None) -> Standing:
@@ -132,7 +139,7 @@ _RULES: dict[Role, Callable[[Verdict, Doubt | None, Weight | None], Standing]] =
     Role.EXPECTED: lambda verdict, doubt, weight: _against(verdict, doubt, weight, Verdict.NOT_MET),
     Role.CONTEXT: lambda _verdict, _doubt, _weight: Standing.MET,
 }
-_OUTCOMES: dict[tuple[Role, Weight | None], Outcomes] = {
+_OUTCOMES: dict[tuple[Role, Weight | None], _Outcomes] = {
     (role, weight): {
         (verdict, doubt): _RULES[role](verdict, doubt, weight) for verdict in Verdict for doubt in (None, *Doubt)
     }

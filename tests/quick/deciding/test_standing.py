@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.headline import MAX_HEADLINE, headline
-from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, weigh, worst
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, planned, standing_of, worst
 from mappings.schema.rules.protocols import Clause, ClauseWeight, Role, Weight
 from tests.support.profiles import examples
 from tests.support.shipped import shipped
@@ -66,7 +66,7 @@ def weighed(
         do="recheck" if role is Role.HOLD else "",
     )
     finding = Finding(criterion=criterion, verdict=verdict, because="", phrase="MI 21 days ago", doubt=doubt)
-    return weigh(finding, clause)
+    return planned(clause).weigh(finding)
 
 
 CLEAR = [weighed(Role.REQUIRED, None, MET, None, "age.adult"), weighed(Role.CONTRAINDICATION, None, NOT_MET, None)]
