@@ -119,7 +119,7 @@ class ResourceSorter:
             self._add_mismatch(index, name, match)
             return
         flaw = _flaw(entry.resource)
-        if flaw is not _TOO_DEEP:
+        if flaw != _TOO_DEEP:
             self.kept[name].append(entry.resource)
         if flaw:
             self._add_unread(index, name, flaw)

@@ -77,11 +77,7 @@ class IndicationReader:
         stated = indications(resource)
         references: tuple[Reference, ...] = getattr(resource, "reason_reference", ())
         if not stated and not references:
-            return (
-                next((self._by_order[order] for order in orders if order in self._by_order), NOT_STATED)
-                if orders
-                else NOT_STATED
-            )
+            return next((self._by_order[order] for order in orders if order in self._by_order), NOT_STATED)
         found = indication_of((*stated, *self._referenced(resource, references)), self._medications)
         if isinstance(resource, MedicationRequest):
             self._by_order[resource.reference] = found

@@ -22,6 +22,7 @@ from fhir_plugin.facts.medications.products import (
 from fhir_plugin.facts.medications.sigs import MAX_CACHED_PHASES, clear_sig_cache
 from fhir_plugin.facts.medications.supply import Fill, MedicationResource, SupplyWindow, fill_of
 from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Quantity, Reference
+from mappings.schema.base.kept import keep
 from mappings.schema.medications import Medications, Product, ProductPart, TrialPolicy
 
 CONFLICT = "conflicting_codes"
@@ -105,21 +106,8 @@ class _KeptLines(NamedTuple):
     def keep_concept(self, concept: CodeableConcept, named: NamedConcept) -> None:
         """Cache a drug; where there are too many all are dropped, with their lines."""
         if len(self.concepts) >= _MAX_CACHED_CONCEPTS:
-            self.concepts.clear()
             self.lines.clear()
-        self.concepts[concept] = named
-
-    def keep_reading(self, dosage: tuple[Dosage, ...], reading: DosageReading) -> None:
-        """Cache what a dosage says; where there are too many all are dropped."""
-        if len(self.readings) >= _MAX_CACHED_READINGS:
-            self.readings.clear()
-        self.readings[dosage] = reading
-
-    def keep_line(self, key: _LineKey, line: MedicationLine) -> None:
-        """Cache a line; where there are too many all are dropped."""
-        if len(self.lines) >= _MAX_CACHED_LINES:
-            self.lines.clear()
-        self.lines[key] = line
+        keep(self.concepts, concept, named, _MAX_CACHED_CONCEPTS)
 
 
 @lru_cache(maxsize=8)
@@ -188,7 +176,7 @@ class MedicationLines:
         if reading is None:
             reading = self._dosages.read(dosage)
             if _is_short(reading) and len(msgspec.msgpack.encode(dosage)) <= MAX_KEY_BYTES:
-                self._kept.keep_reading(dosage, reading)
+                keep(self._kept.readings, dosage, reading, _MAX_CACHED_READINGS)
         return reading
 
     def _kept_line(self, key: _LineKey) -> MedicationLine:
@@ -197,7 +185,7 @@ class MedicationLines:
         if line is None:
             line = self._line(*key)
             if _may_be_kept(key):
-                self._kept.keep_line(key, line)
+                keep(self._kept.lines, key, line, _MAX_CACHED_LINES)
         return line
 
     def bare(self, line: MedicationLine) -> MedicationLine:

@@ -20,6 +20,7 @@ from fhir_plugin.record import lenient
 from fhir_plugin.record.coded import MOST_LETTERS
 from fhir_plugin.record.datatypes import CodeableConcept, Coding, Raw, Reference
 from fhir_plugin.record.resources import Medication, MedicationIngredient
+from mappings.schema.base.kept import keep
 from mappings.schema.base.systems import system_key
 from mappings.schema.medications import Medications, Product, ProductPart
 from mappings.schema.medications.recognition import plain_words
@@ -76,9 +77,7 @@ def identify(concept: CodeableConcept | None, medications: Medications) -> Ident
     if identified is None:
         identified = _identified(concept, medications)
         if len(msgspec.msgpack.encode(concept)) <= MAX_KEY_BYTES:
-            if len(kept) >= _MAX_CACHED_CONCEPTS:
-                kept.clear()
-            kept[concept] = identified
+            keep(kept, concept, identified, _MAX_CACHED_CONCEPTS)
     return identified
 
 

@@ -13,6 +13,13 @@ MOST_LETTERS_KEPT = 200
 """Of the name of a problem or a test; what is longer is read each time, so that no record can fill the memory."""
 
 
+def keep(kept: dict[KeyT, ValueT], key: KeyT, value: ValueT, most: int = MOST_KEPT) -> None:
+    """Keep a value; where there are too many, all are dropped before."""
+    if len(kept) >= most:
+        kept.clear()
+    kept[key] = value
+
+
 class Kept(Generic[KeyT, ValueT]):
     """A bounded cache that belongs to one part of the knowledge; cleared when it is full."""
 
@@ -36,9 +43,7 @@ class Kept(Generic[KeyT, ValueT]):
 
     def _keep(self, key: KeyT, value: ValueT) -> ValueT:
         if self._letters(key) <= self._most_letters:
-            if len(self._kept) >= self._most:
-                self._kept.clear()
-            self._kept[key] = value
+            keep(self._kept, key, value, self._most)
         return value
 
     def __len__(self) -> int:

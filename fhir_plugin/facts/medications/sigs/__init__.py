@@ -11,6 +11,7 @@ from __future__ import annotations
 from fhir_plugin.facts.medications.sigs.grammar import SigParser
 from fhir_plugin.facts.medications.sigs.stages import RESTRICTED, NotUnderstood, Restricted, Sig
 from fhir_plugin.facts.medications.sigs.tokens import clear_part_cache, tokens_of
+from mappings.schema.base.kept import keep
 from mappings.schema.medications import Medications, SigToken
 
 MAX_LENGTH = 1000
@@ -28,9 +29,7 @@ def read_sig(text: str, medications: Medications) -> Sig | None:
         return kept
     sig = _read(tokens)
     if len(tokens) <= _MAX_CACHED_TOKENS and (sig is None or len(sig.phases) <= MAX_CACHED_PHASES):
-        if len(_SIG_CACHE) >= _MAX_CACHED_SIGS:
-            _SIG_CACHE.clear()
-        _SIG_CACHE[tokens] = sig
+        keep(_SIG_CACHE, tokens, sig, _MAX_CACHED_SIGS)
     return sig
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from mappings.schema.base.kept import keep
 from mappings.schema.medications import Medications, SigToken
 
 _NUMBER = re.compile(r"([.\d](?:(?<=\.)\d+|(?<=\d)\d*(?:\s*/\s*\d+|\.\d+)?))")
@@ -75,9 +76,7 @@ def _read_part(part: str, medications: Medications, kept: dict[str, tuple[SigTok
     """The tokens of a number, or of the words between two numbers; a short one is kept."""
     tokens = (_number(part),) if _NUMBER.fullmatch(part) else tuple(_tokens(_WORD.findall(part), medications))
     if len(part) <= _MAX_PART_LENGTH:
-        if len(kept) >= _MAX_CACHED_PARTS:
-            kept.clear()
-        kept[part] = tokens
+        keep(kept, part, tokens, _MAX_CACHED_PARTS)
     return tokens
 
 
