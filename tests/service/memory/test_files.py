@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from tests.support.memory.lost import (
     as_found_after_a_kill,
     delete,
     delete_all,
+    delete_folder,
     delete_log,
     delete_log_and_index,
     empty,
@@ -36,10 +36,6 @@ PATIENT = "two-failures"
 def shown(service: TestClient) -> str:
     (card,) = call(service, ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
     return str(card["uuid"])
-
-
-def delete_folder(file: Path) -> None:
-    shutil.rmtree(file.parent)
 
 
 def replace(file: Path) -> None:

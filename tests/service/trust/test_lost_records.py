@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.support.memory.lost import (
     as_found_after_a_kill,
     delete,
     delete_all,
+    delete_folder,
     delete_log,
     delete_log_and_index,
     empty,
@@ -23,10 +23,6 @@ from tests.support.memory.lost import (
 )
 from tests.support.trust.admitted import admission, admits, by_rsa
 from tests.support.trust.used import Clock, file_store, first_use
-
-
-def delete_folder(file: Path) -> None:
-    shutil.rmtree(file.parent)
 
 
 def replace(file: Path) -> None:

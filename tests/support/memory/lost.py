@@ -17,6 +17,10 @@ def delete_all(file: Path) -> None:
             each.unlink()
 
 
+def delete_folder(file: Path) -> None:
+    shutil.rmtree(file.parent)
+
+
 def delete_log(file: Path) -> None:
     file.with_name(f"{file.name}-wal").unlink()
 
