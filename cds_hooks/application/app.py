@@ -136,13 +136,17 @@ def _lifespan(
     """Start-up and shutdown of the application."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Everything loaded so far lives as long as the process; frozen, it no longer slows down garbage collection.
         # Objects of a call are freed by reference counting, so the search for cycles can wait for many calls.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
-        await operation.start()
+        try:
+            await operation.start()
+        except TandemError as fault:
+            app.state.start_fault = str(fault)  # the web server would only say that something failed
+            raise
         if admission:
             admission.log_start()
         yield

@@ -23,6 +23,7 @@ from cds_hooks.clients.tokens import (
 )
 from cds_hooks.protocol.files import state_folder
 from cds_hooks.settings.clients import LONGEST_LEEWAY, Client, Mode
+from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import log
@@ -138,7 +139,7 @@ def _replay_store(settings: Settings) -> ReplayStore:
 def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> ReadableServers:
     """The FHIR servers of a client, and how to query them; :class:`BadInput` for an unknown profile."""
     if client.profile not in profiles:
-        raise BadInput(f"clients.{client.name}.profile: is none: choose one of {', '.join(profiles)}")
+        raise WrongSetting(f"clients.{client.name}.profile", f"is none: choose one of {', '.join(profiles)}")
     null_is_none = client.null_means == "none"
     return ReadableServers(client.fhir_servers, habits=profiles[client.profile].habits, null_is_none=null_is_none)
 

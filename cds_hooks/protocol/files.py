@@ -17,6 +17,16 @@ def state_folder() -> Path:
     return Path(state) / "tandem"
 
 
+def unusable_folder(folder: Path) -> str | None:
+    """Why this user can make no file in a folder, which may not be there yet; ``None`` if it can. Creates nothing."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"this user may not write to {there}"
+
+
 def identity(path: Path) -> Identity | None:
     """Which file is at the path; ``None`` where there is none."""
     try:
