@@ -20,7 +20,7 @@ M = TypeVar("M", bound=BaseSettings)
 Conflict: TypeAlias = tuple[str, str]
 """A key, and why it does not go with the others."""
 
-OTHER_VARIABLES = ("CONFIG", "TOKEN", "ALLOW_OPEN", "DATABASE_FILE", "DATABASE_KEY_FILE", "CAPTURE_SECRET_FILE")
+OTHER_VARIABLES = ("CONFIG", "TOKEN", "DATABASE_FILE", "DATABASE_KEY_FILE", "CAPTURE_SECRET_FILE")
 """Variables behind the prefix that are no settings of the file."""
 _OWNERS = {"clients": "client", "smart": "issuer"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

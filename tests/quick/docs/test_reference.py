@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
 from cds_hooks.operation.metrics import CurrentState, Metrics
+from cds_hooks.settings.reading import OTHER_VARIABLES
 from cds_hooks.telemetry.logs import FIELDS
 from docs.generator import settings
 from docs.generator.commands import commands, parameters
@@ -29,6 +31,7 @@ from tests.support.shipped import shipped
 
 SETTINGS = [(model, table, name) for model, table, _, _ in settings.SECTIONS for name in model.model_fields]
 COMMANDS = dict(commands())
+_VARIABLE = re.compile(r'environ(?:\.get\(|\[)"([A-Z_]+)"|envvar="([A-Z_]+)"')
 
 
 @cache
@@ -53,13 +56,24 @@ def test_every_setting_has_an_entry_that_says_what_it_is(model: type[BaseModel],
     assert table or f"`TANDEM_{name.upper()}`" in entry
 
 
-def test_a_setting_is_in_the_example_file_or_named_as_left_out() -> None:
-    shown, text = settings.example_keys(ROOT), texts()[settings.PATH]
-    left_out = text.partition("## What the example file leaves out")[2]
-    keys = set(settings.setting_keys())
-    assert shown <= keys
-    assert {"port", "clients.jku", "smart.client_secret"} <= shown
-    assert {key for key in keys if f"(#{key})" in left_out} == keys - shown
+def test_the_example_file_shows_every_setting_and_nothing_else() -> None:
+    assert settings.example_keys(ROOT) == set(settings.setting_keys())
+
+
+def test_every_variable_that_is_read_and_is_no_setting_is_named() -> None:
+    read = {f"TANDEM_{name}" for name in OTHER_VARIABLES}
+    for path in (file for room in ("cds_hooks", "fhir_plugin", "mappings") for file in (ROOT / room).rglob("*.py")):
+        for groups in _VARIABLE.findall(path.read_text(encoding="utf-8")):
+            read.update(filter(None, groups))
+    assert {"TANDEM_CONFIG", "TANDEM_TOKEN", "STATE_DIRECTORY", "XDG_STATE_HOME"} <= read
+    in_container = (ROOT / "install" / "entrypoint").read_text().partition("for name in ")[2].partition(";")[0].split()
+    named = texts()[settings.PATH].partition("## Variables without a setting")[2]
+    assert [
+        name for name in (*sorted(read), *(f"{name}_FILE" for name in in_container)) if f"`{name}`" not in named
+    ] == []
+    assert {f"TANDEM_{name}" for name in OTHER_VARIABLES if name.endswith("_FILE")} == {
+        f"{name}_FILE" for name in in_container if name.startswith("TANDEM_")
+    }, "or a start in the container would call them misspelt"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
