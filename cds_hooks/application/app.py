@@ -31,7 +31,7 @@ from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
 from cds_hooks.operation.refusals import RefusalPages
 from cds_hooks.protocol.clock import now, seconds, today
-from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
+from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService, reason_fields
 from cds_hooks.protocol.limits import read_body
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.sandbox.routes import Sandbox
@@ -174,6 +174,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     async def tandem_error(_: Request, error: Exception) -> Response:
         status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+        logs.add_log_fields(**reason_fields(error))
         return outcome(status, code, str(error))
 
     async def http_error(_: Request, error: Exception) -> Response:

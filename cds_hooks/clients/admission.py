@@ -141,7 +141,8 @@ def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Reada
     if client.profile not in profiles:
         raise WrongSetting(f"clients.{client.name}.profile", f"is none: choose one of {', '.join(profiles)}")
     null_is_none = client.null_means == "none"
-    return ReadableServers(client.fhir_servers, habits=profiles[client.profile].habits, null_is_none=null_is_none)
+    habits = profiles[client.profile].habits
+    return ReadableServers(client.fhir_servers, habits=habits, null_is_none=null_is_none, client=client.name)
 
 
 def _bearer(request: Request) -> str:

@@ -200,6 +200,7 @@ class HookService:
             self._servers,
             self._settings.deadline_seconds,
             trace.queries if trace else None,
+            barred="" if access or call.fhir_server is None else f"fhirServer may not be read: {readable.advice}",
         )
 
     async def _ordered(self, call: HookCall, access: FhirAccess | None, *, large: bool) -> OrderedTreatments:

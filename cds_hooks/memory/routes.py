@@ -41,6 +41,8 @@ class FeedbackRoute:
         try:
             results = await self._memory.keep(items, service, tenant)
         except StoreUnavailable as fault:
+            state = "busy" if self._memory.state == "open" else self._memory.state
+            add_log_fields(reason=f"database.{self._memory.cause or state.replace(' ', '-')}")
             return outcome(503, "transient", str(fault), headers={"Retry-After": str(RETRY_SECONDS)})
         add_log_fields(count=results.count("kept"))
         for item, result in zip(items, results, strict=True):

@@ -31,6 +31,13 @@ class ReadableServers:
     """How these servers have to be queried."""
     null_is_none: bool = True
     """Whether ``null`` in the prefetch means that there is no data; otherwise it means nothing."""
+    client: str = ""
+    """The name of the client for which they may be read; empty where the service is open."""
+
+    @property
+    def advice(self) -> str:
+        """Where another server has to be listed, so that it may be read; never the address itself."""
+        return f"it is not listed under fhir_servers{f' of the client {self.client}' if self.client else ''}"
 
     def supplied(self, prefetch: Mapping[str, Raw]) -> Mapping[str, Raw]:
         """The prefetch without the keys whose ``null`` carries no information: these count as missing."""

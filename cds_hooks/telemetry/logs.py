@@ -42,6 +42,7 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "tenant": re.compile(_NAME),
     "mode": re.compile(_CODE),
     "reason": re.compile(_CODE),
+    "member": re.compile(r"(/([A-Za-z]{1,30}|\*)){1,10}"),
     "cause": re.compile(_CODE),
     "rule": re.compile(_CODE),
     "criterion": re.compile(_CODE),

@@ -7,22 +7,26 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
+from cds_hooks.clients.tokens import RefusalReason
+from cds_hooks.memory.database import Cause
 from cds_hooks.operation.metrics import CurrentState, Metrics
+from cds_hooks.protocol.errors import ERROR_REASONS, BodyFault, UnusableState
 from cds_hooks.settings.reading import OTHER_VARIABLES
 from cds_hooks.telemetry.logs import FIELDS
 from docs.generator import settings
 from docs.generator.commands import commands, parameters
 from docs.generator.markdown import prose
 from docs.generator.models import descriptions
-from docs.generator.operation import field_words, metric_entries
+from docs.generator.operation import field_words, metric_entries, reason_words
 from docs.generator.site import ROOT, reference_pages
+from fhir_plugin.errors import UnavailableReason
 from mappings.schema.base.entries import Verification
 from mappings.schema.rules.criteria import Comparator
 from mappings.schema.rules.protocols import Role
@@ -175,6 +179,26 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
         "rule",
         "said",
     )
+
+
+def source() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "cds_hooks").rglob("*.py")))
+
+
+def test_every_reason_in_the_log_is_explained_and_no_other() -> None:
+    text = source()
+    states = {"starting", "away", "closed", "off", "busy", *get_args(UnusableState)}
+    known = {reason.value for reason in RefusalReason} | set(ERROR_REASONS.values())
+    known |= {f"body.{fault}" for fault in get_args(BodyFault)}
+    known |= {f"record.{reason}" for reason in get_args(UnavailableReason)}
+    known |= {f"database.{state.replace(' ', '-')}" for state in states | set(get_args(Cause))}
+    known |= {f"load.{name}" for name in re.findall(r'(?:Overloaded|\.note)\("([a-z_]+)"\)', text)}
+    known |= {f"replays.{name}" for name in re.findall(r'ReplayStoreUnavailable\("([a-z]+)"\)', text)}
+    known |= {f"launch.{name}" for name in re.findall(r'LaunchRefused\(\s*"([a-z]+)"', text)}
+    known |= set(re.findall(r'add_log_fields\(reason="([a-z.-]+)"', text))
+    words = reason_words(ROOT)
+    assert words.keys() == known
+    assert all(words.values())
 
 
 def test_every_field_of_the_log_is_explained_and_no_other() -> None:
