@@ -29,28 +29,32 @@ def serve(
     """Start the CDS Hooks service."""
     from cds_hooks.starting.checks import check_start
 
+    file = config or named_file()
     servers = tuple(fhir_server) if fhir_server else None
     # Nobody can connect before the whole configuration has been checked.
-    run(*check_start(config or named_file(), host=host, port=port, fhir_servers=servers, allow_open=allow_open).ready())
+    run(*check_start(file, host=host, port=port, fhir_servers=servers, allow_open=allow_open).ready(), file)
 
 
-def run(settings: Settings, knowledge: Knowledge, announce: bool = True) -> None:
-    """Serve until stopped.
+def run(settings: Settings, knowledge: Knowledge, file: Path | None = None, announce: bool = True) -> None:
+    """Serve until stopped; ``file`` is where the settings are from.
 
     :raises BadInput: the address is in use, or what was checked has changed since.
     """
     from cds_hooks.application.app import create_app
+    from cds_hooks.starting.announcement import log_start
     from cds_hooks.starting.listening import listen, take_calls
     from cds_hooks.telemetry import logs
 
+    logs.configure(settings.log_level, settings.log_format)
+    logs.capture_process_logs()
     with listen(settings.host, settings.port) as listener:
         app = create_app(settings, knowledge)
         # A call that arrives before the service is up waits instead of being refused.
         take_calls(listener)
+        host, port = listener.getsockname()[:2]
+        log_start(settings, knowledge, (host, port), file)
         if announce:
-            host, port = listener.getsockname()[:2]
             typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
-        logs.capture_process_logs()
         server = web_server(app, settings)
         try:
             server.run(sockets=[listener])

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from cds_hooks.cli.main import Commands, app
 from cds_hooks.clients.tokens import RefusalReason
 from cds_hooks.memory.database import Cause
+from cds_hooks.operation.endpoints import _CLOSED
 from cds_hooks.operation.metrics import CurrentState, Metrics
 from cds_hooks.protocol.errors import ERROR_REASONS, BodyFault, UnusableState
 from cds_hooks.settings.reading import OTHER_VARIABLES
@@ -194,6 +195,7 @@ def test_every_reason_in_the_log_is_explained_and_no_other() -> None:
     known |= {f"database.{state.replace(' ', '-')}" for state in states | set(get_args(Cause))}
     known |= {f"load.{name}" for name in re.findall(r'(?:Overloaded|\.note)\("([a-z_]+)"\)', text)}
     known |= {f"replays.{name}" for name in re.findall(r'ReplayStoreUnavailable\("([a-z]+)"\)', text)}
+    known |= {f"replays.{state}" for state in _CLOSED} | {"canaries.silent"}
     known |= {f"launch.{name}" for name in re.findall(r'LaunchRefused\(\s*"([a-z]+)"', text)}
     known |= set(re.findall(r'add_log_fields\(reason="([a-z.-]+)"', text))
     words = reason_words(ROOT)
