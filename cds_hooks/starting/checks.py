@@ -121,7 +121,8 @@ def _folders(found: StartCheck, settings: Settings) -> None:
     if settings.open or settings.replays_in_memory:
         return
     file = settings.replay_store or state_folder() / "replays.sqlite"
-    if reason := _unusable_sqlite(file):
+    missing = settings.replay_store is not None and not file.absolute().parent.exists()  # only the default one is made
+    if reason := "its folder does not exist" if missing else _unusable_sqlite(file):
         words = f'{file} cannot be used: {reason}: set a file that can be written, or replay_store = "memory"'
         found.mistakes.append(found.origins.of_key("replay_store", words))
 

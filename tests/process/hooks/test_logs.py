@@ -204,6 +204,7 @@ def test_a_served_process_says_everything_in_lines_of_json() -> None:
 
 def test_the_first_line_says_what_has_started_and_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     state = tmp_path / "state"
+    state.mkdir(mode=0o700)
     file = file_with(tmp_path, f'capture = "{tmp_path}/calls"\nreplay_store = "{state}/replays.sqlite"')
     files_here = {"STATE_DIRECTORY": str(state), "TANDEM_DATABASE": ""}
     with served("--config", str(file), **files_here) as (address, process):

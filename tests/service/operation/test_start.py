@@ -50,6 +50,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (CLIENT.format("empty.json"), "7: clients.general.key_set: holds no public key"),
         ('replay_store = "latin1.yaml"' + CLIENT.format("keys.json"), "1: replay_store: latin1.yaml cannot be used"),
         ('replay_store = "empty.json/x"' + CLIENT.format("keys.json"), "1: replay_store: empty.json/x cannot be used"),
+        ('replay_store = "none/x"' + CLIENT.format("keys.json"), "1: replay_store: none/x cannot be used: its folder"),
         ("port = 8000\nprot = 1", '2: prot: is no setting; did you mean "port"?'),
     ],
 )
