@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -54,6 +55,8 @@ class Admission:
         now: Callable[[], float] = time.time,
     ) -> None:
         """:class:`BadInput` names a client with an unknown profile or an unusable key set."""
+        self.refused: Counter[tuple[str, str]] = Counter()
+        """Calls whose tokens were refused, by the client that they claim to be from, and reason."""
         self._now = now
         self._replays = replays
         self._by_issuer: dict[str, list[Client]] = {}
@@ -141,8 +144,13 @@ def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Reada
     if client.profile not in profiles:
         raise WrongSetting(f"clients.{client.name}.profile", f"is none: choose one of {', '.join(profiles)}")
     null_is_none = client.null_means == "none"
-    habits = profiles[client.profile].habits
-    return ReadableServers(client.fhir_servers, habits=habits, null_is_none=null_is_none, client=client.name)
+    return ReadableServers(
+        client.fhir_servers,
+        habits=profiles[client.profile].habits,
+        null_is_none=null_is_none,
+        profile=client.profile,
+        client=client.name,
+    )
 
 
 def _bearer(request: Request) -> str:

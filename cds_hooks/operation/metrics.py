@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter as Count
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from cds_hooks.clients.replays import ReplayStore
@@ -14,10 +16,21 @@ from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import CALLS, treatment_of
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
+from fhir_plugin.extras import DISTRIBUTION
 from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.scopes import REFUSALS
+from fhir_plugin.record.record import Query
 from mappings.schema.load import Knowledge
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_OUTCOMES = {
+    "timeout": "timeout",
+    "connection failed": "unreachable",
+    "address refused": "unreachable",
+    "not asked, the server has been silent": "resting",
+    "not asked, this kind of server has none": "not-offered",
+}
+_PAGES = re.compile(r", [0-9]+ pages$")
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -42,6 +55,20 @@ class Metrics:
             ("service", "outcome", "reason"),
             registry=self._registry,
         )
+        self._queries = Counter(
+            "tandem_fhir_queries",
+            "Queries to FHIR servers for calls, by server profile and outcome.",
+            ("profile", "outcome"),
+            registry=self._registry,
+        )
+        self._query_seconds = Histogram(
+            "tandem_fhir_query_seconds",
+            "Time of a query to a FHIR server, all its pages together, in seconds.",
+            ("profile",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        ProcessCollector(registry=self._registry)
         self._registry.register(state)
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         """The count and the times of one kind of request, found once."""
@@ -60,9 +87,30 @@ class Metrics:
         """Count one feedback item; all three labels are from closed sets."""
         self._feedback.labels(service, outcome, reason).inc()
 
+    def reading(self, profile: str, queries: Iterable[Query]) -> None:
+        """Count the queries of one call."""
+        for query in queries:
+            self._queries.labels(profile, query_outcome(query.outcome)).inc()
+            self._query_seconds.labels(profile).observe(query.milliseconds / 1000)
+
     def exposition(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)
+
+
+def query_outcome(said: str) -> str:
+    """How a query ended, from a closed set: ``Query.outcome`` may also hold how many pages there were."""
+    if said in REFUSALS:
+        return "token"
+    without_pages = _PAGES.sub("", said)
+    word, _, rest = without_pages.partition(" ")
+    if word in ("200", "201"):
+        return "unreadable" if rest else "ok"
+    if word in ("401", "403"):
+        return "denied"
+    if word.isdigit():
+        return f"{word[0]}xx" if word[0] in "345" else "other"
+    return _OUTCOMES.get(without_pages, "other")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +124,8 @@ class CurrentState:
     load: Load
     replays: ReplayStore | None
     """The record of used tokens, where callers are authenticated."""
+    refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Calls whose tokens were refused, by client and reason."""
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: collecting in advance would read the current values."""
@@ -86,6 +136,19 @@ class CurrentState:
         info = GaugeMetricFamily("tandem_knowledge_info", "The knowledge in use.", labels=("digest",))
         info.add_metric((self.knowledge.digest[:12],), 1)
         yield info
+        build = GaugeMetricFamily(
+            "tandem_build_info", "The version, and the knowledge in use.", labels=("version", "knowledge")
+        )
+        build.add_metric((version(DISTRIBUTION), self.knowledge.digest[:12]), 1)
+        yield build
+        refused = CounterMetricFamily(
+            "tandem_tokens_refused",
+            "Calls whose tokens were refused, by the client that they claim to be from, and reason.",
+            labels=("client", "reason"),
+        )
+        for labels, number in sorted(self.refused.items()):
+            refused.add_metric(labels, number)
+        yield refused
         yield from self._tallies()
         silent = GaugeMetricFamily(
             "tandem_rule_silent",

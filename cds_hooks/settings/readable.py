@@ -15,7 +15,7 @@ from msgspec import Raw
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
 from fhir_plugin.reading.base_url import normal_base_url
-from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
+from mappings.schema.service.servers import DEFAULT_HABITS, GENERIC, ServerHabits
 
 _NULL = Raw(b"null")
 
@@ -31,6 +31,8 @@ class ReadableServers:
     """How these servers have to be queried."""
     null_is_none: bool = True
     """Whether ``null`` in the prefetch means that there is no data; otherwise it means nothing."""
+    profile: str = GENERIC
+    """The kind of these servers."""
     client: str = ""
     """The name of the client for which they may be read; empty where the service is open."""
 

@@ -69,7 +69,11 @@ def metrics_page() -> Page:
         "`GET /metrics` answers in the text format of Prometheus. Every label comes from a closed set (services, "
         "rules, criteria, verdicts, status codes), so that no metric can hold anything about a patient."
     )
-    return page(METRICS, "Metrics", (introduction, table(("metric", "kind", "labels", "what it says"), rows)))
+    process = (
+        "Those that begin with `process_` are of the process itself, as Prometheus collects them everywhere on "
+        "Linux: processor time, memory, open files and their limit, the moment of the start."
+    )
+    return page(METRICS, "Metrics", (introduction, table(("metric", "kind", "labels", "what it says"), rows), process))
 
 
 def field_words(root: Path) -> Mapping[str, str]:
