@@ -11,10 +11,8 @@ import msgspec
 
 from cds_hooks.memory.silence import is_silent, rule_activities
 from cds_hooks.memory.store import OutcomeCount
-from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts, treatment_of
+from cds_hooks.memory.tally import ANSWERED, CALLS, LIVE, UNKNOWN_CARD, DailyCounts, treatment_of
 from mappings.schema.service.memory import SilenceRule
-
-LIVE = "live"
 
 
 class RuleReport(msgspec.Struct, kw_only=True):
@@ -45,6 +43,12 @@ class FeedbackReport(msgspec.Struct, kw_only=True):
     rules: list[RuleReport]
     standings: dict[str, dict[str, dict[str, int]]] = {}
     """By service, treatment and standing, of the calls that concern the treatment."""
+    unknown_cards: dict[str, dict[str, int]] = {}
+    """Feedback on cards that were not known, by service and outcome."""
+    database: str = ""
+    """The database, without a password."""
+    written: dict[str, str] = {}
+    """The moments of the latest card and the latest feedback in it, and the last day of its counts."""
 
 
 def make_report(
@@ -57,7 +61,7 @@ def make_report(
 ) -> FeedbackReport:
     """Counts from ``since`` on; whether a rule has stopped is judged by the periods of ``silence`` up to ``until``."""
     rules: dict[tuple[str, str], RuleReport] = {}
-    calls, standings = _counted(counts, since, rules)
+    calls, standings, unknown = _counted(counts, since, rules)
     for service, rule, outcome, reason, count in answered:
         entry = _rule(rules, service, rule)
         if outcome == "accepted":
@@ -77,6 +81,7 @@ def make_report(
         until=until,
         calls={name: dict(calls[name]) for name in sorted(calls)},
         rules=ordered,
+        unknown_cards={name: dict(unknown[name]) for name in sorted(unknown)},
         standings={name: {of: dict(said) for of, said in standings[name].items()} for name in sorted(standings)},
     )
 
@@ -86,15 +91,20 @@ _Standings: TypeAlias = dict[str, dict[str, Counter[str]]]
 
 def _counted(
     counts: DailyCounts, since: date, rules: dict[tuple[str, str], RuleReport]
-) -> tuple[dict[str, Counter[str]], _Standings]:
-    """The calls by service and mode, and the standings by service and treatment; what fired is added to ``rules``."""
+) -> tuple[dict[str, Counter[str]], _Standings, dict[str, Counter[str]]]:
+    """The calls by service and mode, the standings by service and treatment, and feedback on unknown cards by service
+    and outcome; what fired is added to ``rules``.
+    """
     calls: dict[str, Counter[str]] = {}
+    unknown: dict[str, Counter[str]] = {}
     standings: _Standings = {}
     for (day, key, (rule, outcome)), count in counts.items():
         if day < since:
             continue
         if (rule, outcome) == (CALLS, ANSWERED):
             calls.setdefault(key.service, Counter())[key.mode] += count
+        elif rule == UNKNOWN_CARD:
+            unknown.setdefault(key.service, Counter())[outcome] += count
         elif treatment := treatment_of(rule):
             standings.setdefault(key.service, {}).setdefault(treatment, Counter())[outcome] += count
         elif outcome not in ("not_met", "unknown"):
@@ -103,7 +113,7 @@ def _counted(
                 entry.fired += count
             else:
                 entry.silent_mode += count
-    return calls, standings
+    return calls, standings, unknown
 
 
 def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> RuleReport:
@@ -113,11 +123,16 @@ def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> 
 def report_lines(report: FeedbackReport) -> Iterator[str]:
     """The report for a terminal."""
     yield f"Cards and feedback from {report.since} to {report.until}"
+    if report.database:
+        yield f"{report.database}, written until: {', '.join(f'{what} {at}' for what, at in report.written.items())}"
     for service in sorted({*report.calls, *(rule.service for rule in report.rules)}):
         calls = ", ".join(f"{count} {mode}" for mode, count in sorted(report.calls.get(service, {}).items()))
         yield f"\n{service}: {calls or 'no'} calls"
         for treatment, counts in sorted(report.standings.get(service, {}).items()):
             yield f"  {treatment}: " + ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
+        if unknown := report.unknown_cards.get(service):
+            told = ", ".join(f"{outcome} {number}" for outcome, number in sorted(unknown.items()))
+            yield f"  feedback on cards that are not known: {told}"
         yield f"  {'rule':42} {'fired':>7} {'silent':>7} {'taken':>6} {'overridden':>10}  reasons"
         for rule in report.rules:
             if rule.service == service:

@@ -7,12 +7,24 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
+LIVE = "live"
+"""The mode in which cards are shown."""
 CALLS, ANSWERED = "calls", "answered"
 """The pseudo-rule under which every call is counted, and its outcome."""
 
 
 _STANDING = "standing:"
 """Before the treatments whose standings are counted, so that they are told from rules."""
+
+
+UNKNOWN_CARD = "feedback:unknown"
+"""The pseudo-rule under which feedback on cards that are not known is counted, by its outcome."""
+_APART = (_STANDING, "feedback:")
+
+
+def is_apart(rule: str) -> bool:
+    """Whether something else than a rule is counted under this name."""
+    return rule.startswith(_APART)
 
 
 def standing_rule(treatment: str) -> str:
@@ -49,14 +61,22 @@ class Tally:
 
     def count(self, day: date, key: TallyKey, outcomes: Iterable[RuleOutcome]) -> None:
         """Count one call and its rule outcomes."""
+        counter = self._counter(day, key)
+        counter.update(outcomes)
+        counter[CALLS, ANSWERED] += 1
+
+    def add(self, day: date, key: TallyKey, outcome: RuleOutcome) -> None:
+        """Count something that is not an outcome of a call."""
+        self._counter(day, key)[outcome] += 1
+
+    def _counter(self, day: date, key: TallyKey) -> Counter[RuleOutcome]:
         if day != self._day:
             self._merge()
             self._day = day
         counter = self._fresh.get(key)
         if counter is None:
             counter = self._fresh[key] = Counter()
-        counter.update(outcomes)
-        counter[CALLS, ANSWERED] += 1
+        return counter
 
     def _merge(self) -> None:
         for key, counter in self._fresh.items():

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from cds_hooks.clients.replays import ReplayStore
 from cds_hooks.memory.memory import Memory
-from cds_hooks.memory.tally import CALLS, treatment_of
+from cds_hooks.memory.tally import CALLS, UNKNOWN_CARD, treatment_of
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from fhir_plugin.extras import DISTRIBUTION
@@ -214,18 +214,25 @@ class CurrentState:
             "Treatments that a call concerned, by their standing.",
             labels=("service", "mode", "treatment", "standing"),
         )
+        unknown = CounterMetricFamily(
+            "tandem_feedback_unknown",
+            "Feedback on cards that are not known, by outcome.",
+            labels=("service", "outcome"),
+        )
         totals: Count[tuple[str, str, str, str]] = Count()
         for (key, (rule, outcome)), number in self.memory.tally.total.items():
             totals[key.service, key.mode, rule, outcome] += number
         for (service, mode, rule, outcome), number in sorted(totals.items()):
             if rule == CALLS:
                 calls.add_metric((service, mode), number)
+            elif rule == UNKNOWN_CARD:
+                unknown.add_metric((service, outcome), number)
             elif treatment := treatment_of(rule):
                 standings.add_metric((service, mode, treatment, outcome), number)
             else:
                 family = findings if rule in self.knowledge.criteria else cards
                 family.add_metric((service, mode, rule, outcome), number)
-        yield from (calls, cards, findings, standings)
+        yield from (calls, cards, findings, standings, unknown)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:
