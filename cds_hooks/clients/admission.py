@@ -148,6 +148,7 @@ def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> Reada
         client.fhir_servers,
         habits=profiles[client.profile].habits,
         null_is_none=null_is_none,
+        deadline=client.deadline_seconds,
         profile=client.profile,
         client=client.name,
     )

@@ -111,7 +111,7 @@ class HookService:
         """
         mark = trace.mark if trace else discard_mark
         access = _access(call, readable)
-        ordered = await self._ordered(call, access, large=large)
+        ordered = await self._ordered(call, access, self._seconds(readable), large=large)
         mark("drafts")
         if service.speaks == "order" and not ordered.needs_record:
             return self._without_cards(ordered)
@@ -211,12 +211,18 @@ class HookService:
             self._needs[service.id],
             access,
             self._servers,
-            self._settings.deadline_seconds,
+            self._seconds(readable),
             queries,
             barred="" if access or call.fhir_server is None else f"fhirServer may not be read: {readable.advice}",
         )
 
-    async def _ordered(self, call: HookCall, access: FhirAccess | None, *, large: bool) -> OrderedTreatments:
+    def _seconds(self, readable: ReadableServers) -> float:
+        """How long a call may spend reading."""
+        return readable.deadline or self._settings.deadline_seconds
+
+    async def _ordered(
+        self, call: HookCall, access: FhirAccess | None, seconds: float, *, large: bool
+    ) -> OrderedTreatments:
         """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
@@ -227,7 +233,6 @@ class HookService:
             drafts = selected(drafts, call.context.selections)
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
         if unresolved:
-            seconds = self._settings.deadline_seconds
             medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds)
             drafts = with_medications(drafts, medications)
         return await aside(lambda: order_of(drafts, self._knowledge, every), large=large)

@@ -203,7 +203,7 @@ class Memory:
         results = await self._writer.keep(rows, tenant, service.id)
         for item, result in zip(items, results, strict=True):
             if result == "unknown":
-                self.tally.add(today(), TallyKey(tenant, service.id, LIVE), (UNKNOWN_CARD, item.outcome))
+                self.tally.add(today(), TallyKey(tenant, service.id, LIVE), [(UNKNOWN_CARD, item.outcome)])
         return results
 
     def _answer(self, item: FeedbackItem, moment: int, keyed: KeyedHash) -> AnswerRow:

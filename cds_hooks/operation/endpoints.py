@@ -45,9 +45,8 @@ class Operation:
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
         refused = admission.refused if admission else {}
-        self.metrics = Metrics(
-            CurrentState(knowledge, self.memory, clients, self.canaries, self.load, replays, refused)
-        )
+        state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, replays, refused)
+        self.metrics = Metrics(state, today)
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter as Count
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -13,9 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from cds_hooks.clients.replays import ReplayStore
 from cds_hooks.memory.memory import Memory
-from cds_hooks.memory.tally import CALLS, UNKNOWN_CARD, treatment_of
+from cds_hooks.memory.tally import ANY_TIME, CALLS, TOOK, UNKNOWN_CARD, TallyKey, times, treatment_of
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
+from cds_hooks.protocol.clock import today
 from fhir_plugin.extras import DISTRIBUTION
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.scopes import REFUSALS
@@ -37,7 +39,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 class Metrics:
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(self, state: CurrentState) -> None:
+    def __init__(self, state: CurrentState, today: Callable[[], date] = today) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tandem_requests", "Requests by operation and status.", ("operation", "status"), registry=self._registry
@@ -70,6 +72,7 @@ class Metrics:
         )
         ProcessCollector(registry=self._registry)
         self._registry.register(state)
+        self._tally, self._today = state.memory.tally, today
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         """The count and the times of one kind of request, found once."""
 
@@ -82,6 +85,10 @@ class Metrics:
         count, times = children
         count.inc()
         times.observe(seconds)
+
+    def call(self, client: str, service: str, mode: str, seconds: float) -> None:
+        """Count how long one call took, for the metrics and the report; the database holds no time of a single call."""
+        self._tally.add(self._today(), TallyKey(client, service, mode), times(seconds))
 
     def feedback(self, service: str, outcome: str, reason: str) -> None:
         """Count one feedback item; all three labels are from closed sets."""
@@ -219,9 +226,24 @@ class CurrentState:
             "Feedback on cards that are not known, by outcome.",
             labels=("service", "outcome"),
         )
+        timed = CounterMetricFamily("tandem_calls_timed", "Calls answered, by client.", labels=("client", "mode"))
+        slow = CounterMetricFamily(
+            "tandem_calls_slow",
+            "Those of them that took longer than half a second, one or two.",
+            labels=("client", "mode", "took"),
+        )
+        timings: Count[tuple[str, str, str]] = Count()
         totals: Count[tuple[str, str, str, str]] = Count()
         for (key, (rule, outcome)), number in self.memory.tally.total.items():
-            totals[key.service, key.mode, rule, outcome] += number
+            if rule == TOOK:
+                timings[key.tenant, key.mode, outcome] += number
+            else:
+                totals[key.service, key.mode, rule, outcome] += number
+        for (client, mode, outcome), number in sorted(timings.items()):
+            if outcome == ANY_TIME:
+                timed.add_metric((client, mode), number)
+            else:
+                slow.add_metric((client, mode, outcome), number)
         for (service, mode, rule, outcome), number in sorted(totals.items()):
             if rule == CALLS:
                 calls.add_metric((service, mode), number)
@@ -232,7 +254,7 @@ class CurrentState:
             else:
                 family = findings if rule in self.knowledge.criteria else cards
                 family.add_metric((service, mode, rule, outcome), number)
-        yield from (calls, cards, findings, standings, unknown)
+        yield from (calls, cards, findings, standings, unknown, timed, slow)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, StringConstraints
 
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
@@ -103,6 +103,8 @@ class Client(BaseModel):
     ``replay_store`` was made."""
     lifetime_seconds: Annotated[int, Field(gt=0, le=86_400)] = 3_600
     """The longest time from ``iat`` to ``exp``."""
+    deadline_seconds: PositiveFloat | None = None
+    """How long one of its calls may spend reading from the FHIR server; unset, as long as for all."""
     fhir_servers: tuple[BaseUrl, ...] = ()
     """FHIR base URLs that may be read on its behalf; if empty, only the prefetch is used."""
     allowed_origins: tuple[Origin, ...] = ()

@@ -31,6 +31,8 @@ class ReadableServers:
     """How these servers have to be queried."""
     null_is_none: bool = True
     """Whether ``null`` in the prefetch means that there is no data; otherwise it means nothing."""
+    deadline: float | None = None
+    """Seconds for all queries of a call together, where the client has a limit of its own."""
     profile: str = GENERIC
     """The kind of these servers."""
     client: str = ""

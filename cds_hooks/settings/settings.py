@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     site: SettingsPath | None = None
     """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
-    """How long one call may spend reading from the FHIR server."""
+    """How long one call may spend reading from the FHIR server; a client may have a deadline of its own."""
     detail: Detail = "brief"
     """How much a card shows: what is read in ten seconds, or the whole reasoning (``full``)."""
     max_body_bytes: PositiveInt = 5_000_000
