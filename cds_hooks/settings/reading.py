@@ -22,6 +22,8 @@ Conflict: TypeAlias = tuple[str, str]
 
 OTHER_VARIABLES = ("CONFIG", "TOKEN", "DATABASE_FILE", "DATABASE_KEY_FILE", "CAPTURE_SECRET_FILE")
 """Variables behind the prefix that are no settings of the file."""
+_OPTIONS = {"fhir_servers": "--fhir-server"}
+"""Options of ``tandem serve`` that are not named just as their setting."""
 _OWNERS = {"clients": "client", "smart": "issuer"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _LINE = re.compile(r"\(at line (\d+), column \d+\)")
@@ -55,7 +57,7 @@ class Origins:
         """A mistake at a key, such as ``("clients", 0, "issuer")``; a client or an issuer may also be named."""
         top = str(path[0]) if path else ""
         if top in self.options:
-            return Mistake(file="option", key=f"--{top.replace('_', '-').removesuffix('s')}", wrong=wrong, meant=meant)
+            return Mistake(file="option", key=_OPTIONS.get(top, f"--{top.replace('_', '-')}"), wrong=wrong, meant=meant)
         variable = f"{_PREFIX}{top.upper()}"
         if top and top not in self.content and variable in os.environ:
             wrong += ", written as JSON in the environment" if wrong.endswith("a list") else ""

@@ -118,13 +118,20 @@ def _folders(found: StartCheck, settings: Settings) -> None:
     """Where the service keeps what it cannot start without."""
     if settings.capture is not None and (reason := unusable_folder(settings.capture)):
         found.mistakes.append(found.origins.of_key("capture", reason))
-    if settings.open or settings.replays_in_memory:
-        return
-    file = settings.replay_store or state_folder() / "replays.sqlite"
-    missing = settings.replay_store is not None and not file.absolute().parent.exists()  # only the default one is made
+    if not settings.open and not settings.replays_in_memory:
+        with found.noting("replay_store"):
+            _check_replay_store(settings.replay_store)
+
+
+def _check_replay_store(named: Path | None) -> None:
+    """:class:`WrongSetting` if used tokens cannot be recorded in the file of the settings, or in the default one."""
+    file = named or state_folder() / "replays.sqlite"
+    missing = named is not None and not file.absolute().parent.exists()  # only the default folder is made
     if reason := "its folder does not exist" if missing else _unusable_sqlite(file):
-        words = f'{file} cannot be used: {reason}: set a file that can be written, or replay_store = "memory"'
-        found.mistakes.append(found.origins.of_key("replay_store", words))
+        raise WrongSetting(
+            "replay_store",
+            f'{file} cannot be used: {reason}: set a file that can be written, or replay_store = "memory"',
+        )
 
 
 def _unusable_sqlite(file: Path) -> str | None:

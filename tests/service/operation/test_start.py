@@ -72,6 +72,16 @@ def test_both_say_what_is_wrong_in_one_line(
         assert SECRET not in done.stderr
 
 
+def test_a_user_without_a_home_folder_is_told_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STATE_DIRECTORY", "XDG_STATE_HOME", "HOME", "TANDEM_DATABASE", "TANDEM_REPLAY_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    done = tandem("check-config", str(file_with(tmp_path)))
+    words = "this user has no home folder: set STATE_DIRECTORY to a folder that can be written"
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"tandem: tandem.toml: {key}: {words}" for key in ("database", "replay_store")]
+
+
 def test_every_mistake_of_every_kind_is_shown_at_once(tmp_path: Path) -> None:
     file = file_with(
         tmp_path,
