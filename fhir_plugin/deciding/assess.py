@@ -10,12 +10,23 @@ from datetime import date
 from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from msgspec.structs import replace
+
 from fhir_plugin.deciding.comparing import NOTHING, CriterionAnswer, compare
 from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict, all_of, any_of
 from fhir_plugin.deciding.phrases import entries_phrase, value_phrase
-from fhir_plugin.deciding.ready import NO_VALUES, ReadyCriteria, ReadyCriterion, ReadyFact, Shown
+from fhir_plugin.deciding.ready import (
+    MOST_OF_NOTHING,
+    NO_VALUES,
+    Lack,
+    ReadyCriteria,
+    ReadyCriterion,
+    ReadyFact,
+    Shown,
+)
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.read import Facts
+from mappings.schema.base.kept import keep
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Criterion
 
@@ -39,42 +50,47 @@ _Compared: TypeAlias = tuple[ReadyFact, Fact, CriterionAnswer]
 def _finding(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
     if len(ready.facts) != 1:
         return _finding_of_several(ready, facts, as_of)
-    criterion, on = ready.criterion, ready.facts[0]
+    on = ready.facts[0]
     fact = facts[on.name]
     answer = compare(ready, on, fact, facts, as_of)
-    verdict = answer.verdict
-    shown = ready.bare[verdict] if answer.values is NO_VALUES else _shown(ready, [(on, fact, answer)], verdict, as_of)
-    return Finding(
-        criterion=criterion.id,
-        verdict=verdict,
-        because=on.sentence(answer.words, answer.values, fact.missing),
-        phrase=shown.phrase,
-        value=shown.value,
-        day=shown.day,
-        doubt=answer.doubt,
-        unread=fact.unread if answer.doubt in NOT_THERE else (),
-        missing=fact.missing if verdict is Verdict.UNKNOWN else (),
-        evidence=fact.evidence,
-        looked_in=fact.looked_in,
-        sources=criterion.sources,
-        local=criterion.local,
-    )
+    if fact.evidence or answer.values is not NO_VALUES:
+        return _concluded(ready, ((on, fact, answer),), as_of)
+    lacks = ((on.name, answer.doubt, fact.unread, fact.missing),)
+    finding = ready.of_nothing.get(lacks) or _of_nothing(ready, lacks, ((on, fact, answer),), as_of)
+    return replace(finding, looked_in=fact.looked_in)
 
 
 def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
+    considered = _considered(ready, facts, as_of)
+    lacks = []
+    for on, fact, answer in considered:
+        if fact.evidence or answer.values is not NO_VALUES:
+            return _concluded(ready, considered, as_of)
+        lacks.append((on.name, answer.doubt, fact.unread, fact.missing))
+    key = tuple(lacks)
+    finding = ready.of_nothing.get(key) or _of_nothing(ready, key, considered, as_of)
+    return replace(finding, looked_in=_distinct([fact.looked_in for _, fact, _ in considered]))
+
+
+def _of_nothing(ready: ReadyCriterion, lacks: tuple[Lack, ...], silent: Sequence[_Compared], as_of: date) -> Finding:
+    """What follows from facts that hold nothing of the patient: worked out once, and kept with the criterion."""
+    finding = replace(_concluded(ready, silent, as_of), looked_in=())
+    keep(ready.of_nothing, lacks, finding, MOST_OF_NOTHING)
+    return finding
+
+
+def _concluded(ready: ReadyCriterion, considered: Sequence[_Compared], as_of: date) -> Finding:
     """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
-    criterion, compared = ready.criterion, _considered(ready, facts, as_of)
-    if all(answer is NOTHING for _, _, answer in compared) and compared:
-        return _nothing_found(ready, compared)
-    verdicts = [answer.verdict for _, _, answer in compared]
-    verdict = all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
-    decisive = [each for each in compared if each[2].verdict is verdict]
+    if all(answer is NOTHING for _, _, answer in considered) and considered:
+        return _nothing_found(ready, considered)
+    verdict = _verdict(ready.criterion, considered)
+    decisive = [each for each in considered if each[2].verdict is verdict]
     lacks = _lacks(decisive) if verdict is Verdict.UNKNOWN else _NOTHING_LACKS
     told = decisive[:1] if lacks.doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
-    is_bare = all(answer.values is NO_VALUES for _, _, answer in decisive)
+    is_bare = all([answer.values is NO_VALUES for _, _, answer in decisive])
     shown = ready.bare[verdict] if is_bare else _shown(ready, decisive, verdict, as_of)
     return Finding(
-        criterion=criterion.id,
+        criterion=ready.criterion.id,
         verdict=verdict,
         because=" ".join([on.sentence(answer.words, answer.values, fact.missing) for on, fact, answer in told]),
         phrase=shown.phrase,
@@ -84,10 +100,17 @@ def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of:
         unread=lacks.unread,
         missing=lacks.missing,
         evidence=_distinct([fact.evidence for _, fact, _ in decisive]),
-        looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
-        sources=criterion.sources,
-        local=criterion.local,
+        looked_in=_distinct([fact.looked_in for _, fact, _ in considered]),
+        sources=ready.criterion.sources,
+        local=ready.criterion.local,
     )
+
+
+def _verdict(criterion: Criterion, considered: Sequence[_Compared]) -> Verdict:
+    if len(considered) == 1:
+        return considered[0][2].verdict
+    verdicts = [answer.verdict for _, _, answer in considered]
+    return all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
 
 
 def _nothing_found(ready: ReadyCriterion, compared: Sequence[_Compared]) -> Finding:
@@ -142,7 +165,9 @@ _T = TypeVar("_T")
 
 
 def _distinct(lists: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
-    """Each item of the lists once, in their order."""
+    """Each item of several lists once, in their order; of one list all items."""
+    if len(lists) == 1:
+        return lists[0]
     return tuple(dict.fromkeys(chain.from_iterable(lists)))
 
 
