@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
-from fhir_plugin.deciding.comparing import NOTHING, CriterionAnswer, compare
+from fhir_plugin.deciding.comparing import CriterionAnswer, compare
 from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict, all_of, any_of
 from fhir_plugin.deciding.phrases import entries_phrase, value_phrase
 from fhir_plugin.deciding.ready import (
@@ -81,12 +81,11 @@ def _of_nothing(ready: ReadyCriterion, lacks: tuple[Lack, ...], silent: Sequence
 
 def _concluded(ready: ReadyCriterion, considered: Sequence[_Compared], as_of: date) -> Finding:
     """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
-    if all(answer is NOTHING for _, _, answer in considered) and considered:
-        return _nothing_found(ready, considered)
     verdict = _verdict(ready.criterion, considered)
     decisive = [each for each in considered if each[2].verdict is verdict]
     lacks = _lacks(decisive) if verdict is Verdict.UNKNOWN else _NOTHING_LACKS
     told = decisive[:1] if lacks.doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
+    of_facts = _distinct if len(ready.facts) > 1 else _only
     is_bare = all(answer.values is NO_VALUES for _, _, answer in decisive)
     shown = ready.bare[verdict] if is_bare else _shown(ready, decisive, verdict, as_of)
     return Finding(
@@ -99,8 +98,8 @@ def _concluded(ready: ReadyCriterion, considered: Sequence[_Compared], as_of: da
         doubt=lacks.doubt,
         unread=lacks.unread,
         missing=lacks.missing,
-        evidence=_distinct([fact.evidence for _, fact, _ in decisive]),
-        looked_in=_distinct([fact.looked_in for _, fact, _ in considered]),
+        evidence=of_facts([fact.evidence for _, fact, _ in decisive]),
+        looked_in=of_facts([fact.looked_in for _, fact, _ in considered]),
         sources=ready.criterion.sources,
         local=ready.criterion.local,
     )
@@ -111,21 +110,6 @@ def _verdict(criterion: Criterion, considered: Sequence[_Compared]) -> Verdict:
         return considered[0][2].verdict
     verdicts = [answer.verdict for _, _, answer in considered]
     return all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
-
-
-def _nothing_found(ready: ReadyCriterion, compared: Sequence[_Compared]) -> Finding:
-    """What is so of most criteria: all places were read, and nothing is there."""
-    criterion = ready.criterion
-    return Finding(
-        criterion=criterion.id,
-        verdict=Verdict.NOT_MET,
-        because=ready.nothing_found,
-        phrase=ready.bare[Verdict.NOT_MET].phrase,
-        evidence=_distinct([fact.evidence for _, fact, _ in compared]),
-        looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
-        sources=criterion.sources,
-        local=criterion.local,
-    )
 
 
 class _Lacks(NamedTuple):
@@ -165,10 +149,13 @@ _T = TypeVar("_T")
 
 
 def _distinct(lists: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
-    """Each item of several lists once, in their order; of one list all items."""
-    if len(lists) == 1:
-        return lists[0]
+    """Each item of the lists once, in their order."""
     return tuple(dict.fromkeys(chain.from_iterable(lists)))
+
+
+def _only(lists: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
+    """The items of the only list."""
+    return lists[0]
 
 
 def _shown(ready: ReadyCriterion, decisive: Sequence[_Compared], verdict: Verdict, as_of: date) -> Shown:
@@ -187,6 +174,8 @@ def _phrase(ready: ReadyCriterion, decisive: Sequence[_Compared], verdict: Verdi
     if verdict is Verdict.UNKNOWN:
         template = wording.names.possible.replace("{short}", criterion.short)
         return entries_phrase(template, entries, criterion, as_of, wording) if entries else ""
+    if not ready.phrases[verdict]:
+        return ""
     on, fact, answer = decisive[0]
     if entries or not answer.plain:
         return entries_phrase(ready.phrases[verdict], entries, criterion, as_of, wording)

@@ -80,8 +80,6 @@ class ReadyCriterion:
     phrases: Mapping[Verdict, str]
     bare: Mapping[Verdict, Shown]
     """What a finding shows that rests on no entry and no number."""
-    nothing_found: str
-    """The sentences about all facts, where all was read and nothing is there."""
     of_nothing: dict[tuple[Lack, ...], Finding]
     """The findings from facts that hold nothing of the patient, without where was looked; kept when first made."""
 
@@ -111,7 +109,6 @@ def _ready(criterion: Criterion, knowledge: Knowledge) -> ReadyCriterion:
             verdict: Shown(entries_phrase(template, (), criterion, date.min, knowledge.wording))
             for verdict, template in phrases.items()
         },
-        nothing_found=" ".join(fact.sentence("not_met", NO_VALUES, ()) for fact in facts),
         of_nothing={},
     )
 

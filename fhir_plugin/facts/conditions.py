@@ -227,25 +227,30 @@ def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) 
 def _facts(
     record: Record, knowledge: Knowledge, presences: Mapping[str, Presence], unread: UnreadEntries
 ) -> Mapping[str, Fact]:
-    looks: dict[tuple[str, ...], _SearchExtent] = {}
-    reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
+    for places, topics in knowledge.once(_topics_by_place).items():
+        look = _search_extent(record, places, unread.by_input)
+        for topic, name in topics:
+            presence = presences.get(topic, _ABSENT)
+            facts[name] = Fact(
+                name=name,
+                value=presence,
+                evidence=presence.current + presence.past + presence.possible,
+                unread=look.unread,
+                missing=look.missing,
+                looked_in=look.looked_in,
+            )
+    return facts
+
+
+def _topics_by_place(knowledge: Knowledge) -> Mapping[tuple[str, ...], list[tuple[str, str]]]:
+    """By the inputs in which a topic may appear, the topics and their facts."""
+    reasons = knowledge.value_sets.reviewed.reasons_in
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for topic, shape in knowledge.value_sets.topics.items():
         places = (*shape.read_in, *reasons) if shape.reasons else shape.read_in
-        look = looks.get(places)
-        if look is None:
-            look = looks[places] = _search_extent(record, places, unread.by_input)
-        presence = presences.get(topic, _ABSENT)
-        name = shape.fact
-        facts[name] = Fact(
-            name=name,
-            value=presence,
-            evidence=presence.current + presence.past + presence.possible,
-            unread=look.unread,
-            missing=look.missing,
-            looked_in=look.looked_in,
-        )
-    return facts
+        found.setdefault(places, []).append((topic, shape.fact))
+    return found
 
 
 class _SearchExtent(NamedTuple):
@@ -259,8 +264,9 @@ class _SearchExtent(NamedTuple):
 def _search_extent(
     record: Record, places: tuple[str, ...], unread_entries: Mapping[str, tuple[str, ...]]
 ) -> _SearchExtent:
-    missing, unread = record.gaps(places), record.unread_of(places)
+    extent = record.extent(places)
+    missing, unread = extent.gaps, extent.unread
     if not missing:
         missing = tuple(why for place in places for why in unread_entries.get(place, ()))
         unread = tuple(place for place in places if unread_entries.get(place))
-    return _SearchExtent(missing, unread, record.looked_in(*places))
+    return _SearchExtent(missing, unread, extent.looked_in)

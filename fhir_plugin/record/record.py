@@ -53,9 +53,10 @@ class Input:
     @property
     def whole(self) -> bool:
         """Whether absence from ``resources`` means absence from the record."""
-        return self.state in (InputState.COMPLETE, InputState.NONE)
+        return self.state in _WHOLE
 
 
+_WHOLE = (InputState.COMPLETE, InputState.NONE)
 NOT_RETRIEVED = Input(InputState.NOT_RETRIEVED)
 
 
@@ -123,17 +124,18 @@ class Record:
 
     def unread_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole."""
-        return self._extent(names).unread
+        return self.extent(names).unread
 
     def looked_in(self, *names: str) -> tuple[str, ...]:
         """The named inputs with the number of their resources: ``conditions (3)``."""
-        return self._extent(names).looked_in
+        return self.extent(names).looked_in
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
-        return self._extent(names).gaps
+        return self.extent(names).gaps
 
-    def _extent(self, names: tuple[str, ...]) -> Extent:
+    def extent(self, names: tuple[str, ...]) -> Extent:
+        """How completely the named inputs were read."""
         known = self._extents.get(names)
         if known is None:
             known = self._extents[names] = _extent([(name, self.input(name)) for name in names])
