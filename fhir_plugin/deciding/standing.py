@@ -174,5 +174,6 @@ def standing_of(weighed_findings: Iterable[WeighedFinding]) -> Standing:
 
 def reasons(weighed_findings: Iterable[WeighedFinding]) -> tuple[WeighedFinding, ...]:
     """The findings for which a treatment is not simply ``met``, weightiest first, in the protocol's order otherwise."""
-    against = [weighed for weighed in weighed_findings if weighed.standing is not Standing.MET]
+    met = Standing.MET
+    against = [weighed for weighed in weighed_findings if weighed.standing is not met]
     return tuple(sorted(against, key=attrgetter("urgency")))
