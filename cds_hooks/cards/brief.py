@@ -244,11 +244,18 @@ def _cut(context: CardContext, more: int) -> tuple[str, ...]:
 
 
 def _has_row(weighed: WeighedFinding) -> bool:
-    if weighed.role is Role.CONTEXT:
-        return False
-    if weighed.finding.unread:
-        return weighed.role is Role.REQUIRED
-    return weighed.role in (Role.REQUIRED, Role.EXPECTED) or weighed.finding.verdict is not Verdict.NOT_MET
+    verdicts = _WITH_UNREAD if weighed.finding.unread else _WITH_A_ROW
+    return weighed.finding.verdict in verdicts[weighed.role]
+
+
+_WITH_A_ROW: dict[Role, tuple[Verdict, ...]] = {
+    **dict.fromkeys(Role, (Verdict.MET, Verdict.UNKNOWN)),
+    **dict.fromkeys((Role.REQUIRED, Role.EXPECTED), tuple(Verdict)),
+    Role.CONTEXT: (),
+}
+"""The verdicts with which a finding has a row."""
+_WITH_UNREAD: dict[Role, tuple[Verdict, ...]] = {**dict.fromkeys(Role, ()), Role.REQUIRED: tuple(Verdict)}
+"""The same where a list was not read whole, which stands in a line of its own."""
 
 
 def _row(context: CardContext, weighed: WeighedFinding) -> tuple[str, ...]:
