@@ -23,7 +23,7 @@ from fhir_plugin.facts.entries import (
     procedure_status,
 )
 from fhir_plugin.facts.entry_topics import EntryReader
-from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
 from fhir_plugin.facts.medications.indications import stated_reasons
 from fhir_plugin.facts.unread_entries import UnreadEntries, unread_entries
@@ -34,7 +34,6 @@ from fhir_plugin.record.resources import Condition, Device, MedicationRequest, M
 from mappings.schema.codes.value_sets import Meaning, Sense, Topic
 from mappings.schema.load import Knowledge
 
-_ABSENT = Presence()
 _NO_EVIDENCE: tuple[Evidence, ...] = ()
 _EARLIEST = DaySpan(date.min, date.min)
 
@@ -231,7 +230,7 @@ def _facts(
     for places, topics in knowledge.once(_topics_by_place).items():
         look = _search_extent(record, places, unread.by_input)
         for topic, name in topics:
-            presence = presences.get(topic, _ABSENT)
+            presence = presences.get(topic, ABSENT)
             facts[name] = Fact(
                 name=name,
                 value=presence,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Presence
 from fhir_plugin.facts.observations.sorting import SortedObservations
 from fhir_plugin.record.coded import entry_of
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
@@ -119,7 +119,7 @@ class _Tested(NamedTuple):
     negative: tuple[Evidence, ...]
 
 
-_UNTESTED = _Tested(Presence(), ())
+_UNTESTED = _Tested(ABSENT, ())
 
 
 def _tested(name: str, observations: Iterable[Observation], knowledge: Knowledge, as_of: date) -> _Tested:
