@@ -89,12 +89,11 @@ def reason_phrase(weighed: WeighedFinding, knowledge: Knowledge) -> str:
 
 def needs(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) -> list[str]:
     """What would have to be known, each named once: a list that was not read whole stands for all that rests on it."""
-    names: dict[str, None] = {}
+    words, names = knowledge.wording.inputs, []
     for weighed in weighed_findings:
         unread = weighed.finding.unread
-        named = [knowledge.wording.inputs[name] for name in unread] or [_short(weighed, knowledge)]
-        names |= dict.fromkeys(named)
-    return list(names)
+        names += [words[name] for name in unread] if unread else [_short(weighed, knowledge)]
+    return list(dict.fromkeys(names))
 
 
 def joined(items: Sequence[str], words: HeadlineWords) -> str:
