@@ -38,11 +38,6 @@ class Against(NamedTuple):
 
     points: tuple[tuple[Kind, WeighedFinding], ...]
 
-    @property
-    def every(self) -> list[WeighedFinding]:
-        """All of them."""
-        return [weighed for _, weighed in self.points]
-
     def of(self, *kinds: Kind) -> list[WeighedFinding]:
         """Those of some kinds."""
         return [weighed for kind, weighed in self.points if kind in kinds]

@@ -48,6 +48,7 @@ _Compared: TypeAlias = tuple[ReadyFact, Fact, CriterionAnswer]
 
 
 def _finding(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
+    """What its fact says; of a fact that holds nothing of the patient, what is kept, with where was looked."""
     if len(ready.facts) != 1:
         return _finding_of_several(ready, facts, as_of)
     on = ready.facts[0]
@@ -61,6 +62,7 @@ def _finding(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> F
 
 
 def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
+    """The same for a criterion of several facts, of which none holds anything."""
     considered = _considered(ready, facts, as_of)
     lacks = []
     for on, fact, answer in considered:
@@ -154,7 +156,7 @@ def _distinct(lists: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
 
 
 def _only(lists: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
-    """The items of the only list."""
+    """The items of the only list, as they stand."""
     return lists[0]
 
 
