@@ -303,6 +303,8 @@ def _may_be_newer(reading: VitalReading, latest: list[VitalReading]) -> bool:
 def _maximal(readings: Iterable[VitalReading]) -> list[VitalReading]:
     """The readings of which none is certainly before another; in one pass, as a monitor writes thousands in a day."""
     readings = list(readings)
+    if len(readings) == 1:
+        return readings
     moments: dict[bool | None, float] = {}
     days: dict[bool | None, date] = {}
     for reading in readings:
