@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +26,7 @@ from fhir_plugin.facts.entries import (
 from fhir_plugin.facts.entry_topics import EntryReader
 from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
-from fhir_plugin.facts.medications.indications import stated_reasons
+from fhir_plugin.facts.medications.indications import NOTHING_STATED, stated_reasons
 from fhir_plugin.facts.unread_entries import UnreadEntries, unread_entries
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan
@@ -79,7 +80,7 @@ def read_conditions(
     return Conditions(presences=presences, by_name=_facts(record, knowledge, presences, unread))
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     """An entry that concerns at least one topic."""
 
     reference: str
@@ -183,9 +184,12 @@ def _add_reasons(
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
     entries: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
-    listed = {condition.reference for condition in record.all("conditions", Condition)} if entries else set()
+    refers = any(map(attrgetter("reason_reference"), entries))
+    listed = {condition.reference for condition in record.all("conditions", Condition)} if refers else set()
     for entry in entries:
         stated = stated_reasons(entry, listed)
+        if stated is NOTHING_STATED:
+            continue
         reasons = [(concept, sense) for concept in stated.written for sense in reader.reason(concept, noted=False)]
         reasons += [(concept, sense) for concept in stated.noted for sense in reader.reason(concept, noted=True)]
         if not reasons:
