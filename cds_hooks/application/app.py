@@ -144,7 +144,7 @@ def _lifespan(
         gc.set_threshold(COLLECT_AFTER)
         await operation.start()
         if admission:
-            admission.log_start()
+            await admission.start()
         yield
         await operation.aclose()
         await servers.aclose()

@@ -10,7 +10,8 @@ from math import ceil
 from starlette.requests import Request
 
 from cds_hooks.clients.key_sources import KeySource, key_source
-from cds_hooks.clients.replays import FileReplayStore, MemoryReplayStore, ReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
+from cds_hooks.clients.replays.store import MemoryReplayStore, ReplayStore
 from cds_hooks.clients.tokens import (
     LONGEST_TOKEN,
     RefusalReason,
@@ -23,6 +24,7 @@ from cds_hooks.clients.tokens import (
 )
 from cds_hooks.protocol.files import state_folder
 from cds_hooks.settings.clients import LONGEST_LEEWAY, Client, Mode
+from cds_hooks.settings.database import database_url, is_file
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import log
@@ -101,9 +103,10 @@ class Admission:
         """How long every token is still refused, because its use may not be recorded; 0 once some are accepted."""
         return max(0.0, self._replays.since + self._least_leeway - self._now())
 
-    def log_start(self) -> None:
-        """Say that calls are going to be refused, which is else seen only when they are."""
-        if wait := self.wait_seconds:
+    async def start(self) -> None:
+        """Open the replay store, and say that calls are going to be refused, which is else seen only when they are."""
+        await self._replays.try_out()
+        if self._replays.state != "away" and (wait := self.wait_seconds):
             log.warning("tokens issued so far are refused", reason="before-records", count=ceil(wait))
 
     def close(self) -> None:
@@ -121,10 +124,29 @@ def admission_of(
 
 
 def _replay_store(settings: Settings) -> ReplayStore:
-    if settings.replays_in_memory:
-        return MemoryReplayStore()
-    if settings.replay_store:
-        return FileReplayStore(settings.replay_store)
+    match settings.replays:
+        case "memory":
+            return MemoryReplayStore()
+        case "database":
+            return _shared_store(settings)
+        case "default":
+            return _default_store()
+        case file:
+            return FileReplayStore(file)
+
+
+def _shared_store(settings: Settings) -> ReplayStore:
+    url = database_url(settings)
+    if url is None or is_file(url):
+        raise BadInput(
+            "replay_store: only a database on a PostgreSQL server can be shared: set database, or name a file"
+        )
+    from cds_hooks.clients.replays.shared import SharedReplayStore  # its driver is an extra
+
+    return SharedReplayStore(url)
+
+
+def _default_store() -> ReplayStore:
     file = state_folder() / "replays.sqlite"
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cds_hooks.clients.admission import Admission, Caller
-from cds_hooks.clients.replays import ReplayStoreUnavailable
+from cds_hooks.clients.replays.store import ReplayStoreUnavailable
 from cds_hooks.clients.tokens import TokenRefused
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.telemetry.logs import add_log_fields

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from cds_hooks.memory.database import is_file
+from cds_hooks.settings.database import is_file
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
 

@@ -11,7 +11,6 @@ import msgspec
 
 from cds_hooks.cards.builder import CardBasis
 from cds_hooks.hooks.service import HookAnswer
-from cds_hooks.memory.database import OFF, database_url
 from cds_hooks.memory.keys import KeyedHash, site_key
 from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, is_person, may_be_quiet, role_of
 from cds_hooks.memory.repeats import Repeats
@@ -25,6 +24,7 @@ from cds_hooks.protocol.errors import StoreUnavailable
 from cds_hooks.protocol.markdown import plain
 from cds_hooks.protocol.requests import HookCall
 from cds_hooks.protocol.responses import Card
+from cds_hooks.settings.database import OFF, database_url
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import fault_fields, log
 from fhir_plugin.deciding.finding import Verdict

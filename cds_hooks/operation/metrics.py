@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from cds_hooks.clients.replays import ReplayStore
+from cds_hooks.clients.replays.store import ReplayStore
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import CALLS, treatment_of
 from cds_hooks.operation.canaries import Canaries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -40,7 +41,7 @@ def _without_nul(path: Path) -> Path:
 
 SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 
-_IN_MEMORY = Path("memory")
+_NAMED_STORES: Mapping[Path, Literal["memory", "database"]] = {Path("memory"): "memory", Path("database"): "database"}
 
 
 class Settings(BaseSettings):
@@ -112,8 +113,9 @@ class Settings(BaseSettings):
     clients: tuple[Client, ...] = ()
     """The clients that may call; without any, the service is open."""
     replay_store: SettingsPath | None = None
-    """A SQLite file in which used tokens are recorded, by all processes on one machine and across restarts. Unset means
-    ``replays.sqlite`` in the folder in which ``memory.sqlite`` lies by default. With a new file, tokens are refused
+    """Where used tokens are recorded, across restarts: ``database``, in a PostgreSQL ``database`` that several machines
+    share, or a SQLite file for all processes on one machine. Unset means the database if it is PostgreSQL, else
+    ``replays.sqlite`` in the folder in which ``memory.sqlite`` lies by default. In a new place, tokens are refused
     that were issued before or within ``leeway_seconds`` after it was made, because they may have been used before.
     ``memory`` is for one process where nothing can be written: it refuses tokens in the same way after each start."""
 
@@ -147,9 +149,16 @@ class Settings(BaseSettings):
         return not self.clients
 
     @property
-    def replays_in_memory(self) -> bool:
-        """Whether used tokens are recorded in no file."""
-        return self.replay_store == _IN_MEMORY
+    def replays(self) -> Path | Literal["memory", "database", "default"]:
+        """Where used tokens are recorded: in a file, or as named."""
+        if self.replay_store is None:
+            return "database" if self.database_is_shared else "default"
+        return _NAMED_STORES.get(self.replay_store, self.replay_store)
+
+    @property
+    def database_is_shared(self) -> bool:
+        """Whether the database is on a server, where several machines reach it."""
+        return self.database.get_secret_value().startswith("postgresql:")
 
     @property
     def readable(self) -> ReadableServers:
