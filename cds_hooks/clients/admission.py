@@ -12,10 +12,12 @@ from starlette.requests import Request
 from cds_hooks.clients.key_sources import KeySource, key_source
 from cds_hooks.clients.replays.file import FileReplayStore
 from cds_hooks.clients.replays.store import MemoryReplayStore, ReplayStore
+from cds_hooks.clients.shares import Share
 from cds_hooks.clients.tokens import (
     LONGEST_TOKEN,
     RefusalReason,
     TokenRefused,
+    UnverifiedToken,
     check_claims,
     check_recorded,
     client_of,
@@ -64,13 +66,18 @@ class Admission:
             self._by_issuer.setdefault(client.issuer, []).append(client)
             self._callers[client.name] = Caller(client.name, client.mode, readable_for(client, profiles))
             self._keys[client.name] = key_source(client, connections)
+        self.shares = {client.name: Share(client) for client in clients}
+        """By the name of the client."""
         self._least_leeway = min((client.leeway_seconds for client in clients), default=0)
         self._origins = {client.name: frozenset(client.allowed_origins) for client in clients}
 
     async def admit(self, request: Request) -> Caller:
         """The caller of a request.
 
+        The call counts as one of its client until :meth:`leave`.
+
         :raises TokenRefused: with the reason for the log.
+        :raises ShareExceeded: the client makes more calls than it may; its token stays unused.
         :raises ReplayStoreUnavailable: it cannot be determined whether the token was used before.
         """
         # Read once: a token that expires between two looks at the clock would be valid for one check and forgotten by
@@ -81,13 +88,27 @@ class Admission:
         check_claims(token, client, request.scope["path"], moment)
         await verify(token, client, self._keys[client.name].find)
         self._check_origin(client, request.headers.get("origin"))
+        # After the signature: nobody else can use up what a client may take.
+        share = self.shares[client.name]
+        share.take(time.monotonic())
+        try:
+            await self._use(token, client, moment)
+        except BaseException:
+            share.give_back()
+            raise
+        return self._callers[client.name]
+
+    async def _use(self, token: UnverifiedToken, client: Client, moment: float) -> None:
         # Not the leeway of the client: a token that was forgotten must not become valid again where that is raised.
         until = token.claims.exp + LONGEST_LEEWAY
         if not await self._replays.first_use(client.name, token.claims.jti, until, moment):
             raise TokenRefused(RefusalReason.REPLAYED, client.name)
         # After the use: with it, the store notices that its file is gone, and that it records only from now on.
         check_recorded(token, client, self._replays.since)
-        return self._callers[client.name]
+
+    def leave(self, caller: Caller) -> None:
+        """The call has been answered."""
+        self.shares[caller.name].give_back()
 
     def _check_origin(self, client: Client, origin: str | None) -> None:
         if origin is not None and self._origins[client.name].isdisjoint(("*", origin)):

@@ -43,7 +43,7 @@ class Operation:
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
-        self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, replays))
+        self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission))
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 
