@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     ``~/.local/state/tandem``."""
     database_key: SecretStr | None = Field(default=None, min_length=32)
     """The secret of the keyed hashes that replace patient ids; for SQLite a key file is created beside the database."""
+    database_key_before: SecretStr | None = Field(default=None, min_length=32)
+    """The secret that ``database_key`` has replaced, for as long as overridden cards may still be quiet under it."""
     feedback_comments: bool = False
     """Whether free-text override comments are stored: they may name the patient."""
     feedback_reasons: tuple[str, ...] = ()
