@@ -149,7 +149,7 @@ def _lifespan(
         await operation.aclose()
         await servers.aclose()
         if admission:
-            admission.close()
+            await admission.aclose()
 
     return lifespan
 

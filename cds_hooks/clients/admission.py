@@ -31,6 +31,7 @@ from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import log
 from fhir_plugin.errors import BadInput
+from fhir_plugin.extras import REDIS
 from fhir_plugin.reading.client import FhirServers as Connections
 from mappings.schema.service.servers import ServerProfile
 
@@ -130,9 +131,9 @@ class Admission:
         if self._replays.state != "away" and (wait := self.wait_seconds):
             log.warning("tokens issued so far are refused", reason="before-records", count=ceil(wait))
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the replay store."""
-        self._replays.close()
+        await self._replays.aclose()
 
 
 def admission_of(
@@ -150,6 +151,8 @@ def _replay_store(settings: Settings) -> ReplayStore:
             return MemoryReplayStore()
         case "database":
             return _shared_store(settings)
+        case "redis":
+            return _redis_store(settings)
         case "default":
             return _default_store()
         case file:
@@ -165,6 +168,15 @@ def _shared_store(settings: Settings) -> ReplayStore:
     from cds_hooks.clients.replays.shared import SharedReplayStore  # its driver is an extra
 
     return SharedReplayStore(url)
+
+
+def _redis_store(settings: Settings) -> ReplayStore:
+    if settings.redis is None:
+        raise BadInput("replay_store: redis says where the Redis server is: set it, or name a file")
+    REDIS.require()
+    from cds_hooks.clients.replays.in_redis import RedisReplayStore
+
+    return RedisReplayStore(settings.redis)
 
 
 def _default_store() -> ReplayStore:

@@ -39,9 +39,11 @@ def _without_nul(path: Path) -> Path:
     return path
 
 
+NamedStore: TypeAlias = Literal["memory", "database", "redis", "default"]
+"""A replay store that is no file of the site's choice; ``default``: a file in the state directory."""
 SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 
-_NAMED_STORES: Mapping[Path, Literal["memory", "database"]] = {Path("memory"): "memory", Path("database"): "database"}
+_STORES: Mapping[Path, NamedStore] = {Path("memory"): "memory", Path("database"): "database", Path("redis"): "redis"}
 
 
 class Settings(BaseSettings):
@@ -116,10 +118,12 @@ class Settings(BaseSettings):
     """The clients that may call; without any, the service is open."""
     replay_store: SettingsPath | None = None
     """Where used tokens are recorded, across restarts: ``database``, in a PostgreSQL ``database`` that several machines
-    share, or a SQLite file for all processes on one machine. Unset means the database if it is PostgreSQL, else
-    ``replays.sqlite`` in the folder in which ``memory.sqlite`` lies by default. In a new place, tokens are refused
-    that were issued before or within ``leeway_seconds`` after it was made, because they may have been used before.
+    share, ``redis``, or a SQLite file for all processes on one machine. Unset means the database if it is
+    PostgreSQL, else ``replays.sqlite`` in the folder in which ``memory.sqlite`` lies by default. In a new place, tokens
+    are refused that were issued before or within ``leeway_seconds`` after it was made: they may have been used before.
     ``memory`` is for one process where nothing can be written: it refuses tokens in the same way after each start."""
+    redis: SecretStr | None = None
+    """The Redis server of ``replay_store = "redis"``, such as ``rediss://user:password@host:6379/0``."""
 
     public_url: BaseUrl | None = None
     """The URL at which browsers reach this service; required for the SMART app."""
@@ -151,11 +155,11 @@ class Settings(BaseSettings):
         return not self.clients
 
     @property
-    def replays(self) -> Path | Literal["memory", "database", "default"]:
+    def replays(self) -> Path | NamedStore:
         """Where used tokens are recorded: in a file, or as named."""
         if self.replay_store is None:
             return "database" if self.database_is_shared else "default"
-        return _NAMED_STORES.get(self.replay_store, self.replay_store)
+        return _STORES.get(self.replay_store, self.replay_store)
 
     @property
     def database_is_shared(self) -> bool:
@@ -180,6 +184,13 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"(off|sqlite:///.+|postgresql://.+)?", database.get_secret_value()):
             raise ValueError("must be off, sqlite:///path or postgresql://user:password@host/name")
         return database
+
+    @field_validator("redis", mode="after")
+    @classmethod
+    def _redis(cls, redis: SecretStr | None) -> SecretStr | None:
+        if redis and not re.fullmatch(r"(rediss?|unix)://.+", redis.get_secret_value()):
+            raise ValueError("must be rediss://user:password@host:port/number, redis:// without TLS, or unix://path")
+        return redis
 
     @property
     def listens_beyond_loopback(self) -> bool:

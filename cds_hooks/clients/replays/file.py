@@ -160,6 +160,10 @@ class FileReplayStore:
     def _file_does(self, statement: str) -> None:
         self._file.execute(statement)
 
+    async def aclose(self) -> None:
+        """See :class:`ReplayStore`."""
+        self.close()
+
     def close(self) -> None:
         """Close the file; not beside a use, because a thread of a call that is cancelled may still be writing one."""
         with self._lock:

@@ -24,12 +24,10 @@ Connection: TypeAlias = Any
 """A connection of the driver, which has no type hints."""
 
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-_SECONDS = 2.0
+USE_SECONDS = 2.0
 """How long a use may take; a call must not wait for longer to be let in."""
 _CONNECTIONS = 4
 _TIDY_SECONDS = 60.0
-_SESSION = {"statement_timeout": "2000", "synchronous_commit": "on"}
-"""For each connection: a use that a crash of the server could undo would let its token in twice."""
 
 _RECORDING = """
 INSERT INTO token_recording (id, since, place)
@@ -67,10 +65,16 @@ class SharedReplayStore:
     Each process counts the tokens of a client anew every minute; between two counts it knows only of its own.
     """
 
-    def __init__(self, url: URL, clock: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
-        """``url``: of the database; it is connected to at the first use."""
+    def __init__(
+        self,
+        url: URL,
+        clock: Callable[[], float] = time.time,
+        most: int = MOST_TOKENS,
+        seconds: float = USE_SECONDS,
+    ) -> None:
+        """``url``: of the database; it is connected to at the first use. ``seconds``: how long a use may take."""
         self.since = float("inf")
-        self._url, self._clock, self._most = url, clock, most
+        self._url, self._clock, self._most, self._seconds = url, clock, most, seconds
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._held: dict[str, int] = {}
@@ -93,14 +97,14 @@ class SharedReplayStore:
         with suppress(ReplayStoreUnavailable):
             await self._guarded(_tried)
 
-    def close(self) -> None:
-        """Close the connections."""
+    async def aclose(self) -> None:
+        """Close the connections; what is in progress on them is given up."""
         if self._pool is not None:
             self._pool.terminate()
 
     async def _guarded(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(_SECONDS), self._connection() as connection:
+            async with asyncio.timeout(self._seconds), self._connection() as connection:
                 found = await work(connection)
         except _FAULTS as fault:
             if not self._away:
@@ -132,7 +136,10 @@ class SharedReplayStore:
                     min_size=0,
                     max_size=_CONNECTIONS,
                     init=self._find_recording,
-                    server_settings=_SESSION,
+                    server_settings={
+                        "statement_timeout": str(int(self._seconds * 1000)),
+                        "synchronous_commit": "on",  # else a crash of the server could undo a use
+                    },
                 )
         return self._pool
 

@@ -53,8 +53,8 @@ class ReplayStore(Protocol):
     async def try_out(self) -> None:
         """Find out whether a use could be recorded now; ``state`` says it afterwards."""
 
-    def close(self) -> None:
-        """Release open files."""
+    async def aclose(self) -> None:
+        """Release open files and connections."""
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class MemoryReplayStore:
     async def try_out(self) -> None:
         """Memory does not fail."""
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """No open files."""
 
 

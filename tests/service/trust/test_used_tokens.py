@@ -40,7 +40,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
 
     yield store
     for each in made:
-        each.close()
+        run(each.aclose())
 
 
 def test_each_token_of_each_client_is_used_once(make: Make) -> None:
@@ -293,3 +293,16 @@ def test_a_store_that_may_only_be_read_is_refused_at_the_start(tmp_path: Path, m
     monkeypatch.setattr(sqlite3, "connect", read_only)
     with pytest.raises(BadInput, match=r"replay_store: replays\.sqlite cannot be used: .*readonly"):
         service(*clients(), replay_store=file)
+
+
+FOR_EVERY_STORE = (
+    test_each_token_of_each_client_is_used_once,
+    test_of_many_at_once_one_is_first,
+    test_the_bound_of_a_client_holds_at_every_use_and_ends_with_its_tokens,
+    test_what_was_forgotten_counts_as_used_whatever_the_clock_says,
+    test_a_burst_at_the_expiry_of_a_used_token_lets_none_in,
+    test_a_clock_that_jumps_ahead_and_back_makes_no_used_token_good,
+    test_a_token_that_may_have_been_used_before_the_start_is_refused,
+    test_a_used_token_stays_used_where_more_leeway_is_given_later,
+)
+"""What the stores on servers must do as well."""

@@ -112,9 +112,10 @@ def two_hosts(database: str, folder: Path) -> Iterator[Hosts]:
     tandem(database, "database", "upgrade")
     url = database_url(Settings(database=database))
     assert url is not None
-    with closing(SharedReplayStore(url, lambda: 0)) as store:
-        run(store.try_out())
-        assert store.since == 0
+    store = SharedReplayStore(url, lambda: 0)
+    run(store.try_out())
+    run(store.aclose())
+    assert store.since == 0
     hosts = Hosts(folder, _configured(database, folder), database)
     try:
         yield hosts
