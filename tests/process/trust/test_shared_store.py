@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from tests.support.memory.service import PATIENCE_SECONDS, tandem
 from tests.support.trust.used import first_use, run
 
 TEMPLATE = "with_tables"
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ class Databases:
 
     def new(self) -> str:
         """A database that has its tables."""
-        return self.server.database(f"tokens_{id(self)}_{len(self.made)}", template=TEMPLATE)
+        return self.server.database(f"tokens_{next(NUMBERS)}", template=TEMPLATE)
 
     def store(
         self, database: str, clock: Callable[[], float] = lambda: 0, most: int = 100, seconds: float = PATIENCE_SECONDS
