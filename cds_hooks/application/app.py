@@ -144,12 +144,12 @@ def _lifespan(
         gc.set_threshold(COLLECT_AFTER)
         await operation.start()
         if admission:
-            admission.log_start()
+            await admission.start()
         yield
         await operation.aclose()
         await servers.aclose()
         if admission:
-            admission.close()
+            await admission.aclose()
 
     return lifespan
 

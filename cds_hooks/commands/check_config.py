@@ -28,8 +28,8 @@ def check_config(
     fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Also fetch remote key sets.")] = False,
 ) -> None:
     """Check a settings file as the start does, and print what is set; secrets are not shown."""
-    from cds_hooks.memory.database import database_url
     from cds_hooks.memory.keys import check_site_key
+    from cds_hooks.settings.database import database_url
 
     settings = load_settings(file)
     refuse_open_address(settings)

@@ -40,8 +40,8 @@ def run(settings: Settings, announce: bool = True) -> None:
     """
     refuse_open_address(settings)
     from cds_hooks.application.app import create_app
-    from cds_hooks.memory.database import database_url
     from cds_hooks.memory.keys import check_site_key
+    from cds_hooks.settings.database import database_url
     from cds_hooks.telemetry import logs
     from mappings.schema.load import load_knowledge
 

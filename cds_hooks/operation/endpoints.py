@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cds_hooks.clients.admission import Admission
-from cds_hooks.memory.database import OFF
 from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
+from cds_hooks.settings.database import OFF
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
@@ -43,7 +43,7 @@ class Operation:
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
-        self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, replays))
+        self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission))
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 

@@ -148,8 +148,9 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     memory = SimpleNamespace(tally=nothing, silent=(), state="open", pending=0, quiet=0, given_up=0)
     servers = type("Servers", (), {"resting": 0, "__len__": lambda _: 0})()
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
-    canaries, replays = SimpleNamespace(silent=()), SimpleNamespace(state="open")
-    state = CurrentState(shipped(), memory, servers, canaries, load, replays)  # type: ignore[arg-type]
+    canaries = SimpleNamespace(silent=())
+    admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={})
+    state = CurrentState(shipped(), memory, servers, canaries, load, admission)  # type: ignore[arg-type]
     shown = Metrics(state).exposition().decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
     created = {name: words for name, words in helps.items() if not name.endswith("_created")}
