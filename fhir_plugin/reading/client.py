@@ -19,7 +19,6 @@ import httpx
 
 from fhir_plugin.reading.addresses import AddressRefused
 from fhir_plugin.reading.connections import Connections
-from fhir_plugin.reading.encoding import encoded
 from fhir_plugin.reading.responses import (
     ByteAllowance,
     Limits,
@@ -28,6 +27,7 @@ from fhir_plugin.reading.responses import (
     UnsupportedEncoding,
     read_response,
 )
+from fhir_plugin.reading.urls import encoded
 from fhir_plugin.record.subjects import is_fhir_id, reference_parts
 from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 

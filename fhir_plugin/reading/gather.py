@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailable, TemporarilyUnavailable
-from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.scopes import REFUSALS
 from fhir_plugin.reading.searches import QuerySession, Search
+from fhir_plugin.reading.urls import normal_base_url
 from fhir_plugin.record.decoding import DecodedInput, decode_value, deduplicated, merge_pages
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.medication_references import (

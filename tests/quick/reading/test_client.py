@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from cds_hooks.demo.strictness import is_valid_target
 from fhir_plugin.reading.client import FhirServer, FhirServers
-from fhir_plugin.reading.encoding import encoded
 from fhir_plugin.reading.responses import ByteAllowance, Limits, ServerResponse, _retry_after
+from fhir_plugin.reading.urls import encoded
 from tests.support.profiles import examples
 
 BASE = "https://ehr.example/fhir"

@@ -1,6 +1,6 @@
 """What a resource costs in records of 500 to 5,000: the same in all of them, whether or not they are all of one day.
 
-``python -m bench.growth``. The largest bodies are larger than what a service takes unless its settings say so.
+``python -m bench.shape.growth``. The largest bodies are larger than what a service takes unless its settings say so.
 """
 
 from __future__ import annotations

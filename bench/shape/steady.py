@@ -1,7 +1,7 @@
 """How even the answers are on an ordinary day: calls at a fixed rate, each with another body, that wait for nobody.
 
 The rate is a share of what the process answers when it is never idle. The loader takes a core of its own.
-``python -m bench.steady [SHARE]``
+``python -m bench.shape.steady [SHARE]``
 """
 
 from __future__ import annotations
