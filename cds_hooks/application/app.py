@@ -58,7 +58,7 @@ HTTP_ISSUES = {
     405: ("not-supported", "this method is not offered at this address"),
 }
 
-COLLECT_AFTER = 100_000
+COLLECT_AFTER = 50_000
 """Allocations minus deallocations before the garbage collector looks for cycles."""
 
 
