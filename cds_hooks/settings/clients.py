@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
-from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.reading.urls import normal_base_url
 from mappings.schema.service.servers import GENERIC
 
 Mode = Literal["off", "silent", "live"]
