@@ -34,6 +34,7 @@ class Extra(NamedTuple):
 DEMO = Extra("demo", "the demo", ("sekmet",))
 DRAWING = Extra("drawing", "drawing a picture", ("altair", "vl_convert"))
 POSTGRESQL = Extra("postgresql", "a PostgreSQL database", ("asyncpg",))
+REDIS = Extra("redis", "a replay store in Redis", ("redis",))
 
 
 def _is_there(module: str) -> bool:

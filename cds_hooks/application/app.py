@@ -148,12 +148,12 @@ def _lifespan(
             app.state.start_fault = str(fault)  # the web server would only say that something failed
             raise
         if admission:
-            admission.log_start()
+            await admission.start()
         yield
         await operation.aclose()
         await servers.aclose()
         if admission:
-            admission.close()
+            await admission.aclose()
 
     return lifespan
 

@@ -12,22 +12,12 @@ from typing import NamedTuple
 
 from cds_hooks.cards.builder import CardContext
 from cds_hooks.protocol.markdown import quote, table_row
+from fhir_plugin.deciding.against import HARM, MISSING, TO_ASK, TO_CHECK, TO_WEIGH, UNMET, Against
 from fhir_plugin.deciding.finding import Doubt, Verdict
-from fhir_plugin.deciding.headline import (
-    Headline,
-    is_harm,
-    is_missing,
-    is_to_ask,
-    is_to_check,
-    is_to_weigh,
-    joined,
-    needs,
-    reason_phrase,
-    without_doubles,
-)
+from fhir_plugin.deciding.headline import Headline, joined, needs, reason_phrase
 from fhir_plugin.deciding.phrases import date_words
 from fhir_plugin.deciding.recommend import TreatmentAnswer
-from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons
+from fhir_plugin.deciding.standing import Standing, WeighedFinding
 from fhir_plugin.facts.fact import Evidence, Presence
 from fhir_plugin.record.dates import is_within
 from mappings.schema.rules.protocols import Role
@@ -45,6 +35,7 @@ class OrderText(NamedTuple):
 def brief_detail(
     context: CardContext,
     answer: TreatmentAnswer,
+    against: Against,
     head: Headline,
     beside: OrderText,
     optional: Iterable[str],
@@ -53,7 +44,6 @@ def brief_detail(
 
     The fewer words there are for the reasons, the fewer are told with their why; all are named.
     """
-    against = without_doubles(reasons(answer.weighed), context.knowledge)
     closing, words = basis_line(context), context.words.brief
     points = _open_points(context, answer, against, head)
     for lines in range(words.most_lines, 0, -1):
@@ -72,9 +62,7 @@ def _length(parts: Iterable[str]) -> int:
     return sum([len(part.split()) for part in parts])
 
 
-def _open_points(
-    context: CardContext, answer: TreatmentAnswer, against: Sequence[WeighedFinding], head: Headline
-) -> list[str]:
+def _open_points(context: CardContext, answer: TreatmentAnswer, against: Against, head: Headline) -> list[str]:
     """What is to be weighed, what was not read, and what would settle it; nothing of it changes a contraindication."""
     points = [
         _weigh(context, against, head),
@@ -98,19 +86,18 @@ def with_room(context: CardContext, parts: Sequence[str], optional: Iterable[str
     return kept
 
 
-def _said(against: Sequence[WeighedFinding]) -> frozenset[str]:
+def _said(against: Against) -> frozenset[str]:
     """The criteria that the headline or a line of the detail names."""
-    named = (weighed for weighed in against if is_harm(weighed) or is_to_weigh(weighed) or is_to_ask(weighed))
-    return frozenset(weighed.finding.criterion for weighed in named)
+    return frozenset([weighed.finding.criterion for weighed in against.of(HARM, TO_WEIGH, TO_ASK)])
 
 
 # What is known against it
 
 
-def _harm(context: CardContext, against: Sequence[WeighedFinding], head: Headline, most: int) -> list[str]:
+def _harm(context: CardContext, against: Against, head: Headline, most: int) -> list[str]:
     """One line per reason with its why, the heaviest first; then the others by name."""
     words = context.words.brief
-    known = [weighed for weighed in against if is_harm(weighed) or weighed.standing is Standing.NOT_MET]
+    known = against.of(HARM, UNMET)
     lines = [_reason(context, weighed, head) for weighed in known[:most]]
     others = [weighed for weighed in known[most:] if weighed.finding.criterion not in head.named]
     if others:
@@ -143,9 +130,9 @@ def _as_clause(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
-def _weigh(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
+def _weigh(context: CardContext, against: Against, head: Headline) -> str:
     """What changes no plan by itself, where the headline does not name it."""
-    chosen = [weighed for weighed in against if weighed.finding.criterion not in head.named and is_to_weigh(weighed)]
+    chosen = [weighed for weighed in against.of(TO_WEIGH) if weighed.finding.criterion not in head.named]
     named = dict.fromkeys(reason_phrase(weighed, context.knowledge) for weighed in chosen)
     return context.words.brief.weigh.format(items="; ".join(named)) if named else ""
 
@@ -153,20 +140,19 @@ def _weigh(context: CardContext, against: Sequence[WeighedFinding], head: Headli
 # What is not known
 
 
-def _not_read(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
-    unread = [weighed for weighed in against if weighed.finding.unread and weighed.finding.criterion not in head.named]
-    unnamed = [weighed for weighed in unread if is_missing(weighed) or is_to_check(weighed)]
+def _not_read(context: CardContext, against: Against, head: Headline) -> str:
+    unread = [weighed for weighed in against.of(MISSING, TO_CHECK) if weighed.finding.unread]
+    unnamed = [weighed for weighed in unread if weighed.finding.criterion not in head.named]
     if not unnamed:
         return ""
     items = joined(needs(unnamed, context.knowledge), context.words.headline)
     return context.words.brief.not_read.format(items=items)
 
 
-def _unrecognised(context: CardContext, against: Sequence[WeighedFinding]) -> str:
+def _unrecognised(context: CardContext, against: Against) -> str:
     """Entries that no table has, in the words of the record."""
     words = context.words
-    with_entries = [weighed for weighed in against if weighed.finding.evidence and is_to_check(weighed)]
-    entries = [entry for weighed in with_entries for entry in weighed.finding.evidence]
+    entries = [entry for weighed in against.of(TO_CHECK) for entry in weighed.finding.evidence]
     labels = list(dict.fromkeys(quote(entry.label or entry.reference) for entry in entries if not entry.name))
     if not labels:
         return ""
@@ -196,27 +182,31 @@ def _unscored_form(context: CardContext, entry: Evidence) -> str:
     return " ".join(context.words.brief.unscored_form.format(form=form, day=day, why=entry.note).split())
 
 
-def _settle(context: CardContext, against: Sequence[WeighedFinding], head: Headline) -> str:
+def _settle(context: CardContext, against: Against, head: Headline) -> str:
     """What to ask or measure, the deciding questions first; not the questions that the headline asks already."""
     words = context.words.brief
-    unknown = [
+    deciding = [
         weighed
-        for weighed in against
-        if weighed.finding.verdict is Verdict.UNKNOWN
-        and not _waits_for_a_list(weighed)
-        and not (is_to_ask(weighed) and weighed.finding.criterion in head.named)
+        for kind, weighed in against.points
+        if kind in _DECIDING and not (kind is TO_ASK and weighed.finding.criterion in head.named)
     ]
-    first = sorted(unknown, key=lambda weighed: not (is_missing(weighed) or is_harm(weighed) or is_to_ask(weighed)))
-    asks = list(dict.fromkeys(context.knowledge.criteria[weighed.finding.criterion].ask.words for weighed in first))
+    unknown = [weighed for weighed in (*deciding, *against.of(TO_CHECK, TO_WEIGH)) if _can_be_settled(weighed)]
+    asks = list(dict.fromkeys([context.knowledge.criteria[weighed.finding.criterion].ask.words for weighed in unknown]))
     if not asks:
         return ""
     shown, more = asks[: words.most_asks], len(asks) - words.most_asks
     return words.settle.format(asks=" ".join([*shown, *([words.more_asks.format(count=more)] if more > 0 else [])]))
 
 
-def _waits_for_a_list(weighed: WeighedFinding) -> bool:
-    """Whether reading a list whole would settle it, so that nobody has to be asked about each thing on the list."""
-    return bool(weighed.finding.unread) and weighed.finding.doubt is Doubt.UNREAD and weighed.role is not Role.REQUIRED
+_DECIDING = (HARM, MISSING, TO_ASK)
+
+
+def _can_be_settled(weighed: WeighedFinding) -> bool:
+    """Whether it is unknown, and to be asked or measured: reading a list whole would settle all that is on the list."""
+    finding = weighed.finding
+    if finding.doubt is Doubt.UNREAD and finding.unread and weighed.role is not Role.REQUIRED:
+        return False
+    return finding.verdict is Verdict.UNKNOWN
 
 
 # The basis
@@ -254,11 +244,18 @@ def _cut(context: CardContext, more: int) -> tuple[str, ...]:
 
 
 def _has_row(weighed: WeighedFinding) -> bool:
-    if weighed.role is Role.CONTEXT:
-        return False
-    if weighed.finding.unread:
-        return weighed.role is Role.REQUIRED
-    return weighed.role in (Role.REQUIRED, Role.EXPECTED) or weighed.finding.verdict is not Verdict.NOT_MET
+    verdicts = _WITH_UNREAD if weighed.finding.unread else _WITH_A_ROW
+    return weighed.finding.verdict in verdicts[weighed.role]
+
+
+_WITH_A_ROW: dict[Role, tuple[Verdict, ...]] = {
+    **dict.fromkeys(Role, (Verdict.MET, Verdict.UNKNOWN)),
+    **dict.fromkeys((Role.REQUIRED, Role.EXPECTED), tuple(Verdict)),
+    Role.CONTEXT: (),
+}
+"""The verdicts with which a finding has a row."""
+_WITH_UNREAD: dict[Role, tuple[Verdict, ...]] = {**dict.fromkeys(Role, ()), Role.REQUIRED: tuple(Verdict)}
+"""The same where a list was not read whole, which stands in a line of its own."""
 
 
 def _row(context: CardContext, weighed: WeighedFinding) -> tuple[str, ...]:

@@ -21,8 +21,9 @@ from cds_hooks.cards.this_order import (
     order_reminders,
 )
 from cds_hooks.protocol.responses import Card
+from fhir_plugin.deciding.against import Against, against_of
 from fhir_plugin.deciding.finding import Doubt, Verdict
-from fhir_plugin.deciding.headline import Headline, headline_of
+from fhir_plugin.deciding.headline import Headline, headline
 from fhir_plugin.deciding.recommend import Recommendation, TreatmentAnswer
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, worst
 from mappings.schema.rules.protocols import FORBIDDING, Protocol, Role
@@ -36,7 +37,8 @@ def criteria_card(context: CardContext) -> Card:
     offers = offers_of(context)
     critical, phrases = critical_summary(context), order_phrases(context)
     alone = critical or pathway_headline(context)
-    head = Headline(text=alone) if alone else _headline(context, answer, phrases)
+    against = against_of(answer.weighed, context.knowledge)
+    head = Headline(text=alone) if alone else _headline(context, answer, against, phrases)
     standing = worst((answer.standing, Standing.REVIEW)) if phrases else answer.standing
     indicators = context.words.indicators[context.hook]
     held = held_back(context, offers)
@@ -54,6 +56,7 @@ def criteria_card(context: CardContext) -> Card:
         else brief_detail(
             context,
             answer,
+            against,
             head,
             OrderText(order_lines(context, phrases if not critical else ()), _others(context, answer)),
             _optional(context, answer, held),
@@ -81,7 +84,7 @@ def without_safety(context: CardContext, answer: TreatmentAnswer) -> TreatmentAn
     said = [
         weighed
         for weighed in answer.weighed
-        if weighed.role is Role.CAUTION and weighed.finding.verdict is Verdict.MET and weighed.finding.criterion in own
+        if weighed.finding.criterion in own and weighed.role is Role.CAUTION and weighed.finding.verdict is Verdict.MET
     ]
     if not said:
         return answer
@@ -98,9 +101,11 @@ def _leading_answer(recommendation: Recommendation, protocol: Protocol) -> Treat
 _WORST_FIRST = {standing: place for place, standing in enumerate(Standing)}
 
 
-def _headline(context: CardContext, answer: TreatmentAnswer, of_order: Sequence[str] = ()) -> Headline:
-    ordering = bool(context.decision.recommendation.ordered)
-    return headline_of(answer, context.knowledge, ordering=ordering, of_order=of_order)
+def _headline(
+    context: CardContext, answer: TreatmentAnswer, against: Against, of_order: Sequence[str] = ()
+) -> Headline:
+    name, ordering = context.treatment(answer.treatment), bool(context.decision.recommendation.ordered)
+    return headline(name, answer.standing, against, context.knowledge, ordering=ordering, of_order=of_order)
 
 
 def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[str]:
@@ -114,11 +119,13 @@ def _optional(context: CardContext, answer: TreatmentAnswer, held: str) -> list[
 def _others(context: CardContext, answer: TreatmentAnswer) -> list[str]:
     """The headlines of the other treatments that are ordered."""
     recommendation = context.decision.recommendation
-    return [
-        context.words.brief.other.format(headline=_headline(context, without_safety(context, other)).text)
+    others = [
+        without_safety(context, other)
         for other in recommendation.treatments
         if other.treatment in recommendation.ordered and other.treatment != answer.treatment
     ]
+    lines = [_headline(context, other, against_of(other.weighed, context.knowledge)).text for other in others]
+    return [context.words.brief.other.format(headline=line) for line in lines]
 
 
 _NOT_SHOWN: dict[Role, tuple[Verdict, ...]] = {

@@ -9,7 +9,8 @@ from cds_hooks.cards.builder import MAX_SUMMARY_LENGTH, CardBasis, CardContext, 
 from cds_hooks.cards.criteria import without_safety
 from cds_hooks.protocol.markdown import plain, quote
 from cds_hooks.protocol.responses import Card, CardSource, CdsCoding
-from fhir_plugin.deciding.headline import is_harm, reason_phrase, without_doubles
+from fhir_plugin.deciding.against import HARM, against_of, kind_of
+from fhir_plugin.deciding.headline import reason_phrase
 from fhir_plugin.deciding.standing import reasons
 from fhir_plugin.drafts.ordered import OrderedTreatments, RecognisedDraft
 from fhir_plugin.order_checks.around import is_said
@@ -38,8 +39,10 @@ def other_form_card(context: CardContext) -> tuple[Card, ...]:
     words, named = context.knowledge.order_checks.words.other_form, others[0].other_form or ""
     answers = context.decision.recommendation.treatments
     answer = next(answer for answer in answers if answer.treatment == named)
-    harm = list(filter(is_harm, reasons(without_safety(context, answer).weighed)))
-    against = [reason_phrase(weighed, context.knowledge) for weighed in without_doubles(harm, context.knowledge)]
+    weighed_findings = without_safety(context, answer).weighed
+    harm = [weighed for weighed in reasons(weighed_findings) if kind_of(weighed) is HARM]
+    told = against_of(weighed_findings, context.knowledge).of(HARM)
+    against = [reason_phrase(weighed, context.knowledge) for weighed in told]
     said = _said(context, others)
     treatment = context.treatment(named)
     card = make_card(

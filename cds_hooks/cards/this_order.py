@@ -111,7 +111,7 @@ def with_checks(context: CardContext, card: Card) -> Card:
 
 def _with_order_results(context: CardContext, basis: CardBasis) -> CardBasis:
     checks = [(order.treatment, check) for order in context.checked for check in order.checks]
-    results = tuple((treatment, check.check, check.verdict, check.drafted, check.why) for treatment, check in checks)
+    results = tuple([(treatment, check.check, check.verdict, check.drafted, check.why) for treatment, check in checks])
     return dataclasses.replace(basis, orders=results, far_out=any(check.gross for _, check in checks))
 
 

@@ -11,11 +11,14 @@ from math import ceil
 from starlette.requests import Request
 
 from cds_hooks.clients.key_sources import KeySource, key_source
-from cds_hooks.clients.replays import FileReplayStore, MemoryReplayStore, ReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
+from cds_hooks.clients.replays.store import MemoryReplayStore, ReplayStore
+from cds_hooks.clients.shares import Share
 from cds_hooks.clients.tokens import (
     LONGEST_TOKEN,
     RefusalReason,
     TokenRefused,
+    UnverifiedToken,
     check_claims,
     check_recorded,
     client_of,
@@ -24,11 +27,13 @@ from cds_hooks.clients.tokens import (
 )
 from cds_hooks.protocol.files import state_folder
 from cds_hooks.settings.clients import LONGEST_LEEWAY, Client, Mode
+from cds_hooks.settings.database import database_url, is_file
 from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import log
 from fhir_plugin.errors import BadInput
+from fhir_plugin.extras import REDIS
 from fhir_plugin.reading.client import FhirServers as Connections
 from mappings.schema.service.servers import ServerProfile
 
@@ -66,13 +71,18 @@ class Admission:
             self._by_issuer.setdefault(client.issuer, []).append(client)
             self._callers[client.name] = Caller(client.name, client.mode, readable_for(client, profiles))
             self._keys[client.name] = key_source(client, connections)
+        self.shares = {client.name: Share(client) for client in clients}
+        """By the name of the client."""
         self._least_leeway = min((client.leeway_seconds for client in clients), default=0)
         self._origins = {client.name: frozenset(client.allowed_origins) for client in clients}
 
     async def admit(self, request: Request) -> Caller:
         """The caller of a request.
 
+        The call counts as one of its client until :meth:`leave`.
+
         :raises TokenRefused: with the reason for the log.
+        :raises ShareExceeded: the client makes more calls than it may; its token stays unused.
         :raises ReplayStoreUnavailable: it cannot be determined whether the token was used before.
         """
         # Read once: a token that expires between two looks at the clock would be valid for one check and forgotten by
@@ -83,13 +93,27 @@ class Admission:
         check_claims(token, client, request.scope["path"], moment)
         await verify(token, client, self._keys[client.name].find)
         self._check_origin(client, request.headers.get("origin"))
+        # After the signature: nobody else can use up what a client may take.
+        share = self.shares[client.name]
+        share.take(time.monotonic())
+        try:
+            await self._use(token, client, moment)
+        except BaseException:
+            share.give_back()
+            raise
+        return self._callers[client.name]
+
+    async def _use(self, token: UnverifiedToken, client: Client, moment: float) -> None:
         # Not the leeway of the client: a token that was forgotten must not become valid again where that is raised.
         until = token.claims.exp + LONGEST_LEEWAY
         if not await self._replays.first_use(client.name, token.claims.jti, until, moment):
             raise TokenRefused(RefusalReason.REPLAYED, client.name)
         # After the use: with it, the store notices that its file is gone, and that it records only from now on.
         check_recorded(token, client, self._replays.since)
-        return self._callers[client.name]
+
+    def leave(self, caller: Caller) -> None:
+        """The call has been answered."""
+        self.shares[caller.name].give_back()
 
     def _check_origin(self, client: Client, origin: str | None) -> None:
         if origin is not None and self._origins[client.name].isdisjoint(("*", origin)):
@@ -105,14 +129,15 @@ class Admission:
         """How long every token is still refused, because its use may not be recorded; 0 once some are accepted."""
         return max(0.0, self._replays.since + self._least_leeway - self._now())
 
-    def log_start(self) -> None:
-        """Say that calls are going to be refused, which is else seen only when they are."""
-        if wait := self.wait_seconds:
+    async def start(self) -> None:
+        """Open the replay store, and say that calls are going to be refused, which is else seen only when they are."""
+        await self._replays.try_out()
+        if self._replays.state != "away" and (wait := self.wait_seconds):
             log.warning("tokens issued so far are refused", reason="before-records", count=ceil(wait))
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the replay store."""
-        self._replays.close()
+        await self._replays.aclose()
 
 
 def admission_of(
@@ -125,10 +150,40 @@ def admission_of(
 
 
 def _replay_store(settings: Settings) -> ReplayStore:
-    if settings.replays_in_memory:
-        return MemoryReplayStore()
-    if settings.replay_store:
-        return FileReplayStore(settings.replay_store)
+    match settings.replays:
+        case "memory":
+            return MemoryReplayStore()
+        case "database":
+            return _shared_store(settings)
+        case "redis":
+            return _redis_store(settings)
+        case "default":
+            return _default_store()
+        case file:
+            return FileReplayStore(file)
+
+
+def _shared_store(settings: Settings) -> ReplayStore:
+    url = database_url(settings)
+    if url is None or is_file(url):
+        raise BadInput(
+            "replay_store: only a database on a PostgreSQL server can be shared: set database, or name a file"
+        )
+    from cds_hooks.clients.replays.shared import SharedReplayStore  # its driver is an extra
+
+    return SharedReplayStore(url)
+
+
+def _redis_store(settings: Settings) -> ReplayStore:
+    if settings.redis is None:
+        raise BadInput("replay_store: redis says where the Redis server is: set it, or name a file")
+    REDIS.require()
+    from cds_hooks.clients.replays.in_redis import RedisReplayStore
+
+    return RedisReplayStore(settings.redis)
+
+
+def _default_store() -> ReplayStore:
     file = state_folder() / "replays.sqlite"
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

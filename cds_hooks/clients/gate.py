@@ -6,12 +6,15 @@ named here.
 
 from __future__ import annotations
 
+from math import ceil
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cds_hooks.clients.admission import Admission, Caller
-from cds_hooks.clients.replays import ReplayStoreUnavailable
+from cds_hooks.clients.replays.store import ReplayStoreUnavailable
+from cds_hooks.clients.shares import ShareExceeded
 from cds_hooks.clients.tokens import TokenRefused
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.telemetry.logs import add_log_fields
@@ -20,7 +23,7 @@ PUBLIC_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SMART_PREFIX = "/smart/"
 """The SMART app authenticates its own users: by the session cookie and the token in its forms."""
 _CALLER = "tandem.caller"
-_UNAUTHENTICATED, _UNAVAILABLE = 401, 503
+_UNAUTHENTICATED, _TOO_MANY, _UNAVAILABLE = 401, 429, 503
 
 
 class Gate:
@@ -48,10 +51,16 @@ class Gate:
         except ReplayStoreUnavailable as fault:
             add_log_fields(reason=f"replays.{fault}")
             await _unavailable()(scope, receive, send)
+        except ShareExceeded as refused:
+            add_log_fields(reason=f"client.{refused}", tenant=refused.client)
+            await _too_many(refused.seconds)(scope, receive, send)
         else:
             add_log_fields(tenant=caller.name, mode=caller.mode)
             scope[_CALLER] = caller
-            await self._app(scope, receive, send)
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._admission.leave(caller)
 
 
 def caller_of(request: Request, otherwise: Caller) -> Caller:
@@ -63,6 +72,11 @@ def caller_of(request: Request, otherwise: Caller) -> Caller:
 def _refusal() -> Response:
     headers = {"WWW-Authenticate": "Bearer"}
     return outcome(_UNAUTHENTICATED, "login", "the caller is not known", headers=headers)
+
+
+def _too_many(seconds: float) -> Response:
+    headers = {"Retry-After": str(ceil(seconds))}
+    return outcome(_TOO_MANY, "throttled", "more calls than this client may make; try again", headers=headers)
 
 
 def _unavailable() -> Response:

@@ -54,15 +54,8 @@ async def connected(settings: Settings) -> AsyncIterator[AsyncEngine]:
     :raises BadInput: memory is switched off, or the database cannot be used until somebody changes something.
     :raises TemporarilyUnavailable: the database cannot be used now, and a retry may succeed.
     """
-    from cds_hooks.memory.database import (
-        FAULTS,
-        LASTING,
-        WORDS,
-        cause_of,
-        database_url,
-        make_file,
-        open_engine,
-    )
+    from cds_hooks.memory.database import FAULTS, LASTING, WORDS, cause_of, make_file, open_engine
+    from cds_hooks.settings.database import database_url
 
     url = database_url(settings)
     if url is None:

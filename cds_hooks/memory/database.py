@@ -1,4 +1,4 @@
-"""The database: its location, its engine, and why it cannot be used."""
+"""The database: its engine, and why it cannot be used."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from cds_hooks.protocol.files import state_folder
-from cds_hooks.settings.settings import Settings
-from fhir_plugin.extras import POSTGRESQL
+from cds_hooks.settings.database import is_file
 
 FAULTS: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError)
 """Exceptions of a database that is unreachable, locked or broken."""
-OFF = "off"
 
 Cause = Literal[
     "locked", "full", "read-only", "damaged", "not-opened", "replaced", "refused", "missing", "unreachable", "failed"
@@ -42,7 +39,6 @@ LASTING: frozenset[Cause] = frozenset({"read-only", "damaged", "not-opened", "re
 
 _BUSY_SECONDS, _CONNECT_SECONDS, _COMMAND_SECONDS = 1.0, 2.0, 5.0
 _CONNECTIONS = 2
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _BEGIN = "tandem_begin"
 _SQLITE_CAUSES: Mapping[str, Cause] = {
     "SQLITE_BUSY": "locked", "SQLITE_LOCKED": "locked", "SQLITE_FULL": "full", "SQLITE_READONLY": "read-only",
@@ -57,25 +53,6 @@ _NOT_OPENED = (PermissionError, FileExistsError, NotADirectoryError, IsADirector
 
 class FileReplaced(OSError):
     """The file of the database is not the one that was opened."""
-
-
-def database_url(settings: Settings) -> URL | None:
-    """The database of the settings with its driver; ``None`` where memory is switched off.
-
-    :raises MissingExtra: its driver is not installed.
-    """
-    written = settings.database.get_secret_value()
-    if written == OFF:
-        return None
-    url = make_url(written) if written else URL.create("sqlite", database=str(state_folder() / "memory.sqlite"))
-    if not is_file(url):
-        POSTGRESQL.require()
-    return url.set(drivername=_DRIVERS[url.get_backend_name()])
-
-
-def is_file(url: URL) -> bool:
-    """Whether the database is a SQLite file, which is created if it is missing."""
-    return url.get_backend_name() == "sqlite"
 
 
 def open_engine(url: URL) -> AsyncEngine:

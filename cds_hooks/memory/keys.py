@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from cds_hooks.memory.database import is_file
+from cds_hooks.settings.database import is_file
 from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
@@ -53,12 +53,30 @@ def site_key(settings: Settings, url: URL) -> bytes:
     return _read(file)
 
 
+def key_before(settings: Settings, url: URL) -> bytes | None:
+    """The secret that the site's present one has replaced: from the settings, else from the file with ``.before``.
+
+    :raises BadInput: the file is damaged.
+    :raises OSError: the file cannot be read.
+    """
+    if settings.database_key_before is not None:
+        return settings.database_key_before.get_secret_value().encode()
+    if not is_file(url) or not url.database:
+        return None
+    file = Path(f"{url.database}.key.before")
+    return _read(file) if file.exists() else None
+
+
 def check_site_key(settings: Settings, url: URL | None) -> None:
     """Check the key before the service starts; creates nothing, and leaves a file that cannot be read to the start.
 
-    :raises BadInput: there is none although several processes must share it, or it is damaged.
+    :raises BadInput: there is none although several processes must share it, or it or the one before is damaged.
     """
-    if url is not None and settings.database_key is None:
+    if url is None:
+        return
+    with suppress(OSError):
+        key_before(settings, url)
+    if settings.database_key is None:
         file = _key_file(url)
         with suppress(OSError):
             _read(file)

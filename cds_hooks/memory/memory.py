@@ -11,8 +11,7 @@ import msgspec
 
 from cds_hooks.cards.builder import CardBasis
 from cds_hooks.hooks.service import HookAnswer
-from cds_hooks.memory.database import OFF, database_url
-from cds_hooks.memory.keys import KeyedHash, site_key
+from cds_hooks.memory.keys import KeyedHash, key_before, site_key
 from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, is_person, may_be_quiet, role_of
 from cds_hooks.memory.repeats import Repeats
 from cds_hooks.memory.silence import RuleActivity
@@ -25,6 +24,7 @@ from cds_hooks.protocol.errors import StoreUnavailable
 from cds_hooks.protocol.markdown import plain
 from cds_hooks.protocol.requests import HookCall
 from cds_hooks.protocol.responses import Card
+from cds_hooks.settings.database import OFF, database_url
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import fault_fields, log
 from fhir_plugin.deciding.finding import Verdict
@@ -60,6 +60,8 @@ class Memory:
         self._codes = {reason.code for reason in knowledge.cards.override_reasons}
         self._url = database_url(settings)
         self._keyed: KeyedHash | None = None
+        self._keyed_before: KeyedHash | None = None
+        """Of the key that was replaced: what it keeps quiet stays quiet."""
         self._writer: Writer | None = None
 
     @property
@@ -108,6 +110,8 @@ class Memory:
             return
         try:
             self._keyed = KeyedHash(site_key(self._settings, self._url))
+            before = key_before(self._settings, self._url)
+            self._keyed_before = KeyedHash(before) if before else None
         except OSError as fault:
             log.error("the folder of the database cannot be used", **fault_fields(fault))
             return
@@ -133,9 +137,9 @@ class Memory:
         In any mode but ``live`` no card is shown: they are counted but not recorded.
         """
         moment, key = milliseconds(), TallyKey(tenant, service.id, mode)
-        patient = self._patient(call, tenant)
+        patient = _patient(call, tenant, self._keyed) if self._keyed else ""
         prepared = [
-            entry for entry in self._prepare(answer, call) if not self._hides(entry, patient, call, service, moment)
+            entry for entry in self._prepare(answer, call) if not self._hides(entry, call, tenant, service, moment)
         ]
         cards = tuple(entry.card for entry in prepared)
         if call.hook == "order-select" and cards:
@@ -150,12 +154,6 @@ class Memory:
                 self._writer.put(self._row(entry, patient, role_of(call.context.user_id), key, moment))
         return cards
 
-    def _patient(self, call: HookCall, tenant: str) -> str:
-        """A pseudonym that is unique for one patient on one server of one tenant."""
-        if self._keyed is None:
-            return ""
-        return self._keyed.of("patient", tenant, (call.fhir_server or "").rstrip("/"), call.context.patient_id)
-
     def _prepare(self, answer: HookAnswer, call: HookCall) -> Iterator[_PreparedCard]:
         for card in answer.cards:
             basis = answer.bases.get(card.uuid, _NO_BASIS)
@@ -163,15 +161,20 @@ class Memory:
             yield _PreparedCard(card, basis, facts)
 
     def _hides(
-        self, prepared: _PreparedCard, patient: str, call: HookCall, service: ServiceDefinition, moment: int
+        self, prepared: _PreparedCard, call: HookCall, tenant: str, service: ServiceDefinition, moment: int
     ) -> bool:
-        if not patient or not is_person(call.context.user_id):
+        """Whether an override keeps the card quiet, under the present key or the one that was replaced."""
+        user, (card, basis, facts) = call.context.user_id, prepared
+        if not self._quiet or not is_person(user) or not may_be_quiet(card, basis, service):
             return False
-        if not may_be_quiet(prepared.card, prepared.basis, service):
-            return False
-        return self._quiet.hides(
-            CardKey(patient, prepared.basis.rule, role_of(call.context.user_id)), prepared.facts, moment
-        )
+
+        def hides(keyed: KeyedHash, facts: str) -> bool:
+            return self._quiet.hides(CardKey(_patient(call, tenant, keyed), basis.rule, role_of(user)), facts, moment)
+
+        if self._keyed and hides(self._keyed, facts):
+            return True
+        before = self._keyed_before
+        return before is not None and hides(before, fingerprint(card, basis, user, before))
 
     def _row(self, prepared: _PreparedCard, patient: str, role: str, key: TallyKey, moment: int) -> CardRow:
         return CardRow(
@@ -228,6 +231,11 @@ class Memory:
             return reason.code
         written = f"{reason.system}|{reason.code}"
         return written if written in self._settings.feedback_reasons else UNLISTED
+
+
+def _patient(call: HookCall, tenant: str, keyed: KeyedHash) -> str:
+    """A pseudonym that is unique for one patient on one server of one tenant."""
+    return keyed.of("patient", tenant, (call.fhir_server or "").rstrip("/"), call.context.patient_id)
 
 
 def _finding_outcomes(answer: HookAnswer) -> list[RuleOutcome]:

@@ -13,7 +13,7 @@ from cds_hooks.memory.database import for_writing
 from cds_hooks.memory.tables import METADATA
 from cds_hooks.protocol.errors import UnusableDatabase
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All migrations, in their order."""
 REVISION = REVISIONS[-1]
 """The latest migration; a database at another revision is not used."""

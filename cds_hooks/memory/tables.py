@@ -6,9 +6,11 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Date,
+    Double,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -76,3 +78,30 @@ FIRINGS = Table(
     Column("count", BigInteger, nullable=False),
 )
 """Daily counts of outcomes by rule: calls, cards by indicator, criteria by verdict. No patient data."""
+
+USED_TOKENS = Table(
+    "used_tokens",
+    METADATA,
+    Column("client", String(64), primary_key=True),
+    Column("token", LargeBinary(16), primary_key=True),
+    Column("until", Double, nullable=False),
+    Index(None, "client", "until"),
+)
+"""Hashes of the tokens of each client that were used, until they expire, in seconds since 1970."""
+
+TOKEN_SHARES = Table(
+    "token_shares",
+    METADATA,
+    Column("client", String(64), primary_key=True),
+    Column("forgotten", Double, nullable=False),
+)
+"""The latest expiry among the tokens of a client that were forgotten, in seconds since 1970."""
+
+TOKEN_RECORDING = Table(
+    "token_recording",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("since", Double, nullable=False),
+    Column("place", String(120), nullable=False),
+)
+"""One row: since when each use is recorded, in seconds since 1970, and where (``cds_hooks/clients/replays``)."""

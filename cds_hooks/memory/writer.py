@@ -15,16 +15,7 @@ from typing import Literal
 
 from sqlalchemy import URL
 
-from cds_hooks.memory.database import (
-    FAULTS,
-    Cause,
-    FileReplaced,
-    cause_of,
-    file_of,
-    let_go,
-    make_file,
-    open_engine,
-)
+from cds_hooks.memory.database import FAULTS, Cause, FileReplaced, cause_of, file_of, let_go, make_file, open_engine
 from cds_hooks.memory.quiet import DAY_MS, QuietCards
 from cds_hooks.memory.schema import check, upgrade
 from cds_hooks.memory.silence import RuleActivity, is_silent, rule_activities

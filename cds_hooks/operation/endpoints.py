@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cds_hooks.clients.admission import Admission
-from cds_hooks.memory.database import OFF
 from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
+from cds_hooks.settings.database import OFF
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import add_log_fields
 from fhir_plugin.reading.client import FhirServers
@@ -44,8 +44,7 @@ class Operation:
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
-        refused = admission.refused if admission else {}
-        state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, replays, refused)
+        state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission)
         self.metrics = Metrics(state, today)
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None

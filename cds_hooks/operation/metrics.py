@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter as Count
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from cds_hooks.clients.replays import ReplayStore
+from cds_hooks.clients.admission import Admission
+from cds_hooks.clients.shares import Share
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import ANY_TIME, CALLS, TOOK, UNKNOWN_CARD, TallyKey, times, treatment_of
 from cds_hooks.operation.canaries import Canaries
@@ -129,10 +130,8 @@ class CurrentState:
     servers: FhirServers
     canaries: Canaries
     load: Load
-    replays: ReplayStore | None
-    """The record of used tokens, where callers are authenticated."""
-    refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Calls whose tokens were refused, by client and reason."""
+    admission: Admission | None
+    """Where callers are authenticated."""
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: collecting in advance would read the current values."""
@@ -153,7 +152,7 @@ class CurrentState:
             "Calls whose tokens were refused, by the client that they claim to be from, and reason.",
             labels=("client", "reason"),
         )
-        for labels, number in sorted(self.refused.items()):
+        for labels, number in sorted(self.admission.refused.items() if self.admission else ()):
             refused.add_metric(labels, number)
         yield refused
         yield from self._tallies()
@@ -174,14 +173,15 @@ class CurrentState:
         states = GaugeMetricFamily("tandem_database_up", "Whether the database of the feedback is open.")
         states.add_metric((), float(self.memory.state == "open"))
         yield states
-        if self.replays is not None:
-            state = self.replays.state
+        if self.admission is not None:
+            state = self.admission.replays.state
             yield _gauge("tandem_replay_store_up", "Whether the use of a token can be recorded.", state != "away")
             yield _gauge(
                 "tandem_replay_store_full",
                 "Whether the share of a client in the replay store is full.",
                 state == "full",
             )
+            yield _refused_calls(self.admission.shares)
         yield _gauge("tandem_cards_pending", "Cards that wait to be written.", self.memory.pending)
         yield _gauge(
             "tandem_cards_quiet", "Cards kept quiet by an override, including expired ones.", self.memory.quiet
@@ -261,3 +261,15 @@ def _gauge(name: str, words: str, value: float) -> Metric:
     gauge = GaugeMetricFamily(name, words)
     gauge.add_metric((), value)
     return gauge
+
+
+def _refused_calls(shares: Mapping[str, Share]) -> Metric:
+    refused = CounterMetricFamily(
+        "tandem_client_calls_refused",
+        "Calls of a client beyond those that it may make: at a time, or a second.",
+        labels=("client", "excess"),
+    )
+    for name, share in shares.items():
+        for excess, number in sorted(share.refused.items()):
+            refused.add_metric((name, excess), number)
+    return refused

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, StringConstraints
 
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
-from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.reading.urls import normal_base_url
 from mappings.schema.service.servers import GENERIC
 
 Mode = Literal["off", "silent", "live"]
@@ -113,6 +113,11 @@ class Client(BaseModel):
     """What ``null`` in its prefetch means: no data (CDS Hooks), or a key that is not supported."""
     profile: str = GENERIC
     """The kind of its FHIR servers, one of ``mappings/servers``."""
+    calls_in_flight: PositiveInt | None = None
+    """How many of its calls one process works on at a time; more are answered with 429 and ``Retry-After``. Unset: as
+    many as the process takes on."""
+    calls_per_second: PositiveFloat | None = None
+    """How many calls it may begin a second in one process, on average over a second; more are answered with 429."""
     mode: Mode
     """``off``: as if there were no services; ``silent``: calls are evaluated but no card is shown; ``live``: cards
     are shown."""

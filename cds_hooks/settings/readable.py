@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
-from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.reading.urls import normal_base_url
 from mappings.schema.service.servers import DEFAULT_HABITS, GENERIC, ServerHabits
 
 _NULL = Raw(b"null")

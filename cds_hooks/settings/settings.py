@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -35,7 +35,10 @@ PER_CLIENT_SETTINGS = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
 """Settings that belong to each client as soon as any client is configured."""
 
 
-_IN_MEMORY = Path("memory")
+NamedStore: TypeAlias = Literal["memory", "database", "redis", "default"]
+"""A replay store that is no file of the site's choice; ``default``: a file in the state directory."""
+
+_STORES: Mapping[Path, NamedStore] = {Path("memory"): "memory", Path("database"): "database", Path("redis"): "redis"}
 _DATABASE = re.compile(
     r"(off|sqlite:///[^\0]+|postgresql://(?=.)([^:/@?\0]*(:[^@\0]*)?@)?(\[[^]/?@\0]+]|[^:/@?[\]\0]*)(:[0-9]{1,5})?([/?][^\0]*)?)?"
 )
@@ -103,6 +106,8 @@ class Settings(BaseSettings):
     ``~/.local/state/tandem``."""
     database_key: SecretStr | None = Field(default=None, min_length=32)
     """The secret of the keyed hashes that replace patient ids; for SQLite a key file is created beside the database."""
+    database_key_before: SecretStr | None = Field(default=None, min_length=32)
+    """The secret that ``database_key`` has replaced, for as long as overridden cards may still be quiet under it."""
     feedback_comments: bool = False
     """Whether free-text override comments are stored: they may name the patient."""
     feedback_reasons: tuple[str, ...] = ()
@@ -121,10 +126,13 @@ class Settings(BaseSettings):
     clients: tuple[Client, ...] = ()
     """The clients that may call; without any, the service is open."""
     replay_store: SettingsPath | None = None
-    """A SQLite file in which used tokens are recorded, by all processes on one machine and across restarts. Unset means
-    ``replays.sqlite`` in the folder in which ``memory.sqlite`` lies by default. With a new file, tokens are refused
-    that were issued before or within ``leeway_seconds`` after it was made, because they may have been used before.
+    """Where used tokens are recorded, across restarts: ``database``, in a PostgreSQL ``database`` that several machines
+    share, ``redis``, or a SQLite file for all processes on one machine. Unset means the database if it is
+    PostgreSQL, else ``replays.sqlite`` in the folder in which ``memory.sqlite`` lies by default. In a new place, tokens
+    are refused that were issued before or within ``leeway_seconds`` after it was made: they may have been used before.
     ``memory`` is for one process where nothing can be written: it refuses tokens in the same way after each start."""
+    redis: SecretStr | None = None
+    """The Redis server of ``replay_store = "redis"``, such as ``rediss://user:password@host:6379/0``."""
 
     public_url: BaseUrl | None = None
     """The URL at which browsers reach this service; required for the SMART app."""
@@ -163,9 +171,16 @@ class Settings(BaseSettings):
         return not self.clients
 
     @property
-    def replays_in_memory(self) -> bool:
-        """Whether used tokens are recorded in no file."""
-        return self.replay_store == _IN_MEMORY
+    def replays(self) -> Path | NamedStore:
+        """Where used tokens are recorded: in a file, or as named."""
+        if self.replay_store is None:
+            return "database" if self.database_is_shared else "default"
+        return _STORES.get(self.replay_store, self.replay_store)
+
+    @property
+    def database_is_shared(self) -> bool:
+        """Whether the database is on a server, where several machines reach it."""
+        return self.database.get_secret_value().startswith("postgresql:")
 
     @property
     def readable(self) -> ReadableServers:
@@ -188,6 +203,13 @@ class Settings(BaseSettings):
                 "percent-encoded"
             )
         return database
+
+    @field_validator("redis", mode="after")
+    @classmethod
+    def _redis(cls, redis: SecretStr | None) -> SecretStr | None:
+        if redis and not re.fullmatch(r"(rediss?|unix)://.+", redis.get_secret_value()):
+            raise ValueError("must be rediss://user:password@host:port/number, redis:// without TLS, or unix://path")
+        return redis
 
     @property
     def listens_beyond_loopback(self) -> bool:

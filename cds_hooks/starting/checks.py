@@ -11,15 +11,16 @@ from typing import Any
 
 from cds_hooks.clients.key_sources import key_set_of_file
 from cds_hooks.clients.keys import KeySet
-from cds_hooks.memory.database import database_url
 from cds_hooks.memory.keys import check_site_key
 from cds_hooks.protocol.files import state_folder, unusable_folder
+from cds_hooks.settings.database import database_url, is_file
 from cds_hooks.settings.mistakes import Mistake, WrongSetting, in_one_line, similar
 from cds_hooks.settings.reading import Origins
 from cds_hooks.settings.settings import Settings, read_settings
 from cds_hooks.smart.registrations import Registration, registrations
 from cds_hooks.starting.listening import AddressInUse, listen
 from fhir_plugin.errors import BadInput
+from fhir_plugin.extras import REDIS
 from mappings.schema.errors import KnowledgeError
 from mappings.schema.load import Knowledge, load_knowledge
 from mappings.schema.service.servers import GENERIC, ServerProfile
@@ -118,20 +119,35 @@ def _folders(found: StartCheck, settings: Settings) -> None:
     """Where the service keeps what it cannot start without."""
     if settings.capture is not None and (reason := unusable_folder(settings.capture)):
         found.mistakes.append(found.origins.of_key("capture", reason))
-    if not settings.open and not settings.replays_in_memory:
+    if not settings.open:
         with found.noting("replay_store"):
-            _check_replay_store(settings.replay_store)
+            _check_replay_store(settings)
 
 
-def _check_replay_store(named: Path | None) -> None:
-    """:class:`WrongSetting` if used tokens cannot be recorded in the file of the settings, or in the default one."""
-    file = named or state_folder() / "replays.sqlite"
-    missing = named is not None and not file.absolute().parent.exists()  # only the default folder is made
+def _check_replay_store(settings: Settings) -> None:
+    """:class:`BadInput` if used tokens cannot be recorded where the settings say."""
+    match settings.replays:
+        case "memory":
+            return
+        case "database":
+            url = database_url(settings)
+            if url is None or is_file(url):
+                raise WrongSetting("replay_store", "only a database on a PostgreSQL server can be shared")
+        case "redis":
+            if settings.redis is None:
+                raise WrongSetting("replay_store", "redis says where the Redis server is: set it, or name a file")
+            REDIS.require()
+        case "default":
+            _check_file(state_folder() / "replays.sqlite")
+        case file:
+            _check_file(file, named=True)
+
+
+def _check_file(file: Path, *, named: bool = False) -> None:
+    missing = named and not file.absolute().parent.exists()  # only the default folder is made
     if reason := "its folder does not exist" if missing else _unusable_sqlite(file):
-        raise WrongSetting(
-            "replay_store",
-            f'{file} cannot be used: {reason}: set a file that can be written, or replay_store = "memory"',
-        )
+        words = f'{file} cannot be used: {reason}: set a file that can be written, or replay_store = "memory"'
+        raise WrongSetting("replay_store", words)
 
 
 def _unusable_sqlite(file: Path) -> str | None:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import msgspec
 
 from cds_hooks.clients.key_sources import key_set_of_address
-from cds_hooks.memory.database import FAULTS, WORDS, cause_of, database_url, file_of, open_engine
+from cds_hooks.memory.database import FAULTS, WORDS, cause_of, file_of, open_engine
 from cds_hooks.memory.schema import REVISION, check
 from cds_hooks.protocol.errors import UnusableDatabase
 from cds_hooks.settings.clients import Client
+from cds_hooks.settings.database import database_url
 from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.settings.reading import is_stand_in
 from cds_hooks.settings.settings import Settings

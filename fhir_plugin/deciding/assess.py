@@ -10,12 +10,23 @@ from datetime import date
 from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from fhir_plugin.deciding.comparing import NOTHING, CriterionAnswer, compare
+from msgspec.structs import replace
+
+from fhir_plugin.deciding.comparing import CriterionAnswer, compare
 from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Finding, Verdict, all_of, any_of
 from fhir_plugin.deciding.phrases import entries_phrase, value_phrase
-from fhir_plugin.deciding.ready import NO_VALUES, ReadyCriteria, ReadyCriterion, ReadyFact, Shown
+from fhir_plugin.deciding.ready import (
+    MOST_OF_NOTHING,
+    NO_VALUES,
+    Lack,
+    ReadyCriteria,
+    ReadyCriterion,
+    ReadyFact,
+    Shown,
+)
 from fhir_plugin.facts.fact import Fact
 from fhir_plugin.facts.read import Facts
+from mappings.schema.base.kept import keep
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.criteria import Criterion
 
@@ -37,44 +48,50 @@ _Compared: TypeAlias = tuple[ReadyFact, Fact, CriterionAnswer]
 
 
 def _finding(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
+    """What its fact says; of a fact that holds nothing of the patient, what is kept, with where was looked."""
     if len(ready.facts) != 1:
         return _finding_of_several(ready, facts, as_of)
-    criterion, on = ready.criterion, ready.facts[0]
+    on = ready.facts[0]
     fact = facts[on.name]
     answer = compare(ready, on, fact, facts, as_of)
-    verdict = answer.verdict
-    shown = ready.bare[verdict] if answer.values is NO_VALUES else _shown(ready, [(on, fact, answer)], verdict, as_of)
-    return Finding(
-        criterion=criterion.id,
-        verdict=verdict,
-        because=on.sentence(answer.words, answer.values, fact.missing),
-        phrase=shown.phrase,
-        value=shown.value,
-        day=shown.day,
-        doubt=answer.doubt,
-        unread=fact.unread if answer.doubt in NOT_THERE else (),
-        missing=fact.missing if verdict is Verdict.UNKNOWN else (),
-        evidence=fact.evidence,
-        looked_in=fact.looked_in,
-        sources=criterion.sources,
-        local=criterion.local,
-    )
+    if fact.evidence or answer.values is not NO_VALUES:
+        return _concluded(ready, ((on, fact, answer),), as_of)
+    lacks = ((on.name, answer.doubt, fact.unread, fact.missing),)
+    finding = ready.of_nothing.get(lacks) or _of_nothing(ready, lacks, ((on, fact, answer),), as_of)
+    return replace(finding, looked_in=fact.looked_in)
 
 
 def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of: date) -> Finding:
+    """The same for a criterion of several facts, of which none holds anything."""
+    considered = _considered(ready, facts, as_of)
+    lacks = []
+    for on, fact, answer in considered:
+        if fact.evidence or answer.values is not NO_VALUES:
+            return _concluded(ready, considered, as_of)
+        lacks.append((on.name, answer.doubt, fact.unread, fact.missing))
+    key = tuple(lacks)
+    finding = ready.of_nothing.get(key) or _of_nothing(ready, key, considered, as_of)
+    return replace(finding, looked_in=_distinct([fact.looked_in for _, fact, _ in considered]))
+
+
+def _of_nothing(ready: ReadyCriterion, lacks: tuple[Lack, ...], silent: Sequence[_Compared], as_of: date) -> Finding:
+    """What follows from facts that hold nothing of the patient: worked out once, and kept with the criterion."""
+    finding = replace(_concluded(ready, silent, as_of), looked_in=())
+    keep(ready.of_nothing, lacks, finding, MOST_OF_NOTHING)
+    return finding
+
+
+def _concluded(ready: ReadyCriterion, considered: Sequence[_Compared], as_of: date) -> Finding:
     """The statement holds if it holds for one, or for all, of several facts; the facts that decide give the reason."""
-    criterion, compared = ready.criterion, _considered(ready, facts, as_of)
-    if all(answer is NOTHING for _, _, answer in compared) and compared:
-        return _nothing_found(ready, compared)
-    verdicts = [answer.verdict for _, _, answer in compared]
-    verdict = all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
-    decisive = [each for each in compared if each[2].verdict is verdict]
+    verdict = _verdict(ready.criterion, considered)
+    decisive = [each for each in considered if each[2].verdict is verdict]
     lacks = _lacks(decisive) if verdict is Verdict.UNKNOWN else _NOTHING_LACKS
     told = decisive[:1] if lacks.doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
+    of_facts = _distinct if len(ready.facts) > 1 else _only
     is_bare = all(answer.values is NO_VALUES for _, _, answer in decisive)
     shown = ready.bare[verdict] if is_bare else _shown(ready, decisive, verdict, as_of)
     return Finding(
-        criterion=criterion.id,
+        criterion=ready.criterion.id,
         verdict=verdict,
         because=" ".join([on.sentence(answer.words, answer.values, fact.missing) for on, fact, answer in told]),
         phrase=shown.phrase,
@@ -83,26 +100,18 @@ def _finding_of_several(ready: ReadyCriterion, facts: Mapping[str, Fact], as_of:
         doubt=lacks.doubt,
         unread=lacks.unread,
         missing=lacks.missing,
-        evidence=_distinct([fact.evidence for _, fact, _ in decisive]),
-        looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
-        sources=criterion.sources,
-        local=criterion.local,
+        evidence=of_facts([fact.evidence for _, fact, _ in decisive]),
+        looked_in=of_facts([fact.looked_in for _, fact, _ in considered]),
+        sources=ready.criterion.sources,
+        local=ready.criterion.local,
     )
 
 
-def _nothing_found(ready: ReadyCriterion, compared: Sequence[_Compared]) -> Finding:
-    """What is so of most criteria: all places were read, and nothing is there."""
-    criterion = ready.criterion
-    return Finding(
-        criterion=criterion.id,
-        verdict=Verdict.NOT_MET,
-        because=ready.nothing_found,
-        phrase=ready.bare[Verdict.NOT_MET].phrase,
-        evidence=_distinct([fact.evidence for _, fact, _ in compared]),
-        looked_in=_distinct([fact.looked_in for _, fact, _ in compared]),
-        sources=criterion.sources,
-        local=criterion.local,
-    )
+def _verdict(criterion: Criterion, considered: Sequence[_Compared]) -> Verdict:
+    if len(considered) == 1:
+        return considered[0][2].verdict
+    verdicts = [answer.verdict for _, _, answer in considered]
+    return all_of(verdicts) if criterion.among == "all" else any_of(verdicts)
 
 
 class _Lacks(NamedTuple):
@@ -146,6 +155,11 @@ def _distinct(lists: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(lists)))
 
 
+def _only(lists: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
+    """The items of the only list, as they stand."""
+    return lists[0]
+
+
 def _shown(ready: ReadyCriterion, decisive: Sequence[_Compared], verdict: Verdict, as_of: date) -> Shown:
     """What a finding shows of the entries or of the number that decides it."""
     return Shown(
@@ -162,6 +176,8 @@ def _phrase(ready: ReadyCriterion, decisive: Sequence[_Compared], verdict: Verdi
     if verdict is Verdict.UNKNOWN:
         template = wording.names.possible.replace("{short}", criterion.short)
         return entries_phrase(template, entries, criterion, as_of, wording) if entries else ""
+    if not ready.phrases[verdict]:
+        return ""
     on, fact, answer = decisive[0]
     if entries or not answer.plain:
         return entries_phrase(ready.phrases[verdict], entries, criterion, as_of, wording)

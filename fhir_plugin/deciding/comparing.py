@@ -12,7 +12,7 @@ import msgspec
 from fhir_plugin.deciding.finding import Doubt, Verdict
 from fhir_plugin.deciding.phrases import plain_value
 from fhir_plugin.deciding.ready import NO_VALUES, ReadyCriterion, ReadyFact
-from fhir_plugin.facts.fact import Count, Evidence, Fact, Measurement, Presence
+from fhir_plugin.facts.fact import ABSENT, Count, Evidence, Fact, Measurement, Presence
 from fhir_plugin.record.dates import DaySpan, is_within
 from mappings.schema.rules.criteria import BY_COMPONENT, Asked, Comparator, Criterion
 from mappings.schema.texts.wording import Wording
@@ -62,10 +62,10 @@ def compare(
 ) -> CriterionAnswer:
     """The answer of a criterion for one of its facts; ``facts`` may answer a question that it asks."""
     value = fact.value
-    if value is None:
+    if value is None or (value is ABSENT and fact.missing):
         return _without_value(fact)
     if isinstance(value, Presence):
-        answer = _presence(criterion, value, fact)
+        answer = NOTHING if value is ABSENT else _presence(criterion, value, fact)
         asked = criterion.criterion.asked
         if answer is NOTHING and asked and not _is_answered(criterion.criterion, asked, facts, as_of):
             return _NOT_ASKED

@@ -37,10 +37,11 @@ class Decision:
 
     def finding(self, criterion: str) -> Finding | None:
         """The finding of one criterion, if it was assessed."""
-        return self._by_criterion.get(criterion)
+        return self.by_criterion.get(criterion)
 
     @cached_property
-    def _by_criterion(self) -> dict[str, Finding]:
+    def by_criterion(self) -> dict[str, Finding]:
+        """The findings, by criterion."""
         return {finding.criterion: finding for finding in self.findings}
 
 

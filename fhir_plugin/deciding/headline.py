@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fhir_plugin.deciding.finding import NOT_THERE, Doubt, Verdict
+from fhir_plugin.deciding.against import HARM, MISSING, TO_ASK, TO_CHECK, TO_WEIGH, UNMET, Against, against_of
+from fhir_plugin.deciding.finding import Verdict
 from fhir_plugin.deciding.recommend import TreatmentAnswer
-from fhir_plugin.deciding.standing import Standing, WeighedFinding, reasons, worst
+from fhir_plugin.deciding.standing import Standing, WeighedFinding, worst
 from mappings.schema.load import Knowledge
 from mappings.schema.rules.protocols import Role
 from mappings.schema.texts.cards import HeadlineWords
@@ -40,7 +41,7 @@ class _Segment(msgspec.Struct, frozen=True, kw_only=True):
 def headline(
     treatment: str,
     standing: Standing,
-    weighed_findings: Iterable[WeighedFinding],
+    against: Against,
     knowledge: Knowledge,
     *,
     ordering: bool = True,
@@ -56,15 +57,14 @@ def headline(
     template = words.standings[standing.value]
     if not ordering:
         template = words.elsewhere.get(standing.value, template)
-    against = without_doubles(reasons(weighed_findings), knowledge)
     segments = _segments(standing, against, knowledge)
-    place = next((n for n, weighed in enumerate(against) if weighed.standing not in _FORBIDDEN), len(against))
-    place = min(place, words.most_reasons)
+    forbidding = [weighed for weighed in against.of(HARM) if weighed.standing in _FORBIDDEN]
+    place = min(len(forbidding), words.most_reasons)
     segments[place:place] = [_Segment(texts=(phrase,), criteria=()) for phrase in of_order]
     if not segments and standing is not Standing.MET:
         nothing_more = words.no_further if standing is Standing.OPEN else words.empty
         segments = [_Segment(texts=(nothing_more,), criteria=())]
-    counted = {weighed.finding.criterion for weighed in against if _counts(weighed, standing)}
+    counted = {weighed.finding.criterion for weighed in _counted(standing, against)}
     lead = template.format(treatment=treatment, reasons="")
     text, named = _filled(segments, counted, MAX_HEADLINE - len(lead), words)
     if lead.rstrip().endswith("."):
@@ -72,12 +72,10 @@ def headline(
     return Headline(text=template.format(treatment=treatment, reasons=text), named=named)
 
 
-def headline_of(
-    answer: TreatmentAnswer, knowledge: Knowledge, *, ordering: bool, of_order: Sequence[str] = ()
-) -> Headline:
+def headline_of(answer: TreatmentAnswer, knowledge: Knowledge, *, ordering: bool) -> Headline:
     """The headline of what a protocol concludes for a treatment."""
-    name = knowledge.cards.treatments[answer.treatment]
-    return headline(name, answer.standing, answer.weighed, knowledge, ordering=ordering, of_order=of_order)
+    name, against = knowledge.cards.treatments[answer.treatment], against_of(answer.weighed, knowledge)
+    return headline(name, answer.standing, against, knowledge, ordering=ordering)
 
 
 def reason_phrase(weighed: WeighedFinding, knowledge: Knowledge) -> str:
@@ -91,12 +89,11 @@ def reason_phrase(weighed: WeighedFinding, knowledge: Knowledge) -> str:
 
 def needs(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) -> list[str]:
     """What would have to be known, each named once: a list that was not read whole stands for all that rests on it."""
-    names: dict[str, None] = {}
+    words, names = knowledge.wording.inputs, []
     for weighed in weighed_findings:
         unread = weighed.finding.unread
-        named = [knowledge.wording.inputs[name] for name in unread] or [_short(weighed, knowledge)]
-        names |= dict.fromkeys(named)
-    return list(names)
+        names += [words[name] for name in unread] if unread else [_short(weighed, knowledge)]
+    return list(dict.fromkeys(names))
 
 
 def joined(items: Sequence[str], words: HeadlineWords) -> str:
@@ -106,70 +103,22 @@ def joined(items: Sequence[str], words: HeadlineWords) -> str:
 
 
 _FORBIDDEN = (Standing.CONTRAINDICATED, Standing.HOLD)
-_HARM = (*_FORBIDDEN, Standing.REVIEW)
 
 
-def is_harm(weighed: WeighedFinding) -> bool:
-    """Whether it is known, or possibly so, to speak against the treatment with a weight that can change the plan."""
-    return weighed.standing in _HARM or (weighed.standing is Standing.UNKNOWN and _is_possible(weighed))
+def _counted(standing: Standing, against: Against) -> list[WeighedFinding]:
+    """What is counted when it is not named: what makes the standing, not the questions beside it."""
+    counted = against.of(HARM, UNMET)
+    if standing is Standing.OPEN:
+        counted += [weighed for weighed in against.of(TO_WEIGH) if weighed.role is not Role.EXPECTED]
+    return counted
 
 
-def is_missing(weighed: WeighedFinding) -> bool:
-    """Whether it is not known, and needed: a criterion, a list that was not read, a measurement that is not there."""
-    return weighed.lacks_measurement or (weighed.standing is Standing.UNKNOWN and not _is_possible(weighed))
-
-
-def is_to_ask(weighed: WeighedFinding) -> bool:
-    """Whether it is a question that the record leaves open without a reason for concern."""
-    return weighed.standing is Standing.OPEN and weighed.finding.doubt is Doubt.ASK
-
-
-def is_to_check(weighed: WeighedFinding) -> bool:
-    """Whether it is a caution on which something is missing or could not be read."""
-    return weighed.standing is Standing.OPEN and weighed.finding.doubt in NOT_THERE and not is_missing(weighed)
-
-
-def is_to_weigh(weighed: WeighedFinding) -> bool:
-    """Whether it is there, or possibly, and changes no plan by itself."""
-    return weighed.standing is Standing.OPEN and weighed.finding.doubt not in (Doubt.ASK, *NOT_THERE)
-
-
-def _is_possible(weighed: WeighedFinding) -> bool:
-    return weighed.role is not Role.REQUIRED and weighed.finding.doubt is Doubt.POSSIBLE
-
-
-def _counts(weighed: WeighedFinding, standing: Standing) -> bool:
-    """Whether it is counted when it is not named: what makes the standing, not the questions beside it."""
-    is_note = standing is Standing.OPEN and is_to_weigh(weighed) and weighed.role is not Role.EXPECTED
-    return is_harm(weighed) or weighed.standing is Standing.NOT_MET or is_note
-
-
-def without_doubles(against: Sequence[WeighedFinding], knowledge: Knowledge) -> tuple[WeighedFinding, ...]:
-    """Without findings whose entries a heavier one names as well: an opioid beside the opioid with a benzodiazepine."""
-    named: dict[str, set[str]] = {}
-    for weighed in against:
-        if weighed.finding.verdict is Verdict.MET and is_harm(weighed):
-            entries = {entry.reference for entry in weighed.finding.evidence}
-            for criterion in knowledge.criteria[weighed.finding.criterion].covers:
-                named.setdefault(criterion, set()).update(entries)
-    if not named:
-        return tuple(against)
-    return tuple(weighed for weighed in against if not _is_double(weighed, named.get(weighed.finding.criterion)))
-
-
-def _is_double(weighed: WeighedFinding, named: set[str] | None) -> bool:
-    if named is None or is_missing(weighed):
-        return False
-    return named.issuperset(entry.reference for entry in weighed.finding.evidence)
-
-
-def _segments(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
-    words = knowledge.cards.headline
-    harm = [weighed for weighed in against if is_harm(weighed)]
-    segments, unmet = _single(harm[: words.most_reasons], knowledge), _unmet(standing, against, knowledge)
+def _segments(standing: Standing, against: Against, knowledge: Knowledge) -> list[_Segment]:
+    words, harm = knowledge.cards.headline, against.of(HARM)
+    segments, unmet = _single(harm[: words.most_reasons], knowledge), _unmet(standing, against.of(UNMET), knowledge)
     segments = unmet + segments if standing is Standing.NOT_MET else segments + unmet
     told = {_short(weighed, knowledge) for weighed in harm}
-    missing = [weighed for weighed in against if is_missing(weighed) and _short(weighed, knowledge) not in told]
+    missing = [weighed for weighed in against.of(MISSING) if _short(weighed, knowledge) not in told]
     template = words.needed if standing in (Standing.UNKNOWN, Standing.OPEN) else words.not_known
     segments += _group(template, needs(missing, knowledge), missing, words)
     return segments + _questions(against, knowledge) if standing is Standing.OPEN else segments
@@ -183,20 +132,17 @@ def _single(weighed_findings: Iterable[WeighedFinding], knowledge: Knowledge) ->
     ]
 
 
-def _unmet(standing: Standing, against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+def _unmet(standing: Standing, unmet: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
     """What is required and not met: one by one where that is the standing, else together."""
-    unmet = [weighed for weighed in against if weighed.standing is Standing.NOT_MET]
     if standing is Standing.NOT_MET:
         return _single(unmet, knowledge)
     return _group(knowledge.cards.headline.not_met, _phrases(unmet, knowledge), unmet, knowledge.cards.headline)
 
 
-def _questions(against: Sequence[WeighedFinding], knowledge: Knowledge) -> list[_Segment]:
+def _questions(against: Against, knowledge: Knowledge) -> list[_Segment]:
     """What is open: what is known and to be weighed, then what is to be checked and asked."""
     words = knowledge.cards.headline
-    ask = [weighed for weighed in against if is_to_ask(weighed)]
-    check = [weighed for weighed in against if is_to_check(weighed)]
-    weigh = [weighed for weighed in against if is_to_weigh(weighed)]
+    weigh, check, ask = against.of(TO_WEIGH), against.of(TO_CHECK), against.of(TO_ASK)
     return [
         *_group(words.weigh, _phrases(weigh, knowledge), weigh, words),
         *_group(words.check, needs(check, knowledge), check, words),

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from fhir_plugin.deciding.finding import Verdict
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.made_ready import RulesMadeReady
 from fhir_plugin.deciding.phrases import entries_phrase
 from fhir_plugin.record.dates import DaySpan
@@ -24,6 +24,12 @@ from mappings.schema.texts.wording import FINDING_FIELDS, FindingWords, Wording
 NO_VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(FINDING_FIELDS - {"title", "missing"}, ""))
 """Every field a sentence may name beside title and gaps, empty where it does not apply."""
 _GAP = "\0"
+
+
+Lack: TypeAlias = tuple[str, Doubt | None, tuple[str, ...], tuple[str, ...]]
+"""A fact that holds nothing of the patient: its name, its doubt, and what of the inputs is unread and missing."""
+MOST_OF_NOTHING = 64
+"""Kept findings of one criterion from nothing. Few are different: an input was read whole, or it was not."""
 
 
 class Shown(NamedTuple):
@@ -74,8 +80,8 @@ class ReadyCriterion:
     phrases: Mapping[Verdict, str]
     bare: Mapping[Verdict, Shown]
     """What a finding shows that rests on no entry and no number."""
-    nothing_found: str
-    """The sentences about all facts, where all was read and nothing is there."""
+    of_nothing: dict[tuple[Lack, ...], Finding]
+    """The findings from facts that hold nothing of the patient, without where was looked; kept when first made."""
 
 
 class ReadyCriteria(RulesMadeReady[Criterion, ReadyCriterion]):
@@ -103,7 +109,7 @@ def _ready(criterion: Criterion, knowledge: Knowledge) -> ReadyCriterion:
             verdict: Shown(entries_phrase(template, (), criterion, date.min, knowledge.wording))
             for verdict, template in phrases.items()
         },
-        nothing_found=" ".join(fact.sentence("not_met", NO_VALUES, ()) for fact in facts),
+        of_nothing={},
     )
 
 

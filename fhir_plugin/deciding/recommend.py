@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from fhir_plugin.deciding.finding import Doubt, Finding, Verdict, all_of, any_of
+from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.plan import ProtocolPlan, ProtocolPlans
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, standing_of, worst
 from mappings.schema.load import Knowledge
@@ -83,17 +84,31 @@ def recommend(
 
 def recommend_by(plan: ProtocolPlan, findings: Collection[Finding], ordered: Collection[str] = ()) -> Recommendation:
     """Weigh the findings by a planned protocol."""
-    by_criterion = {finding.criterion: finding for finding in findings}
-    answers = _answers(plan, by_criterion)
-    pathways = [_pathway(name, pathway, answers, by_criterion) for name, pathway in plan.protocol.pathways.items()]
+    answers, verdicts = _answers(plan, findings), _by_verdict(findings)
+    pathways = [_pathway(name, pathway, answers, verdicts) for name, pathway in plan.protocol.pathways.items()]
     return _about(
         ordered,
         plan,
-        by_criterion,
+        verdicts,
         tuple(answers.values()),
         tuple(pathways),
-        actionable=_is_actionable(plan, answers, by_criterion),
+        actionable=_is_actionable(plan, answers, verdicts),
     )
+
+
+class _Verdicts(NamedTuple):
+    """The criteria by what they conclude."""
+
+    met: frozenset[str]
+    not_met: frozenset[str]
+    unknown: frozenset[str]
+
+
+def _by_verdict(findings: Collection[Finding]) -> _Verdicts:
+    criteria: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
+    for finding in findings:
+        criteria[finding.verdict].add(finding.criterion)
+    return _Verdicts(*map(frozenset, criteria.values()))
 
 
 def reordered(
@@ -103,7 +118,7 @@ def reordered(
     return _about(
         ordered,
         plan,
-        {finding.criterion: finding for finding in findings},
+        _by_verdict(findings),
         recommendation.treatments,
         recommendation.pathways,
         actionable=recommendation.actionable,
@@ -113,7 +128,7 @@ def reordered(
 def _about(
     ordered: Collection[str],
     plan: ProtocolPlan,
-    findings: Mapping[str, Finding],
+    verdicts: _Verdicts,
     answers: tuple[TreatmentAnswer, ...],
     pathways: tuple[PathwayAnswer, ...],
     *,
@@ -136,7 +151,7 @@ def _about(
         asks=asks,
         questions=questions,
         pathways=pathways,
-        conflicts=tuple(_conflicts(plan, findings, pathways, about)),
+        conflicts=tuple(_conflicts(plan, verdicts, pathways, frozenset(about))),
     )
 
 
@@ -146,16 +161,17 @@ def _unknown_and_decisive(answers: Iterable[TreatmentAnswer]) -> list[WeighedFin
         weighed
         for answer in answers
         for weighed in answer.weighed
-        if weighed.finding.verdict is Verdict.UNKNOWN and weighed.role in _DECISIVE_ROLES
+        if weighed.role in _DECISIVE_ROLES and weighed.finding.verdict is Verdict.UNKNOWN
     ]
 
 
 _DECISIVE_ROLES = (Role.REQUIRED, *FORBIDDING)
 
 
-def _answers(plan: ProtocolPlan, findings: Mapping[str, Finding]) -> dict[str, TreatmentAnswer]:
+def _answers(plan: ProtocolPlan, findings: Collection[Finding]) -> dict[str, TreatmentAnswer]:
     """Every treatment of the protocol, by name."""
-    weighed = [each.weigh(findings[each.clause.criterion]) for each in plan.clauses]
+    by_criterion = {finding.criterion: finding for finding in findings}
+    weighed = [each.weigh(by_criterion[each.clause.criterion]) for each in plan.clauses]
     answers = {}
     for name, places in plan.concerned.items():
         concerned = tuple([weighed[place] for place in places])
@@ -163,32 +179,29 @@ def _answers(plan: ProtocolPlan, findings: Mapping[str, Finding]) -> dict[str, T
     return answers
 
 
-def _pathway(
-    name: str, pathway: Pathway, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]
-) -> PathwayAnswer:
+def _pathway(name: str, pathway: Pathway, answers: Mapping[str, TreatmentAnswer], verdicts: _Verdicts) -> PathwayAnswer:
     standings = [answers[step.treatment].standing for step in pathway.steps]
     return PathwayAnswer(
         id=name,
         pathway=pathway,
-        fits=_fits(pathway, findings),
+        fits=_fits(pathway, verdicts),
         standing=worst(standings),
-        open=tuple([name for name in pathway.criteria if findings[name].verdict is Verdict.UNKNOWN]),
+        open=tuple([name for name in pathway.criteria if name in verdicts.unknown]),
     )
 
 
-def _fits(pathway: Pathway, findings: Mapping[str, Finding]) -> Verdict:
+def _fits(pathway: Pathway, verdicts: _Verdicts) -> Verdict:
     """Whether all conditions of a pathway hold: false as soon as one is false, unknown while one is open.
 
     A pathway without conditions fits nobody for certain.
     """
-    verdicts = [findings[criterion].verdict for criterion in pathway.all_of]
-    verdicts += [_NEGATED[findings[criterion].verdict] for criterion in pathway.none_of]
-    if pathway.any_of:
-        verdicts.append(any_of([findings[criterion].verdict for criterion in pathway.any_of]))
-    return all_of(verdicts)
-
-
-_NEGATED = {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET, Verdict.UNKNOWN: Verdict.UNKNOWN}
+    all_of, any_of, none_of = pathway.all_of, pathway.any_of, pathway.none_of
+    met, not_met, _ = verdicts
+    is_false = not (not_met.isdisjoint(all_of) and met.isdisjoint(none_of))
+    if is_false or (any_of and not_met.issuperset(any_of)):
+        return Verdict.NOT_MET
+    is_true = met.issuperset(all_of) and not_met.issuperset(none_of) and not (any_of and met.isdisjoint(any_of))
+    return Verdict.MET if is_true and pathway.criteria else Verdict.UNKNOWN
 
 
 def _asks_and_questions(unknown: list[WeighedFinding], plan: ProtocolPlan) -> tuple[tuple[Ask, ...], tuple[Ask, ...]]:
@@ -201,27 +214,26 @@ def _asks_and_questions(unknown: list[WeighedFinding], plan: ProtocolPlan) -> tu
     return tuple(asks.values()), tuple(ask for datum, ask in questions.items() if datum not in asks)
 
 
-def _is_actionable(plan: ProtocolPlan, answers: Mapping[str, TreatmentAnswer], findings: Mapping[str, Finding]) -> bool:
-    if any(findings[criterion].verdict is Verdict.MET for criterion in plan.speaking):
+def _is_actionable(plan: ProtocolPlan, answers: Mapping[str, TreatmentAnswer], verdicts: _Verdicts) -> bool:
+    if not verdicts.met.isdisjoint(plan.speaking):
         return True
     protocol = plan.protocol
-    conditions_met = all(findings[name].verdict is Verdict.MET for name in protocol.speaks_when)
-    if any(findings[name].verdict is Verdict.NOT_MET for name in protocol.silent_without):
+    if not verdicts.not_met.isdisjoint(protocol.silent_without):
         return False
-    return conditions_met and answers[protocol.focus].standing in protocol.speaks_at
+    return verdicts.met.issuperset(protocol.speaks_when) and answers[protocol.focus].standing in protocol.speaks_at
 
 
 def _conflicts(
     plan: ProtocolPlan,
-    findings: Mapping[str, Finding],
+    verdicts: _Verdicts,
     pathways: Iterable[PathwayAnswer],
-    treatments: Collection[str],
+    treatments: frozenset[str],
 ) -> Iterable[Conflict]:
     """The conflicts about these treatments that a criterion not ruled out, or a pathway that fits, raises."""
     fitting = {answer.id for answer in pathways if answer.fits is Verdict.MET}
     for conflict in plan.conflicts:
-        if not any(treatment in conflict.treatments for treatment in treatments):
+        if treatments.isdisjoint(conflict.treatments):
             continue
-        is_open = any(findings[criterion].verdict is not Verdict.NOT_MET for criterion in conflict.criteria)
+        is_open = not verdicts.not_met.issuperset(conflict.criteria)
         if is_open or not fitting.isdisjoint(conflict.pathways):
             yield conflict

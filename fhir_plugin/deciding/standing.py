@@ -47,6 +47,7 @@ class Standing(StrEnum):
 CLEARED = frozenset({Standing.MET, Standing.OPEN})
 """Standings without anything known against a treatment that can change the plan, and without anything unread."""
 
+_NOT_MET = Verdict.NOT_MET
 _ORDER = {standing: place for place, standing in enumerate(Standing)}
 _WEIGHTS = {weight: place for place, weight in enumerate(Weight)}
 
@@ -84,7 +85,7 @@ class WeighedFinding(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def absent(self) -> bool:
         """Whether it would speak against the treatment, and was looked for and not found."""
-        return self.role in AGAINST and self.finding.verdict is Verdict.NOT_MET
+        return self.finding.verdict is _NOT_MET and self.role in AGAINST
 
 
 _Outcomes: TypeAlias = Mapping[tuple[Verdict, Doubt | None], Standing]
@@ -160,7 +161,8 @@ def may_be_offered(weighed_findings: Iterable[WeighedFinding]) -> bool:
 
 def cleared_apart_from_reviews(weighed_findings: Iterable[WeighedFinding]) -> bool:
     """Whether a treatment would be cleared if every finding to be reviewed were settled."""
-    return standing_of(weighed for weighed in weighed_findings if weighed.standing is not Standing.REVIEW) in CLEARED
+    review = Standing.REVIEW
+    return standing_of([weighed for weighed in weighed_findings if weighed.standing is not review]) in CLEARED
 
 
 def standing_of(weighed_findings: Iterable[WeighedFinding]) -> Standing:
@@ -174,5 +176,6 @@ def standing_of(weighed_findings: Iterable[WeighedFinding]) -> Standing:
 
 def reasons(weighed_findings: Iterable[WeighedFinding]) -> tuple[WeighedFinding, ...]:
     """The findings for which a treatment is not simply ``met``, weightiest first, in the protocol's order otherwise."""
-    against = [weighed for weighed in weighed_findings if weighed.standing is not Standing.MET]
+    met = Standing.MET
+    against = [weighed for weighed in weighed_findings if weighed.standing is not met]
     return tuple(sorted(against, key=attrgetter("urgency")))

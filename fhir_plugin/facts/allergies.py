@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from fhir_plugin.facts.entries import allergy_concepts, condition_concepts, is_withdrawn, status_of
+from fhir_plugin.facts.entries import allergy_concepts, is_withdrawn, status_of
 from fhir_plugin.facts.fact import Evidence, Fact, Presence
 from fhir_plugin.facts.unread_entries import UnreadEntries, unread_allergies, unread_entries
 from fhir_plugin.record.coded import has_readable_words, words_of
@@ -122,12 +122,14 @@ def _may_be_hypersensitive(entry: AllergyIntolerance) -> bool:
 
 def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
     """Problem-list entries that mention the drug and an allergy, unless their words negate it."""
+    codes = {condition.code for condition in record.all("conditions", Condition) if condition.code}
+    names = {code: _drug_name((code,), knowledge) for code in codes if _states_allergy(code, knowledge)}
+    if not any(names.values()):
+        return []
     evidence = []
     for condition in record.all("conditions", Condition):
-        if not _states_allergy(condition, knowledge) or is_withdrawn(condition):
-            continue
-        name = _drug_name((condition.code,), knowledge) if condition.code else ""
-        if condition.code and name:
+        name = names.get(condition.code) if condition.code else None
+        if condition.code and name and not is_withdrawn(condition):
             note = knowledge.wording.entries["uncoded"]
             day = day_span(condition.recorded_date)
             evidence.append(
@@ -136,8 +138,8 @@ def _in_problem_list(record: Record, knowledge: Knowledge) -> list[Evidence]:
     return sorted(evidence, key=lambda entry: entry.reference)
 
 
-def _states_allergy(condition: Condition, knowledge: Knowledge) -> bool:
-    words = " ".join(words_of(condition_concepts(condition))).lower()
+def _states_allergy(code: CodeableConcept, knowledge: Knowledge) -> bool:
+    words = " ".join(words_of((code,))).lower()
     if not any(map(words.__contains__, knowledge.treatments.allergy_words)):
         return False  # which is true of nearly every problem, and sooner seen than what is denied
     stated = " ".join(knowledge.value_sets.hints.clauses(words))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -23,9 +24,9 @@ from fhir_plugin.facts.entries import (
     procedure_status,
 )
 from fhir_plugin.facts.entry_topics import EntryReader
-from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Presence
 from fhir_plugin.facts.interactions import use_start, use_status
-from fhir_plugin.facts.medications.indications import stated_reasons
+from fhir_plugin.facts.medications.indications import NOTHING_STATED, stated_reasons
 from fhir_plugin.facts.unread_entries import UnreadEntries, unread_entries
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan
@@ -34,7 +35,6 @@ from fhir_plugin.record.resources import Condition, Device, MedicationRequest, M
 from mappings.schema.codes.value_sets import Meaning, Sense, Topic
 from mappings.schema.load import Knowledge
 
-_ABSENT = Presence()
 _NO_EVIDENCE: tuple[Evidence, ...] = ()
 _EARLIEST = DaySpan(date.min, date.min)
 
@@ -80,7 +80,7 @@ def read_conditions(
     return Conditions(presences=presences, by_name=_facts(record, knowledge, presences, unread))
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     """An entry that concerns at least one topic."""
 
     reference: str
@@ -184,9 +184,12 @@ def _add_reasons(
     orders = record.all("medicationRequests", MedicationRequest)
     statements = record.all("medicationStatements", MedicationStatement)
     entries: list[MedicationRequest | MedicationStatement] = [*orders, *statements]
-    listed = {condition.reference for condition in record.all("conditions", Condition)} if entries else set()
+    refers = any(map(attrgetter("reason_reference"), entries))
+    listed = {condition.reference for condition in record.all("conditions", Condition)} if refers else set()
     for entry in entries:
         stated = stated_reasons(entry, listed)
+        if stated is NOTHING_STATED:
+            continue
         reasons = [(concept, sense) for concept in stated.written for sense in reader.reason(concept, noted=False)]
         reasons += [(concept, sense) for concept in stated.noted for sense in reader.reason(concept, noted=True)]
         if not reasons:
@@ -227,25 +230,30 @@ def _force_by_age(status: EntryStatus, sense: Sense, topic: Topic, as_of: date) 
 def _facts(
     record: Record, knowledge: Knowledge, presences: Mapping[str, Presence], unread: UnreadEntries
 ) -> Mapping[str, Fact]:
-    looks: dict[tuple[str, ...], _SearchExtent] = {}
-    reasons = knowledge.value_sets.reviewed.reasons_in
     facts: dict[str, Fact] = {}
+    for places, topics in knowledge.once(_topics_by_place).items():
+        look = _search_extent(record, places, unread.by_input)
+        for topic, name in topics:
+            presence = presences.get(topic, ABSENT)
+            facts[name] = Fact(
+                name=name,
+                value=presence,
+                evidence=presence.current + presence.past + presence.possible,
+                unread=look.unread,
+                missing=look.missing,
+                looked_in=look.looked_in,
+            )
+    return facts
+
+
+def _topics_by_place(knowledge: Knowledge) -> Mapping[tuple[str, ...], list[tuple[str, str]]]:
+    """By the inputs in which a topic may appear, the topics and their facts."""
+    reasons = knowledge.value_sets.reviewed.reasons_in
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for topic, shape in knowledge.value_sets.topics.items():
         places = (*shape.read_in, *reasons) if shape.reasons else shape.read_in
-        look = looks.get(places)
-        if look is None:
-            look = looks[places] = _search_extent(record, places, unread.by_input)
-        presence = presences.get(topic, _ABSENT)
-        name = shape.fact
-        facts[name] = Fact(
-            name=name,
-            value=presence,
-            evidence=presence.current + presence.past + presence.possible,
-            unread=look.unread,
-            missing=look.missing,
-            looked_in=look.looked_in,
-        )
-    return facts
+        found.setdefault(places, []).append((topic, shape.fact))
+    return found
 
 
 class _SearchExtent(NamedTuple):
@@ -259,8 +267,9 @@ class _SearchExtent(NamedTuple):
 def _search_extent(
     record: Record, places: tuple[str, ...], unread_entries: Mapping[str, tuple[str, ...]]
 ) -> _SearchExtent:
-    missing, unread = record.gaps(places), record.unread_of(places)
+    extent = record.extent(places)
+    missing, unread = extent.gaps, extent.unread
     if not missing:
         missing = tuple(why for place in places for why in unread_entries.get(place, ()))
         unread = tuple(place for place in places if unread_entries.get(place))
-    return _SearchExtent(missing, unread, record.looked_in(*places))
+    return _SearchExtent(missing, unread, extent.looked_in)

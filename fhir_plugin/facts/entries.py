@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import date
 from enum import Enum
-from typing import NamedTuple
+
+import msgspec
 
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
@@ -26,7 +27,7 @@ class Force(Enum):
     """It neither proves nor excludes the topic."""
 
 
-class EntryStatus(NamedTuple):
+class EntryStatus(msgspec.Struct, frozen=True, gc=False):
     """The status of an entry on the day of assessment."""
 
     force: Force

@@ -38,6 +38,10 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Entries that neither prove nor exclude it: unconfirmed, uncoded, unspecified."""
 
 
+ABSENT = Presence()
+"""Nothing was found: the same for every fact of every record, so that it is seen at once."""
+
+
 class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A dated measurement of one or several components, such as systolic and diastolic."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
-from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Presence
 from fhir_plugin.facts.medications.dosage import days_of
 from fhir_plugin.facts.medications.products import IdentifiedProduct, ProductReader
 from fhir_plugin.record.dates import DaySpan, day_span
@@ -303,11 +303,8 @@ def _search_extent(record: Record, knowledge: Knowledge, unrecognised: Mapping[s
     )
 
 
-_NONE = Presence()
-
-
 def _fact(name: str, by_status: Mapping[str, list[Evidence]] | None, extent: _SearchExtent) -> Fact:
-    value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()}) if by_status else _NONE
+    value = Presence(**{status: _ordered(entries) for status, entries in by_status.items()}) if by_status else ABSENT
     return Fact(
         name=name,
         value=value,

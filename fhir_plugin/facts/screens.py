@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from fhir_plugin.facts.fact import Evidence, Fact, Measurement, Presence
+from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Measurement, Presence
 from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.scores.read import ScoreHistory
 from fhir_plugin.record.dates import DaySpan
@@ -29,13 +29,14 @@ def read_screens(
     read: dict[str, Fact] = {}
     for name, screen in knowledge.screens.screens.items():
         possible, unanswered = tuple(reader.positive(screen)), tuple(reader.unanswered(screen))
+        extent = record.extent(screen.inputs)
         read[f"screens.{name}"] = Fact(
             name=f"screens.{name}",
-            value=Presence(possible=possible),
+            value=Presence(possible=possible) if possible else ABSENT,
             evidence=possible,
-            unread=record.unread_of(screen.inputs) or ((_FORMS,) if unanswered else ()),
-            missing=(*record.gaps(screen.inputs), *unanswered),
-            looked_in=record.looked_in(*screen.inputs),
+            unread=extent.unread or ((_FORMS,) if unanswered else ()),
+            missing=(*extent.gaps, *unanswered),
+            looked_in=extent.looked_in,
         )
     return read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
@@ -85,7 +86,7 @@ def _may_have_begun(condition: Condition, first: date) -> bool:
 
 
 def _gap(words: str, entries: Iterable[tuple[CodeableConcept, ...]], knowledge: Knowledge) -> tuple[str, ...]:
-    unread = sum(_is_unreadable(concepts, knowledge) for concepts in entries)
+    unread = sum(count for concepts, count in Counter(entries).items() if _is_unreadable(concepts, knowledge))
     return (knowledge.wording.gaps[words].format(count=unread),) if unread else ()
 
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TypeVar
 
 from fhir_plugin.deciding.decide import Decision
-from fhir_plugin.deciding.finding import Finding
 from fhir_plugin.drafts.ordered import OrderedTreatments
 from fhir_plugin.facts.treatments.courses import TreatmentCourse
 from fhir_plugin.record.datatypes import CodeableConcept, Coding
@@ -37,11 +36,6 @@ class CallSurroundings:
         if key not in self._kept:
             self._kept[key] = read()
         return self._kept[key]  # type: ignore[return-value]  # a key always stands for the same reading
-
-    @cached_property
-    def findings(self) -> dict[str, Finding]:
-        """The findings, by criterion."""
-        return {finding.criterion: finding for finding in self._decision.findings}
 
     @cached_property
     def courses_under_way(self) -> tuple[TreatmentCourse, ...]:

@@ -80,7 +80,7 @@ def _case(
         weight=beside.once(
             "weight", lambda: dosing_weight(decision.facts, max_age.low if max_age else 0, knowledge.wording)
         ),
-        findings=beside.findings,
+        findings=decision.by_criterion,
         decision=decision,
         beside=beside,
         protocol=protocol,

@@ -62,10 +62,9 @@ class Chart:
         answers = self.decision.recommendation.treatments
         return frozenset(answer.treatment for answer in answers if answer.may_be_offered)
 
-    @cached_property
-    def verdicts(self) -> Mapping[str, Verdict]:
-        """The verdicts by criterion."""
-        return {finding.criterion: finding.verdict for finding in self.decision.findings}
+    def verdict(self, criterion: str) -> Verdict:
+        """The verdict on a criterion."""
+        return self.decision.by_criterion[criterion].verdict
 
     @cached_property
     def weight(self) -> DosingWeight:

@@ -36,7 +36,7 @@ def _draft(chart: Chart, template: Template, patient_notes: list[Resource]) -> D
 
 def safety_notes(chart: Chart) -> tuple[str, ...]:
     """The notes on every treatment while a criterion with a safety card is met or unknown."""
-    texts = (chart.words.safety_note(chart.verdicts[own.criterion].value) for own in chart.knowledge.cards.safety)
+    texts = (chart.words.safety_note(chart.verdict(own.criterion).value) for own in chart.knowledge.cards.safety)
     return tuple(text for text in texts if text)
 
 

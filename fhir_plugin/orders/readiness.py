@@ -63,7 +63,7 @@ def _reason_to_hold(chart: Chart, orders: TreatmentOrders) -> HeldOrders | None:
     """The first reason against the orders: a criterion passes only where it is known not to be met."""
     words = chart.words.held
     for criterion in orders.unless:
-        verdict = chart.verdicts[criterion]
+        verdict = chart.verdict(criterion)
         if verdict is not Verdict.NOT_MET:
             sentence = words.under_way if verdict is Verdict.MET else words.perhaps_under_way
             return HeldOrders(why=sentence.format(order=orders.title, criterion=chart.title(criterion)))

@@ -20,10 +20,10 @@ from fhir_plugin.errors import (
     TemporarilyUnavailable,
     UnavailableReason,
 )
-from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.scopes import REFUSALS
 from fhir_plugin.reading.searches import QuerySession, Search
+from fhir_plugin.reading.urls import normal_base_url
 from fhir_plugin.record.decoding import DecodedInput, decode_value, deduplicated, merge_pages
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.medication_references import (
@@ -76,6 +76,8 @@ class _RecordReader:
     requested: set[str] = field(default_factory=set)
     """References to Medications that have been requested."""
     queries: Sequence[Query] = ()
+    bytes: int = 0
+    """Of everything that was supplied or received."""
 
     def why(self, name: str) -> str:
         """Why an input is not whole, if the site can do something about it."""
@@ -126,14 +128,14 @@ async def gather(
         raise BadInput(f"no such input: {', '.join(unknown)}")
     base_url = access.base_url if access else None
     found = {name: decode_value(name, prefetch[name], patient, base_url) for name in wanted if name in prefetch}
-    reader = _RecordReader(patient, found)
+    reader = _RecordReader(patient, found, bytes=sum(memoryview(prefetch[name]).nbytes for name in found))
     if access:
         try:
             await _fetch_missing(reader, wanted, codes, access, servers, deadline)
         finally:
             if noted is not None:
                 noted += reader.queries
-    if reader.queries or sum(memoryview(prefetch[name]).nbytes for name in found) > MAX_TEXT:
+    if reader.bytes > MAX_TEXT:
         _leave_out_long(reader)
     for name in wanted:
         if INPUTS[name].required:
@@ -169,6 +171,7 @@ async def _fetch_missing(
     )
     reader.queries = session.queries
     await session.run_together([_complete(reader, session, name, codes) for name in missing])
+    reader.bytes += session.received
     for search in reader.failures.values():
         if search.wrong_patient:
             raise search.wrong_patient

@@ -26,7 +26,7 @@ class Coding(Element, frozen=True):
     extension: tuple[Extension, ...] = ()
 
 
-class CodeableConcept(Element, frozen=True):
+class CodeableConcept(Element, frozen=True, cache_hash=True):
     coding: tuple[Coding, ...] = ()
     text: str | None = None
 
@@ -135,7 +135,7 @@ class DoseAndRate(Element, frozen=True):
     rate_ratio: Ratio | None = None
 
 
-class Dosage(Element, frozen=True):
+class Dosage(Element, frozen=True, cache_hash=True):
     sequence: float | None = None
     text: str | None = None
     patient_instruction: str | None = None

@@ -91,7 +91,7 @@ class OpenedBundle:
         Included resources do not; without a ``search.mode``, those of the ``expected`` type do. With no type expected,
         every resource counts.
         """
-        return sum(_is_match(entry, expected) for entry in self.entries)
+        return sum([_is_match(entry, expected) for entry in self.entries])
 
 
 def _is_match(entry: BundleEntry | UnreadableEntry, expected: str | None) -> bool:

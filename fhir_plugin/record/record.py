@@ -6,10 +6,10 @@ situations, because "there is none" and "we could not look" must never be confus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from fhir_plugin.record.bundles import AnyResource
 from fhir_plugin.record.resources import Medication, Patient, Resource
@@ -53,9 +53,10 @@ class Input:
     @property
     def whole(self) -> bool:
         """Whether absence from ``resources`` means absence from the record."""
-        return self.state in (InputState.COMPLETE, InputState.NONE)
+        return self.state in _WHOLE
 
 
+_WHOLE = (InputState.COMPLETE, InputState.NONE)
 NOT_RETRIEVED = Input(InputState.NOT_RETRIEVED)
 
 
@@ -97,7 +98,7 @@ class Record:
     warnings: tuple[str, ...] = ()
     """OperationOutcomes alongside the data, as FHIR codes: ``observations: warning not-supported``."""
     queries: tuple[Query, ...] = ()
-    _of_type: dict[tuple[str, type], tuple[AnyResource, ...]] = field(
+    _of_type: dict[tuple[str, type], tuple[Any, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """The resources of an input that are of one type."""
@@ -114,7 +115,7 @@ class Record:
         if found is None:
             found = tuple([resource for resource in self.input(name).resources if isinstance(resource, view)])
             self._of_type[name, view] = found
-        return iter(cast("tuple[R, ...]", found))
+        return iter(found)
 
     @property
     def patient(self) -> Patient | None:
@@ -123,27 +124,30 @@ class Record:
 
     def unread_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole."""
-        return self._extent(names).unread
+        return self.extent(names).unread
 
     def looked_in(self, *names: str) -> tuple[str, ...]:
         """The named inputs with the number of their resources: ``conditions (3)``."""
-        return self._extent(names).looked_in
+        return self.extent(names).looked_in
 
     def gaps(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named inputs that are not whole, as text: ``conditions: partial``."""
-        return self._extent(names).gaps
+        return self.extent(names).gaps
 
-    def _extent(self, names: tuple[str, ...]) -> Extent:
+    def extent(self, names: tuple[str, ...]) -> Extent:
+        """How completely the named inputs were read."""
         known = self._extents.get(names)
         if known is None:
-            known = self._extents[names] = _extent([(name, self.input(name)) for name in names])
+            known = self._extents[names] = _extent(self.inputs, names)
         return known
 
 
-def _extent(inputs: Sequence[tuple[str, Input]]) -> Extent:
-    unread = [(name, entry) for name, entry in inputs if not entry.whole]
-    return Extent(
-        unread=tuple([name for name, _ in unread]),
-        gaps=tuple([f"{name}: {entry.state}" + (f" ({entry.why})" if entry.why else "") for name, entry in unread]),
-        looked_in=tuple([f"{name} ({len(entry.resources)})" for name, entry in inputs]),
-    )
+def _extent(inputs: Mapping[str, Input], names: tuple[str, ...]) -> Extent:
+    unread, gaps, looked_in = [], [], []
+    for name in names:
+        entry = inputs.get(name, NOT_RETRIEVED)
+        looked_in.append(f"{name} ({len(entry.resources)})")
+        if entry.state not in _WHOLE:
+            unread.append(name)
+            gaps.append(f"{name}: {entry.state}" + (f" ({entry.why})" if entry.why else ""))
+    return Extent(tuple(unread), tuple(gaps), tuple(looked_in))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 
 from fhir_plugin.errors import WrongPatient
 from fhir_plugin.record.bundles import (
@@ -29,8 +28,6 @@ from fhir_plugin.record.subjects import (
 from mappings.schema.codes.value_sets import SNOMED_CT
 from mappings.schema.instruments import LOCAL_CODES
 
-_CLOSER = frozenset({"observations", "questionnaireResponses"})
-"""The inputs whose resources are looked at more closely than for their subject."""
 _SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
 
 
@@ -68,7 +65,9 @@ class ResourceSorter:
         self._names = names
         self._where = where
         self._views: dict[type, str] = {RESOURCE_TYPES[kind]: name for kind, name in names.items()}
+        self._members = {view: _SUBJECT_MEMBER.get(name, "subject") for view, name in self._views.items()}
         self.kept: dict[str, list[AnyResource]] = {name: [] for name in names.values()}
+        self._kept = {view: self.kept[name] for view, name in self._views.items()}
         self.unread: list[Unread] = []
         """What could not be used, entry by entry: the first of them, and behind :meth:`add_unlisted` how many more."""
         self._unlisted = 0
@@ -90,18 +89,16 @@ class ResourceSorter:
 
     def sort(self, entries: Sequence[BundleEntry | UnreadableEntry]) -> None:
         """Sort all entries of one Bundle: first those that name exactly this patient, then those that need a check."""
-        views, kept, exact = self._views, self.kept, f"Patient/{self._subjects.patient_id}"
+        exact, kept, members = f"Patient/{self._subjects.patient_id}", self._kept, self._members
         rest: list[tuple[int, BundleEntry | UnreadableEntry]] = []
         for index, entry in enumerate(entries):
             resource = entry.resource if isinstance(entry, BundleEntry) else None
-            name = views.get(type(resource))
-            subject = getattr(resource, _SUBJECT_MEMBER.get(name, "subject"), None) if name else None
-            if name in _CLOSER and _flaw(resource):
+            view = type(resource)
+            subject = getattr(resource, members[view], None) if view in members else None
+            if resource is None or subject is None or subject.reference != exact or _needs_a_look(resource):
                 rest.append((index, entry))
-            elif name and subject is not None and subject.reference == exact and not getattr(resource, "focus", None):
-                kept[name].append(resource)  # type: ignore[arg-type]  # its type is in the table, so it is not None
             else:
-                rest.append((index, entry))
+                kept[view].append(resource)
         self._subjects.learn((entry.full_url, entry.resource) for _, entry in rest if isinstance(entry, BundleEntry))
         for index, entry in rest:
             self._sort_entry(index, entry)
@@ -184,6 +181,13 @@ class ResourceSorter:
             self.unread.append(Unread(f"{self._where}.entry", f"{self._unlisted} more entries that cannot be read"))
 
 
+def _needs_a_look(resource: AnyResource) -> bool:
+    """Whether a resource with this patient as its subject may be about somebody else, or cannot be read in whole."""
+    if isinstance(resource, Observation):
+        return bool(resource.focus) or not _says_what(resource)
+    return isinstance(resource, QuestionnaireResponse) and _is_deep(resource)
+
+
 def _flaw(resource: AnyResource | None) -> str:
     """What keeps an Observation or a response from being read, in whole or in part; empty for others."""
     if isinstance(resource, Observation):
@@ -200,9 +204,10 @@ def _says_what(observation: Observation) -> bool:
 
 def _is_deep(response: QuestionnaireResponse) -> bool:
     """Whether there are items within items at more levels than any form has."""
-    items: Iterable[ResponseItem] = response.item
+    items: Sequence[ResponseItem] = response.item
     for _ in range(_MOST_LEVELS):
-        items = [inner for item in items for inner in chain(item.item, *[answer.item for answer in item.answer])]
+        below_answers = [inner for item in items for answer in item.answer for inner in answer.item]
+        items = [inner for item in items for inner in item.item] + below_answers
         if not items:
             return False
     return True

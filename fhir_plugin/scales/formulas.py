@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from mappings.schema.instruments.model import Band, Instrument, InstrumentItem, Risk, SumOfMaxima
 
@@ -11,7 +12,7 @@ Values = Sequence[int | None]
 """One value per item in the instrument's order; ``None`` if the item has none."""
 
 
-class FormulaResult(NamedTuple):
+class FormulaResult(msgspec.Struct, frozen=True, gc=False):
     """The result of a formula; ``total`` only if nothing is missing."""
 
     total: int | None

@@ -12,6 +12,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
+import msgspec
+
 from fhir_plugin.errors import WrongQuestionnaire
 from fhir_plugin.record import lenient
 from fhir_plugin.record.resources import (
@@ -26,7 +28,7 @@ from mappings.schema.base.kept import Kept
 from mappings.schema.instruments import Instruments, PreparedInstrument, plain_link, plain_words
 
 
-class AnsweredItem(NamedTuple):
+class AnsweredItem(msgspec.Struct, frozen=True, gc=False):
     """One item of a response."""
 
     link: str
@@ -50,7 +52,7 @@ class RecognisedForm(NamedTuple):
     """Items of the Questionnaire by linkId, if one was supplied."""
 
 
-class _Layout(NamedTuple):
+class _Layout(msgspec.Struct, frozen=True, gc=False):
     """What a response without a Questionnaire is recognised by: its form, and which of its items are answered."""
 
     questionnaire: str | None
@@ -78,11 +80,14 @@ def answered_items(response: QuestionnaireResponse) -> list[AnsweredItem]:
     waiting = [*reversed(response.item)]
     while waiting:
         item = waiting.pop()
-        if item.link_id or item.text:
-            answered.append(AnsweredItem(item.link_id or item.text or "", item.answer, item.text or ""))
-        for answer in reversed(item.answer):
-            waiting += reversed(answer.item)
-        waiting += reversed(item.item)
+        link, text, answers = item.link_id, item.text or "", item.answer
+        if link or text:
+            answered.append(AnsweredItem(link or text, answers, text))
+        for answer in reversed(answers):
+            if answer.item:
+                waiting += reversed(answer.item)
+        if item.item:
+            waiting += reversed(item.item)
     return answered
 
 
@@ -94,7 +99,7 @@ def recognise(
 ) -> tuple[RecognisedForm, ...]:
     """The instruments in the response, the one with the most items first; :class:`WrongQuestionnaire` if none."""
     known = instruments.links
-    items = tuple([(link, bool(answers), "" if link in known else text) for link, answers, text in answered])
+    items = tuple([(it.link, bool(it.answers), "" if it.link in known else it.text) for it in answered])
     layout = _Layout(response.questionnaire, items)
     questionnaire = questionnaire or contained_questionnaire(response)
     if questionnaire:
@@ -149,7 +154,7 @@ def _with_total(layout: _Layout, instruments: Instruments) -> tuple[str, ...]:
 
 def contained_questionnaire(response: QuestionnaireResponse) -> Questionnaire | None:
     """The Questionnaire contained in the response."""
-    return next(lenient.decode_all(response.contained, Questionnaire), None)
+    return next(lenient.decode_all(response.contained, Questionnaire), None) if response.contained else None
 
 
 def _questions(questionnaire: Questionnaire | None) -> Iterator[QuestionnaireItem]:

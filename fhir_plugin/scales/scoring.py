@@ -203,8 +203,8 @@ def _plain_values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) 
     values: list[int | None] = [None] * len(items)
     if recognised.questions or not answered:
         return None
-    for link, answers, _ in answered:
-        place = by_link.get(link)
+    for item in answered:
+        place, answers = by_link.get(item.link), item.answers
         coding = answers[0].value_coding if len(answers) == 1 else None
         if place is None or coding is None or values[place] is not None or coding.extension or answers[0].extension:
             return None
@@ -220,12 +220,12 @@ def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tup
     answers_of: list[tuple[ResponseAnswer, ...]] = [()] * len(form.items)
     question_of: dict[int, str] = {}
     flags: list[str] = []
-    for link, answers, _ in answered:
-        place = recognised.by_link.get(link)
+    for given in answered:
+        place = recognised.by_link.get(given.link)
         if place is not None:
-            answers_of[place] += answers
-            question_of[place] = link
-        elif link in form.extra:
+            answers_of[place] += given.answers
+            question_of[place] = given.link
+        elif given.link in form.extra:
             flags.append("extra_items_ignored")
     if not question_of:
         flags.append("linkid_map_required")
@@ -247,9 +247,9 @@ def _values(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> tup
 
 
 def _stored_total(answered: Sequence[AnsweredItem], recognised: RecognisedForm) -> float | None:
-    for link, answers, _ in answered:
-        if link in recognised.totals:
-            for answer in answers:
+    for item in answered:
+        if item.link in recognised.totals:
+            for answer in item.answers:
                 for value in (answer.value_integer, answer.value_decimal):
                     if value is not None:
                         return value

@@ -6,7 +6,9 @@ fields and by text, are kept: `exposures`, which knows the product, compares the
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS, DosePhase, Intake
 from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_in_sig
@@ -19,7 +21,7 @@ from mappings.schema.medications.model import DoseUnit
 DAYS_PER_WEEK = 7
 
 
-class DosageReading(NamedTuple):
+class DosageReading(msgspec.Struct, frozen=True, gc=False):
     """The dosage of one resource, independent of the product."""
 
     structured: tuple[DosePhase, ...] | None
@@ -52,8 +54,9 @@ def _moments_of(phases: tuple[DosePhase, ...] | None) -> tuple[str, ...]:
 NO_DOSAGE = DosageReading(None, None)
 
 
-class _Element(NamedTuple):
+class _Element(msgspec.Struct, frozen=True, gc=False):
     sequence: float
+    words: str | None
     structured: tuple[DosePhase, ...] | None
     text: tuple[DosePhase, ...] | None
     prn: bool
@@ -79,7 +82,7 @@ class DosageReader:
         if not elements:
             return NO_DOSAGE
         read = [_element(element, self._fields(element), self._medications) for element in elements]
-        words = "\n".join(filter(None, map(_words_of, elements)))
+        words = "\n".join([element.words for element in read if element.words])
         indication = indication_in_sig(words, self._medications) if words else NOT_STATED
         return _reading(read[0] if len(read) == 1 else _combined(read), indication)
 
@@ -93,7 +96,7 @@ class DosageReader:
 
 
 def _reading(element: _Element, indication: str) -> DosageReading:
-    flags = tuple(dict.fromkeys(element.flags))
+    flags = tuple(dict.fromkeys(element.flags)) if element.flags else ()
     if element.prn:
         return DosageReading(None, None, prn=True, flags=(*flags, "prn"), indication=indication)
     if element.restricted:
@@ -106,6 +109,7 @@ def _combined(read: list[_Element]) -> _Element:
     counted = [element for element in read if not element.prn]
     return _Element(
         0,
+        None,
         _in_sequence([(element.sequence, element.structured) for element in counted]),
         _in_sequence([(element.sequence, element.text) for element in counted]),
         not counted,
@@ -114,19 +118,15 @@ def _combined(read: list[_Element]) -> _Element:
     )
 
 
-def _words_of(element: Dosage) -> str | None:
-    return element.text or element.patient_instruction
-
-
 def _element(element: Dosage, by_fields: _ByFields, medications: Medications) -> _Element:
     structured, flags = by_fields
-    words = _words_of(element)
+    words = element.text or element.patient_instruction
     sig = read_sig(words, medications) if words else None
     prn = bool(element.as_needed_boolean) or element.as_needed_codeable_concept is not None
     if sig is None:
-        return _Element(element.sequence or 0, structured, None, prn, flags, restricted=False)
+        return _Element(element.sequence or 0, words, structured, None, prn, flags, restricted=False)
     text = None if sig.prn or sig.restricted else sig.phases
-    return _Element(element.sequence or 0, structured, text, prn or sig.prn, flags + sig.flags, sig.restricted)
+    return _Element(element.sequence or 0, words, structured, text, prn or sig.prn, flags + sig.flags, sig.restricted)
 
 
 def _in_sequence(read: list[tuple[float, tuple[DosePhase, ...] | None]]) -> tuple[DosePhase, ...] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 from fhir_plugin.facts.medications.dosage import DosageReading
@@ -14,14 +12,14 @@ from mappings.schema.medications import Medications, Minimum, Product, ProductPa
 _ROUNDING = 1e-9
 
 
-class DailyDose(NamedTuple):
+class DailyDose(msgspec.Struct, frozen=True, gc=False):
     """Milligrams a day, from ``offset`` days after the start of the exposure."""
 
     offset: int
     mg: float
 
 
-class Prescription(NamedTuple):
+class Prescription(msgspec.Struct, frozen=True, gc=False):
     """One ingredient according to one resource, without the days; equal for resources with the same content."""
 
     ingredient: str

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fhir_plugin.facts.medications.reasons import NOT_STATED, indication_of, purposes
 from fhir_plugin.facts.medications.supply import MedicationResource, indications
-from fhir_plugin.record.datatypes import CodeableConcept, Reference
+from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Reference
 from fhir_plugin.record.lenient import decode_all
 from fhir_plugin.record.record import Record
 from fhir_plugin.record.resources import Condition, MedicationRequest, MedicationStatement
@@ -25,21 +25,30 @@ class StatedReasons(NamedTuple):
     """In its notes alone, of which nothing is kept."""
 
 
+NOTHING_STATED = StatedReasons((), ())
+
+
 def stated_reasons(entry: MedicationRequest | MedicationStatement, listed: Collection[str]) -> StatedReasons:
     """The reasons of one entry.
 
     ``listed`` are the references of the diagnoses that are read anyway; of them, the name is not needed.
     """
     dosages = entry.dosage_instruction if isinstance(entry, MedicationRequest) else entry.dosage
-    coded = [*entry.reason_code, *[it for dosage in dosages if (it := dosage.as_needed_codeable_concept)]]
+    coded = [*entry.reason_code, *_needed_for(dosages)]
     named = dict.fromkeys(_names_of_others(entry.reason_reference, listed)) if entry.reason_reference else {}
-    for dosage in dosages:
-        named |= _purposes((dosage.text, dosage.patient_instruction))
-    noted = _purposes([note.text for note in entry.note]) if entry.note else {}
+    named |= _purposes([words for dosage in dosages for words in (dosage.text, dosage.patient_instruction) if words])
+    noted = _purposes([note.text for note in entry.note if note.text]) if entry.note else {}
+    if not (coded or named or noted):
+        return NOTHING_STATED
     return StatedReasons(
         (*coded, *[CodeableConcept(text=words) for words in named]),
         tuple([CodeableConcept(text=words) for words in noted if words not in named]),
     )
+
+
+def _needed_for(dosages: Iterable[Dosage]) -> list[CodeableConcept]:
+    """What the drug is taken for as needed."""
+    return [reason for dosage in dosages if (reason := dosage.as_needed_codeable_concept)]
 
 
 def _names_of_others(references: Iterable[Reference], listed: Collection[str]) -> list[str]:
@@ -55,10 +64,10 @@ _TIME = re.compile(r"\d+ (?:day|week|month)s?")
 """What a sig says the drug is taken for most often, and no reason."""
 
 
-def _purposes(texts: Iterable[str | None]) -> dict[str, None]:
+def _purposes(texts: Iterable[str]) -> dict[str, None]:
     """What the texts say that the drug is for, each once."""
-    found = [purpose for text in texts if text for purpose in purposes(text)]
-    return dict.fromkeys([purpose for purpose in found if not _TIME.fullmatch(purpose)])
+    found = [purpose for text in texts for purpose in purposes(text)]
+    return dict.fromkeys([purpose for purpose in found if not _TIME.fullmatch(purpose)]) if found else {}
 
 
 class IndicationReader:

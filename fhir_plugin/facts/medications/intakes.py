@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from mappings.schema.medications import ProductPart
 
@@ -11,7 +11,7 @@ MAX_DURATION_DAYS = 36_500
 """A longer duration is not believed: a hundred years."""
 
 
-class Intake(NamedTuple):
+class Intake(msgspec.Struct, frozen=True, gc=False):
     """One amount taken ``per_day`` times a day. At least one of ``mg``, ``units`` and ``ml`` is known."""
 
     per_day: float
@@ -24,14 +24,14 @@ class Intake(NamedTuple):
     moments: tuple[str, ...] = ()
 
 
-class DosePhase(NamedTuple):
+class DosePhase(msgspec.Struct, frozen=True, gc=False):
     """Intakes that belong together for ``days``; without ``days`` as long as the supply lasts."""
 
     intakes: tuple[Intake, ...]
     days: float | None = None
 
 
-class Amount(NamedTuple):
+class Amount(msgspec.Struct, frozen=True, gc=False):
     """Milligrams of one ingredient, with flags on how they were read."""
 
     mg: float | None

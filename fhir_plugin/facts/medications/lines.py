@@ -122,17 +122,23 @@ def clear_caches() -> None:
     clear_sig_cache()
 
 
-class _SeenDosage(NamedTuple):
-    """A dosage of one record, and the lines that have it, by drug, supply and quantity."""
-
-    reading: DosageReading
-    lines: dict[tuple[NamedConcept, Quantity | None, Quantity | None], MedicationLine]
-
-
 class MedicationLines:
-    """The lines of one record; repeated concepts, dosages and lines are read once."""
+    """The lines of one record; repeated concepts, dosages and lines are read once.
 
-    __slots__ = ("_concepts", "_dosages", "_groups", "_kept", "_medications", "_policy", "_products", "_seen")
+    What may not be cached across records, because it is long, is cached for this one.
+    """
+
+    __slots__ = (
+        "_concepts",
+        "_dosages",
+        "_groups",
+        "_kept",
+        "_lines",
+        "_medications",
+        "_policy",
+        "_products",
+        "_readings",
+    )
 
     def __init__(
         self, medications: Medications, policy: TrialPolicy, groups: frozenset[str], products: ProductReader
@@ -144,7 +150,8 @@ class MedicationLines:
         self._products = products
         self._dosages = DosageReader(medications)
         self._concepts: dict[CodeableConcept | Reference, NamedConcept] = {}
-        self._seen: dict[tuple[Dosage, ...], _SeenDosage] = {}
+        self._readings: dict[tuple[Dosage, ...], DosageReading] = {}
+        self._lines: dict[_LineKey, MedicationLine] = {}
 
     def concept(self, taken: MedicationResource) -> NamedConcept:
         """The drug of a resource."""
@@ -161,31 +168,26 @@ class MedicationLines:
         quantity: Quantity | None = None,
     ) -> MedicationLine:
         """The line of a drug with a dosage and a supply."""
-        seen = self._seen.get(dosage)
-        if seen is None:
-            seen = self._seen[dosage] = _SeenDosage(self._kept_reading(dosage), {})
-        key = (named, supply, quantity)
-        line = seen.lines.get(key)
-        if line is None:
-            line = seen.lines[key] = self._kept_line((named, seen.reading, supply, quantity))
-        return line
+        reading = self._kept.readings.get(dosage) or self._readings.get(dosage) or self._read(dosage)
+        key = (named, reading, supply, quantity)
+        return self._kept.lines.get(key) or self._lines.get(key) or self._new_line(key)
 
-    def _kept_reading(self, dosage: tuple[Dosage, ...]) -> DosageReading:
-        """What the dosage says, as cached across records, or read anew."""
-        reading = self._kept.readings.get(dosage)
-        if reading is None:
-            reading = self._dosages.read(dosage)
-            if _is_short(reading) and len(msgspec.msgpack.encode(dosage)) <= MAX_KEY_BYTES:
-                keep(self._kept.readings, dosage, reading, _MAX_CACHED_READINGS)
+    def _read(self, dosage: tuple[Dosage, ...]) -> DosageReading:
+        """What the dosage says; cached, across records if it is short."""
+        reading = self._dosages.read(dosage)
+        if _is_short(reading) and len(msgspec.msgpack.encode(dosage)) <= MAX_KEY_BYTES:
+            keep(self._kept.readings, dosage, reading, _MAX_CACHED_READINGS)
+        else:
+            self._readings[dosage] = reading
         return reading
 
-    def _kept_line(self, key: _LineKey) -> MedicationLine:
-        """The line as cached across records, or a new one."""
-        line = self._kept.lines.get(key)
-        if line is None:
-            line = self._line(*key)
-            if _may_be_kept(key):
-                keep(self._kept.lines, key, line, _MAX_CACHED_LINES)
+    def _new_line(self, key: _LineKey) -> MedicationLine:
+        """The line, cached, across records if it is short."""
+        line = self._line(*key)
+        if _may_be_kept(key):
+            keep(self._kept.lines, key, line, _MAX_CACHED_LINES)
+        else:
+            self._lines[key] = line
         return line
 
     def bare(self, line: MedicationLine) -> MedicationLine:

@@ -24,14 +24,15 @@ refills lasts 3 x 15 = 45 days, to 2026-02-15. With neither quantity nor supply 
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from fhir_plugin.facts.medications.dosage import days_of
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS
-from fhir_plugin.record.datatypes import CodeableConcept, Quantity
+from fhir_plugin.record.datatypes import CodeableConcept, Dosage, Period, Quantity
 from fhir_plugin.record.dates import ordinal_span
 from fhir_plugin.record.resources import (
     DispenseRequest,
@@ -74,7 +75,7 @@ class SupplyWindow(msgspec.Struct, frozen=True, gc=False):
     """The recorded day on which the drug was stopped, where the resource says that it was."""
 
 
-class Fill(NamedTuple):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """How long one fill lasts, and how that is known."""
 
     days: float
@@ -100,7 +101,8 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, medications: 
     if _orders_nothing(order, medications):
         return None
     request = order.dispense_request or NO_REQUEST
-    span = _order_start(order, request)
+    bounds = list(map(_bounds_of, order.dosage_instruction))
+    span = _order_start(order, request, bounds)
     taken = order.status in medications.statuses.order_taken
     if span is None:
         return _undated(ORDERED, "ordered", as_of, certain=taken)
@@ -109,7 +111,7 @@ def order_window(order: MedicationRequest, fill: Fill, as_of: int, medications: 
         return None
     flags = _flags(span, fill)
     total = min(fill.days * (1 + max(request.number_of_repeats_allowed or 0, 0)), MAX_DURATION_DAYS)
-    limit = _limit(order, request, as_of, medications)
+    limit = _limit(order, request, bounds, as_of, medications)
     planned = max(min(start + int(total), limit), start)
     open_stop = order.status in STOPPED_STATUSES and limit >= as_of
     if open_stop:
@@ -229,20 +231,32 @@ def _flags(span: OrdinalSpan, fill: Fill) -> tuple[str, ...]:
     return (*partial, "assumed_supply") if fill.assumed else partial
 
 
-def _order_start(order: MedicationRequest, request: DispenseRequest) -> OrdinalSpan | None:
-    for dosage in order.dosage_instruction:
-        repeat = dosage.timing.repeat if dosage.timing else None
-        if repeat is not None and repeat.bounds_period is not None:
-            span = ordinal_span(repeat.bounds_period.start)
-            if span is not None:
-                return span
+def _bounds_of(dosage: Dosage) -> Period | None:
+    """The period that a dosage is bounded by."""
+    repeat = dosage.timing.repeat if dosage.timing else None
+    return repeat.bounds_period if repeat else None
+
+
+def _order_start(
+    order: MedicationRequest, request: DispenseRequest, bounds: Sequence[Period | None]
+) -> OrdinalSpan | None:
+    for period in bounds:
+        span = ordinal_span(period.start) if period else None
+        if span is not None:
+            return span
     validity = request.validity_period
     return (ordinal_span(validity.start) if validity else None) or ordinal_span(order.authored_on)
 
 
-def _limit(order: MedicationRequest, request: DispenseRequest, as_of: int, medications: Medications) -> int:
+def _limit(
+    order: MedicationRequest,
+    request: DispenseRequest,
+    bounds: Sequence[Period | None],
+    as_of: int,
+    medications: Medications,
+) -> int:
     """The first day on which the order is no longer valid, as far as it is recorded; at most ``as_of``."""
-    limit = min(_bounds_end(order, as_of), as_of)
+    limit = min(_bounds_end(bounds, as_of), as_of)
     if request.validity_period is not None:
         limit = min(_first(request.validity_period.end, as_of), limit)
     if order.status in STOPPED_STATUSES:
@@ -255,12 +269,11 @@ def _first(text: str | None, otherwise: int) -> int:
     return span[0] if span else otherwise
 
 
-def _bounds_end(order: MedicationRequest, as_of: int) -> int:
+def _bounds_end(bounds: Sequence[Period | None], as_of: int) -> int:
     """The latest end of the bounds of the dosages, if every dosage has one, else ``as_of``."""
     latest = 0
-    for dosage in order.dosage_instruction:
-        repeat = dosage.timing.repeat if dosage.timing else None
-        span = ordinal_span(repeat.bounds_period.end) if repeat and repeat.bounds_period else None
+    for period in bounds:
+        span = ordinal_span(period.end) if period else None
         if span is None:
             return as_of
         latest = max(latest, span[0])

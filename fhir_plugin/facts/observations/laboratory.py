@@ -9,15 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Presence
 from fhir_plugin.facts.observations.sorting import SortedObservations
 from fhir_plugin.record.coded import entry_of
 from fhir_plugin.record.datatypes import CodeableConcept, Quantity
 from fhir_plugin.record.dates import DaySpan, day_span
-from fhir_plugin.record.record import Record
+from fhir_plugin.record.record import Extent, Record
 from fhir_plugin.record.resources import Observation
 from mappings.schema.codes.laboratory import LaboratoryResult
 from mappings.schema.load import Knowledge
+
+INPUTS = ("observations",)
 
 
 class _TestResult(NamedTuple):
@@ -34,10 +36,12 @@ def read_laboratory(
     record: Record, observations: SortedObservations, knowledge: Knowledge, as_of: date
 ) -> Mapping[str, Fact]:
     """``tests.<name>`` for every test of ``laboratory.yaml``; an untested one is "searched, none found"."""
-    return {
-        f"tests.{name}": _fact(name, list(_results(name, entries, knowledge, as_of)), record, knowledge, as_of)
+    extent = record.extent(INPUTS)
+    facts = [
+        _fact(f"tests.{name}", _tested(name, entries, knowledge, as_of) if entries else _UNTESTED, extent)
         for name, entries in observations.tests.items()
-    }
+    ]
+    return {fact.name: fact for fact in facts}
 
 
 def _results(
@@ -108,7 +112,18 @@ def moment_of_result(observation: Observation) -> str | None:
     return when or observation.issued
 
 
-def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Knowledge, as_of: date) -> Fact:
+class _Tested(NamedTuple):
+    """What the results of one test make present, and the negative ones beside."""
+
+    presence: Presence
+    negative: tuple[Evidence, ...]
+
+
+_UNTESTED = _Tested(ABSENT, ())
+
+
+def _tested(name: str, observations: Iterable[Observation], knowledge: Knowledge, as_of: date) -> _Tested:
+    results = list(_results(name, observations, knowledge, as_of))
     up_to_day = [result for result in results if result.day is None or result.day.first <= as_of]
     negative_days = [result.day for result in up_to_day if result.result == "negative" and result.day]
     by_place: dict[str, list[Evidence]] = {"current": [], "past": [], "possible": []}
@@ -116,15 +131,19 @@ def _fact(name: str, results: list[_TestResult], record: Record, knowledge: Know
         if result.result != "negative":
             place, note = _place(name, result, negative_days, knowledge, as_of)
             by_place[place].append(_evidence(name, result, note, knowledge))
-    value = Presence(**{place: tuple(entries) for place, entries in by_place.items()})
     negative = [_evidence(name, result, "negative", knowledge) for result in up_to_day if result.result == "negative"]
+    return _Tested(Presence(**{place: tuple(entries) for place, entries in by_place.items()}), tuple(negative))
+
+
+def _fact(name: str, tested: _Tested, extent: Extent) -> Fact:
+    value = tested.presence
     return Fact(
-        name=f"tests.{name}",
+        name=name,
         value=value,
-        evidence=(*value.current, *value.possible, *value.past, *negative),
-        unread=record.unread_of(("observations",)),
-        missing=record.gaps(("observations",)),
-        looked_in=record.looked_in("observations"),
+        evidence=value.current + value.possible + value.past + tested.negative,
+        unread=extent.unread,
+        missing=extent.gaps,
+        looked_in=extent.looked_in,
     )
 
 

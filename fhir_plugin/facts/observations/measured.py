@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from fhir_plugin.facts.fact import Evidence, Fact, Measurement
-from fhir_plugin.facts.observations.laboratory import moment_of_result
+from fhir_plugin.facts.observations.laboratory import INPUTS, moment_of_result
 from fhir_plugin.facts.observations.sorting import SortedObservations
 from fhir_plugin.record.datatypes import Quantity
 from fhir_plugin.record.dates import DaySpan, day_span, instant
-from fhir_plugin.record.record import Record
+from fhir_plugin.record.record import Extent, Record
 from fhir_plugin.record.resources import Observation
 from mappings.schema.codes.laboratory import MeasuredTest
 from mappings.schema.load import Knowledge
@@ -43,8 +43,9 @@ def read_measured(
     record: Record, observations: SortedObservations, knowledge: Knowledge, as_of: date
 ) -> Mapping[str, Fact]:
     """``labs.<name>.latest`` for every test with a number."""
+    extent = record.extent(INPUTS)
     return {
-        f"labs.{name}.latest": _fact(name, list(_numbers(name, entries, knowledge, as_of)), record, knowledge)
+        f"labs.{name}.latest": _fact(name, list(_numbers(name, entries, knowledge, as_of)), extent, knowledge)
         for name, entries in observations.measured.items()
     }
 
@@ -81,14 +82,14 @@ def _value(quantity: Quantity | None) -> float | None:
     return quantity.value if quantity else None
 
 
-def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Knowledge) -> Fact:
+def _fact(name: str, numbers: Sequence[_Number], extent: Extent, knowledge: Knowledge) -> Fact:
     test, gaps = knowledge.laboratory.measured[name], knowledge.wording.gaps
     if not numbers:
-        return _absent(name, test, record, gaps)
+        return _absent(name, test, extent, gaps)
     in_order = sorted(numbers, key=lambda number: (_last_day(number), number.moment, number.reference))
     newest = next((number for number in reversed(in_order) if number.usable), None)
     doubtful = [number for number in in_order if _may_be_newer(number, newest)]
-    missing = record.gaps(("observations",))
+    missing = extent.gaps
     if doubtful:
         missing += (gaps["unusable_reading"].format(what=test.title),)
     elif newest is None and not missing:
@@ -101,21 +102,20 @@ def _fact(name: str, numbers: Sequence[_Number], record: Record, knowledge: Know
             Evidence(reference=number.reference, label=number.written, name=test.title, day=number.day)
             for number in evidence
         ),
-        unread=record.unread_of(("observations",)),
+        unread=extent.unread,
         missing=missing,
-        looked_in=record.looked_in("observations"),
+        looked_in=extent.looked_in,
     )
 
 
-def _absent(name: str, test: MeasuredTest, record: Record, gaps: Mapping[str, str]) -> Fact:
-    unread = record.gaps(("observations",))
+def _absent(name: str, test: MeasuredTest, extent: Extent, gaps: Mapping[str, str]) -> Fact:
     return Fact(
         name=f"labs.{name}.latest",
         value=None,
-        unread=record.unread_of(("observations",)),
-        absent=not unread,
-        missing=unread or (gaps["no_reading"].format(what=test.title),),
-        looked_in=record.looked_in("observations"),
+        unread=extent.unread,
+        absent=not extent.gaps,
+        missing=extent.gaps or (gaps["no_reading"].format(what=test.title),),
+        looked_in=extent.looked_in,
     )
 
 

@@ -26,6 +26,7 @@ from fhir_plugin.record.resources import Observation, ObservationComponent
 from mappings.schema.codes.vitals import VitalSign
 from mappings.schema.load import Knowledge
 
+_INPUTS = ("observations",)
 _UNDATED = DaySpan(date.min, date.max)
 """A reading without a date may be the newest."""
 _LAST_KEY = "~"
@@ -221,18 +222,24 @@ def _latest(
     shape = knowledge.vital_signs.vital_signs[name]
     gaps = knowledge.wording.gaps
     newest, passed_over = _newest(_recent_readings(name, days, knowledge, as_of), shape)
-    missing = record.gaps(("observations",))
+    extent = record.extent(_INPUTS)
+    missing = extent.gaps
     if passed_over:
         missing += (gaps["unusable_reading"].format(what=shape.title),)
     if newest and (before := _contradicting_reading(name, newest, days, knowledge, as_of)):
         missing += (gaps["readings_disagree"].format(what=shape.title, day=before.day),)
     fact = f"{name}.latest"
-    looked = record.looked_in("observations")
-    unread = record.unread_of(("observations",))
     if newest is None:
         absent = not missing
         missing = missing or (gaps["no_reading"].format(what=shape.title),)
-        return Fact(name=fact, value=None, unread=unread, absent=absent, missing=missing, looked_in=looked)
+        return Fact(
+            name=fact,
+            value=None,
+            unread=extent.unread,
+            absent=absent,
+            missing=missing,
+            looked_in=extent.looked_in,
+        )
     day = None if newest.day == _UNDATED else newest.day
     return Fact(
         name=fact,
@@ -241,9 +248,9 @@ def _latest(
             Evidence(reference=reading.reference, label=reading.written, name=shape.title, day=day)
             for reading in newest.used
         ),
-        unread=unread,
+        unread=extent.unread,
         missing=missing,
-        looked_in=looked,
+        looked_in=extent.looked_in,
     )
 
 
@@ -303,6 +310,8 @@ def _may_be_newer(reading: VitalReading, latest: list[VitalReading]) -> bool:
 def _maximal(readings: Iterable[VitalReading]) -> list[VitalReading]:
     """The readings of which none is certainly before another; in one pass, as a monitor writes thousands in a day."""
     readings = list(readings)
+    if len(readings) == 1:
+        return readings
     moments: dict[bool | None, float] = {}
     days: dict[bool | None, date] = {}
     for reading in readings:

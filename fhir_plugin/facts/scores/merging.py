@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
-from enum import Enum
+from enum import StrEnum
 from heapq import heappop, heappush
 from operator import itemgetter
 
@@ -108,7 +108,7 @@ _Noted = tuple[bool, int, int]
 """Whether an Observation records the assessment, its place, and how often it had been merged."""
 
 
-class _Kind(Enum):
+class _Kind(StrEnum):
     """What the time of an assessment is compared with."""
 
     RESPONSE = "response"

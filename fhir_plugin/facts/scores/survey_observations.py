@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from operator import attrgetter
 
 import msgspec
 
 from fhir_plugin.facts.scores.survey_codes import own_codes, survey_codes
+from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.resources import Observation, ObservationComponent, ResponseAnswer
 from fhir_plugin.scales.answers import AnswerFault, answer_value
 from fhir_plugin.scales.scoring import Score, recorded_level, recorded_total, score_values
@@ -20,27 +21,28 @@ VOID_STATUSES = ("entered-in-error", "cancelled")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[a-z]+")
 _MAX_DEPTH = 3
+_ITEM = ""
+"""In place of the head of an instrument."""
 _UNREADABLE = "total_unreadable"
 _NO_ANSWER = "unknown_answer"
 
 Coded = Observation | ObservationComponent
 
 
-@dataclass(slots=True)
-class GatheredAnswers:
+class GatheredAnswers(msgspec.Struct):
     """The answers of one administration of an instrument, gathered from its Observations."""
 
     form: PreparedInstrument
     instruments: Instruments
     sources: list[Observation]
-    known: set[Observation] = field(default_factory=set)
+    known: set[Observation] = set()
     """The same as a set, where there are members to be found."""
-    totals: list[float] = field(default_factory=list)
+    totals: list[float] = []
     """Every total as recorded; more than one where they may contradict each other."""
     level: str | None = None
-    items: dict[int, int | AnswerFault] = field(default_factory=dict)
+    items: dict[int, int | AnswerFault] = {}
     """Values by position of the item."""
-    flags: list[str] = field(default_factory=list)
+    flags: list[str] = []
     unread_panel: bool = False
     """Whether the panel itself has a value that is no total."""
 
@@ -76,21 +78,34 @@ def _gathered(
     valid: Sequence[Observation], instruments: Instruments
 ) -> tuple[list[GatheredAnswers], list[Observation]]:
     """The answers below each head of an instrument, and the other Observations that may be items."""
-    panels = any(observation.has_member for observation in valid)
+    panels = any(map(attrgetter("has_member"), valid))
     by_reference = {observation.reference: observation for observation in valid if observation.id} if panels else {}
+    heads: dict[CodeableConcept | None, str | None] = {}
     gathered: list[GatheredAnswers] = []
     others: list[Observation] = []
     for observation in valid:
-        codes = survey_codes(observation.code, instruments)
-        names = [instruments.heads[code] for code in codes if code in instruments.heads]
-        if not names:
-            if not instruments.links.keys().isdisjoint(codes):
-                others.append(observation)
+        code = observation.code
+        if code not in heads:
+            heads[code] = _headed_by(code, instruments)
+        head = heads[code]
+        if head is None:
             continue
-        answers = GatheredAnswers(instruments.forms[names[0]], instruments, [])
+        if head == _ITEM:
+            others.append(observation)
+            continue
+        answers = GatheredAnswers(instruments.forms[head], instruments, [])
         _add_observation(observation, answers, by_reference, _MAX_DEPTH)
         gathered.append(answers)
     return gathered, others
+
+
+def _headed_by(code: CodeableConcept | None, instruments: Instruments) -> str | None:
+    """The instrument of which the code is a head; ``_ITEM`` if it may be an item of one; ``None`` if neither."""
+    codes = survey_codes(code, instruments)
+    names = [instruments.heads[code] for code in codes if code in instruments.heads]
+    if names:
+        return names[0]
+    return None if instruments.links.keys().isdisjoint(codes) else _ITEM
 
 
 def _add_observation(

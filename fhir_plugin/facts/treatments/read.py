@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fhir_plugin.facts.fact import Evidence, Fact, Presence
+from fhir_plugin.facts.fact import ABSENT, Evidence, Fact, Presence
 from fhir_plugin.facts.scores.assessment import Assessment
 from fhir_plugin.facts.treatments.courses import NO_RESPONSE, PARTIAL, TreatmentCourse, build_courses, judge_courses
 from fhir_plugin.facts.treatments.sessions import EvidenceStrength, Session, read_sessions
@@ -93,6 +93,8 @@ class TreatmentHistory:
         return Fact(name=name, value=value, evidence=evidence, missing=search.missing, looked_in=looked_in)
 
     def _received(self, name: str, search: _Search) -> Fact:
+        if not (self.courses or self.sessions):
+            return self._fact(f"{name}.received", ABSENT, search)
         current: list[Evidence] = []
         past: list[Evidence] = []
         in_course: set[str] = set()
@@ -112,6 +114,8 @@ class TreatmentHistory:
         return self._fact(f"{name}.received", value, search)
 
     def _judged(self, name: str, of: Sequence[str], kinds: Sequence[str], search: _Search) -> Fact:
+        if not self.courses:
+            return self._fact(name, ABSENT, search)
         current, possible = [], []
         for course in self.courses:
             if not any(self._of(modality, course.treatment) for modality in of):

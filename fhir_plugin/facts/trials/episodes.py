@@ -16,6 +16,8 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from fhir_plugin.record.datatypes import CodeableConcept
 from fhir_plugin.record.dates import DaySpan, day_span
 from fhir_plugin.record.record import Record
@@ -39,7 +41,7 @@ class Episode(NamedTuple):
         return self.start.toordinal()
 
 
-class _Depression(NamedTuple):
+class _Depression(msgspec.Struct, frozen=True, gc=False):
     """One dated diagnosis of depression."""
 
     day: date

@@ -9,6 +9,8 @@ from datetime import date
 from operator import attrgetter
 from typing import NamedTuple
 
+import msgspec
+
 from fhir_plugin.facts.scores.assessment import Assessment
 from mappings.schema.medications import Medications
 
@@ -26,7 +28,7 @@ _PHQ9 = "phq9"
 _BY_DAY = attrgetter("day")
 
 
-class DatedTotal(NamedTuple):
+class DatedTotal(msgspec.Struct, frozen=True, order=True, gc=False):
     """The total of one assessment, with its day."""
 
     day: int
@@ -70,9 +72,10 @@ class OutcomeBasis(NamedTuple):
 def scores_of(assessments: Sequence[Assessment], medications: Medications, as_of: int) -> list[DatedTotal]:
     """The totals of depression scales with an exact day up to ``as_of``, oldest first."""
     totals = []
+    scales = medications.episodes.depression_scales
     for assessment in assessments:
         day = assessment.day
-        if assessment.instrument not in medications.episodes.depression_scales:
+        if assessment.instrument not in scales:
             continue
         if assessment.total is not None and day is not None and day.first == day.last:
             ordinal = day.first.toordinal()

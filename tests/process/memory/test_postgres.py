@@ -14,10 +14,11 @@ import asyncpg
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.memory.database import database_url, open_engine
+from cds_hooks.memory.database import open_engine
 from cds_hooks.memory.schema import REVISION
 from cds_hooks.memory.store import MOST_ANSWERS
 from cds_hooks.protocol.errors import UnusableDatabase
+from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, order
 from tests.support.memory.migrations import migrated

@@ -12,7 +12,7 @@ from tests.support.trust.used import file_store, first_use
 RACE = """
 import asyncio, sys
 from pathlib import Path
-from cds_hooks.clients.replays import FileReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
 replays = FileReplayStore(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -41,7 +41,7 @@ def test_processes_that_race_agree_on_who_was_first(tmp_path: Path) -> None:
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from cds_hooks.clients.replays import FileReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
 replays = FileReplayStore(Path(sys.argv[1]))
 for number in range(20):
     assert asyncio.run(replays.first_use("a", str(number), 10, 0))

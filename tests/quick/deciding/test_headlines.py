@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fhir_plugin.deciding.against import against_of
 from fhir_plugin.deciding.assess import assess
 from fhir_plugin.deciding.headline import headline
 from fhir_plugin.deciding.recommend import recommend
@@ -28,4 +29,4 @@ def test_the_first_line(case: dict[str, Any], knowledge: Knowledge) -> None:
     for answer in answers:
         if expected := case.get(answer.treatment):
             name = knowledge.cards.treatments[answer.treatment]
-            assert headline(name, answer.standing, answer.weighed, knowledge).text == expected
+            assert headline(name, answer.standing, against_of(answer.weighed, knowledge), knowledge).text == expected

@@ -11,7 +11,7 @@ from fhir_plugin.deciding.assess import assess_criterion
 from fhir_plugin.deciding.decide import decide, decide_for
 from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.plan import ProtocolPlans
-from fhir_plugin.deciding.ready import ReadyCriteria
+from fhir_plugin.deciding.ready import MOST_OF_NOTHING, ReadyCriteria
 from fhir_plugin.deciding.recommend import recommend
 from fhir_plugin.facts.fact import Count, Evidence, Fact, FactValue, Presence
 from fhir_plugin.record.dates import DaySpan
@@ -107,3 +107,36 @@ def test_beside_the_chosen_protocol_stand_all_others(knowledge: Knowledge) -> No
         made = decide(record, knowledge, as_of=AS_OF, protocol=chosen, ordered=("tms",))
         others = [each for name, each in knowledge.protocols.items() if name != chosen]
         assert list(made.beside) == [recommend(made.findings, each, knowledge, ("tms",)) for each in others]
+
+
+def test_a_finding_from_nothing_says_where_it_was_looked_for_in_this_record(knowledge: Knowledge) -> None:
+    ours = knowledge.criteria["psychosis.ever"]
+    made = [
+        assess_criterion(
+            ours, {name: Fact(name=name, value=Presence(), looked_in=(place,)) for name in ours.facts}, AS_OF, knowledge
+        )
+        for place in ("conditions (3)", "conditions (4)", "conditions (3)")
+    ]
+    assert [each.looked_in for each in made] == [("conditions (3)",), ("conditions (4)",), ("conditions (3)",)]
+    assert made[0] == made[2]
+
+
+def test_a_finding_from_nothing_says_what_is_missing_in_this_record(knowledge: Knowledge) -> None:
+    ours = knowledge.criteria["psychosis.ever"]
+    for count in range(2 * MOST_OF_NOTHING):
+        gap = f"{count} entries without words"
+        facts = {name: Fact(name=name, value=Presence(), missing=(gap,), unread=("conditions",)) for name in ours.facts}
+        made = assess_criterion(ours, facts, AS_OF, knowledge)
+        assert (made.verdict, made.doubt, made.missing) == (Verdict.UNKNOWN, Doubt.UNREAD, (gap,))
+        assert gap in made.because
+    assert len(knowledge.once(ReadyCriteria).of(ours).of_nothing) <= MOST_OF_NOTHING
+
+
+def test_what_is_on_the_record_is_never_kept(knowledge: Knowledge) -> None:
+    ours, ready = knowledge.criteria["psychosis.ever"], knowledge.once(ReadyCriteria)
+    before = dict(ready.of(ours).of_nothing)
+    entry = Evidence(reference="Condition/1", label="a text of the record", name="psychosis")
+    for value in (Presence(current=(entry,)), Presence(possible=(entry,)), Presence()):
+        facts = {name: Fact(name=name, value=value, evidence=(entry,), missing=("seen",)) for name in ours.facts}
+        assert assess_criterion(ours, facts, AS_OF, knowledge).evidence == (entry,)
+    assert ready.of(ours).of_nothing == before

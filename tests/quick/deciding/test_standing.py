@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_plugin.deciding.against import against_of
 from fhir_plugin.deciding.finding import Doubt, Finding, Verdict
 from fhir_plugin.deciding.headline import MAX_HEADLINE, headline
 from fhir_plugin.deciding.standing import Standing, WeighedFinding, may_be_offered, planned, standing_of, worst
@@ -120,7 +121,9 @@ def test_a_headline_fits_is_whole_and_reassures_only_where_nothing_is_against_it
 ) -> None:
     knowledge = shipped()
     standing = standing_of([*CLEAR, *findings])
-    line = headline("Ketamine and TMS", standing, [*CLEAR, *findings], knowledge, ordering=ordering).text
+    line = headline(
+        "Ketamine and TMS", standing, against_of([*CLEAR, *findings], knowledge), knowledge, ordering=ordering
+    ).text
     assert len(line) <= MAX_HEADLINE
     assert not line.endswith(("…", ";", ",", ":"))
     reassures = "nothing against it" in line

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
+from cds_hooks.clients.shares import Excess
 from cds_hooks.clients.tokens import RefusalReason
 from cds_hooks.memory.database import Cause
 from cds_hooks.operation.endpoints import _CLOSED
@@ -167,8 +168,9 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     memory = SimpleNamespace(tally=nothing, silent=(), state="open", pending=0, quiet=0, given_up=0)
     servers = type("Servers", (), {"resting": 0, "__len__": lambda _: 0})()
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
-    canaries, replays = SimpleNamespace(silent=()), SimpleNamespace(state="open")
-    state = CurrentState(shipped(), memory, servers, canaries, load, replays)  # type: ignore[arg-type]
+    canaries = SimpleNamespace(silent=())
+    admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={}, refused={})
+    state = CurrentState(shipped(), memory, servers, canaries, load, admission)  # type: ignore[arg-type]
     shown = Metrics(state).exposition().decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
     created = {name: words for name, words in helps.items() if not name.startswith("process_")}
@@ -197,6 +199,7 @@ def test_every_reason_in_the_log_is_explained_and_no_other() -> None:
     known |= {f"load.{name}" for name in re.findall(r'(?:Overloaded|\.note)\("([a-z_]+)"\)', text)}
     known |= {f"replays.{name}" for name in re.findall(r'ReplayStoreUnavailable\("([a-z]+)"\)', text)}
     known |= {f"replays.{state}" for state in _CLOSED} | {"canaries.silent"}
+    known |= {f"client.{excess}" for excess in get_args(Excess)}
     known |= {f"launch.{name}" for name in re.findall(r'LaunchRefused\(\s*"([a-z]+)"', text)}
     known |= set(re.findall(r'add_log_fields\(reason="([a-z.-]+)"', text))
     words = reason_words(ROOT)

@@ -153,7 +153,7 @@ def test_a_damaged_key_ends_the_start_with_one_line(
 
 
 def test_a_database_server_needs_a_key_that_all_processes_share() -> None:
-    from cds_hooks.memory.database import database_url
+    from cds_hooks.settings.database import database_url
 
     settings = Settings(database="postgresql://tandem@localhost/tandem")
     url = database_url(settings)

@@ -12,8 +12,9 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, event
 
-from cds_hooks.memory.database import database_url, open_engine
+from cds_hooks.memory.database import open_engine
 from cds_hooks.memory.schema import REVISION, REVISIONS, migrations, upgrade
+from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
 from tests.support.commands.command import Done, tandem
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, order
@@ -23,6 +24,8 @@ from tests.support.memory.service import call, overridden, remembering, rows, te
 PATIENT = "two-failures"
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 CHANGES = ("CREATE", "INSERT")
+FIRST = "0001"
+"""The revision of the release that committed each statement by itself."""
 STEPS = 7
 """The table of the revision, three tables, two indices, the revision: the changes of the first migration."""
 
@@ -49,7 +52,7 @@ def half_made(file: Path, change: int) -> Path:
     engine = create_engine(f"sqlite:///{file}")
     stop_at(engine, change)
     with suppress(Stopped), engine.begin() as connection:
-        command.upgrade(migrations(connection), REVISION)
+        command.upgrade(migrations(connection), FIRST)
     engine.dispose()
     return file
 
@@ -69,7 +72,7 @@ def upgraded(file: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
 def test_a_half_made_file_is_made_anew(tmp_path: Path, change: int) -> None:
     file = half_made(tmp_path / "memory.sqlite", change)
     assert (len(rows(file, TABLES)) == 0) == (change == 0)
-    assert asyncio.run(migrated(opened(file))) == (None if change < STEPS else REVISION, [], REVISION)
+    assert asyncio.run(migrated(opened(file))) == (None if change < STEPS else FIRST, [], REVISION)
 
 
 def test_a_service_with_a_half_made_file_works(tmp_path: Path) -> None:
@@ -112,14 +115,15 @@ def test_down_to_nothing_and_up_again(tmp_path: Path) -> None:
     assert asyncio.run(migrated(opened(file))) == (None, [], REVISION)
 
 
+ALL = ("feedback", "cards", "firings", "used_tokens", "token_shares", "token_recording")
 UNUSABLE = {
     "data without a revision": (
         ["DELETE FROM alembic_version", "INSERT INTO firings VALUES ('2026-01-15', '', 's', 'live', 'r', 'info', 1)"],
         "broken tables",
-        "the tables cards, feedback, firings are there without a revision",
+        "the tables cards, feedback, firings, token_recording, token_shares, used_tokens are there without a revision",
     ),
     "somebody else's table": (
-        ["DROP TABLE feedback", "DROP TABLE cards", "DROP TABLE firings", "DELETE FROM alembic_version",
+        [*(f"DROP TABLE {name}" for name in ALL), "DELETE FROM alembic_version",
          "CREATE TABLE cards (suit TEXT, rank TEXT)"],
         "broken tables",
         "the table cards is there without a revision",

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from cds_hooks.memory.database import database_url, open_engine
+from cds_hooks.memory.database import open_engine
 from cds_hooks.memory.quiet import DAY_MS
 from cds_hooks.memory.schema import REVISION, upgrade
 from cds_hooks.memory.store import AnswerRow, CardRow, Store
+from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
 from tests.support.memory.migrations import migrated
 from tests.support.memory.service import rows

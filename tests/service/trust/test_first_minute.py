@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.clients.replays import FileReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
 from cds_hooks.telemetry import logs
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import ORDER_SIGN

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cds_hooks.clients.replays import FileReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
 from tests.support.memory.lost import (
     as_found_after_a_kill,
     delete,

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from cds_hooks.clients.replays import FileReplayStore, MemoryReplayStore, ReplayStore, ReplayStoreUnavailable
+from cds_hooks.clients.replays.file import FileReplayStore
+from cds_hooks.clients.replays.store import MemoryReplayStore, ReplayStore, ReplayStoreUnavailable
 from cds_hooks.telemetry import logs
 from fhir_plugin.errors import BadInput
 from tests.support.hooks.calls import ORDER_SIGN
 from tests.support.trust.admitted import LEEWAY, admission, admits, by_rsa
 from tests.support.trust.signing import bearer, clients, recorded, service, signed
-from tests.support.trust.used import Clock, file_store, first_use
+from tests.support.trust.used import Clock, file_store, first_use, run
 
 Make = Callable[..., ReplayStore]
 
@@ -39,7 +40,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
 
     yield store
     for each in made:
-        each.close()
+        run(each.aclose())
 
 
 def test_each_token_of_each_client_is_used_once(make: Make) -> None:
@@ -55,7 +56,7 @@ def test_of_many_at_once_one_is_first(make: Make) -> None:
     async def go() -> list[bool]:
         return await asyncio.gather(*(replays.first_use("a", "1", 10, 0) for _ in range(50)))
 
-    assert Counter(asyncio.run(go())) == {True: 1, False: 49}
+    assert Counter(run(go())) == {True: 1, False: 49}
 
 
 def test_the_bound_of_a_client_holds_at_every_use_and_ends_with_its_tokens(make: Make) -> None:
@@ -99,7 +100,7 @@ def test_a_burst_at_the_expiry_of_a_used_token_lets_none_in(make: Make) -> None:
         assert found.pop("admitted") == len(others), "only what is new"
         return found
 
-    rounds = [asyncio.run(burst(number)) for number in range(1, 21)]
+    rounds = [run(burst(number)) for number in range(1, 21)]
     assert all(found["replayed"] and found["expired"] for found in rounds), "before the end and after it"
 
 
@@ -115,14 +116,14 @@ def test_a_clock_that_jumps_ahead_and_back_makes_no_used_token_good(make: Make) 
         found += [await admits(gate, token), await admits(gate, by_rsa(iat=10_001, exp=10_302))]
         return found
 
-    assert asyncio.run(go()) == ["admitted", "admitted", "replayed", "admitted"]
+    assert run(go()) == ["admitted", "admitted", "replayed", "admitted"]
 
 
 def test_a_token_that_may_have_been_used_before_the_start_is_refused(make: Make) -> None:
     async def go(issued: float) -> str:
         return await admits(admission(make(lambda: 10_000), Clock(10_030)), by_rsa(iat=issued, exp=10_300))
 
-    found = [asyncio.run(go(issued)) for issued in (9_900, 10_000, 9_999 + LEEWAY, 10_000 + LEEWAY)]
+    found = [run(go(issued)) for issued in (9_900, 10_000, 9_999 + LEEWAY, 10_000 + LEEWAY)]
     assert found == ["before-records"] * 3 + ["admitted"]
 
 
@@ -176,7 +177,7 @@ def test_a_used_token_stays_used_where_more_leeway_is_given_later(make: Make) ->
         found.append(await admits(admission(replays, clock), later))
         return [*found, await admits(admission(replays, clock, leeway_seconds=300), token)]
 
-    assert asyncio.run(go()) == ["admitted", "admitted", "replayed"]
+    assert run(go()) == ["admitted", "admitted", "replayed"]
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -255,12 +256,12 @@ def test_a_disk_that_is_full_lets_nobody_in(tmp_path: Path) -> None:
             except ReplayStoreUnavailable as fault:
                 found.append(str(fault))
         assert found[-1] == "store"
-        asyncio.run(replays.try_out())
+        run(replays.try_out())
         assert replays.state == "away", "the trial needs no less room than a use"
         let_in = found.count(True)
         assert found == [True] * let_in + ["store"] * (300 - let_in)
         replays._file.execute("PRAGMA max_page_count = 1000000")
-        asyncio.run(replays.try_out())
+        run(replays.try_out())
         assert replays.state == "open"
         assert not any(first_use(replays, f"{number}") for number in range(let_in))
         assert first_use(replays, "299")
@@ -292,3 +293,16 @@ def test_a_store_that_may_only_be_read_is_refused_at_the_start(tmp_path: Path, m
     monkeypatch.setattr(sqlite3, "connect", read_only)
     with pytest.raises(BadInput, match=r"replay_store: replays\.sqlite cannot be used: .*readonly"):
         service(*clients(), replay_store=file)
+
+
+FOR_EVERY_STORE = (
+    test_each_token_of_each_client_is_used_once,
+    test_of_many_at_once_one_is_first,
+    test_the_bound_of_a_client_holds_at_every_use_and_ends_with_its_tokens,
+    test_what_was_forgotten_counts_as_used_whatever_the_clock_says,
+    test_a_burst_at_the_expiry_of_a_used_token_lets_none_in,
+    test_a_clock_that_jumps_ahead_and_back_makes_no_used_token_good,
+    test_a_token_that_may_have_been_used_before_the_start_is_refused,
+    test_a_used_token_stays_used_where_more_leeway_is_given_later,
+)
+"""What the stores on servers must do as well."""

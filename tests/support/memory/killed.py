@@ -16,8 +16,9 @@ import alembic.config
 import asyncpg
 from sqlalchemy import event, inspect
 
-from cds_hooks.memory.database import database_url, make_file, open_engine
+from cds_hooks.memory.database import make_file, open_engine
 from cds_hooks.memory.schema import revision, upgrade
+from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
 
 IMPORTED = (aiosqlite, alembic.command, alembic.config, asyncpg)

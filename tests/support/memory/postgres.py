@@ -74,9 +74,9 @@ class Postgres:
             with suppress(ProcessLookupError):
                 os.kill(process, number)
 
-    def database(self, name: str) -> str:
-        """A new database, as the setting names it."""
-        self.run("createdb", "-h", str(self.folder), "-U", USER, name)
+    def database(self, name: str, template: str = "template1") -> str:
+        """A new database, as the setting names it; a copy of ``template``, to which nobody may be connected."""
+        self.run("createdb", "-h", str(self.folder), "-U", USER, "-T", template, name)
         return f"postgresql://{USER}@/{name}?host={self.folder}"
 
 

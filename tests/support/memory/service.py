@@ -21,8 +21,9 @@ from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
 from cds_hooks.cli.main import app
-from cds_hooks.memory.database import database_url, open_engine
+from cds_hooks.memory.database import open_engine
 from cds_hooks.memory.schema import upgrade
+from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import DAY, body, check, knowledge
 

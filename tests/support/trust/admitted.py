@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from cds_hooks.clients.admission import Admission
-from cds_hooks.clients.replays import ReplayStore
+from cds_hooks.clients.replays.store import ReplayStore
 from cds_hooks.clients.tokens import TokenRefused
 from fhir_plugin.reading.client import FhirServers
 from tests.support.hooks.calls import ORDER_SIGN, knowledge

@@ -19,7 +19,7 @@ from joserfc.jws import JWSRegistry
 from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
-from cds_hooks.clients.replays import FileReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
 from cds_hooks.settings.clients import Client
 from cds_hooks.settings.settings import Settings
 from tests.support.hooks.calls import DAY, ORDER_SIGN, knowledge

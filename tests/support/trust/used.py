@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from cds_hooks.clients.replays import MOST_TOKENS, FileReplayStore, ReplayStore
+from cds_hooks.clients.replays.file import FileReplayStore
+from cds_hooks.clients.replays.store import MOST_TOKENS, ReplayStore
+
+T = TypeVar("T")
+_RUNNER = asyncio.Runner()
 
 
 @dataclass
@@ -30,6 +35,11 @@ def file_store(path: Path, now: float = 0.0, most: int = MOST_TOKENS) -> Iterato
         yield store
 
 
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work in the one event loop of these tests: connections to a database belong to a loop."""
+    return _RUNNER.run(work)
+
+
 def first_use(store: ReplayStore, jti: str, until: float = 10, now: float = 0, client: str = "a") -> bool:
     """Use a token."""
-    return asyncio.run(store.first_use(client, jti, until, now))
+    return run(store.first_use(client, jti, until, now))

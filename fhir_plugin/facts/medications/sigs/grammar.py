@@ -23,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from fhir_plugin.facts.medications.intakes import MAX_DURATION_DAYS
 from fhir_plugin.facts.medications.sigs.doses import DIMENSIONS
 from fhir_plugin.facts.medications.sigs.frequencies import FrequencyParser
@@ -251,7 +253,7 @@ class SigParser(FrequencyParser):
         item = self._stage.items[-1]
         if item.dose.units is None or item.dose.stated is not None or item.dose.mg is not None:
             raise NotUnderstood
-        item.dose = item.dose._replace(stated=mg)
+        item.dose = replace(item.dose, stated=mg)
         self._skip("close")
 
     def _join(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import msgspec
 
 from fhir_plugin.facts.medications.intakes import DosePhase, Intake
 
@@ -11,7 +10,7 @@ _WEEK = 7
 _BEDTIME = "bedtime"
 
 
-class Sig(NamedTuple):
+class Sig(msgspec.Struct, frozen=True, gc=False):
     """A parsed sig."""
 
     phases: tuple[DosePhase, ...]
@@ -33,15 +32,14 @@ class Restricted(NotUnderstood):
 RESTRICTED = Sig((), flags=("days_restricted",), restricted=True)
 
 
-class SigDose(NamedTuple):
+class SigDose(msgspec.Struct, frozen=True, gc=False):
     mg: float | None = None
     units: float | None = None
     ml: float | None = None
     stated: float | None = None
 
 
-@dataclass(slots=True)
-class SigItem:
+class SigItem(msgspec.Struct, gc=False):
     """One dose with its frequency, while it is being parsed."""
 
     dose: SigDose
@@ -54,11 +52,10 @@ class SigItem:
     prn: bool = False
 
 
-@dataclass(slots=True)
-class SigPhase:
+class SigPhase(msgspec.Struct, gc=False):
     """One phase, while it is being parsed."""
 
-    items: list[SigItem] = field(default_factory=list)
+    items: list[SigItem] = []
     days: float | None = None
     over: bool = False
     """Whether the drug is stopped from here on."""
@@ -69,12 +66,13 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
     items = [item for stage in stages for item in stage.items]
     if not items:
         raise NotUnderstood
-    if as_needed or all(item.prn for item in items):
+    as_needed_only = [item.prn for item in items]
+    if as_needed or all(as_needed_only):
         return Sig((), prn=True, flags=("prn",))
     _require_complete(stages, items)
     if not all(map(timed, items)):
         _fill_frequencies(stages, flags)
-    if any(item.prn for item in items):
+    if any(as_needed_only):
         flags.append("prn")
     phases = tuple(
         [
@@ -82,7 +80,7 @@ def sig_of(stages: list[SigPhase], flags: list[str], *, as_needed: bool) -> Sig:
             for stage in stages
         ]
     )
-    return Sig(phases, flags=tuple(dict.fromkeys(flags)))
+    return Sig(phases, flags=tuple(dict.fromkeys(flags)) if flags else ())
 
 
 def _require_complete(stages: list[SigPhase], items: list[SigItem]) -> None:

@@ -50,10 +50,9 @@ def tokens_of(text: str, medications: Medications) -> tuple[SigToken, ...]:
         read = kept.get(part)
         tokens += _read_part(part, medications, kept) if read is None else read
     kinds = [token.kind for token in tokens]
-    if "verb" in kinds:
-        at = kinds.index("verb")
-        if _LABEL.issuperset(kinds[:at]):
-            del tokens[:at], kinds[:at]
+    at = kinds.index("verb") if "verb" in kinds else 0
+    if at and _LABEL.issuperset(kinds[:at]):
+        del tokens[:at], kinds[:at]
     if "close" in kinds:
         _drop_echoes(tokens, kinds)
     if "dispensed" in kinds or "refill" in kinds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_plugin.facts.days import days, stretches
 from fhir_plugin.facts.medications import histories
@@ -45,7 +46,7 @@ def every_record_a_new_prescription(patch: pytest.MonkeyPatch, known: Medication
     kept = histories.Exposure
 
     def exposure(prescription: Any, window: Any, reference: str, *rest: Any) -> Any:
-        own = prescription._replace(key=(*prescription.key[:2], reference, prescription.key[3]))
+        own = replace(prescription, key=(*prescription.key[:2], reference, prescription.key[3]))
         return kept(own, window, reference, *rest)
 
     patch.setattr(histories, "Exposure", exposure)

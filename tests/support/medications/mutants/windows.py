@@ -102,14 +102,17 @@ def day_of_asserting_ignored(patch: pytest.MonkeyPatch, known: Medications) -> N
 
 @mutant
 def bounds_say_no_start(patch: pytest.MonkeyPatch, known: Medications) -> None:
-    before(patch, supply, "_order_start", lambda order: replace(order, dosage_instruction=()))
+    kept = supply._order_start
+    patch.setattr(supply, "_order_start", lambda order, request, bounds: kept(order, request, ()))
 
 
 @mutant
 def validity_says_no_start(patch: pytest.MonkeyPatch, known: Medications) -> None:
     kept = supply._order_start
     patch.setattr(
-        supply, "_order_start", lambda order, request: kept(order, replace(request, validity_period=None))
+        supply, "_order_start", lambda order, request, bounds: kept(
+            order, replace(request, validity_period=None), bounds
+        )
     )  # fmt: skip
 
 
@@ -132,8 +135,8 @@ def first_fill_is_a_refill(patch: pytest.MonkeyPatch, known: Medications) -> Non
 def end_of_validity_ignored(patch: pytest.MonkeyPatch, known: Medications) -> None:
     kept = supply._limit
     patch.setattr(
-        supply, "_limit", lambda order, request, as_of, known: kept(
-            order, replace(request, validity_period=None), as_of, known
+        supply, "_limit", lambda order, request, bounds, as_of, known: kept(
+            order, replace(request, validity_period=None), bounds, as_of, known
         )
     )  # fmt: skip
 

@@ -1,12 +1,4 @@
-"""Replay protection: a token is valid for one call only, whichever worker receives it.
-
-Hashes of used tokens are stored until the token expires. One process keeps them in memory; several processes on one
-machine share a SQLite file, in which the first insert wins.
-
-A store never forgets silently. It knows since when it records, and per client the latest expiry of what it has
-forgotten: a token that may have been used before the one, or expires no later than the other, is refused. So no
-token is accepted twice, even if the clock jumps or calls overtake each other.
-"""
+"""Used tokens in a SQLite file: for several processes on one machine, in which the first insert wins."""
 
 from __future__ import annotations
 
@@ -17,24 +9,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
-from heapq import heappop, heappush
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
+from cds_hooks.clients.replays.store import MOST_TOKENS, NEVER, ReplayStoreUnavailable, StoreState, token_hash
 from cds_hooks.protocol.files import Identity, identity, is_held, log_of, remove_log
 from fhir_plugin.errors import BadInput
 
-MOST_TOKENS = 200_000
-"""Maximum per client: 55 calls a second for an hour, about 40 MB in memory."""
 _BUSY_SECONDS = 1.0
-_NEVER = float("-inf")
 
 T = TypeVar("T")
-StoreState = Literal["open", "full", "away"]
-"""``full``: for at least one client; ``away``: the last use could not be recorded, so no call is let in."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS used
@@ -47,81 +32,6 @@ CREATE TABLE IF NOT EXISTS recording (since REAL NOT NULL)
 
 _TRIAL = ("INSERT OR REPLACE INTO used VALUES ('', zeroblob(16384), 0)", "DELETE FROM used WHERE client = ''")
 """More room than a use needs, taken and given back: a smaller trial succeeds on a disk that has no room for a use."""
-
-
-class ReplayStoreUnavailable(Exception):
-    """It cannot be determined whether a token was used, so it must not be accepted. Message: ``full`` or ``store``."""
-
-
-class ReplayStore(Protocol):
-    """Records the tokens that were used."""
-
-    @property
-    def since(self) -> float:
-        """The moment from which each use is recorded, in seconds since 1970: earlier uses are not known."""
-
-    @property
-    def state(self) -> StoreState:
-        """As the last use found it."""
-
-    async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
-        """Whether this is the first use of ``jti`` by that client; stored until ``until``, in seconds since 1970.
-
-        ``now`` is the moment at which the token was checked, so that both checks see the same clock. A token that
-        expires no later than one that was forgotten counts as used.
-
-        :raises ReplayStoreUnavailable: the store failed or is full.
-        """
-
-    async def try_out(self) -> None:
-        """Find out whether a use could be recorded now; ``state`` says it afterwards."""
-
-    def close(self) -> None:
-        """Release open files."""
-
-
-@dataclass(slots=True)
-class _Share:
-    """The used tokens of one client, by hash and by expiry."""
-
-    used: set[bytes] = field(default_factory=set)
-    expiries: list[tuple[float, bytes]] = field(default_factory=list)
-    forgotten: float = _NEVER
-
-
-class MemoryReplayStore:
-    """For one process."""
-
-    def __init__(self, clock: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
-        self.since = clock()
-        self._most = most
-        self._shares: dict[str, _Share] = {}
-
-    @property
-    def state(self) -> StoreState:
-        """See :class:`ReplayStore`."""
-        return "full" if any(len(share.used) >= self._most for share in self._shares.values()) else "open"
-
-    async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
-        """See :class:`ReplayStore`."""
-        share, token = self._shares.setdefault(client, _Share()), _hash(jti)
-        while share.expiries and share.expiries[0][0] < now:
-            expiry, expired = heappop(share.expiries)
-            share.used.discard(expired)
-            share.forgotten = max(share.forgotten, expiry)
-        if token in share.used or until <= share.forgotten:
-            return False
-        if len(share.used) >= self._most:
-            raise ReplayStoreUnavailable("full")
-        share.used.add(token)
-        heappush(share.expiries, (until, token))
-        return True
-
-    async def try_out(self) -> None:
-        """Memory does not fail."""
-
-    def close(self) -> None:
-        """No open files."""
 
 
 class FileReplayStore:
@@ -146,7 +56,7 @@ class FileReplayStore:
     async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
         """See :class:`ReplayStore`."""
         async with self._turn:
-            found = await asyncio.to_thread(self._guarded, lambda: self._use(client, _hash(jti), until, now))
+            found = await asyncio.to_thread(self._guarded, lambda: self._use(client, token_hash(jti), until, now))
         (self._full.add if found == "full" else self._full.discard)(client)
         if found == "full":
             raise ReplayStoreUnavailable("full")
@@ -242,7 +152,7 @@ class FileReplayStore:
     def _share(self, client: str) -> tuple[int, float]:
         """How many tokens are held for a client, and the latest expiry of what was forgotten."""
         found = self._file.execute("SELECT held, forgotten FROM shares WHERE client = ?", (client,)).fetchone()
-        return found or (0, _NEVER)
+        return found or (0, NEVER)
 
     def _set_share(self, client: str, held: int, forgotten: float) -> None:
         self._file.execute("INSERT OR REPLACE INTO shares VALUES (?, ?, ?)", (client, held, forgotten))
@@ -250,11 +160,11 @@ class FileReplayStore:
     def _file_does(self, statement: str) -> None:
         self._file.execute(statement)
 
+    async def aclose(self) -> None:
+        """See :class:`ReplayStore`."""
+        self.close()
+
     def close(self) -> None:
         """Close the file; not beside a use, because a thread of a call that is cancelled may still be writing one."""
         with self._lock:
             self._file.close()
-
-
-def _hash(jti: str) -> bytes:
-    return sha256(jti.encode("utf-8", "surrogatepass")).digest()[:16]
