@@ -20,6 +20,7 @@ from cds_hooks.memory.store import MOST_ANSWERS
 from cds_hooks.protocol.errors import UnusableDatabase
 from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
+from tests.support.commands.command import tandem as command
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, order
 from tests.support.memory.migrations import migrated
 from tests.support.memory.postgres import USER, Postgres, postgres, programs
@@ -46,6 +47,24 @@ def test_from_nothing_the_migrations_make_the_model(server: Postgres) -> None:
     url = database_url(Settings(database=server.database("migrated")))
     assert url is not None
     assert asyncio.run(migrated(open_engine(url))) == (None, [], REVISION)
+
+
+def test_the_check_of_the_settings_connects_and_changes_nothing(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = server.database("checked")
+    monkeypatch.setenv("TANDEM_DATABASE", database)
+    monkeypatch.setenv("TANDEM_DATABASE_KEY", KEY)
+    for _ in range(2):
+        done = command("check-config", "--connect")
+        assert done.returncode == 2
+        assert "environment: TANDEM_DATABASE: the tables are at revision none" in done.stderr
+    assert command("database", "upgrade").returncode == 0
+    done = command("check-config", "--connect")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"note: database: connected, tables at revision {REVISION}" in done.stdout
+    monkeypatch.setenv("TANDEM_DATABASE", database.replace("/checked", "/nowhere"))
+    assert "the server has no database of that name: create it" in command("check-config", "--connect").stderr
 
 
 def test_feedback_is_kept_quiets_and_is_reported(server: Postgres) -> None:
