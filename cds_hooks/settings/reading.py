@@ -208,6 +208,8 @@ def _mistake(model: type[BaseSettings], origins: Origins, error: Mapping[str, An
         case "too_short":
             unit = "characters" if str(path[-1]).endswith(_SECRETS) else "entries"
             return origins.mistake(path, f"must have at least {error['ctx']['min_length']} {unit}")
+        case "tuple_type" if path[0] in _OWNERS and isinstance(error["input"], Mapping):
+            return origins.mistake(path, f"must be a list of tables: write [[{path[0]}]], in double brackets")
         case _:
             words = error["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
             return origins.mistake(path, _SHOULD.sub("must", words, count=1))

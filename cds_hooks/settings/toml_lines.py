@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 KeyPath = tuple[str | int, ...]
 """``("port",)``, ``("clients", 0, "issuer")``."""
 
 
+_ENDS = ("]", "}", '"""', "'''")
+"""One of these is in the last line of a statement that takes several."""
+
+
 class TomlLines:
     """The lines of a file that has been parsed."""
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[KeyPath, int] = {}
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> Mapping[KeyPath, int]:
+        """The line of each key; found only when a mistake asks for one."""
+        lines: dict[KeyPath, int] = {}
         table: KeyPath = ()
         counts: dict[KeyPath, int] = {}
-        for number, statement, content in _statements(text):
+        for number, statement, content in _statements(self._text):
             if statement.startswith("["):
                 table = _table(next(_paths(content)), counts, repeated=statement.startswith("[["))
-                self._lines.setdefault(table, number)
+                lines.setdefault(table, number)
             else:
                 for path in _paths(content):
-                    self._lines.setdefault((*table, *path), number)
+                    lines.setdefault((*table, *path), number)
+        return lines
 
     def of(self, path: KeyPath) -> int | None:
         """The line of the key, else that of what holds it; ``None`` where nothing of it stands in the file."""
@@ -41,6 +52,8 @@ def _statements(text: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
         if not held:
             first = number
         held.append(line)
+        if len(held) > 1 and not any(end in line for end in _ENDS):
+            continue
         try:
             content = tomllib.loads("\n".join(held))
         except tomllib.TOMLDecodeError:

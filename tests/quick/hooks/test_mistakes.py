@@ -77,6 +77,12 @@ def test_every_mistake_is_said_with_its_line_its_owner_and_what_was_meant(tmp_pa
     ]
 
 
+def test_a_table_in_single_brackets_is_told_from_one_of_several(tmp_path: Path) -> None:
+    assert said(tmp_path, 'port = 1\n[clients]\nname = "a"\n') == [
+        "tandem.toml:2: clients: must be a list of tables: write [[clients]], in double brackets"
+    ]
+
+
 def test_what_is_right_can_be_checked_beside_what_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "tandem.toml"
     file.write_text(FILE)
@@ -148,3 +154,8 @@ def test_lines_are_found_in_every_shape_of_toml() -> None:
     assert lines.of(("other", "table", "a", "b")) == 36
     assert lines.of(("other", "table", "list", "x")) == 37
     assert lines.of(("nothing",)) is None
+
+
+def test_a_long_list_is_read_once() -> None:
+    listed = "\n".join(f'  "system|{number}",' for number in range(20_000))
+    assert TomlLines(f"feedback_reasons = [\n{listed}\n]\nport = 1\n").of(("port",)) == 20_003
