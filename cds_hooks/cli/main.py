@@ -42,7 +42,7 @@ class Commands(LazyGroup):
             "check-config",
             f"{_FOLDER}.check_config",
             "check_config",
-            "Check a settings file as the start does, and print what is set; secrets are not shown.",
+            "Check settings as the start does, and print what is set, or every mistake; secrets are not shown.",
         ),
         Command(
             "check-server",

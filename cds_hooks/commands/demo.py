@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cds_hooks.commands.serve import listen, web_server
+from cds_hooks.commands.serve import web_server
 from cds_hooks.demo.calls import curl, ketamine_order, order_sign, patient_view
 from cds_hooks.demo.stories import DemoPatient
+from cds_hooks.starting.listening import listen
 
 if TYPE_CHECKING:
     import uvicorn

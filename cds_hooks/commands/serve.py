@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +11,9 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
-from cds_hooks.settings.settings import Settings, load_settings
+    from mappings.schema.load import Knowledge
+
+from cds_hooks.settings.settings import Settings, named_file
 from fhir_plugin.errors import BadInput
 
 
@@ -27,35 +27,39 @@ def serve(
     ] = None,
 ) -> None:
     """Start the CDS Hooks service."""
-    path = config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None)
+    from cds_hooks.starting.checks import check_start
+
+    file = config or named_file()
     servers = tuple(fhir_server) if fhir_server else None
-    run(load_settings(path, host=host, port=port, fhir_servers=servers, allow_open=allow_open))
+    # Nobody can connect before the whole configuration has been checked.
+    run(*check_start(file, host=host, port=port, fhir_servers=servers, allow_open=allow_open).ready(), file)
 
 
-def run(settings: Settings, announce: bool = True) -> None:
-    """Serve until stopped.
+def run(settings: Settings, knowledge: Knowledge, file: Path | None = None, announce: bool = True) -> None:
+    """Serve until stopped; ``file`` is where the settings are from.
 
-    :raises BadInput: a setting is wrong, the address is in use, or it is reachable from other machines although
-        callers are not authenticated.
+    :raises BadInput: the address is in use, or what was checked has changed since.
     """
-    refuse_open_address(settings)
     from cds_hooks.application.app import create_app
-    from cds_hooks.memory.keys import check_site_key
-    from cds_hooks.settings.database import database_url
+    from cds_hooks.starting.announcement import log_start
+    from cds_hooks.starting.listening import listen, take_calls
     from cds_hooks.telemetry import logs
-    from mappings.schema.load import load_knowledge
 
+    logs.configure(settings.log_level, settings.log_format)
+    logs.capture_process_logs()
     with listen(settings.host, settings.port) as listener:
-        # Nobody can connect before the whole configuration has been validated.
-        check_site_key(settings, database_url(settings))
-        app = create_app(settings, load_knowledge(site=settings.site))
+        app = create_app(settings, knowledge)
         # A call that arrives before the service is up waits instead of being refused.
-        listener.listen()
+        take_calls(listener)
+        host, port = listener.getsockname()[:2]
+        log_start(settings, knowledge, (host, port), file)
         if announce:
-            host, port = listener.getsockname()[:2]
             typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
-        logs.capture_process_logs()
-        web_server(app, settings).run(sockets=[listener])
+        server = web_server(app, settings)
+        try:
+            server.run(sockets=[listener])
+        except SystemExit:  # the web server ends the process if the start fails, and does not say why
+            raise BadInput(getattr(app.state, "start_fault", "the service did not start: its log says why")) from None
 
 
 def web_server(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Server:
@@ -70,31 +74,8 @@ def web_server(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Serv
     return uvicorn.Server(config)
 
 
-def refuse_open_address(settings: Settings) -> None:
-    """:class:`BadInput` if anyone on another machine could call, unless ``allow_open`` permits it."""
-    if settings.open and settings.listens_beyond_loopback and not settings.allow_open:
-        raise BadInput(
-            f"refusing to listen on {settings.host}: callers are not authenticated; configure [[clients]], "
-            "or put an authenticating proxy in front and start with --allow-open"
-        )
-
-
 def access_summary(settings: Settings) -> str:
     """Who may call, in a few words."""
     if settings.open:
         return "open: callers are not authenticated"
     return ", ".join(f"{client.name}: {client.mode}" for client in settings.clients)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; :class:`BadInput` if the address cannot be used."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, ValueError) as fault:
-        listener.close()
-        reason = fault.strerror if isinstance(fault, OSError) else "not a valid address"
-        raise BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port") from fault
-    return listener

@@ -18,6 +18,7 @@ from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
 from cds_hooks.settings.database import OFF
 from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry.logs import add_log_fields
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
 
@@ -43,7 +44,8 @@ class Operation:
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
-        self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission))
+        state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission)
+        self.metrics = Metrics(state, today)
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 
@@ -87,7 +89,10 @@ class Operation:
             "fhir_servers": len(clients),
             "fhir_servers_resting": clients.resting,
         }
-        return JSONResponse(body, 200 if safe and admits else 503)
+        if safe and admits:
+            return JSONResponse(body)
+        add_log_fields(reason=f"replays.{replays}" if safe else "canaries.silent")
+        return JSONResponse(body, 503)
 
     async def _replay_state(self) -> str:
         """The state of the replay store, tried out now: where no call is sent here any more, none would find it mended.

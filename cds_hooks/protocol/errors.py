@@ -16,10 +16,13 @@
 The status codes are in one table, in ``app.py``.
 """
 
+import re
 from typing import Literal
 
-from fhir_plugin.errors import BadInput, TandemError
+from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError
 
+BodyFault = Literal["json", "nested", "missing", "type", "value"]
+"""What is wrong with a body, as a code for the log."""
 UnusableState = Literal["old tables", "newer tables", "broken tables"]
 
 
@@ -30,11 +33,12 @@ class CallError(TandemError):
 class BadRequest(CallError):
     """The body cannot be used."""
 
-    def __init__(self, pointer: str, why: str) -> None:
+    def __init__(self, pointer: str, why: str, fault: BodyFault = "value") -> None:
         """``pointer`` is a JSON pointer (RFC 6901), empty for the whole body; ``why`` never quotes a value."""
         super().__init__(f"{pointer or '(body)'}: {why}")
         self.pointer = pointer
         self.why = why
+        self.fault = fault
 
 
 class StoreUnavailable(TandemError):
@@ -82,3 +86,22 @@ class Overloaded(TandemError):
         """``reason`` is a keyword for the log and the metrics."""
         super().__init__("there are more calls than can be answered soon; try again")
         self.reason = reason
+
+
+def reason_fields(error: Exception) -> dict[str, str]:
+    """Why a call is not answered, for its line in the log: codes, and names of members that the standard defines."""
+    match error:
+        case BadRequest():
+            return {"reason": f"body.{error.fault}", "member": _INDEX.sub("/*", error.pointer)}
+        case RecordUnavailable():
+            return {"reason": f"record.{error.reason}"}
+        case _:
+            return {"reason": ERROR_REASONS[type(error)]} if type(error) in ERROR_REASONS else {}
+
+
+_INDEX = re.compile(r"/[0-9]+(?=/|$)")
+ERROR_REASONS: dict[type[Exception], str] = {
+    BodyTooLarge: "body.large",
+    EncodedBody: "body.encoded",
+    UnknownService: "service.unknown",
+}

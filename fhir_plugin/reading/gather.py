@@ -13,7 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailable, TemporarilyUnavailable
+from fhir_plugin.errors import (
+    BadInput,
+    PermanentlyUnavailable,
+    RecordUnavailable,
+    TemporarilyUnavailable,
+    UnavailableReason,
+)
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.scopes import REFUSALS
 from fhir_plugin.reading.searches import QuerySession, Search
@@ -106,13 +112,15 @@ async def gather(
     servers: FhirServers,
     deadline: float = 2.5,
     noted: list[Query] | None = None,
+    barred: str = "",
 ) -> Record:
     """The record of one patient: the inputs ``wanted``, from the prefetch and else from ``access``.
 
     ``prefetch`` maps input names to JSON; an absent key was not provided. ``codes`` are for the inputs that are
     searched by code. ``deadline`` is in seconds, for everything together. ``noted`` receives every query, even if the
-    record is unavailable. Raises RecordUnavailable if a required input among those wanted is available from neither,
-    WrongPatient if a different Patient is returned, BadInput for an invalid patient id.
+    record is unavailable. ``barred`` says why the server that the caller named is not read. Raises RecordUnavailable if
+    a required input among those wanted is available from neither, WrongPatient if a different Patient is returned,
+    BadInput for an invalid patient id.
     """
     patient = patient_id_from(patient_id)
     unknown = [name for name in wanted if name not in INPUTS]
@@ -131,7 +139,7 @@ async def gather(
         _leave_out_long(reader)
     for name in wanted:
         if INPUTS[name].required:
-            _require(name, reader)
+            _require(name, reader, barred)
     return _build_record(reader, wanted)
 
 
@@ -216,7 +224,7 @@ def _leave_out_long(reader: _RecordReader) -> None:
         reader.found[name] = DecodedInput(Input(InputState.UNREADABLE), (Unread(name, why),), flawed=True)
 
 
-def _require(name: str, reader: _RecordReader) -> None:
+def _require(name: str, reader: _RecordReader, barred: str) -> None:
     """Raise RecordUnavailable, with the input and the outcome, if a required input cannot be used."""
     decoded = reader.found.get(name)
     state = decoded.input.state if decoded else InputState.NOT_RETRIEVED
@@ -224,9 +232,20 @@ def _require(name: str, reader: _RecordReader) -> None:
         return
     search = reader.failures.get(name)
     reasons = [unread.why for unread in decoded.unread] + list(decoded.warnings) if decoded else []
-    reasons.append(search.outcome if search else "not in the prefetch, and no FHIR server was given")
+    reasons.append(search.outcome if search else f"not in the prefetch, and {barred or 'no FHIR server was given'}")
     kind: type[RecordUnavailable] = TemporarilyUnavailable if search and search.temporary else PermanentlyUnavailable
-    raise kind(f"{name}: {state} ({reasons[0]})")
+    raise kind(f"{name}: {state} ({reasons[0]})", _reason(search, supplied=decoded is not None, barred=bool(barred)))
+
+
+def _reason(search: Search | None, *, supplied: bool, barred: bool) -> UnavailableReason:
+    """Why a required input is unavailable, as a code."""
+    if search is not None and search.outcome in REFUSALS:
+        return "token"
+    if search is not None:
+        return "server-failed" if search.temporary else "server-refused"
+    if supplied:
+        return "unreadable"
+    return "server-not-listed" if barred else "not-supplied"
 
 
 def _build_record(reader: _RecordReader, wanted: Sequence[str]) -> Record:

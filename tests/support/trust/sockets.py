@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from cds_hooks.application.app import create_app
-from cds_hooks.commands.serve import listen, web_server
+from cds_hooks.commands.serve import web_server
 from cds_hooks.settings.settings import Settings
+from cds_hooks.starting.listening import listen
 from tests.support.hooks.calls import DAY, knowledge
 
 SECONDS = 20
