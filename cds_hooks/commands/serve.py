@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    import uvicorn
-    from starlette.types import ASGIApp
-
 from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
+
+if TYPE_CHECKING:
+    from cds_hooks.operation.peers import WorkerPlace
+    from mappings.schema.load import Knowledge
 
 
 def serve(
     config: Annotated[Path | None, typer.Option(help="Settings file, such as tandem.toml.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback by default.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes that answer; 1 by default.")] = None,
     fhir_server: Annotated[list[str] | None, typer.Option(help="An https FHIR base URL that may be read.")] = None,
     allow_open: Annotated[
         bool | None, typer.Option("--allow-open", help="Listen beyond loopback without authenticating callers.")
@@ -29,45 +32,84 @@ def serve(
     """Start the CDS Hooks service."""
     path = config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None)
     servers = tuple(fhir_server) if fhir_server else None
-    run(load_settings(path, host=host, port=port, fhir_servers=servers, allow_open=allow_open))
+    run(load_settings(path, host=host, port=port, workers=workers, fhir_servers=servers, allow_open=allow_open))
 
 
-def run(settings: Settings, announce: bool = True) -> None:
+def run(settings: Settings) -> None:
     """Serve until stopped.
 
     :raises BadInput: a setting is wrong, the address is in use, or it is reachable from other machines although
         callers are not authenticated.
+    :raises NotStarted: a process could not start although the settings are in order.
     """
     refuse_open_address(settings)
-    from cds_hooks.application.app import create_app
     from cds_hooks.memory.database import database_url
     from cds_hooks.memory.keys import check_site_key
-    from cds_hooks.telemetry import logs
     from mappings.schema.load import load_knowledge
 
     with listen(settings.host, settings.port) as listener:
-        # Nobody can connect before the whole configuration has been validated.
         check_site_key(settings, database_url(settings))
-        app = create_app(settings, load_knowledge(site=settings.site))
-        # A call that arrives before the service is up waits instead of being refused.
-        listener.listen()
-        if announce:
-            host, port = listener.getsockname()[:2]
-            typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
-        logs.capture_process_logs()
-        web_server(app, settings).run(sockets=[listener])
+        host, port = listener.getsockname()[:2]
+        line = f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})"
+        if settings.workers == 1:
+            _serve(settings, load_knowledge(site=settings.site), listener, partial(typer.echo, line))
+        else:
+            _serve_in_workers(settings, listener, partial(typer.echo, line))
 
 
-def web_server(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Server:
-    """The web server with the limits of the settings; ``options`` are further ones of uvicorn's."""
-    import uvicorn
+def _serve(
+    settings: Settings,
+    knowledge: Knowledge,
+    listener: socket.socket,
+    answers: Callable[[], None],
+    place: WorkerPlace | None = None,
+) -> None:
+    """Serve in this process."""
+    from cds_hooks.application.app import create_app
+    from cds_hooks.operation.server import WebServer
+    from cds_hooks.telemetry import logs
 
-    from cds_hooks.operation.connections import limited
+    # Nobody can connect before the whole configuration has been validated.
+    app = create_app(settings, knowledge, place=place)
+    # A call that arrives before the service is up waits instead of being refused.
+    listener.listen()
+    logs.capture_process_logs()
+    WebServer(app, settings, answers).run(sockets=[listener])
 
-    config = uvicorn.Config(
-        app, http=limited(settings), ws="none", log_config=None, access_log=False, server_header=False, **options
-    )
-    return uvicorn.Server(config)
+
+def _serve_in_workers(settings: Settings, listener: socket.socket, answers: Callable[[], None]) -> None:
+    """Have several processes serve; this one only watches over them."""
+    from cds_hooks.operation.workers import Workers
+    from cds_hooks.telemetry import logs
+
+    job = partial(_serve_as_worker, settings, _checked(settings))
+    listener.listen()
+    logs.capture_process_logs()
+    Workers(job, settings.workers, listener, settings.stop_seconds).run(answers)
+
+
+def _checked(settings: Settings) -> str:
+    """The digest of the knowledge, once the whole configuration has been validated; what was loaded is let go."""
+    from cds_hooks.application.app import check_app
+    from mappings.schema.load import load_knowledge
+
+    knowledge = load_knowledge(site=settings.site)
+    check_app(settings, knowledge)
+    return knowledge.digest
+
+
+def _serve_as_worker(
+    settings: Settings, digest: str, place: WorkerPlace, listener: socket.socket, answers: Callable[[], None]
+) -> None:
+    """What a worker does. It is given the settings; the environment may say something else by now."""
+    from cds_hooks.telemetry import logs
+    from mappings.schema.load import load_knowledge
+
+    logs.configure(settings.log_level, settings.log_format)
+    knowledge = load_knowledge(site=settings.site)
+    if knowledge.digest != digest:
+        raise BadInput("the knowledge has changed since the service was started: start it again")
+    _serve(settings, knowledge, listener, answers, place)
 
 
 def refuse_open_address(settings: Settings) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from cds_hooks.clients.replays import ReplayStore
 from cds_hooks.memory.memory import Memory
@@ -19,6 +22,15 @@ from mappings.schema.load import Knowledge
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Family(NamedTuple):
+    """All values of one metric, as one process tells them to another."""
+
+    name: str
+    words: str
+    kind: str
+    samples: list[tuple[str, dict[str, str], float]]
 
 
 class Metrics:
@@ -63,6 +75,38 @@ class Metrics:
     def exposition(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)
+
+    def families(self) -> list[Family]:
+        """All metrics, for another process."""
+        return [
+            Family(
+                each.name, each.documentation, each.type, [(one.name, one.labels, one.value) for one in each.samples]
+            )
+            for each in self._registry.collect()
+        ]
+
+
+class _Collected(Collector):
+    """Metrics that were collected elsewhere."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def exposition_of_all(told: Sequence[Sequence[Family] | None]) -> bytes:
+    """What each worker told, in the text format of Prometheus, its number as a label; ``None``: it did not answer."""
+    metrics: dict[str, Metric] = {}
+    up = GaugeMetricFamily("tandem_worker_up", "Whether a worker of several told its metrics.", labels=("worker",))
+    for number, families in enumerate(told):
+        up.add_metric((str(number),), float(families is not None))
+        for family in families or ():
+            metric = metrics.setdefault(family.name, Metric(family.name, family.words, family.kind))
+            for name, labels, value in family.samples:
+                metric.samples.append(Sample(name, {**labels, "worker": str(number)}, value))
+    return generate_latest(_Collected((*metrics.values(), up)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

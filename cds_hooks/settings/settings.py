@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     """The address to listen on. TLS ends in a proxy in front of it."""
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 picks a free one."""
+    workers: PositiveInt = 1
+    """The number of processes that answer on this port. Limits on calls and connections are of each of them. Not more
+    than one with ``[[smart]]``, nor with ``replay_store = "memory"``."""
+    stop_seconds: PositiveInt = 20
+    """How long calls that were let in may take after SIGTERM; then they are given up, and the process ends."""
     allow_open: bool = False
     """Whether the service may listen beyond loopback without authenticating its callers."""
     fhir_servers: tuple[BaseUrl, ...] = ()
@@ -129,6 +134,18 @@ class Settings(BaseSettings):
         for name in ("name", "issuer"):
             if len({getattr(issuer, name) for issuer in self.smart}) < len(self.smart):
                 raise ValueError(f"smart: two issuers have the same {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_process(self) -> Self:
+        if self.workers > 1 and self.smart:
+            raise ValueError(
+                "workers: must be 1 where there is a smart issuer: a session of the app lives in one process"
+            )
+        if self.workers > 1 and self.replays_in_memory:
+            raise ValueError(
+                'workers: must be 1 with replay_store = "memory": a token would be accepted by each of them'
+            )
         return self
 
     @model_validator(mode="after")

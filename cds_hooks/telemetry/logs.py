@@ -34,6 +34,7 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "status": float,
     "ms": float,
     "count": float,
+    "worker": float,
     "cards": float,
     "quiet": float,
     "outside": float,
