@@ -29,8 +29,8 @@ from cds_hooks.operation.endpoints import Operation
 from cds_hooks.operation.guard import Guard
 from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
-from cds_hooks.operation.peers import WorkerPlace
 from cds_hooks.operation.refusals import RefusalPages
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.clock import now, seconds, today
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
 from cds_hooks.protocol.limits import read_body

@@ -15,7 +15,7 @@ from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
 
 if TYPE_CHECKING:
-    from cds_hooks.operation.peers import WorkerPlace
+    from cds_hooks.operation.workers import WorkerPlace
     from mappings.schema.load import Knowledge
 
 

@@ -16,8 +16,9 @@ from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
-from cds_hooks.operation.peers import Peers, WorkerPlace
+from cds_hooks.operation.peers import Peers
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge

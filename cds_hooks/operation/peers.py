@@ -7,31 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from cds_hooks.operation.metrics import Family, exposition_of_all
+from cds_hooks.operation.workers import WorkerPlace
 
 ANSWER_SECONDS = 0.5
 """How long a scrape waits for another worker."""
 _FAULTS = (OSError, TimeoutError, msgspec.DecodeError)
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(list[Family])
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerPlace:
-    """Which of several workers a process is; one that is replaced leaves its place to the next."""
-
-    number: int
-    count: int
-    folder: Path
-    """Where their sockets are."""
-
-    def socket_of(self, number: int) -> Path:
-        """The socket of one of them."""
-        return self.folder / str(number)
 
 
 class Peers:

@@ -17,17 +17,32 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
-from cds_hooks.operation.peers import WorkerPlace
 from cds_hooks.protocol.errors import NotStarted
 from cds_hooks.telemetry.logs import fault_fields, log
 from fhir_plugin.errors import TandemError
 from mappings.schema.errors import KnowledgeError
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlace:
+    """Which of several workers a process is; one that is replaced leaves its place to the next."""
+
+    number: int
+    count: int
+    folder: Path
+    """Where their sockets are."""
+
+    def socket_of(self, number: int) -> Path:
+        """The socket of one of them."""
+        return self.folder / str(number)
+
 
 Job: TypeAlias = Callable[[WorkerPlace, socket.socket, Callable[[], None]], None]
 """What a worker does, as an object that can be pickled: serve the socket, and call the last one when it answers."""
@@ -61,11 +76,11 @@ class Workers:
             caught = asyncio.run(self._supervise(Path(folder), answers))
         signal.raise_signal(caught)
 
-    async def _supervise(self, folder: Path, answers: Callable[[], None]) -> signal.Signals:
+    async def _supervise(self, folder: Path, answers: Callable[[], None]) -> int:
         loop = asyncio.get_running_loop()
-        caught: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in _STOP_SIGNALS:
-            loop.add_signal_handler(number, caught.put_nowait, number)
+        caught: asyncio.Queue[int] = asyncio.Queue()
+        for each in _STOP_SIGNALS:
+            loop.add_signal_handler(each, caught.put_nowait, each)
         stop = loop.create_task(caught.get())
         try:
             for number in range(self._count):
@@ -209,6 +224,7 @@ def _work(job: Job, place: WorkerPlace, listener: socket.socket, says: Connectio
     try:
         job(place, listener, partial(says.send, _UP))
     except (TandemError, KnowledgeError) as fault:
+        log.error("a worker cannot start", worker=place.number, **fault_fields(fault))
         says.send(str(fault))
     except Exception as fault:  # noqa: BLE001 - the text of a traceback may quote the record
         log.error("fault in a worker", **fault_fields(fault))
@@ -223,7 +239,7 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _unless(stop: asyncio.Task[signal.Signals], work: Coroutine[Any, Any, None]) -> None:
+async def _unless(stop: asyncio.Task[int], work: Coroutine[Any, Any, None]) -> None:
     """Wait for ``work``, but not beyond ``stop``.
 
     :raises NotStarted: ``work`` found that a worker cannot start.

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     """The port to listen on; 0 picks a free one."""
     workers: PositiveInt = 1
     """The number of processes that answer on this port. Limits on calls and connections are of each of them. Not more
-    than one with ``[[smart]]``, nor with ``replay_store = "memory"``."""
+    than one with ``[[smart]]``, nor with ``[[clients]]`` and ``replay_store = "memory"``."""
     stop_seconds: PositiveInt = 20
     """How long calls that were let in may take after SIGTERM; then they are given up, and the process ends."""
     allow_open: bool = False
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 "workers: must be 1 where there is a smart issuer: a session of the app lives in one process"
             )
-        if self.workers > 1 and self.replays_in_memory:
+        if self.workers > 1 and self.clients and self.replays_in_memory:
             raise ValueError(
                 'workers: must be 1 with replay_store = "memory": a token would be accepted by each of them'
             )
