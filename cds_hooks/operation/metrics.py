@@ -80,7 +80,10 @@ class Metrics:
         """All metrics, for another process."""
         return [
             Family(
-                each.name, each.documentation, each.type, [(one.name, one.labels, one.value) for one in each.samples]
+                each.name,
+                each.documentation,
+                each.type,
+                [(one.name, one.labels, float(one.value)) for one in each.samples],
             )
             for each in self._registry.collect()
         ]
