@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
-from cds_hooks.operation.metrics import CurrentState, Metrics
+from cds_hooks.operation.metrics import CurrentState, Metrics, exposition_of_all
 from cds_hooks.telemetry.logs import FIELDS
 from docs.generator import settings
 from docs.generator.commands import commands, parameters
@@ -150,7 +150,7 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
     canaries, replays = SimpleNamespace(silent=()), SimpleNamespace(state="open")
     state = CurrentState(shipped(), memory, servers, canaries, load, replays)  # type: ignore[arg-type]
-    shown = Metrics(state).exposition().decode()
+    shown = exposition_of_all([Metrics(state).families()]).decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
     created = {name: words for name, words in helps.items() if not name.endswith("_created")}
     assert {entry.name: entry.help for entry in metric_entries()} == created
