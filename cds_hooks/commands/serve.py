@@ -74,7 +74,7 @@ def _serve(
     # A call that arrives before the service is up waits instead of being refused.
     listener.listen()
     logs.capture_process_logs()
-    WebServer(app, settings, answers).run(sockets=[listener])
+    WebServer(app, settings, answers, place).run(sockets=[listener])
 
 
 def _serve_in_workers(settings: Settings, listener: socket.socket, answers: Callable[[], None]) -> None:

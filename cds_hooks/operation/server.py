@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from cds_hooks.operation.accepting import Acceptor
 from cds_hooks.operation.connections import limited
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.errors import NotStarted
 from cds_hooks.settings.settings import Settings
 
@@ -16,8 +19,17 @@ from cds_hooks.settings.settings import Settings
 class WebServer(uvicorn.Server):
     """Asked to stop, it takes no new connections, closes idle ones, and waits ``stop_seconds`` for calls in flight."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, answers: Callable[[], None] | None = None) -> None:
-        """``answers`` is called once: when the application has started and the socket is served."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        answers: Callable[[], None] | None = None,
+        place: WorkerPlace | None = None,
+    ) -> None:
+        """``answers`` is called once: when the application has started and the socket is served.
+
+        ``place`` is there where other workers accept on the same socket.
+        """
         super().__init__(
             uvicorn.Config(
                 app,
@@ -29,7 +41,9 @@ class WebServer(uvicorn.Server):
                 timeout_graceful_shutdown=settings.stop_seconds,
             )
         )
-        self._answers = answers
+        self._answers, self._place = answers, place
+        self._acceptor: Acceptor | None = None
+        self._taking: set[asyncio.Task[object]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and serve the socket.
@@ -37,8 +51,29 @@ class WebServer(uvicorn.Server):
         :raises NotStarted: the application did not start.
         """
         try:
-            await super().startup(sockets)
+            await super().startup([] if self._place else sockets)
         except SystemExit:
             raise NotStarted("the application did not start; the log says why") from None
+        if self._place and sockets:
+            self._acceptor = Acceptor(self._place, sockets[0], lambda: len(self.server_state.connections), self._take)
+            self._acceptor.start()
         if self._answers is not None:
             self._answers()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new connections, finish the calls in flight, and stop the application."""
+        if self._acceptor is not None:
+            self._acceptor.close()
+        await super().shutdown(sockets)
+
+    def _take(self, connection: socket.socket) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(self._serve_one(connection))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _serve_one(self, connection: socket.socket) -> None:
+        protocol: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state),
+            connection,
+        )

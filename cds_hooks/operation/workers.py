@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, MutableSequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +38,8 @@ class WorkerPlace:
     count: int
     folder: Path
     """Where their sockets are."""
+    opened: MutableSequence[int]
+    """How many connections each has open, in memory that they share; ``NOBODY`` where none serves."""
 
     def socket_of(self, number: int) -> Path:
         """The socket of one of them."""
@@ -52,6 +54,7 @@ _LATE_SECONDS = 10.0
 """How long a worker may take to write what is queued and to end, after the time for its calls; then it is killed."""
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Between attempts to replace a worker."""
+NOBODY = 2**31 - 1
 _PROCESSES = multiprocessing.get_context("spawn")
 _UP = ""
 """What a worker says when it answers; what else it says is why it cannot."""
@@ -83,8 +86,9 @@ class Workers:
             loop.add_signal_handler(each, caught.put_nowait, each)
         stop = loop.create_task(caught.get())
         try:
+            opened = _PROCESSES.RawArray("i", [NOBODY] * self._count)
             for number in range(self._count):
-                self._start(WorkerPlace(number, self._count, folder))
+                self._start(WorkerPlace(number, self._count, folder, opened))
             await _unless(stop, self._all_answer())
             if not stop.done():
                 answers()
@@ -215,6 +219,7 @@ class _Worker:
     def _note_end(self, how: str) -> None:
         self._note_said(f"it ended before it answered ({how}); the log may say why")
         self.how = how
+        self.place.opened[self.place.number] = NOBODY
         self._ended.set()
 
 
