@@ -15,8 +15,8 @@ from cds_hooks.settings.settings import Settings, load_settings
 from fhir_plugin.errors import BadInput
 
 if TYPE_CHECKING:
+    from cds_hooks.operation.accepting import Inlet
     from cds_hooks.operation.workers import WorkerPlace
-    from mappings.schema.load import Knowledge
 
 
 def serve(
@@ -43,49 +43,32 @@ def run(settings: Settings) -> None:
     :raises NotStarted: a process could not start although the settings are in order.
     """
     refuse_open_address(settings)
+    from cds_hooks.application.app import create_app
     from cds_hooks.memory.database import database_url
     from cds_hooks.memory.keys import check_site_key
+    from cds_hooks.operation.server import WebServer
+    from cds_hooks.operation.workers import Workers
+    from cds_hooks.telemetry import logs
     from mappings.schema.load import load_knowledge
 
     with listen(settings.host, settings.port) as listener:
+        # Nobody can connect before the whole configuration has been validated.
         check_site_key(settings, database_url(settings))
         host, port = listener.getsockname()[:2]
-        line = f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})"
+        answers = partial(
+            typer.echo, f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})"
+        )
         if settings.workers == 1:
-            _serve(settings, load_knowledge(site=settings.site), listener, partial(typer.echo, line))
+            app = create_app(settings, load_knowledge(site=settings.site))
+            # A call that arrives before the service is up waits instead of being refused.
+            listener.listen()
+            logs.capture_process_logs()
+            WebServer(app, settings, answers).run(sockets=[listener])
         else:
-            _serve_in_workers(settings, listener, partial(typer.echo, line))
-
-
-def _serve(
-    settings: Settings,
-    knowledge: Knowledge,
-    listener: socket.socket,
-    answers: Callable[[], None],
-    place: WorkerPlace | None = None,
-) -> None:
-    """Serve in this process."""
-    from cds_hooks.application.app import create_app
-    from cds_hooks.operation.server import WebServer
-    from cds_hooks.telemetry import logs
-
-    # Nobody can connect before the whole configuration has been validated.
-    app = create_app(settings, knowledge, place=place)
-    # A call that arrives before the service is up waits instead of being refused.
-    listener.listen()
-    logs.capture_process_logs()
-    WebServer(app, settings, answers, place).run(sockets=[listener])
-
-
-def _serve_in_workers(settings: Settings, listener: socket.socket, answers: Callable[[], None]) -> None:
-    """Have several processes serve; this one only watches over them."""
-    from cds_hooks.operation.workers import Workers
-    from cds_hooks.telemetry import logs
-
-    job = partial(_serve_as_worker, settings, _checked(settings))
-    listener.listen()
-    logs.capture_process_logs()
-    Workers(job, settings.workers, listener, settings.stop_seconds).run(answers)
+            job = partial(_serve_as_worker, settings, _checked(settings))
+            listener.listen()
+            logs.capture_process_logs()
+            Workers(job, settings.workers, listener, settings.stop_seconds).run(answers)
 
 
 def _checked(settings: Settings) -> str:
@@ -99,17 +82,20 @@ def _checked(settings: Settings) -> str:
 
 
 def _serve_as_worker(
-    settings: Settings, digest: str, place: WorkerPlace, listener: socket.socket, answers: Callable[[], None]
+    settings: Settings, digest: str, place: WorkerPlace, inlet: Inlet, answers: Callable[[], None]
 ) -> None:
     """What a worker does. It is given the settings; the environment may say something else by now."""
+    from cds_hooks.application.app import create_app
+    from cds_hooks.operation.server import WebServer
     from cds_hooks.telemetry import logs
     from mappings.schema.load import load_knowledge
 
     logs.configure(settings.log_level, settings.log_format)
+    logs.capture_process_logs()
     knowledge = load_knowledge(site=settings.site)
     if knowledge.digest != digest:
         raise BadInput("the knowledge has changed since the service was started: start it again")
-    _serve(settings, knowledge, listener, answers, place)
+    WebServer(create_app(settings, knowledge, place=place), settings, answers, inlet).run(sockets=[])
 
 
 def refuse_open_address(settings: Settings) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from cds_hooks.operation.accepting import Acceptor
+from cds_hooks.operation.accepting import OPEN, Inlet
 from cds_hooks.operation.connections import limited
-from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.errors import NotStarted
 from cds_hooks.settings.settings import Settings
 
@@ -24,11 +23,11 @@ class WebServer(uvicorn.Server):
         app: ASGIApp,
         settings: Settings,
         answers: Callable[[], None] | None = None,
-        place: WorkerPlace | None = None,
+        inlet: Inlet | None = None,
     ) -> None:
-        """``answers`` is called once: when the application has started and the socket is served.
+        """``answers`` is called once: when the application has started and connections are served.
 
-        ``place`` is there where other workers accept on the same socket.
+        ``inlet`` is there where connections are accepted elsewhere.
         """
         super().__init__(
             uvicorn.Config(
@@ -41,30 +40,34 @@ class WebServer(uvicorn.Server):
                 timeout_graceful_shutdown=settings.stop_seconds,
             )
         )
-        self._answers, self._place = answers, place
-        self._acceptor: Acceptor | None = None
+        self._answers, self._inlet = answers, inlet
         self._taking: set[asyncio.Task[object]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application and serve the socket.
+        """Start the application and serve connections.
 
         :raises NotStarted: the application did not start.
         """
         try:
-            await super().startup([] if self._place else sockets)
+            await super().startup(sockets)
         except SystemExit:
             raise NotStarted("the application did not start; the log says why") from None
-        if self._place and sockets:
-            self._acceptor = Acceptor(self._place, sockets[0], lambda: len(self.server_state.connections), self._take)
-            self._acceptor.start()
+        if self._inlet is not None:
+            self._inlet.listen(self._take)
         if self._answers is not None:
             self._answers()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no new connections, finish the calls in flight, and stop the application."""
-        if self._acceptor is not None:
-            self._acceptor.close()
+        if self._inlet is not None:
+            self._inlet.close()
         await super().shutdown(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop."""
+        if self._inlet is not None:
+            self._inlet.tally[OPEN] = len(self.server_state.connections) + len(self._taking)
+        return await super().on_tick(counter)
 
     def _take(self, connection: socket.socket) -> None:
         task: asyncio.Task[object] = asyncio.create_task(self._serve_one(connection))

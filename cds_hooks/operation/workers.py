@@ -2,7 +2,8 @@
 
 uvicorn's own supervisor is not used. It starts a worker that ends before it serves again and again, twice a second,
 unless its exit status is 3; while it stops, new connections are accepted by nobody and wait instead of being refused;
-it waits for its workers without a limit; and if it is killed, they go on serving.
+it waits for its workers without a limit; if it is killed, they go on serving; and the first of them to wake takes all
+connections that come at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Coroutine, MutableSequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
+from cds_hooks.operation.accepting import Acceptor, Inlet, Outlet
 from cds_hooks.protocol.errors import NotStarted
 from cds_hooks.telemetry.logs import fault_fields, log
 from fhir_plugin.errors import TandemError
@@ -38,30 +40,27 @@ class WorkerPlace:
     count: int
     folder: Path
     """Where their sockets are."""
-    opened: MutableSequence[int]
-    """How many connections each has open, in memory that they share; ``NOBODY`` where none serves."""
 
     def socket_of(self, number: int) -> Path:
         """The socket of one of them."""
         return self.folder / str(number)
 
 
-Job: TypeAlias = Callable[[WorkerPlace, socket.socket, Callable[[], None]], None]
-"""What a worker does, as an object that can be pickled: serve the socket, and call the last one when it answers."""
+Job: TypeAlias = Callable[[WorkerPlace, Inlet, Callable[[], None]], None]
+"""What a worker does, as an object that can be pickled: serve what it is handed, and call the last when it answers."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LATE_SECONDS = 10.0
 """How long a worker may take to write what is queued and to end, after the time for its calls; then it is killed."""
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Between attempts to replace a worker."""
-NOBODY = 2**31 - 1
 _PROCESSES = multiprocessing.get_context("spawn")
 _UP = ""
 """What a worker says when it answers; what else it says is why it cannot."""
 
 
 class Workers:
-    """The parent of the workers. It serves nothing itself."""
+    """The parent of the workers. It accepts connections for them, and reads nothing of what comes over these."""
 
     def __init__(self, job: Job, count: int, listener: socket.socket, stop_seconds: float) -> None:
         self._job, self._count, self._listener, self._stop_seconds = job, count, listener, stop_seconds
@@ -85,17 +84,22 @@ class Workers:
         for each in _STOP_SIGNALS:
             loop.add_signal_handler(each, caught.put_nowait, each)
         stop = loop.create_task(caught.get())
+        acceptor = Acceptor(self._listener, self._outlets)
         try:
-            opened = _PROCESSES.RawArray("i", [NOBODY] * self._count)
             for number in range(self._count):
-                self._start(WorkerPlace(number, self._count, folder, opened))
+                self._start(WorkerPlace(number, self._count, folder))
             await _unless(stop, self._all_answer())
             if not stop.done():
+                acceptor.start()
                 answers()
                 await _unless(stop, self._keep_all())
             return await stop
         finally:
+            acceptor.close()
             await self._stop()
+
+    def _outlets(self) -> list[Outlet]:
+        return [worker.outlet for worker in self._now.values() if worker.is_up]
 
     async def _all_answer(self) -> None:
         await asyncio.gather(*(worker.answers() for worker in self._now.values()))
@@ -104,7 +108,7 @@ class Workers:
         await asyncio.gather(*(self._keep(worker) for worker in self._now.values()))
 
     def _start(self, place: WorkerPlace) -> _Worker:
-        worker = self._now[place.number] = _Worker(self._job, place, self._listener)
+        worker = self._now[place.number] = _Worker(self._job, place)
         return worker
 
     async def _keep(self, worker: _Worker) -> None:
@@ -126,8 +130,7 @@ class Workers:
                 pause = _SHORTEST_PAUSE
 
     async def _stop(self) -> None:
-        """Have all workers finish their calls and end. As soon as they have stopped listening, nobody can connect."""
-        self._listener.close()
+        """Have all workers finish their calls and end."""
         ends = {worker: asyncio.create_task(worker.ends()) for worker in self._now.values()}
         for worker in ends:
             worker.terminate()
@@ -143,15 +146,16 @@ class Workers:
 class _Worker:
     """One process, as its parent sees it."""
 
-    def __init__(self, job: Job, place: WorkerPlace, listener: socket.socket) -> None:
+    def __init__(self, job: Job, place: WorkerPlace) -> None:
         self.place = place
+        self.outlet = Outlet(_PROCESSES.RawArray("i", 2))
         self.how = ""
         """How it ended, as a code for the log."""
         self._fault: str | None = None
         """What it said; empty once it answers, else why it cannot."""
         self._said, self._ended = asyncio.Event(), asyncio.Event()
         self._hears, says = _PROCESSES.Pipe(duplex=False)
-        self._process = _PROCESSES.Process(target=_work, args=(job, place, listener, says), daemon=True)
+        self._process = _PROCESSES.Process(target=_work, args=(job, place, self.outlet.inlet, says), daemon=True)
         try:
             self._start()
         except OSError as fault:
@@ -159,6 +163,7 @@ class _Worker:
             self._note_end(errno.errorcode.get(fault.errno or 0, "failed").lower())
         finally:
             says.close()
+            self.outlet.inlet.channel.close()  # this process needs only the other end
 
     def _start(self) -> None:
         # Ctrl-C reaches every process of a terminal. Until a worker serves, only its parent reacts to it.
@@ -219,15 +224,15 @@ class _Worker:
     def _note_end(self, how: str) -> None:
         self._note_said(f"it ended before it answered ({how}); the log may say why")
         self.how = how
-        self.place.opened[self.place.number] = NOBODY
+        self.outlet.close()
         self._ended.set()
 
 
-def _work(job: Job, place: WorkerPlace, listener: socket.socket, says: Connection) -> None:
+def _work(job: Job, place: WorkerPlace, inlet: Inlet, says: Connection) -> None:
     """What a worker does from its beginning to its end."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        job(place, listener, partial(says.send, _UP))
+        job(place, inlet, partial(says.send, _UP))
     except (TandemError, KnowledgeError) as fault:
         log.error("a worker cannot start", worker=place.number, **fault_fields(fault))
         says.send(str(fault))

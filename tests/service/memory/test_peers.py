@@ -43,7 +43,7 @@ def test_whoever_is_asked_shows_all_but_those_that_are_silent_or_gone(tmp_path: 
             writer.close()
 
         ended = asyncio.get_running_loop().create_future()
-        places = [WorkerPlace(number, 4, tmp_path, []) for number in range(4)]
+        places = [WorkerPlace(number, 4, tmp_path) for number in range(4)]
         talking = [Peers(place, lambda place=place: counting(place.number)) for place in places[:2]]  # type: ignore[misc]
         server = await asyncio.start_unix_server(silent, places[2].socket_of(2))
         for each in talking:
@@ -65,7 +65,7 @@ def test_what_breaks_off_is_no_answer(tmp_path: Path) -> None:
             writer.write(peers._ENCODER.encode(counting(1))[:-1])
             writer.close()
 
-        place = WorkerPlace(0, 2, tmp_path, [])
+        place = WorkerPlace(0, 2, tmp_path)
         async with await asyncio.start_unix_server(breaks_off, place.socket_of(1)):
             return await Peers(place, lambda: counting(0)).exposition()
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from cds_hooks.operation import workers
+from cds_hooks.operation.accepting import Inlet
 from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.errors import NotStarted
 from cds_hooks.telemetry import logs
@@ -70,7 +71,7 @@ def is_deaf(_: int, answers: Answers) -> None:
 JOBS = {job.__name__: job for job in (stays, refuses, fails, ends, is_killed, stays_once, is_deaf)}
 
 
-def _begin(name: str, folder: Path, place: WorkerPlace, _: socket.socket, answers: Answers) -> None:
+def _begin(name: str, folder: Path, place: WorkerPlace, _: Inlet, answers: Answers) -> None:
     logs.configure("info", "json")
     earlier = len([*folder.glob(f"{place.number}-*")])
     (folder / f"{place.number}-{os.getpid()}").touch()
