@@ -28,7 +28,7 @@ from typing import Any, TypeAlias
 from cds_hooks.operation.accepting import Acceptor, Inlet, Outlet
 from cds_hooks.protocol.errors import NotStarted
 from cds_hooks.telemetry.logs import fault_fields, log
-from fhir_plugin.errors import TandemError
+from fhir_plugin.errors import BadInput, TandemError
 from mappings.schema.errors import KnowledgeError
 
 
@@ -71,10 +71,10 @@ class Workers:
 
         ``answers`` is called once: when all workers answer.
 
+        :raises BadInput: there is no place for temporary files.
         :raises NotStarted: a worker could not start; or later one could not be replaced, and no other was left.
         """
-        # mkdtemp: no other user may enter.
-        with TemporaryDirectory(prefix="tandem-workers-") as folder:
+        with _own_folder() as folder:
             caught = asyncio.run(self._supervise(Path(folder), answers))
         signal.raise_signal(caught)
 
@@ -112,22 +112,29 @@ class Workers:
         return worker
 
     async def _keep(self, worker: _Worker) -> None:
-        """Replace this worker when it dies, and the one after it, as long as there is one that answers."""
-        pause = _SHORTEST_PAUSE
+        """Replace this worker when it dies, and the one after it."""
         while True:
             await worker.ends()
             log.error("a worker has died", worker=worker.place.number, reason=worker.how)
-            worker = self._start(worker.place)
+            worker = await self._replacement(worker.place)
+            log.info("a worker was replaced", worker=worker.place.number)
+
+    async def _replacement(self, place: WorkerPlace) -> _Worker:
+        """A worker that answers, tried again as long as there is another one that does."""
+        pause = _SHORTEST_PAUSE
+        while True:
+            worker = self._start(place)
             try:
                 await worker.answers()
             except NotStarted:
-                if not any(other.is_up for other in self._now.values()):
+                if not self._outlets():
                     raise
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                log.info("a worker was replaced", worker=worker.place.number)
-                pause = _SHORTEST_PAUSE
+                return worker
+            await worker.ends()
+            log.error("a worker cannot be replaced", worker=place.number, reason=worker.how)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _stop(self) -> None:
         """Have all workers finish their calls and end."""
@@ -247,6 +254,14 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _own_folder() -> TemporaryDirectory[str]:
+    """A folder that no other user may enter."""
+    try:
+        return TemporaryDirectory(prefix="tandem-workers-")
+    except OSError as fault:
+        raise BadInput(f"workers: no temporary folder can be made: {fault.strerror}; set TMPDIR") from fault
 
 
 async def _unless(stop: asyncio.Task[int], work: Coroutine[Any, Any, None]) -> None:
