@@ -30,6 +30,12 @@ def values(exposition: bytes) -> list[str]:
     return [line for line in exposition.decode().splitlines() if not line.startswith("#")]
 
 
+async def closed() -> None:
+    """Let the event loop go around until what is being closed is."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 def test_a_metric_of_several_workers_is_one_metric() -> None:
     shown = exposition_of_all([counting(3), None, counting(5)])
     assert values(shown) == [sample(0, 3.0), sample(2, 5.0), up(0, 1.0), up(1, 0.0), up(2, 1.0)]
@@ -53,6 +59,7 @@ def test_whoever_is_asked_shows_all_but_those_that_are_silent_or_gone(tmp_path: 
         for each in talking:
             await each.aclose()
         server.close()
+        await closed()
         return shown
 
     wanted = [sample(0, 0.0), sample(1, 1.0), up(0, 1.0), up(1, 1.0), up(2, 0.0), up(3, 0.0)]
@@ -67,6 +74,8 @@ def test_what_breaks_off_is_no_answer(tmp_path: Path) -> None:
 
         place = WorkerPlace(0, 2, tmp_path)
         async with await asyncio.start_unix_server(breaks_off, place.socket_of(1)):
-            return await Peers(place, lambda: counting(0)).exposition()
+            shown = await Peers(place, lambda: counting(0)).exposition()
+        await closed()
+        return shown
 
     assert values(asyncio.run(go())) == [sample(0, 0.0), up(0, 1.0), up(1, 0.0)]
