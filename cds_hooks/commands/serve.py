@@ -54,21 +54,23 @@ def run(settings: Settings) -> None:
     with listen(settings.host, settings.port) as listener:
         # Nobody can connect before the whole configuration has been validated.
         check_site_key(settings, database_url(settings))
-        host, port = listener.getsockname()[:2]
-        answers = partial(
-            typer.echo, f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})"
-        )
         if settings.workers == 1:
             app = create_app(settings, load_knowledge(site=settings.site))
             # A call that arrives before the service is up waits instead of being refused.
             listener.listen()
             logs.capture_process_logs()
-            WebServer(app, settings, answers).run(sockets=[listener])
+            WebServer(app, settings, partial(_say_that_it_answers, settings, listener)).run(sockets=[listener])
         else:
             job = partial(_serve_as_worker, settings, _checked(settings))
             listener.listen()
             logs.capture_process_logs()
-            Workers(job, settings.workers, listener, settings.stop_seconds).run(answers)
+            workers = Workers(job, settings.workers, listener, settings.stop_seconds)
+            workers.run(partial(_say_that_it_answers, settings, listener))
+
+
+def _say_that_it_answers(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
 
 
 def _checked(settings: Settings) -> str:

@@ -6,13 +6,18 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from cds_hooks.commands.serve import _serve_as_worker
+from cds_hooks.operation.accepting import Outlet
 from cds_hooks.operation.server import WebServer
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.errors import NotStarted
 from cds_hooks.settings.settings import Settings
+from fhir_plugin.errors import BadInput
 
 SECONDS = 20
 
@@ -57,4 +62,13 @@ def test_an_application_that_does_not_start_ends_the_service_with_a_clear_line(l
     answers = threading.Event()
     with pytest.raises(NotStarted, match="did not start"):
         WebServer(app, Settings(), answers.set).run(sockets=[listener])
+    assert not answers.is_set()
+
+
+def test_a_worker_with_other_knowledge_than_its_service_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_hooks.telemetry.logs.capture_process_logs", lambda: None)
+    answers = threading.Event()
+    inlet = Outlet([0, 0]).inlet
+    with inlet.channel, pytest.raises(BadInput, match="the knowledge has changed"):
+        _serve_as_worker(Settings(), "0" * 64, WorkerPlace(0, 2, Path()), inlet, answers.set)
     assert not answers.is_set()
