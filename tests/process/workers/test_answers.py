@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def test_an_application_that_does_not_start_ends_the_service_with_a_clear_line(l
 def test_a_worker_with_other_knowledge_than_its_service_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cds_hooks.telemetry.logs.capture_process_logs", lambda: None)
     answers = threading.Event()
-    inlet = Outlet([0, 0]).inlet
-    with inlet.channel, pytest.raises(BadInput, match="the knowledge has changed"):
+    outlet = Outlet([0, 0])
+    inlet = outlet.inlet
+    with closing(outlet), inlet.channel, pytest.raises(BadInput, match="the knowledge has changed"):
         _serve_as_worker(Settings(), "0" * 64, WorkerPlace(0, 2, Path()), inlet, answers.set)
     assert not answers.is_set()
