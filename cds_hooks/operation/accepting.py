@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 TAKEN, OPEN = 0, 1
 """What stands in the tally of a worker: how many connections it has taken, and how many of them are open."""
-_FULL_SECONDS = 1.0
-"""The pause where no more files can be opened."""
+_PAUSE_SECONDS = 0.2
+"""Between attempts to accept, where no worker serves or no more files can be opened: whoever connects waits."""
+_BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Acceptor:
     def start(self) -> None:
         """Accept from now on."""
         self._listener.settimeout(0)
-        self._loop.add_reader(self._listener, self._accept)
+        self._listener.listen(_BACKLOG)
+        self._go_on()
 
     def close(self) -> None:
         """Accept no more; who tries to connect is refused."""
@@ -97,14 +99,24 @@ class Acceptor:
             self._pause.cancel()
         self._listener.close()
 
+    def _go_on(self) -> None:
+        self._loop.add_reader(self._listener, self._accept)
+
+    def _wait(self) -> None:
+        self._loop.remove_reader(self._listener)
+        self._pause = self._loop.call_later(_PAUSE_SECONDS, self._go_on)
+
     def _accept(self) -> None:
+        outlets = sorted(self._outlets(), key=lambda outlet: outlet.load)
+        if not outlets:
+            self._wait()
+            return
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError:
-            self._loop.remove_reader(self._listener)
-            self._pause = self._loop.call_later(_FULL_SECONDS, self.start)
+            self._wait()
             return
         with connection:
-            any(outlet.hand(connection) for outlet in sorted(self._outlets(), key=lambda outlet: outlet.load))
+            any(outlet.hand(connection) for outlet in outlets)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -14,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.workers.jobs import COUNT, SECRET
-
-SECONDS = 60
-"""How long is waited for what should come soon."""
+from tests.support.workers.served import SECONDS, gone
 
 
 @contextmanager
@@ -39,18 +36,6 @@ def worker(folder: Path, number: int) -> int:
     """The process of the only worker that ever was at a place."""
     (note,) = folder.glob(f"{number}-*")
     return int(note.name.partition("-")[2])
-
-
-def gone(process: int) -> bool:
-    """Whether a process ends in time."""
-    try:
-        descriptor = os.pidfd_open(process)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], SECONDS)[0])
-    finally:
-        os.close(descriptor)
 
 
 @pytest.mark.parametrize(

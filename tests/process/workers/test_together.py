@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, order
 from tests.support.trust.signing import BASE, ISSUER, bearer, claims, header, key_set, recorded, signed
-from tests.support.workers.served import SECONDS, Service, served
+from tests.support.workers.served import SECONDS, Service, gone, served
 
 PATIENT = "uncontrolled-hypertension"
 KEY = "the key of the hashes: neither an argument nor in the environment"
@@ -132,13 +132,25 @@ def test_connections_are_shared_out(service: Service) -> None:
 
 def test_a_worker_that_is_killed_is_replaced_and_the_other_answers_meanwhile(service: Service) -> None:
     until(lambda: all_up(service))
+    before = len(service.log.read_text())
     killed, other = service.workers()
     os.kill(killed, signal.SIGKILL)
+    assert gone(killed)
     assert called(service, signed(header(), claims())) == 200
     until(lambda: all_up(service))
     assert other in service.workers()
     assert killed not in service.workers()
-    said = [json.loads(line) for line in service.log.read_text().splitlines()]
+    said = [json.loads(line) for line in service.log.read_text()[before:].splitlines()]
     (died,) = [line for line in said if line["event"] == "a worker has died"]
     assert (died["level"], died["reason"]) == ("error", "sigkill")
     assert [line["worker"] for line in said if line["event"] == "a worker was replaced"] == [died["worker"]]
+
+
+def test_whoever_connects_while_all_are_being_replaced_waits(service: Service) -> None:
+    until(lambda: all_up(service))
+    killed = service.workers()
+    for worker in killed:
+        os.kill(worker, signal.SIGKILL)
+    assert all(gone(worker) for worker in killed)
+    assert called(service, signed(header(), claims())) == 200
+    until(lambda: all_up(service))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,3 +75,15 @@ def served(folder: Path, settings: str, *options: str) -> Iterator[Service]:
             yield Service(process, port, log)
         finally:
             process.kill()
+
+
+def gone(process: int) -> bool:
+    """Whether a process ends in time."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], SECONDS)[0])
+    finally:
+        os.close(descriptor)
