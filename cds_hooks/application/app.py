@@ -30,6 +30,7 @@ from cds_hooks.operation.guard import Guard
 from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
 from cds_hooks.operation.refusals import RefusalPages
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.clock import now, seconds, today
 from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService, reason_fields
 from cds_hooks.protocol.limits import read_body
@@ -63,16 +64,21 @@ COLLECT_AFTER = 50_000
 
 
 def create_app(
-    settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today, demo_fhir: str | None = None
+    settings: Settings,
+    knowledge: Knowledge,
+    today: Callable[[], date] = today,
+    demo_fhir: str | None = None,
+    place: WorkerPlace | None = None,
 ) -> FastAPI:
     """The application; ``today`` is called once per call.
 
-    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one.
+    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one; ``place`` says which of several
+    workers this process is.
     """
     logs.configure(settings.log_level, settings.log_format)
     servers = FhirServers()
     admission = admission_of(settings, servers, knowledge.servers)
-    operation = Operation(settings, knowledge, servers, today, admission)
+    operation = Operation(settings, knowledge, servers, today, admission, place)
     limited = partial(read_body, limit=settings.max_body_bytes)
     app = FastAPI(
         title="Tandem",

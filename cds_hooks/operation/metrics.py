@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter as Count
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from cds_hooks.clients.admission import Admission
 from cds_hooks.clients.shares import Share
@@ -35,6 +38,15 @@ _OUTCOMES = {
 }
 _PAGES = re.compile(r", [0-9]+ pages$")
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Family(NamedTuple):
+    """All values of one metric, as one process tells them to another."""
+
+    name: str
+    words: str
+    kind: str
+    samples: list[tuple[str, dict[str, str], float]]
 
 
 class Metrics:
@@ -104,6 +116,41 @@ class Metrics:
     def exposition(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)
+
+    def families(self) -> list[Family]:
+        """All metrics, for another process."""
+        return [
+            Family(
+                each.name,
+                each.documentation,
+                each.type,
+                [(one.name, one.labels, float(one.value)) for one in each.samples],
+            )
+            for each in self._registry.collect()
+        ]
+
+
+class _Collected(Collector):
+    """Metrics that were collected elsewhere."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def exposition_of_all(told: Sequence[Sequence[Family] | None]) -> bytes:
+    """What each worker told, in the text format of Prometheus, its number as a label; ``None``: it did not answer."""
+    metrics: dict[str, Metric] = {}
+    up = GaugeMetricFamily("tandem_worker_up", "Whether a worker of several told its metrics.", labels=("worker",))
+    for number, families in enumerate(told):
+        up.add_metric((str(number),), float(families is not None))
+        for family in families or ():
+            metric = metrics.setdefault(family.name, Metric(family.name, family.words, family.kind))
+            for name, labels, value in family.samples:
+                metric.samples.append(Sample(name, {**labels, "worker": str(number)}, value))
+    return generate_latest(_Collected((*metrics.values(), up)))
 
 
 def query_outcome(said: str) -> str:

@@ -12,6 +12,7 @@
       Overloaded          503  more calls than can be answered soon
       StoreUnavailable    503  the database is unavailable; only feedback needs it
       UnusableDatabase         the tables cannot be used as they are; says what to do
+      NotStarted               a process of the service ended before it answered
 
 The status codes are in one table, in ``app.py``.
 """
@@ -52,6 +53,10 @@ class UnusableDatabase(BadInput):
         """``state`` is for the log and ``/readyz``; the message says what is wrong and what to do."""
         super().__init__(message)
         self.state = state
+
+
+class NotStarted(TandemError):
+    """A process of the service could not start although the settings are in order; says which, and why."""
 
 
 class LaunchRefused(TandemError):

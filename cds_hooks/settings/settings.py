@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     """The address to listen on. TLS ends in a proxy in front of it."""
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 picks a free one."""
+    workers: PositiveInt = 1
+    """The number of processes that answer on this port. Limits on calls and connections are of each of them. Not more
+    than one with ``[[smart]]``, nor with ``[[clients]]`` and ``replay_store = "memory"``."""
+    stop_seconds: PositiveInt = 20
+    """How long calls that were let in may take after SIGTERM; then they are given up, and the process ends."""
     allow_open: bool = False
     """Whether the service may listen beyond loopback without authenticating its callers."""
     fhir_servers: tuple[BaseUrl, ...] = ()
@@ -164,6 +169,14 @@ class Settings(BaseSettings):
                 yield name, "belongs in the [[clients]] entries when clients are configured"
         if self.clients and self.sandbox:
             yield "sandbox", "shows cards to anybody who asks, and so not where there are clients"
+        if self.workers > 1:
+            yield from self._conflicts_of_workers()
+
+    def _conflicts_of_workers(self) -> Iterator[Conflict]:
+        if self.smart:
+            yield "workers", "must be 1 where there is a smart issuer: a session of the app lives in one process"
+        if self.clients and self.replays == "memory":
+            yield "workers", 'must be 1 with replay_store = "memory": a token would be accepted by each of them'
 
     @property
     def open(self) -> bool:

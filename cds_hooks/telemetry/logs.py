@@ -35,6 +35,7 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "ms": float,
     "count": float,
     "unknown": float,
+    "worker": float,
     "cards": float,
     "quiet": float,
     "outside": float,

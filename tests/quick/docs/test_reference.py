@@ -18,7 +18,7 @@ from cds_hooks.clients.shares import Excess
 from cds_hooks.clients.tokens import RefusalReason
 from cds_hooks.memory.database import Cause
 from cds_hooks.operation.endpoints import _CLOSED
-from cds_hooks.operation.metrics import CurrentState, Metrics
+from cds_hooks.operation.metrics import CurrentState, Metrics, exposition_of_all
 from cds_hooks.protocol.errors import ERROR_REASONS, BodyFault, UnusableState
 from cds_hooks.settings.reading import OTHER_VARIABLES
 from cds_hooks.telemetry.logs import FIELDS
@@ -171,7 +171,7 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     canaries = SimpleNamespace(silent=())
     admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={}, refused={})
     state = CurrentState(shipped(), memory, servers, canaries, load, admission)  # type: ignore[arg-type]
-    shown = Metrics(state).exposition().decode()
+    shown = exposition_of_all([Metrics(state).families()]).decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
     created = {name: words for name, words in helps.items() if not name.startswith("process_")}
     created = {name: words for name, words in created.items() if not name.endswith("_created")}

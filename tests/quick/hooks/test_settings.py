@@ -57,6 +57,25 @@ def test_an_open_service_refuses_to_be_reached_from_elsewhere() -> None:
         refuse_open_address(Settings(host="0.0.0.0"))  # noqa: S104 - what is refused
 
 
+_EHR = {"issuer": "https://ehr.example/fhir", "name": "ehr", "title": "EHR", "client_id": "tandem"}
+_CLIENT = {"name": "ehr", "issuer": "https://ehr.example", "key_set": "keys.json", "mode": "live"} | {
+    "audience_base": "https://tandem.example"
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"smart": [_EHR], "public_url": "https://tandem.example"}, "smart"),
+        ({"clients": [_CLIENT], "replay_store": "memory"}, "replay_store"),
+    ],
+)
+def test_what_lives_in_one_process_is_not_given_several(settings: dict[str, object], why: str) -> None:
+    load_settings(None, **settings, workers=1)
+    with pytest.raises(BadInput, match=f"workers: must be 1.*{why}"):
+        load_settings(None, **settings, workers=2)
+
+
 LISTED = ReadableServers(("https://ehr.example/fhir",))
 
 

@@ -165,7 +165,7 @@ def test_what_fails_only_while_starting_is_said_as_well(
     (tmp_path / "memory.sqlite.key").write_text("zz")
     settings = Settings(port=0, database=f"sqlite:///{tmp_path}/memory.sqlite", log_level="critical")  # type: ignore[arg-type]
     with pytest.raises(BadInput, match=r"^memory\.sqlite\.key: not a key"):
-        serve.run(settings, knowledge(), announce=False)
+        serve.run(settings, knowledge())
     assert "Traceback" not in capfd.readouterr().err
 
 
