@@ -50,7 +50,7 @@ class Call(threading.Thread):
 @contextmanager
 def in_flight(folder: Path, workers: int, **settings: object) -> Iterator[tuple[Service, Slow, Call]]:
     """A service with a call that waits for its FHIR server."""
-    written = "".join(f"{name} = {value}\n" for name, value in {"deadline_seconds": 50, **settings}.items())
+    written = "".join(f"{name} = {value}\n" for name, value in {"deadline_seconds": 1000, **settings}.items())
     with slow_server() as slow, served(folder, written, "--workers", str(workers)) as service:
         call = Call(service, slow)
         assert slow.asked.wait(SECONDS)
@@ -103,3 +103,4 @@ def test_a_call_that_takes_too_long_does_not_hold_the_stop_up(workers: int, tmp_
         assert service.process.wait(SECONDS) == -signal.SIGTERM
         call.join(SECONDS)
         assert call.status != 200
+        assert "is killed" not in service.log.read_text()
