@@ -148,6 +148,9 @@ class Listener:
     def close(self) -> None:
         pass
 
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 0
+
     def listen(self) -> None:
         raise Started
 
