@@ -97,7 +97,7 @@ def test_postgresql_without_its_driver_is_one_line_before_anything_is_served(
 
 def test_the_settings_are_checked_for_the_driver_too(tmp_path: Path) -> None:
     file = tmp_path / "tandem.toml"
-    file.write_text('database = "postgresql://tandem@localhost/tandem"\n', encoding="utf-8")
+    file.write_text('database = "postgresql://tandem@localhost/tandem"\nport = 0\n', encoding="utf-8")
     done = tandem_without(POSTGRESQL.modules, "check-config", str(file))
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line(POSTGRESQL, "tandem.toml:1: database: "))
 
