@@ -13,12 +13,13 @@ import typer
 from cds_hooks.clients.admission import readable_for
 from cds_hooks.clients.key_sources import key_set_of_address, key_set_of_file
 from cds_hooks.clients.keys import KeySet
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse, load_common, load_in_use
 from cds_hooks.commands.serve import refuse_open_address
 from cds_hooks.settings.clients import Client
 from cds_hooks.settings.settings import PER_CLIENT_SETTINGS, Settings, load_settings
 from cds_hooks.smart.registrations import Registration, registrations
 from fhir_plugin.reading.client import FhirServers as Connections
-from mappings.schema.load import load_knowledge
+from mappings.schema.load import Knowledge
 
 _USER = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -34,13 +35,14 @@ def check_config(
     settings = load_settings(file)
     refuse_open_address(settings)
     check_site_key(settings, database_url(settings))
-    knowledge = load_knowledge(site=settings.site)
+    knowledge = load_common(settings)
+    used = load_in_use(settings, knowledge)
     keys = {}
     for client in settings.clients:
         readable_for(client, knowledge.servers)
         keys[client.name] = _key_set(client, fetch=fetch_keys)
     ehrs = registrations(settings.smart, knowledge.servers)
-    typer.echo("\n".join((*_lines(settings, keys), *_app_lines(ehrs.values()))))
+    typer.echo("\n".join((*_lines(settings, keys, used), *_app_lines(ehrs.values()))))
 
 
 def _key_set(client: Client, *, fetch: bool) -> KeySet | None:
@@ -54,16 +56,28 @@ async def _fetched(client: Client) -> KeySet:
         return await key_set_of_address(client, connections)
 
 
-def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
+def _lines(settings: Settings, keys: dict[str, KeySet | None], used: KnowledgeInUse) -> Iterator[str]:
     unused = set() if settings.open else {*PER_CLIENT_SETTINGS, "allow_open"}
     yield from _values(settings.model_dump(exclude={"clients", "smart", *unused}))
+    yield from _deciding(used, "")
     if settings.open:
         yield "clients: none, so anyone who can reach the service may call it"
     for client in settings.clients:
         yield f"client {client.name}:"
         values = client.model_dump(exclude={"name"}) | {"jku": client.expected_jku}
         yield from (f"  {line}" for line in _values(values))
+        yield from (f"  {line}" for line in _deciding(used, client.name))
         yield f"  keys: {_key_summary(keys[client.name])}"
+
+
+def _deciding(used: KnowledgeInUse, client: str) -> Iterator[str]:
+    yield f"decides by: {_summary(used.of(client))}"
+    if shadow := used.shadows.get(client):
+        yield f"in its shadow: {_summary(shadow)}"
+
+
+def _summary(knowledge: Knowledge) -> str:
+    return f"{knowledge.digest[:12]}, protocol {knowledge.protocol}"
 
 
 def _app_lines(ehrs: Iterable[Registration]) -> Iterator[str]:

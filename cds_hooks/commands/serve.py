@@ -40,15 +40,15 @@ def run(settings: Settings, announce: bool = True) -> None:
     """
     refuse_open_address(settings)
     from cds_hooks.application.app import create_app
+    from cds_hooks.clients.knowledge_in_use import load_common
     from cds_hooks.memory.keys import check_site_key
     from cds_hooks.settings.database import database_url
     from cds_hooks.telemetry import logs
-    from mappings.schema.load import load_knowledge
 
     with listen(settings.host, settings.port) as listener:
         # Nobody can connect before the whole configuration has been validated.
         check_site_key(settings, database_url(settings))
-        app = create_app(settings, load_knowledge(site=settings.site))
+        app = create_app(settings, load_common(settings))
         # A call that arrives before the service is up waits instead of being refused.
         listener.listen()
         if announce:

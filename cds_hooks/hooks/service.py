@@ -145,6 +145,21 @@ class HookService:
             return answer
         return self._with_cards(call, service, answer.ordered, answer.decision, "full")
 
+    def again(self, call: HookCall, service: ServiceDefinition, answer: HookAnswer, as_of: date) -> HookAnswer:
+        """What this knowledge answers to a call that another has answered: from the same record, nothing is read again.
+
+        Where the other needed no record and this one would, there is none, and so no card.
+        """
+        ordered = NOTHING_ORDERED
+        if answer.ordered.read:
+            drafts, every = answer.ordered.read
+            ordered = order_of(drafts, self._knowledge, every)
+        if service.speaks == "order" and not ordered.needs_record:
+            return self._without_cards(ordered)
+        if answer.decision is None:
+            return HookAnswer((), ordered=ordered)
+        return self._answered(call, service, as_of, ordered, answer.decision.record, discard_mark)
+
     def _with_cards(
         self, call: HookCall, service: ServiceDefinition, ordered: OrderedTreatments, decision: Decision, detail: Detail
     ) -> HookAnswer:

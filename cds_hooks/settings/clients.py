@@ -26,6 +26,12 @@ LONGEST_LEEWAY = 300
 """The greatest tolerated difference between two clocks, in seconds."""
 
 
+def _without_nul(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("is not a valid path")
+    return path
+
+
 def _split(text: str) -> SplitResult:
     """The parts of an unambiguous address that is https, or http on this machine."""
     parts = urlsplit(text)
@@ -62,6 +68,7 @@ def _key_set(text: str) -> str:
     return _address(text) if "://" in text else text
 
 
+SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -104,6 +111,14 @@ class Client(BaseModel):
     """What ``null`` in its prefetch means: no data (CDS Hooks), or a key that is not supported."""
     profile: str = GENERIC
     """The kind of its FHIR servers, one of ``mappings/servers``."""
+    site: SettingsPath | None = None
+    """Its own site file (protocol, numbers, roles); unset, the one of the service."""
+    knowledge: SettingsPath | None = None
+    """The folder with its knowledge; unset, the one of the service. It must offer the same services."""
+    shadow_site: SettingsPath | None = None
+    """The site file that decides its calls in the shadow: after the answer, and only to count the differences."""
+    shadow_knowledge: SettingsPath | None = None
+    """The folder with the knowledge that decides its calls in the shadow."""
     calls_in_flight: PositiveInt | None = None
     """How many of its calls one process works on at a time; more are answered with 429 and ``Retry-After``. Unset: as
     many as the process takes on."""

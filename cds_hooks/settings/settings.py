@@ -6,10 +6,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import (
-    AfterValidator,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -20,7 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cds_hooks.settings.clients import BaseUrl, Client, Origin, check_clients_distinct
+from cds_hooks.settings.clients import BaseUrl, Client, Origin, SettingsPath, check_clients_distinct
 from cds_hooks.settings.issuers import Issuer
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.telemetry.logs import LogFormat, LogLevel
@@ -33,16 +32,8 @@ PER_CLIENT_SETTINGS = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
 """Settings that belong to each client as soon as any client is configured."""
 
 
-def _without_nul(path: Path) -> Path:
-    if "\0" in str(path):
-        raise ValueError("is not a valid path")
-    return path
-
-
 NamedStore: TypeAlias = Literal["memory", "database", "redis", "default"]
 """A replay store that is no file of the site's choice; ``default``: a file in the state directory."""
-SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
-
 _STORES: Mapping[Path, NamedStore] = {Path("memory"): "memory", Path("database"): "database", Path("redis"): "redis"}
 
 
@@ -64,7 +55,16 @@ class Settings(BaseSettings):
     allowed_origins: tuple[Origin, ...] = ()
     """Origins whose web pages may call an open service and read its answers; ``*`` lets every web page do so."""
     site: SettingsPath | None = None
-    """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
+    """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local. A
+    client may have one of its own."""
+    knowledge: SettingsPath | None = None
+    """The folder with the knowledge, in the place of the built-in one. A client may have one of its own."""
+    shadow_site: SettingsPath | None = None
+    """The site file that decides calls in the shadow: after the answer, and only to count the differences. It stands in
+    for ``site``, also for clients without a site file of their own."""
+    shadow_knowledge: SettingsPath | None = None
+    """The folder with the knowledge that decides calls in the shadow. It stands in for ``knowledge``, also for clients
+    without a folder of their own."""
     deadline_seconds: PositiveFloat = 2.5
     """How long one call may spend reading from the FHIR server."""
     detail: Detail = "brief"

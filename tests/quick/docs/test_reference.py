@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.operation.metrics import CurrentState, Metrics
 from cds_hooks.telemetry.logs import FIELDS
 from docs.generator import settings
@@ -150,7 +151,9 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
     canaries = SimpleNamespace(silent=())
     admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={})
-    state = CurrentState(shipped(), memory, servers, canaries, load, admission)  # type: ignore[arg-type]
+    shadows = SimpleNamespace(calls={}, differences={})
+    used = KnowledgeInUse(shipped())
+    state = CurrentState(used, memory, servers, canaries, load, admission, shadows, ())  # type: ignore[arg-type]
     shown = Metrics(state).exposition().decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
     created = {name: words for name, words in helps.items() if not name.endswith("_created")}

@@ -84,7 +84,7 @@ def test_what_belongs_into_a_client_is_refused_beside_it(tmp_path: Path, key: st
         load_settings(file_with(tmp_path, key))
 
 
-@pytest.mark.parametrize("key", ["site", "replay_store"])
+@pytest.mark.parametrize("key", ["site", "knowledge", "shadow_site", "shadow_knowledge", "replay_store"])
 def test_a_path_that_cannot_be_is_refused_by_its_key(tmp_path: Path, key: str) -> None:
     with pytest.raises(BadInput, match=rf"tandem\.toml: {key}: is not a valid path"):
         load_settings(file_with(tmp_path, f'{key} = "a\\u0000b"'))
@@ -169,7 +169,7 @@ def test_a_changed_file_starts_guarded_or_not_at_all(
     )
     monkeypatch.setattr(serve, "listen", lambda *_: Listener())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mappings.schema.load.load_knowledge", lambda site=None: knowledge())
+    monkeypatch.setattr("cds_hooks.clients.knowledge_in_use.load_common", lambda _: knowledge())
     refused = ""
     try:
         serve.run(loaded := load_settings(file))
