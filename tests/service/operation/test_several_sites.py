@@ -159,8 +159,7 @@ def test_one_knowledge_that_cannot_be_looked_at_does_not_hide_the_other(
 
 
 def test_a_reason_of_the_knowledge_of_a_client_is_kept_by_its_name(tmp_path: Path) -> None:
-    code = knowledge().cards.override_reasons[0].code
-    folder = edited(copied(tmp_path / "own"), "cards.yaml", f"code: {code}", "code: our-own-reason")
+    folder = edited(copied(tmp_path / "own"), "cards.yaml", "code: other,", "code: our-own-reason,")
     file, clients = tmp_path / "memory.sqlite", (client("north", "ec-1"), client("south", "ec-1", knowledge=folder))
     with remembering(file, clients=clients, replay_store=recorded()) as both:
         (card,) = cards(both, "south", ORDER_SIGN, order(KETAMINE, PATIENT))

@@ -304,6 +304,9 @@ def test_a_stop_ends_the_shadows(tmp_path: Path) -> None:
         service = Service(shadow_site=stricter(tmp_path))
         async with service.app.router.lifespan_context(service.app):
             await service.call()
+            assert records(), "it waits for the shadow"
         assert await service.counted() == {}
+        gc.collect()
+        assert not records()
 
     run(go)
