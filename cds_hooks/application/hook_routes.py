@@ -75,7 +75,9 @@ class HookRoutes:
         as_of = trace.as_of if trace and trace.as_of else self._today()
         turn = request.scope.get(turns.SCOPE, turns.no_turn)
         large = is_large(body, hook_call)
-        answer = await by.hooks.answer(hook_call, service, as_of, caller.readable, trace, turn, large=large)
+        answer = await by.hooks.answer(
+            hook_call, service, as_of, caller.readable, trace, turn, large=large, asked_again=by.shadow is not None
+        )
         if trace:
             trace.decision, trace.silence = answer.decision, answer.silence
         cards = self._memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode, by.digest)

@@ -50,8 +50,6 @@ class OrderedTreatments(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Number of entries that hold no order that can be read."""
     unselected: tuple[RecognisedDraft, ...] = ()
     """Drafts of the same call that were not selected; they are considered but not answered."""
-    read: tuple[Drafts, Drafts | None] | None = None
-    """The drafts as they were read, those that are answered and all: what other knowledge would recognise in them."""
 
     @cached_property
     def answered(self) -> tuple[RecognisedDraft, ...]:
@@ -119,7 +117,6 @@ def order_of(drafts: Drafts, knowledge: Knowledge, every: Drafts | None = None) 
         withdrawn=drafts.withdrawn,
         unreadable=drafts.unreadable,
         unselected=tuple(recognised_draft(draft, knowledge) for draft in others),
-        read=(drafts, every),
     )
 
 
