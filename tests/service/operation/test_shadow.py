@@ -21,7 +21,18 @@ from cds_hooks.replay import shadow
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.record.record import Record
 from mappings.schema.load import load_knowledge
-from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, PATIENT_VIEW, TMS, body, knowledge, order, patient_id
+from tests.support.hooks.calls import (
+    DAY,
+    KETAMINE,
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+    TMS,
+    body,
+    knowledge,
+    order,
+    patient_id,
+)
 from tests.support.trust.signing import client, recorded
 from tests.support.trust.sites import HEAD, HOLD, PATIENT, by, stricter
 
@@ -125,9 +136,16 @@ def test_a_knowledge_that_says_the_same_is_counted_as_the_same(tmp_path: Path) -
 
     async def go() -> None:
         service = Service(shadow_site=site)
-        for url, drafts in ((PATIENT_VIEW, []), (ORDER_SIGN, [order(TMS, PATIENT)]), (ORDER_SIGN, [])):
+        foreign = order(KETAMINE, "trauma", id="draft-2")
+        for url, drafts in (
+            (PATIENT_VIEW, []),
+            (ORDER_SIGN, [order(TMS, PATIENT)]),
+            (ORDER_SIGN, [order(KETAMINE, PATIENT), foreign]),
+            (ORDER_SELECT, [order(KETAMINE, PATIENT), order(TMS, PATIENT, id="draft-3")]),
+            (ORDER_SIGN, []),
+        ):
             await service.call(url, *drafts)
-        assert await service.counted() == {calls("same"): 3}
+        assert await service.counted() == {calls("same"): 5}
 
     run(go)
 
