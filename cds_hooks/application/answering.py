@@ -10,9 +10,10 @@ from starlette.background import BackgroundTask, BackgroundTasks
 
 from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.hooks.service import HookAnswer, HookService
+from cds_hooks.operation.endpoints import Operation
 from cds_hooks.protocol.requests import HookCall
 from cds_hooks.replay.capture import Capture
-from cds_hooks.replay.shadow import Shadow, ShadowQueue
+from cds_hooks.replay.shadow import Shadow
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.service.services import ServiceDefinition
@@ -43,27 +44,27 @@ class Answering:
 
 
 def answering_of(
-    settings: Settings, knowledge: KnowledgeInUse, servers: FhirServers, shadows: ShadowQueue
+    settings: Settings, knowledge: KnowledgeInUse, servers: FhirServers, operation: Operation
 ) -> dict[str, Answering]:
     """By the name of the client, where it differs from the others; the empty name is that of all others."""
     return {
-        name: _answering(name, settings, knowledge, servers, shadows)
+        name: _answering(name, settings, knowledge, servers, operation)
         for name in ("", *{**knowledge.own, **knowledge.shadows})
     }
 
 
 def _answering(
-    name: str, settings: Settings, used: KnowledgeInUse, servers: FhirServers, shadows: ShadowQueue
+    name: str, settings: Settings, used: KnowledgeInUse, servers: FhirServers, operation: Operation
 ) -> Answering:
     knowledge, shadow = used.of(name), used.shadows.get(name)
     if name in used.own:
         settings = _apart(settings, name)
     return Answering(
-        HookService(knowledge, settings, servers),
+        HookService(knowledge, settings, servers, observe=operation.metrics.reading),
         {service.id: service for service in knowledge.services.services},
         knowledge.digest[:_DIGEST_LENGTH],
         Capture(settings, knowledge),
-        Shadow(shadows, name, HookService(shadow, settings, servers), shadow.digest[:_DIGEST_LENGTH])
+        Shadow(operation.shadows, name, HookService(shadow, settings, servers), shadow.digest[:_DIGEST_LENGTH])
         if shadow
         else None,
     )

@@ -31,8 +31,9 @@ from cds_hooks.operation.guard import Guard
 from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
 from cds_hooks.operation.refusals import RefusalPages
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.clock import now, seconds, today
-from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
+from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService, reason_fields
 from cds_hooks.protocol.limits import read_body
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.sandbox.routes import Sandbox
@@ -65,18 +66,23 @@ COLLECT_AFTER = 50_000
 
 
 def create_app(
-    settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today, demo_fhir: str | None = None
+    settings: Settings,
+    knowledge: Knowledge | KnowledgeInUse,
+    today: Callable[[], date] = today,
+    demo_fhir: str | None = None,
+    place: WorkerPlace | None = None,
 ) -> FastAPI:
     """The application; ``today`` is called once per call.
 
-    ``knowledge`` is that of the service; what clients have of their own is loaded here.
-    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one.
+    ``knowledge`` is that of the service, and what clients have of their own is loaded here, unless it holds all of it.
+    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one; ``place`` says which of several
+    workers this process is.
     """
     logs.configure(settings.log_level, settings.log_format)
-    used = load_in_use(settings, knowledge)
+    used = knowledge if isinstance(knowledge, KnowledgeInUse) else load_in_use(settings, knowledge)
     servers = FhirServers()
-    admission = admission_of(settings, servers, knowledge.servers)
-    operation = Operation(settings, used, servers, today, admission)
+    admission = admission_of(settings, servers, used.common.servers)
+    operation = Operation(settings, used, servers, today, admission, place)
     limited = partial(read_body, limit=settings.max_body_bytes)
     app = FastAPI(
         title="Tandem",
@@ -92,7 +98,7 @@ def create_app(
     _add_questionnaires(app, settings, used, limited)
     app.router.routes.extend(operation.routes)
     pages = Pages(root=urlsplit(settings.public_url or "").path)
-    app.router.routes.extend(_page_routes(app, settings, knowledge, servers, pages, today, limited, demo_fhir))
+    app.router.routes.extend(_page_routes(app, settings, used.common, servers, pages, today, limited, demo_fhir))
     _add_error_handlers(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
@@ -153,13 +159,17 @@ def _lifespan(
     """Start-up and shutdown of the application."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Everything loaded so far lives as long as the process; frozen, it no longer slows down garbage collection.
         # Objects of a call are freed by reference counting, so the search for cycles can wait for many calls.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
-        await operation.start()
+        try:
+            await operation.start()
+        except TandemError as fault:
+            app.state.start_fault = str(fault)  # the web server would only say that something failed
+            raise
         if admission:
             await admission.start()
         yield
@@ -187,6 +197,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     async def tandem_error(_: Request, error: Exception) -> Response:
         status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+        logs.add_log_fields(**reason_fields(error))
         return outcome(status, code, str(error))
 
     async def http_error(_: Request, error: Exception) -> Response:

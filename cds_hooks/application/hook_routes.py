@@ -43,7 +43,7 @@ class HookRoutes:
         today: Callable[[], date],
     ) -> None:
         """``limited`` reads the body of a request, within the limits; ``today`` is called once per call."""
-        own = answering_of(settings, knowledge, servers, operation.shadows)
+        own = answering_of(settings, knowledge, servers, operation)
         self._everybody, self._own = own.pop(""), own
         """What answers most clients, and what answers those that differ, by name."""
         self._memory = operation.memory

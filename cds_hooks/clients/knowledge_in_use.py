@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cds_hooks.settings.choices import KnowledgeChoice, live_choice, shadow_choice
+from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.settings.settings import Settings
-from fhir_plugin.errors import BadInput
 from mappings.schema.base.files import KNOWLEDGE
 from mappings.schema.errors import KnowledgeError
 from mappings.schema.load import Knowledge, load_knowledge, with_site
@@ -41,20 +42,37 @@ class KnowledgeInUse:
         return self.distinct[1:]
 
     @property
+    def digest(self) -> str:
+        """One digest of all, the shadows as well."""
+        named = sorted((name, each.digest) for part in (self.own, self.shadows) for name, each in part.items())
+        return hashlib.sha256(repr((self.common.digest, named)).encode()).hexdigest()
+
+    @property
     def digests(self) -> dict[str, str]:
         """The digest of the knowledge of each client that has one of its own."""
         return {name: each.digest for name, each in self.own.items()}
 
 
 def load_common(settings: Settings) -> Knowledge:
-    """The knowledge of the service. :class:`KnowledgeError` names the file and the key at fault."""
-    return load_knowledge(settings.knowledge or KNOWLEDGE, settings.site)
+    """The knowledge of the service. :class:`WrongSetting` names the file at fault."""
+    if settings.knowledge is None:
+        with _named("site"):
+            return load_knowledge(site=settings.site)
+    with _named("knowledge"):
+        knowledge = load_knowledge(settings.knowledge)
+    if settings.site is None:
+        return knowledge
+    with _named("site"):
+        return with_site(knowledge, settings.site)
 
 
-def load_in_use(settings: Settings, common: Knowledge) -> KnowledgeInUse:
+def load_in_use(
+    settings: Settings, common: Knowledge, attempt: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> KnowledgeInUse:
     """Load what clients have of their own, and the shadows; ``common`` is what the service itself has loaded.
 
-    :raises BadInput: names the client and the key of its settings, and the file at fault.
+    :raises WrongSetting: names the client and the key of its settings, and the file at fault; unless ``attempt``, in
+        which each is loaded, takes it.
     """
     files, everybody = _Files(settings, common), live_choice(settings)
     own, shadows = dict[str, Knowledge](), dict[str, Knowledge]()
@@ -62,9 +80,11 @@ def load_in_use(settings: Settings, common: Knowledge) -> KnowledgeInUse:
         name, place = (client.name, f"clients.{client.name}.") if client else ("", "")
         live, shadow = live_choice(settings, client), shadow_choice(settings, client)
         if live != everybody:
-            own[name] = files.load(live, place)
+            with attempt():
+                own[name] = files.load(live, place)
         if shadow is not None:
-            shadows[name] = files.load(shadow, f"{place}shadow_")
+            with attempt():
+                shadows[name] = files.load(shadow, f"{place}shadow_")
     return KnowledgeInUse(common, own, shadows)
 
 
@@ -92,7 +112,8 @@ class _Files:
         with _named(key):
             knowledge = load_knowledge(folder)
         if _offered(knowledge) != _offered(self._common):
-            raise BadInput(f"{key}: services.yaml: must offer the services of all others: discovery is one answer")
+            words = "services.yaml: must offer the services of all others: discovery is one answer"
+            raise WrongSetting(key, words)
         return knowledge
 
 
@@ -105,4 +126,4 @@ def _named(key: str) -> Iterator[None]:
     try:
         yield
     except KnowledgeError as fault:
-        raise BadInput(f"{key}: {fault}") from None
+        raise WrongSetting(key, str(fault)) from None

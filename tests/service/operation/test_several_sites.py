@@ -232,9 +232,13 @@ def test_check_config_says_who_decides(tmp_path: Path) -> None:
     assert f"decides by: {knowledge().digest[:12]}, protocol {knowledge().protocol}" in said
     assert f"  decides by: {knowledge().digest[:12]}, protocol {knowledge().protocol}" in said
     assert f"  in its shadow: {own.digest[:12]}, protocol {own.protocol}" in said
-    done = tandem("check-config", str(file_with(tmp_path, site=str(wrong(tmp_path)))))
+    mistaken = file_with(tmp_path, site=str(wrong(tmp_path)), shadow_knowledge=str(tmp_path))
+    done = tandem("check-config", str(mistaken))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "tandem: clients.general.site: wrong.yaml: criteria: no criterion 'no.such'\n"
+    assert [line.removeprefix("tandem: tandem.toml:") for line in done.stderr.splitlines()] == [
+        "8: clients.general.site: wrong.yaml: criteria: no criterion 'no.such'",
+        "9: clients.general.shadow_knowledge: topics.yaml: cannot be read: No such file or directory",
+    ]
 
 
 def test_one_knowledge_folder_may_decide_for_all(tmp_path: Path) -> None:
