@@ -44,8 +44,8 @@ class KnowledgeInUse:
     @property
     def digest(self) -> str:
         """One digest of all, the shadows as well."""
-        named = sorted((name, each.digest) for part in (self.own, self.shadows) for name, each in part.items())
-        return hashlib.sha256(repr((self.common.digest, named)).encode()).hexdigest()
+        parts = [sorted((name, each.digest) for name, each in part.items()) for part in (self.own, self.shadows)]
+        return hashlib.sha256(repr((self.common.digest, parts)).encode()).hexdigest()
 
     @property
     def digests(self) -> dict[str, str]:

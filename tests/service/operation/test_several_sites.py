@@ -113,6 +113,19 @@ def test_each_pair_of_folder_and_site_file_is_loaded_once(tmp_path: Path, monkey
     assert used.of("d").medications is knowledge().medications, "what a site does not change is there once"
 
 
+def test_one_digest_tells_whether_any_of_them_has_changed(tmp_path: Path) -> None:
+    """By it a worker sees that it has loaded something else than was checked at the start."""
+
+    def digest(**keys: Any) -> str:
+        clients = client("north", "ec-1"), client("south", "ec-1", **keys)
+        return load_in_use(Settings(clients=clients), knowledge()).digest
+
+    site, other = stricter(tmp_path), stricter(tmp_path, 120)
+    digests = [digest(), digest(site=site), digest(site=other), digest(shadow_site=site), digest(shadow_site=other)]
+    assert len(set(digests)) == len(digests)
+    assert digest(site=site) == digests[1]
+
+
 def test_discovery_is_one_answer_with_what_any_client_needs(tmp_path: Path) -> None:
     facts = knowledge().facts
     fewer = {
