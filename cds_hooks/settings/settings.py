@@ -78,7 +78,16 @@ class Settings(BaseSettings):
     allowed_origins: tuple[Origin, ...] = ()
     """Origins whose web pages may call an open service and read its answers; ``*`` lets every web page do so."""
     site: SettingsPath | None = None
-    """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
+    """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local. A
+    client may have one of its own."""
+    knowledge: SettingsPath | None = None
+    """The folder with the knowledge, in the place of the built-in one. A client may have one of its own."""
+    shadow_site: SettingsPath | None = None
+    """The site file that decides calls in the shadow: after the answer, and only to count the differences. It stands in
+    for ``site``, also for clients without a site file of their own."""
+    shadow_knowledge: SettingsPath | None = None
+    """The folder with the knowledge that decides calls in the shadow. It stands in for ``knowledge``, also for clients
+    without a folder of their own."""
     deadline_seconds: PositiveFloat = 2.5
     """How long one call may spend reading from the FHIR server; a client may have a deadline of its own."""
     detail: Detail = "brief"

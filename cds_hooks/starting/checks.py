@@ -11,6 +11,7 @@ from typing import Any
 
 from cds_hooks.clients.key_sources import key_set_of_file
 from cds_hooks.clients.keys import KeySet
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse, load_common, load_in_use
 from cds_hooks.memory.keys import check_site_key
 from cds_hooks.protocol.files import state_folder, unusable_folder
 from cds_hooks.settings.database import database_url, is_file
@@ -36,6 +37,9 @@ class StartCheck:
     settings: Settings | None
     """With something harmless in place of what is wrong; ``None`` where the file cannot be read."""
     knowledge: Knowledge | None = None
+    """Of the service."""
+    used: KnowledgeInUse | None = None
+    """The same, with what clients have of their own."""
     spoilt: frozenset[str] = frozenset()
     """The keys at the top of the file that have a mistake in or below them."""
     mistakes: list[Mistake] = field(default_factory=list)
@@ -45,11 +49,11 @@ class StartCheck:
     """The key sets that were read, by client."""
     apps: list[Registration] = field(default_factory=list)
 
-    def ready(self) -> tuple[Settings, Knowledge]:
+    def ready(self) -> tuple[Settings, KnowledgeInUse]:
         """What the service starts with; :class:`BadInput` with the first mistake if there is any."""
-        if self.mistakes or self.settings is None or self.knowledge is None:
+        if self.mistakes or self.settings is None or self.used is None:
             raise BadInput(in_one_line(self.mistakes))
-        return self.settings, self.knowledge
+        return self.settings, self.used
 
     @contextmanager
     def noting(self, key: str = "") -> Iterator[None]:
@@ -76,10 +80,12 @@ def check_start(path: Path | None = None, **overrides: Any) -> StartCheck:
 
 
 def _site(found: StartCheck, settings: Settings) -> None:
-    with found.noting("site"):
-        found.knowledge = load_knowledge(site=settings.site)
+    with found.noting():
+        found.knowledge = load_common(settings)
     if found.knowledge is None:
         found.knowledge = load_knowledge()  # the rest is checked all the same
+    else:
+        found.used = load_in_use(settings, found.knowledge, found.noting)
 
 
 def _database(found: StartCheck, settings: Settings) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.clients.shares import Excess
 from cds_hooks.clients.tokens import RefusalReason
 from cds_hooks.memory.database import Cause
@@ -170,7 +171,9 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
     canaries = SimpleNamespace(silent=())
     admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={}, refused={})
-    state = CurrentState(shipped(), memory, servers, canaries, load, admission)  # type: ignore[arg-type]
+    shadows = SimpleNamespace(calls={}, differences={})
+    used = KnowledgeInUse(shipped())
+    state = CurrentState(used, memory, servers, canaries, load, admission, shadows, ())  # type: ignore[arg-type]
     shown = exposition_of_all([Metrics(state).families()]).decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
     created = {name: words for name, words in helps.items() if not name.startswith("process_")}
