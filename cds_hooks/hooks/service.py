@@ -106,8 +106,8 @@ class HookService:
         :raises BadRequest: the patient id in the context or the address of the FHIR server is not valid.
         """
         mark = trace.mark if trace else discard_mark
-        access = _access(call, readable)
-        ordered = await self._ordered(call, access, large=large)
+        access = _access(call, readable, trace.headers if trace else ())
+        ordered = await self._ordered(call, access, trace, large=large)
         mark("drafts")
         if service.speaks == "order" and not ordered.needs_record:
             return self._without_cards(ordered)
@@ -202,7 +202,9 @@ class HookService:
             trace.queries if trace else None,
         )
 
-    async def _ordered(self, call: HookCall, access: FhirAccess | None, *, large: bool) -> OrderedTreatments:
+    async def _ordered(
+        self, call: HookCall, access: FhirAccess | None, trace: Trace | None, *, large: bool
+    ) -> OrderedTreatments:
         """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
@@ -214,7 +216,8 @@ class HookService:
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
         if unresolved:
             seconds = self._settings.deadline_seconds
-            medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds)
+            noted = trace.queries if trace else None
+            medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds, noted)
             drafts = with_medications(drafts, medications)
         return await aside(lambda: order_of(drafts, self._knowledge, every), large=large)
 
@@ -226,14 +229,14 @@ async def _read(source: RecordSource) -> Record:
         raise BadRequest("/context/patientId", str(fault)) from None
 
 
-def _access(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
-    """The FHIR server of the call, if it may be read."""
+def _access(call: HookCall, readable: ReadableServers, headers: tuple[tuple[str, str], ...] = ()) -> FhirAccess | None:
+    """The FHIR server of the call, if it may be read; ``headers`` are sent with each request to it."""
     if call.fhir_server is None or not may_read(call.fhir_server, readable):
         return None
     authorization = call.fhir_authorization
     try:
         if authorization is None or not authorization.access_token:
-            return FhirAccess(call.fhir_server, None, readable.habits)
+            return FhirAccess(call.fhir_server, None, readable.habits, headers=headers)
         return FhirAccess(
             call.fhir_server,
             authorization.access_token,
@@ -241,6 +244,7 @@ def _access(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
             scope=authorization.scope or "",
             good_for=authorization.valid_seconds,
             refusal=_refusal(authorization),
+            headers=headers,
         )
     except BadInput as fault:
         raise BadRequest("/fhirServer", str(fault)) from None

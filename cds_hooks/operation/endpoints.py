@@ -16,6 +16,7 @@ from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
+from cds_hooks.operation.tracing import CallTracing
 from cds_hooks.settings.database import OFF
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
@@ -44,6 +45,9 @@ class Operation:
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
         self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission))
+        self.tracing = None
+        if settings.telemetry:
+            self.tracing = CallTracing(settings.telemetry, settings.telemetry_ratio, knowledge)
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 
@@ -52,6 +56,8 @@ class Operation:
 
         :raises BadInput: the key of the database is missing or damaged.
         """
+        if self.tracing:
+            self.tracing.start()
         await self.memory.start()
         await self.canaries.start()
 
@@ -59,6 +65,8 @@ class Operation:
         """Stop the background services, after the last call."""
         await self.canaries.aclose()
         await self.memory.aclose()
+        if self.tracing:
+            await self.tracing.aclose()
 
     @property
     def routes(self) -> list[Route]:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 import msgspec
 
@@ -52,6 +53,8 @@ class FhirAccess:
     """Seconds for which the token is valid."""
     refusal: str = ""
     """Why the server must not be queried at all; one of ``scopes.REFUSALS``."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with each request, beside what every request has."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", normal_base_url(self.base_url))
@@ -147,7 +150,8 @@ async def _fetch_missing(
         return
     if access.refusal:
         reader.failures = {name: Search(outcome=access.refusal, temporary=False) for name in missing}
-        reader.queries = [Query(name, access.refusal, 0, 0.0) for name in missing]
+        now = monotonic()
+        reader.queries = [Query(name, access.refusal, 0, 0.0, now) for name in missing]
         return
     server = servers.server(access.base_url, access.habits)
     session = QuerySession(
@@ -158,6 +162,7 @@ async def _fetch_missing(
         servers.limits,
         min(seconds, access.good_for),
         access.scope,
+        access.headers,
     )
     reader.queries = session.queries
     await session.run_together([_complete(reader, session, name, codes) for name in missing])

@@ -1,0 +1,60 @@
+"""A service in this process that sends its spans to a list instead of a collector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.testclient import TestClient
+
+from cds_hooks.application.app import create_app
+from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry import export
+from tests.support.hooks.calls import DAY, knowledge
+
+NOWHERE = "http://127.0.0.1:9"
+"""A collector that is never reached."""
+
+
+@dataclass
+class Collected:
+    """The service, and what it sent by its end."""
+
+    service: TestClient
+    exporter: InMemorySpanExporter
+
+    @property
+    def spans(self) -> tuple[ReadableSpan, ...]:
+        """Everything that was sent."""
+        return self.exporter.get_finished_spans()
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        """The spans of that name, in the order of their begins."""
+        found = [span for span in self.spans if span.name == name]
+        return sorted(found, key=lambda span: span.start_time or 0)
+
+
+@contextmanager
+def collecting(**settings: Any) -> Iterator[Collected]:
+    """The service; its spans have all been sent when the block ends."""
+    exporter = InMemorySpanExporter()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(export, "otlp", lambda _url: exporter)
+        made = Settings(**{"database": "off", "telemetry": NOWHERE, **settings})
+        with TestClient(create_app(made, knowledge(), today=lambda: DAY)) as service:
+            yield Collected(service, exporter)
+
+
+def attributes(span: ReadableSpan) -> Mapping[str, Any]:
+    """The attributes of a span."""
+    return span.attributes or {}
+
+
+def parent_of(span: ReadableSpan, spans: Iterable[ReadableSpan]) -> str | None:
+    """The name of the span that this one is part of, if that was sent."""
+    return next((each.name for each in spans if span.parent and each.context.span_id == span.parent.span_id), None)
