@@ -17,6 +17,7 @@ from cds_hooks.commands.serve import refuse_open_address
 from cds_hooks.settings.clients import Client
 from cds_hooks.settings.settings import PER_CLIENT_SETTINGS, Settings, load_settings
 from cds_hooks.smart.registrations import Registration, registrations
+from fhir_plugin.extras import TELEMETRY
 from fhir_plugin.reading.client import FhirServers as Connections
 from mappings.schema.load import load_knowledge
 
@@ -34,6 +35,8 @@ def check_config(
     settings = load_settings(file)
     refuse_open_address(settings)
     check_site_key(settings, database_url(settings))
+    if settings.telemetry:
+        TELEMETRY.require()
     knowledge = load_knowledge(site=settings.site)
     keys = {}
     for client in settings.clients:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -291,6 +292,44 @@ def test_a_collector_that_is_away_is_said_once_and_once_when_it_is_back(capsys: 
         ("warning", "spans cannot be sent"),
     ]
     assert {*said[0]} == {"event", "level", "timestamp"}
+
+
+class Hanging(SpanExporter):
+    """A collector that answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.entered, self.go, self.count = threading.Event(), threading.Event(), 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.entered.set()
+        self.go.wait(30)
+        self.count += len(spans)
+        return SpanExportResult.SUCCESS
+
+
+def test_a_collector_that_hangs_holds_up_neither_a_call_nor_the_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hanging = Hanging()
+    monkeypatch.setattr(export, "STOP_SECONDS", 0.05)
+    with collecting(exporter=hanging) as found:
+        for _ in range(export.BATCH // 7 + 2):
+            sign(found.service)
+        assert hanging.entered.wait(30)
+        sign(found.service)
+    assert hanging.count == 0
+    hanging.go.set()
+    assert '"spans were not sent before the stop"' in capsys.readouterr().err
+
+
+def test_what_waits_for_a_collector_is_bounded_and_the_oldest_makes_room() -> None:
+    hanging = Hanging()
+    spans = export.SpanExport(hanging, 1)
+    for moment in range(2 * export.QUEUE):
+        spans.begin([], moment).end({}, (), moment, failed=False)
+    hanging.go.set()
+    spans._provider.shutdown()
+    assert export.QUEUE <= hanging.count <= export.QUEUE + export.BATCH
 
 
 def test_without_the_setting_nothing_is_made_and_nothing_passed_on(capsys: pytest.CaptureFixture[str]) -> None:

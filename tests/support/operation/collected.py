@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.testclient import TestClient
 
@@ -40,14 +41,14 @@ class Collected:
 
 
 @contextmanager
-def collecting(**settings: Any) -> Iterator[Collected]:
-    """The service; its spans have all been sent when the block ends."""
-    exporter = InMemorySpanExporter()
+def collecting(exporter: SpanExporter | None = None, **settings: Any) -> Iterator[Collected]:
+    """The service; its spans have all been sent when the block ends, to another ``exporter`` if there is one."""
+    kept = InMemorySpanExporter()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(export, "otlp", lambda _url: exporter)
+        patched.setattr(export, "otlp", lambda _url: exporter or kept)
         made = Settings(**{"database": "off", "telemetry": NOWHERE, **settings})
         with TestClient(create_app(made, knowledge(), today=lambda: DAY)) as service:
-            yield Collected(service, exporter)
+            yield Collected(service, kept)
 
 
 def attributes(span: ReadableSpan) -> Mapping[str, Any]:
