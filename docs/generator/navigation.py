@@ -21,7 +21,7 @@ class Section:
 SECTIONS = (
     Section("Start", ("index.md", "start.md", "glossary.md")),
     Section("Connect an EHR", ("connect/",)),
-    Section("Operate", ("operate.md", "security.md")),
+    Section("Operate", ("operate.md", "operations/", "security.md")),
     Section("Write knowledge", ("write-knowledge.md",)),
     Section(
         "Reference",
@@ -31,6 +31,7 @@ SECTIONS = (
             "reference/services.md",
             "reference/metrics.md",
             "reference/log.md",
+            "reference/spans.md",
             "python-api.md",
             "reference/treatments.md",
             "reference/conflicts.md",

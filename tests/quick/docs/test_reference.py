@@ -15,12 +15,14 @@ from typer.testing import CliRunner
 from cds_hooks.cli.main import Commands, app
 from cds_hooks.operation.metrics import CurrentState, Metrics
 from cds_hooks.telemetry.logs import FIELDS
+from cds_hooks.telemetry.spans import ATTRIBUTES
 from docs.generator import settings
 from docs.generator.commands import commands, parameters
 from docs.generator.markdown import prose
 from docs.generator.models import descriptions
 from docs.generator.operation import field_words, metric_entries
 from docs.generator.site import ROOT, reference_pages
+from docs.generator.spans import attribute_words
 from mappings.schema.base.entries import Verification
 from mappings.schema.rules.criteria import Comparator
 from mappings.schema.rules.protocols import Role
@@ -168,3 +170,10 @@ def test_every_field_of_the_log_is_explained_and_no_other() -> None:
     words = field_words(ROOT)
     assert words.keys() == FIELDS.keys()
     assert all(words.values())
+
+
+def test_every_attribute_of_a_span_is_explained_and_no_other() -> None:
+    words = attribute_words(ROOT)
+    assert words.keys() == ATTRIBUTES.keys()
+    assert all(says and comes_from for says, comes_from in words.values())
+    assert all(f"| `{name}` |" in texts()["reference/spans.md"] for name in ATTRIBUTES)

@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, StatusCode
-from starlette.testclient import TestClient
 
 from cds_hooks.application.app import create_app
 from cds_hooks.hooks.service import HookService
@@ -30,19 +27,21 @@ from tests.support.hooks.calls import (
     ORDER_SIGN,
     PATIENT_VIEW,
     body,
-    client,
     knowledge,
     order,
     patient_id,
 )
-from tests.support.operation.collected import Collected, attributes, collecting, parent_of
+from tests.support.operation.collected import (
+    PATIENT,
+    SAMPLED,
+    TRACE,
+    attributes,
+    collecting,
+    parent_of,
+    request_line,
+)
 from tests.support.trust.signing import bearer, claims, header, recorded, signed
 from tests.support.trust.signing import client as ehr
-
-PATIENT = "uncontrolled-hypertension"
-TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-SAMPLED, UNSAMPLED = f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00"
-STATE = "vendor=t61rcWkgMzE"
 
 
 @pytest.fixture(autouse=True)
@@ -50,24 +49,10 @@ def _as_served() -> None:
     logs.configure("info", "json")
 
 
-def sign(service: TestClient, **headers: str) -> None:
-    request = body(ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
-    assert service.post(ORDER_SIGN, json=request, headers=headers).status_code == 200
-
-
-def line(said: str) -> dict[str, Any]:
-    (found,) = [json.loads(each) for each in said.splitlines() if '"event":"request"' in each]
-    return dict(found)
-
-
-def trace_ids(found: Collected) -> set[str]:
-    return {f"{span.context.trace_id:032x}" for span in found.spans}
-
-
 def test_a_call_is_a_span_with_its_steps_below_it(capsys: pytest.CaptureFixture[str]) -> None:
     with collecting() as found:
-        sign(found.service)
-    logged = line(capsys.readouterr().err)
+        found.sign()
+    logged = request_line(capsys.readouterr().err)
     (call,) = found.named("call")
     assert attributes(call) == {
         "tandem.correlation": logged["correlation"],
@@ -134,86 +119,6 @@ def test_a_drug_that_a_draft_only_refers_to_is_a_query_too() -> None:
     assert parent_of(query, found.spans) == "drafts"
 
 
-@pytest.mark.parametrize("state", [STATE, ""])
-def test_a_trace_that_a_call_brings_goes_on_and_its_state_is_not_exported(
-    state: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    headers = {"traceparent": SAMPLED, **({"tracestate": state} if state else {})}
-    with fhir_server() as faults, collecting(telemetry_ratio=0) as found:
-        found.service.post(PATIENT_VIEW, json=unread(faults.base()), headers=headers)
-    (call,) = found.named("call")
-    assert trace_ids(found) == {TRACE}
-    assert call.parent is not None
-    assert f"{call.parent.span_id:016x}" == PARENT
-    assert line(capsys.readouterr().err)["trace"] == TRACE
-    assert faults.requests
-    for request in faults.requests:
-        assert request.headers["traceparent"] == f"00-{TRACE}-{call.context.span_id:016x}-01"
-        assert request.headers.get("tracestate", "") == state
-    assert not any(span.context.trace_state for span in found.spans)
-
-
-def test_a_caller_that_does_not_record_is_followed_and_the_trace_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with fhir_server() as faults, collecting() as found:
-        found.service.post(PATIENT_VIEW, json=unread(faults.base()), headers={"traceparent": UNSAMPLED})
-    assert found.spans == ()
-    assert line(capsys.readouterr().err)["trace"] == TRACE
-    assert {request.headers["traceparent"][:36] for request in faults.requests} == {f"00-{TRACE}-"}
-    assert all(request.headers["traceparent"].endswith("-00") for request in faults.requests)
-
-
-def test_no_call_without_a_parent_is_recorded_where_the_ratio_is_none() -> None:
-    with collecting(telemetry_ratio=0) as found:
-        sign(found.service)
-    assert found.spans == ()
-
-
-HOSTILE = [
-    "",
-    "x",
-    TRACE,
-    SAMPLED.upper(),
-    f"ff-{TRACE}-{PARENT}-01",
-    f"00-{'0' * 32}-{PARENT}-01",
-    f"00-{TRACE}-{'0' * 16}-01",
-    f"00-{TRACE}-{PARENT}-01-more",
-    f"00-{TRACE}-{PARENT}-1",
-    SAMPLED * 40,
-    f"01-{TRACE}-{PARENT}-01-{'x' * 9_000}",
-]
-
-
-@pytest.mark.parametrize("value", HOSTILE)
-def test_a_traceparent_that_is_none_begins_a_new_trace(value: str) -> None:
-    with collecting() as found:
-        sign(found.service, traceparent=value, tracestate=STATE)
-    (call,) = found.named("call")
-    assert call.parent is None
-    assert TRACE not in trace_ids(found)
-
-
-def test_two_traceparents_are_none() -> None:
-    with collecting() as found:
-        request = json.dumps(body(PATIENT_VIEW, PATIENT))
-        twice = [("traceparent", SAMPLED), ("traceparent", SAMPLED)]
-        found.service.post(PATIENT_VIEW, content=request, headers=twice)  # type: ignore[arg-type]
-    assert TRACE not in trace_ids(found)
-
-
-@given(st.lists(st.tuples(st.sampled_from([b"traceparent", b"tracestate"]), st.binary(max_size=600)), max_size=4))
-def test_no_header_whatever_it_holds_stops_a_call(headers: list[tuple[bytes, bytes]]) -> None:
-    parent, state = export._parent([(b"traceparent", SAMPLED.encode()), *headers])
-    assert len(state) <= 512
-    assert state.isascii()
-    assert state.isprintable()
-    assert parent is not None
-
-
-def test_too_long_a_state_is_not_passed_on() -> None:
-    _, state = export._parent([(b"traceparent", SAMPLED.encode()), (b"tracestate", b"a=" + b"b" * 600)])
-    assert state == ""
-
-
 def test_what_is_no_call_is_no_span(capsys: pytest.CaptureFixture[str]) -> None:
     with collecting() as found:
         for path in ("/healthz", "/readyz", "/metrics", "/cds-services"):
@@ -229,7 +134,7 @@ def test_a_fault_is_an_error_without_its_text(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(HookService, "answer", fails)
     with collecting() as found, pytest.raises(ValueError, match="Canary"):
-        sign(found.service)
+        found.sign()
     (call,) = found.named("call")
     assert call.status.status_code is StatusCode.ERROR
     assert call.status.description is None
@@ -314,9 +219,9 @@ def test_a_collector_that_hangs_holds_up_neither_a_call_nor_the_stop(
     monkeypatch.setattr(export, "STOP_SECONDS", 0.05)
     with collecting(exporter=hanging) as found:
         for _ in range(export.BATCH // 7 + 2):
-            sign(found.service)
+            found.sign()
         assert hanging.entered.wait(30)
-        sign(found.service)
+        found.sign()
     assert hanging.count == 0
     hanging.go.set()
     assert '"spans were not sent before the stop"' in capsys.readouterr().err
@@ -332,20 +237,6 @@ def test_what_waits_for_a_collector_is_bounded_and_the_oldest_makes_room() -> No
     assert export.QUEUE <= hanging.count <= export.QUEUE + export.BATCH
 
 
-def test_without_the_setting_nothing_is_made_and_nothing_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with fhir_server() as faults:
-        client().post(PATIENT_VIEW, json=unread(faults.base()), headers={"traceparent": SAMPLED, "tracestate": STATE})
-    assert faults.requests
-    assert not any({"traceparent", "tracestate"} & request.headers.keys() for request in faults.requests)
-    assert '"trace"' not in capsys.readouterr().err
-
-
-def test_a_server_that_may_not_be_read_is_told_nothing() -> None:
-    with fhir_server() as faults, collecting(allow_loopback_fhir=False) as found:
-        found.service.post(PATIENT_VIEW, json=unread(faults.base()), headers={"traceparent": SAMPLED})
-    assert faults.requests == []
-
-
 def test_variables_choose_neither_the_sampler_nor_what_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
     monkeypatch.setenv("OTEL_PROPAGATORS", "baggage")
@@ -353,8 +244,8 @@ def test_variables_choose_neither_the_sampler_nor_what_is_attached(monkeypatch: 
     monkeypatch.setenv("OTEL_SERVICE_NAME", "tandem-east")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
     with collecting() as found:
-        sign(found.service, traceparent=SAMPLED)
-    assert trace_ids(found) == {TRACE}
+        found.sign(traceparent=SAMPLED)
+    assert found.trace_ids == {TRACE}
     resource = dict(found.spans[0].resource.attributes)
     assert resource.pop("service.name") == "tandem-east"
     assert resource.pop("deployment.environment.name") == "test"
@@ -364,8 +255,8 @@ def test_variables_choose_neither_the_sampler_nor_what_is_attached(monkeypatch: 
 def test_the_switch_that_all_programs_share_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     with collecting() as found:
-        sign(found.service)
-        sign(found.service, traceparent=SAMPLED)
+        found.sign()
+        found.sign(traceparent=SAMPLED)
     assert found.spans == ()
 
 
@@ -411,7 +302,7 @@ def test_without_the_packages_the_start_says_what_to_install(module: str, monkey
 def test_the_lists_are_closed_and_hold_what_is_sent() -> None:
     with fhir_server() as faults, collecting() as found:
         found.service.post(PATIENT_VIEW, json=unread(faults.base()))
-        sign(found.service)
+        found.sign()
     assert {span.name for span in found.spans} == NAMES
     assert {name for span in found.spans for name in attributes(span)} <= ATTRIBUTES.keys()
     assert all(patient_id(PATIENT) not in span.to_json() for span in found.spans)
