@@ -40,8 +40,9 @@ def test_a_trace_that_a_call_brings_goes_on_and_its_state_is_not_exported(
     state: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     headers = {"traceparent": SAMPLED, **({"tracestate": state} if state else {})}
+    authorization = {"fhirAuthorization": {"access_token": "secret"}} if state else {}
     with fhir_server() as faults, collecting(telemetry_ratio=0) as found:
-        found.service.post(PATIENT_VIEW, json=unread(faults.base()), headers=headers)
+        found.service.post(PATIENT_VIEW, json=unread(faults.base(), **authorization), headers=headers)
     (call,) = found.named("call")
     assert found.trace_ids == {TRACE}
     assert call.parent is not None

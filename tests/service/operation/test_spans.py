@@ -117,6 +117,8 @@ def test_a_drug_that_a_draft_only_refers_to_is_a_query_too() -> None:
     (query,) = found.named("query")
     assert attributes(query)["tandem.query.input"] == "medications"
     assert parent_of(query, found.spans) == "drafts"
+    assert faults.requests
+    assert {request.headers["traceparent"][3:35] for request in faults.requests} == found.trace_ids
 
 
 def test_what_is_no_call_is_no_span(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,13 +164,17 @@ def test_an_attribute_off_the_list_or_out_of_shape_is_not_sent(name: str, value:
     assert kept({name: value}) == {}
 
 
-def test_a_span_off_the_list_is_not_sent() -> None:
+def test_a_span_or_an_attribute_off_the_list_is_not_sent() -> None:
     found = Collector()
     spans = export.SpanExport(found, 1)
     span = spans.begin([], 1)
-    span.end({}, [Piece("canary", 1, 2), Piece("facts", 2, 3)], 4, failed=False)
+    other = {"patient": "p1", "tandem.cards": 2}
+    span.end(other, [Piece("canary", 1, 2), Piece("facts", 2, 3, other)], 4, failed=False)
     spans._provider.shutdown()
-    assert [each.name for each in found.spans] == ["facts", "call"]
+    assert [(each.name, attributes(each)) for each in found.spans] == [
+        ("facts", {"tandem.cards": 2}),
+        ("call", {"tandem.cards": 2}),
+    ]
 
 
 class Collector(SpanExporter):
