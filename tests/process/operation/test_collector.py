@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,19 +23,23 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 SECONDS = 30
 
 
-def call_and_stop(**environment: str) -> list[dict[str, Any]]:
-    """The log of a process that answers one call and is then asked to stop."""
-    command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0"]
+def call_and_stop(workers: int = 1, **environment: str) -> list[dict[str, Any]]:
+    """The log of a service of which each process answers one call, and which is then asked to stop."""
+    command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0", "--workers", str(workers)]
     given = {**os.environ, "TANDEM_DATABASE": "off", "TANDEM_LOG_FORMAT": "json", **environment}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=given) as process:
         assert process.stdout is not None
         try:
             address = urlsplit(process.stdout.readline().split()[3]).netloc
-            connection = http.client.HTTPConnection(address, timeout=SECONDS)
             request = json.dumps(body(ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT)))
-            connection.request("POST", ORDER_SIGN, request, {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"})
-            assert connection.getresponse().status == 200
-            connection.close()
+            with ExitStack() as open_connections:
+                for _ in range(workers):  # each goes to the process with the fewest
+                    connection = open_connections.enter_context(
+                        closing(http.client.HTTPConnection(address, timeout=SECONDS))
+                    )
+                    connection.request("POST", ORDER_SIGN, request, {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"})
+                    answer = connection.getresponse()
+                    assert (answer.status, len(answer.read()) > 0) == (200, True)
             process.send_signal(signal.SIGTERM)
             _, said = process.communicate(timeout=SECONDS)
         finally:
@@ -74,6 +79,21 @@ def test_what_is_queued_is_sent_before_the_process_ends() -> None:
     }
     assert {span.trace_id.hex() for span in scope.spans} == {TRACE} == {logged["trace"]}
     assert patient_id(PATIENT).encode() not in receipt.message.SerializeToString()
+
+
+def test_each_of_several_processes_sends_its_own() -> None:
+    with collector() as running:
+        told = call_and_stop(2, TANDEM_TELEMETRY=running.url)
+        receipts = [running.next(), running.next()]
+    assert len([line for line in told if line["event"] == "request"]) == 2
+    instances = {
+        each.value.string_value
+        for receipt in receipts
+        for resource in receipt.message.resource_spans
+        for each in resource.resource.attributes
+        if each.key == "service.instance.id"
+    }
+    assert len(instances) == 2
 
 
 def test_a_collector_that_is_away_costs_one_line() -> None:
