@@ -11,7 +11,7 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.record.record import Query
 
 SCOPE = "tandem.trace"
-"""The ASGI scope key for the trace of a call made within this process; it cannot be set over the network."""
+"""The ASGI scope key for the trace of a call that is shown or sent as spans; it cannot be set over the network."""
 
 
 @dataclass(frozen=True, slots=True)

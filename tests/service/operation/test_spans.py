@@ -130,6 +130,17 @@ def test_what_is_no_call_is_no_span(capsys: pytest.CaptureFixture[str]) -> None:
     assert '"trace"' not in capsys.readouterr().err
 
 
+def test_a_call_of_the_sandbox_is_a_span_and_its_page_shows_the_steps() -> None:
+    form = {"source": "demo", "patient": "partial-response-to-tms", "hook": "patient-view", "order": "none"}
+    with collecting(sandbox=True) as found:
+        page = found.service.post("/sandbox", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+    (call,) = found.named("call")
+    assert page.status_code == 200
+    assert "recommend" in page.text
+    assert attributes(call)["tandem.cards"] > 0
+    assert found.named("recommend")
+
+
 def test_a_fault_is_an_error_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: Any, **__: Any) -> None:
         raise ValueError("Canary Person 4711")
