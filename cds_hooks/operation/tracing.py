@@ -28,7 +28,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 class CallTracing:
-    """The spans of the calls that one process answers, other requests have none."""
+    """The spans of the calls that one process answers; other requests have none."""
 
     def __init__(self, collector: str, ratio: float, knowledge: Knowledge) -> None:
         """:class:`MissingExtra` where the packages are not installed. Nothing is sent before :meth:`start`."""

@@ -160,7 +160,7 @@ class _Exporter(SpanExporter):
 
 
 def otlp(url: str) -> SpanExporter:
-    """The exporter to the collector at ``url``; neither a proxy nor a password is taken from the environment."""
+    """The exporter to the collector at ``url``; no proxy of the environment and no ``.netrc`` is used."""
     session = requests.Session()
     session.trust_env = False
     return OTLPSpanExporter(f"{url}/v1/traces", session=session)

@@ -277,7 +277,9 @@ def test_the_switch_that_all_programs_share_turns_it_off(monkeypatch: pytest.Mon
     assert found.spans == ()
 
 
-def test_the_exporter_takes_no_proxy_and_no_password_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exporter_takes_its_headers_from_the_environment_and_neither_address_nor_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://elsewhere.example")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret")
     made: Any = export.otlp("http://127.0.0.1:4318")
