@@ -105,7 +105,7 @@ def create_app(
     refusals = RefusalPages(pages)
     limited_app = LoadMiddleware(app.build_middleware_stack(), operation.load, refusals)
     guarded = Guard(_with_cors(limited_app, settings), settings, refusals)
-    app.middleware_stack = RequestLogMiddleware(guarded, operation.metrics)
+    app.middleware_stack = RequestLogMiddleware(guarded, operation.metrics, operation.tracing)
     return app
 
 

@@ -122,8 +122,9 @@ class HookService:
         :raises BadRequest: the patient id in the context or the address of the FHIR server is not valid.
         """
         mark = trace.mark if trace else discard_mark
-        access = _access(call, readable)
-        drafts = await self._drafts(call, access, self._seconds(readable), large=large)
+        access = _access(call, readable, trace.headers if trace else ())
+        noted = trace.queries if trace else None
+        drafts = await self._drafts(call, access, self._seconds(readable), noted, large=large)
         ordered = await aside(lambda: self._ordered(drafts), large=large)
         mark("drafts")
         kept = drafts if asked_again else None
@@ -248,9 +249,15 @@ class HookService:
         return readable.deadline or self._settings.deadline_seconds
 
     async def _drafts(
-        self, call: HookCall, access: FhirAccess | None, seconds: float, *, large: bool
+        self,
+        call: HookCall,
+        access: FhirAccess | None,
+        seconds: float,
+        noted: list[Query] | None,
+        *,
+        large: bool,
     ) -> DraftsRead | None:
-        """The drafts of a call that has some; a drug that they only refer to is looked up."""
+        """The drafts of a call that has some; a drug that they only refer to is looked up, and the query noted."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return None
         entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entries)
@@ -260,7 +267,7 @@ class HookService:
             drafts = selected(drafts, call.context.selections)
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
         if unresolved:
-            medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds)
+            medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds, noted)
             drafts = with_medications(drafts, medications)
         return DraftsRead(drafts, every)
 
@@ -281,14 +288,14 @@ async def _read(source: RecordSource) -> Record:
         raise BadRequest("/context/patientId", str(fault)) from None
 
 
-def _access(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
-    """The FHIR server of the call, if it may be read."""
+def _access(call: HookCall, readable: ReadableServers, headers: tuple[tuple[str, str], ...] = ()) -> FhirAccess | None:
+    """The FHIR server of the call, if it may be read; ``headers`` are sent with each request to it."""
     if call.fhir_server is None or not may_read(call.fhir_server, readable):
         return None
     authorization = call.fhir_authorization
     try:
         if authorization is None or not authorization.access_token:
-            return FhirAccess(call.fhir_server, None, readable.habits)
+            return FhirAccess(call.fhir_server, None, readable.habits, headers=headers)
         return FhirAccess(
             call.fhir_server,
             authorization.access_token,
@@ -296,6 +303,7 @@ def _access(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
             scope=authorization.scope or "",
             good_for=authorization.valid_seconds,
             refusal=_refusal(authorization),
+            headers=headers,
         )
     except BadInput as fault:
         raise BadRequest("/fhirServer", str(fault)) from None

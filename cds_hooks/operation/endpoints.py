@@ -18,6 +18,7 @@ from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
 from cds_hooks.operation.peers import Peers
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
+from cds_hooks.operation.tracing import CallTracing
 from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.replay.shadow import ShadowQueue
 from cds_hooks.settings.database import OFF
@@ -53,6 +54,9 @@ class Operation:
         state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission, self.shadows, names)
         self.metrics = Metrics(state, today)
         self._peers = Peers(place, self.metrics.families) if place else None
+        self.tracing = None
+        if settings.telemetry:
+            self.tracing = CallTracing(settings.telemetry, settings.telemetry_ratio, knowledge)
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 
@@ -61,6 +65,8 @@ class Operation:
 
         :raises BadInput: the key of the database is missing or damaged.
         """
+        if self.tracing:
+            self.tracing.start()
         await self.memory.start()
         await self.canaries.start()
         if self._peers:
@@ -73,6 +79,8 @@ class Operation:
         await self.shadows.aclose()
         await self.canaries.aclose()
         await self.memory.aclose()
+        if self.tracing:
+            await self.tracing.aclose()
 
     @property
     def routes(self) -> list[Route]:

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from cds_hooks.settings.clients import BaseUrl, Client, Origin, SettingsPath, overlapping
+from cds_hooks.settings.collector import CollectorUrl
 from cds_hooks.settings.issuers import Issuer
 from cds_hooks.settings.mistakes import in_one_line
 from cds_hooks.settings.readable import ReadableServers
@@ -136,6 +137,12 @@ class Settings(BaseSettings):
     """The lowest level that is logged."""
     log_format: LogFormat = "auto"
     """``json`` lines, or ``console`` for people; ``auto`` means ``console`` if stderr is a terminal."""
+
+    telemetry: CollectorUrl | None = None
+    """The collector that calls are sent to as spans, by its OTLP/HTTP address without the path, such as
+    ``http://127.0.0.1:4318``; unset, there are no spans. Needs the extra ``telemetry``."""
+    telemetry_ratio: float = Field(default=1, ge=0, le=1)
+    """The share of calls that are sent as spans; a caller that sends ``traceparent`` decides for its own calls."""
 
     clients: tuple[Client, ...] = ()
     """The clients that may call; without any, the service is open."""

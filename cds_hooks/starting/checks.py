@@ -21,7 +21,7 @@ from cds_hooks.settings.settings import Settings, read_settings
 from cds_hooks.smart.registrations import Registration, registrations
 from cds_hooks.starting.listening import AddressInUse, listen
 from fhir_plugin.errors import BadInput
-from fhir_plugin.extras import REDIS
+from fhir_plugin.extras import REDIS, TELEMETRY
 from mappings.schema.errors import KnowledgeError
 from mappings.schema.load import Knowledge, load_knowledge
 from mappings.schema.service.servers import GENERIC, ServerProfile
@@ -72,7 +72,7 @@ def check_start(path: Path | None = None, **overrides: Any) -> StartCheck:
     found = StartCheck(reading.origins, reading.settings, spoilt=reading.spoilt, mistakes=list(reading.mistakes))
     if found.settings is None:
         return found
-    for check in (_site, _database, _clients, _apps, _folders):
+    for check in (_site, _database, _telemetry, _clients, _apps, _folders):
         check(found, found.settings)
     if not reading.spoilt & {"host", "port", "clients", "allow_open"}:
         _address(found, found.settings)
@@ -91,6 +91,12 @@ def _site(found: StartCheck, settings: Settings) -> None:
 def _database(found: StartCheck, settings: Settings) -> None:
     with found.noting("database"):
         check_site_key(settings, database_url(settings))
+
+
+def _telemetry(found: StartCheck, settings: Settings) -> None:
+    if settings.telemetry:
+        with found.noting("telemetry"):
+            TELEMETRY.require()
 
 
 def _clients(found: StartCheck, settings: Settings) -> None:

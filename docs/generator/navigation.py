@@ -31,6 +31,7 @@ SECTIONS = (
             "reference/services.md",
             "reference/metrics.md",
             "reference/log.md",
+            "reference/spans.md",
             "python-api.md",
             "reference/treatments.md",
             "reference/conflicts.md",

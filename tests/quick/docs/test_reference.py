@@ -23,12 +23,14 @@ from cds_hooks.operation.metrics import CurrentState, Metrics, exposition_of_all
 from cds_hooks.protocol.errors import ERROR_REASONS, BodyFault, UnusableState
 from cds_hooks.settings.reading import OTHER_VARIABLES
 from cds_hooks.telemetry.logs import FIELDS
+from cds_hooks.telemetry.spans import ATTRIBUTES
 from docs.generator import settings
 from docs.generator.commands import commands, parameters
 from docs.generator.markdown import prose
 from docs.generator.models import descriptions
 from docs.generator.operation import field_words, metric_entries, reason_words
 from docs.generator.site import ROOT, reference_pages
+from docs.generator.spans import attribute_words
 from fhir_plugin.errors import UnavailableReason
 from mappings.schema.base.entries import Verification
 from mappings.schema.rules.criteria import Comparator
@@ -214,3 +216,10 @@ def test_every_field_of_the_log_is_explained_and_no_other() -> None:
     words = field_words(ROOT)
     assert words.keys() == FIELDS.keys()
     assert all(words.values())
+
+
+def test_every_attribute_of_a_span_is_explained_and_no_other() -> None:
+    words = attribute_words(ROOT)
+    assert words.keys() == ATTRIBUTES.keys()
+    assert all(says and comes_from for says, comes_from in words.values())
+    assert all(f"| `{name}` |" in texts()["reference/spans.md"] for name in ATTRIBUTES)
