@@ -1,7 +1,7 @@
 """Machine instructions of one call, counted by valgrind: free of noise, unlike any time.
 
 ``python -m bench.instructions [CHECKOUT]``: each size in two runs of different length; the difference is of calls
-alone, each with a body of its own. Needs ``valgrind``, and about five minutes for each checkout and size.
+alone, each with a body of its own. All runs are forked from one process that has everything loaded. Needs ``valgrind``.
 """
 
 from __future__ import annotations
@@ -17,41 +17,45 @@ from bench.call import WORKER, written
 from bench.peers.servers import ROOT
 from bench.requests import SIZES, different
 
-FEW, MORE = 10, 30
-_COUNTED = re.compile(r"I +refs: +([\d,]+)")
+RUNS = {"small": (10, 30), "usual": (5, 15), "large": (2, 5)}
+"""How many calls the two runs of a size have."""
+_COUNTED = re.compile(r"==(\d+)== I +refs: +([\d,]+)")
 
 
-def counted(checkout: Path, folder: Path) -> int:
-    """The instructions of a process that answers each body of a folder once."""
+def counted(checkout: Path, folders: list[Path]) -> list[int]:
+    """The instructions of the processes that answer each body of a folder once, up to their last."""
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", sys.executable]
     environment = os.environ | {"PYTHONPATH": str(checkout), "PYTHONHASHSEED": "0"}
-    asked = f"{folder} 1\n"
     done = subprocess.run(
-        [*command, str(WORKER)],
+        [*command, str(WORKER), "forked"],
         check=False,
         cwd=checkout,
         env=environment,
-        input=asked,
+        input="".join(f"{folder}\n" for folder in folders),
         capture_output=True,
         text=True,
     )
-    found = _COUNTED.search(done.stderr)
-    if found is None:
+    found = {number: int(count.replace(",", "")) for number, count in _COUNTED.findall(done.stderr)}
+    numbers = done.stdout.split()
+    if len(numbers) != len(folders) or not found.keys() >= set(numbers):
         raise SystemExit(f"valgrind did not count: {done.stderr[-300:]}")
-    return int(found[1].replace(",", ""))
+    return [found[number] for number in numbers]
 
 
 def main(*others: str) -> None:
     """Print one table."""
     checkouts = [ROOT, *(Path(other).resolve() for other in others)]
-    print("| resources | " + " | ".join(f"{each.name}, millions a call" for each in checkouts) + " |")
-    print("|---|" + "---|" * len(checkouts), flush=True)
     with tempfile.TemporaryDirectory() as place:
-        for size, resources in SIZES.items():
-            bodies = different(resources, MORE)
-            few, more = (written(Path(place) / f"{size}-{count}", bodies[:count]) for count in (FEW, MORE))
-            each = [(counted(checkout, more) - counted(checkout, few)) / (MORE - FEW) for checkout in checkouts]
-            print(f"| {resources} | " + " | ".join(f"{count / 1e6:.1f}" for count in each) + " |", flush=True)
+        folders = []
+        for size, (few, more) in RUNS.items():
+            bodies = different(SIZES[size], more)
+            folders += [written(Path(place) / f"{size}-{count}", bodies[:count]) for count in (few, more)]
+        counts = [counted(checkout, folders) for checkout in checkouts]
+    print("| resources | " + " | ".join(f"{each.name}, millions a call" for each in checkouts) + " |")
+    print("|---|" + "---|" * len(checkouts))
+    for at, (size, (few, more)) in enumerate(RUNS.items()):
+        each = [(count[2 * at + 1] - count[2 * at]) / (more - few) for count in counts]
+        print(f"| {SIZES[size]} | " + " | ".join(f"{count / 1e6:.1f}" for count in each) + " |")
 
 
 if __name__ == "__main__":

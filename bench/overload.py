@@ -137,16 +137,22 @@ class _Callers:
 
 
 async def rush(port: int, requests: list[bytes], rate: float, seconds: float, dice: random.Random) -> Seen:
-    """Send ``rate`` calls a second for some seconds, wait for all of them, and probe meanwhile."""
+    """Send ``rate`` calls a second on the average, at random moments, and probe meanwhile."""
+    drawn = iter(lambda: dice.choice(requests), b"")
+    return await send(port, drawn, iter(lambda: dice.expovariate(rate), 0.0), seconds)
+
+
+async def send(port: int, requests: Iterator[bytes], pauses: Iterator[float], seconds: float) -> Seen:
+    """Send calls with these pauses between them for some seconds, wait for all of them, and probe meanwhile."""
     callers = _Callers(port)
     begun = time.perf_counter()
     probing = asyncio.create_task(callers.probe(begun + seconds))
     running: set[asyncio.Task[None]] = set()
     due = begun
-    while (due := due + dice.expovariate(rate)) < begun + seconds:
+    while (due := due + next(pauses)) < begun + seconds:
         pause = due - time.perf_counter()
         await asyncio.sleep(max(0.0, pause))
-        task = asyncio.create_task(callers.call(dice.choice(requests)))
+        task = asyncio.create_task(callers.call(next(requests)))
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(probing, *running)

@@ -15,6 +15,20 @@
 Messages state what is wrong, where, and what to do. They never contain patient data.
 """
 
+from typing import Literal
+
+UnavailableReason = Literal[
+    "not-supplied",
+    "server-not-listed",
+    "server-failed",
+    "server-refused",
+    "token",
+    "unreadable",
+    "wrong-patient",
+    "unavailable",
+]
+"""Why a required input is unavailable, as a code for the log."""
+
 
 class TandemError(Exception):
     """Base class of Tandem's own errors, other than a wrong knowledge file."""
@@ -22,6 +36,10 @@ class TandemError(Exception):
 
 class RecordUnavailable(TandemError):
     """A required input is available neither from the request nor from the FHIR server."""
+
+    def __init__(self, message: str, reason: UnavailableReason = "unavailable") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class TemporarilyUnavailable(RecordUnavailable):

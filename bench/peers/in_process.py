@@ -1,7 +1,8 @@
 """Calls answered in one process without a socket: the whole application, from a body to the bytes of the answer.
 
 Run as a file, with the checkout to measure as ``PYTHONPATH``. Each line of the input names a folder of bodies, and how
-many times each is to be sent; each line of the output is the CPU time of each call, in milliseconds, as JSON.
+many times each is to be sent; each line of the output is the CPU time of each call, in milliseconds, as JSON. With
+``forked``, each folder is answered in a process of its own that has everything loaded; the output is its number.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import gc
 import hashlib
 import json
+import os
 import re
 import sys
 import time
@@ -108,8 +110,31 @@ def _bodies(folder: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted(Path(folder).iterdir())]
 
 
+def _application() -> _Application:
+    return create_app(Settings(database=SecretStr("off")), load_knowledge(), today=lambda: AS_OF)
+
+
+def _fork() -> None:
+    app = _application()
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            asyncio.run(_answer_each(app, line.split()[0]))
+            os._exit(0)
+        os.waitpid(child, 0)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+
+
+async def _answer_each(app: _Application, folder: str) -> None:
+    living = await _started(app)
+    for body in _bodies(folder):
+        await answered(app, body)
+    living.cancel()
+
+
 async def _serve() -> None:
-    app = create_app(Settings(database=SecretStr("off")), load_knowledge(), today=lambda: AS_OF)
+    app = _application()
     living = await _started(app)
     gc.collect()
     gc.freeze()
@@ -122,4 +147,7 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    if sys.argv[1:] == ["forked"]:
+        _fork()
+    else:
+        asyncio.run(_serve())

@@ -30,8 +30,9 @@ from cds_hooks.operation.guard import Guard
 from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
 from cds_hooks.operation.middleware import CORRELATION_HEADER, RequestLogMiddleware
 from cds_hooks.operation.refusals import RefusalPages
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.protocol.clock import now, seconds, today
-from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService
+from cds_hooks.protocol.errors import BadRequest, BodyTooLarge, EncodedBody, UnknownService, reason_fields
 from cds_hooks.protocol.limits import read_body
 from cds_hooks.protocol.outcomes import outcome
 from cds_hooks.sandbox.routes import Sandbox
@@ -63,16 +64,21 @@ COLLECT_AFTER = 50_000
 
 
 def create_app(
-    settings: Settings, knowledge: Knowledge, today: Callable[[], date] = today, demo_fhir: str | None = None
+    settings: Settings,
+    knowledge: Knowledge,
+    today: Callable[[], date] = today,
+    demo_fhir: str | None = None,
+    place: WorkerPlace | None = None,
 ) -> FastAPI:
     """The application; ``today`` is called once per call.
 
-    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one.
+    ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one; ``place`` says which of several
+    workers this process is.
     """
     logs.configure(settings.log_level, settings.log_format)
     servers = FhirServers()
     admission = admission_of(settings, servers, knowledge.servers)
-    operation = Operation(settings, knowledge, servers, today, admission)
+    operation = Operation(settings, knowledge, servers, today, admission, place)
     limited = partial(read_body, limit=settings.max_body_bytes)
     app = FastAPI(
         title="Tandem",
@@ -136,13 +142,17 @@ def _lifespan(
     """Start-up and shutdown of the application."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Everything loaded so far lives as long as the process; frozen, it no longer slows down garbage collection.
         # Objects of a call are freed by reference counting, so the search for cycles can wait for many calls.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
-        await operation.start()
+        try:
+            await operation.start()
+        except TandemError as fault:
+            app.state.start_fault = str(fault)  # the web server would only say that something failed
+            raise
         if admission:
             await admission.start()
         yield
@@ -170,6 +180,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     async def tandem_error(_: Request, error: Exception) -> Response:
         status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+        logs.add_log_fields(**reason_fields(error))
         return outcome(status, code, str(error))
 
     async def http_error(_: Request, error: Exception) -> Response:

@@ -44,7 +44,7 @@ class HookRoutes:
         today: Callable[[], date],
     ) -> None:
         """``limited`` reads the body of a request, within the limits; ``today`` is called once per call."""
-        self._hooks = HookService(knowledge, settings, servers)
+        self._hooks = HookService(knowledge, settings, servers, observe=operation.metrics.reading)
         self._memory = operation.memory
         self._feedback = FeedbackRoute(self._memory, operation.metrics.feedback, limited)
         self._capture = Capture(settings, knowledge)

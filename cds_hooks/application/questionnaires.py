@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from cds_hooks.protocol.outcomes import FHIR_JSON, outcome
+from cds_hooks.telemetry.logs import add_log_fields
 from fhir_plugin.errors import BadInput, WrongQuestionnaire
 from fhir_plugin.record.datatypes import UNDECODABLE
 from fhir_plugin.record.resources import Questionnaire, QuestionnaireResponse
@@ -99,6 +100,7 @@ def _extract_response(body: bytes, instruments: Instruments) -> Response:
             return outcome(_UNPROCESSABLE, "processing", *(reason for _, refused in why for reason in refused))
         return _answer(build_extract(response, told, instruments).model_dump_json())
     except BadInput as fault:
+        add_log_fields(reason="body.json")
         return outcome(_BAD_REQUEST, "structure", str(fault))
     except WrongQuestionnaire as fault:
         return outcome(_UNPROCESSABLE, "processing", str(fault))

@@ -9,7 +9,7 @@ import msgspec
 from cds_hooks.protocol.responses import Card, Link
 from cds_hooks.settings.issuers import Issuer
 from fhir_plugin.errors import BadInput
-from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.reading.urls import normal_base_url
 
 LABEL = "Criteria, trials, course and questionnaires"
 

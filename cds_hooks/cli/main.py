@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cds_hooks.cli.lazy import Command, LazyGroup
+from cds_hooks.protocol.errors import NotStarted
 from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError, WrongQuestionnaire
 from fhir_plugin.extras import DISTRIBUTION
 from mappings.schema.errors import KnowledgeError
@@ -20,10 +21,12 @@ BAD_USE, UNREADABLE = 2, 3
 EXIT: dict[type[Exception], int] = {
     BadInput: BAD_USE,
     KnowledgeError: BAD_USE,
+    NotStarted: UNREADABLE,
     RecordUnavailable: UNREADABLE,
     WrongQuestionnaire: UNREADABLE,
 }
-"""0: success; 2: incorrect use, or a file that has to be mended; 3: the record or the database could not be read."""
+"""0: success; 2: incorrect use, or a file that has to be mended; 3: the record or the database could not be read, or
+the service did not start."""
 
 _FOLDER = "cds_hooks.commands"
 
@@ -42,7 +45,7 @@ class Commands(LazyGroup):
             "check-config",
             f"{_FOLDER}.check_config",
             "check_config",
-            "Check a settings file as the start does, and print what is set; secrets are not shown.",
+            "Check settings as the start does, and print what is set, or every mistake; secrets are not shown.",
         ),
         Command(
             "check-server",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -27,6 +28,7 @@ from cds_hooks.clients.tokens import (
 from cds_hooks.protocol.files import state_folder
 from cds_hooks.settings.clients import LONGEST_LEEWAY, Client, Mode
 from cds_hooks.settings.database import database_url, is_file
+from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.settings.readable import ReadableServers
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import log
@@ -58,6 +60,8 @@ class Admission:
         now: Callable[[], float] = time.time,
     ) -> None:
         """:class:`BadInput` names a client with an unknown profile or an unusable key set."""
+        self.refused: Counter[tuple[str, str]] = Counter()
+        """Calls whose tokens were refused, by the client that they claim to be from, and reason."""
         self._now = now
         self._replays = replays
         self._by_issuer: dict[str, list[Client]] = {}
@@ -193,9 +197,16 @@ def _default_store() -> ReplayStore:
 def readable_for(client: Client, profiles: Mapping[str, ServerProfile]) -> ReadableServers:
     """The FHIR servers of a client, and how to query them; :class:`BadInput` for an unknown profile."""
     if client.profile not in profiles:
-        raise BadInput(f"clients.{client.name}.profile: is none: choose one of {', '.join(profiles)}")
+        raise WrongSetting(f"clients.{client.name}.profile", f"is none: choose one of {', '.join(profiles)}")
     null_is_none = client.null_means == "none"
-    return ReadableServers(client.fhir_servers, habits=profiles[client.profile].habits, null_is_none=null_is_none)
+    return ReadableServers(
+        client.fhir_servers,
+        habits=profiles[client.profile].habits,
+        null_is_none=null_is_none,
+        deadline=client.deadline_seconds,
+        profile=client.profile,
+        client=client.name,
+    )
 
 
 def _bearer(request: Request) -> str:

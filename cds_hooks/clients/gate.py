@@ -45,6 +45,7 @@ class Gate:
         try:
             caller = await self._admission.admit(Request(scope))
         except TokenRefused as refused:
+            self._admission.refused[refused.client, refused.reason.value] += 1
             add_log_fields(reason=refused.reason.value, tenant=refused.client)
             await _refusal()(scope, receive, send)
         except ReplayStoreUnavailable as fault:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from cds_hooks.clients.keys import KeySet, PublicKey, read_key_set
 from cds_hooks.settings.clients import Client
+from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.telemetry.logs import log
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.client import FhirServers as Connections
@@ -83,17 +84,17 @@ def key_set_of_file(client: Client) -> KeySet:
     try:
         return read_key_set(client.key_set_file.read_bytes())
     except OSError as fault:
-        raise BadInput(f"clients.{client.name}.key_set: cannot be read: {fault.strerror}") from fault
+        raise WrongSetting(f"clients.{client.name}.key_set", f"cannot be read: {fault.strerror}") from fault
     except (BadInput, ValueError) as fault:
-        raise BadInput(f"clients.{client.name}.key_set: {fault}") from fault
+        raise WrongSetting(f"clients.{client.name}.key_set", str(fault)) from fault
 
 
 async def key_set_of_address(client: Client, connections: Connections) -> KeySet:
     """The key set at the client's address; :class:`BadInput` says what is wrong with it."""
     answer = await connections.fetch(client.key_set, MOST_BYTES, FETCH_SECONDS)
     if answer.body is None:
-        raise BadInput(f"clients.{client.name}.key_set: {answer.outcome}")
+        raise WrongSetting(f"clients.{client.name}.key_set", answer.outcome)
     try:
         return read_key_set(answer.body)
     except BadInput as fault:
-        raise BadInput(f"clients.{client.name}.key_set: {fault}") from fault
+        raise WrongSetting(f"clients.{client.name}.key_set", str(fault)) from fault

@@ -1,79 +1,87 @@
-"""``tandem check-config``: validate a settings file and print its settings."""
+"""``tandem check-config``: what is wrong with the settings, or what they set."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from cds_hooks.clients.admission import readable_for
-from cds_hooks.clients.key_sources import key_set_of_address, key_set_of_file
 from cds_hooks.clients.keys import KeySet
-from cds_hooks.commands.serve import refuse_open_address
 from cds_hooks.settings.clients import Client
-from cds_hooks.settings.settings import PER_CLIENT_SETTINGS, Settings, load_settings
-from cds_hooks.smart.registrations import Registration, registrations
-from fhir_plugin.reading.client import FhirServers as Connections
-from mappings.schema.load import load_knowledge
+from cds_hooks.settings.settings import PER_CLIENT_SETTINGS, Settings, named_file
+from cds_hooks.smart.registrations import Registration
+from cds_hooks.starting.checks import StartCheck, check_start
 
 _USER = re.compile(r"(?<=://)[^/@\s]*@")
+_MISTAKEN = 2
+
+Value = str | list[str]
+
+
+class ShownSettings(msgspec.Struct, frozen=True):
+    """What is set, without secrets; clients and issuers by name."""
+
+    settings: dict[str, Value] = {}
+    clients: dict[str, dict[str, Value]] = {}
+    smart: dict[str, dict[str, Value]] = {}
 
 
 def check_config(
-    file: Annotated[Path, typer.Argument(help="The settings file, such as tandem.toml.")],
-    fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Also fetch remote key sets.")] = False,
+    file: Annotated[
+        Path | None, typer.Argument(help="The settings file; by default that of TANDEM_CONFIG, if any.")
+    ] = None,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also fetch key sets, connect to the database, ask the FHIR servers.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check a settings file as the start does, and print what is set; secrets are not shown."""
-    from cds_hooks.memory.keys import check_site_key
-    from cds_hooks.settings.database import database_url
+    """Check settings as the start does, and print what is set, or every mistake; secrets are not shown."""
+    found = check_start(file or named_file())
+    if connect:
+        from cds_hooks.starting.network import check_network
 
-    settings = load_settings(file)
-    refuse_open_address(settings)
-    check_site_key(settings, database_url(settings))
-    knowledge = load_knowledge(site=settings.site)
-    keys = {}
-    for client in settings.clients:
-        readable_for(client, knowledge.servers)
-        keys[client.name] = _key_set(client, fetch=fetch_keys)
-    ehrs = registrations(settings.smart, knowledge.servers)
-    typer.echo("\n".join((*_lines(settings, keys), *_app_lines(ehrs.values()))))
-
-
-def _key_set(client: Client, *, fetch: bool) -> KeySet | None:
-    if not client.key_set_is_remote:
-        return key_set_of_file(client)
-    return asyncio.run(_fetched(client)) if fetch else None
+        check_network(found)
+    found.mistakes.sort(key=lambda mistake: (mistake.line or 0, mistake.key))
+    shown = ShownSettings() if found.mistakes or found.settings is None else _shown(found.settings, found)
+    if as_json:
+        report = {"mistakes": found.mistakes, "notes": found.notes, **msgspec.to_builtins(shown)}
+        typer.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
+    else:
+        _print(found, shown)
+    if found.mistakes:
+        raise typer.Exit(_MISTAKEN)
 
 
-async def _fetched(client: Client) -> KeySet:
-    async with Connections() as connections:
-        return await key_set_of_address(client, connections)
+def _print(found: StartCheck, shown: ShownSettings) -> None:
+    for mistake in found.mistakes:
+        typer.echo(f"tandem: {mistake.line_of_text}", err=True)
+    if not found.mistakes:
+        typer.echo("\n".join(_lines(shown)))
+    for note in found.notes:
+        typer.echo(f"note: {note}")
 
 
-def _lines(settings: Settings, keys: dict[str, KeySet | None]) -> Iterator[str]:
+def _shown(settings: Settings, found: StartCheck) -> ShownSettings:
     unused = set() if settings.open else {*PER_CLIENT_SETTINGS, "allow_open"}
-    yield from _values(settings.model_dump(exclude={"clients", "smart", *unused}))
-    if settings.open:
-        yield "clients: none, so anyone who can reach the service may call it"
-    for client in settings.clients:
-        yield f"client {client.name}:"
-        values = client.model_dump(exclude={"name"}) | {"jku": client.expected_jku}
-        yield from (f"  {line}" for line in _values(values))
-        yield f"  keys: {_key_summary(keys[client.name])}"
+    return ShownSettings(
+        _values(settings.model_dump(exclude={"clients", "smart", *unused})),
+        {client.name: _client(client, found.keys.get(client.name)) for client in settings.clients},
+        {ehr.issuer.name: _app(ehr) for ehr in found.apps},
+    )
 
 
-def _app_lines(ehrs: Iterable[Registration]) -> Iterator[str]:
-    """The EHRs that may launch the app; for a secret or a key only that there is one."""
-    if not ehrs:
-        yield "smart: none, so there is no app"
-    for ehr in ehrs:
-        yield f"smart {ehr.issuer.name}:"
-        yield from (f"  {line}" for line in _values(ehr.issuer.model_dump(exclude={"name", "client_secret"})))
-        yield f"  authenticates by: {_proof(ehr)}"
+def _client(client: Client, keys: KeySet | None) -> dict[str, Value]:
+    values = _values(client.model_dump(exclude={"name"}) | {"jku": client.expected_jku})
+    return {**values, "keys": _key_summary(keys)}
+
+
+def _app(ehr: Registration) -> dict[str, Value]:
+    """An EHR that may launch the app; of a secret or a key only that there is one."""
+    return {**_values(ehr.issuer.model_dump(exclude={"name", "client_secret"})), "authenticates by": _proof(ehr)}
 
 
 def _proof(ehr: Registration) -> str:
@@ -83,13 +91,37 @@ def _proof(ehr: Registration) -> str:
     return "secret" if ehr.issuer.client_secret else "nothing (public client)"
 
 
-def _values(values: dict[str, object]) -> Iterator[str]:
-    for name, value in values.items():
-        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
-        yield f"{name}: {_USER.sub('...@', shown) or '-'}"
-
-
 def _key_summary(keys: KeySet | None) -> str:
     if keys is None:
-        return "fetched with the first token; --fetch-keys fetches them now"
+        return "fetched with the first token; --connect fetches them now"
     return ", ".join(f"{key.kid or '(no kid)'} ({key.key_type})" for key in keys.keys)
+
+
+def _values(values: Mapping[str, object]) -> dict[str, Value]:
+    return {
+        name: [_text(each) for each in value] if isinstance(value, tuple) else _text(value)
+        for name, value in values.items()
+    }
+
+
+def _text(value: Any) -> str:
+    return _USER.sub("...@", "" if value is None else str(value))
+
+
+def _lines(shown: ShownSettings) -> Iterator[str]:
+    yield from _of(shown.settings)
+    if not shown.clients:
+        yield "clients: none, so anyone who can reach the service may call it"
+    for name, values in shown.clients.items():
+        yield f"client {name}:"
+        yield from (f"  {line}" for line in _of(values))
+    if not shown.smart:
+        yield "smart: none, so there is no app"
+    for name, values in shown.smart.items():
+        yield f"smart {name}:"
+        yield from (f"  {line}" for line in _of(values))
+
+
+def _of(values: Mapping[str, Value]) -> Iterator[str]:
+    for name, value in values.items():
+        yield f"{name}: {(value if isinstance(value, str) else ', '.join(value)) or '-'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cds_hooks.settings.settings import Settings, load_settings
+from cds_hooks.settings.settings import Settings, load_settings, named_file
 from fhir_plugin.errors import BadInput, TemporarilyUnavailable
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def upgrade(config: Config = None) -> None:
 
 def settings_from(config: Path | None) -> Settings:
     """The settings of the given file, or of the file in ``TANDEM_CONFIG``."""
-    return load_settings(config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None))
+    return load_settings(config or named_file())
 
 
 async def _upgrade(settings: Settings) -> None:

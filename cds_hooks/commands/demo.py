@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cds_hooks.commands.serve import listen, web_server
 from cds_hooks.demo.calls import curl, ketamine_order, order_sign, patient_view
 from cds_hooks.demo.stories import DemoPatient
+from cds_hooks.starting.listening import listen
 
 if TYPE_CHECKING:
     import uvicorn
@@ -38,6 +38,7 @@ def demo(
     from cds_hooks.demo.ehr import CLIENT_ID, demo_ehr
     from cds_hooks.demo.server import fhir_server
     from cds_hooks.demo.stories import demo_patients
+    from cds_hooks.operation.server import WebServer
     from cds_hooks.protocol.clock import today
     from cds_hooks.settings.settings import load_settings
     from cds_hooks.telemetry import logs
@@ -59,6 +60,7 @@ def demo(
                 allow_loopback_fhir=False,
                 fhir_servers=(fhir, ehr.issuer),
                 log_level="warning",
+                stop_seconds=1,
                 sandbox=True,
                 database=f"sqlite:///{kept}/memory.sqlite",
                 public_url=address,
@@ -70,7 +72,7 @@ def demo(
             listener.listen()
             ids: dict[str, str] = {offered.hook: offered.id for offered in knowledge.services.services}
             logs.capture_process_logs()
-            server = web_server(app, settings, timeout_graceful_shutdown=1)
+            server = WebServer(app, settings)
             _signals_stop_server(server)
             launch = f"{address}/smart/launch?iss={ehr.issuer}&launch={READY}"
             typer.echo("\n".join(greeting(f"{address}/cds-services", fhir, ids, patients, day, launch)))

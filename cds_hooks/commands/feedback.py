@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +72,23 @@ async def _report(settings: Settings, days: int) -> FeedbackReport:
         store = await _store(engine)
         counts = await store.firings(min(since, compared_since))
         outcomes = await store.outcome_counts(milliseconds() - days * _DAY_MS)
-    return make_report(counts, outcomes, since, until, silence, knowledge.criteria)
+        latest = await store.latest()
+    report = make_report(counts, outcomes, since, until, silence, knowledge.criteria)
+    report.database = named(engine)
+    report.written = {name: _moment(at) for name, at in latest.items()}
+    return report
+
+
+def named(engine: AsyncEngine) -> str:
+    """The database as an operator knows it, without password and options."""
+    return engine.url.set(drivername=engine.url.get_backend_name(), query={}).render_as_string(hide_password=True)
+
+
+def _moment(at: int | date | None) -> str:
+    """A moment in UTC, or a day; ``never`` where nothing was written."""
+    if isinstance(at, int):
+        return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return "never" if at is None else at.isoformat()
 
 
 async def _purge(settings: Settings, days: int | None) -> int:

@@ -2,81 +2,105 @@
 
 from __future__ import annotations
 
-import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    import uvicorn
-    from starlette.types import ASGIApp
-
-from cds_hooks.settings.settings import Settings, load_settings
+from cds_hooks.settings.settings import Settings, named_file
 from fhir_plugin.errors import BadInput
+
+if TYPE_CHECKING:
+    from cds_hooks.operation.accepting import Inlet
+    from cds_hooks.operation.workers import WorkerPlace
+    from mappings.schema.load import Knowledge
 
 
 def serve(
     config: Annotated[Path | None, typer.Option(help="Settings file, such as tandem.toml.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback by default.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes that answer; 1 by default.")] = None,
     fhir_server: Annotated[list[str] | None, typer.Option(help="An https FHIR base URL that may be read.")] = None,
     allow_open: Annotated[
         bool | None, typer.Option("--allow-open", help="Listen beyond loopback without authenticating callers.")
     ] = None,
 ) -> None:
     """Start the CDS Hooks service."""
-    path = config or (Path(os.environ["TANDEM_CONFIG"]) if "TANDEM_CONFIG" in os.environ else None)
+    from cds_hooks.starting.checks import check_start
+
+    file = config or named_file()
     servers = tuple(fhir_server) if fhir_server else None
-    run(load_settings(path, host=host, port=port, fhir_servers=servers, allow_open=allow_open))
+    # Nobody can connect before the whole configuration has been checked.
+    checked = check_start(file, host=host, port=port, workers=workers, fhir_servers=servers, allow_open=allow_open)
+    run(*checked.ready(), file)
 
 
-def run(settings: Settings, announce: bool = True) -> None:
-    """Serve until stopped.
+def run(settings: Settings, knowledge: Knowledge, file: Path | None = None) -> None:
+    """Serve until stopped; ``file`` is where the settings are from.
 
-    :raises BadInput: a setting is wrong, the address is in use, or it is reachable from other machines although
-        callers are not authenticated.
+    :raises BadInput: the address is in use, or what was checked has changed since.
+    :raises NotStarted: a process could not start although the settings are in order.
     """
-    refuse_open_address(settings)
+    from cds_hooks.starting.announcement import log_start
+    from cds_hooks.starting.listening import listen
+    from cds_hooks.telemetry import logs
+
+    logs.configure(settings.log_level, settings.log_format)
+    logs.capture_process_logs()
+    with listen(settings.host, settings.port) as listener:
+        host, port = listener.getsockname()[:2]
+        log_start(settings, knowledge, (host, port), file)
+        answers = partial(_say_that_it_answers, settings, host, port)
+        (_serve_alone if settings.workers == 1 else _serve_with_workers)(settings, knowledge, listener, answers)
+
+
+def _say_that_it_answers(settings: Settings, host: str, port: int) -> None:
+    typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
+
+
+def _serve_alone(
+    settings: Settings, knowledge: Knowledge, listener: socket.socket, answers: Callable[[], None]
+) -> None:
     from cds_hooks.application.app import create_app
-    from cds_hooks.memory.keys import check_site_key
-    from cds_hooks.settings.database import database_url
+    from cds_hooks.operation.server import WebServer
+    from cds_hooks.starting.listening import take_calls
+
+    app = create_app(settings, knowledge)
+    # A call that arrives before the service is up waits instead of being refused.
+    take_calls(listener)
+    WebServer(app, settings, answers).run(sockets=[listener])
+
+
+def _serve_with_workers(
+    settings: Settings, knowledge: Knowledge, listener: socket.socket, answers: Callable[[], None]
+) -> None:
+    from cds_hooks.operation.workers import Workers
+    from cds_hooks.starting.listening import take_calls
+
+    job = partial(_serve_as_worker, settings, knowledge.digest)
+    take_calls(listener)
+    Workers(job, settings.workers, listener, settings.stop_seconds).run(answers)
+
+
+def _serve_as_worker(
+    settings: Settings, digest: str, place: WorkerPlace, inlet: Inlet, answers: Callable[[], None]
+) -> None:
+    """What a worker does. It is given the settings; the environment may say something else by now."""
+    from cds_hooks.application.app import create_app
+    from cds_hooks.operation.server import WebServer
     from cds_hooks.telemetry import logs
     from mappings.schema.load import load_knowledge
 
-    with listen(settings.host, settings.port) as listener:
-        # Nobody can connect before the whole configuration has been validated.
-        check_site_key(settings, database_url(settings))
-        app = create_app(settings, load_knowledge(site=settings.site))
-        # A call that arrives before the service is up waits instead of being refused.
-        listener.listen()
-        if announce:
-            host, port = listener.getsockname()[:2]
-            typer.echo(f"Tandem answers at http://{host}:{port}/cds-services ({access_summary(settings)})")
-        logs.capture_process_logs()
-        web_server(app, settings).run(sockets=[listener])
-
-
-def web_server(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Server:
-    """The web server with the limits of the settings; ``options`` are further ones of uvicorn's."""
-    import uvicorn
-
-    from cds_hooks.operation.connections import limited
-
-    config = uvicorn.Config(
-        app, http=limited(settings), ws="none", log_config=None, access_log=False, server_header=False, **options
-    )
-    return uvicorn.Server(config)
-
-
-def refuse_open_address(settings: Settings) -> None:
-    """:class:`BadInput` if anyone on another machine could call, unless ``allow_open`` permits it."""
-    if settings.open and settings.listens_beyond_loopback and not settings.allow_open:
-        raise BadInput(
-            f"refusing to listen on {settings.host}: callers are not authenticated; configure [[clients]], "
-            "or put an authenticating proxy in front and start with --allow-open"
-        )
+    logs.configure(settings.log_level, settings.log_format)
+    logs.capture_process_logs()
+    knowledge = load_knowledge(site=settings.site)
+    if knowledge.digest != digest:
+        raise BadInput("the knowledge has changed since the service was started: start it again")
+    WebServer(create_app(settings, knowledge, place=place), settings, answers, inlet).run(sockets=[])
 
 
 def access_summary(settings: Settings) -> str:
@@ -84,17 +108,3 @@ def access_summary(settings: Settings) -> str:
     if settings.open:
         return "open: callers are not authenticated"
     return ", ".join(f"{client.name}: {client.mode}" for client in settings.clients)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; :class:`BadInput` if the address cannot be used."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, ValueError) as fault:
-        listener.close()
-        reason = fault.strerror if isinstance(fault, OSError) else "not a valid address"
-        raise BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port") from fault
-    return listener

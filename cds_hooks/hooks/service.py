@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -39,7 +39,7 @@ from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.needs import DataNeeds, observation_tokens
 from fhir_plugin.reading.scopes import EXPIRED, NOT_A_BEARER
 from fhir_plugin.reading.sources import PrefetchSource, RecordSource
-from fhir_plugin.record.record import Record
+from fhir_plugin.record.record import Query, Record
 from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
 
@@ -75,13 +75,17 @@ class HookService:
         settings: Settings,
         servers: FhirServers,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        observe: Callable[[str, Sequence[Query]], None] | None = None,
     ) -> None:
-        """``new_id`` generates the identifiers of cards and suggestions."""
+        """``new_id`` generates the identifiers of cards and suggestions; ``observe`` is told the queries of each call,
+        with the profile of the server.
+        """
         self._knowledge = knowledge
         self._app_links = AppLinks(settings.smart, settings.public_url)
         self._settings = settings
         self._servers = servers
         self._new_id = new_id
+        self._observe = observe
         codes = observation_tokens(knowledge)
         self._needs = {each.id: DataNeeds(knowledge.inputs_of(each), codes) for each in knowledge.services.services}
         self._templates = Templates(knowledge, knowledge.protocol)
@@ -107,14 +111,16 @@ class HookService:
         """
         mark = trace.mark if trace else discard_mark
         access = _access(call, readable)
-        ordered = await self._ordered(call, access, large=large)
+        ordered = await self._ordered(call, access, self._seconds(readable), large=large)
         mark("drafts")
         if service.speaks == "order" and not ordered.needs_record:
             return self._without_cards(ordered)
+        queries: list[Query] = []
         try:
-            record = await _read(self._source(call, service, readable, access, trace))
+            record = await _read(self._source(call, service, readable, access, queries))
         finally:
             mark("gather")
+            self._note(queries, readable, trace)
         if record.queries:
             await turn()
         large = large or is_large_record(record)
@@ -183,13 +189,20 @@ class HookService:
         bases = {card.uuid: CardBasis("drafts", ()) for card in cards}
         return HookAnswer(cards, decision, bases, ordered, ordered.silence(self._knowledge))
 
+    def _note(self, queries: Sequence[Query], readable: ReadableServers, trace: Trace | None) -> None:
+        """Tell what was asked, also where the record is unavailable."""
+        if trace:
+            trace.queries.extend(queries)
+        if queries and self._observe:
+            self._observe(readable.profile, queries)
+
     def _source(
         self,
         call: HookCall,
         service: ServiceDefinition,
         readable: ReadableServers,
         access: FhirAccess | None,
-        trace: Trace | None,
+        queries: list[Query],
     ) -> RecordSource:
         """Where the record comes from: the prefetch, and the FHIR server if it may be read."""
         return PrefetchSource(
@@ -198,11 +211,18 @@ class HookService:
             self._needs[service.id],
             access,
             self._servers,
-            self._settings.deadline_seconds,
-            trace.queries if trace else None,
+            self._seconds(readable),
+            queries,
+            barred="" if access or call.fhir_server is None else f"fhirServer may not be read: {readable.advice}",
         )
 
-    async def _ordered(self, call: HookCall, access: FhirAccess | None, *, large: bool) -> OrderedTreatments:
+    def _seconds(self, readable: ReadableServers) -> float:
+        """How long a call may spend reading."""
+        return readable.deadline or self._settings.deadline_seconds
+
+    async def _ordered(
+        self, call: HookCall, access: FhirAccess | None, seconds: float, *, large: bool
+    ) -> OrderedTreatments:
         """What the drafts order; a drug that they only refer to is looked up first."""
         if not isinstance(call.context, OrderSelect | OrderSign):
             return NOTHING_ORDERED
@@ -213,7 +233,6 @@ class HookService:
             drafts = selected(drafts, call.context.selections)
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
         if unresolved:
-            seconds = self._settings.deadline_seconds
             medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds)
             drafts = with_medications(drafts, medications)
         return await aside(lambda: order_of(drafts, self._knowledge, every), large=large)

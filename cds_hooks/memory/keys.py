@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from cds_hooks.settings.database import is_file
+from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import BadInput
 
@@ -83,7 +84,7 @@ def check_site_key(settings: Settings, url: URL | None) -> None:
 
 def _key_file(url: URL) -> Path:
     if not is_file(url) or not url.database:
-        raise BadInput("settings: database_key: required with a database server (32 or more random characters)")
+        raise WrongSetting("database_key", "required with a database server (32 or more random characters)")
     return Path(f"{url.database}.key")
 
 

@@ -16,10 +16,10 @@ from cds_hooks.memory.quiet import CardKey, QuietCards, fingerprint, is_person, 
 from cds_hooks.memory.repeats import Repeats
 from cds_hooks.memory.silence import RuleActivity
 from cds_hooks.memory.store import AnswerRow, CardRow, KeepResult
-from cds_hooks.memory.tally import RuleOutcome, Tally, TallyKey, standing_rule
+from cds_hooks.memory.tally import LIVE, UNKNOWN_CARD, RuleOutcome, Tally, TallyKey, standing_rule
 from cds_hooks.memory.wire import FeedbackItem, ReasonCoding
 from cds_hooks.memory.writer import Writer
-from cds_hooks.protocol.clock import milliseconds
+from cds_hooks.protocol.clock import milliseconds, today
 from cds_hooks.protocol.errors import StoreUnavailable
 from cds_hooks.protocol.markdown import plain
 from cds_hooks.protocol.requests import HookCall
@@ -203,7 +203,11 @@ class Memory:
             raise StoreUnavailable("the database is not open: send the feedback again later")
         moment = milliseconds()
         rows = [self._answer(item, moment, self._keyed) for item in items]
-        return await self._writer.keep(rows, tenant, service.id)
+        results = await self._writer.keep(rows, tenant, service.id)
+        for item, result in zip(items, results, strict=True):
+            if result == "unknown":
+                self.tally.add(today(), TallyKey(tenant, service.id, LIVE), [(UNKNOWN_CARD, item.outcome)])
+        return results
 
     def _answer(self, item: FeedbackItem, moment: int, keyed: KeyedHash) -> AnswerRow:
         reason = self.reason(item.reason, item.comment)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
 
@@ -11,10 +12,19 @@ import msgspec
 
 from cds_hooks.memory.silence import is_silent, rule_activities
 from cds_hooks.memory.store import OutcomeCount
-from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts, treatment_of
+from cds_hooks.memory.tally import (
+    ANSWERED,
+    ANY_TIME,
+    CALLS,
+    LIVE,
+    SLOWER_THAN,
+    TOOK,
+    UNKNOWN_CARD,
+    DailyCounts,
+    slower,
+    treatment_of,
+)
 from mappings.schema.service.memory import SilenceRule
-
-LIVE = "live"
 
 
 class RuleReport(msgspec.Struct, kw_only=True):
@@ -35,6 +45,14 @@ class RuleReport(msgspec.Struct, kw_only=True):
     """Whether it was expected to fire in recent days, by its earlier rate, and did not."""
 
 
+class ClientTimes(msgspec.Struct, kw_only=True):
+    """How long the calls of one client took."""
+
+    calls: int
+    slower: dict[str, float]
+    """The share of them that took longer, by the time."""
+
+
 class FeedbackReport(msgspec.Struct, kw_only=True):
     """The report over some days."""
 
@@ -45,6 +63,14 @@ class FeedbackReport(msgspec.Struct, kw_only=True):
     rules: list[RuleReport]
     standings: dict[str, dict[str, dict[str, int]]] = {}
     """By service, treatment and standing, of the calls that concern the treatment."""
+    unknown_cards: dict[str, dict[str, int]] = {}
+    """Feedback on cards that were not known, by service and outcome."""
+    clients: dict[str, ClientTimes] = {}
+    """How long the calls of each client took; of an open service under an empty name."""
+    database: str = ""
+    """The database, without a password."""
+    written: dict[str, str] = {}
+    """The moments of the latest card and the latest feedback in it, and the last day of its counts."""
 
 
 def make_report(
@@ -57,7 +83,7 @@ def make_report(
 ) -> FeedbackReport:
     """Counts from ``since`` on; whether a rule has stopped is judged by the periods of ``silence`` up to ``until``."""
     rules: dict[tuple[str, str], RuleReport] = {}
-    calls, standings = _counted(counts, since, rules)
+    counted = _counted(counts, since, rules)
     for service, rule, outcome, reason, count in answered:
         entry = _rule(rules, service, rule)
         if outcome == "accepted":
@@ -75,35 +101,60 @@ def make_report(
     return FeedbackReport(
         since=since,
         until=until,
-        calls={name: dict(calls[name]) for name in sorted(calls)},
+        calls=_plain(counted.calls),
         rules=ordered,
-        standings={name: {of: dict(said) for of, said in standings[name].items()} for name in sorted(standings)},
+        unknown_cards=_plain(counted.unknown),
+        standings={name: _plain(counted.standings[name]) for name in sorted(counted.standings)},
+        clients={name: _times(counted.times[name]) for name in sorted(counted.times)},
     )
 
 
-_Standings: TypeAlias = dict[str, dict[str, Counter[str]]]
+_Counts: TypeAlias = defaultdict[str, Counter[str]]
 
 
-def _counted(
-    counts: DailyCounts, since: date, rules: dict[tuple[str, str], RuleReport]
-) -> tuple[dict[str, Counter[str]], _Standings]:
-    """The calls by service and mode, and the standings by service and treatment; what fired is added to ``rules``."""
-    calls: dict[str, Counter[str]] = {}
-    standings: _Standings = {}
+@dataclass(slots=True)
+class _Counted:
+    """What is counted by service, and times by client."""
+
+    calls: _Counts = field(default_factory=lambda: defaultdict(Counter))
+    """By mode."""
+    unknown: _Counts = field(default_factory=lambda: defaultdict(Counter))
+    """Feedback on unknown cards, by outcome."""
+    standings: defaultdict[str, _Counts] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Counter)))
+    """By treatment and standing."""
+    times: _Counts = field(default_factory=lambda: defaultdict(Counter))
+
+
+def _counted(counts: DailyCounts, since: date, rules: dict[tuple[str, str], RuleReport]) -> _Counted:
+    """The counts since a day; what fired is added to ``rules``."""
+    found = _Counted()
     for (day, key, (rule, outcome)), count in counts.items():
         if day < since:
             continue
         if (rule, outcome) == (CALLS, ANSWERED):
-            calls.setdefault(key.service, Counter())[key.mode] += count
+            found.calls[key.service][key.mode] += count
+        elif rule == UNKNOWN_CARD:
+            found.unknown[key.service][outcome] += count
+        elif rule == TOOK:
+            found.times[key.tenant][outcome] += count
         elif treatment := treatment_of(rule):
-            standings.setdefault(key.service, {}).setdefault(treatment, Counter())[outcome] += count
+            found.standings[key.service][treatment][outcome] += count
         elif outcome not in ("not_met", "unknown"):
             entry = _rule(rules, key.service, rule)
             if key.mode == LIVE:
                 entry.fired += count
             else:
                 entry.silent_mode += count
-    return calls, standings
+    return found
+
+
+def _plain(counts: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
+    return {name: dict(counts[name]) for name in sorted(counts)}
+
+
+def _times(counts: Counter[str]) -> ClientTimes:
+    calls = counts[ANY_TIME]
+    return ClientTimes(calls=calls, slower={slower(limit): counts[slower(limit)] / calls for limit in SLOWER_THAN})
 
 
 def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> RuleReport:
@@ -113,18 +164,30 @@ def _rule(rules: dict[tuple[str, str], RuleReport], service: str, rule: str) -> 
 def report_lines(report: FeedbackReport) -> Iterator[str]:
     """The report for a terminal."""
     yield f"Cards and feedback from {report.since} to {report.until}"
+    if report.database:
+        yield f"{report.database}, written until: {', '.join(f'{what} {at}' for what, at in report.written.items())}"
+    for name, times in report.clients.items():
+        shares = ", ".join(f"{share:.1%} {what}" for what, share in times.slower.items())
+        yield f"{name or 'open service'}: {times.calls} calls answered, {shares}"
     for service in sorted({*report.calls, *(rule.service for rule in report.rules)}):
-        calls = ", ".join(f"{count} {mode}" for mode, count in sorted(report.calls.get(service, {}).items()))
-        yield f"\n{service}: {calls or 'no'} calls"
-        for treatment, counts in sorted(report.standings.get(service, {}).items()):
-            yield f"  {treatment}: " + ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
-        yield f"  {'rule':42} {'fired':>7} {'silent':>7} {'taken':>6} {'overridden':>10}  reasons"
-        for rule in report.rules:
-            if rule.service == service:
-                yield _line(rule)
+        yield from _service_lines(report, service)
     stopped = [rule for rule in report.rules if rule.stopped]
     yield "\n" + ("Stopped firing, find out why:" if stopped else "No rule has stopped firing.")
     yield from (f"  {rule.service}: {rule.rule}" for rule in stopped)
+
+
+def _service_lines(report: FeedbackReport, service: str) -> Iterator[str]:
+    yield f"\n{service}: {_listed(report.calls.get(service, {}), '{1} {0}') or 'no'} calls"
+    for treatment, counts in sorted(report.standings.get(service, {}).items()):
+        yield f"  {treatment}: {_listed(counts)}"
+    if unknown := report.unknown_cards.get(service):
+        yield f"  feedback on cards that are not known: {_listed(unknown)}"
+    yield f"  {'rule':42} {'fired':>7} {'silent':>7} {'taken':>6} {'overridden':>10}  reasons"
+    yield from (_line(rule) for rule in report.rules if rule.service == service)
+
+
+def _listed(counts: Mapping[str, int], each: str = "{0} {1}") -> str:
+    return ", ".join(each.format(name, number) for name, number in sorted(counts.items()))
 
 
 def _line(rule: RuleReport) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts, treatment_of
+from cds_hooks.memory.tally import ANSWERED, CALLS, DailyCounts, is_apart
 from mappings.schema.service.memory import SilenceRule
 
 _NOT_FIRED = frozenset({"not_met", "unknown", ANSWERED})
@@ -42,7 +42,7 @@ def rule_activities(counts: DailyCounts, today: date, rules: SilenceRule) -> lis
     activities: dict[tuple[str, str], RuleActivity] = {}
     calls: Counter[tuple[str, bool]] = Counter()
     for (day, key, (rule, outcome)), count in counts.items():
-        if day <= start or treatment_of(rule):
+        if day <= start or is_apart(rule):
             continue
         recent = day > turn
         if rule == CALLS:

@@ -170,6 +170,13 @@ class Store:
         async with self._engine.connect() as connection:
             return [OutcomeCount(*row) for row in await connection.execute(wanted)]
 
+    async def latest(self) -> dict[str, int | date | None]:
+        """The moments of the latest card and feedback, in milliseconds since 1970, and the last day of the counts."""
+        wanted = (func.max(CARDS.c.shown_at), func.max(FEEDBACK.c.received_at), func.max(FIRINGS.c.day))
+        async with self._engine.connect() as connection:
+            found = [await connection.scalar(select(each)) for each in wanted]
+        return dict(zip(("cards", "feedback", "counts"), found, strict=True))
+
     async def purge(self, answered_before: int, unanswered_before: int) -> int:
         """Delete older rows, and cards without feedback beyond ``MOST_CARDS``, oldest first; returns how many."""
         unanswered = ~exists().where(FEEDBACK.c.card == CARDS.c.uuid)

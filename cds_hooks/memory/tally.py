@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
+LIVE = "live"
+"""The mode in which cards are shown."""
 CALLS, ANSWERED = "calls", "answered"
 """The pseudo-rule under which every call is counted, and its outcome."""
 
 
 _STANDING = "standing:"
 """Before the treatments whose standings are counted, so that they are told from rules."""
+
+
+UNKNOWN_CARD = "feedback:unknown"
+"""The pseudo-rule under which feedback on cards that are not known is counted, by its outcome."""
+TOOK, ANY_TIME = "calls:took", "any"
+"""The pseudo-rule under which calls are counted by how long they took, and its outcome for every call."""
+SLOWER_THAN = (0.5, 1.0, 2.0)
+"""Seconds: an EHR may no longer show the cards of a call that takes longer. Each is an outcome of its own."""
+_APART = (_STANDING, "feedback:", "calls:")
+
+
+def is_apart(rule: str) -> bool:
+    """Whether something else than a rule is counted under this name."""
+    return rule.startswith(_APART)
+
+
+def times(seconds: float) -> Iterator[tuple[str, str]]:
+    """How long one call took, as outcomes."""
+    yield TOOK, ANY_TIME
+    for limit in SLOWER_THAN:
+        if seconds > limit:
+            yield TOOK, slower(limit)
+
+
+def slower(limit: float) -> str:
+    """The outcome of a call that took longer than so many seconds."""
+    return f"over {limit:g} s"
 
 
 def standing_rule(treatment: str) -> str:
@@ -49,14 +78,22 @@ class Tally:
 
     def count(self, day: date, key: TallyKey, outcomes: Iterable[RuleOutcome]) -> None:
         """Count one call and its rule outcomes."""
+        counter = self._counter(day, key)
+        counter.update(outcomes)
+        counter[CALLS, ANSWERED] += 1
+
+    def add(self, day: date, key: TallyKey, outcomes: Iterable[RuleOutcome]) -> None:
+        """Count what is not an outcome of a rule."""
+        self._counter(day, key).update(outcomes)
+
+    def _counter(self, day: date, key: TallyKey) -> Counter[RuleOutcome]:
         if day != self._day:
             self._merge()
             self._day = day
         counter = self._fresh.get(key)
         if counter is None:
             counter = self._fresh[key] = Counter()
-        counter.update(outcomes)
-        counter[CALLS, ANSWERED] += 1
+        return counter
 
     def _merge(self) -> None:
         for key, counter in self._fresh.items():

@@ -90,7 +90,7 @@ def _checked(items: tuple[_Item, ...]) -> Iterator[FeedbackItem]:
         if item.outcome not in _OUTCOMES:
             raise BadRequest(f"{at}/outcome", "must be accepted or overridden")
         if item.outcome == "accepted" and item.accepted_suggestions is None:
-            raise BadRequest(f"{at}/acceptedSuggestions", "required by the outcome accepted")
+            raise BadRequest(f"{at}/acceptedSuggestions", "required by the outcome accepted", "missing")
         override = item.override_reason or OverrideReason()
         yield FeedbackItem(
             card=item.card,

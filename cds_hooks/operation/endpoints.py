@@ -15,9 +15,12 @@ from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
+from cds_hooks.operation.peers import Peers
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
+from cds_hooks.operation.workers import WorkerPlace
 from cds_hooks.settings.database import OFF
 from cds_hooks.settings.settings import Settings
+from cds_hooks.telemetry.logs import add_log_fields
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.load import Knowledge
 
@@ -37,13 +40,16 @@ class Operation:
         clients: FhirServers,
         today: Callable[[], date],
         admission: Admission | None = None,
+        place: WorkerPlace | None = None,
     ) -> None:
-        """``admission`` is there where callers are authenticated."""
+        """``admission`` is there where callers are authenticated, ``place`` where there are several workers."""
         replays = admission.replays if admission else None
         self.memory = Memory(settings, knowledge)
         self.canaries = Canaries(knowledge, today)
         self.load = Load(settings)
-        self.metrics = Metrics(CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission))
+        state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission)
+        self.metrics = Metrics(state, today)
+        self._peers = Peers(place, self.metrics.families) if place else None
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 
@@ -54,9 +60,13 @@ class Operation:
         """
         await self.memory.start()
         await self.canaries.start()
+        if self._peers:
+            await self._peers.start()
 
     async def aclose(self) -> None:
         """Stop the background services, after the last call."""
+        if self._peers:
+            await self._peers.aclose()
         await self.canaries.aclose()
         await self.memory.aclose()
 
@@ -87,7 +97,10 @@ class Operation:
             "fhir_servers": len(clients),
             "fhir_servers_resting": clients.resting,
         }
-        return JSONResponse(body, 200 if safe and admits else 503)
+        if safe and admits:
+            return JSONResponse(body)
+        add_log_fields(reason=f"replays.{replays}" if safe else "canaries.silent")
+        return JSONResponse(body, 503)
 
     async def _replay_state(self) -> str:
         """The state of the replay store, tried out now: where no call is sent here any more, none would find it mended.
@@ -103,8 +116,9 @@ class Operation:
         return "new" if state == "open" and self._admission.wait_seconds else state
 
     async def measured(self, _: Request) -> Response:
-        """Counts and times, for Prometheus."""
-        return Response(self.metrics.exposition(), media_type=CONTENT_TYPE)
+        """Counts and times, for Prometheus: those of all workers."""
+        counted = await self._peers.exposition() if self._peers else self.metrics.exposition()
+        return Response(counted, media_type=CONTENT_TYPE)
 
 
 def _status(*, safe: bool, admits: bool, whole: bool) -> str:

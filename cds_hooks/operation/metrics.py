@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter as Count
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from cds_hooks.clients.admission import Admission
 from cds_hooks.clients.shares import Share
 from cds_hooks.memory.memory import Memory
-from cds_hooks.memory.tally import CALLS, treatment_of
+from cds_hooks.memory.tally import ANY_TIME, CALLS, TOOK, UNKNOWN_CARD, TallyKey, times, treatment_of
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
+from cds_hooks.protocol.clock import today
+from fhir_plugin.extras import DISTRIBUTION
 from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.scopes import REFUSALS
+from fhir_plugin.record.record import Query
 from mappings.schema.load import Knowledge
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_OUTCOMES = {
+    "timeout": "timeout",
+    "connection failed": "unreachable",
+    "address refused": "unreachable",
+    "not asked, the server has been silent": "resting",
+    "not asked, this kind of server has none": "not-offered",
+}
+_PAGES = re.compile(r", [0-9]+ pages$")
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Family(NamedTuple):
+    """All values of one metric, as one process tells them to another."""
+
+    name: str
+    words: str
+    kind: str
+    samples: list[tuple[str, dict[str, str], float]]
 
 
 class Metrics:
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(self, state: CurrentState) -> None:
+    def __init__(self, state: CurrentState, today: Callable[[], date] = today) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tandem_requests", "Requests by operation and status.", ("operation", "status"), registry=self._registry
@@ -43,7 +70,22 @@ class Metrics:
             ("service", "outcome", "reason"),
             registry=self._registry,
         )
+        self._queries = Counter(
+            "tandem_fhir_queries",
+            "Queries to FHIR servers for calls, by server profile and outcome.",
+            ("profile", "outcome"),
+            registry=self._registry,
+        )
+        self._query_seconds = Histogram(
+            "tandem_fhir_query_seconds",
+            "Time of a query to a FHIR server, all its pages together, in seconds.",
+            ("profile",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        ProcessCollector(registry=self._registry)
         self._registry.register(state)
+        self._tally, self._today = state.memory.tally, today
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         """The count and the times of one kind of request, found once."""
 
@@ -57,13 +99,73 @@ class Metrics:
         count.inc()
         times.observe(seconds)
 
+    def call(self, client: str, service: str, mode: str, seconds: float) -> None:
+        """Count how long one call took, for the metrics and the report; the database holds no time of a single call."""
+        self._tally.add(self._today(), TallyKey(client, service, mode), times(seconds))
+
     def feedback(self, service: str, outcome: str, reason: str) -> None:
         """Count one feedback item; all three labels are from closed sets."""
         self._feedback.labels(service, outcome, reason).inc()
 
+    def reading(self, profile: str, queries: Iterable[Query]) -> None:
+        """Count the queries of one call."""
+        for query in queries:
+            self._queries.labels(profile, query_outcome(query.outcome)).inc()
+            self._query_seconds.labels(profile).observe(query.milliseconds / 1000)
+
     def exposition(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)
+
+    def families(self) -> list[Family]:
+        """All metrics, for another process."""
+        return [
+            Family(
+                each.name,
+                each.documentation,
+                each.type,
+                [(one.name, one.labels, float(one.value)) for one in each.samples],
+            )
+            for each in self._registry.collect()
+        ]
+
+
+class _Collected(Collector):
+    """Metrics that were collected elsewhere."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def exposition_of_all(told: Sequence[Sequence[Family] | None]) -> bytes:
+    """What each worker told, in the text format of Prometheus, its number as a label; ``None``: it did not answer."""
+    metrics: dict[str, Metric] = {}
+    up = GaugeMetricFamily("tandem_worker_up", "Whether a worker of several told its metrics.", labels=("worker",))
+    for number, families in enumerate(told):
+        up.add_metric((str(number),), float(families is not None))
+        for family in families or ():
+            metric = metrics.setdefault(family.name, Metric(family.name, family.words, family.kind))
+            for name, labels, value in family.samples:
+                metric.samples.append(Sample(name, {**labels, "worker": str(number)}, value))
+    return generate_latest(_Collected((*metrics.values(), up)))
+
+
+def query_outcome(said: str) -> str:
+    """How a query ended, from a closed set: ``Query.outcome`` may also hold how many pages there were."""
+    if said in REFUSALS:
+        return "token"
+    without_pages = _PAGES.sub("", said)
+    word, _, rest = without_pages.partition(" ")
+    if word in ("200", "201"):
+        return "unreadable" if rest else "ok"
+    if word in ("401", "403"):
+        return "denied"
+    if word.isdigit():
+        return f"{word[0]}xx" if word[0] in "345" else "other"
+    return _OUTCOMES.get(without_pages, "other")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +189,19 @@ class CurrentState:
         info = GaugeMetricFamily("tandem_knowledge_info", "The knowledge in use.", labels=("digest",))
         info.add_metric((self.knowledge.digest[:12],), 1)
         yield info
+        build = GaugeMetricFamily(
+            "tandem_build_info", "The version, and the knowledge in use.", labels=("version", "knowledge")
+        )
+        build.add_metric((version(DISTRIBUTION), self.knowledge.digest[:12]), 1)
+        yield build
+        refused = CounterMetricFamily(
+            "tandem_tokens_refused",
+            "Calls whose tokens were refused, by the client that they claim to be from, and reason.",
+            labels=("client", "reason"),
+        )
+        for labels, number in sorted(self.admission.refused.items() if self.admission else ()):
+            refused.add_metric(labels, number)
+        yield refused
         yield from self._tallies()
         silent = GaugeMetricFamily(
             "tandem_rule_silent",
@@ -153,18 +268,40 @@ class CurrentState:
             "Treatments that a call concerned, by their standing.",
             labels=("service", "mode", "treatment", "standing"),
         )
+        unknown = CounterMetricFamily(
+            "tandem_feedback_unknown",
+            "Feedback on cards that are not known, by outcome.",
+            labels=("service", "outcome"),
+        )
+        timed = CounterMetricFamily("tandem_calls_timed", "Calls answered, by client.", labels=("client", "mode"))
+        slow = CounterMetricFamily(
+            "tandem_calls_slow",
+            "Those of them that took longer than half a second, one or two.",
+            labels=("client", "mode", "took"),
+        )
+        timings: Count[tuple[str, str, str]] = Count()
         totals: Count[tuple[str, str, str, str]] = Count()
         for (key, (rule, outcome)), number in self.memory.tally.total.items():
-            totals[key.service, key.mode, rule, outcome] += number
+            if rule == TOOK:
+                timings[key.tenant, key.mode, outcome] += number
+            else:
+                totals[key.service, key.mode, rule, outcome] += number
+        for (client, mode, outcome), number in sorted(timings.items()):
+            if outcome == ANY_TIME:
+                timed.add_metric((client, mode), number)
+            else:
+                slow.add_metric((client, mode, outcome), number)
         for (service, mode, rule, outcome), number in sorted(totals.items()):
             if rule == CALLS:
                 calls.add_metric((service, mode), number)
+            elif rule == UNKNOWN_CARD:
+                unknown.add_metric((service, outcome), number)
             elif treatment := treatment_of(rule):
                 standings.add_metric((service, mode, treatment, outcome), number)
             else:
                 family = findings if rule in self.knowledge.criteria else cards
                 family.add_metric((service, mode, rule, outcome), number)
-        yield from (calls, cards, findings, standings)
+        yield from (calls, cards, findings, standings, unknown, timed, slow)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

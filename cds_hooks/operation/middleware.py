@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cds_hooks.memory.tally import LIVE
 from cds_hooks.operation.metrics import Metrics
 from cds_hooks.protocol.clock import seconds
 from cds_hooks.telemetry.logs import LogLine, log
@@ -14,6 +15,7 @@ from cds_hooks.telemetry.logs import LogLine, log
 CORRELATION_HEADER = "X-Correlation-Id"
 _HEADER = CORRELATION_HEADER.lower().encode()
 _SERVER_FAULT = 500
+_CALL, _ANSWERED = "call", 200
 _LOAD = "load."
 """The beginning of the reasons for which a call is not served although nothing is wrong."""
 _PROBE_OPERATIONS = frozenset({"health", "ready", "measured"})
@@ -48,6 +50,9 @@ class RequestLogMiddleware:
             finally:
                 operation, elapsed = getattr(scope.get("endpoint"), "__name__", "none"), seconds() - begun
                 self._metrics.request(operation, status, elapsed)
+                if operation == _CALL and status == _ANSWERED:
+                    said = line.fields
+                    self._metrics.call(said.get("tenant", ""), said.get("service", ""), said.get("mode", LIVE), elapsed)
                 _log_request(operation, scope["method"], status, elapsed, line.fields)
 
 

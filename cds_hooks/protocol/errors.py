@@ -12,14 +12,18 @@
       Overloaded          503  more calls than can be answered soon
       StoreUnavailable    503  the database is unavailable; only feedback needs it
       UnusableDatabase         the tables cannot be used as they are; says what to do
+      NotStarted               a process of the service ended before it answered
 
 The status codes are in one table, in ``app.py``.
 """
 
+import re
 from typing import Literal
 
-from fhir_plugin.errors import BadInput, TandemError
+from fhir_plugin.errors import BadInput, RecordUnavailable, TandemError
 
+BodyFault = Literal["json", "nested", "missing", "type", "value"]
+"""What is wrong with a body, as a code for the log."""
 UnusableState = Literal["old tables", "newer tables", "broken tables"]
 
 
@@ -30,11 +34,12 @@ class CallError(TandemError):
 class BadRequest(CallError):
     """The body cannot be used."""
 
-    def __init__(self, pointer: str, why: str) -> None:
+    def __init__(self, pointer: str, why: str, fault: BodyFault = "value") -> None:
         """``pointer`` is a JSON pointer (RFC 6901), empty for the whole body; ``why`` never quotes a value."""
         super().__init__(f"{pointer or '(body)'}: {why}")
         self.pointer = pointer
         self.why = why
+        self.fault = fault
 
 
 class StoreUnavailable(TandemError):
@@ -48,6 +53,10 @@ class UnusableDatabase(BadInput):
         """``state`` is for the log and ``/readyz``; the message says what is wrong and what to do."""
         super().__init__(message)
         self.state = state
+
+
+class NotStarted(TandemError):
+    """A process of the service could not start although the settings are in order; says which, and why."""
 
 
 class LaunchRefused(TandemError):
@@ -82,3 +91,22 @@ class Overloaded(TandemError):
         """``reason`` is a keyword for the log and the metrics."""
         super().__init__("there are more calls than can be answered soon; try again")
         self.reason = reason
+
+
+def reason_fields(error: Exception) -> dict[str, str]:
+    """Why a call is not answered, for its line in the log: codes, and names of members that the standard defines."""
+    match error:
+        case BadRequest():
+            return {"reason": f"body.{error.fault}", "member": _INDEX.sub("/*", error.pointer)}
+        case RecordUnavailable():
+            return {"reason": f"record.{error.reason}"}
+        case _:
+            return {"reason": ERROR_REASONS[type(error)]} if type(error) in ERROR_REASONS else {}
+
+
+_INDEX = re.compile(r"/[0-9]+(?=/|$)")
+ERROR_REASONS: dict[type[Exception], str] = {
+    BodyTooLarge: "body.large",
+    EncodedBody: "body.encoded",
+    UnknownService: "service.unknown",
+}

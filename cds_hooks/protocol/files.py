@@ -5,16 +5,34 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fhir_plugin.errors import BadInput
+
 Identity = tuple[int, int]
 """Device and inode of a file."""
 
 
 def state_folder() -> Path:
-    """The state directory of the service (systemd), else ``tandem`` in that of the user (XDG)."""
+    """The state directory of the service (systemd), else ``tandem`` in that of the user (XDG).
+
+    :raises BadInput: there is none, as for a user without a home folder.
+    """
     if directory := os.environ.get("STATE_DIRECTORY"):
         return Path(directory.partition(":")[0])
-    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    except RuntimeError:
+        raise BadInput("this user has no home folder: set STATE_DIRECTORY to a folder that can be written") from None
     return Path(state) / "tandem"
+
+
+def unusable_folder(folder: Path) -> str | None:
+    """Why this user can make no file in a folder, which may not be there yet; ``None`` if it can. Creates nothing."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"this user may not write to {there}"
 
 
 def identity(path: Path) -> Identity | None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from cds_hooks.protocol.errors import BadRequest, BodyTooLarge
+from cds_hooks.protocol.errors import BadRequest, BodyFault, BodyTooLarge
 from cds_hooks.protocol.limits import MAX_DRAFTS
 from fhir_plugin.record.text import MAX_TEXT, letters_in
 
@@ -152,7 +152,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
     members = decode(_MEMBERS, envelope.context, "/context")
     for name in CONTEXTS[hook][1]:
         if name not in members:
-            raise BadRequest(f"/context/{name}", f"required by the hook {hook}")
+            raise BadRequest(f"/context/{name}", f"required by the hook {hook}", "missing")
     context = decode(_CONTEXTS[hook], envelope.context, "/context")
     if not context.patient_id:
         raise BadRequest("/context/patientId", "is empty")
@@ -170,7 +170,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
 
 def _check_drafts(drafts: DraftBundle) -> None:
     if not drafts.is_bundle:
-        raise BadRequest("/context/draftOrders", "must be a Bundle of draft orders")
+        raise BadRequest("/context/draftOrders", "must be a Bundle of draft orders", "type")
     if len(drafts.entries) > MAX_DRAFTS:
         raise BodyTooLarge(f"the call holds more than {MAX_DRAFTS} draft orders")
     resources = [bytes(draft.resource) for draft in drafts.entries]
@@ -183,25 +183,25 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | Raw, at: str) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as fault:
-        pointer, why = _locate(str(fault))
-        raise BadRequest(at + pointer, why) from None
+        pointer, why, code = _locate(str(fault))
+        raise BadRequest(at + pointer, why, code) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadRequest(at, "is not JSON") from None
+        raise BadRequest(at, "is not JSON", "json") from None
     except RecursionError:
-        raise BadRequest(at, "is nested too deeply") from None
+        raise BadRequest(at, "is nested too deeply", "nested") from None
 
 
-def _locate(message: str) -> tuple[str, str]:
-    """Split the decoder's message into a JSON pointer and a reason."""
+def _locate(message: str) -> tuple[str, str, BodyFault]:
+    """Split the decoder's message into a JSON pointer and a reason, in words and as a code."""
     match = _PATH.match(message)
     pointer, why = (_pointer(match["path"]), match["why"]) if match else ("", message)
     missing = re.match(r"Object missing required field `(.+)`", why)
     if missing:
-        return f"{pointer}/{missing[1]}", "is missing"
+        return f"{pointer}/{missing[1]}", "is missing", "missing"
     expected = re.match(r"Expected `(.+)`, got `(.+)`", why)
     if expected:
-        return pointer, f"must be of type {expected[1]}"
-    return pointer, "cannot be used"
+        return pointer, f"must be of type {expected[1]}", "type"
+    return pointer, "cannot be used", "value"
 
 
 def _pointer(path: str) -> str:

@@ -69,9 +69,17 @@ class Capture:
             log.warning("call not captured", fault=type(fault).__name__)
 
     def _make_room(self, folder: Path) -> None:
-        kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        kept = sorted(folder.glob("*.json"), key=_written_at)
         for path in kept[: max(0, len(kept) - self._most + 1)]:
             path.unlink(missing_ok=True)
+
+
+def _written_at(path: Path) -> float:
+    """When a file was written; 0 if another process has deleted it meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
-from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.reading.urls import normal_base_url
 from mappings.schema.service.servers import GENERIC
 
 Mode = Literal["off", "silent", "live"]
@@ -24,6 +24,12 @@ Algorithm = Literal["ES384", "RS384", "ES256", "ES512", "RS256", "RS512", "PS256
 
 LONGEST_LEEWAY = 300
 """The greatest tolerated difference between two clocks, in seconds."""
+
+
+def _without_nul(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("is not a valid path")
+    return path
 
 
 def _split(text: str) -> SplitResult:
@@ -62,6 +68,7 @@ def _key_set(text: str) -> str:
     return _address(text) if "://" in text else text
 
 
+SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -96,6 +103,8 @@ class Client(BaseModel):
     ``replay_store`` was made."""
     lifetime_seconds: Annotated[int, Field(gt=0, le=86_400)] = 3_600
     """The longest time from ``iat`` to ``exp``."""
+    deadline_seconds: PositiveFloat | None = None
+    """How long one of its calls may spend reading from the FHIR server; unset, as long as for all."""
     fhir_servers: tuple[BaseUrl, ...] = ()
     """FHIR base URLs that may be read on its behalf; if empty, only the prefetch is used."""
     allowed_origins: tuple[Origin, ...] = ()
@@ -129,16 +138,16 @@ class Client(BaseModel):
         return self.jku or (self.key_set if self.key_set_is_remote else None)
 
 
-def check_clients_distinct(clients: Iterable[Client]) -> None:
-    """Check that every token belongs to at most one client; ValueError names two clients that overlap."""
+def overlapping(clients: Iterable[Client]) -> Iterator[tuple[str, str]]:
+    """The clients whose tokens could belong to two of them: a key, and what is wrong with it."""
     by_issuer: dict[str, list[Client]] = {}
     for client in clients:
         by_issuer.setdefault(client.issuer, []).append(client)
     named = Counter(client.name for group in by_issuer.values() for client in group)
-    if repeated := [name for name, count in named.items() if count > 1]:
-        raise ValueError(f"two clients are named {repeated[0]}")
+    yield from (("clients", f"two clients are named {name}") for name, count in named.items() if count > 1)
     for sharing in by_issuer.values():
         tenants = Counter(client.tenant for client in sharing)
         if len(sharing) > 1 and (None in tenants or max(tenants.values()) > 1):
             first, second = sharing[:2]
-            raise ValueError(f"{first.name} and {second.name} have the same issuer: give each its own tenant")
+            words = f"{first.name} and {second.name} have the same issuer: give each its own tenant"
+            yield f"clients.{second.name}.issuer", words

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
-from cds_hooks.settings.clients import BaseUrl
+from cds_hooks.settings.clients import BaseUrl, SettingsPath
 from fhir_plugin.reading.addresses import is_confidential
 from mappings.schema.service.servers import GENERIC
 
@@ -37,7 +36,7 @@ class Issuer(BaseModel):
     """What the EHR calls this app."""
     client_secret: SecretStr | None = None
     """For a confidential client that authenticates with a secret."""
-    key: Path | None = None
+    key: SettingsPath | None = None
     """For a confidential client that authenticates with a private key. With neither, the client is public."""
     frame_ancestors: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     """Origins that may embed the app in a frame."""

@@ -14,8 +14,8 @@ from msgspec import Raw
 
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
-from fhir_plugin.reading.base_url import normal_base_url
-from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
+from fhir_plugin.reading.urls import normal_base_url
+from mappings.schema.service.servers import DEFAULT_HABITS, GENERIC, ServerHabits
 
 _NULL = Raw(b"null")
 
@@ -31,6 +31,17 @@ class ReadableServers:
     """How these servers have to be queried."""
     null_is_none: bool = True
     """Whether ``null`` in the prefetch means that there is no data; otherwise it means nothing."""
+    deadline: float | None = None
+    """Seconds for all queries of a call together, where the client has a limit of its own."""
+    profile: str = GENERIC
+    """The kind of these servers."""
+    client: str = ""
+    """The name of the client for which they may be read; empty where the service is open."""
+
+    @property
+    def advice(self) -> str:
+        """Where another server has to be listed, so that it may be read; never the address itself."""
+        return f"it is not listed under fhir_servers{f' of the client {self.client}' if self.client else ''}"
 
     def supplied(self, prefetch: Mapping[str, Raw]) -> Mapping[str, Raw]:
         """The prefetch without the keys whose ``null`` carries no information: these count as missing."""

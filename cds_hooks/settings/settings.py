@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import (
-    AfterValidator,
     Field,
     PositiveFloat,
     PositiveInt,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
 
-from cds_hooks.settings.clients import BaseUrl, Client, Origin, check_clients_distinct
+from cds_hooks.settings.clients import BaseUrl, Client, Origin, SettingsPath, overlapping
 from cds_hooks.settings.issuers import Issuer
+from cds_hooks.settings.mistakes import in_one_line
 from cds_hooks.settings.readable import ReadableServers
+from cds_hooks.settings.reading import Conflict, Reading, SettingsConflict, read
 from cds_hooks.telemetry.logs import LogFormat, LogLevel
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
@@ -33,17 +35,24 @@ PER_CLIENT_SETTINGS = ("fhir_servers", "allow_loopback_fhir", "allowed_origins")
 """Settings that belong to each client as soon as any client is configured."""
 
 
-def _without_nul(path: Path) -> Path:
-    if "\0" in str(path):
-        raise ValueError("is not a valid path")
-    return path
-
-
 NamedStore: TypeAlias = Literal["memory", "database", "redis", "default"]
 """A replay store that is no file of the site's choice; ``default``: a file in the state directory."""
-SettingsPath = Annotated[Path, AfterValidator(_without_nul)]
 
 _STORES: Mapping[Path, NamedStore] = {Path("memory"): "memory", Path("database"): "database", Path("redis"): "redis"}
+_DATABASE = re.compile(
+    r"(off|sqlite:///[^\0]+|postgresql://(?=.)([^:/@?\0]*(:[^@\0]*)?@)?(\[[^]/?@\0]+]|[^:/@?[\]\0]*)(:[0-9]{1,5})?([/?][^\0]*)?)?"
+)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, in which a value that is no JSON is one mistake among others, and not the end of reading."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """The value, or its text."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 class Settings(BaseSettings):
@@ -55,6 +64,11 @@ class Settings(BaseSettings):
     """The address to listen on. TLS ends in a proxy in front of it."""
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 picks a free one."""
+    workers: PositiveInt = 1
+    """The number of processes that answer on this port. Limits on calls and connections are of each of them. Not more
+    than one with ``[[smart]]``, nor with ``[[clients]]`` and ``replay_store = "memory"``."""
+    stop_seconds: PositiveInt = 20
+    """How long calls that were let in may take after SIGTERM; then they are given up, and the process ends."""
     allow_open: bool = False
     """Whether the service may listen beyond loopback without authenticating its callers."""
     fhir_servers: tuple[BaseUrl, ...] = ()
@@ -66,7 +80,7 @@ class Settings(BaseSettings):
     site: SettingsPath | None = None
     """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
     deadline_seconds: PositiveFloat = 2.5
-    """How long one call may spend reading from the FHIR server."""
+    """How long one call may spend reading from the FHIR server; a client may have a deadline of its own."""
     detail: Detail = "brief"
     """How much a card shows: what is read in ten seconds, or the whole reasoning (``full``)."""
     max_body_bytes: PositiveInt = 5_000_000
@@ -85,7 +99,7 @@ class Settings(BaseSettings):
     """The maximum number of calls that wait for the processor; more are answered with 503 and ``Retry-After``."""
     sandbox: bool = False
     """Whether the page for trying out calls is served at ``/sandbox``."""
-    capture: Path | None = None
+    capture: SettingsPath | None = None
     """A folder in which de-identified calls are stored for ``tandem replay``; unset, no call is stored."""
     capture_most: PositiveInt = 200
     """The maximum number of stored calls; the oldest is deleted first."""
@@ -130,24 +144,39 @@ class Settings(BaseSettings):
     smart: tuple[Issuer, ...] = ()
     """The EHRs from which the SMART app may be launched; without any, there is no app."""
 
-    @model_validator(mode="after")
-    def _app(self) -> Self:
-        if self.smart and self.public_url is None:
-            raise ValueError("public_url: needed where there is a smart issuer")
-        for name in ("name", "issuer"):
-            if len({getattr(issuer, name) for issuer in self.smart}) < len(self.smart):
-                raise ValueError(f"smart: two issuers have the same {name}")
-        return self
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: Source, *_: Source, **__: Source
+    ) -> tuple[Source, ...]:
+        """What is given explicitly, then the environment."""
+        return init_settings, _Environment(settings_cls)
 
     @model_validator(mode="after")
-    def _clients_decide(self) -> Self:
-        check_clients_distinct(self.clients)
-        misplaced = [name for name in PER_CLIENT_SETTINGS if self.clients and name in self.model_fields_set]
-        if misplaced:
-            raise ValueError(f"{misplaced[0]}: belongs in the [[clients]] entries when clients are configured")
-        if self.clients and self.sandbox:
-            raise ValueError("sandbox: shows cards to anybody who asks, and so not where there are clients")
+    def _fits_together(self) -> Self:
+        if found := tuple(self._conflicts()):
+            raise SettingsConflict(self, found)
         return self
+
+    def _conflicts(self) -> Iterator[Conflict]:
+        if self.smart and self.public_url is None:
+            yield "public_url", "needed where there is a smart issuer"
+        for name in ("name", "issuer"):
+            if len({getattr(issuer, name) for issuer in self.smart}) < len(self.smart):
+                yield "smart", f"two issuers have the same {name}"
+        yield from overlapping(self.clients)
+        for name in PER_CLIENT_SETTINGS:
+            if self.clients and name in self.model_fields_set:
+                yield name, "belongs in the [[clients]] entries when clients are configured"
+        if self.clients and self.sandbox:
+            yield "sandbox", "shows cards to anybody who asks, and so not where there are clients"
+        if self.workers > 1:
+            yield from self._conflicts_of_workers()
+
+    def _conflicts_of_workers(self) -> Iterator[Conflict]:
+        if self.smart:
+            yield "workers", "must be 1 where there is a smart issuer: a session of the app lives in one process"
+        if self.clients and self.replays == "memory":
+            yield "workers", 'must be 1 with replay_store = "memory": a token would be accepted by each of them'
 
     @property
     def open(self) -> bool:
@@ -181,8 +210,11 @@ class Settings(BaseSettings):
     @field_validator("database", mode="after")
     @classmethod
     def _database(cls, database: SecretStr) -> SecretStr:
-        if not re.fullmatch(r"(off|sqlite:///.+|postgresql://.+)?", database.get_secret_value()):
-            raise ValueError("must be off, sqlite:///path or postgresql://user:password@host/name")
+        if not _DATABASE.fullmatch(database.get_secret_value()):
+            raise ValueError(
+                "must be off, sqlite:///path or postgresql://user:password@host/name, where a password has @ : / "
+                "percent-encoded"
+            )
         return database
 
     @field_validator("redis", mode="after")
@@ -198,22 +230,23 @@ class Settings(BaseSettings):
         return not is_loopback(self.host)
 
 
-def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from a TOML file (if given), the environment and explicit overrides; overrides take precedence.
+def read_settings(path: Path | None = None, **overrides: Any) -> Reading[Settings]:
+    """Settings from a TOML file (if given), the environment and explicit overrides, with everything that is wrong.
 
-    :raises BadInput: naming the file and the key.
+    What the file says takes precedence over the environment, and an override over both; one of ``None`` says nothing.
     """
-    where = path.name if path else "settings"
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
-        explicit = {key: value for key, value in overrides.items() if value is not None}
-        return Settings(**{**content, **explicit})
-    except OSError as fault:
-        raise BadInput(f"{where}: cannot be read: {fault.strerror}") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise BadInput(f"{where}: not TOML: {fault}") from fault
-    except ValidationError as fault:
-        first = fault.errors(include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {key}: {message}" if key else f"{where}: {message}") from fault
+    return read(Settings, path, {key: value for key, value in overrides.items() if value is not None})
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """As :func:`read_settings`; :class:`BadInput` names the file, the line and the key of the first mistake."""
+    reading = read_settings(path, **overrides)
+    if reading.settings is None or reading.mistakes:
+        raise BadInput(in_one_line(reading.mistakes))
+    return reading.settings
+
+
+def named_file() -> Path | None:
+    """The settings file of the environment, for commands that are given none."""
+    named = os.environ.get("TANDEM_CONFIG")
+    return Path(named) if named else None

@@ -16,8 +16,8 @@ import msgspec
 
 from cds_hooks.protocol.errors import LaunchRefused
 from fhir_plugin.errors import BadInput
-from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.responses import ServerResponse
+from fhir_plugin.reading.urls import normal_base_url
 from fhir_plugin.record import lenient
 from fhir_plugin.record.subjects import is_fhir_id, reference_parts
 

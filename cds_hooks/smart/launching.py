@@ -23,9 +23,9 @@ from cds_hooks.smart.openings import LAUNCH_SECONDS, AppSession, AppSessions
 from cds_hooks.smart.permissions import requested_scopes
 from cds_hooks.smart.registrations import Registration
 from fhir_plugin.errors import BadInput
-from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import FhirAccess
+from fhir_plugin.reading.urls import normal_base_url
 from fhir_plugin.record import lenient
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.subjects import patient_id_from

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cds_hooks.settings.issuers import Issuer
+from cds_hooks.settings.mistakes import WrongSetting
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.backend_services import ClientKey, read_key
 from mappings.schema.service.servers import ServerHabits, ServerProfile
@@ -28,9 +29,9 @@ def registrations(issuers: Iterable[Issuer], profiles: Mapping[str, ServerProfil
 
 def _registration(issuer: Issuer, profiles: Mapping[str, ServerProfile]) -> Registration:
     if issuer.profile not in profiles:
-        raise BadInput(f"smart.{issuer.name}.profile: is none: choose one of {', '.join(profiles)}")
+        raise WrongSetting(f"smart.{issuer.name}.profile", f"is none: choose one of {', '.join(profiles)}")
     try:
         key = read_key(issuer.client_id, issuer.key) if issuer.key else None
     except BadInput as fault:
-        raise BadInput(f"smart.{issuer.name}.key: {fault}") from None
+        raise WrongSetting(f"smart.{issuer.name}.key", str(fault)) from None
     return Registration(issuer, profiles[issuer.profile].habits, key)

@@ -34,14 +34,22 @@ FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "status": float,
     "ms": float,
     "count": float,
+    "unknown": float,
+    "worker": float,
     "cards": float,
     "quiet": float,
     "outside": float,
     "verdicts": dict,
     "knowledge": re.compile(r"[0-9a-f]{12}"),
+    "version": re.compile(r"[0-9A-Za-z.+-]{1,40}"),
+    "settings": re.compile(r"[A-Za-z0-9_./ -]{1,200}"),
+    "address": re.compile(r"http://[A-Za-z0-9_.:\[\]-]{1,100}"),
+    "clients": float,
+    "modes": dict,
     "tenant": re.compile(_NAME),
     "mode": re.compile(_CODE),
     "reason": re.compile(_CODE),
+    "member": re.compile(r"(/([A-Za-z]{1,30}|\*)){1,10}"),
     "cause": re.compile(_CODE),
     "rule": re.compile(_CODE),
     "criterion": re.compile(_CODE),
@@ -78,10 +86,14 @@ def configure(level: LogLevel, form: LogFormat = "auto") -> None:
 
 
 def capture_process_logs() -> None:
-    """Route all output of the process through this log, including libraries and crashes; used by the commands."""
+    """Route all output of the process through this log, including libraries and crashes; used by the commands.
+
+    So each line has one format, and the text of no exception is written.
+    """
     logging.basicConfig(handlers=[_LibraryLogHandler()], level=logging.INFO, force=True)
     logging.captureWarnings(True)  # noqa: FBT003 - the function's only argument
     sys.unraisablehook = lambda lost: log.error("fault outside a call", **fault_fields(lost.exc_value))
+    sys.excepthook = lambda _, fault, __: log.critical("the process ends", **fault_fields(fault))
     threading.excepthook = lambda lost: log.error("fault in a thread", **fault_fields(lost.exc_value))
 
 

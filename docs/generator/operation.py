@@ -25,6 +25,9 @@ _KINDS = {
 }
 
 
+_REASONS = "The field `reason` holds one of these codes, where a number is the status of the answer."
+
+
 @dataclass(frozen=True, slots=True)
 class MetricEntry:
     """One metric, as the module of metrics declares it."""
@@ -66,13 +69,25 @@ def metrics_page() -> Page:
         "`GET /metrics` answers in the text format of Prometheus. Every label comes from a closed set (services, "
         "rules, criteria, verdicts, status codes), so that no metric can hold anything about a patient."
     )
-    return page(METRICS, "Metrics", (introduction, table(("metric", "kind", "labels", "what it says"), rows)))
+    process = (
+        "Those that begin with `process_` are of the process itself, as Prometheus collects them everywhere on "
+        "Linux: processor time, memory, open files and their limit, the moment of the start."
+    )
+    return page(METRICS, "Metrics", (introduction, table(("metric", "kind", "labels", "what it says"), rows), process))
 
 
 def field_words(root: Path) -> Mapping[str, str]:
     """What each field of the log means."""
-    words: Mapping[str, str] = yaml.safe_load((root / "docs/log-fields.yaml").read_text(encoding="utf-8"))
-    return words
+    return _log_documents(root)[0]
+
+
+def reason_words(root: Path) -> Mapping[str, str]:
+    """What each code in the field ``reason`` means."""
+    return _log_documents(root)[1]
+
+
+def _log_documents(root: Path) -> list[Mapping[str, str]]:
+    return list(yaml.safe_load_all((root / "docs/log-fields.yaml").read_text(encoding="utf-8")))
 
 
 def log_page(root: Path) -> Page:
@@ -84,7 +99,9 @@ def log_page(root: Path) -> Page:
         "that apply. A field that is not in this list is never written, nor a value that does not match its pattern, "
         "so that no line can hold a name, a token, a body or the text of an exception."
     )
-    return page(LOG, "Log fields", (introduction, table(("field", "value", "what it says"), rows)))
+    reasons = table(("reason", "what it means"), ([code(name), said] for name, said in reason_words(root).items()))
+    fields = table(("field", "value", "what it says"), rows)
+    return page(LOG, "Log fields", (introduction, fields, "## Reasons {#reasons}", _REASONS, reasons))
 
 
 def _shape(shape: object) -> str:

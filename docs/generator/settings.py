@@ -47,15 +47,24 @@ _VARIABLES = """\
 
 | variable | what it does |
 | --- | --- |
-| `TANDEM_CONFIG` | The settings file of `tandem serve`, `database` and `feedback` where `--config` is not given. |
+| `TANDEM_CONFIG` | The settings file of `tandem serve`, `check-config`, `database` and `feedback`, \
+where the command line names none. |
 | `TANDEM_TOKEN` | The access token of the commands that read from a FHIR server, where `--token` is not given. |
 | `TANDEM_DATABASE_FILE`, `TANDEM_DATABASE_KEY_FILE`, `TANDEM_CAPTURE_SECRET_FILE`, `PGPASSWORD_FILE` | \
 In the container only: a file whose content is read into the variable without `_FILE`. |
-| `STATE_DIRECTORY`, `XDG_STATE_HOME` | Where SQLite files lie unless `database` and `replay_store` say otherwise. |"""
+| `STATE_DIRECTORY`, `XDG_STATE_HOME`, `HOME` | Where SQLite files lie unless `database` and `replay_store` say \
+otherwise: in the first of them that is set; below `tandem` in the second, `.local/state/tandem` in the third. |
+| `PGPASSWORD` and others that begin with `PG` | What the address in `database` leaves out. |
+| `SSL_CERT_FILE`, `SSL_CERT_DIR` | The certificate authorities that FHIR servers and key sets are checked against, \
+such as a hospital's own, in place of those of the system. |
+| `DISPLAY`, `WAYLAND_DISPLAY` | Whether `tandem demo` opens a browser. |
+
+A variable that is almost the name of a setting, such as `TANDEM_PROT`, is refused. Proxies that the environment names \
+are not used."""
 
 
-def settings_page(root: Path) -> Page:
-    """Every setting; ``root`` holds the example file."""
+def settings_page() -> Page:
+    """Every setting."""
     blocks = [
         (
             "Settings stand in a TOML file, which `tandem serve --config tandem.toml` reads. A key that is not known "
@@ -66,15 +75,7 @@ def settings_page(root: Path) -> Page:
     for model, table, heading, introduction in SECTIONS:
         blocks += [f"## {heading}", introduction]
         blocks += [_entry(model, table, name, field) for name, field in model.model_fields.items()]
-    return page(PATH, "Settings", (*blocks, _VARIABLES, _left_out(root)))
-
-
-def _left_out(root: Path) -> str:
-    """The settings that the example file does not show, linked."""
-    shown = example_keys(root)
-    missing = [key for key in setting_keys() if key not in shown]
-    links = ", ".join(f"[`{key}`](#{key})" for key in missing)
-    return f"## What the example file leaves out\n\n{links}" if missing else ""
+    return page(PATH, "Settings", (*blocks, _VARIABLES))
 
 
 def setting_keys() -> Iterator[str]:

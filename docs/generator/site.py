@@ -25,7 +25,7 @@ _NAVIGATION = "nav = []\n"
 def reference_pages(knowledge: Knowledge, root: Path = ROOT) -> tuple[Page, ...]:
     """The pages that are generated from the data and the models."""
     return (
-        settings_page(root),
+        settings_page(),
         commands_page(),
         services_page(knowledge),
         metrics_page(),

@@ -20,8 +20,8 @@ from joserfc.jwk import ECKey, RSAKey
 
 from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailable, TemporarilyUnavailable
 from fhir_plugin.reading.addresses import is_confidential
-from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.urls import normal_base_url
 from fhir_plugin.record import lenient
 
 ALGORITHMS = {"P-384": "ES384", "RSA": "RS384"}

@@ -1,6 +1,6 @@
 """Reads and searches on FHIR servers: the only module that sends HTTP requests.
 
-Requests use the transport of httpx, below its client: cookies are not shared between callers, redirects are not
+Requests use the connections of httpcore, below any client: cookies are not shared between callers, redirects are not
 followed, no proxy is taken from the environment, and no URL (it names the patient) is logged. The result is always a
 ``ServerResponse``, never an exception: an outcome in a word or two, and the body if there is one.
 """
@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 import httpcore
 import httpx
 
-from fhir_plugin.reading.addresses import AddressRefused, CheckedNetwork
-from fhir_plugin.reading.encoding import encoded
+from fhir_plugin.reading.addresses import AddressRefused
+from fhir_plugin.reading.connections import Connections
 from fhir_plugin.reading.responses import (
     ByteAllowance,
     Limits,
@@ -27,6 +27,7 @@ from fhir_plugin.reading.responses import (
     UnsupportedEncoding,
     read_response,
 )
+from fhir_plugin.reading.urls import encoded
 from fhir_plugin.record.subjects import is_fhir_id, reference_parts
 from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 
@@ -36,21 +37,7 @@ _FHIR, _JSON = "application/fhir+json", "application/json"
 _ALWAYS = {"Accept-Encoding": "gzip", "User-Agent": "tandem-cds"}
 _FRESH = {"Cache-Control": "no-cache"}
 """HAPI answers a repeated search from a cache, by default for a minute: what was just recorded would be missing."""
-_KEEPALIVE_SECONDS = 30
-
-
-class _Transport(httpx.AsyncHTTPTransport):
-    """The transport of httpx over connections whose addresses are checked."""
-
-    def __init__(self, context: ssl.SSLContext, connections: int) -> None:
-        super().__init__(verify=context, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=CheckedNetwork(),
-        )
+_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
 
 
 class FhirServer:
@@ -62,9 +49,13 @@ class FhirServer:
         self.habits = habits
         self._limits = limits
         self._base = httpx.URL(base_url)
+        self._base_url = str(self._base)
+        self._host = self._base.netloc
+        self._root = f"{self._base.scheme}://{self._host.decode('ascii')}"
+        self._origin = httpcore.URL(self._root).origin
         self._silent_calls = 0
         self._resting_until = 0.0
-        self._transport = _Transport(context, limits.connections)
+        self._connections = Connections(self._origin, context, limits.connections)
         self.in_flight = 0
         """Number of requests in progress."""
 
@@ -81,13 +72,13 @@ class FhirServer:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._transport.aclose()
+        await self._connections.aclose()
 
-    def url(self, relative: str) -> httpx.URL:
+    def url(self, relative: str) -> str:
         """The URL of a read or search written relative to the base, such as ``Condition?patient=1``; encoded."""
-        return httpx.URL(encoded(f"{self._base}/{relative}"))
+        return encoded(f"{self._base_url}/{relative}")
 
-    def page_url(self, link: str) -> httpx.URL | None:
+    def page_url(self, link: str) -> str | None:
         """The URL of a next link if it is under the base URL of this server; ``None`` if it must not be followed.
 
         Accepts an absolute link, one relative to the base URL, and one relative to the root of the host. What a server
@@ -97,15 +88,19 @@ class FhirServer:
         candidates = [link] if absolute else [str(self._base.copy_with(raw_path=b"/")).rstrip("/") + link]
         if not absolute:
             candidates = candidates if link.startswith("/") else []
-            candidates.append(f"{self._base}/{link.lstrip('/')}" if not link.startswith("?") else f"{self._base}{link}")
+            candidates.append(f"{self._base_url}{'' if link.startswith('?') else '/'}{link.lstrip('/')}")
         for candidate in candidates:
             try:
                 url = httpx.URL(candidate)
             except httpx.InvalidURL:
                 continue
             if self._is_under_base(url):
-                return httpx.URL(encoded(str(url)))
+                return encoded(self.address(url))
         return None
+
+    def address(self, url: httpx.URL) -> str:
+        """A URL on the host of this server, without user and fragment."""
+        return f"{self._root}{url.raw_path.decode('ascii')}"
 
     def id_of(self, resource_type: str, reference: str) -> str | None:
         """The id in a reference to a resource of that type on this server; ``None`` for any other reference."""
@@ -126,21 +121,21 @@ class FhirServer:
             return False
         return path.rstrip("/") == base or path.startswith(f"{base}/")
 
-    async def ask(self, url: httpx.URL, token: str | None, allowance: ByteAllowance, deadline: float) -> ServerResponse:
+    async def ask(self, url: str, token: str | None, allowance: ByteAllowance, deadline: float) -> ServerResponse:
         """Send one read or search; a temporary failure is retried once if there is time before ``deadline``.
 
         ``deadline`` is a time of the running event loop. The server's habits decide whether a search is a POST.
         """
         if self.is_resting:
             return ServerResponse("not asked, the server has been silent", temporary=True)
-        if url.query and self.habits.post_search == "long" and len(str(url)) > self.habits.url_length:
+        if "?" in url and self.habits.post_search == "long" and len(url) > self.habits.url_length:
             response = await self._ask_twice(url, token, allowance, deadline, post=True)
             if response.outcome not in _NO_POST:
                 return response
         return await self._ask_twice(url, token, allowance, deadline, post=False)
 
     async def _ask_twice(
-        self, url: httpx.URL, token: str | None, allowance: ByteAllowance, deadline: float, *, post: bool
+        self, url: str, token: str | None, allowance: ByteAllowance, deadline: float, *, post: bool
     ) -> ServerResponse:
         response = await self._ask_once(url, token, allowance, post=post)
         if not response.temporary:
@@ -151,27 +146,26 @@ class FhirServer:
         await asyncio.sleep(wait)
         return await self._ask_once(url, token, allowance, post=post)
 
-    async def _ask_once(
-        self, url: httpx.URL, token: str | None, allowance: ByteAllowance, *, post: bool
-    ) -> ServerResponse:
+    async def _ask_once(self, url: str, token: str | None, allowance: ByteAllowance, *, post: bool) -> ServerResponse:
         try:
-            request = self._request(url, token, post=post)
+            request = self._question(url, token, post=post)
         except UnicodeEncodeError:
             return ServerResponse("the access token cannot be sent")
         return await self.send(request, allowance)
 
-    async def send(self, request: httpx.Request, allowance: ByteAllowance) -> ServerResponse:
+    async def send(self, request: httpcore.Request, allowance: ByteAllowance) -> ServerResponse:
         """Send one request without a retry."""
         self.in_flight += 1
         try:
-            response = await self._transport.handle_async_request(request)
-            try:
-                return await read_response(response, allowance)
-            finally:
-                await response.aclose()
-        except httpx.TimeoutException:
+            async with self._connections.one() as connection:
+                response = await connection.handle_async_request(request)
+                try:
+                    return await read_response(response, allowance)
+                finally:
+                    await response.aclose()
+        except httpcore.TimeoutException:
             return ServerResponse("timeout", temporary=True)
-        except httpx.TransportError:
+        except _FAILURES:
             return ServerResponse("connection failed", temporary=True)
         except TooLarge:
             return ServerResponse("too large")
@@ -182,18 +176,36 @@ class FhirServer:
         finally:
             self.in_flight -= 1
 
-    def _request(self, url: httpx.URL, token: str | None, *, post: bool) -> httpx.Request:
+    def request(
+        self, url: str, headers: Mapping[str, str], content: bytes | None = None, connect_seconds: float | None = None
+    ) -> httpcore.Request:
+        """A read of a URL on this server, or a post of ``content`` to it.
+
+        :raises UnicodeEncodeError: a header cannot be sent.
+        """
+        own = [(b"Host", self._host)]
+        if content is not None:
+            own.append((b"Content-Length", b"%d" % len(content)))
+        origin, target = self._origin, url.removeprefix(self._root).encode("ascii")
+        return httpcore.Request(
+            b"GET" if content is None else b"POST",
+            httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target),
+            headers=own + [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
+            content=content,
+            extensions={"timeout": {"connect": connect_seconds}},
+        )
+
+    def _question(self, url: str, token: str | None, *, post: bool) -> httpcore.Request:
         headers = {"Accept": _FHIR, **_FRESH, **_ALWAYS}
         if self.habits.strict:
             headers["Prefer"] = "handling=strict"
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        extensions = {"timeout": {"connect": self._limits.connect_seconds}}
         if not post:
-            return httpx.Request("GET", url, headers=headers, extensions=extensions)
+            return self.request(url, headers, None, self._limits.connect_seconds)
+        place, _, query = url.partition("?")
         headers["Content-Type"] = _FORM
-        search_url = url.copy_with(raw_path=url.raw_path.partition(b"?")[0] + b"/_search")
-        return httpx.Request("POST", search_url, headers=headers, content=url.query, extensions=extensions)
+        return self.request(f"{place}/_search", headers, query.encode("ascii"), self._limits.connect_seconds)
 
 
 class FhirServers:
@@ -230,7 +242,7 @@ class FhirServers:
         server = self.server(base_url)
         headers = {"Accept": _FHIR, "Content-Type": _FHIR, "Prefer": "return=minimal", **_ALWAYS}
         headers["Authorization"] = f"Bearer {token}"
-        request = httpx.Request("POST", server.url(kind), headers=headers, content=body)
+        request = server.request(server.url(kind), headers, body)
         try:
             async with asyncio.timeout(seconds):
                 return await server.send(request, ByteAllowance(self.limits))
@@ -249,9 +261,13 @@ class FhirServers:
         target = httpx.URL(url)
         server = self.server(str(target.copy_with(raw_path=b"/")).rstrip("/"))
         allowance = ByteAllowance(replace(self.limits, bytes_per_record=max_bytes, bytes_per_answer=max_bytes))
+        sent = {"Accept": _JSON, **_ALWAYS, **headers}
+        content = None
+        if form is not None:
+            sent["Content-Type"], content = _FORM, urlencode(form).encode()
         try:
             async with asyncio.timeout(seconds):
-                return await server.send(_plain_request(target, form, headers), allowance)
+                return await server.send(server.request(server.address(target), sent, content), allowance)
         except TimeoutError:
             return ServerResponse("timeout", temporary=True)
 
@@ -278,13 +294,6 @@ class FhirServers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _plain_request(url: httpx.URL, form: Mapping[str, str] | None, extra_headers: Mapping[str, str]) -> httpx.Request:
-    headers = {"Accept": _JSON, **_ALWAYS, **extra_headers}
-    if form is None:
-        return httpx.Request("GET", url, headers=headers)
-    return httpx.Request("POST", url, headers=headers | {"Content-Type": _FORM}, content=urlencode(form).encode())
 
 
 def _port(url: httpx.URL) -> int | None:

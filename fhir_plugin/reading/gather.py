@@ -13,11 +13,17 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from fhir_plugin.errors import BadInput, PermanentlyUnavailable, RecordUnavailable, TemporarilyUnavailable
-from fhir_plugin.reading.base_url import normal_base_url
+from fhir_plugin.errors import (
+    BadInput,
+    PermanentlyUnavailable,
+    RecordUnavailable,
+    TemporarilyUnavailable,
+    UnavailableReason,
+)
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.scopes import REFUSALS
 from fhir_plugin.reading.searches import QuerySession, Search
+from fhir_plugin.reading.urls import normal_base_url
 from fhir_plugin.record.decoding import DecodedInput, decode_value, deduplicated, merge_pages
 from fhir_plugin.record.inputs import INPUTS
 from fhir_plugin.record.medication_references import (
@@ -70,6 +76,8 @@ class _RecordReader:
     requested: set[str] = field(default_factory=set)
     """References to Medications that have been requested."""
     queries: Sequence[Query] = ()
+    bytes: int = 0
+    """Of everything that was supplied or received."""
 
     def why(self, name: str) -> str:
         """Why an input is not whole, if the site can do something about it."""
@@ -104,13 +112,15 @@ async def gather(
     servers: FhirServers,
     deadline: float = 2.5,
     noted: list[Query] | None = None,
+    barred: str = "",
 ) -> Record:
     """The record of one patient: the inputs ``wanted``, from the prefetch and else from ``access``.
 
     ``prefetch`` maps input names to JSON; an absent key was not provided. ``codes`` are for the inputs that are
     searched by code. ``deadline`` is in seconds, for everything together. ``noted`` receives every query, even if the
-    record is unavailable. Raises RecordUnavailable if a required input among those wanted is available from neither,
-    WrongPatient if a different Patient is returned, BadInput for an invalid patient id.
+    record is unavailable. ``barred`` says why the server that the caller named is not read. Raises RecordUnavailable if
+    a required input among those wanted is available from neither, WrongPatient if a different Patient is returned,
+    BadInput for an invalid patient id.
     """
     patient = patient_id_from(patient_id)
     unknown = [name for name in wanted if name not in INPUTS]
@@ -118,18 +128,18 @@ async def gather(
         raise BadInput(f"no such input: {', '.join(unknown)}")
     base_url = access.base_url if access else None
     found = {name: decode_value(name, prefetch[name], patient, base_url) for name in wanted if name in prefetch}
-    reader = _RecordReader(patient, found)
+    reader = _RecordReader(patient, found, bytes=sum(memoryview(prefetch[name]).nbytes for name in found))
     if access:
         try:
             await _fetch_missing(reader, wanted, codes, access, servers, deadline)
         finally:
             if noted is not None:
                 noted += reader.queries
-    if reader.queries or sum(memoryview(prefetch[name]).nbytes for name in found) > MAX_TEXT:
+    if reader.bytes > MAX_TEXT:
         _leave_out_long(reader)
     for name in wanted:
         if INPUTS[name].required:
-            _require(name, reader)
+            _require(name, reader, barred)
     return _build_record(reader, wanted)
 
 
@@ -161,6 +171,7 @@ async def _fetch_missing(
     )
     reader.queries = session.queries
     await session.run_together([_complete(reader, session, name, codes) for name in missing])
+    reader.bytes += session.received
     for search in reader.failures.values():
         if search.wrong_patient:
             raise search.wrong_patient
@@ -213,7 +224,7 @@ def _leave_out_long(reader: _RecordReader) -> None:
         reader.found[name] = DecodedInput(Input(InputState.UNREADABLE), (Unread(name, why),), flawed=True)
 
 
-def _require(name: str, reader: _RecordReader) -> None:
+def _require(name: str, reader: _RecordReader, barred: str) -> None:
     """Raise RecordUnavailable, with the input and the outcome, if a required input cannot be used."""
     decoded = reader.found.get(name)
     state = decoded.input.state if decoded else InputState.NOT_RETRIEVED
@@ -221,9 +232,20 @@ def _require(name: str, reader: _RecordReader) -> None:
         return
     search = reader.failures.get(name)
     reasons = [unread.why for unread in decoded.unread] + list(decoded.warnings) if decoded else []
-    reasons.append(search.outcome if search else "not in the prefetch, and no FHIR server was given")
+    reasons.append(search.outcome if search else f"not in the prefetch, and {barred or 'no FHIR server was given'}")
     kind: type[RecordUnavailable] = TemporarilyUnavailable if search and search.temporary else PermanentlyUnavailable
-    raise kind(f"{name}: {state} ({reasons[0]})")
+    raise kind(f"{name}: {state} ({reasons[0]})", _reason(search, supplied=decoded is not None, barred=bool(barred)))
+
+
+def _reason(search: Search | None, *, supplied: bool, barred: bool) -> UnavailableReason:
+    """Why a required input is unavailable, as a code."""
+    if search is not None and search.outcome in REFUSALS:
+        return "token"
+    if search is not None:
+        return "server-failed" if search.temporary else "server-refused"
+    if supplied:
+        return "unreadable"
+    return "server-not-listed" if barred else "not-supplied"
 
 
 def _build_record(reader: _RecordReader, wanted: Sequence[str]) -> Record:

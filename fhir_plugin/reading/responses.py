@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import httpcore
 import httpx
 
 _OK = 200
@@ -118,28 +119,28 @@ class UnsupportedEncoding(Exception):
     """The content encoding is unknown or the compressed data is damaged."""
 
 
-async def read_response(response: httpx.Response, allowance: ByteAllowance) -> ServerResponse:
-    status = response.status_code
+async def read_response(response: httpcore.Response, allowance: ByteAllowance) -> ServerResponse:
+    status = response.status
     if status == _OK:
         return ServerResponse("200", await _read(response, allowance))
     if status == _CREATED:
-        return ServerResponse("201", location=response.headers.get("Location"))
+        return ServerResponse("201", location=_header(response, "Location"))
     if status in _REDIRECTS:
         return ServerResponse(f"{status} redirect refused")
-    wait = _retry_after(response.headers.get("Retry-After")) if status in _TEMPORARY else None
+    wait = _retry_after(_header(response, "Retry-After")) if status in _TEMPORARY else None
     return ServerResponse(str(status), temporary=status in _TEMPORARY, wait=wait)
 
 
-async def _read(response: httpx.Response, allowance: ByteAllowance) -> bytes:
+async def _read(response: httpcore.Response, allowance: ByteAllowance) -> bytes:
     """The whole body; bytes are counted while they are decompressed."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    encoding = (_header(response, "Content-Encoding") or "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise UnsupportedEncoding
     share = _ResponseAllowance(allowance)
     body = bytearray()
     complete = False
     try:
-        async for piece in _inflated(response.aiter_raw(), share) if "gzip" in encoding else response.aiter_raw():
+        async for piece in _inflated(response.aiter_stream(), share) if "gzip" in encoding else response.aiter_stream():
             share.take(len(piece))
             body += piece
         complete = True
@@ -165,6 +166,12 @@ async def _inflated(chunks: AsyncIterator[bytes], share: _ResponseAllowance) -> 
             rest = inflator.unused_data if inflator.eof else inflator.unconsumed_tail
     if not inflator.eof:
         raise UnsupportedEncoding
+
+
+def _header(response: httpcore.Response, name: str) -> str | None:
+    """Its value, if it is there; several are joined."""
+    value: str | None = httpx.Headers(response.headers).get(name)
+    return value
 
 
 def _retry_after(text: str | None) -> float | None:

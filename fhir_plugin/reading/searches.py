@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-import httpx
-
 from fhir_plugin.errors import WrongPatient
 from fhir_plugin.reading.client import FhirServer
 from fhir_plugin.reading.responses import ByteAllowance, Limits, ServerResponse
@@ -70,12 +68,14 @@ class QuerySession:
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + seconds
         self._allowance = ByteAllowance(limits)
+        self.received = 0
+        """Bytes of everything that could be read."""
         self._slots = asyncio.Semaphore(limits.parallel)
 
     async def search(self, name: str, codes: Sequence[str]) -> Search:
         """Search for one input from its first page on."""
         definition = INPUTS[name]
-        relative = definition.query(self._patient, codes)
+        relative = definition.query(self._patient, codes, self._server.habits.page_size)
         search = Search()
         async with self._query(name, search):
             if definition.resource_type in self._server.habits.not_offered:
@@ -85,10 +85,9 @@ class QuerySession:
             if allowed is ScopeCoverage.NOTHING:
                 search.stop(OUT_OF_SCOPE)
                 return search
-            counted = definition.query(self._patient, codes, self._server.habits.page_size)
-            response = await self._ask(self._server.url(counted))
-            if response.outcome == "400" and counted != relative:
-                response = await self._ask(self._server.url(relative))
+            response = await self._ask(self._server.url(relative))
+            if response.outcome == "400" and "?" in relative:
+                response = await self._ask(self._server.url(definition.query(self._patient, codes)))
             await self._follow(name, search, response)
             _mark_partial(search, allowed)
         return search
@@ -104,7 +103,7 @@ class QuerySession:
             elif allowed is ScopeCoverage.NOTHING:
                 search.stop(OUT_OF_SCOPE)
             else:
-                await self._follow(name, search, await self._ask(url), {str(url)})
+                await self._follow(name, search, await self._ask(url), {url})
                 _mark_partial(search, allowed)
         return search
 
@@ -178,24 +177,25 @@ class QuerySession:
             search.stop("another patient")
             return None
 
-    def _next(self, search: Search, link: str, seen: set[str], taken: int) -> httpx.URL | None:
+    def _next(self, search: Search, link: str, seen: set[str], taken: int) -> str | None:
         url = self._server.page_url(link)
         if url is None:
             search.stop("next link refused")
-        elif str(url) in seen:
+        elif url in seen:
             search.stop("next link goes in a circle")
         elif len(search.pages) >= self._limits.pages or taken >= self._limits.entries:
             search.stop("more pages than are read")
         else:
-            seen.add(str(url))
+            seen.add(url)
             return url
         return None
 
-    async def _ask(self, url: httpx.URL) -> ServerResponse:
+    async def _ask(self, url: str) -> ServerResponse:
         self._asked = True
         async with self._slots:
             response = await self._server.ask(url, self._token, self._allowance, self._deadline)
         self.answered |= response.reached
+        self.received += len(response.body or b"")
         return response
 
     @asynccontextmanager

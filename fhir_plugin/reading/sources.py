@@ -90,6 +90,8 @@ class PrefetchSource:
     """Seconds for all queries together."""
     queries: list[Query] | None = None
     """Receives every query, even if the record is unavailable."""
+    barred: str = ""
+    """Why the server that the caller named is not read, if it is not."""
 
     async def read(self) -> Record:
         """The record: the prefetch first, then the server."""
@@ -104,6 +106,7 @@ class PrefetchSource:
             self.servers,
             self.deadline,
             self.queries,
+            self.barred,
         )
 
 

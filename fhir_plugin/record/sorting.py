@@ -124,7 +124,9 @@ class ResourceSorter:
     def require_patient(self) -> None:
         """Raise WrongPatient if there were Patients and none is the one in context."""
         if self._other_patients and not self.kept["patient"]:
-            raise WrongPatient("patient: the Patient supplied is not the patient in context; nothing was used")
+            raise WrongPatient(
+                "patient: the Patient supplied is not the patient in context; nothing was used", "wrong-patient"
+            )
 
     def _add_unreadable(self, index: int, entry: UnreadableEntry) -> None:
         if entry.resource_type is None or entry.resource_type == "Bundle":

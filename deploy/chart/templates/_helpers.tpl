@@ -47,6 +47,9 @@ env:
   - {name: TANDEM_CONFIG, value: /etc/tandem/tandem.toml}
   - {name: TANDEM_DATABASE_KEY_FILE, value: /run/secrets/tandem/database_key}
   - {name: PGPASSWORD_FILE, value: /run/secrets/tandem/database_password}
+  {{- with .Values.env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 volumeMounts:
   - {name: config, mountPath: /etc/tandem, readOnly: true}
   - {name: secret, mountPath: /run/secrets/tandem, readOnly: true}

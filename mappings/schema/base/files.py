@@ -47,6 +47,8 @@ def read_yaml(path: Path, shape: type[T]) -> T:
         return TypeAdapter(shape).validate_python(content)
     except OSError as fault:
         raise KnowledgeError(f"{path.name}: cannot be read: {fault.strerror}") from fault
+    except UnicodeDecodeError as fault:
+        raise KnowledgeError(f"{path.name}: not YAML: it is not written in UTF-8") from fault
     except yaml.YAMLError as fault:
         raise KnowledgeError(f"{path.name}: not YAML: {' '.join(str(fault).split())}") from fault
     except ValidationError as fault:

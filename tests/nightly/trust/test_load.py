@@ -1,4 +1,4 @@
-"""Minutes of load below the capacity, every call another patient: nobody is refused, and the memory stays as it is."""
+"""Ten minutes of load below the capacity, every call another patient: nobody is refused, and the memory stays."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from bench.overload import PATH, Seen, requests_of, rush, served
 from bench.peers.load import measure
 from bench.requests import SIZES, build
 
-SECONDS = 150.0
+SECONDS = 600.0
 SHARE = 0.7
 """Of what is answered at this moment."""
 DIFFERENT = 400
 """Records of each half, each of another person with drugs, sigs and problems of their own."""
-MOST_GROWTH = 1.15
-"""Of the memory in the second half: pages that the allocator keeps, and what is kept of lines of prescriptions."""
+MOST_GROWTH = 1.05
+"""Of the memory in the second half."""
 
 
 def bodies(first: int) -> list[bytes]:
-    """Bodies that no other half has."""
+    """Bodies that no other half has; every fourth is of an ordinary size, the others are small."""
+    sizes = itertools.cycle((SIZES["usual"], *[SIZES["small"]] * 3))
     seeds = range(first, first + DIFFERENT)
-    return [build(SIZES["small"], seed, own_sigs=True).replace(b"bench-1", b"bench-%d" % seed) for seed in seeds]
+    return [
+        build(size, seed, own_sigs=True).replace(b"bench-1", b"bench-%d" % seed)
+        for size, seed in zip(sizes, seeds, strict=False)
+    ]
 
 
 def resident() -> int:

@@ -29,8 +29,9 @@ PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text
 POSTGRES = {"TANDEM_DATABASE": "postgresql://tandem@localhost/tandem", "TANDEM_DATABASE_KEY": "k" * 40}
 
 
-def line(extra: Extra) -> str:
-    return f"tandem: {extra.needed_for} needs packages that are not installed: pip install 'tandem-cds[{extra.name}]'\n"
+def line(extra: Extra, place: str = "") -> str:
+    needed = f"needs packages that are not installed: pip install 'tandem-cds[{extra.name}]'"
+    return f"tandem: {place}{extra.needed_for} {needed}\n"
 
 
 def bundle(folder: Path) -> str:
@@ -79,17 +80,26 @@ def test_the_demo_without_its_server_is_one_line() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line(DEMO))
 
 
-@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("database", "upgrade"), ("feedback", "report")])
-def test_postgresql_without_its_driver_is_one_line_before_anything_is_served(words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (("serve", "--port", "0"), "environment: TANDEM_DATABASE: "),
+        (("database", "upgrade"), ""),
+        (("feedback", "report"), ""),
+    ],
+)
+def test_postgresql_without_its_driver_is_one_line_before_anything_is_served(
+    words: tuple[str, ...], place: str
+) -> None:
     done = tandem_without(POSTGRESQL.modules, *words, **POSTGRES)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", line(POSTGRESQL))
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line(POSTGRESQL, place))
 
 
 def test_the_settings_are_checked_for_the_driver_too(tmp_path: Path) -> None:
     file = tmp_path / "tandem.toml"
     file.write_text('database = "postgresql://tandem@localhost/tandem"\n', encoding="utf-8")
     done = tandem_without(POSTGRESQL.modules, "check-config", str(file))
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", line(POSTGRESQL))
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line(POSTGRESQL, "tandem.toml:1: database: "))
 
 
 def test_the_sandbox_tells_in_words_what_it_cannot_draw(monkeypatch: pytest.MonkeyPatch) -> None:

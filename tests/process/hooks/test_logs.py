@@ -6,11 +6,16 @@ import http.client
 import json
 import logging
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
@@ -22,6 +27,7 @@ from cds_hooks.application.app import create_app
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry import logs
 from tests.support.hooks.calls import DAY, KETAMINE, ORDER_SIGN, body, client, knowledge, order, patient_id
+from tests.support.trust.files import file_with
 
 SECRET = "Canary Person 4711"
 PATIENT = "uncontrolled-hypertension"
@@ -164,11 +170,16 @@ def test_a_library_is_named_and_not_quoted(capsys: pytest.CaptureFixture[str]) -
 
 
 @contextmanager
-def served() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """``tandem serve`` as a process, its address, what it says kept apart."""
-    command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0"]
+def served(*options: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``tandem serve`` as a process that keeps nothing from others, its address, what it says kept apart."""
+    command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0", *options]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+        umask=0,
     ) as process:
         assert process.stdout is not None
         try:
@@ -189,3 +200,56 @@ def test_a_served_process_says_everything_in_lines_of_json() -> None:
     assert [line["status"] for line in told if line["event"] == "request"] == [404]
     assert any(line.get("logger", "").startswith("uvicorn") for line in told)
     assert "Canary" not in said
+
+
+def test_the_first_line_says_what_has_started_and_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    file = file_with(tmp_path, f'capture = "{tmp_path}/calls"\nreplay_store = "{state}/replays.sqlite"')
+    files_here = {"STATE_DIRECTORY": str(state), "TANDEM_DATABASE": ""}
+    with served("--config", str(file), **files_here) as (address, process):
+        wait_until_there(state / "memory.sqlite-wal")
+        files = {each: each.stat().st_mode & 0o777 for each in state.iterdir()}
+        folders = [(tmp_path / name).stat().st_mode & 0o777 for name in ("state", "calls")]
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    first = lines(said)[0]
+    assert (first["event"], first["level"]) == ("the service starts", "info")
+    assert (first["address"], first["settings"]) == (f"http://{address}", str(file))
+    assert (first["clients"], first["modes"]) == (1, {"live": 1})
+    assert (first["knowledge"], first["version"]) == (knowledge().digest[:12], version("tandem-cds"))
+    assert {each.name for each in files} >= {"memory.sqlite", "memory.sqlite.key", "replays.sqlite"}
+    assert set(files.values()) == {0o600}
+    assert folders == [0o700, 0o700]
+
+
+def wait_until_there(file: Path) -> None:
+    """Until the service has made a file, which it does in the background."""
+    end = time.monotonic() + 20
+    while not file.exists():
+        assert time.monotonic() < end, f"{file.name} is not made"
+        time.sleep(0.01)
+
+
+def test_the_lines_of_the_web_server_are_for_people_as_well_where_the_others_are() -> None:
+    with served(TANDEM_LOG_FORMAT="console") as (address, process):
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), 20) as connection:
+            connection.sendall(b"no HTTP\r\n\r\n")
+            assert connection.recv(100)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    each = said.splitlines()
+    assert any("Invalid HTTP request" in line for line in each)
+    assert all(re.match(r"20\d\d-\d\d-\d\dT\S+Z \[", line) for line in each), said
+
+
+def test_a_fault_that_ends_the_process_is_one_line_as_well() -> None:
+    program = (
+        "from cds_hooks.telemetry import logs\nlogs.configure('info', 'json')\nlogs.capture_process_logs()\n"
+        f"raise ValueError('{SECRET}')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    (line,) = lines(done.stderr)
+    assert (done.returncode, line["event"], line["fault"]) == (1, "the process ends", "ValueError")
+    assert "Canary" not in done.stderr

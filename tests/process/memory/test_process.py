@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import itertools
 import json
@@ -14,20 +15,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, order
-from tests.support.memory.service import overridden, rows
+from tests.support.memory.postgres import postgres, programs
+from tests.support.memory.service import overridden, rows, tandem
 
 PATIENT = "nearly-empty"
-CLIENTS, ACKNOWLEDGED = 3, 25
+CLIENTS, ACKNOWLEDGED, KILLS_OF_THE_SERVER = 3, 25, 4
 
 
 @contextmanager
-def served(file: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """``tandem serve`` with its memory in ``file``, and its address."""
+def served(database: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``tandem serve`` with its memory in that database, and its address."""
     command = [sys.executable, "-m", "cds_hooks.cli.main", "serve", "--port", "0"]
-    environment = os.environ | {"TANDEM_DATABASE": f"sqlite:///{file}"}
+    environment = os.environ | {"TANDEM_DATABASE": database, "TANDEM_DATABASE_KEY": "k" * 32}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as process:
@@ -45,11 +48,14 @@ def post(connection: http.client.HTTPConnection, path: str, content: object) -> 
 
 
 class Clinician(threading.Thread):
-    """Calls, and overrides each card, until the service is gone."""
+    """Calls, and overrides each card, until the service is gone or the clinician is told to go."""
 
     def __init__(self, address: str, enough: threading.Event) -> None:
         super().__init__(daemon=True)
         self._address, self._enough = address, enough
+        self.may_go = threading.Event()
+        self.refused = threading.Event()
+        """Some feedback could not be kept."""
         self.acknowledged: list[tuple[str, int]] = []
 
     def run(self) -> None:
@@ -57,12 +63,16 @@ class Clinician(threading.Thread):
         request = body(ORDER_SIGN, PATIENT, order(KETAMINE, PATIENT))
         try:
             for number in itertools.count():
+                if self.may_go.is_set():
+                    return
                 _, answer = post(connection, ORDER_SIGN, request)
                 card = json.loads(answer)["cards"][0]["uuid"]
                 item = overridden(card, at=f"2026-01-15T10:{number // 60 % 60:02}:{number % 60:02}Z")
                 status, _ = post(connection, f"{ORDER_SIGN}/feedback", {"feedback": [item]})
                 if status == 200:
                     self.acknowledged.append((card, number % 3600))
+                else:
+                    self.refused.set()
                 if len(self.acknowledged) >= ACKNOWLEDGED:
                     self._enough.set()
         except (OSError, http.client.HTTPException):
@@ -75,7 +85,7 @@ class Clinician(threading.Thread):
 def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path, kills: int) -> None:
     file, acknowledged = tmp_path / "memory.sqlite", []
     for _ in range(kills):
-        with served(file) as (address, process):
+        with served(f"sqlite:///{file}") as (address, process):
             enough = threading.Event()
             clinicians = [Clinician(address, enough) for _ in range(CLIENTS)]
             for each in clinicians:
@@ -89,3 +99,39 @@ def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path, kills: int) -> N
     assert len(acknowledged) > kills * ACKNOWLEDGED
     assert set(acknowledged) <= {(card, second) for card, second in kept}
     assert rows(file, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.nightly
+def test_no_acknowledged_item_is_lost_by_a_kill_of_the_database_server() -> None:
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with postgres(found) as server:
+        database = server.database("killed")
+        tandem(database, "database", "upgrade")
+        acknowledged = []
+        with served(database) as (address, _):
+            for _ in range(KILLS_OF_THE_SERVER):
+                enough = threading.Event()
+                clinicians = [Clinician(address, enough) for _ in range(CLIENTS)]
+                for each in clinicians:
+                    each.start()
+                assert enough.wait(60)
+                server.kill()
+                assert all(each.refused.wait(60) for each in clinicians)
+                server.start()
+                for each in clinicians:
+                    each.may_go.set()
+                    each.join(60)
+                    acknowledged += each.acknowledged
+        kept = asyncio.run(feedback(database))
+    assert len(acknowledged) > KILLS_OF_THE_SERVER * ACKNOWLEDGED
+    assert set(acknowledged) <= kept
+
+
+async def feedback(database: str) -> set[tuple[str, int]]:
+    """What is kept: the card, and the second of the outcome."""
+    connection = await asyncpg.connect(database)
+    found = await connection.fetch("SELECT card, outcome_at / 1000 - 1768471200 AS second FROM feedback")
+    await connection.close()
+    return {(each["card"], each["second"]) for each in found}

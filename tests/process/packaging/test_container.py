@@ -11,13 +11,8 @@ from threading import Thread
 import pytest
 import yaml
 
-from cds_hooks.settings.settings import Settings
-
 ROOT = Path(__file__).parents[3]
 CONTAINERFILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
-SECRETS = [
-    f"TANDEM_{name.upper()}" for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
-]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 
 
@@ -60,13 +55,6 @@ def test_the_entry_point_reads_secrets_from_files(tmp_path: Path) -> None:
     gone = entrypoint({"PGPASSWORD_FILE": str(tmp_path / "none")}, "true")
     assert gone.returncode == 2
     assert gone.stderr == f"entrypoint: PGPASSWORD_FILE: {tmp_path / 'none'} cannot be read\n"
-
-
-@pytest.mark.parametrize("name", SECRETS)
-def test_every_secret_of_the_settings_can_stand_in_a_file(name: str, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("x\n", encoding="utf-8")
-    ran = entrypoint({f"{name}_FILE": str(tmp_path / "secret")}, "printenv", name)
-    assert (ran.returncode, ran.stdout) == (0, "x\n")
 
 
 def entrypoint(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:

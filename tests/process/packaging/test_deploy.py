@@ -19,6 +19,7 @@ VALUES = """
 config: |
   database = "postgresql://tandem@database/tandem"
 files: {site.yaml: ""}
+env: [{name: SSL_CERT_FILE, value: /etc/tandem/authorities.pem}]
 autoscaling: {enabled: true}
 imagePullSecrets: [{name: registry}]
 nodeSelector: {disk: ssd}

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
-from cds_hooks.operation.metrics import CurrentState, Metrics
+from cds_hooks.clients.shares import Excess
+from cds_hooks.clients.tokens import RefusalReason
+from cds_hooks.memory.database import Cause
+from cds_hooks.operation.endpoints import _CLOSED
+from cds_hooks.operation.metrics import CurrentState, Metrics, exposition_of_all
+from cds_hooks.protocol.errors import ERROR_REASONS, BodyFault, UnusableState
+from cds_hooks.settings.reading import OTHER_VARIABLES
 from cds_hooks.telemetry.logs import FIELDS
 from docs.generator import settings
 from docs.generator.commands import commands, parameters
 from docs.generator.markdown import prose
 from docs.generator.models import descriptions
-from docs.generator.operation import field_words, metric_entries
+from docs.generator.operation import field_words, metric_entries, reason_words
 from docs.generator.site import ROOT, reference_pages
+from fhir_plugin.errors import UnavailableReason
 from mappings.schema.base.entries import Verification
 from mappings.schema.rules.criteria import Comparator
 from mappings.schema.rules.protocols import Role
@@ -29,6 +37,7 @@ from tests.support.shipped import shipped
 
 SETTINGS = [(model, table, name) for model, table, _, _ in settings.SECTIONS for name in model.model_fields]
 COMMANDS = dict(commands())
+_VARIABLE = re.compile(r'environ(?:\.get\(|\[)"([A-Z_]+)"|envvar="([A-Z_]+)"')
 
 
 @cache
@@ -53,13 +62,24 @@ def test_every_setting_has_an_entry_that_says_what_it_is(model: type[BaseModel],
     assert table or f"`TANDEM_{name.upper()}`" in entry
 
 
-def test_a_setting_is_in_the_example_file_or_named_as_left_out() -> None:
-    shown, text = settings.example_keys(ROOT), texts()[settings.PATH]
-    left_out = text.partition("## What the example file leaves out")[2]
-    keys = set(settings.setting_keys())
-    assert shown <= keys
-    assert {"port", "clients.jku", "smart.client_secret"} <= shown
-    assert {key for key in keys if f"(#{key})" in left_out} == keys - shown
+def test_the_example_file_shows_every_setting_and_nothing_else() -> None:
+    assert settings.example_keys(ROOT) == set(settings.setting_keys())
+
+
+def test_every_variable_that_is_read_and_is_no_setting_is_named() -> None:
+    read = {f"TANDEM_{name}" for name in OTHER_VARIABLES}
+    for path in (file for room in ("cds_hooks", "fhir_plugin", "mappings") for file in (ROOT / room).rglob("*.py")):
+        for groups in _VARIABLE.findall(path.read_text(encoding="utf-8")):
+            read.update(filter(None, groups))
+    assert {"TANDEM_CONFIG", "TANDEM_TOKEN", "STATE_DIRECTORY", "XDG_STATE_HOME"} <= read
+    in_container = (ROOT / "install" / "entrypoint").read_text().partition("for name in ")[2].partition(";")[0].split()
+    named = texts()[settings.PATH].partition("## Variables without a setting")[2]
+    assert [
+        name for name in (*sorted(read), *(f"{name}_FILE" for name in in_container)) if f"`{name}`" not in named
+    ] == []
+    assert {f"TANDEM_{name}" for name in OTHER_VARIABLES if name.endswith("_FILE")} == {
+        f"{name}_FILE" for name in in_container if name.startswith("TANDEM_")
+    }, "or a start in the container would call them misspelt"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -149,11 +169,12 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     servers = type("Servers", (), {"resting": 0, "__len__": lambda _: 0})()
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
     canaries = SimpleNamespace(silent=())
-    admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={})
+    admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={}, refused={})
     state = CurrentState(shipped(), memory, servers, canaries, load, admission)  # type: ignore[arg-type]
-    shown = Metrics(state).exposition().decode()
+    shown = exposition_of_all([Metrics(state).families()]).decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
-    created = {name: words for name, words in helps.items() if not name.endswith("_created")}
+    created = {name: words for name, words in helps.items() if not name.startswith("process_")}
+    created = {name: words for name, words in created.items() if not name.endswith("_created")}
     assert {entry.name: entry.help for entry in metric_entries()} == created
     assert all(entry.help for entry in metric_entries())
     assert next(entry.labels for entry in metric_entries() if entry.name == "tandem_cards_total") == (
@@ -162,6 +183,28 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
         "rule",
         "said",
     )
+
+
+def source() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "cds_hooks").rglob("*.py")))
+
+
+def test_every_reason_in_the_log_is_explained_and_no_other() -> None:
+    text = source()
+    states = {"starting", "away", "closed", "off", "busy", *get_args(UnusableState)}
+    known = {reason.value for reason in RefusalReason} | set(ERROR_REASONS.values())
+    known |= {f"body.{fault}" for fault in get_args(BodyFault)}
+    known |= {f"record.{reason}" for reason in get_args(UnavailableReason)}
+    known |= {f"database.{state.replace(' ', '-')}" for state in states | set(get_args(Cause))}
+    known |= {f"load.{name}" for name in re.findall(r'(?:Overloaded|\.note)\("([a-z_]+)"\)', text)}
+    known |= {f"replays.{name}" for name in re.findall(r'ReplayStoreUnavailable\("([a-z]+)"\)', text)}
+    known |= {f"replays.{state}" for state in _CLOSED} | {"canaries.silent"}
+    known |= {f"client.{excess}" for excess in get_args(Excess)}
+    known |= {f"launch.{name}" for name in re.findall(r'LaunchRefused\(\s*"([a-z]+)"', text)}
+    known |= set(re.findall(r'add_log_fields\(reason="([a-z.-]+)"', text))
+    words = reason_words(ROOT)
+    assert words.keys() == known
+    assert all(words.values())
 
 
 def test_every_field_of_the_log_is_explained_and_no_other() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cds_hooks.commands.serve import run
 from cds_hooks.settings.readable import ReadableServers, may_read
 from cds_hooks.settings.settings import Settings, load_settings
+from cds_hooks.starting.checks import refuse_open_address
 from fhir_plugin.errors import BadInput
 from fhir_plugin.reading.addresses import is_loopback
 
@@ -33,7 +33,7 @@ def test_a_file_is_read_and_what_is_given_explicitly_wins(tmp_path: Path) -> Non
 def test_a_wrong_file_names_itself_and_the_key(tmp_path: Path, content: str, said: str) -> None:
     file = tmp_path / "tandem.toml"
     file.write_text(content)
-    with pytest.raises(BadInput, match=rf"tandem\.toml: .*{said}"):
+    with pytest.raises(BadInput, match=rf"tandem\.toml:1: .*{said}"):
         load_settings(file)
 
 
@@ -54,7 +54,26 @@ def test_nothing_else_is_loopback(host: str) -> None:
 
 def test_an_open_service_refuses_to_be_reached_from_elsewhere() -> None:
     with pytest.raises(BadInput, match="--allow-open"):
-        run(Settings(host="0.0.0.0"))  # noqa: S104 - what is refused
+        refuse_open_address(Settings(host="0.0.0.0"))  # noqa: S104 - what is refused
+
+
+_EHR = {"issuer": "https://ehr.example/fhir", "name": "ehr", "title": "EHR", "client_id": "tandem"}
+_CLIENT = {"name": "ehr", "issuer": "https://ehr.example", "key_set": "keys.json", "mode": "live"} | {
+    "audience_base": "https://tandem.example"
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"smart": [_EHR], "public_url": "https://tandem.example"}, "smart"),
+        ({"clients": [_CLIENT], "replay_store": "memory"}, "replay_store"),
+    ],
+)
+def test_what_lives_in_one_process_is_not_given_several(settings: dict[str, object], why: str) -> None:
+    load_settings(None, **settings, workers=1)
+    with pytest.raises(BadInput, match=f"workers: must be 1.*{why}"):
+        load_settings(None, **settings, workers=2)
 
 
 LISTED = ReadableServers(("https://ehr.example/fhir",))

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpcore
 import httpx
 import pytest
 import respx
@@ -19,8 +20,8 @@ from hypothesis import strategies as st
 
 from cds_hooks.demo.strictness import is_valid_target
 from fhir_plugin.reading.client import FhirServer, FhirServers
-from fhir_plugin.reading.encoding import encoded
 from fhir_plugin.reading.responses import ByteAllowance, Limits, ServerResponse, _retry_after
+from fhir_plugin.reading.urls import encoded
 from tests.support.profiles import examples
 
 BASE = "https://ehr.example/fhir"
@@ -97,7 +98,7 @@ def test_a_temporary_failure_is_tried_once_more(status: int) -> None:
 
 @respx.mock
 def test_a_temporary_failure_is_not_tried_a_third_time() -> None:
-    route = respx.get(f"{BASE}/Patient/p1").mock(side_effect=httpx.ReadError)
+    route = respx.get(f"{BASE}/Patient/p1").mock(side_effect=httpcore.ReadError)
     assert ask("Patient/p1") == ServerResponse("connection failed", temporary=True)
     assert route.call_count == 2
 

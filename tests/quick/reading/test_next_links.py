@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.errors import BadInput
-from fhir_plugin.reading.base_url import normal_base_url
 from fhir_plugin.reading.client import FhirServers
+from fhir_plugin.reading.urls import normal_base_url
 from tests.support.profiles import examples
 
 BASE = "https://ehr.example/fhir"

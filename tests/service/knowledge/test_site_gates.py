@@ -109,7 +109,8 @@ def test_check_config_says_in_one_line_which_gate_would_be_off(tmp_path: Path) -
     config.write_text(f"site = {json.dumps(str(tmp_path / 'site.yaml'))}\n", encoding="utf-8")
     done = tandem("check-config", str(config))
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"tandem: site\.yaml: roles\.safer_reading\.age\.adult: context: .*required\n", done.stderr)
+    said = r"tandem: tandem\.toml:1: site: site\.yaml: roles\.safer_reading\.age\.adult: context: .*required\n"
+    assert re.fullmatch(said, done.stderr)
 
 
 # Numbers

@@ -146,7 +146,9 @@ def test_a_damaged_key_ends_the_start_with_one_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TANDEM_DATABASE", f"sqlite:///{tmp_path}/memory.sqlite")
     done = tandem(*command)
-    message = "memory.sqlite.key: not a key: put back the file that belongs to this database"
+    message = (
+        "environment: TANDEM_DATABASE: memory.sqlite.key: not a key: put back the file that belongs to this database"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tandem: {message}\n")
 
 

@@ -159,7 +159,8 @@ def test_an_unknown_card_is_not_kept_and_the_others_are(
     if not unknown:
         assert tell(service, ORDER_SIGN, overridden(unknown)).status_code == 400
         return
-    assert tell(service, ORDER_SIGN, overridden(unknown)).status_code == 404
+    alone = tell(service, ORDER_SIGN, overridden(unknown))
+    assert (alone.status_code, alone.json()["issue"][0]["severity"]) == (200, "warning")
     answer = tell(service, ORDER_SIGN, overridden(unknown), overridden(card))
     assert answer.status_code == 200
     (issue,) = answer.json()["issue"]
@@ -168,7 +169,9 @@ def test_an_unknown_card_is_not_kept_and_the_others_are(
 
 
 def test_a_card_of_another_service_is_unknown(service: TestClient, card: str) -> None:
-    assert tell(service, PATIENT_VIEW, overridden(card)).status_code == 404
+    answer = tell(service, PATIENT_VIEW, overridden(card))
+    assert answer.status_code == 200
+    assert "is not a card that this service has shown" in answer.text
 
 
 def test_an_unknown_service_is_404(service: TestClient) -> None:

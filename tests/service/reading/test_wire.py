@@ -131,3 +131,10 @@ async def _status(port: int, target: str) -> bytes:
 def test_null_from_a_server_is_no_empty_list_and_a_byte_order_mark_is_no_fault() -> None:
     assert part("procedures", lambda _: reply(b"null")).state is InputState.UNREADABLE
     assert part("procedures", lambda request: reply(b"\xef\xbb\xbf" + bundle(resource(request.kind)))).whole
+
+
+def test_far_more_text_than_charts_hold_is_not_read_from_a_server_either() -> None:
+    def wordy(request: Request) -> bytes:
+        return reply(bundle(*(resource(request.kind, n, code={"text": f"{n} " + "x" * 4_000}) for n in range(70))))
+
+    assert part("procedures", wordy).state is InputState.UNREADABLE

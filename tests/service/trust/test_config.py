@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from cds_hooks.application.app import create_app
 from cds_hooks.commands import serve
 from cds_hooks.settings.settings import Settings, load_settings
+from cds_hooks.starting import checks, listening
 from fhir_plugin.errors import BadInput
 from tests.support.commands.command import tandem
 from tests.support.hooks.calls import ORDER_SIGN, knowledge
@@ -72,7 +73,7 @@ def test_the_example_is_right_and_names_every_key() -> None:
 )
 def test_a_wrong_client_is_refused_by_its_key(tmp_path: Path, changes: dict[str, Any], key: str) -> None:
     file = file_with(tmp_path, **changes)
-    with pytest.raises(BadInput, match=rf"clients\.(0|general)\.{key}\b"):
+    with pytest.raises(BadInput, match=rf"clients\.(1|general)\.{key}\b"):
         create_app(load_settings(file), knowledge())
 
 
@@ -80,18 +81,18 @@ def test_a_wrong_client_is_refused_by_its_key(tmp_path: Path, changes: dict[str,
     "key", ['fhir_servers = ["https://a.example"]', 'allowed_origins = ["*"]', "allow_loopback_fhir = true"]
 )
 def test_what_belongs_into_a_client_is_refused_beside_it(tmp_path: Path, key: str) -> None:
-    with pytest.raises(BadInput, match=rf"tandem\.toml: {key.split(maxsplit=1)[0]}: belongs in the"):
+    with pytest.raises(BadInput, match=rf"tandem\.toml:1: {key.split(maxsplit=1)[0]}: belongs in the"):
         load_settings(file_with(tmp_path, key))
 
 
 @pytest.mark.parametrize("key", ["site", "replay_store"])
 def test_a_path_that_cannot_be_is_refused_by_its_key(tmp_path: Path, key: str) -> None:
-    with pytest.raises(BadInput, match=rf"tandem\.toml: {key}: is not a valid path"):
+    with pytest.raises(BadInput, match=rf"tandem\.toml:1: {key}: is not a valid path"):
         load_settings(file_with(tmp_path, f'{key} = "a\\u0000b"'))
 
 
 def test_the_sandbox_is_not_offered_where_callers_must_be_known(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"tandem\.toml: sandbox"):
+    with pytest.raises(BadInput, match=r"tandem\.toml:1: sandbox"):
         load_settings(file_with(tmp_path, "sandbox = true"))
 
 
@@ -144,6 +145,9 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         return None
 
+    def close(self) -> None:
+        pass
+
     def listen(self) -> None:
         raise Started
 
@@ -167,12 +171,15 @@ def test_a_changed_file_starts_guarded_or_not_at_all(
     monkeypatch.setattr(
         "cds_hooks.application.app.create_app", lambda *given: apps.append(create_app(*given)) or apps[-1]
     )
-    monkeypatch.setattr(serve, "listen", lambda *_: Listener())
+    monkeypatch.setattr(listening, "listen", lambda *_: Listener())
+    monkeypatch.setattr(listening, "take_calls", Listener.listen)
+    monkeypatch.setattr(checks, "listen", lambda *_: Listener())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mappings.schema.load.load_knowledge", lambda site=None: knowledge())
+    monkeypatch.setattr(checks, "load_knowledge", lambda site=None: knowledge())
     refused = ""
     try:
-        serve.run(loaded := load_settings(file))
+        loaded, loaded_knowledge = checks.check_start(file).ready()
+        serve.run(loaded, loaded_knowledge)
     except BadInput as fault:
         refused = str(fault)
     except Started:
@@ -194,12 +201,13 @@ def test_check_config_prints_what_is_set(tmp_path: Path) -> None:
 
 def test_check_config_fetches_keys_when_it_is_told_to(tmp_path: Path) -> None:
     file = str(file_with(tmp_path, key_set="http://127.0.0.1:9/keys"))
-    assert "--fetch-keys" in tandem("check-config", file).stdout
-    done = tandem("check-config", "--fetch-keys", file)
-    assert (done.returncode, done.stderr) == (2, "tandem: clients.general.key_set: connection failed\n")
+    assert "--connect" in tandem("check-config", file).stdout
+    done = tandem("check-config", "--connect", file)
+    assert (done.returncode, done.stderr) == (2, "tandem: tandem.toml:5: clients.general.key_set: connection failed\n")
 
 
 def test_check_config_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
     done = tandem("check-config", str(file_with(tmp_path, key_set="missing.json")))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "tandem: clients.general.key_set: cannot be read: No such file or directory\n"
+    words = "clients.general.key_set: cannot be read: No such file or directory"
+    assert done.stderr == f"tandem: tandem.toml:5: {words}\n"

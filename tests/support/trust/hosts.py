@@ -1,4 +1,4 @@
-"""Two hosts: processes of the service with state directories of their own, behind one name and one database."""
+"""Hosts: processes of the service with state directories of their own; two of them share a name and a database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from cds_hooks.clients.replays.file import FileReplayStore
 from cds_hooks.clients.replays.shared import SharedReplayStore
 from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
@@ -24,19 +25,21 @@ from tests.support.memory.service import PATIENCE_SECONDS, tandem
 from tests.support.trust.signing import BASE, ISSUER, JKU, bearer, key_set
 from tests.support.trust.used import run
 
-_CONFIG = """
+_SHARED = """
 host = "127.0.0.1"
 port = 0
 database = "{database}"
 database_key = "{key}"
-
+"""
+_CLIENT = """
 [[clients]]
-name = "general"
+name = "{name}"
 issuer = "{issuer}"
 key_set = "{keys}"
 jku = "{jku}"
 audience_base = "{base}"
-mode = "live"
+mode = "{mode}"
+{more}
 """
 
 
@@ -57,14 +60,15 @@ class Host:
             )
 
     @cached_property
-    def _address(self) -> str:
+    def address(self) -> str:
+        """Host and port, once it says that it answers."""
         assert self._process.stdout is not None
         return urlsplit(self._process.stdout.readline().split()[3]).netloc
 
     def post(self, path: str, content: object, token: str) -> tuple[int, Any]:
         """The status and the content of an answer."""
         headers: Mapping[str, str] = {"Content-Type": "application/json", **bearer(token)}
-        with closing(http.client.HTTPConnection(self._address, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection(self.address, timeout=30)) as connection:
             connection.request("POST", path, json.dumps(content), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read() or b"null")
@@ -124,9 +128,37 @@ def two_hosts(database: str, folder: Path) -> Iterator[Hosts]:
             each.kill()
 
 
+@contextmanager
+def with_clients(folder: Path, clients: Mapping[str, str], silent: Collection[str] = ()) -> Iterator[Host]:
+    """One host without a database, for clients of these names with further settings of each."""
+    store = folder / "replays.sqlite"
+    FileReplayStore(store, lambda: 0).close()
+    config = _written(folder, f'port = 0\ndatabase = "off"\nreplay_store = "{store}"\n', clients, silent)
+    host = Host(folder / "host", config)
+    try:
+        yield host
+    finally:
+        host.kill()
+
+
 def _configured(database: str, folder: Path) -> Path:
     """The settings file of all hosts; used tokens are in the database, because that is a server."""
-    file = folder / "tandem.toml"
-    keys = key_set("ec-1")
-    file.write_text(_CONFIG.format(database=database, key="k" * 32, issuer=ISSUER, keys=keys, jku=JKU, base=BASE))
+    return _written(folder, _SHARED.format(database=database, key="k" * 32), {"general": ""}, ())
+
+
+def _written(folder: Path, shared: str, clients: Mapping[str, str], silent: Collection[str]) -> Path:
+    file, keys = folder / "tandem.toml", key_set("ec-1")
+    listed = (
+        _CLIENT.format(
+            name=name,
+            issuer=ISSUER if name == "general" else f"https://{name}.example",
+            keys=keys,
+            jku=JKU,
+            base=BASE,
+            mode="silent" if name in silent else "live",
+            more=more,
+        )
+        for name, more in clients.items()
+    )
+    file.write_text(shared + "".join(listed))
     return file

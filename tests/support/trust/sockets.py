@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from cds_hooks.application.app import create_app
-from cds_hooks.commands.serve import listen, web_server
+from cds_hooks.operation.server import WebServer
 from cds_hooks.settings.settings import Settings
+from cds_hooks.starting.listening import listen
 from tests.support.hooks.calls import DAY, knowledge
 
 SECONDS = 20
@@ -25,7 +26,7 @@ def serving(**settings: Any) -> Iterator[int]:
     """The service with these settings; gives its port."""
     made = Settings(**{"database": SecretStr("off"), "log_level": "critical", **settings})
     with listen("127.0.0.1", 0) as listener:
-        server = web_server(create_app(made, knowledge(), today=lambda: DAY), made)
+        server = WebServer(create_app(made, knowledge(), today=lambda: DAY), made)
         listener.listen()
         # Signals belong to the main thread; this server ends when it is told to.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

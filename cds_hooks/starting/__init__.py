@@ -1,0 +1,1 @@
+"""What has to be right before the service listens: the same checks for ``tandem serve`` and ``tandem check-config``."""
