@@ -56,7 +56,7 @@ class Operation:
         self._peers = Peers(place, self.metrics.families) if place else None
         self.tracing = None
         if settings.telemetry:
-            self.tracing = CallTracing(settings.telemetry, settings.telemetry_ratio, knowledge)
+            self.tracing = CallTracing(settings.telemetry, settings.telemetry_ratio, knowledge.common)
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 

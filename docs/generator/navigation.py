@@ -18,10 +18,30 @@ class Section:
     sections: tuple[Section, ...] = ()
 
 
+_OPERATIONS = (
+    "operations/index.md",
+    "operations/install.md",
+    "operations/settings.md",
+    "operations/database.md",
+    "operations/proxy.md",
+    "operations/used-tokens.md",
+    "operations/sizing.md",
+    "operations/watch.md",
+    "operations/traces.md",
+    "operations/bad-day.md",
+    "operations/backup.md",
+    "operations/update.md",
+    "operations/keys.md",
+    "operations/several-hospitals.md",
+    "operations/kubernetes.md",
+    "security.md",
+)
+"""In the order in which an operator needs them, which is not that of the alphabet."""
+
 SECTIONS = (
     Section("Start", ("index.md", "start.md", "glossary.md")),
     Section("Connect an EHR", ("connect/",)),
-    Section("Operate", ("operate.md", "operations/", "security.md")),
+    Section("Operate", _OPERATIONS),
     Section("Write knowledge", ("write-knowledge.md",)),
     Section(
         "Reference",

@@ -15,7 +15,7 @@ from tests.support.shipped import shipped
 
 PLACES = {
     "README.md": "start.md",
-    "docs/operate.md": "operate.md",
+    "docs/operations/watch.md": "operations/watch.md",
     "docs/reference/settings.md": "reference/settings.md",
 }
 
@@ -23,7 +23,7 @@ PLACES = {
 @pytest.mark.parametrize(
     ("source", "place", "written", "expected"),
     [
-        ("README.md", "start.md", "[a](docs/operate.md#log)", "[a](operate.md#log)"),
+        ("README.md", "start.md", "[a](docs/operations/watch.md#log)", "[a](operations/watch.md#log)"),
         ("docs/connect/index.md", "connect/index.md", "[a](../../README.md)", "[a](../start.md)"),
         ("docs/connect/index.md", "connect/index.md", "[a](../reference/settings.md)", "[a](../reference/settings.md)"),
         ("README.md", "start.md", "![a](docs/pictures/x.png)", "![a](pictures/x.png)"),
