@@ -69,9 +69,9 @@ installs: .venv/.test
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
 lock:
 	$(COMPILE) --extra demo --extra drawing --extra build pyproject.toml -o requirements/demo.txt
-	$(COMPILE) --extra demo --extra drawing --extra build --extra postgresql --extra redis --extra docs --extra test -c requirements/demo.txt \
+	$(COMPILE) --extra demo --extra drawing --extra build --extra postgresql --extra redis --extra telemetry --extra docs --extra test -c requirements/demo.txt \
 	  pyproject.toml -o requirements/test.txt
-	$(COMPILE) --extra drawing --extra postgresql --extra redis -c requirements/test.txt pyproject.toml -o requirements/server.txt
+	$(COMPILE) --extra drawing --extra postgresql --extra redis --extra telemetry -c requirements/test.txt pyproject.toml -o requirements/server.txt
 	echo hatchling | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 
 clean:

@@ -35,6 +35,7 @@ DEMO = Extra("demo", "the demo", ("sekmet",))
 DRAWING = Extra("drawing", "drawing a picture", ("altair", "vl_convert"))
 POSTGRESQL = Extra("postgresql", "a PostgreSQL database", ("asyncpg",))
 REDIS = Extra("redis", "a replay store in Redis", ("redis",))
+TELEMETRY = Extra("telemetry", "sending spans", ("opentelemetry.sdk", "opentelemetry.exporter"))
 
 
 def _is_there(module: str) -> bool:

@@ -23,8 +23,9 @@ from cds_hooks.application import questionnaires
 from cds_hooks.application.discovery import discover
 from cds_hooks.application.hook_routes import HookRoutes
 from cds_hooks.application.openapi import describe
-from cds_hooks.clients.admission import Admission, admission_of
-from cds_hooks.clients.gate import Gate
+from cds_hooks.clients.admission import Admission, Caller, admission_of
+from cds_hooks.clients.gate import Gate, caller_of
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse, load_in_use
 from cds_hooks.operation.endpoints import Operation
 from cds_hooks.operation.guard import Guard
 from cds_hooks.operation.load import UNSERVED, LoadMiddleware, refusal
@@ -42,6 +43,7 @@ from cds_hooks.telemetry import logs
 from cds_hooks.web.pages import Pages
 from fhir_plugin.errors import RecordUnavailable, TandemError, WrongQuestionnaire
 from fhir_plugin.reading.client import FhirServers
+from mappings.schema.instruments import Instruments
 from mappings.schema.load import Knowledge
 
 STATUS: dict[type[TandemError], tuple[int, str]] = {
@@ -65,20 +67,22 @@ COLLECT_AFTER = 50_000
 
 def create_app(
     settings: Settings,
-    knowledge: Knowledge,
+    knowledge: Knowledge | KnowledgeInUse,
     today: Callable[[], date] = today,
     demo_fhir: str | None = None,
     place: WorkerPlace | None = None,
 ) -> FastAPI:
     """The application; ``today`` is called once per call.
 
+    ``knowledge`` is that of the service, and what clients have of their own is loaded here, unless it holds all of it.
     ``demo_fhir`` is the FHIR server that holds the demo patients, where there is one; ``place`` says which of several
     workers this process is.
     """
     logs.configure(settings.log_level, settings.log_format)
+    used = knowledge if isinstance(knowledge, KnowledgeInUse) else load_in_use(settings, knowledge)
     servers = FhirServers()
-    admission = admission_of(settings, servers, knowledge.servers)
-    operation = Operation(settings, knowledge, servers, today, admission, place)
+    admission = admission_of(settings, servers, used.common.servers)
+    operation = Operation(settings, used, servers, today, admission, place)
     limited = partial(read_body, limit=settings.max_body_bytes)
     app = FastAPI(
         title="Tandem",
@@ -89,25 +93,38 @@ def create_app(
         # Its spans and logs would carry the texts of exceptions, which may quote the record.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.router.routes.extend(HookRoutes(settings, knowledge, servers, operation, limited, today).routes)
-    _add_discovery(app, knowledge)
-    app.include_router(questionnaires.router(knowledge.instruments, limited, settings.public_url))
+    app.router.routes.extend(HookRoutes(settings, used, servers, operation, limited, today).routes)
+    _add_discovery(app, used)
+    _add_questionnaires(app, settings, used, limited)
     app.router.routes.extend(operation.routes)
     pages = Pages(root=urlsplit(settings.public_url or "").path)
-    app.router.routes.extend(_page_routes(app, settings, knowledge, servers, pages, today, limited, demo_fhir))
+    app.router.routes.extend(_page_routes(app, settings, used.common, servers, pages, today, limited, demo_fhir))
     _add_error_handlers(app)
     if admission:
         app.add_middleware(Gate, admission=admission)
     refusals = RefusalPages(pages)
     limited_app = LoadMiddleware(app.build_middleware_stack(), operation.load, refusals)
     guarded = Guard(_with_cors(limited_app, settings), settings, refusals)
-    app.middleware_stack = RequestLogMiddleware(guarded, operation.metrics)
+    app.middleware_stack = RequestLogMiddleware(guarded, operation.metrics, operation.tracing)
     return app
 
 
-def _add_discovery(app: FastAPI, knowledge: Knowledge) -> None:
+def _add_questionnaires(
+    app: FastAPI, settings: Settings, used: KnowledgeInUse, limited: Callable[[Request], Awaitable[bytes]]
+) -> None:
+    """Offer the instruments as Questionnaires; responses are read as the site of their caller writes them."""
+    anybody = Caller("", "live", settings.readable)
+
+    def instruments_of(request: Request) -> Instruments:
+        return used.of(caller_of(request, anybody).name).instruments
+
+    ours = used.common.instruments
+    app.include_router(questionnaires.router(ours, limited, settings.public_url, instruments_of))
+
+
+def _add_discovery(app: FastAPI, used: KnowledgeInUse) -> None:
     """Offer the list of services, and the description of the interface."""
-    offered = discover(knowledge)
+    offered = discover(used.common, used.others)
     document = msgspec.json.encode(offered)
     app.openapi = lambda: describe(offered)  # type: ignore[method-assign]
 

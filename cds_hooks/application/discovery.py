@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 from cds_hooks.protocol.responses import Discovery, Service
 from fhir_plugin.reading.needs import observation_tokens
 from fhir_plugin.record.inputs import INPUTS
@@ -12,8 +15,11 @@ PATIENT = "{{context.patientId}}"
 CDS_HOOKS_VERSION = "2.0.1"
 
 
-def discover(knowledge: Knowledge) -> Discovery:
-    """Every service; its templates follow from criteria -> facts -> inputs."""
+def discover(knowledge: Knowledge, others: Sequence[Knowledge] = ()) -> Discovery:
+    """Every service; its templates follow from criteria -> facts -> inputs.
+
+    ``others`` decide for some of the clients. Nobody says who asks, so everybody is told what any of them needs.
+    """
     return Discovery(
         tuple(
             Service(
@@ -21,7 +27,7 @@ def discover(knowledge: Knowledge) -> Discovery:
                 id=service.id,
                 title=service.title,
                 description=service.description,
-                prefetch=templates(knowledge, service),
+                prefetch=templates((knowledge, *others), service),
                 usage_requirements=knowledge.services.usage_requirements,
                 version=CDS_HOOKS_VERSION,
             )
@@ -30,7 +36,8 @@ def discover(knowledge: Knowledge) -> Discovery:
     )
 
 
-def templates(knowledge: Knowledge, service: ServiceDefinition) -> dict[str, str]:
+def templates(knowledge: Sequence[Knowledge], service: ServiceDefinition) -> dict[str, str]:
     """The prefetch template of each input that the service asks for."""
-    codes = observation_tokens(knowledge)
-    return {name: INPUTS[name].template(PATIENT, codes) for name in knowledge.inputs_of(service)}
+    codes = tuple(dict.fromkeys(chain.from_iterable(map(observation_tokens, knowledge))))
+    names = sorted({name for each in knowledge for name in each.inputs_of(service)})
+    return {name: INPUTS[name].template(PATIENT, codes) for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import date
 
 import msgspec
@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from cds_hooks.application.answering import answering_of
 from cds_hooks.clients.admission import Caller
 from cds_hooks.clients.gate import caller_of
-from cds_hooks.hooks.service import HookService
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.memory.routes import FeedbackRoute
 from cds_hooks.operation.endpoints import Operation
 from cds_hooks.protocol import turns
@@ -21,11 +22,9 @@ from cds_hooks.protocol.errors import UnknownService
 from cds_hooks.protocol.requests import read_call
 from cds_hooks.protocol.responses import CardsResponse
 from cds_hooks.protocol.trace import SCOPE, Trace
-from cds_hooks.replay.capture import Capture
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import add_log_fields
 from fhir_plugin.reading.client import FhirServers
-from mappings.schema.load import Knowledge
 from mappings.schema.service.services import ServiceDefinition
 
 _CARDS = msgspec.json.Encoder()
@@ -37,20 +36,20 @@ class HookRoutes:
     def __init__(
         self,
         settings: Settings,
-        knowledge: Knowledge,
+        knowledge: KnowledgeInUse,
         servers: FhirServers,
         operation: Operation,
         limited: Callable[[Request], Awaitable[bytes]],
         today: Callable[[], date],
     ) -> None:
         """``limited`` reads the body of a request, within the limits; ``today`` is called once per call."""
-        self._hooks = HookService(knowledge, settings, servers, observe=operation.metrics.reading)
+        own = answering_of(settings, knowledge, servers, operation)
+        self._everybody, self._own = own.pop(""), own
+        """What answers most clients, and what answers those that differ, by name."""
         self._memory = operation.memory
         self._feedback = FeedbackRoute(self._memory, operation.metrics.feedback, limited)
-        self._capture = Capture(settings, knowledge)
-        self._services = {service.id: service for service in knowledge.services.services}
+        self._services = self._everybody.services
         self._anybody = Caller("", "live", settings.readable)
-        self._digest = knowledge.digest[:12]
         self._limited = limited
         self._today = today
 
@@ -65,8 +64,9 @@ class HookRoutes:
         """Answer a call with cards."""
         caller = caller_of(request, self._anybody)
         # A client in mode off gets 404: a 200 without cards would suggest that nothing was found.
-        service = _service({} if caller.mode == "off" else self._services, request)
-        add_log_fields(service=service.id, knowledge=self._digest)
+        by = self._own.get(caller.name, self._everybody)
+        service = _service({} if caller.mode == "off" else by.services, request)
+        add_log_fields(service=service.id, knowledge=by.digest)
         trace: Trace | None = request.scope.get(SCOPE)
         body = await self._limited(request)
         if trace:
@@ -75,16 +75,18 @@ class HookRoutes:
         as_of = trace.as_of if trace and trace.as_of else self._today()
         turn = request.scope.get(turns.SCOPE, turns.no_turn)
         large = is_large(body, hook_call)
-        answer = await self._hooks.answer(hook_call, service, as_of, caller.readable, trace, turn, large=large)
+        answer = await by.hooks.answer(
+            hook_call, service, as_of, caller.readable, trace, turn, large=large, asked_again=by.shadow is not None
+        )
         if trace:
             trace.decision, trace.silence = answer.decision, answer.silence
-        cards = self._memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode)
+        cards = self._memory.record_shown(hook_call, service, answer, as_of, caller.name, caller.mode, by.digest)
         add_log_fields(cards=len(cards), quiet=len(answer.cards) - len(cards), verdicts=answer.verdicts)
         if answer.silence:
             add_log_fields(outside=len(answer.silence))
         shown = cards if caller.mode == "live" else ()
-        capture_task = self._capture.task(hook_call, answer, as_of)
-        return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=capture_task)
+        afterwards = by.afterwards(hook_call, service, answer, as_of)
+        return Response(_CARDS.encode(CardsResponse(shown)), media_type="application/json", background=afterwards)
 
     async def feedback(self, request: Request) -> Response:
         """Keep the feedback on cards."""
@@ -94,7 +96,7 @@ class HookRoutes:
         return await self._feedback.answer(request, service, caller.name)
 
 
-def _service(services: dict[str, ServiceDefinition], request: Request) -> ServiceDefinition:
+def _service(services: Mapping[str, ServiceDefinition], request: Request) -> ServiceDefinition:
     """The service in the path of a request."""
     service = services.get(request.path_params["service_id"])
     if service is None:

@@ -39,11 +39,12 @@ def router(
     instruments: Instruments,
     read_body: Callable[[Request], Awaitable[bytes]] = Request.body,
     public_url: str | None = None,
+    instruments_of: Callable[[Request], Instruments] | None = None,
 ) -> APIRouter:
     """The routes under ``/fhir``; every error is an OperationOutcome without patient data.
 
     ``read_body`` reads a request within the limits of the application; ``public_url`` is where clients reach it, by
-    default the address of the request.
+    default the address of the request. ``instruments_of`` are those by which the responses of a caller are read.
     """
     routes = APIRouter(prefix="/fhir")
     forms = {form.instrument.id.replace("_", "-"): form for form in instruments.forms.values()}
@@ -85,7 +86,8 @@ def router(
 
     @routes.post("/QuestionnaireResponse/$extract", response_class=Response)
     async def extract(request: Request) -> Response:
-        return _extract_response(await read_body(request), instruments)
+        chosen = instruments_of(request) if instruments_of else instruments
+        return _extract_response(await read_body(request), chosen)
 
     return routes
 

@@ -11,10 +11,12 @@ import msgspec
 import typer
 
 from cds_hooks.clients.keys import KeySet
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.settings.clients import Client
 from cds_hooks.settings.settings import PER_CLIENT_SETTINGS, Settings, named_file
 from cds_hooks.smart.registrations import Registration
 from cds_hooks.starting.checks import StartCheck, check_start
+from mappings.schema.load import Knowledge
 
 _USER = re.compile(r"(?<=://)[^/@\s]*@")
 _MISTAKEN = 2
@@ -68,15 +70,27 @@ def _print(found: StartCheck, shown: ShownSettings) -> None:
 def _shown(settings: Settings, found: StartCheck) -> ShownSettings:
     unused = set() if settings.open else {*PER_CLIENT_SETTINGS, "allow_open"}
     return ShownSettings(
-        _values(settings.model_dump(exclude={"clients", "smart", *unused})),
-        {client.name: _client(client, found.keys.get(client.name)) for client in settings.clients},
+        _values(settings.model_dump(exclude={"clients", "smart", *unused})) | _deciding(found.used, ""),
+        {client.name: _client(client, found) for client in settings.clients},
         {ehr.issuer.name: _app(ehr) for ehr in found.apps},
     )
 
 
-def _client(client: Client, keys: KeySet | None) -> dict[str, Value]:
+def _client(client: Client, found: StartCheck) -> dict[str, Value]:
     values = _values(client.model_dump(exclude={"name"}) | {"jku": client.expected_jku})
-    return {**values, "keys": _key_summary(keys)}
+    return {**values, **_deciding(found.used, client.name), "keys": _key_summary(found.keys.get(client.name))}
+
+
+def _deciding(used: KnowledgeInUse | None, client: str) -> dict[str, Value]:
+    """Which knowledge decides for a client, and which in the shadow."""
+    if used is None:
+        return {}
+    shadow = used.shadows.get(client)
+    return {"decides by": _summary(used.of(client)), **({"in its shadow": _summary(shadow)} if shadow else {})}
+
+
+def _summary(knowledge: Knowledge) -> str:
+    return f"{knowledge.digest[:12]}, protocol {knowledge.protocol}"
 
 
 def _app(ehr: Registration) -> dict[str, Value]:

@@ -35,6 +35,7 @@ def demo(
 ) -> None:
     """Start the service and a local FHIR server with synthetic patients, and print calls to try."""
     from cds_hooks.application.app import create_app
+    from cds_hooks.clients.knowledge_in_use import load_common
     from cds_hooks.demo.ehr import CLIENT_ID, demo_ehr
     from cds_hooks.demo.server import fhir_server
     from cds_hooks.demo.stories import demo_patients
@@ -42,7 +43,6 @@ def demo(
     from cds_hooks.protocol.clock import today
     from cds_hooks.settings.settings import load_settings
     from cds_hooks.telemetry import logs
-    from mappings.schema.load import load_knowledge
 
     with (
         _exit_on_signals(),
@@ -66,7 +66,7 @@ def demo(
                 public_url=address,
                 smart=(entry,),
             )
-            knowledge = load_knowledge(site=settings.site)
+            knowledge = load_common(settings)
             app = create_app(settings, knowledge, demo_fhir=fhir)
             # A call that arrives before the service is up waits instead of being refused.
             listener.listen()

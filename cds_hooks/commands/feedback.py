@@ -61,10 +61,10 @@ def purge(
 
 
 async def _report(settings: Settings, days: int) -> FeedbackReport:
+    from cds_hooks.clients.knowledge_in_use import load_common
     from cds_hooks.memory.report import make_report
-    from mappings.schema.load import load_knowledge
 
-    knowledge, until = load_knowledge(site=settings.site), today()
+    knowledge, until = load_common(settings), today()
     silence = knowledge.memory.silence
     since = until - timedelta(days=days)
     compared_since = until - timedelta(days=silence.before_days.value + silence.recent_days.value)

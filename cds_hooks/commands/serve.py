@@ -14,9 +14,9 @@ from cds_hooks.settings.settings import Settings, named_file
 from fhir_plugin.errors import BadInput
 
 if TYPE_CHECKING:
+    from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
     from cds_hooks.operation.accepting import Inlet
     from cds_hooks.operation.workers import WorkerPlace
-    from mappings.schema.load import Knowledge
 
 
 def serve(
@@ -39,7 +39,7 @@ def serve(
     run(*checked.ready(), file)
 
 
-def run(settings: Settings, knowledge: Knowledge, file: Path | None = None) -> None:
+def run(settings: Settings, knowledge: KnowledgeInUse, file: Path | None = None) -> None:
     """Serve until stopped; ``file`` is where the settings are from.
 
     :raises BadInput: the address is in use, or what was checked has changed since.
@@ -53,7 +53,7 @@ def run(settings: Settings, knowledge: Knowledge, file: Path | None = None) -> N
     logs.capture_process_logs()
     with listen(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
-        log_start(settings, knowledge, (host, port), file)
+        log_start(settings, knowledge.common, (host, port), file)
         answers = partial(_say_that_it_answers, settings, host, port)
         (_serve_alone if settings.workers == 1 else _serve_with_workers)(settings, knowledge, listener, answers)
 
@@ -63,7 +63,7 @@ def _say_that_it_answers(settings: Settings, host: str, port: int) -> None:
 
 
 def _serve_alone(
-    settings: Settings, knowledge: Knowledge, listener: socket.socket, answers: Callable[[], None]
+    settings: Settings, knowledge: KnowledgeInUse, listener: socket.socket, answers: Callable[[], None]
 ) -> None:
     from cds_hooks.application.app import create_app
     from cds_hooks.operation.server import WebServer
@@ -76,7 +76,7 @@ def _serve_alone(
 
 
 def _serve_with_workers(
-    settings: Settings, knowledge: Knowledge, listener: socket.socket, answers: Callable[[], None]
+    settings: Settings, knowledge: KnowledgeInUse, listener: socket.socket, answers: Callable[[], None]
 ) -> None:
     from cds_hooks.operation.workers import Workers
     from cds_hooks.starting.listening import take_calls
@@ -91,13 +91,13 @@ def _serve_as_worker(
 ) -> None:
     """What a worker does. It is given the settings; the environment may say something else by now."""
     from cds_hooks.application.app import create_app
+    from cds_hooks.clients.knowledge_in_use import load_common, load_in_use
     from cds_hooks.operation.server import WebServer
     from cds_hooks.telemetry import logs
-    from mappings.schema.load import load_knowledge
 
     logs.configure(settings.log_level, settings.log_format)
     logs.capture_process_logs()
-    knowledge = load_knowledge(site=settings.site)
+    knowledge = load_in_use(settings, load_common(settings))
     if knowledge.digest != digest:
         raise BadInput("the knowledge has changed since the service was started: start it again")
     WebServer(create_app(settings, knowledge, place=place), settings, answers, inlet).run(sockets=[])

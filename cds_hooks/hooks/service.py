@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
@@ -26,7 +26,7 @@ from cds_hooks.protocol.turns import no_turn
 from cds_hooks.settings.readable import ReadableServers, may_read
 from cds_hooks.settings.settings import Detail, Settings
 from fhir_plugin.deciding.decide import Decision, decide, decide_for
-from fhir_plugin.drafts.draft_orders import read_drafts, selected, with_medications
+from fhir_plugin.drafts.draft_orders import Drafts, read_drafts, selected, with_medications
 from fhir_plugin.drafts.encounters import encounter_of
 from fhir_plugin.drafts.ordered import NOTHING_ORDERED, OrderedTreatments, order_of
 from fhir_plugin.drafts.settled import settled
@@ -58,12 +58,23 @@ class HookAnswer:
 
     silence: tuple[str, ...] = ()
     """Why nothing is said about drafts of a covered drug or treatment; no text of the record."""
+    drafts: DraftsRead | None = None
+    """The drafts as they were read, where other knowledge is going to be asked about them."""
 
     @property
     def verdicts(self) -> dict[str, int]:
         """How many criteria are met, not met and unknown."""
         found = [finding.verdict for finding in self.decision.findings] if self.decision else []
         return {verdict.value: found.count(verdict) for verdict in dict.fromkeys(found)}
+
+
+@dataclass(frozen=True, slots=True)
+class DraftsRead:
+    """The drafts of a call, with the drugs that they refer to: the same for all knowledge."""
+
+    answered: Drafts
+    every: Drafts
+    """Those that were not selected as well."""
 
 
 class HookService:
@@ -100,21 +111,25 @@ class HookService:
         turn: Callable[[], Awaitable[None]] = no_turn,
         *,
         large: bool = False,
+        asked_again: bool = False,
     ) -> HookAnswer:
         """The answer to one call; ``readable`` are the FHIR servers that may be read for it.
 
         ``trace`` records the steps, the queries and the decision; ``turn`` waits until nobody else works; the work on a
-        ``large`` call must not hold up others.
+        ``large`` call must not hold up others; with ``asked_again``, the answer keeps what :meth:`again` needs.
 
         :raises RecordUnavailable: a required input is available from neither the prefetch nor the FHIR server.
         :raises BadRequest: the patient id in the context or the address of the FHIR server is not valid.
         """
         mark = trace.mark if trace else discard_mark
-        access = _access(call, readable)
-        ordered = await self._ordered(call, access, self._seconds(readable), large=large)
+        access = _access(call, readable, trace.headers if trace else ())
+        noted = trace.queries if trace else None
+        drafts = await self._drafts(call, access, self._seconds(readable), noted, large=large)
+        ordered = await aside(lambda: self._ordered(drafts), large=large)
         mark("drafts")
+        kept = drafts if asked_again else None
         if service.speaks == "order" and not ordered.needs_record:
-            return self._without_cards(ordered)
+            return _keeping(kept, self._without_cards(ordered))
         queries: list[Query] = []
         try:
             record = await _read(self._source(call, service, readable, access, queries))
@@ -124,7 +139,8 @@ class HookService:
         if record.queries:
             await turn()
         large = large or is_large_record(record)
-        return await aside(lambda: self._answered(call, service, as_of, ordered, record, mark), large=large)
+        answer = await aside(lambda: self._answered(call, service, as_of, ordered, record, mark), large=large)
+        return _keeping(kept, answer)
 
     def _answered(
         self,
@@ -150,6 +166,18 @@ class HookService:
         if answer.decision is None or (service.speaks == "order" and not answer.ordered.needs_record):
             return answer
         return self._with_cards(call, service, answer.ordered, answer.decision, "full")
+
+    def again(self, call: HookCall, service: ServiceDefinition, answer: HookAnswer, as_of: date) -> HookAnswer:
+        """What this knowledge answers to a call that another has answered: from the same record, nothing is read again.
+
+        Where the other needed no record and this one would, there is none, and so no card.
+        """
+        ordered = self._ordered(answer.drafts)
+        if service.speaks == "order" and not ordered.needs_record:
+            return self._without_cards(ordered)
+        if answer.decision is None:
+            return HookAnswer((), ordered=ordered)
+        return self._answered(call, service, as_of, ordered, answer.decision.record, discard_mark)
 
     def _with_cards(
         self, call: HookCall, service: ServiceDefinition, ordered: OrderedTreatments, decision: Decision, detail: Detail
@@ -220,12 +248,18 @@ class HookService:
         """How long a call may spend reading."""
         return readable.deadline or self._settings.deadline_seconds
 
-    async def _ordered(
-        self, call: HookCall, access: FhirAccess | None, seconds: float, *, large: bool
-    ) -> OrderedTreatments:
-        """What the drafts order; a drug that they only refer to is looked up first."""
+    async def _drafts(
+        self,
+        call: HookCall,
+        access: FhirAccess | None,
+        seconds: float,
+        noted: list[Query] | None,
+        *,
+        large: bool,
+    ) -> DraftsRead | None:
+        """The drafts of a call that has some; a drug that they only refer to is looked up, and the query noted."""
         if not isinstance(call.context, OrderSelect | OrderSign):
-            return NOTHING_ORDERED
+            return None
         entries = ((entry.full_url, entry.resource) for entry in call.context.draft_orders.entries)
         patient, server = call.context.patient_id, call.fhir_server
         drafts = every = await aside(lambda: read_drafts(entries, patient, server), large=large)
@@ -233,9 +267,18 @@ class HookService:
             drafts = selected(drafts, call.context.selections)
         unresolved = {draft.unresolved for draft in drafts.drafts if draft.unresolved}
         if unresolved:
-            medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds)
+            medications = await find_medications(unresolved, call.prefetch, access, self._servers, seconds, noted)
             drafts = with_medications(drafts, medications)
-        return await aside(lambda: order_of(drafts, self._knowledge, every), large=large)
+        return DraftsRead(drafts, every)
+
+    def _ordered(self, drafts: DraftsRead | None) -> OrderedTreatments:
+        """What the drafts order."""
+        return order_of(drafts.answered, self._knowledge, drafts.every) if drafts else NOTHING_ORDERED
+
+
+def _keeping(drafts: DraftsRead | None, answer: HookAnswer) -> HookAnswer:
+    """The answer with the drafts of its call, where they are kept."""
+    return replace(answer, drafts=drafts) if drafts else answer
 
 
 async def _read(source: RecordSource) -> Record:
@@ -245,14 +288,14 @@ async def _read(source: RecordSource) -> Record:
         raise BadRequest("/context/patientId", str(fault)) from None
 
 
-def _access(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
-    """The FHIR server of the call, if it may be read."""
+def _access(call: HookCall, readable: ReadableServers, headers: tuple[tuple[str, str], ...] = ()) -> FhirAccess | None:
+    """The FHIR server of the call, if it may be read; ``headers`` are sent with each request to it."""
     if call.fhir_server is None or not may_read(call.fhir_server, readable):
         return None
     authorization = call.fhir_authorization
     try:
         if authorization is None or not authorization.access_token:
-            return FhirAccess(call.fhir_server, None, readable.habits)
+            return FhirAccess(call.fhir_server, None, readable.habits, headers=headers)
         return FhirAccess(
             call.fhir_server,
             authorization.access_token,
@@ -260,6 +303,7 @@ def _access(call: HookCall, readable: ReadableServers) -> FhirAccess | None:
             scope=authorization.scope or "",
             good_for=authorization.valid_seconds,
             refusal=_refusal(authorization),
+            headers=headers,
         )
     except BadInput as fault:
         raise BadRequest("/fhirServer", str(fault)) from None

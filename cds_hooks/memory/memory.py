@@ -50,14 +50,20 @@ class _PreparedCard(NamedTuple):
 class Memory:
     """One instance per process; ``start`` and ``aclose`` follow the event loop."""
 
-    def __init__(self, settings: Settings, knowledge: Knowledge) -> None:
+    def __init__(self, settings: Settings, knowledge: Knowledge, others: Iterable[Knowledge] = ()) -> None:
+        """``others`` decide for some of the clients: the reasons that their cards offer are known as well."""
         rules = knowledge.memory.quiet
         days = rules.days.value if settings.quiet_days is None else settings.quiet_days
         self.tally = Tally()
         self._settings, self._knowledge = settings, knowledge
         self._quiet = QuietCards(frozenset(rules.reasons), days, min(days, rules.safety_days.value))
         self._repeats = Repeats(int(rules.again_seconds.value * 1000))
-        self._codes = {reason.code for reason in knowledge.cards.override_reasons}
+        self._reasons = {
+            (system, reason.code)
+            for each in (knowledge, *others)
+            for reason in each.cards.override_reasons
+            for system in ("", each.cards.system)
+        }
         self._url = database_url(settings)
         self._keyed: KeyedHash | None = None
         self._keyed_before: KeyedHash | None = None
@@ -131,9 +137,11 @@ class Memory:
         day: date,
         tenant: str = "",
         mode: str = "live",
+        knowledge: str | None = None,
     ) -> tuple[Card, ...]:
         """Select the cards of an answer that are not quiet, count them and record them as shown.
 
+        ``knowledge`` is the short digest of what has decided, if that is not the knowledge of the service.
         In any mode but ``live`` no card is shown: they are counted but not recorded.
         """
         moment, key = milliseconds(), TallyKey(tenant, service.id, mode)
@@ -151,7 +159,7 @@ class Memory:
         self.tally.count(day, key, outcomes)
         if self._writer is not None and mode == "live":
             for entry in prepared:
-                self._writer.put(self._row(entry, patient, role_of(call.context.user_id), key, moment))
+                self._writer.put(self._row(entry, patient, role_of(call.context.user_id), key, moment, knowledge))
         return cards
 
     def _prepare(self, answer: HookAnswer, call: HookCall) -> Iterator[_PreparedCard]:
@@ -176,7 +184,9 @@ class Memory:
         before = self._keyed_before
         return before is not None and hides(before, fingerprint(card, basis, user, before))
 
-    def _row(self, prepared: _PreparedCard, patient: str, role: str, key: TallyKey, moment: int) -> CardRow:
+    def _row(
+        self, prepared: _PreparedCard, patient: str, role: str, key: TallyKey, moment: int, knowledge: str | None
+    ) -> CardRow:
         return CardRow(
             uuid=prepared.card.uuid,
             shown_at=moment,
@@ -186,7 +196,7 @@ class Memory:
             role=role,
             indicator=prepared.card.indicator,
             mode=key.mode,
-            knowledge=self._knowledge.digest[:12],
+            knowledge=knowledge or self._knowledge.digest[:12],
             patient=patient,
             fingerprint=prepared.facts,
             suggestions=_ENCODER.encode([suggestion.uuid for suggestion in prepared.card.suggestions]).decode(),
@@ -227,7 +237,7 @@ class Memory:
         """A reason from a closed set: our own code, a listed code of the EHR, or a placeholder for any other."""
         if reason is None or not reason.code:
             return COMMENT if comment else NO_REASON
-        if reason.code in self._codes and reason.system in ("", self._knowledge.cards.system):
+        if (reason.system, reason.code) in self._reasons:
             return reason.code
         written = f"{reason.system}|{reason.code}"
         return written if written in self._settings.feedback_reasons else UNLISTED

@@ -8,7 +8,7 @@ card must be met by at least one of the patients.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Literal
@@ -21,13 +21,15 @@ HOUR = 3600.0
 
 
 class Canaries:
-    """Evaluates the synthetic patients; ``silent`` lists criteria that should have been met and were not."""
+    """Evaluates the synthetic patients by each knowledge; ``silent`` lists criteria that should have been met by one of
+    them and were not.
+    """
 
-    def __init__(self, knowledge: Knowledge, today: Callable[[], date]) -> None:
+    def __init__(self, knowledge: Sequence[Knowledge], today: Callable[[], date]) -> None:
         self.state: State = "not yet"
         self.silent: tuple[str, ...] = ()
         self._knowledge, self._today = knowledge, today
-        self._safety = {own.criterion for own in knowledge.cards.safety}
+        self._safety = {own.criterion for each in knowledge for own in each.cards.safety}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -48,18 +50,23 @@ class Canaries:
 
     async def _watch(self) -> None:
         while True:
-            check = asyncio.create_task(asyncio.to_thread(silent_criteria, self._knowledge, self._today()))
-            await asyncio.wait({check})
-            fault = check.exception()
-            if fault is None:
-                self.silent = check.result()
-                self.state = "silent" if self.silent else "ok"
-            else:
-                self.state = "failed"
-                log.error("the canaries could not be looked at", **fault_fields(fault))
-            for criterion in self.silent:
-                log.error("a canary is silent", criterion=criterion)
+            found = [await self._look(each) for each in self._knowledge]
+            if None not in found:
+                self.silent = tuple(sorted({criterion for silent in found for criterion in silent or ()}))
+            self.state = "failed" if None in found else "silent" if self.silent else "ok"
             await asyncio.sleep(HOUR)
+
+    async def _look(self, knowledge: Knowledge) -> tuple[str, ...] | None:
+        """The criteria that are silent by one knowledge; ``None`` if they could not be looked at."""
+        check = asyncio.create_task(asyncio.to_thread(silent_criteria, knowledge, self._today()))
+        await asyncio.wait({check})
+        digest = knowledge.digest[:12]
+        if fault := check.exception():
+            log.error("the canaries could not be looked at", knowledge=digest, **fault_fields(fault))
+            return None
+        for criterion in check.result():
+            log.error("a canary is silent", criterion=criterion, knowledge=digest)
+        return check.result()
 
 
 def silent_criteria(knowledge: Knowledge, as_of: date) -> tuple[str, ...]:

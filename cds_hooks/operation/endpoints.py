@@ -11,18 +11,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cds_hooks.clients.admission import Admission
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.memory.memory import Memory
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from cds_hooks.operation.metrics import CONTENT_TYPE, CurrentState, Metrics
 from cds_hooks.operation.peers import Peers
 from cds_hooks.operation.probes import HEALTH, METRICS, READINESS
+from cds_hooks.operation.tracing import CallTracing
 from cds_hooks.operation.workers import WorkerPlace
+from cds_hooks.replay.shadow import ShadowQueue
 from cds_hooks.settings.database import OFF
 from cds_hooks.settings.settings import Settings
 from cds_hooks.telemetry.logs import add_log_fields
 from fhir_plugin.reading.client import FhirServers
-from mappings.schema.load import Knowledge
 
 _TRY_SECONDS = 0.05
 """How long a probe waits to hear whether the replay store works; after that it reports what was last known."""
@@ -31,12 +33,12 @@ _CLOSED = ("away", "new")
 
 
 class Operation:
-    """The memory of cards, the canaries, the load and the metrics of one application."""
+    """The memory of cards, the canaries, the load, the shadows and the metrics of one application."""
 
     def __init__(
         self,
         settings: Settings,
-        knowledge: Knowledge,
+        knowledge: KnowledgeInUse,
         clients: FhirServers,
         today: Callable[[], date],
         admission: Admission | None = None,
@@ -44,12 +46,17 @@ class Operation:
     ) -> None:
         """``admission`` is there where callers are authenticated, ``place`` where there are several workers."""
         replays = admission.replays if admission else None
-        self.memory = Memory(settings, knowledge)
-        self.canaries = Canaries(knowledge, today)
+        self.memory = Memory(settings, knowledge.common, knowledge.others)
+        self.canaries = Canaries(knowledge.distinct, today)
         self.load = Load(settings)
-        state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission)
+        self.shadows = ShadowQueue(self.load.turns)
+        names = [client.name for client in settings.clients]
+        state = CurrentState(knowledge, self.memory, clients, self.canaries, self.load, admission, self.shadows, names)
         self.metrics = Metrics(state, today)
         self._peers = Peers(place, self.metrics.families) if place else None
+        self.tracing = None
+        if settings.telemetry:
+            self.tracing = CallTracing(settings.telemetry, settings.telemetry_ratio, knowledge.common)
         self._knowledge, self._clients, self._admission, self._replays = knowledge, clients, admission, replays
         self._trial: asyncio.Task[None] | None = None
 
@@ -58,6 +65,8 @@ class Operation:
 
         :raises BadInput: the key of the database is missing or damaged.
         """
+        if self.tracing:
+            self.tracing.start()
         await self.memory.start()
         await self.canaries.start()
         if self._peers:
@@ -67,8 +76,11 @@ class Operation:
         """Stop the background services, after the last call."""
         if self._peers:
             await self._peers.aclose()
+        await self.shadows.aclose()
         await self.canaries.aclose()
         await self.memory.aclose()
+        if self.tracing:
+            await self.tracing.aclose()
 
     @property
     def routes(self) -> list[Route]:
@@ -77,7 +89,13 @@ class Operation:
 
     async def health(self, _: Request) -> Response:
         """Liveness: the process answers; with the digest of its knowledge."""
-        return JSONResponse({"status": "ok", "knowledge": self._knowledge.digest})
+        return JSONResponse({"status": "ok", **self._digests})
+
+    @property
+    def _digests(self) -> dict[str, object]:
+        """What decides; by client where some have knowledge of their own."""
+        own = {"knowledge_of_clients": self._knowledge.digests} if self._knowledge.own else {}
+        return {"knowledge": self._knowledge.common.digest, **own}
 
     async def ready(self, _: Request) -> Response:
         """Whether calls can be answered safely: 503 where a safety criterion is silent, or no caller can be let in.
@@ -89,7 +107,7 @@ class Operation:
         admits, whole = replays not in _CLOSED, self.memory.state in ("open", "starting", OFF) and replays != "full"
         body = {
             "status": _status(safe=safe, admits=admits, whole=whole),
-            "knowledge": self._knowledge.digest,
+            **self._digests,
             "canaries": self.canaries.state,
             "database": self.memory.state,
             "database_cause": self.memory.cause,

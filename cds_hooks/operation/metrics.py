@@ -16,17 +16,18 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from cds_hooks.clients.admission import Admission
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.clients.shares import Share
 from cds_hooks.memory.memory import Memory
 from cds_hooks.memory.tally import ANY_TIME, CALLS, TOOK, UNKNOWN_CARD, TallyKey, times, treatment_of
 from cds_hooks.operation.canaries import Canaries
 from cds_hooks.operation.load import Load
 from cds_hooks.protocol.clock import today
+from cds_hooks.replay.shadow import ShadowQueue
 from fhir_plugin.extras import DISTRIBUTION
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.scopes import REFUSALS
 from fhir_plugin.record.record import Query
-from mappings.schema.load import Knowledge
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _OUTCOMES = {
@@ -172,13 +173,16 @@ def query_outcome(said: str) -> str:
 class CurrentState:
     """What is read at scrape time: tallies, state of the database and the replay store, FHIR servers, load."""
 
-    knowledge: Knowledge
+    knowledge: KnowledgeInUse
     memory: Memory
     servers: FhirServers
     canaries: Canaries
     load: Load
     admission: Admission | None
     """Where callers are authenticated."""
+    shadows: ShadowQueue
+    clients: Sequence[str]
+    """The names of all clients."""
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: collecting in advance would read the current values."""
@@ -186,13 +190,11 @@ class CurrentState:
 
     def collect(self) -> Iterator[Metric]:
         """The current values."""
-        info = GaugeMetricFamily("tandem_knowledge_info", "The knowledge in use.", labels=("digest",))
-        info.add_metric((self.knowledge.digest[:12],), 1)
-        yield info
+        yield self._knowledges()
         build = GaugeMetricFamily(
             "tandem_build_info", "The version, and the knowledge in use.", labels=("version", "knowledge")
         )
-        build.add_metric((version(DISTRIBUTION), self.knowledge.digest[:12]), 1)
+        build.add_metric((version(DISTRIBUTION), self.knowledge.common.digest[:12]), 1)
         yield build
         refused = CounterMetricFamily(
             "tandem_tokens_refused",
@@ -244,6 +246,38 @@ class CurrentState:
         servers.add_metric(("in use",), len(self.servers) - resting)
         yield servers
         yield from self._loads()
+        yield from self._shadow()
+
+    def _knowledges(self) -> Metric:
+        info = GaugeMetricFamily(
+            "tandem_knowledge_info",
+            "The knowledge in use: of the service, and by client; `live`, or in the `shadow`.",
+            labels=("digest", "client", "use"),
+        )
+        for client in ("", *self.clients):
+            info.add_metric((self.knowledge.of(client).digest[:12], client, "live"), 1)
+        for client, shadow in self.knowledge.shadows.items():
+            info.add_metric((shadow.digest[:12], client, "shadow"), 1)
+        return info
+
+    def _shadow(self) -> Iterator[Metric]:
+        calls = CounterMetricFamily(
+            "tandem_shadow_calls",
+            "Calls that a second knowledge decided in the shadow, by outcome; `skipped`: in a rush.",
+            labels=("client", "outcome"),
+        )
+        for labels, number in sorted(self.shadows.calls.items()):
+            calls.add_metric(labels, number)
+        yield calls
+        differences = CounterMetricFamily(
+            "tandem_shadow_differences",
+            "What the shadow said differently: verdicts, standings, and cards by their rule. Where `from` and `to` are "
+            "the same, the card has another content.",
+            labels=("client", "rule", "from", "to"),
+        )
+        for (client, change), number in sorted(self.shadows.differences.items()):
+            differences.add_metric((client, *change), number)
+        yield differences
 
     def _loads(self) -> Iterator[Metric]:
         yield _gauge("tandem_calls_in_flight", "Calls let in and not answered yet.", self.load.in_flight)
@@ -268,6 +302,7 @@ class CurrentState:
             "Treatments that a call concerned, by their standing.",
             labels=("service", "mode", "treatment", "standing"),
         )
+        criteria = {name for each in self.knowledge.distinct for name in each.criteria}
         unknown = CounterMetricFamily(
             "tandem_feedback_unknown",
             "Feedback on cards that are not known, by outcome.",
@@ -299,7 +334,7 @@ class CurrentState:
             elif treatment := treatment_of(rule):
                 standings.add_metric((service, mode, treatment, outcome), number)
             else:
-                family = findings if rule in self.knowledge.criteria else cards
+                family = findings if rule in criteria else cards
                 family.add_metric((service, mode, rule, outcome), number)
         yield from (calls, cards, findings, standings, unknown, timed, slow)
 

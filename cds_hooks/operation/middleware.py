@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds_hooks.memory.tally import LIVE
 from cds_hooks.operation.metrics import Metrics
+from cds_hooks.operation.tracing import CallTracing
 from cds_hooks.protocol.clock import seconds
 from cds_hooks.telemetry.logs import LogLine, log
 
@@ -25,8 +26,9 @@ _PROBE_OPERATIONS = frozenset({"health", "ready", "measured"})
 class RequestLogMiddleware:
     """The outermost layer of the application. A correlation id sent by the caller is ignored: it could be anything."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: CallTracing | None = None) -> None:
+        """``tracing`` is there where calls are sent to a collector as spans."""
+        self._app, self._metrics, self._tracing = app, metrics, tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request with ``X-Correlation-Id``, and log it."""
@@ -45,6 +47,7 @@ class RequestLogMiddleware:
             await send(message)
 
         with LogLine(correlation) as line:
+            traced = self._tracing.begin(scope, line.fields) if self._tracing else None
             try:
                 await self._app(scope, receive, answer)
             finally:
@@ -54,6 +57,8 @@ class RequestLogMiddleware:
                     said = line.fields
                     self._metrics.call(said.get("tenant", ""), said.get("service", ""), said.get("mode", LIVE), elapsed)
                 _log_request(operation, scope["method"], status, elapsed, line.fields)
+                if traced:
+                    traced.end(status, line.fields)
 
 
 def _log_request(operation: str, method: str, status: int, elapsed: float, call_fields: dict[str, Any]) -> None:

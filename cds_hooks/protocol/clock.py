@@ -26,6 +26,11 @@ def seconds() -> float:
     return time.perf_counter()
 
 
+def nanoseconds() -> int:
+    """Nanoseconds since 1970 in UTC."""
+    return time.time_ns()
+
+
 def milliseconds() -> int:
     """Milliseconds since 1970 in UTC."""
     return time.time_ns() // 1_000_000

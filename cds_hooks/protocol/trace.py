@@ -11,7 +11,7 @@ from fhir_plugin.deciding.decide import Decision
 from fhir_plugin.record.record import Query
 
 SCOPE = "tandem.trace"
-"""The ASGI scope key for the trace of a call made within this process; it cannot be set over the network."""
+"""The ASGI scope key for the trace of a call that is shown or sent as spans; it cannot be set over the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,15 @@ class Trace:
     steps: list[TraceStep] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     """Kept here too, because a call that fails has no record."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What tells a FHIR server that it is asked for this call: ``traceparent`` and ``tracestate``."""
     clock: Callable[[], float] = seconds
+    begun: float = 0.0
     _since: float = 0.0
 
     def begin(self) -> None:
         """Start measuring."""
-        self._since = self.clock()
+        self.begun = self._since = self.clock()
 
     def mark(self, name: str) -> None:
         """Record that the step ``name`` is completed; its duration is the time since the previous step."""

@@ -93,6 +93,13 @@ class Turns:
         if left.done():
             raise ClientDisconnect
 
+    async def take_last(self) -> None:
+        """Wait for a turn that anybody else comes before: until nobody waits, and new calls have been heard."""
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(0)
+        while self._handing_out:
+            await asyncio.wait({self._task})
+
     def _shorten(self) -> None:
         """Turn away all that have not begun but the first few, who have waited longest."""
         for place, begun in list(self._queue)[_FEW:]:

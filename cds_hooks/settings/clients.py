@@ -113,6 +113,14 @@ class Client(BaseModel):
     """What ``null`` in its prefetch means: no data (CDS Hooks), or a key that is not supported."""
     profile: str = GENERIC
     """The kind of its FHIR servers, one of ``mappings/servers``."""
+    site: SettingsPath | None = None
+    """Its own site file (protocol, numbers, roles); unset, the one of the service."""
+    knowledge: SettingsPath | None = None
+    """The folder with its knowledge; unset, the one of the service. It must offer the same services."""
+    shadow_site: SettingsPath | None = None
+    """The site file that decides its calls in the shadow: after the answer, and only to count the differences."""
+    shadow_knowledge: SettingsPath | None = None
+    """The folder with the knowledge that decides its calls in the shadow."""
     calls_in_flight: PositiveInt | None = None
     """How many of its calls one process works on at a time; more are answered with 429 and ``Retry-After``. Unset: as
     many as the process takes on."""

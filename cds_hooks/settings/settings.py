@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from cds_hooks.settings.clients import BaseUrl, Client, Origin, SettingsPath, overlapping
+from cds_hooks.settings.collector import CollectorUrl
 from cds_hooks.settings.issuers import Issuer
 from cds_hooks.settings.mistakes import in_one_line
 from cds_hooks.settings.readable import ReadableServers
@@ -78,7 +79,16 @@ class Settings(BaseSettings):
     allowed_origins: tuple[Origin, ...] = ()
     """Origins whose web pages may call an open service and read its answers; ``*`` lets every web page do so."""
     site: SettingsPath | None = None
-    """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local."""
+    """The site's own file (protocol, numbers, roles), validated like the built-in knowledge and shown as local. A
+    client may have one of its own."""
+    knowledge: SettingsPath | None = None
+    """The folder with the knowledge, in the place of the built-in one. A client may have one of its own."""
+    shadow_site: SettingsPath | None = None
+    """The site file that decides calls in the shadow: after the answer, and only to count the differences. It stands in
+    for ``site``, also for clients without a site file of their own."""
+    shadow_knowledge: SettingsPath | None = None
+    """The folder with the knowledge that decides calls in the shadow. It stands in for ``knowledge``, also for clients
+    without a folder of their own."""
     deadline_seconds: PositiveFloat = 2.5
     """How long one call may spend reading from the FHIR server; a client may have a deadline of its own."""
     detail: Detail = "brief"
@@ -127,6 +137,12 @@ class Settings(BaseSettings):
     """The lowest level that is logged."""
     log_format: LogFormat = "auto"
     """``json`` lines, or ``console`` for people; ``auto`` means ``console`` if stderr is a terminal."""
+
+    telemetry: CollectorUrl | None = None
+    """The collector that calls are sent to as spans, by its OTLP/HTTP address without the path, such as
+    ``http://127.0.0.1:4318``; unset, there are no spans. Needs the extra ``telemetry``."""
+    telemetry_ratio: float = Field(default=1, ge=0, le=1)
+    """The share of calls that are sent as spans; a caller that sends ``traceparent`` decides for its own calls."""
 
     clients: tuple[Client, ...] = ()
     """The clients that may call; without any, the service is open."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from cds_hooks.clients.key_sources import key_set_of_file
 from cds_hooks.clients.keys import KeySet
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse, load_common, load_in_use
 from cds_hooks.memory.keys import check_site_key
 from cds_hooks.protocol.files import state_folder, unusable_folder
 from cds_hooks.settings.database import database_url, is_file
@@ -20,7 +21,7 @@ from cds_hooks.settings.settings import Settings, read_settings
 from cds_hooks.smart.registrations import Registration, registrations
 from cds_hooks.starting.listening import AddressInUse, listen
 from fhir_plugin.errors import BadInput
-from fhir_plugin.extras import REDIS
+from fhir_plugin.extras import REDIS, TELEMETRY
 from mappings.schema.errors import KnowledgeError
 from mappings.schema.load import Knowledge, load_knowledge
 from mappings.schema.service.servers import GENERIC, ServerProfile
@@ -36,6 +37,9 @@ class StartCheck:
     settings: Settings | None
     """With something harmless in place of what is wrong; ``None`` where the file cannot be read."""
     knowledge: Knowledge | None = None
+    """Of the service."""
+    used: KnowledgeInUse | None = None
+    """The same, with what clients have of their own."""
     spoilt: frozenset[str] = frozenset()
     """The keys at the top of the file that have a mistake in or below them."""
     mistakes: list[Mistake] = field(default_factory=list)
@@ -45,11 +49,11 @@ class StartCheck:
     """The key sets that were read, by client."""
     apps: list[Registration] = field(default_factory=list)
 
-    def ready(self) -> tuple[Settings, Knowledge]:
+    def ready(self) -> tuple[Settings, KnowledgeInUse]:
         """What the service starts with; :class:`BadInput` with the first mistake if there is any."""
-        if self.mistakes or self.settings is None or self.knowledge is None:
+        if self.mistakes or self.settings is None or self.used is None:
             raise BadInput(in_one_line(self.mistakes))
-        return self.settings, self.knowledge
+        return self.settings, self.used
 
     @contextmanager
     def noting(self, key: str = "") -> Iterator[None]:
@@ -68,7 +72,7 @@ def check_start(path: Path | None = None, **overrides: Any) -> StartCheck:
     found = StartCheck(reading.origins, reading.settings, spoilt=reading.spoilt, mistakes=list(reading.mistakes))
     if found.settings is None:
         return found
-    for check in (_site, _database, _clients, _apps, _folders):
+    for check in (_site, _database, _telemetry, _clients, _apps, _folders):
         check(found, found.settings)
     if not reading.spoilt & {"host", "port", "clients", "allow_open"}:
         _address(found, found.settings)
@@ -76,15 +80,23 @@ def check_start(path: Path | None = None, **overrides: Any) -> StartCheck:
 
 
 def _site(found: StartCheck, settings: Settings) -> None:
-    with found.noting("site"):
-        found.knowledge = load_knowledge(site=settings.site)
+    with found.noting():
+        found.knowledge = load_common(settings)
     if found.knowledge is None:
         found.knowledge = load_knowledge()  # the rest is checked all the same
+    else:
+        found.used = load_in_use(settings, found.knowledge, found.noting)
 
 
 def _database(found: StartCheck, settings: Settings) -> None:
     with found.noting("database"):
         check_site_key(settings, database_url(settings))
+
+
+def _telemetry(found: StartCheck, settings: Settings) -> None:
+    if settings.telemetry:
+        with found.noting("telemetry"):
+            TELEMETRY.require()
 
 
 def _clients(found: StartCheck, settings: Settings) -> None:

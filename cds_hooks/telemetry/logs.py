@@ -27,6 +27,7 @@ _CODE, _NAME = r"[a-z0-9_.:-]{1,80}", r"[A-Za-z0-9_.-]{1,64}"
 _A_CODE = re.compile(_CODE)
 FIELDS: dict[str, type[float] | type[dict[str, int]] | re.Pattern[str]] = {
     "correlation": re.compile(r"[0-9a-f]{32}"),
+    "trace": re.compile(r"[0-9a-f]{32}"),
     "method": re.compile(r"[A-Z]{1,10}"),
     "operation": re.compile(_CODE),
     "service": re.compile(_CODE),

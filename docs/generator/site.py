@@ -15,6 +15,7 @@ from docs.generator.rules import rule_pages
 from docs.generator.servers import server_pages, services_page
 from docs.generator.settings import settings_page
 from docs.generator.sources import sources_page
+from docs.generator.spans import spans_page
 from docs.generator.written import pictures, written_pages
 from mappings.schema.knowledge import Knowledge
 
@@ -30,6 +31,7 @@ def reference_pages(knowledge: Knowledge, root: Path = ROOT) -> tuple[Page, ...]
         services_page(knowledge),
         metrics_page(),
         log_page(root),
+        spans_page(root),
         *rule_pages(knowledge, root),
         *instrument_pages(knowledge),
         *payer_pages(knowledge),

@@ -87,7 +87,7 @@ def _concluded(ready: ReadyCriterion, considered: Sequence[_Compared], as_of: da
     decisive = [each for each in considered if each[2].verdict is verdict]
     lacks = _lacks(decisive) if verdict is Verdict.UNKNOWN else _NOTHING_LACKS
     told = decisive[:1] if lacks.doubt is Doubt.ASK else decisive  # a question that is still to be asked is told once
-    of_facts = _distinct if len(ready.facts) > 1 else _only
+    of_facts = _only if len(ready.facts) == 1 else _distinct
     is_bare = all(answer.values is NO_VALUES for _, _, answer in decisive)
     shown = ready.bare[verdict] if is_bare else _shown(ready, decisive, verdict, as_of)
     return Finding(

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 import httpcore
@@ -38,6 +39,7 @@ _ALWAYS = {"Accept-Encoding": "gzip", "User-Agent": "tandem-cds"}
 _FRESH = {"Cache-Control": "no-cache"}
 """HAPI answers a repeated search from a cache, by default for a minute: what was just recorded would be missing."""
 _FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
+Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class FhirServer:
@@ -121,34 +123,39 @@ class FhirServer:
             return False
         return path.rstrip("/") == base or path.startswith(f"{base}/")
 
-    async def ask(self, url: str, token: str | None, allowance: ByteAllowance, deadline: float) -> ServerResponse:
+    async def ask(
+        self, url: str, token: str | None, allowance: ByteAllowance, deadline: float, headers: Headers = ()
+    ) -> ServerResponse:
         """Send one read or search; a temporary failure is retried once if there is time before ``deadline``.
 
-        ``deadline`` is a time of the running event loop. The server's habits decide whether a search is a POST.
+        ``deadline`` is a time of the running event loop; ``headers`` are sent beside those of every request. The
+        server's habits decide whether a search is a POST.
         """
         if self.is_resting:
             return ServerResponse("not asked, the server has been silent", temporary=True)
         if "?" in url and self.habits.post_search == "long" and len(url) > self.habits.url_length:
-            response = await self._ask_twice(url, token, allowance, deadline, post=True)
+            response = await self._ask_twice(url, token, allowance, deadline, headers, post=True)
             if response.outcome not in _NO_POST:
                 return response
-        return await self._ask_twice(url, token, allowance, deadline, post=False)
+        return await self._ask_twice(url, token, allowance, deadline, headers, post=False)
 
     async def _ask_twice(
-        self, url: str, token: str | None, allowance: ByteAllowance, deadline: float, *, post: bool
+        self, url: str, token: str | None, allowance: ByteAllowance, deadline: float, headers: Headers, *, post: bool
     ) -> ServerResponse:
-        response = await self._ask_once(url, token, allowance, post=post)
+        response = await self._ask_once(url, token, allowance, headers, post=post)
         if not response.temporary:
             return response
         wait = self._limits.pause_seconds if response.wait is None else response.wait
         if asyncio.get_running_loop().time() + wait >= deadline:
             return response
         await asyncio.sleep(wait)
-        return await self._ask_once(url, token, allowance, post=post)
+        return await self._ask_once(url, token, allowance, headers, post=post)
 
-    async def _ask_once(self, url: str, token: str | None, allowance: ByteAllowance, *, post: bool) -> ServerResponse:
+    async def _ask_once(
+        self, url: str, token: str | None, allowance: ByteAllowance, headers: Headers, *, post: bool
+    ) -> ServerResponse:
         try:
-            request = self._question(url, token, post=post)
+            request = self._question(url, token, headers, post=post)
         except UnicodeEncodeError:
             return ServerResponse("the access token cannot be sent")
         return await self.send(request, allowance)
@@ -195,8 +202,8 @@ class FhirServer:
             extensions={"timeout": {"connect": connect_seconds}},
         )
 
-    def _question(self, url: str, token: str | None, *, post: bool) -> httpcore.Request:
-        headers = {"Accept": _FHIR, **_FRESH, **_ALWAYS}
+    def _question(self, url: str, token: str | None, further: Headers, *, post: bool) -> httpcore.Request:
+        headers = {**dict(further), "Accept": _FHIR, **_FRESH, **_ALWAYS}
         if self.habits.strict:
             headers["Prefer"] = "handling=strict"
         if token:

@@ -10,6 +10,7 @@ from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.reading.gather import FhirAccess
 from fhir_plugin.reading.searches import QuerySession
 from fhir_plugin.record.medication_references import MEDICATION_INPUTS, medications_in
+from fhir_plugin.record.record import Query
 from fhir_plugin.record.resources import Medication
 from fhir_plugin.record.subjects import unversioned
 
@@ -20,8 +21,9 @@ async def find_medications(
     access: FhirAccess | None,
     servers: FhirServers,
     deadline: float,
+    noted: list[Query] | None = None,
 ) -> dict[str, Medication]:
-    """The available Medications, by reference as written; ``deadline`` is in seconds.
+    """The available Medications, by reference as written; ``deadline`` is in seconds, ``noted`` receives every query.
 
     Only references to the FHIR server itself are resolved: relative, or under its base URL.
     """
@@ -42,7 +44,11 @@ async def find_medications(
         return found
     server = servers.server(access.base_url, access.habits)
     seconds = min(deadline, access.good_for)
-    session = QuerySession(server, access.base_url, access.token, "", servers.limits, seconds, access.scope)
+    session = QuerySession(
+        server, access.base_url, access.token, "", servers.limits, seconds, access.scope, access.headers
+    )
     fetched = await session.medications(missing)
+    if noted is not None:
+        noted += session.queries
     session.conclude(shortened=access.good_for < deadline)
     return found | {reference: fetched[key] for reference in missing if (key := unversioned(reference)) in fetched}

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 import msgspec
 
@@ -39,6 +40,7 @@ from fhir_plugin.record.text import MAX_TEXT, letters_of, too_long
 from mappings.schema.service.servers import DEFAULT_HABITS, ServerHabits
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_HEADER = re.compile(r"[A-Za-z0-9-]+: [\x20-\x7e]*")
 _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
 
 
@@ -46,7 +48,7 @@ _UNAVAILABLE = frozenset({InputState.NOT_RETRIEVED, InputState.UNREADABLE})
 class FhirAccess:
     """A FHIR server that the caller has allowed, and the access token for this one record.
 
-    Raises BadInput for an invalid base URL and for a token that is not valid in a header.
+    Raises BadInput for an invalid base URL, and for a token or a header that cannot be sent.
     """
 
     base_url: str
@@ -58,11 +60,15 @@ class FhirAccess:
     """Seconds for which the token is valid."""
     refusal: str = ""
     """Why the server must not be queried at all; one of ``scopes.REFUSALS``."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with each request, such as ``traceparent``; they replace none that is always sent."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", normal_base_url(self.base_url))
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise BadInput("the access token for the FHIR server contains characters that are not allowed in a token")
+        if not all(_HEADER.fullmatch(f"{name}: {value}") for name, value in self.headers):
+            raise BadInput("a header for the FHIR server contains characters that are not allowed in a header")
 
 
 @dataclass(slots=True)
@@ -157,7 +163,8 @@ async def _fetch_missing(
         return
     if access.refusal:
         reader.failures = {name: Search(outcome=access.refusal, temporary=False) for name in missing}
-        reader.queries = [Query(name, access.refusal, 0, 0.0) for name in missing]
+        now = monotonic()
+        reader.queries = [Query(name, access.refusal, 0, 0.0, now) for name in missing]
         return
     server = servers.server(access.base_url, access.habits)
     session = QuerySession(
@@ -168,6 +175,7 @@ async def _fetch_missing(
         servers.limits,
         min(seconds, access.good_for),
         access.scope,
+        access.headers,
     )
     reader.queries = session.queries
     await session.run_together([_complete(reader, session, name, codes) for name in missing])

@@ -7,6 +7,7 @@ from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from urllib.parse import urlencode
 
 from fhir_plugin.errors import WrongPatient
@@ -53,8 +54,9 @@ class QuerySession:
         limits: Limits,
         seconds: float,
         scope: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """``scope`` holds the SMART scopes of the token; empty if unknown."""
+        """``scope`` holds the SMART scopes of the token; empty if unknown. ``headers`` are sent with each request."""
         self.queries: list[Query] = []
         self.answered = False
         """Whether the server has responded at all, even with a refusal."""
@@ -63,6 +65,7 @@ class QuerySession:
         self._base_url = base_url
         self._token = token
         self._scope = scope
+        self._headers = headers
         self._patient = patient
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -193,7 +196,7 @@ class QuerySession:
     async def _ask(self, url: str) -> ServerResponse:
         self._asked = True
         async with self._slots:
-            response = await self._server.ask(url, self._token, self._allowance, self._deadline)
+            response = await self._server.ask(url, self._token, self._allowance, self._deadline, self._headers)
         self.answered |= response.reached
         self.received += len(response.body or b"")
         return response
@@ -201,7 +204,7 @@ class QuerySession:
     @asynccontextmanager
     async def _query(self, name: str, search: Search) -> AsyncIterator[None]:
         """Limit the block to the deadline, and record it as a query however it ends."""
-        start = self._loop.time()
+        start = monotonic()  # the time of the loop is that of the beginning of its turn
         try:
             async with asyncio.timeout_at(self._deadline):
                 yield
@@ -209,7 +212,7 @@ class QuerySession:
             search.stop("timeout", temporary=True)
         finally:
             count = sum(len(page.input.resources) for page in search.pages)
-            self.queries.append(Query(name, _outcome_text(search), count, (self._loop.time() - start) * 1000))
+            self.queries.append(Query(name, _outcome_text(search), count, (monotonic() - start) * 1000, start))
 
 
 def _mark_partial(search: Search, allowed: ScopeCoverage) -> None:

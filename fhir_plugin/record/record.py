@@ -81,6 +81,8 @@ class Query:
     count: int
     """Number of resources of this patient that it returned."""
     milliseconds: float
+    begun: float = 0.0
+    """When it began, on the clock ``time.monotonic``."""
 
 
 @dataclass(frozen=True, slots=True)

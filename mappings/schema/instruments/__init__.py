@@ -262,7 +262,7 @@ def with_local_links(instruments: Instruments, styles: Mapping[str, Iterable[Nam
     local = tuple(
         _named_links(instruments[name], style) for name, of_instrument in styles.items() for style in of_instrument
     )
-    return replace(instruments, named_styles=(*instruments.named_styles, *local))
+    return replace(instruments, named_styles=(*instruments.named_styles, *local)) if local else instruments
 
 
 _PARTS_OF_A_LINK = re.compile(r"[a-z]+|[0-9]+")

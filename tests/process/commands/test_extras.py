@@ -16,7 +16,7 @@ from cds_hooks.application.app import create_app
 from cds_hooks.demo.stories import demo_patients
 from cds_hooks.settings.settings import Settings
 from fhir_plugin.errors import MissingExtra
-from fhir_plugin.extras import DEMO, DISTRIBUTION, DRAWING, POSTGRESQL, Extra
+from fhir_plugin.extras import DEMO, DISTRIBUTION, DRAWING, POSTGRESQL, TELEMETRY, Extra
 from tests.support.commands.processes import tandem_without
 from tests.support.hooks.calls import knowledge
 from tests.support.smart.ehr import running_ehr
@@ -40,7 +40,7 @@ def bundle(folder: Path) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize("extra", [DEMO, DRAWING, POSTGRESQL], ids=lambda extra: extra.name)
+@pytest.mark.parametrize("extra", [DEMO, DRAWING, POSTGRESQL, TELEMETRY], ids=lambda extra: extra.name)
 def test_an_extra_is_one_of_the_distribution_and_is_found_without_importing_it(extra: Extra) -> None:
     assert PROJECT["name"] == DISTRIBUTION
     assert extra.name in PROJECT["optional-dependencies"]
@@ -80,6 +80,15 @@ def test_the_demo_without_its_server_is_one_line() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line(DEMO))
 
 
+@pytest.mark.parametrize("module", TELEMETRY.modules)
+def test_spans_without_their_packages_are_one_line_before_anything_is_served(module: str, tmp_path: Path) -> None:
+    file = tmp_path / "tandem.toml"
+    file.write_text('telemetry = "http://127.0.0.1:4318"\n', encoding="utf-8")
+    for words in (("serve", "--port", "0", "--config", str(file)), ("check-config", str(file))):
+        done = tandem_without([module], *words, TANDEM_DATABASE="off")
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", line(TELEMETRY, "tandem.toml:1: telemetry: "))
+
+
 @pytest.mark.parametrize(
     ("words", "place"),
     [
@@ -97,7 +106,7 @@ def test_postgresql_without_its_driver_is_one_line_before_anything_is_served(
 
 def test_the_settings_are_checked_for_the_driver_too(tmp_path: Path) -> None:
     file = tmp_path / "tandem.toml"
-    file.write_text('database = "postgresql://tandem@localhost/tandem"\n', encoding="utf-8")
+    file.write_text('database = "postgresql://tandem@localhost/tandem"\nport = 0\n', encoding="utf-8")
     done = tandem_without(POSTGRESQL.modules, "check-config", str(file))
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line(POSTGRESQL, "tandem.toml:1: database: "))
 

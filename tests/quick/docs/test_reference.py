@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cds_hooks.cli.main import Commands, app
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.clients.shares import Excess
 from cds_hooks.clients.tokens import RefusalReason
 from cds_hooks.memory.database import Cause
@@ -22,12 +23,14 @@ from cds_hooks.operation.metrics import CurrentState, Metrics, exposition_of_all
 from cds_hooks.protocol.errors import ERROR_REASONS, BodyFault, UnusableState
 from cds_hooks.settings.reading import OTHER_VARIABLES
 from cds_hooks.telemetry.logs import FIELDS
+from cds_hooks.telemetry.spans import ATTRIBUTES
 from docs.generator import settings
 from docs.generator.commands import commands, parameters
 from docs.generator.markdown import prose
 from docs.generator.models import descriptions
 from docs.generator.operation import field_words, metric_entries, reason_words
 from docs.generator.site import ROOT, reference_pages
+from docs.generator.spans import attribute_words
 from fhir_plugin.errors import UnavailableReason
 from mappings.schema.base.entries import Verification
 from mappings.schema.rules.criteria import Comparator
@@ -170,7 +173,9 @@ def test_every_metric_that_is_shown_has_an_entry() -> None:
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
     canaries = SimpleNamespace(silent=())
     admission = SimpleNamespace(replays=SimpleNamespace(state="open"), shares={}, refused={})
-    state = CurrentState(shipped(), memory, servers, canaries, load, admission)  # type: ignore[arg-type]
+    shadows = SimpleNamespace(calls={}, differences={})
+    used = KnowledgeInUse(shipped())
+    state = CurrentState(used, memory, servers, canaries, load, admission, shadows, ())  # type: ignore[arg-type]
     shown = exposition_of_all([Metrics(state).families()]).decode()
     helps = dict(line.split(" ", 3)[2:] for line in shown.splitlines() if line.startswith("# HELP "))
     created = {name: words for name, words in helps.items() if not name.startswith("process_")}
@@ -211,3 +216,10 @@ def test_every_field_of_the_log_is_explained_and_no_other() -> None:
     words = field_words(ROOT)
     assert words.keys() == FIELDS.keys()
     assert all(words.values())
+
+
+def test_every_attribute_of_a_span_is_explained_and_no_other() -> None:
+    words = attribute_words(ROOT)
+    assert words.keys() == ATTRIBUTES.keys()
+    assert all(says and comes_from for says, comes_from in words.values())
+    assert all(f"| `{name}` |" in texts()["reference/spans.md"] for name in ATTRIBUTES)

@@ -13,9 +13,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[3]
 LOCKS = ("build", "server", "demo", "test")
 EXTRAS = {
-    "server": ("drawing", "postgresql", "redis"),
+    "server": ("drawing", "postgresql", "redis", "telemetry"),
     "demo": ("demo", "drawing", "build"),
-    "test": ("demo", "drawing", "build", "postgresql", "redis", "docs", "test"),
+    "test": ("demo", "drawing", "build", "postgresql", "redis", "telemetry", "docs", "test"),
 }
 """What each lock is made of beside the core, as the Makefile says."""
 

@@ -16,7 +16,8 @@ CALLS = {
     "FhirAccess": (
         "(base_url: 'str', token: 'str | None' = None,"
         " habits: 'ServerHabits' = Ellipsis,"
-        " scope: 'str' = '', good_for: 'float' = inf, refusal: 'str' = '') -> None"
+        " scope: 'str' = '', good_for: 'float' = inf, refusal: 'str' = '',"
+        " headers: 'tuple[tuple[str, str], ...]' = ()) -> None"
     ),
     "ServerSource": (
         "(access: 'FhirAccess', patient_id: 'str', needs: 'DataNeeds', deadline: 'float' = 10.0,"

@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from cds_hooks.clients.knowledge_in_use import KnowledgeInUse
 from cds_hooks.commands import serve
 from cds_hooks.settings.settings import Settings
 from cds_hooks.starting.listening import AddressInUse, listen, take_calls
@@ -165,7 +166,7 @@ def test_what_fails_only_while_starting_is_said_as_well(
     (tmp_path / "memory.sqlite.key").write_text("zz")
     settings = Settings(port=0, database=f"sqlite:///{tmp_path}/memory.sqlite", log_level="critical")  # type: ignore[arg-type]
     with pytest.raises(BadInput, match=r"^memory\.sqlite\.key: not a key"):
-        serve.run(settings, knowledge())
+        serve.run(settings, KnowledgeInUse(knowledge()))
     assert "Traceback" not in capfd.readouterr().err
 
 

@@ -85,7 +85,7 @@ def test_what_belongs_into_a_client_is_refused_beside_it(tmp_path: Path, key: st
         load_settings(file_with(tmp_path, key))
 
 
-@pytest.mark.parametrize("key", ["site", "replay_store"])
+@pytest.mark.parametrize("key", ["site", "knowledge", "shadow_site", "shadow_knowledge", "replay_store"])
 def test_a_path_that_cannot_be_is_refused_by_its_key(tmp_path: Path, key: str) -> None:
     with pytest.raises(BadInput, match=rf"tandem\.toml:1: {key}: is not a valid path"):
         load_settings(file_with(tmp_path, f'{key} = "a\\u0000b"'))
@@ -148,6 +148,9 @@ class Listener:
     def close(self) -> None:
         pass
 
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 8000
+
     def listen(self) -> None:
         raise Started
 
@@ -175,7 +178,7 @@ def test_a_changed_file_starts_guarded_or_not_at_all(
     monkeypatch.setattr(listening, "take_calls", Listener.listen)
     monkeypatch.setattr(checks, "listen", lambda *_: Listener())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(checks, "load_knowledge", lambda site=None: knowledge())
+    monkeypatch.setattr(checks, "load_common", lambda _: knowledge())
     refused = ""
     try:
         loaded, loaded_knowledge = checks.check_start(file).ready()
