@@ -35,6 +35,8 @@ MOST_PENDING = 10_000
 MOST_WAITING = 16
 """Maximum number of feedback requests that wait for the database at the same time."""
 KEEP_SECONDS = 2.5
+_ELSEWHERE_SECONDS = 0.5
+"""After which a card that another process or host has shown is in the database, unless that one is slow."""
 _GATHER_SECONDS, _IDLE_SECONDS, _COUNT_SECONDS, _HOUR = 0.1, 5.0, 15.0, 3600.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _STOP_SECONDS = 3.0
@@ -109,6 +111,21 @@ class Writer:
             self._wake.set()
 
     async def _keep(self, store: Store, answers: Sequence[AnswerRow], tenant: str, service: str) -> list[KeepResult]:
+        """Store feedback; where a card is not known, look once more: another process may be about to write it."""
+        results = await self._keep_now(store, answers, tenant, service)
+        unknown = [number for number, result in enumerate(results) if result == "unknown"]
+        if unknown and not self._stop.is_set():
+            await _wait(self._stop, _ELSEWHERE_SECONDS)
+            again = await self._keep_now(store, [answers[number] for number in unknown], tenant, service)
+            for number, result in zip(unknown, again, strict=True):
+                results[number] = result
+        with suppress(*FAULTS):  # the feedback is stored; quiet cards are then updated a little later
+            await self._read_feedback(store)
+        return results
+
+    async def _keep_now(
+        self, store: Store, answers: Sequence[AnswerRow], tenant: str, service: str
+    ) -> list[KeepResult]:
         async with self._lock:
             cards = tuple(self._pending.values())
             self._check_file()
@@ -116,8 +133,6 @@ class Writer:
             # Committed into a file that nobody will find again is not kept.
             self._check_file()
             self._drop_pending(cards)
-        with suppress(*FAULTS):  # the feedback is stored; quiet cards are then updated a little later
-            await self._read_feedback(store)
         return results
 
     async def aclose(self) -> None:

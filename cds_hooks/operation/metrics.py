@@ -219,9 +219,10 @@ class CurrentState:
         for criterion in self.canaries.silent:
             unseen.add_metric((criterion,), 1)
         yield unseen
-        states = GaugeMetricFamily("tandem_database_up", "Whether the database of the feedback is open.")
-        states.add_metric((), float(self.memory.state == "open"))
-        yield states
+        if self.memory.offered:
+            yield _gauge(
+                "tandem_database_up", "Whether the database of the feedback is open.", self.memory.state == "open"
+            )
         if self.admission is not None:
             state = self.admission.replays.state
             yield _gauge("tandem_replay_store_up", "Whether the use of a token can be recorded.", state != "away")

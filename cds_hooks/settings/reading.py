@@ -20,7 +20,10 @@ M = TypeVar("M", bound=BaseSettings)
 Conflict: TypeAlias = tuple[str, str]
 """A key, and why it does not go with the others."""
 
-OTHER_VARIABLES = ("CONFIG", "TOKEN", "DATABASE_FILE", "DATABASE_KEY_FILE", "CAPTURE_SECRET_FILE")
+OTHER_VARIABLES = (
+    "CONFIG", "TOKEN", "DATABASE_FILE", "DATABASE_KEY_FILE", "DATABASE_KEY_BEFORE_FILE", "REDIS_FILE",
+    "CAPTURE_SECRET_FILE",
+)  # fmt: skip
 """Variables behind the prefix that are no settings of the file."""
 _OPTIONS = {"fhir_servers": "--fhir-server"}
 """Options of ``tandem serve`` that are not named just as their setting."""

@@ -50,7 +50,8 @@ _VARIABLES = """\
 | `TANDEM_CONFIG` | The settings file of `tandem serve`, `check-config`, `database` and `feedback`, \
 where the command line names none. |
 | `TANDEM_TOKEN` | The access token of the commands that read from a FHIR server, where `--token` is not given. |
-| `TANDEM_DATABASE_FILE`, `TANDEM_DATABASE_KEY_FILE`, `TANDEM_CAPTURE_SECRET_FILE`, `PGPASSWORD_FILE` | \
+| `TANDEM_DATABASE_FILE`, `TANDEM_DATABASE_KEY_FILE`, `TANDEM_DATABASE_KEY_BEFORE_FILE`, \
+`TANDEM_REDIS_FILE`, `TANDEM_CAPTURE_SECRET_FILE`, `PGPASSWORD_FILE` | \
 In the container only: a file whose content is read into the variable without `_FILE`. |
 | `STATE_DIRECTORY`, `XDG_STATE_HOME`, `HOME` | Where SQLite files lie unless `database` and `replay_store` say \
 otherwise: in the first of them that is set; below `tandem` in the second, `.local/state/tandem` in the third. |

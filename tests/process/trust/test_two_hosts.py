@@ -74,7 +74,6 @@ def test_a_host_without_any_files_knows_what_another_has_accepted(hosts: Hosts) 
 def test_an_override_at_one_host_quiets_the_card_at_both(hosts: Hosts) -> None:
     one, other = hosts.both
     card, *others = cards(one, PATIENT_VIEW)
-    hosts.until_written(card)
     override(other, PATIENT_VIEW, card, "considered")
     # A host learns of it with its own next feedback, or a few seconds later.
     (elsewhere, *_) = cards(one, ORDER_SIGN, order(KETAMINE, PATIENT))

@@ -168,7 +168,7 @@ def test_every_word_of_a_closed_set_says_what_it_means(words: type[Enum]) -> Non
 
 def test_every_metric_that_is_shown_has_an_entry() -> None:
     nothing = SimpleNamespace(total={})
-    memory = SimpleNamespace(tally=nothing, silent=(), state="open", pending=0, quiet=0, given_up=0)
+    memory = SimpleNamespace(offered=True, tally=nothing, silent=(), state="open", pending=0, quiet=0, given_up=0)
     servers = type("Servers", (), {"resting": 0, "__len__": lambda _: 0})()
     load = SimpleNamespace(in_flight=0, unserved={}, turns=SimpleNamespace(waiting=0))
     canaries = SimpleNamespace(silent=())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
@@ -15,13 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
-
 from cds_hooks.clients.replays.file import FileReplayStore
 from cds_hooks.clients.replays.shared import SharedReplayStore
 from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
-from tests.support.memory.service import PATIENCE_SECONDS, tandem
+from tests.support.memory.service import tandem
 from tests.support.trust.signing import BASE, ISSUER, JKU, bearer, key_set
 from tests.support.trust.used import run
 
@@ -84,21 +81,9 @@ class Host:
 class Hosts:
     """Two hosts that run, and the folder of all."""
 
-    def __init__(self, folder: Path, config: Path, database: str) -> None:
-        self._folder, self._config, self._database = folder, config, database
+    def __init__(self, folder: Path, config: Path) -> None:
+        self._folder, self._config = folder, config
         self.both = Host(folder / "north", config), Host(folder / "south", config)
-
-    def until_written(self, card: str) -> None:
-        """Wait until a card that one host has shown is in the database: it is written a moment after the answer."""
-
-        async def go() -> None:
-            connection = await asyncpg.connect(self._database)
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while not await connection.fetchval("SELECT count(*) FROM cards WHERE uuid = $1", card):
-                    pass
-            await connection.close()
-
-        run(go())
 
     @contextmanager
     def another(self) -> Iterator[Host]:
@@ -120,7 +105,7 @@ def two_hosts(database: str, folder: Path) -> Iterator[Hosts]:
     run(store.try_out())
     run(store.aclose())
     assert store.since == 0
-    hosts = Hosts(folder, _configured(database, folder), database)
+    hosts = Hosts(folder, _configured(database, folder))
     try:
         yield hosts
     finally:
