@@ -29,7 +29,8 @@ _SECONDS = 2.0
 _RECORDING = "tandem:{used-tokens}"
 """A hash: since when uses are recorded and by which run of the server; per client how many tokens are held, and the
 latest expiry of those that were forgotten. The braces keep all keys on one node of a cluster."""
-_TRIAL = f"{_RECORDING}:trial"
+_TRIAL = f"{_RECORDING}/trial"
+"""Beside the keys of the clients, whose names may be any word behind a colon."""
 
 _USE = """
 local client, token, till, now, most, clock = unpack(ARGV)
