@@ -1,8 +1,8 @@
 """Used tokens in the PostgreSQL database that several machines share; whichever inserts a token first lets it in.
 
 The database may lose what it has recorded: it is restored from a copy, or another server takes over that lacks the
-last commits. Either changes the identity of the place where the tokens are kept, which is compared at each use: a pooler
-between may hide that another server answers, and tables are replaced under open connections. From a new place on, the
+last commits. Either changes the identity of the place where the tokens are kept. It is compared at each use: tables are
+replaced under open connections, and a pooler between may hide that another server answers. From a new place on, the
 tokens from before are refused by their age.
 """
 
@@ -50,7 +50,7 @@ WITH share AS MATERIALIZED (SELECT forgotten FROM token_shares WHERE client = $1
             ON CONFLICT DO NOTHING RETURNING true)
 SELECT EXISTS (SELECT FROM first) AS is_first, EXISTS (SELECT FROM share) AS is_whole,
   (SELECT since FROM token_recording WHERE place = {_PLACE}) AS since
-"""
+"""  # noqa: S608 - of constants
 _SHARE = "INSERT INTO token_shares (client, forgotten) VALUES ($1, '-Infinity') ON CONFLICT DO NOTHING"
 _MARK = """
 UPDATE token_shares SET forgotten = greatest(forgotten,

@@ -39,7 +39,7 @@ async def _handed() -> list[int]:
                 assert outlet.hand(connection)
             if limited:
                 with no_more_files():
-                    while outlet.load[0]:
+                    while outlet.load[0]:  # noqa: ASYNC110 - nobody is told
                         await asyncio.sleep(0)
         with suppress(TimeoutError):
             await asyncio.wait_for(taken.wait(), SECONDS)

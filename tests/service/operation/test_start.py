@@ -51,6 +51,15 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ('replay_store = "latin1.yaml"' + CLIENT.format("keys.json"), "1: replay_store: latin1.yaml cannot be used"),
         ('replay_store = "empty.json/x"' + CLIENT.format("keys.json"), "1: replay_store: empty.json/x cannot be used"),
         ('replay_store = "none/x"' + CLIENT.format("keys.json"), "1: replay_store: none/x cannot be used: its folder"),
+        (
+            f'database_key = "{SECRET}"\ndatabase = "postgresql://tandem:{{}}@db.example/tandem?sslmode=require"',
+            "2: database: has a parameter that its driver does not know; TLS is ssl=require",
+        ),
+        (
+            f'replay_store = "redis"\nredis = "redis://:{SECRET}/x@h:1/0"' + CLIENT.format("keys.json"),
+            "2: redis: cannot",
+        ),
+        (f'replay_store = "redis"\nredis = "redis://h/0?{SECRET}=1"' + CLIENT.format("keys.json"), "2: redis: cannot"),
         ("port = 8000\nprot = 1", '2: prot: is no setting; did you mean "port"?'),
     ],
 )

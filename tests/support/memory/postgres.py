@@ -69,7 +69,9 @@ class Postgres:
         """A copy that follows it, and is thrown away."""
         with _folder() as (folder, as_user):
             other = Postgres(self.programs, folder, as_user)
-            self.run("pg_basebackup", "-h", str(self.folder), "-U", USER, "-D", str(folder / "data"), "-R", "-c", "fast")
+            self.run(
+                "pg_basebackup", "-h", str(self.folder), "-U", USER, "-D", str(folder / "data"), "-R", "-c", "fast"
+            )
             other.start()
             try:
                 yield other
