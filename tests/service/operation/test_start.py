@@ -53,7 +53,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ('replay_store = "none/x"' + CLIENT.format("keys.json"), "1: replay_store: none/x cannot be used: its folder"),
         (
             f'database_key = "{SECRET}"\ndatabase = "postgresql://tandem:{{}}@db.example/tandem?sslmode=require"',
-            "2: database: has a parameter that its driver does not know; TLS is ssl=require",
+            "2: database: behind ? may stand database, host, passfile",
+        ),
+        (
+            f'database_key = "{SECRET}"\ndatabase = "postgresql://tandem:{{}}@db.example/tandem?port={{}}"',
+            "2: database: behind ? may stand database, host, passfile",
         ),
         (
             f'replay_store = "redis"\nredis = "redis://:{SECRET}/x@h:1/0"' + CLIENT.format("keys.json"),
