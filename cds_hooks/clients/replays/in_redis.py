@@ -24,7 +24,7 @@ from cds_hooks.telemetry.logs import fault_fields, log
 
 T = TypeVar("T")
 
-_FAULTS = (RedisError, OSError, TimeoutError)
+FAULTS = (RedisError, OSError, TimeoutError)
 _SECONDS = 2.0
 """How long a use may take; a call must not wait for longer to be let in."""
 _RECORDING = "tandem:{used-tokens}"
@@ -123,7 +123,7 @@ class RedisReplayStore:
     async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
             found = await work()
-        except _FAULTS as fault:
+        except FAULTS as fault:
             if not self._away:
                 log.error("the use of tokens cannot be recorded", **fault_fields(fault))
             self._away = True

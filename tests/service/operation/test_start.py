@@ -220,6 +220,13 @@ def test_what_needs_the_network_is_checked_when_told_to(tmp_path: Path, fhir: st
     assert done.stdout == "note: clients.general.fhir_servers.0: FHIR 4.0.1\n"
 
 
+def test_a_redis_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    top = f'port = 0\ndatabase = "off"\nreplay_store = "redis"\nredis = "unix://:{SECRET}@{tmp_path}/none"'
+    done = tandem("check-config", "--connect", str(file_with(tmp_path, top, key_set=key_set("ec-1"))))
+    assert done.returncode == 2
+    assert done.stderr == "tandem: tandem.toml:4: redis: the server cannot be used (ConnectionError)\n"
+
+
 def test_a_database_without_its_tables_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.sqlite").touch()
     (tmp_path / "tandem.toml").write_text(f'port = 0\ndatabase = "sqlite:///{tmp_path}/empty.sqlite"')
