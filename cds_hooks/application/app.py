@@ -167,11 +167,14 @@ def _lifespan(
         gc.set_threshold(COLLECT_AFTER)
         try:
             await operation.start()
+            if admission:
+                await admission.start()
         except TandemError as fault:
             app.state.start_fault = str(fault)  # the web server would only say that something failed
             raise
-        if admission:
-            await admission.start()
+        except Exception as fault:
+            logs.log.error("the application cannot start", **logs.fault_fields(fault))
+            raise
         yield
         await operation.aclose()
         await servers.aclose()

@@ -99,7 +99,7 @@ class Admission:
         try:
             await self._use(token, client, moment)
         except BaseException:
-            share.give_back()
+            share.undo()
             raise
         return self._callers[client.name]
 

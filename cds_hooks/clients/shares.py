@@ -56,6 +56,11 @@ class Share:
         """End a call that was begun."""
         self._in_flight -= 1
 
+    def undo(self) -> None:
+        """End a call that was not let in: it counts for nothing, else copies of a used token would use up the rate."""
+        self.give_back()
+        self._saved = min(self._burst, self._saved + 1)
+
     def _save(self, moment: float, rate: float) -> None:
         self._saved = min(self._burst, self._saved + (moment - self._seen) * rate)
         self._seen = moment

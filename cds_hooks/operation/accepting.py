@@ -37,11 +37,13 @@ class Inlet:
         self.channel.close()
 
     def _receive(self, take: Callable[[socket.socket], None]) -> None:
-        _, files, _, _ = socket.recv_fds(self.channel, 1, 1)
-        if not files:  # the parent is gone
+        said, files, _, _ = socket.recv_fds(self.channel, 1, 1)
+        if not said:  # the parent is gone
             asyncio.get_running_loop().remove_reader(self.channel)
+            return
+        self.tally[TAKEN] += 1
+        # None where this process can open no more files: that connection is lost, and the next may not be.
         for file in files:
-            self.tally[TAKEN] += 1
             self.tally[OPEN] += 1
             connection = socket.socket(fileno=file)
             connection.settimeout(0)

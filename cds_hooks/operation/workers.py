@@ -257,11 +257,19 @@ def _end_with_parent() -> None:
 
 
 def _own_folder() -> TemporaryDirectory[str]:
-    """A folder that no other user may enter."""
+    """A folder that no other user may enter, in which sockets can be made."""
     try:
-        return TemporaryDirectory(prefix="tandem-workers-")
+        folder = TemporaryDirectory(prefix="tandem-workers-")
     except OSError as fault:
         raise BadInput(f"workers: no temporary folder can be made: {fault.strerror}; set TMPDIR") from fault
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.bind(f"{folder.name}/trial")
+    except OSError as fault:
+        folder.cleanup()
+        reason = fault.strerror or "its path is too long"
+        raise BadInput(f"workers: no socket can be made in the temporary folder: {reason}; set TMPDIR") from fault
+    return folder
 
 
 async def _unless(stop: asyncio.Task[int], work: Coroutine[Any, Any, None]) -> None:

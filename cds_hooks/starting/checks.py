@@ -149,6 +149,9 @@ def _check_replay_store(settings: Settings) -> None:
             if settings.redis is None:
                 raise WrongSetting("replay_store", "redis says where the Redis server is: set it, or name a file")
             REDIS.require()
+            from cds_hooks.clients.replays.in_redis import server_at  # its driver is an extra
+
+            server_at(settings.redis)
         case "default":
             _check_file(state_folder() / "replays.sqlite")
         case file:

@@ -18,6 +18,7 @@ from cds_hooks.settings.reading import is_stand_in
 from cds_hooks.settings.settings import Settings
 from cds_hooks.starting.checks import StartCheck
 from fhir_plugin.errors import BadInput
+from fhir_plugin.extras import REDIS
 from fhir_plugin.reading.client import FhirServers
 from fhir_plugin.record.datatypes import UNDECODABLE
 
@@ -32,13 +33,14 @@ class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def check_network(found: StartCheck) -> None:
-    """Fetch the key sets, connect to the database, ask the FHIR servers what they are; adds to ``found``."""
+    """Fetch the key sets, connect to the database and Redis, ask the FHIR servers what they are; adds to ``found``."""
     if found.settings is not None:
         asyncio.run(_check(found, found.settings))
 
 
 async def _check(found: StartCheck, settings: Settings) -> None:
     await _check_database(found, settings)
+    await _check_redis(found, settings)
     async with FhirServers() as servers:
         remote = [each for each in settings.clients if each.key_set_is_remote and not is_stand_in(each.key_set)]
         places = {key: server for key, server in _servers(settings) if not is_stand_in(server)}
@@ -103,3 +105,27 @@ async def _check_database(found: StartCheck, settings: Settings) -> None:
         found.mistakes.append(found.origins.of_key("database", words))
     finally:
         await engine.dispose()
+
+
+async def _check_redis(found: StartCheck, settings: Settings) -> None:
+    """Whether the server of the used tokens answers; what it answers is left to the start."""
+    if (
+        settings.redis is None
+        or settings.replays != "redis"
+        or settings.open
+        or found.spoilt & {"redis", "replay_store"}
+    ):
+        return
+    try:
+        REDIS.require()
+        from cds_hooks.clients.replays.in_redis import FAULTS, server_at  # its driver is an extra
+
+        async with server_at(settings.redis) as server:
+            await server.ping()
+    except BadInput:
+        return  # said before
+    except FAULTS as fault:
+        words = f"the server cannot be used ({type(fault).__name__})"
+        found.mistakes.append(found.origins.of_key("redis", words))
+    else:
+        found.notes.append("redis: connected")

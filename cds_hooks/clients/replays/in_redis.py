@@ -19,17 +19,19 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from cds_hooks.clients.replays.store import MOST_TOKENS, ReplayStoreUnavailable, StoreState, token_hash
+from cds_hooks.settings.mistakes import WrongSetting
 from cds_hooks.telemetry.logs import fault_fields, log
 
 T = TypeVar("T")
 
-_FAULTS = (RedisError, OSError, TimeoutError)
+FAULTS = (RedisError, OSError, TimeoutError)
 _SECONDS = 2.0
 """How long a use may take; a call must not wait for longer to be let in."""
 _RECORDING = "tandem:{used-tokens}"
 """A hash: since when uses are recorded and by which run of the server; per client how many tokens are held, and the
 latest expiry of those that were forgotten. The braces keep all keys on one node of a cluster."""
-_TRIAL = f"{_RECORDING}:trial"
+_TRIAL = f"{_RECORDING}/trial"
+"""Beside the keys of the clients, whose names may be any word behind a colon."""
 
 _USE = """
 local client, token, till, now, most, clock = unpack(ARGV)
@@ -58,20 +60,34 @@ return {said, since}
 """
 
 
+def server_at(url: SecretStr) -> Any:
+    """The server, not connected to; :class:`WrongSetting`, which quotes nothing, if its address cannot be read."""
+    # A use is never repeated by the client: it could have been recorded, and would then seem to be a copy.
+    once = Retry(NoBackoff(), 0)
+    try:
+        server: Any = Redis.from_url(
+            url.get_secret_value(), socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=once
+        )
+        server.connection_pool.make_connection()  # only this looks at the parameters behind ``?``
+    except (ValueError, TypeError, RedisError):
+        words = "cannot be read: a password has @ : / ? # percent-encoded, and behind ? stands what redis-py knows"
+        raise WrongSetting("redis", words) from None
+    return server
+
+
 class RedisReplayStore:
     """For several processes on several machines."""
 
     def __init__(self, url: SecretStr, clock: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
-        """``url``: such as ``rediss://user:password@host:6379/0``; it is connected to at the first use."""
+        """``url``: such as ``rediss://user:password@host:6379/0``; it is connected to at the first use.
+
+        :raises WrongSetting: it cannot be read.
+        """
         self.since = float("inf")
         self._clock, self._most = clock, most
         self._full: set[str] = set()
         self._away = False
-        # A use is never repeated by the client: it could have been recorded, and would then seem to be a copy.
-        once = Retry(NoBackoff(), 0)
-        self._redis: Any = Redis.from_url(
-            url.get_secret_value(), socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=once
-        )
+        self._redis = server_at(url)
         self._script = self._redis.register_script(_USE)
 
     @property
@@ -107,7 +123,7 @@ class RedisReplayStore:
     async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
             found = await work()
-        except _FAULTS as fault:
+        except FAULTS as fault:
             if not self._away:
                 log.error("the use of tokens cannot be recorded", **fault_fields(fault))
             self._away = True

@@ -1,8 +1,9 @@
 """Used tokens in the PostgreSQL database that several machines share; whichever inserts a token first lets it in.
 
 The database may lose what it has recorded: it is restored from a copy, or another server takes over that lacks the
-last commits. Either changes the identity of the place where the tokens are kept, which is compared at each connection;
-from a new place on, the tokens from before are refused by their age.
+last commits. Either changes the identity of the place where the tokens are kept. It is compared at each use: tables are
+replaced under open connections, and a pooler between may hide that another server answers. From a new place on, the
+tokens from before are refused by their age.
 """
 
 from __future__ import annotations
@@ -27,34 +28,44 @@ _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 USE_SECONDS = 2.0
 """How long a use may take; a call must not wait for longer to be let in."""
 _CONNECTIONS = 4
+MOST_AT_ONCE = 10_000
+"""How many expired tokens one use forgets, so that it takes no longer than it may; those that are left are refused anyway."""
 _TIDY_SECONDS = 60.0
 
-_RECORDING = """
-INSERT INTO token_recording (id, since, place)
-SELECT 1, $1::float8, concat_ws('/', system_identifier, timeline_id,
+# The timeline is read from the name of the log that is being written: a server that takes over tells its new one in
+# pg_control_checkpoint() only after its next checkpoint, which may take minutes.
+_PLACE = """
+(SELECT concat_ws('/', system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
     (SELECT oid FROM pg_database WHERE datname = current_database()), 'used_tokens'::regclass::oid)
-  FROM pg_control_system(), pg_control_checkpoint()
+  FROM pg_control_system())
+"""
+_RECORDING = f"""
+INSERT INTO token_recording (id, since, place) SELECT 1, $1::float8, {_PLACE}
 ON CONFLICT (id) DO UPDATE SET place = excluded.place,
   since = CASE token_recording.place WHEN excluded.place THEN token_recording.since ELSE excluded.since END
 RETURNING since
 """
 # The lock on the share makes a use wait for one who forgets tokens of this client, and then see what was forgotten.
-_USE = """
+_USE = f"""
 WITH share AS MATERIALIZED (SELECT forgotten FROM token_shares WHERE client = $1 FOR SHARE),
   first AS (INSERT INTO used_tokens (client, token, until) SELECT $1, $2, $3 FROM share WHERE $3 > forgotten
             ON CONFLICT DO NOTHING RETURNING true)
 SELECT EXISTS (SELECT FROM first) AS is_first, EXISTS (SELECT FROM share) AS is_whole,
-  (SELECT since FROM token_recording) AS since
-"""
+  (SELECT since FROM token_recording WHERE place = {_PLACE}) AS since
+"""  # noqa: S608 - of constants
 _SHARE = "INSERT INTO token_shares (client, forgotten) VALUES ($1, '-Infinity') ON CONFLICT DO NOTHING"
 _MARK = """
 UPDATE token_shares SET forgotten = greatest(forgotten,
   (SELECT max(until) FROM used_tokens WHERE client = $1 AND until < $2)) WHERE client = $1
 """
 _FORGET = """
-DELETE FROM used_tokens WHERE client = $1 AND until <= (SELECT forgotten FROM token_shares WHERE client = $1)
+DELETE FROM used_tokens WHERE ctid = ANY(ARRAY(SELECT ctid FROM used_tokens WHERE client = $1
+  AND until <= (SELECT forgotten FROM token_shares WHERE client = $1) LIMIT $2))
 """
-_COUNT = "SELECT count(*) FROM used_tokens WHERE client = $1"
+_COUNT = """
+SELECT count(*) FROM used_tokens WHERE client = $1
+  AND until > (SELECT forgotten FROM token_shares WHERE client = $1)
+"""
 _IS_USED = "SELECT EXISTS (SELECT FROM used_tokens WHERE client = $1 AND token = $2)"
 _TRIAL = "INSERT INTO used_tokens (client, token, until) VALUES ('', '', 0)"
 
@@ -171,7 +182,7 @@ class SharedReplayStore:
         return self._held[client] >= self._most
 
     async def _begin_anew(self, connection: Connection) -> None:
-        """Somebody has emptied the tables: what was used before is not known any more."""
+        """The tables were emptied, or are in another place: what was used before is not known any more."""
         await connection.execute("DELETE FROM token_recording")
         await self._find_recording(connection)
         self._held.clear()
@@ -183,7 +194,7 @@ async def _forget(connection: Connection, client: str, now: float) -> int:
     async with connection.transaction():
         await connection.execute(_SHARE, client)
         await connection.execute(_MARK, client, now)
-        await connection.execute(_FORGET, client)
+        await connection.execute(_FORGET, client, MOST_AT_ONCE)
         return int(await connection.fetchval(_COUNT, client))
 
 

@@ -106,6 +106,16 @@ def test_after_a_loss_tokens_from_before_are_refused_by_their_age(machines: Mach
     assert store.since == 2_000
 
 
+@pytest.mark.parametrize("client", ["trial", "a"])
+def test_to_try_a_server_out_takes_nothing_from_any_client(machines: Machines, client: str) -> None:
+    store = machines.new()
+    assert first_use(store, "1", until=5_000, client=client)
+    machines.now = 2_000.0
+    run(store.try_out())
+    assert not first_use(store, "1", until=5_000, client=client)
+    assert store.since == 1_000
+
+
 def test_a_server_without_memory_lets_nobody_in(machines: Machines) -> None:
     store, client = machines.new(), machines.server.client
     assert first_use(store, "1")

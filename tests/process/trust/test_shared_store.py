@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import URL
 
+from cds_hooks.clients.replays import shared
 from cds_hooks.clients.replays.shared import SharedReplayStore
 from cds_hooks.clients.replays.store import ReplayStoreUnavailable
 from cds_hooks.settings.database import database_url
@@ -108,6 +109,7 @@ def test_what_one_machine_forgot_is_used_at_the_other_whose_clock_is_behind(data
 
 RACE = """
 import asyncio, sys
+from cds_hooks.clients.replays import shared
 from cds_hooks.clients.replays.shared import SharedReplayStore
 from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
@@ -197,6 +199,41 @@ def test_in_a_database_that_was_restored_from_a_copy_tokens_from_before_are_refu
     assert not first_use(later, "1", until=5_000)
 
 
+def test_tables_that_are_restored_under_an_open_connection_are_found_by_the_next_use(databases: Databases) -> None:
+    now = [1_000.0]
+    database = databases.new()
+    store = databases.store(database, lambda: now[0])
+    assert first_use(store, "1", until=5_000)
+    name, copy = database.partition("?")[0].rpartition("/")[2], databases.server.folder / f"copy_{next(NUMBERS)}"
+    databases.server.run("pg_dump", "-h", str(databases.server.folder), "-U", "tandem", "-Fc", "-f", str(copy), name)
+    assert first_use(store, "2", until=5_000)
+    databases.server.run(
+        "pg_restore", "-h", str(databases.server.folder), "-U", "tandem", "--clean", "-d", name, str(copy)
+    )
+    now[0] = 2_000.0
+    with pytest.raises(ReplayStoreUnavailable, match="store"):
+        first_use(store, "2", until=5_000)
+    assert first_use(store, "3", until=5_000)
+    assert store.since == 2_000
+
+
+def test_where_a_standby_takes_over_tokens_from_before_are_refused_at_once(databases: Databases) -> None:
+    database = databases.new()
+    store = databases.store(database)
+    assert first_use(store, "1", until=5_000)
+    with databases.server.standby() as standby:
+        database = database.replace(str(databases.server.folder), str(standby.folder))
+        waiting = databases.store(database, lambda: 1_000.0)
+        with pytest.raises(ReplayStoreUnavailable, match="store"):
+            first_use(waiting, "2", until=5_000)
+        with standby.promoted():
+            later = databases.store(database, lambda: 2_000.0)
+            assert first_use(later, "2", until=5_000)
+            assert later.since == 2_000
+        run(waiting.aclose())
+        run(later.aclose())
+
+
 def test_emptied_tables_are_found_by_the_next_use(databases: Databases) -> None:
     now = [1_000.0]
     database = databases.new()
@@ -209,3 +246,11 @@ def test_emptied_tables_are_found_by_the_next_use(databases: Databases) -> None:
     assert first_use(store, "2", until=5_000)
     assert store.since == 2_000
     assert not first_use(store, "2", until=5_000)
+
+
+def test_expired_tokens_are_forgotten_in_pieces(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "MOST_AT_ONCE", 2)
+    store = databases.store(databases.new(), most=5)
+    assert all(first_use(store, str(each), until=10 + each) for each in range(5))
+    assert first_use(store, "5", until=100, now=50), "those that are left do not count against the client,"
+    assert not any(first_use(store, str(each), until=10 + each, now=5) for each in range(5)), "and are not let in"

@@ -38,6 +38,18 @@ def worker(folder: Path, number: int) -> int:
     return int(note.name.partition("-")[2])
 
 
+def test_a_folder_for_temporary_files_with_too_long_a_path_ends_the_start_with_a_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("x" * 110)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    with parent_of("refuses", tmp_path) as process:
+        _, err = process.communicate(timeout=SECONDS)
+    assert err.endswith("no socket can be made in the temporary folder: its path is too long; set TMPDIR\n")
+    assert not [*folder.iterdir()]
+
+
 @pytest.mark.parametrize(
     ("job", "said"),
     [

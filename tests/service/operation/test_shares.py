@@ -136,3 +136,10 @@ def test_nobody_without_its_key_uses_up_what_a_client_may_take() -> None:
         assert {post(guarded, each)[0] for each in forged} == {401}
         assert post(guarded, token(BUSY)) == (200, None)
         assert post(guarded, token(BUSY)) == (429, "1000")
+
+
+def test_copies_of_a_used_token_use_up_nothing_of_what_its_client_may_take() -> None:
+    with TestClient(service(client("busy", "ec-1", calls_per_second=2), database="off").app) as guarded:
+        used = token(BUSY)
+        assert [post(guarded, used)[0] for _ in range(20)] == [200, *[401] * 19]
+        assert post(guarded, token(BUSY))[0] == 200

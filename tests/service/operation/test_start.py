@@ -52,6 +52,19 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ('replay_store = "latin1.yaml"' + CLIENT.format("keys.json"), "1: replay_store: latin1.yaml cannot be used"),
         ('replay_store = "empty.json/x"' + CLIENT.format("keys.json"), "1: replay_store: empty.json/x cannot be used"),
         ('replay_store = "none/x"' + CLIENT.format("keys.json"), "1: replay_store: none/x cannot be used: its folder"),
+        (
+            f'database_key = "{SECRET}"\ndatabase = "postgresql://tandem:{{}}@db.example/tandem?sslmode=require"',
+            "2: database: behind ? may stand database, host, passfile",
+        ),
+        (
+            f'database_key = "{SECRET}"\ndatabase = "postgresql://tandem:{{}}@db.example/tandem?port={{}}"',
+            "2: database: behind ? may stand database, host, passfile",
+        ),
+        (
+            f'replay_store = "redis"\nredis = "redis://:{SECRET}/x@h:1/0"' + CLIENT.format("keys.json"),
+            "2: redis: cannot",
+        ),
+        (f'replay_store = "redis"\nredis = "redis://h/0?{SECRET}=1"' + CLIENT.format("keys.json"), "2: redis: cannot"),
         ("port = 8000\nprot = 1", '2: prot: is no setting; did you mean "port"?'),
     ],
 )
@@ -206,6 +219,13 @@ def test_what_needs_the_network_is_checked_when_told_to(tmp_path: Path, fhir: st
         "tandem: tandem.toml:10: clients.general.fhir_servers[2]: its metadata cannot be read: 404",
     ]
     assert done.stdout == "note: clients.general.fhir_servers.0: FHIR 4.0.1\n"
+
+
+def test_a_redis_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    top = f'port = 0\ndatabase = "off"\nreplay_store = "redis"\nredis = "unix://:{SECRET}@{tmp_path}/none"'
+    done = tandem("check-config", "--connect", str(file_with(tmp_path, top, key_set=key_set("ec-1"))))
+    assert done.returncode == 2
+    assert done.stderr == "tandem: tandem.toml:4: redis: the server cannot be used (ConnectionError)\n"
 
 
 def test_a_database_without_its_tables_is_named(tmp_path: Path) -> None:

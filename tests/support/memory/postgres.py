@@ -64,9 +64,35 @@ class Postgres:
         finally:
             self._signal(processes, signal.SIGCONT)
 
-    def _processes(self) -> list[int]:
+    @contextmanager
+    def standby(self) -> Iterator[Postgres]:
+        """A copy that follows it, and is thrown away."""
+        with _folder() as (folder, as_user):
+            other = Postgres(self.programs, folder, as_user)
+            self.run(
+                "pg_basebackup", "-h", str(self.folder), "-U", USER, "-D", str(folder / "data"), "-R", "-c", "fast"
+            )
+            other.start()
+            try:
+                yield other
+            finally:
+                other.stop()
+
+    @contextmanager
+    def promoted(self) -> Iterator[None]:
+        """A standby has taken over; its checkpoint, which may take minutes, does not come before the end."""
+        checkpointer = self._processes("-f", "checkpointer")[1:]
+        self._signal(checkpointer, signal.SIGSTOP)
+        try:
+            self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "promote")
+            yield
+        finally:
+            self._signal(checkpointer, signal.SIGCONT)
+
+    def _processes(self, *which: str) -> list[int]:
+        """The first of its processes, and those that it has started, or ``which`` of them."""
         first = (self.folder / "data" / "postmaster.pid").read_text().split()[0]
-        listed = subprocess.run(["pgrep", "-P", first], capture_output=True, text=True, check=True)
+        listed = subprocess.run(["pgrep", "-P", first, *which], capture_output=True, text=True, check=True)
         return [int(each) for each in (first, *listed.stdout.split())]
 
     def _signal(self, processes: Sequence[int], number: signal.Signals) -> None:
@@ -96,20 +122,27 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def postgres(binaries: Path) -> Iterator[Postgres]:
-    """A server that runs."""
+def _folder() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """A place for a server, and as whom it runs."""
     folder = Path(tempfile.mkdtemp(prefix="tandem-pg-"))
     as_user: tuple[str, ...] = ()
     if os.geteuid() == 0:
         as_user = ("runuser", "-u", "postgres", "--")
         owner = pwd.getpwnam("postgres")
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-    server = Postgres(binaries, folder, as_user)
     try:
+        yield folder, as_user
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def postgres(binaries: Path) -> Iterator[Postgres]:
+    """A server that runs."""
+    with _folder() as (folder, as_user):
+        server = Postgres(binaries, folder, as_user)
         server.run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C")
         server.start()
         yield server
         if (folder / "data" / "postmaster.pid").exists():
             server.stop()
-    finally:
-        shutil.rmtree(folder)
