@@ -29,7 +29,7 @@ USE_SECONDS = 2.0
 """How long a use may take; a call must not wait for longer to be let in."""
 _CONNECTIONS = 4
 MOST_AT_ONCE = 10_000
-"""How many expired tokens one use forgets, so that it takes no longer than it may; those that are left are refused anyway."""
+"""How many expired tokens one use forgets, so that it takes no longer than it may; the others are refused anyway."""
 _TIDY_SECONDS = 60.0
 
 # The timeline is read from the name of the log that is being written: a server that takes over tells its new one in
