@@ -8,9 +8,9 @@ either, tokens issued before are refused by their age.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -18,15 +18,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from cds_hooks.clients.replays.store import MOST_TOKENS, ReplayStoreUnavailable, StoreState, token_hash
+from cds_hooks.clients.replays.on_server import USE_SECONDS, ServerReplayStore
+from cds_hooks.clients.replays.store import MOST_TOKENS, ReplayStoreUnavailable, token_hash
 from cds_hooks.settings.mistakes import WrongSetting
-from cds_hooks.telemetry.logs import fault_fields, log
-
-T = TypeVar("T")
 
 FAULTS = (RedisError, OSError, TimeoutError)
-_SECONDS = 2.0
-"""How long a use may take; a call must not wait for longer to be let in."""
 _RECORDING = "tandem:{used-tokens}"
 """A hash: since when uses are recorded and by which run of the server; per client how many tokens are held, and the
 latest expiry of those that were forgotten. The braces keep all keys on one node of a cluster."""
@@ -66,7 +62,7 @@ def server_at(url: SecretStr) -> Any:
     once = Retry(NoBackoff(), 0)
     try:
         server: Any = Redis.from_url(
-            url.get_secret_value(), socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=once
+            url.get_secret_value(), socket_timeout=USE_SECONDS, socket_connect_timeout=USE_SECONDS, retry=once
         )
         server.connection_pool.make_connection()  # only this looks at the parameters behind ``?``
     except (ValueError, TypeError, RedisError):
@@ -75,7 +71,7 @@ def server_at(url: SecretStr) -> Any:
     return server
 
 
-class RedisReplayStore:
+class RedisReplayStore(ServerReplayStore):
     """For several processes on several machines."""
 
     def __init__(self, url: SecretStr, clock: Callable[[], float] = time.time, most: int = MOST_TOKENS) -> None:
@@ -83,26 +79,16 @@ class RedisReplayStore:
 
         :raises WrongSetting: it cannot be read.
         """
-        self.since = float("inf")
-        self._clock, self._most = clock, most
-        self._full: set[str] = set()
-        self._away = False
+        super().__init__(clock, most, FAULTS)
         self._redis = server_at(url)
         self._script = self._redis.register_script(_USE)
 
-    @property
-    def state(self) -> StoreState:
-        """See :class:`ReplayStore`."""
-        return "away" if self._away else "full" if self._full else "open"
-
     async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
         """See :class:`ReplayStore`."""
-        said, since = await self._guarded(
-            lambda: self._script(
-                keys=[_RECORDING, f"{_RECORDING}:{client}"],
-                args=[client, token_hash(jti), repr(until), repr(now), self._most, repr(self._clock())],
-            )
-        )
+        keys = [_RECORDING, f"{_RECORDING}:{client}"]
+        given = [client, token_hash(jti), repr(until), repr(now), self._most, repr(self._clock())]
+        with self._asking():
+            said, since = await self._script(keys=keys, args=given)
         self.since = float(since)
         (self._full.add if said == b"full" else self._full.discard)(client)
         if said == b"full":
@@ -111,22 +97,11 @@ class RedisReplayStore:
 
     async def try_out(self) -> None:
         """See :class:`ReplayStore`."""
-        with suppress(ReplayStoreUnavailable):
-            await self._guarded(lambda: self._redis.set(_TRIAL, b"", ex=1))
-            since = await self._guarded(lambda: self._redis.hget(_RECORDING, "since"))
+        with suppress(ReplayStoreUnavailable), self._asking():
+            await self._redis.set(_TRIAL, b"", ex=1)
+            since = await self._redis.hget(_RECORDING, "since")
             self.since = float(since) if since else self._clock()
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
-
-    async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T:
-        try:
-            found = await work()
-        except FAULTS as fault:
-            if not self._away:
-                log.error("the use of tokens cannot be recorded", **fault_fields(fault))
-            self._away = True
-            raise ReplayStoreUnavailable("store") from fault
-        self._away = False
-        return found

@@ -17,16 +17,14 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 from sqlalchemy import URL
 
-from cds_hooks.clients.replays.store import MOST_TOKENS, ReplayStoreUnavailable, StoreState, token_hash
-from cds_hooks.telemetry.logs import fault_fields, log
+from cds_hooks.clients.replays.on_server import USE_SECONDS, ServerReplayStore
+from cds_hooks.clients.replays.store import MOST_TOKENS, ReplayStoreUnavailable, token_hash
 
 T = TypeVar("T")
 Connection: TypeAlias = Any
 """A connection of the driver, which has no type hints."""
 
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-USE_SECONDS = 2.0
-"""How long a use may take; a call must not wait for longer to be let in."""
 _CONNECTIONS = 4
 MOST_AT_ONCE = 10_000
 """How many expired tokens one use forgets, so that it takes no longer than it may; the others are refused anyway."""
@@ -70,7 +68,7 @@ _IS_USED = "SELECT EXISTS (SELECT FROM used_tokens WHERE client = $1 AND token =
 _TRIAL = "INSERT INTO used_tokens (client, token, until) VALUES ('', '', 0)"
 
 
-class SharedReplayStore:
+class SharedReplayStore(ServerReplayStore):
     """For several processes on several machines, and across restarts.
 
     Each process counts the tokens of a client anew every minute; between two counts it knows only of its own.
@@ -84,19 +82,12 @@ class SharedReplayStore:
         seconds: float = USE_SECONDS,
     ) -> None:
         """``url``: of the database; it is connected to at the first use. ``seconds``: how long a use may take."""
-        self.since = float("inf")
-        self._url, self._clock, self._most, self._seconds = url, clock, most, seconds
+        super().__init__(clock, most, _FAULTS)
+        self._url, self._seconds = url, seconds
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._held: dict[str, int] = {}
         self._tidied: dict[str, float] = {}
-        self._full: set[str] = set()
-        self._away = False
-
-    @property
-    def state(self) -> StoreState:
-        """See :class:`ReplayStore`."""
-        return "away" if self._away else "full" if self._full else "open"
 
     async def first_use(self, client: str, jti: str, until: float, now: float) -> bool:
         """See :class:`ReplayStore`."""
@@ -114,16 +105,9 @@ class SharedReplayStore:
             self._pool.terminate()
 
     async def _guarded(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        try:
+        with self._asking():
             async with asyncio.timeout(self._seconds), self._connection() as connection:
-                found = await work(connection)
-        except _FAULTS as fault:
-            if not self._away:
-                log.error("the use of tokens cannot be recorded", **fault_fields(fault))
-            self._away = True
-            raise ReplayStoreUnavailable("store") from fault
-        self._away = False
-        return found
+                return await work(connection)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:

@@ -10,7 +10,7 @@ import pytest
 
 from cds_hooks.memory.schema import REVISION
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, order
-from tests.support.memory.postgres import postgres, programs
+from tests.support.memory.postgres import postgres
 from tests.support.memory.service import call, overridden, remembering, rows, tell
 
 KILLS = 12
@@ -41,10 +41,7 @@ def test_of_a_killed_migration_of_a_file_nothing_is_left(tmp_path: Path) -> None
 
 @pytest.mark.nightly
 def test_of_a_killed_migration_of_a_server_nothing_is_left() -> None:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres(found) as server:
+    with postgres() as server:
         kills, last = killed(server.database("killed"))
     assert len(kills) == KILLS
     assert set(kills) == {"9;[];None"}

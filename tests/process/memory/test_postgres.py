@@ -23,7 +23,7 @@ from cds_hooks.settings.settings import Settings
 from tests.support.commands.command import tandem as command
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, order
 from tests.support.memory.migrations import migrated
-from tests.support.memory.postgres import USER, Postgres, postgres, programs
+from tests.support.memory.postgres import USER, Postgres, postgres
 from tests.support.memory.service import call, nameless, overridden, remembering, tandem, tell, until
 
 PATIENT = "two-failures"
@@ -32,10 +32,7 @@ KEY = "k" * 32
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres(found) as running:
+    with postgres() as running:
         yield running
 
 

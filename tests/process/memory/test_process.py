@@ -19,7 +19,7 @@ import asyncpg
 import pytest
 
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, body, order
-from tests.support.memory.postgres import postgres, programs
+from tests.support.memory.postgres import postgres
 from tests.support.memory.service import overridden, rows, tandem
 
 PATIENT = "nearly-empty"
@@ -103,10 +103,7 @@ def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path, kills: int) -> N
 
 @pytest.mark.nightly
 def test_no_acknowledged_item_is_lost_by_a_kill_of_the_database_server() -> None:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres(found) as server:
+    with postgres() as server:
         database = server.database("killed")
         tandem(database, "database", "upgrade")
         acknowledged = []

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.trust.racing import race
 from tests.support.trust.used import file_store, first_use
 
 RACE = """
@@ -24,16 +25,7 @@ asyncio.run(go())
 
 
 def test_processes_that_race_agree_on_who_was_first(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", RACE, str(tmp_path / "replays.sqlite")]
-    workers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    for worker in workers:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
-    for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    said = [worker.communicate(timeout=60)[0] for worker in workers]
+    said = race(RACE, str(tmp_path / "replays.sqlite"))
     assert [len(each) for each in said] == [200] * 3
     assert all(sorted(uses) == ["0", "0", "1"] for uses in zip(*said, strict=True))
 

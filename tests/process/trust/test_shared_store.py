@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import asyncpg
@@ -17,8 +15,9 @@ from cds_hooks.clients.replays.store import ReplayStoreUnavailable
 from cds_hooks.settings.database import database_url
 from cds_hooks.settings.settings import Settings
 from tests.service.trust import test_used_tokens as every_store
-from tests.support.memory.postgres import Postgres, postgres, programs
+from tests.support.memory.postgres import Postgres, postgres
 from tests.support.memory.service import PATIENCE_SECONDS, tandem
+from tests.support.trust.racing import race
 from tests.support.trust.used import first_use, run
 
 TEMPLATE = "with_tables"
@@ -27,10 +26,7 @@ NUMBERS = itertools.count()
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres(found) as running:
+    with postgres() as running:
         tandem(running.database(TEMPLATE), "database", "upgrade")
         yield running
 
@@ -126,24 +122,7 @@ asyncio.run(go())
 
 
 def test_machines_that_race_let_each_token_in_once(databases: Databases) -> None:
-    database = databases.new()
-    machines = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACE, database, str(number)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(3)
-    ]
-    for each in machines:
-        assert each.stdout is not None
-        assert each.stdout.readline() == "ready\n"
-    for each in machines:
-        assert each.stdin is not None
-        each.stdin.write("go\n")
-        each.stdin.flush()
-    said = [each.communicate(timeout=60)[0].strip() for each in machines]
+    said = race(RACE, databases.new())
     assert [len(each) for each in said] == [300] * 3
     assert all(uses.count("1") <= 1 for uses in zip(*said, strict=True))
     assert "".join(said).count("1") > 100, "and most of them are let in"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.hooks.calls import KETAMINE, ORDER_SIGN, PATIENT_VIEW, body, order
-from tests.support.memory.postgres import Postgres, postgres, programs
+from tests.support.memory.postgres import Postgres, postgres
 from tests.support.memory.service import overridden
 from tests.support.trust.hosts import Host, Hosts, two_hosts
 from tests.support.trust.signing import BASE, claims, signed
@@ -20,10 +20,7 @@ PATIENT = "two-failures"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres(found) as running:
+    with postgres() as running:
         yield running
 
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 USER = "tandem"
 _SECONDS = 20
 
@@ -114,7 +116,7 @@ def _runs(process: int) -> bool:
         return False
 
 
-def programs() -> Path | None:
+def _programs() -> Path | None:
     """The newest PostgreSQL of this machine."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda each: float(each.parts[-3]))
     which = shutil.which("initdb")
@@ -137,8 +139,11 @@ def _folder() -> Iterator[tuple[Path, tuple[str, ...]]]:
 
 
 @contextmanager
-def postgres(binaries: Path) -> Iterator[Postgres]:
-    """A server that runs."""
+def postgres() -> Iterator[Postgres]:
+    """A server that runs; the test is skipped where PostgreSQL is not installed."""
+    binaries = _programs()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     with _folder() as (folder, as_user):
         server = Postgres(binaries, folder, as_user)
         server.run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C")
