@@ -18,8 +18,6 @@ from cds_hooks.settings.settings import Settings
 from fhir_plugin.reading.client import FhirServers
 from mappings.schema.service.services import ServiceDefinition
 
-_DIGEST_LENGTH = 12
-
 
 @dataclass(frozen=True, slots=True)
 class Answering:
@@ -62,9 +60,9 @@ def _answering(
     return Answering(
         HookService(knowledge, settings, servers, observe=operation.metrics.reading),
         {service.id: service for service in knowledge.services.services},
-        knowledge.digest[:_DIGEST_LENGTH],
+        knowledge.short_digest,
         Capture(settings, knowledge),
-        Shadow(operation.shadows, name, HookService(shadow, settings, servers), shadow.digest[:_DIGEST_LENGTH])
+        Shadow(operation.shadows, name, HookService(shadow, settings, servers), shadow.short_digest)
         if shadow
         else None,
     )

@@ -123,5 +123,5 @@ def _basis(context: CardContext) -> str:
         protocol=context.protocol.title,
         grade=context.fixed.grades[context.protocol.id],
         day=context.as_of,
-        digest=context.knowledge.digest[:12],
+        digest=context.knowledge.short_digest,
     )

@@ -90,7 +90,7 @@ def _deciding(used: KnowledgeInUse | None, client: str) -> dict[str, Value]:
 
 
 def _summary(knowledge: Knowledge) -> str:
-    return f"{knowledge.digest[:12]}, protocol {knowledge.protocol}"
+    return f"{knowledge.short_digest}, protocol {knowledge.protocol}"
 
 
 def _app(ehr: Registration) -> dict[str, Value]:

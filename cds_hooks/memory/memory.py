@@ -196,7 +196,7 @@ class Memory:
             role=role,
             indicator=prepared.card.indicator,
             mode=key.mode,
-            knowledge=knowledge or self._knowledge.digest[:12],
+            knowledge=knowledge or self._knowledge.short_digest,
             patient=patient,
             fingerprint=prepared.facts,
             suggestions=_ENCODER.encode([suggestion.uuid for suggestion in prepared.card.suggestions]).decode(),

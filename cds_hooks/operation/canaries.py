@@ -60,7 +60,7 @@ class Canaries:
         """The criteria that are silent by one knowledge; ``None`` if they could not be looked at."""
         check = asyncio.create_task(asyncio.to_thread(silent_criteria, knowledge, self._today()))
         await asyncio.wait({check})
-        digest = knowledge.digest[:12]
+        digest = knowledge.short_digest
         if fault := check.exception():
             log.error("the canaries could not be looked at", knowledge=digest, **fault_fields(fault))
             return None

@@ -194,7 +194,7 @@ class CurrentState:
         build = GaugeMetricFamily(
             "tandem_build_info", "The version, and the knowledge in use.", labels=("version", "knowledge")
         )
-        build.add_metric((version(DISTRIBUTION), self.knowledge.common.digest[:12]), 1)
+        build.add_metric((version(DISTRIBUTION), self.knowledge.common.short_digest), 1)
         yield build
         refused = CounterMetricFamily(
             "tandem_tokens_refused",
@@ -256,9 +256,9 @@ class CurrentState:
             labels=("digest", "client", "use"),
         )
         for client in ("", *self.clients):
-            info.add_metric((self.knowledge.of(client).digest[:12], client, "live"), 1)
+            info.add_metric((self.knowledge.of(client).short_digest, client, "live"), 1)
         for client, shadow in self.knowledge.shadows.items():
-            info.add_metric((shadow.digest[:12], client, "shadow"), 1)
+            info.add_metric((shadow.short_digest, client, "shadow"), 1)
         return info
 
     def _shadow(self) -> Iterator[Metric]:

@@ -18,7 +18,7 @@ def log_start(settings: Settings, knowledge: Knowledge, address: tuple[str, int]
     log.info(
         "the service starts",
         version=version(DISTRIBUTION),
-        knowledge=knowledge.digest[:12],
+        knowledge=knowledge.short_digest,
         settings=str(file.absolute()) if file else None,
         address=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
         clients=len(settings.clients),

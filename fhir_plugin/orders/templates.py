@@ -69,7 +69,7 @@ class Templates:
         """Notes: that it is a draft, the protocol and knowledge behind it, and the sources of its numbers."""
         words = self._knowledge.orders.words
         named = "; ".join(dict.fromkeys(_short(self._knowledge.sources[key]) for key in sources))
-        digest = self._knowledge.digest[:12]
+        digest = self._knowledge.short_digest
         return notes(
             (words.basis.format(protocol=self._protocol.title, digest=digest), words.sources.format(sources=named))
         )

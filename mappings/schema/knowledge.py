@@ -81,6 +81,11 @@ class Knowledge:
     """A site's own settings."""
 
     @property
+    def short_digest(self) -> str:
+        """The beginning of the digest, by which cards, logs, metrics and rows name the knowledge."""
+        return self.digest[:12]
+
+    @property
     def protocol(self) -> str:
         """The protocol to apply: the site's choice, else ours."""
         return (self.site.protocol if self.site else None) or self.services.protocol
