@@ -81,16 +81,22 @@ class Clinician(threading.Thread):
             connection.close()
 
 
+def at_work(address: str) -> list[Clinician]:
+    """Clinicians of whom one has enough acknowledged by now."""
+    enough = threading.Event()
+    clinicians = [Clinician(address, enough) for _ in range(CLIENTS)]
+    for each in clinicians:
+        each.start()
+    assert enough.wait(60)
+    return clinicians
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.nightly)])
 def test_no_acknowledged_item_is_lost_by_a_kill(tmp_path: Path, kills: int) -> None:
     file, acknowledged = tmp_path / "memory.sqlite", []
     for _ in range(kills):
         with served(f"sqlite:///{file}") as (address, process):
-            enough = threading.Event()
-            clinicians = [Clinician(address, enough) for _ in range(CLIENTS)]
-            for each in clinicians:
-                each.start()
-            assert enough.wait(60)
+            clinicians = at_work(address)
             process.kill()
             for each in clinicians:
                 each.join(30)
@@ -109,11 +115,7 @@ def test_no_acknowledged_item_is_lost_by_a_kill_of_the_database_server() -> None
         acknowledged = []
         with served(database) as (address, _):
             for _ in range(KILLS_OF_THE_SERVER):
-                enough = threading.Event()
-                clinicians = [Clinician(address, enough) for _ in range(CLIENTS)]
-                for each in clinicians:
-                    each.start()
-                assert enough.wait(60)
+                clinicians = at_work(address)
                 server.kill()
                 assert all(each.refused.wait(60) for each in clinicians)
                 server.start()
